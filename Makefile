@@ -1,0 +1,51 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+UV_VERSION := 0.13.9
+DEBIAN_PACKAGES := postgresql-15 postgresql-15-postgis-3 mdbtools chromium fonts-noto-cjk python3-venv
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+
+.PHONY: demo test setup system lint bench clean
+
+demo: setup            ## load the sample district, publish it, serve it
+	$(RUN)/pipemap demo
+
+test: setup lint       ## everything that must hold
+	$(RUN)/pytest
+
+setup: system $(VENV)/.ready viewer/static/vendor/.ready
+
+system:
+	@for package in $(DEBIAN_PACKAGES); do \
+	  dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
+	if [ -n "$$missing" ]; then echo "installing$$missing"; \
+	  $(SUDO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	  $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+
+$(VENV)/.ready: uv.lock pyproject.toml
+	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
+	$(RUN)/python -m pip install -q uv==$(UV_VERSION)
+	$(RUN)/uv sync --locked --inexact --quiet
+	touch $@
+
+viewer/static/vendor/.ready: viewer/package-lock.json $(VENV)/.ready
+	cd viewer && PATH="$(abspath $(RUN)):$$PATH" npm ci --ignore-scripts --no-audit --no-fund --silent
+	mkdir -p $(@D)
+	cp viewer/node_modules/deck.gl/dist.min.js $(@D)/deck.min.js
+	cp viewer/node_modules/@deck.gl/json/dist.min.js $(@D)/deck-json.min.js
+	touch $@
+
+lint: setup
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+
+bench: setup           ## ratios against peers and floors, in one run
+	$(RUN)/python -m bench
+
+clean:
+	rm -rf $(VENV) viewer/node_modules viewer/static/vendor

@@ -1,0 +1,55 @@
+"""What every reader yields: rows exactly as the file says, with the place they stood at."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pyproj import CRS
+
+from schemas.findings import Finding
+
+
+@dataclass
+class RecordTable:
+    """One sheet, layer or table of a delivered file, before any meaning is given to it.
+
+    `rows` holds the cells as read (text, numbers or None), one column per source column; its index is
+    the row number as a person counts it in the file (header included), or the feature number for
+    drawings and layers. `geometry`, when the format has one, is an object array of shapely
+    geometries in x easting, y northing, aligned with `rows`. `role` is what the reader already
+    knows: a format with fixed meaning says "node" or "segment", others leave it to the profile.
+    """
+
+    file: str
+    sheet: str
+    rows: pd.DataFrame
+    geometry: npt.NDArray[np.object_] | None = None
+    crs: CRS | None = None
+    role: str | None = None
+    skipped_rows: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+
+class Reader(Protocol):
+    """A reader of one family of formats, found through the entry points `pipemap.importers`."""
+
+    name: str
+
+    def accepts(self, path: Path) -> bool:
+        """Whether the file's name and first bytes are of this family."""
+        ...
+
+    def read(self, paths: Sequence[Path], options: dict[str, Any]) -> Iterator[RecordTable]:
+        """Yield the tables of the files; `options` is the profile's `[reader]` section.
+
+        Raises
+        ------
+        SourceError
+            When a file cannot be opened or is not what it claims to be: one sentence that names the
+            file and what to do.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""The core's sub-commands: arguments in, core call, answer out."""

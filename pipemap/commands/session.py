@@ -1,0 +1,14 @@
+"""What every command begins with: settings from the environment and an open database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipemap.db import Database, database_url
+from pipemap.settings import Settings
+
+
+@contextmanager
+def open_database(settings: Settings | None = None) -> Iterator[Database]:
+    """The configured database, closed at the end."""
+    with Database(database_url(settings or Settings())) as database:
+        yield database

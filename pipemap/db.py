@@ -1,0 +1,87 @@
+"""The way to the database: one pool per process, transactions, driver errors translated once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import ConnectionPool, PoolTimeout
+from sqlalchemy import Engine, create_engine
+
+from pipemap.cluster import Cluster
+from pipemap.errors import PipemapError, StorageError
+from pipemap.settings import Settings
+
+Connection: TypeAlias = psycopg.Connection[DictRow]
+
+
+class Database:
+    """A pool of connections to one pipemap database; close it, or use it as a context manager."""
+
+    def __init__(self, url: str, max_connections: int = 10) -> None:
+        self.url = url
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            url,
+            min_size=0,
+            max_size=max_connections,
+            open=True,
+            timeout=10,
+            kwargs={"row_factory": dict_row, "application_name": "pipemap"},
+        )
+
+    @contextmanager
+    def transaction(self, read_only: bool = False) -> Iterator[Connection]:
+        """One transaction: committed at the end, rolled back on any error."""
+        with translated_errors(), self._pool.connection() as connection:
+            if read_only:
+                connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield connection
+
+    def engine(self) -> Engine:
+        """A SQLAlchemy engine on the same database, for migrations and small writes."""
+        return create_engine(self.url.replace("postgresql://", "postgresql+psycopg://", 1))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._pool.close()
+
+    def __enter__(self) -> "Database":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def database_url(settings: Settings) -> str:
+    """URL of the configured database; starts the private server when none is configured."""
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    cluster = Cluster(settings.data_dir)
+    cluster.start()
+    return cluster.url(settings.database_name)
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn the driver's errors into StorageError, cause chained."""
+    try:
+        yield
+    except PipemapError:
+        raise
+    except PoolTimeout as error:
+        raise StorageError("The database does not answer. `pipemap doctor` says where it is expected.") from error
+    except psycopg.errors.QueryCanceled as error:
+        raise StorageError("The question took too long and was stopped; ask for a smaller area.") from error
+    except psycopg.Error as error:
+        raise StorageError(f"The database refused the work ({type(error).__name__}).") from error
+
+
+def fetch_all(connection: Connection, query: Any, params: dict[str, Any] | None = None) -> list[DictRow]:
+    """Every row of one query."""
+    return connection.execute(query, params).fetchall()
+
+
+def fetch_one(connection: Connection, query: Any, params: dict[str, Any] | None = None) -> DictRow | None:
+    """The first row of one query, or None."""
+    return connection.execute(query, params).fetchone()

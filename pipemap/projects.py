@@ -1,0 +1,67 @@
+"""The project a database holds: its name, coordinate reference system and vertical datum."""
+
+from dataclasses import dataclass
+
+import psycopg
+import psycopg.sql
+from pyproj import CRS
+from pyproj.exceptions import CRSError as ProjError
+
+from pipemap.db import Connection, Database, fetch_one, translated_errors
+from pipemap.errors import CrsError, NotFoundError
+from pipemap.migrate import migrate
+
+DEFAULT_SRID = 4547
+DEFAULT_VERTICAL_DATUM = "1985国家高程基准"
+
+
+@dataclass(frozen=True)
+class Project:
+    """One city's map."""
+
+    name: str
+    srid: int
+    vertical_datum: str
+
+
+def create_database(url: str) -> None:
+    """Create the database a URL names if the server does not have it yet."""
+    server, _, rest = url.rpartition("/")
+    name, question, options = rest.partition("?")
+    with translated_errors(), psycopg.connect(f"{server}/postgres{question}{options}", autocommit=True) as link:
+        if not link.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+            link.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
+
+
+def init_project(
+    database: Database, name: str, srid: int = DEFAULT_SRID, vertical_datum: str = DEFAULT_VERTICAL_DATUM
+) -> Project:
+    """Bring the schema up to date and write the project once; a second call changes nothing."""
+    _check_projected(srid)
+    migrate(database)
+    with database.transaction() as connection:
+        connection.execute(
+            "INSERT INTO pipemap.project (name, srid, vertical_datum) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+            [name, srid, vertical_datum],
+        )
+        return read_project(connection)
+
+
+def read_project(connection: Connection) -> Project:
+    """The project of this database; NotFoundError when `pipemap init` has not run."""
+    try:
+        row = fetch_one(connection, "SELECT name, srid, vertical_datum FROM pipemap.project")
+    except psycopg.errors.UndefinedTable as error:
+        raise NotFoundError("This database holds no pipemap project yet; run `pipemap init` first.") from error
+    if row is None:
+        raise NotFoundError("This database holds no pipemap project yet; run `pipemap init` first.")
+    return Project(**row)
+
+
+def _check_projected(srid: int) -> None:
+    try:
+        crs = CRS.from_epsg(srid)
+    except ProjError as error:
+        raise CrsError(f"EPSG:{srid} is not a known coordinate reference system.") from error
+    if not crs.is_projected or crs.axis_info[0].unit_name != "metre":
+        raise CrsError(f"EPSG:{srid} ({crs.name}) is not a projected system in metres, as the map needs.")

@@ -1,0 +1,38 @@
+"""Settings: read once from the environment by the caller and passed down."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _default_data_dir() -> Path:
+    """Where the private database lives: a folder that its own system user can reach."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/pipemap")
+    return Path(os.environ.get("XDG_DATA_HOME", "~/.local/share")).expanduser() / "pipemap"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set from outside, with the prefix `PIPEMAP_`."""
+
+    model_config = SettingsConfigDict(env_prefix="PIPEMAP_", env_file=".env", extra="ignore")
+
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL 15+ with PostGIS 3.3+; empty starts a private one in data_dir."
+    )
+    data_dir: Path = Field(default_factory=_default_data_dir, description="Folder of the private database.")
+    database_name: str = Field("pipemap", description="Database inside the private server.")
+    host: str = Field("127.0.0.1", description="Address the service listens on.")
+    port: int = Field(8008, description="Port the service listens on.")
+    staff_token: SecretStr | None = Field(
+        None, description="Token staff must present; required when the service listens beyond this machine."
+    )
+    language: str = Field("zh", description="Language of terminal and report texts: zh or en.")
+    user: str = Field(
+        default_factory=lambda: os.environ.get("USER") or "root", description="Author written into changesets."
+    )
+    require_approval: bool = Field(False, description="Publish only what someone else has approved.")
+    max_upload_mb: int = Field(512, description="Largest delivery, unpacked, in MiB.")
+    statement_timeout_s: int = Field(30, description="Longest a query of the service may run, in seconds.")

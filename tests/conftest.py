@@ -1,0 +1,63 @@
+"""A private throw-away PostGIS per run, a template database, and a clone of it per test."""
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pipemap.cluster import Cluster
+from pipemap.db import Database
+from pipemap.projects import create_database, init_project
+
+SHARED_DATA = Path(os.environ.get("PIPEMAP_REAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+_numbers = itertools.count()
+
+
+def pytest_report_header() -> str:
+    return f"real data: {SHARED_DATA.is_dir()}"
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    folder = Path(tempfile.mkdtemp(prefix="pipemap-test-"))
+    folder.chmod(0o755)
+    server = Cluster(folder, durable=False)
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(cluster: Cluster) -> str:
+    create_database(cluster.url("template_pipemap"))
+    with Database(cluster.url("template_pipemap")) as database:
+        init_project(database, "test city")
+    return "template_pipemap"
+
+
+@pytest.fixture
+def database_url(cluster: Cluster, template: str) -> str:
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return cluster.url(name)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    with Database(database_url) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real deliveries that are not part of the repository; without them the test skips with the reason."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"the real deliveries are not on this machine ({SHARED_DATA.name} is missing beside the checkout)")
+    return SHARED_DATA

@@ -1,0 +1,1 @@
+"""Draws what the API answers; knows the service only by its answers."""
