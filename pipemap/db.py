@@ -73,8 +73,16 @@ def translated_errors() -> Iterator[None]:
         raise StorageError("The database does not answer. `pipemap doctor` says where it is expected.") from error
     except psycopg.errors.QueryCanceled as error:
         raise StorageError("The question took too long and was stopped; ask for a smaller area.") from error
+    except psycopg.OperationalError as error:
+        raise StorageError(f"The database cannot be reached: {str(error).splitlines()[-1].strip()}") from error
     except psycopg.Error as error:
         raise StorageError(f"The database refused the work ({type(error).__name__}).") from error
+
+
+def ping(url: str) -> None:
+    """Connect once and leave; StorageError says why when that fails."""
+    with translated_errors():
+        psycopg.connect(url, connect_timeout=5).close()
 
 
 def fetch_all(connection: Connection, query: Any, params: dict[str, Any] | None = None) -> list[DictRow]:

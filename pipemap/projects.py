@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import psycopg
 import psycopg.sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pyproj import CRS
 from pyproj.exceptions import CRSError as ProjError
 
@@ -26,9 +27,9 @@ class Project:
 
 def create_database(url: str) -> None:
     """Create the database a URL names if the server does not have it yet."""
-    server, _, rest = url.rpartition("/")
-    name, question, options = rest.partition("?")
-    with translated_errors(), psycopg.connect(f"{server}/postgres{question}{options}", autocommit=True) as link:
+    parts = conninfo_to_dict(url)
+    name = str(parts.pop("dbname"))
+    with translated_errors(), psycopg.connect(make_conninfo(dbname="postgres", **parts), autocommit=True) as link:
         if not link.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             link.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
 

@@ -1,0 +1,77 @@
+"""`pipemap init`, `doctor` and `db`: setting up and looking after the place the map lives in."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from pipemap.cluster import Cluster
+from pipemap.db import Database, database_url
+from pipemap.doctor import examine
+from pipemap.errors import UsageError
+from pipemap.projects import DEFAULT_SRID, DEFAULT_VERTICAL_DATUM, create_database, init_project
+from pipemap.settings import Settings
+from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text
+
+app = typer.Typer()
+server = typer.Typer(help="The private database server. 私有数据库服务")
+app.add_typer(server, name="db")
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Option(help="Name of the city or project.")] = "pipemap",
+    crs: Annotated[str, typer.Option(help="Projected CRS of the map, for example EPSG:4547.")] = f"EPSG:{DEFAULT_SRID}",
+    vertical_datum: Annotated[str, typer.Option(help="Vertical datum of all elevations.")] = DEFAULT_VERTICAL_DATUM,
+    as_json: JsonOption = False,
+) -> None:
+    """Create the database of a project, or bring an existing one up to date. 建库"""
+    url = database_url(Settings())
+    create_database(url)
+    with Database(url) as database:
+        project = init_project(database, name, parse_epsg(crs), vertical_datum)
+    if as_json:
+        emit_json(asdict(project))
+    else:
+        emit_text(f"{project.name}: EPSG:{project.srid}, {project.vertical_datum}")
+
+
+@app.command()
+def doctor(as_json: JsonOption = False) -> None:
+    """Say what is installed, where the database is, and what is wrong with it. 体检"""
+    symptoms = list(examine(Settings()))
+    if as_json:
+        emit_json([asdict(symptom) for symptom in symptoms])
+    else:
+        rows = [("ok" if s.is_well else "!!", s.subject, s.seen, "" if s.is_well else s.remedy) for s in symptoms]
+        emit_table("pipemap doctor", ["", "what", "seen", "what to do"], rows)
+    if not all(symptom.is_well for symptom in symptoms):
+        raise typer.Exit(1)
+
+
+@server.command()
+def start(as_json: JsonOption = False) -> None:
+    """Start the private server. 启动"""
+    _report(database_url(Settings()), as_json)
+
+
+@server.command()
+def stop(as_json: JsonOption = False) -> None:
+    """Stop the private server; nothing is lost. 停止"""
+    Cluster(Settings().data_dir).stop()
+    _report("stopped", as_json)
+
+
+def parse_epsg(text: str) -> int:
+    """The number in `EPSG:4547` or `4547`."""
+    authority, _, code = text.rpartition(":")
+    if authority.upper() not in ("", "EPSG") or not code.isdigit():
+        raise UsageError(f"{text!r} is not a coordinate reference system like EPSG:4547.")
+    return int(code)
+
+
+def _report(words: str, as_json: bool) -> None:
+    if as_json:
+        emit_json({"server": words})
+    else:
+        emit_text(words)
