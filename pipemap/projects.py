@@ -27,8 +27,8 @@ class Project:
 
 def create_database(url: str) -> None:
     """Create the database a URL names if the server does not have it yet."""
-    parts = conninfo_to_dict(url)
-    name = str(parts.pop("dbname"))
+    parts = {key: str(value) for key, value in conninfo_to_dict(url).items()}
+    name = parts.pop("dbname")
     with translated_errors(), psycopg.connect(make_conninfo(dbname="postgres", **parts), autocommit=True) as link:
         if not link.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             link.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
