@@ -7,7 +7,8 @@ proposed states of changesets that are not yet published. A state's life is the 
 
 Geometries are in the project CRS (x easting, y northing, metres). A segment's geometry is its
 axis: a LineString with z where the elevation is known, without z where it is not, so that no
-made-up height can leak into an answer.
+made-up height can leak into an answer. Its column has no type modifier, as PostGIS would refuse one of
+the two forms.
 """
 
 from collections.abc import Callable
@@ -117,7 +118,7 @@ def _segment_columns() -> list[Column[object]]:
         Column("vertical_accuracy_m", REAL, comment="Mean error of the axis elevation."),
         Column(
             "geom",
-            Geometry("GEOMETRY", srid=-1, spatial_index=False),
+            Geometry(None, srid=-1, spatial_index=False),
             nullable=False,
             comment="Axis from start to end node; z where known, no z where unknown.",
         ),
@@ -144,7 +145,7 @@ def _structure_columns() -> list[Column[object]]:
         Column("name", TEXT, comment="Proper name."),
         Column("base_elevation_m", DOUBLE_PRECISION, comment="Lowest point below ground, foundation included."),
         Column("top_elevation_m", DOUBLE_PRECISION, comment="Highest point."),
-        Column("geom", Geometry("GEOMETRY", srid=-1, spatial_index=False), nullable=False, comment="Outline or place."),
+        Column("geom", Geometry(None, srid=-1, spatial_index=False), nullable=False, comment="Outline or place."),
     ]
 
 
@@ -344,4 +345,13 @@ audit_log = Table(
     Column("details", TEXT, nullable=False, comment="Canonical JSON, exactly as hashed."),
     Column("prev_hash", BYTEA, nullable=False),
     Column("hash", BYTEA, nullable=False, comment="SHA-256 over seq, at, actor, action, details and prev_hash."),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("one_row", BOOLEAN, primary_key=True, server_default=text("true")),
+    Column("seq", BIGINT, nullable=False, comment="Number of the last entry of the audit log."),
+    Column("hash", BYTEA, nullable=False, comment="Hash of the last entry."),
+    CheckConstraint("one_row", name="audit_head_one_row"),
 )
