@@ -1,0 +1,151 @@
+"""Zipped deliveries, unpacked into a private folder for as long as they are read."""
+
+import re
+import stat
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from lzma import LZMAError
+from pathlib import Path
+from typing import BinaryIO
+
+from pipemap.errors import SourceError
+
+MAX_ENTRIES = 10_000
+MAX_RATIO = 100
+MAX_BYTES = 512 * 2**20
+
+_RATIO_MATTERS_FROM_BYTES = 2**20
+_CHUNK_BYTES = 2**18
+_PASSWORD_FLAG = 0x1
+_UTF8_FLAG = 0x800
+_ARCHIVE_SUFFIXES = {".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"}
+_SIDECAR_SUFFIXES = (".shx", ".dbf", ".prj", ".cpg", ".qpj", ".qix", ".sbn", ".sbx", ".shp.xml", ".fbn", ".fbx", ".qmd")
+_LITTER = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$|Thumbs\.db$|desktop\.ini$|\._)", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"^/|^[A-Za-z]:")
+
+
+@contextmanager
+def unpacked(paths: Sequence[Path], max_bytes: int = MAX_BYTES) -> Iterator[list[Path]]:
+    """Give the delivered files with every .zip replaced by what is in it, until the block ends.
+
+    A shapefile is given as its .shp (its other files lie beside it) and a file geodatabase as its
+    .gdb folder. The folder is readable by this user alone and is removed at the end. Names in
+    archives made on a Chinese Windows come out right.
+
+    Raises
+    ------
+    SourceError
+        When an archive is damaged, protected, holds another archive or a name that leads outside,
+        has more than `MAX_ENTRIES` entries, unpacks to more than `MAX_RATIO` times its size, or all
+        archives together to more than `max_bytes`. The member is named.
+    """
+    with tempfile.TemporaryDirectory(prefix="pipemap-delivery-") as name:
+        files: list[Path] = []
+        room = _Room(max_bytes)
+        for number, path in enumerate(paths):
+            if path.suffix.lower() == ".zip" and path.is_file():
+                folder = Path(name, str(number))
+                _unpack(path, folder, room)
+                files += _datasets(path, folder)
+            else:
+                files.append(path)
+        yield files
+
+
+class _Room:
+    """The bytes that may still be unpacked; what the archive's headers claim is not believed."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.used_bytes = 0
+
+
+def _unpack(archive: Path, folder: Path, room: _Room) -> None:
+    folder.mkdir(mode=0o700)
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            members = opened.infolist()
+            if len(members) > MAX_ENTRIES:
+                raise _refusal(archive, f"holds {len(members)} entries, more than {MAX_ENTRIES}", "条目过多")
+            wanted = [(member, name) for member in members if (name := _safe_name(archive, member)) is not None]
+            allowed_bytes = max(MAX_RATIO * archive.stat().st_size, _RATIO_MATTERS_FROM_BYTES)
+            start_bytes = room.used_bytes
+            for member, name in wanted:
+                target = folder / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with opened.open(member) as source, target.open("xb") as sink:
+                    for size_bytes in _copied(source, sink):  # type: ignore[arg-type]
+                        room.used_bytes += size_bytes
+                        _stay_small(archive, name, room, room.used_bytes - start_bytes, allowed_bytes)
+    except (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError) as error:
+        raise _refusal(archive, f"is damaged or not a zip archive ({error})", "已损坏或不是 zip 文件") from error
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _refusal(archive, f"cannot be unpacked ({error})", "无法解压") from error
+
+
+def _copied(source: BinaryIO, sink: BinaryIO) -> Iterator[int]:
+    while chunk := source.read(_CHUNK_BYTES):
+        sink.write(chunk)
+        yield len(chunk)
+
+
+def _stay_small(archive: Path, name: str, room: _Room, archive_bytes: int, allowed_bytes: int) -> None:
+    if room.used_bytes > room.max_bytes:
+        raise _refusal(archive, f"unpacks to more than {room.max_bytes} bytes (at '{name}')", "解压后超过允许的大小")
+    if archive_bytes > allowed_bytes:
+        raise _refusal(archive, f"unpacks to more than {MAX_RATIO} times its size (at '{name}')", "压缩比异常")
+
+
+def _safe_name(archive: Path, member: zipfile.ZipInfo) -> str | None:
+    """The member's name as a relative path, or None for folders and what file managers leave behind."""
+    name = _decoded_name(member).replace("\\", "/")
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if _ABSOLUTE.match(name) or ".." in name.split("/") or "\x00" in name:
+        raise _refusal(archive, f"holds '{name}', which leads outside the archive", "含有指向压缩包之外的路径")
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise _refusal(archive, f"holds '{name}', which is a link or device, not a file", "含有链接或设备文件")
+    if name.endswith("/") or _LITTER.search(name):
+        return None
+    if Path(name).suffix.lower() in _ARCHIVE_SUFFIXES:
+        raise _refusal(archive, f"holds another archive, '{name}'; deliver its content", "内含压缩包，请直接提供其内容")
+    if member.flag_bits & _PASSWORD_FLAG:
+        raise _refusal(archive, f"is protected by a password ('{name}')", "有密码保护")
+    return name
+
+
+def _decoded_name(member: zipfile.ZipInfo) -> str:
+    if member.flag_bits & _UTF8_FLAG:
+        return member.orig_filename
+    # The zip module reads names without the UTF-8 mark as cp437, which keeps every byte.
+    raw = member.orig_filename.encode("cp437")
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return member.orig_filename
+
+
+def _datasets(archive: Path, folder: Path) -> list[Path]:
+    found: list[Path] = []
+    for path in sorted(folder.rglob("*")):
+        inside_geodatabase = any(parent.suffix.lower() == ".gdb" for parent in path.relative_to(folder).parents)
+        is_geodatabase = path.is_dir() and path.suffix.lower() == ".gdb"
+        if not inside_geodatabase and (is_geodatabase or (path.is_file() and not _is_sidecar(path))):
+            found.append(path)
+    if not found:
+        raise _refusal(archive, "holds no files", "没有文件")
+    return found
+
+
+def _is_sidecar(path: Path) -> bool:
+    lower = path.name.lower()
+    stem = next((lower.removesuffix(suffix) for suffix in _SIDECAR_SUFFIXES if lower.endswith(suffix)), None)
+    return stem is not None and any(sibling.name.lower() == f"{stem}.shp" for sibling in path.parent.iterdir())
+
+
+def _refusal(archive: Path, what_en: str, what_zh: str) -> SourceError:
+    return SourceError(f"{archive.name} {what_en}.", message_zh=f"压缩包 {archive.name} {what_zh}。")

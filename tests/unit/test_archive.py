@@ -1,0 +1,172 @@
+"""Zipped deliveries: what is inside comes out, what reaches outside is refused by name."""
+
+import stat
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from importers import archive
+from importers.archive import unpacked
+from pipemap.errors import SourceError
+
+
+def make_zip(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
+        for name, content in members.items():
+            opened.writestr(name, content)
+    return path
+
+
+def patched(path: Path, old: bytes, new: bytes) -> Path:
+    path.write_bytes(path.read_bytes().replace(old, new))
+    return path
+
+
+def refusal(path: Path, **limits: int) -> str:
+    with pytest.raises(SourceError) as raised, unpacked([path], **limits):
+        pass
+    assert raised.value.details["message_zh"]
+    return raised.value.message
+
+
+def test_everything_but_the_zip_is_given_as_it_is(tmp_path: Path) -> None:
+    table = tmp_path / "points.csv"
+    table.write_text("a")
+    zipped = make_zip(tmp_path / "more.zip", {"sub/lines.csv": b"b"})
+    with unpacked([table, zipped]) as files:
+        assert files[0] == table
+        assert files[1].name == "lines.csv"
+        assert files[1].read_bytes() == b"b"
+
+
+def test_the_folder_is_private_and_gone_afterwards(tmp_path: Path) -> None:
+    zipped = make_zip(tmp_path / "a.zip", {"a.csv": b"1"})
+    with unpacked([zipped]) as files:
+        top = files[0].parent.parent
+        assert stat.S_IMODE(top.stat().st_mode) == 0o700
+    assert not top.exists()
+
+
+def test_the_folder_is_gone_after_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
+    (tmp_path / "scratch").mkdir()
+    refusal(make_zip(tmp_path / "a.zip", {"a.csv": b"1", "../b.csv": b"2"}))
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_a_shapefile_counts_once_and_a_geodatabase_is_a_folder(tmp_path: Path) -> None:
+    names = [
+        "p.shp",
+        "p.shx",
+        "P.DBF",
+        "p.prj",
+        "p.shp.xml",
+        "city.gdb/a00000001.gdbtable",
+        "city.gdb/gdb",
+        "alone.dbf",
+    ]
+    litter = ["__MACOSX/._p.shp", ".DS_Store"]
+    with unpacked([make_zip(tmp_path / "a.zip", dict.fromkeys(names + litter, b"x"))]) as files:
+        assert sorted(file.name for file in files) == ["alone.dbf", "city.gdb", "p.shp"]
+
+
+@pytest.mark.parametrize("name", ["管线点.csv", "排水/雨水管线.csv"])
+def test_chinese_names_from_a_chinese_windows(tmp_path: Path, name: str) -> None:
+    stand_in = "n" * len(name.encode("gbk"))
+    zipped = patched(make_zip(tmp_path / "a.zip", {stand_in: b"1"}), stand_in.encode(), name.encode("gbk"))
+    with unpacked([zipped]) as files:
+        assert [file.name for file in files] == [name.split("/")[-1]]
+
+
+@given(stem=st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5), min_size=1, max_size=20))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_unicode_name_survives(tmp_path: Path, stem: str) -> None:
+    with unpacked([make_zip(tmp_path / "a.zip", {f"{stem}.csv": b"1"})]) as files:
+        assert files[0].name == f"{stem}.csv"
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.csv", "a/../../evil.csv", "/etc/evil.csv", "C:evil.csv", "C:\\evil.csv", "..\\evil.csv"]
+)
+def test_names_that_lead_outside(tmp_path: Path, name: str) -> None:
+    message = refusal(make_zip(tmp_path / "a.zip", {name: b"x"}))
+    assert "evil.csv" in message
+    assert "leads outside" in message
+
+
+def test_a_symbolic_link(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as opened:
+        link = zipfile.ZipInfo("points.csv")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        opened.writestr(link, "/etc/passwd")
+    assert "'points.csv', which is a link" in refusal(path)
+
+
+def test_an_archive_in_the_archive(tmp_path: Path) -> None:
+    assert "another archive, 'b.ZIP'" in refusal(make_zip(tmp_path / "a.zip", {"b.ZIP": b"PK"}))
+
+
+def test_a_bomb_is_stopped_while_it_unpacks(tmp_path: Path) -> None:
+    bomb = make_zip(tmp_path / "a.zip", {"zeros.csv": bytes(20_000_000)})
+    assert "more than 100 times its size (at 'zeros.csv')" in refusal(bomb)
+
+
+def test_a_bomb_whose_headers_lie(tmp_path: Path) -> None:
+    size = 20_000_000
+    bomb = make_zip(tmp_path / "a.zip", {"zeros.csv": bytes(size)})
+    patched(bomb, size.to_bytes(4, "little"), (1000).to_bytes(4, "little"))
+    with pytest.raises(SourceError), unpacked([bomb]):
+        pass
+
+
+def test_sparse_tables_are_no_bomb(tmp_path: Path) -> None:
+    with unpacked([make_zip(tmp_path / "a.zip", {"blank.csv": b" " * 900_000})]) as files:
+        assert files[0].stat().st_size == 900_000
+
+
+def test_all_archives_together_stay_under_the_limit(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 4
+    zips = [make_zip(tmp_path / f"{n}.zip", {f"{n}.csv": content}) for n in range(3)]
+    with pytest.raises(SourceError, match=r"2\.zip unpacks to more than 2500 bytes"), unpacked(zips, max_bytes=2500):
+        pass
+
+
+def test_too_many_entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "MAX_ENTRIES", 3)
+    assert "4 entries" in refusal(make_zip(tmp_path / "a.zip", {f"{n}.csv": b"" for n in range(4)}))
+
+
+def test_a_password(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "a.zip", {"p.csv": b"x"})
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x03\x04") + 6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+    assert "password" in refusal(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"this is no zip", b"PK\x05\x06" + bytes(18)])
+def test_damaged_or_empty(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.zip"
+    path.write_bytes(content)
+    assert refusal(path).startswith("a.zip ")
+
+
+@given(cut=st.integers(0, 400), flips=st.lists(st.tuples(st.integers(0, 399), st.integers(0, 255)), max_size=8))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_damage_is_refused_or_harmless(tmp_path: Path, cut: int, flips: list[tuple[int, int]]) -> None:
+    data = bytearray(make_zip(tmp_path / "a.zip", {"p.csv": b"a,b\n1,2\n", "q/l.csv": b"x" * 90}).read_bytes())
+    for place, value in flips:
+        data[place % len(data)] = value
+    damaged = tmp_path / "d.zip"
+    damaged.write_bytes(data[: len(data) - cut] if cut < len(data) else b"")
+    try:
+        with unpacked([damaged]) as files:
+            top = next(parent for parent in files[0].parents if parent.name.startswith("pipemap-delivery-"))
+            assert all(file.resolve().is_relative_to(top) for file in files)
+    except SourceError as error:
+        assert error.message.startswith("d.zip ")
