@@ -1,0 +1,88 @@
+-- name: add_dataset
+INSERT INTO pipemap.dataset (name) VALUES (%(name)s) ON CONFLICT (name) DO NOTHING
+
+-- name: dataset_id
+SELECT dataset_id FROM pipemap.dataset WHERE name = %(name)s
+
+-- name: add_source_file
+INSERT INTO pipemap.source_file (name, sha256, importer, profile)
+VALUES (%(name)s, %(sha256)s, %(importer)s, %(profile)s)
+ON CONFLICT (name, sha256, importer, profile) DO NOTHING
+
+-- name: source_file_id
+SELECT source_file_id FROM pipemap.source_file
+WHERE (name, sha256, importer, profile) = (%(name)s, %(sha256)s, %(importer)s, %(profile)s)
+
+-- name: stage
+-- An empty copy of what a delivery says about one kind, ends named by key.
+CREATE TEMP TABLE {staged} ON COMMIT DROP AS
+SELECT {delivered} {keys} FROM {current} WITH NO DATA
+
+-- name: stage_node_keys
+CREATE TEMP TABLE node_key (source_key text NOT NULL, feature_id bigint NOT NULL) ON COMMIT DROP
+
+-- name: fill_node_keys
+-- The dataset's nodes as they will be: those this changeset adds and the current ones it keeps.
+INSERT INTO node_key
+SELECT source_key, feature_id FROM pipemap.node_delta
+WHERE changeset_id = %(changeset_id)s AND op = 'insert'
+UNION ALL
+SELECT n.source_key, n.feature_id FROM pipemap.node n
+WHERE n.dataset_id = %(dataset_id)s AND NOT EXISTS (
+    SELECT FROM pipemap.node_delta d
+    WHERE d.changeset_id = %(changeset_id)s AND d.feature_id = n.feature_id AND d.op = 'delete')
+
+-- name: linked_pipe_segment
+(SELECT staged.*, f.feature_id AS from_node_id, t.feature_id AS to_node_id
+ FROM staged_pipe_segment staged
+ JOIN node_key f ON f.source_key = staged.from_key
+ JOIN node_key t ON t.source_key = staged.to_key)
+
+-- name: linked_consumer
+(SELECT staged.*, n.feature_id AS node_id
+ FROM staged_consumer staged
+ LEFT JOIN node_key n ON n.source_key = staged.node_key)
+
+-- name: add_changes
+-- New and changed features, in Hilbert order so that neighbours lie in the same blocks.
+INSERT INTO {delta} (feature_id, dataset_id, {delivered}, {kept} changeset_id, op, base_version)
+SELECT coalesce(c.feature_id, nextval('pipemap.feature_id_seq')), %(dataset_id)s, {delivered_of_s}, {kept_of_c}
+       %(changeset_id)s, CASE WHEN c.feature_id IS NULL THEN 'insert' ELSE 'update' END, c.valid_from_version
+FROM {linked} s
+LEFT JOIN {current} c ON c.dataset_id = %(dataset_id)s AND c.source_key = s.source_key
+WHERE c.feature_id IS NULL OR {changed}
+ORDER BY s.geom
+
+-- name: add_deletions
+INSERT INTO {delta} ({state}, changeset_id, op, base_version)
+SELECT {state_of_c}, %(changeset_id)s, 'delete', c.valid_from_version
+FROM {current} c
+WHERE c.dataset_id = %(dataset_id)s
+  AND NOT EXISTS (SELECT FROM {staged} s WHERE s.source_key = c.source_key)
+
+-- name: segments_without_nodes
+SELECT s.source_key, s.class_code, s.source_file_id, s.source_sheet, s.source_row,
+       CASE WHEN f.feature_id IS NULL THEN s.from_key ELSE s.to_key END AS missing_key,
+       ST_X(ST_StartPoint(s.geom)) AS x_m, ST_Y(ST_StartPoint(s.geom)) AS y_m
+FROM staged_pipe_segment s
+LEFT JOIN node_key f ON f.source_key = s.from_key
+LEFT JOIN node_key t ON t.source_key = s.to_key
+WHERE f.feature_id IS NULL OR t.feature_id IS NULL
+ORDER BY s.source_file_id, s.source_sheet, s.source_row
+
+-- name: consumers_without_node
+SELECT s.source_key, s.class_code, s.source_file_id, s.source_sheet, s.source_row,
+       s.node_key AS missing_key, ST_X(s.geom) AS x_m, ST_Y(s.geom) AS y_m
+FROM staged_consumer s
+LEFT JOIN node_key n ON n.source_key = s.node_key
+WHERE s.node_key IS NOT NULL AND n.feature_id IS NULL
+ORDER BY s.source_file_id, s.source_sheet, s.source_row
+
+-- name: add_changeset
+INSERT INTO pipemap.changeset (title, kind, base_version, author, dataset_id, reverts_changeset_id)
+VALUES (%(title)s, %(kind)s, (SELECT coalesce(max(version), 0) FROM pipemap.version),
+        %(author)s, %(dataset_id)s, %(reverts_changeset_id)s)
+RETURNING changeset_id
+
+-- name: set_row_counts
+UPDATE pipemap.changeset SET counts = %(counts)s WHERE changeset_id = %(changeset_id)s
