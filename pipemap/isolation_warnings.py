@@ -1,0 +1,125 @@
+"""What a plan rests on that a person has to know, in English and Chinese."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from pipemap.cuts import Cut, cut_of_zones
+from pipemap.network import STATES, Flags, Ints, Network, NodeKind, valve_kinds
+from schemas.isolation import BurstWarning
+
+_MOST_NAMED = 5
+_MOST_PLANS = 3
+
+_TEXTS = {
+    "source-in-zone": (
+        "The source {names} feeds the isolated zone with no valve between; shut it at the source.",
+        "水源 {names} 与隔离区之间没有阀门，须在水源处关停。",
+    ),
+    "no-source-known": (
+        "No source is known in this area, so it cannot be told which side is fed: close every valve around it.",
+        "本区域没有已知水源，无法判断哪一侧来水：须关闭四周全部阀门。",
+    ),
+    "already-dry": (
+        "By the map no source reaches the burst. If water runs, a valve state or a connection in the map is wrong.",
+        "按图上状态爆点无来水；若现场有水，说明阀门状态或连接关系有误。",
+    ),
+    "valve-stuck": (
+        "Inside the isolated zone stand open valves that cannot be closed, so the cut is wider: {names}.",
+        "隔离区内有无法关闭的阀门，关阀范围因此扩大：{names}。",
+    ),
+    "one-way-undirected": (
+        "No flow direction is drawn at {names}; water is taken to pass both ways there.",
+        "{names} 处未标流向，按双向通水处理。",
+    ),
+    "valve-state-unknown": (
+        "State of {names} is unknown. Should it not hold, close instead: {instead}.",
+        "阀门 {names} 状态不明；若关不严，改关：{instead}。",
+    ),
+    "valves-state-unknown": (
+        "{count} more valves of the plan have an unknown state: {names}.",
+        "方案中另有 {count} 个阀门状态不明：{names}。",
+    ),
+    "people-unknown": (
+        "For {count} of the consumers lost the number of people is unknown and not counted.",
+        "受影响用户中有 {count} 户人数不明，未计入。",
+    ),
+}
+
+
+def warnings_of(network: Network, cut: Cut, consumers: Ints) -> list[BurstWarning]:
+    """Everything the plan rests on; `consumers` are the positions of the lost ones."""
+    found = [
+        *_source_warnings(network, cut),
+        *_passage_warnings(network, cut),
+        *_state_warnings(network, cut),
+    ]
+    uncounted = int((network.consumers.people[consumers] < 0).sum())
+    if uncounted:
+        found.append(_warning("people-unknown", count=uncounted))
+    return found
+
+
+def _source_warnings(network: Network, cut: Cut) -> Iterable[BurstWarning]:
+    zones = cut.zones
+    if not zones.is_known[cut.isolated_zones].all():
+        yield _warning("no-source-known")
+    elif not zones.is_fed[cut.isolated_zones].any():
+        yield _warning("already-dry")
+    ports = zones.ports.of_zones(cut.isolated_zones)
+    feeding = (zones.ports.kind[ports] == NodeKind.SOURCE) & zones.ports.gives[ports]
+    if feeding.any():
+        yield _warning("source-in-zone", names=_names(network, np.unique(zones.ports.device[ports[feeding]])))
+
+
+def _passage_warnings(network: Network, cut: Cut) -> Iterable[BurstWarning]:
+    """Valves that should have parted but cannot, and one-way devices nobody drew a direction at."""
+    isolated = cut.isolated
+    ends = np.unique(np.concatenate([network.segments.from_node[isolated], network.segments.to_node[isolated]]))
+    stuck = ends[network.node_kinds()[ends] == NodeKind.STUCK_VALVE]
+    layer = network.pair_valves
+    in_layer = np.flatnonzero(valve_kinds(layer.state, layer.operability) == NodeKind.STUCK_VALVE)
+    in_layer = in_layer[np.isin(layer.segment[in_layer], isolated)]
+    stuck = np.concatenate([stuck, in_layer + len(network.nodes.id)])
+    if len(stuck):
+        yield _warning("valve-stuck", names=_names(network, stuck))
+    ports = cut.zones.ports.of_zones(cut.isolated_zones)
+    one_way = cut.zones.ports.kind[ports] == NodeKind.ONE_WAY
+    undirected = one_way & cut.zones.ports.takes[ports] & cut.zones.ports.gives[ports]
+    if undirected.any():
+        yield _warning(
+            "one-way-undirected", names=_names(network, np.unique(cut.zones.ports.device[ports[undirected]]))
+        )
+
+
+def _state_warnings(network: Network, cut: Cut) -> Iterable[BurstWarning]:
+    """For each valve of unknown state what to close should it not hold, for the first few."""
+    doubtful = cut.valves[_is_unknown(network, cut.valves)]
+    for device in doubtful[:_MOST_PLANS].tolist():
+        sides = cut.zones.ports.zone[cut.zones.ports.of_devices(np.array([device]))]
+        wider = cut_of_zones(cut.zones, np.concatenate([cut.isolated_zones, sides]))
+        instead = np.setdiff1d(wider.valves, cut.valves)
+        yield _warning(
+            "valve-state-unknown", names=_names(network, np.array([device])), instead=_names(network, instead)
+        )
+    rest = doubtful[_MOST_PLANS:]
+    if len(rest):
+        yield _warning("valves-state-unknown", count=len(rest), names=_names(network, rest))
+
+
+def _is_unknown(network: Network, devices: Ints) -> Flags:
+    count = len(network.nodes.id)
+    at_nodes, in_layer = devices[devices < count], devices[devices >= count] - count
+    states = np.concatenate([network.nodes.state[at_nodes], network.pair_valves.state[in_layer]])
+    return np.isin(states, (-1, STATES.index("unknown")))
+
+
+def _names(network: Network, devices: Ints) -> str:
+    named = [network.device_name(device) for device in devices[:_MOST_NAMED].tolist()]
+    more = len(devices) - _MOST_NAMED
+    return ", ".join(named) + (f" (+{more})" if more > 0 else "") or "-"
+
+
+def _warning(code: str, **values: object) -> BurstWarning:
+    english, chinese = _TEXTS[code]
+    return BurstWarning(code=code, message_en=english.format(**values), message_zh=chinese.format(**values))

@@ -1,0 +1,102 @@
+"""A network from plain columns instead of the database: for designs, models and what-if questions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipemap.copying import TextColumn
+from pipemap.network import (
+    OPERABILITIES,
+    STATES,
+    UNKNOWN,
+    Consumers,
+    Ints,
+    Network,
+    Nodes,
+    Segments,
+    SmallInts,
+    code_positions,
+    no_pair_valves,
+    positions_of,
+)
+from schemas.codetables import code_table
+
+
+def network_from_arrays(
+    nodes: Mapping[str, npt.ArrayLike],
+    segments: Mapping[str, npt.ArrayLike],
+    consumers: Mapping[str, npt.ArrayLike] | None = None,
+) -> Network:
+    """A network from plain columns, for designs, models and what-if questions.
+
+    `nodes` needs `id` (ascending) and may give x_m, y_m, appurtenance, state, operability and is_active;
+    `segments` needs `id` (ascending), `from_id` and `to_id` and may give length_m, class_code, flow and
+    is_active; `consumers` needs `id` and `node_id` and may give people, kind_code and is_critical.
+    Codes are words of the code tables, "" for none; flow is 1, -1 or 0.
+    """
+    node_ids = np.asarray(nodes["id"], np.int64)
+    count = len(node_ids)
+    made = Nodes(
+        id=node_ids,
+        x_m=_column(nodes, "x_m", count, np.nan, np.float64),
+        y_m=_column(nodes, "y_m", count, np.nan, np.float64),
+        appurtenance=_codes(nodes, "appurtenance", count, tuple(code_table("appurtenance")), ""),
+        state=_codes(nodes, "state", count, STATES, ""),
+        operability=_codes(nodes, "operability", count, OPERABILITIES, ""),
+        is_active=_column(nodes, "is_active", count, True, np.bool_),
+        key=TextColumn.empty(count),
+        name=TextColumn.empty(count),
+        address=TextColumn.empty(count),
+    )
+    return Network(made, _plain_segments(segments, made), _plain_consumers(consumers, node_ids), no_pair_valves())
+
+
+def _plain_segments(given: Mapping[str, npt.ArrayLike], nodes: Nodes) -> Segments:
+    ids = np.asarray(given["id"], np.int64)
+    count = len(ids)
+    from_node = positions_of(nodes.id, np.asarray(given["from_id"], np.int64), "node")
+    to_node = positions_of(nodes.id, np.asarray(given["to_id"], np.int64), "node")
+    return Segments(
+        id=ids,
+        from_node=from_node,
+        to_node=to_node,
+        length_m=_column(given, "length_m", count, 1.0, np.float64),
+        x_m=(nodes.x_m[from_node] + nodes.x_m[to_node]) / 2,
+        y_m=(nodes.y_m[from_node] + nodes.y_m[to_node]) / 2,
+        z_m=np.full(count, np.nan),
+        class_=_codes(given, "class_code", count, tuple(code_table("utility_class")), "water"),
+        flow=_column(given, "flow", count, 0, np.int8),
+        is_active=_column(given, "is_active", count, True, np.bool_),
+        key=TextColumn.empty(count),
+    )
+
+
+def _plain_consumers(given: Mapping[str, npt.ArrayLike] | None, node_ids: Ints) -> Consumers:
+    given = given or {"id": [], "node_id": []}
+    ids = np.asarray(given["id"], np.int64)
+    node = positions_of(node_ids, np.asarray(given["node_id"], np.int64), "node")
+    unknown = np.full(len(ids), np.nan)
+    return Consumers(
+        id=ids,
+        node=node,
+        x_m=unknown,
+        y_m=unknown,
+        class_=_codes(given, "class_code", len(ids), tuple(code_table("utility_class")), "water"),
+        kind=_codes(given, "kind_code", len(ids), tuple(code_table("consumer_kind")), "unknown"),
+        people=_column(given, "people", len(ids), UNKNOWN, np.int64),
+        is_critical=_column(given, "is_critical", len(ids), False, np.bool_),
+        name=TextColumn.empty(len(ids)),
+    )
+
+
+def _column(given: Mapping[str, npt.ArrayLike], name: str, count: int, default: float, dtype: Any) -> npt.NDArray[Any]:
+    return np.asarray(given[name], dtype) if name in given else np.full(count, default, dtype)
+
+
+def _codes(
+    given: Mapping[str, npt.ArrayLike], name: str, count: int, codes: tuple[str, ...], default: str
+) -> SmallInts:
+    words = [str(word) for word in np.asarray(given[name]).tolist()] if name in given else []
+    return code_positions(codes, words, count, default)

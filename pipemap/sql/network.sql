@@ -1,0 +1,69 @@
+-- name: nodes
+-- One row per node: identity, place, code positions (1-based in the code tables given, null when unknown), texts.
+SELECT feature_id,
+       ST_X(geom) AS x_m,
+       ST_Y(geom) AS y_m,
+       array_position({appurtenances}, appurtenance_code) AS appurtenance,
+       CASE WHEN appurtenance_code IS NOT NULL THEN array_position({states}, valve_state_code) END AS state,
+       CASE WHEN appurtenance_code IS NOT NULL THEN array_position({operabilities}, operability_code) END
+           AS operability,
+       lifecycle_code IS NULL OR lifecycle_code = ANY({active}) AS is_active,
+       CASE WHEN appurtenance_code IS NOT NULL THEN source_key END AS source_key,
+       CASE WHEN appurtenance_code IS NOT NULL THEN name END AS name,
+       CASE WHEN appurtenance_code IS NOT NULL THEN address END AS address
+FROM {relation} AS node
+
+-- name: segments
+-- One row per segment: identity, end nodes, length along the axis in m (in plan where z is unknown), middle of the
+-- axis (z null where unknown), codes, key.
+SELECT feature_id,
+       from_node_id,
+       to_node_id,
+       ST_3DLength(geom) AS length_m,
+       ST_X(middle) AS x_m,
+       ST_Y(middle) AS y_m,
+       ST_Z(middle) AS z_m,
+       array_position({classes}, class_code) AS class,
+       CASE flow_direction_code WHEN 'forward' THEN 1 WHEN 'backward' THEN -1 ELSE 0 END AS flow,
+       lifecycle_code IS NULL OR lifecycle_code = ANY({active}) AS is_active,
+       source_key
+FROM {relation} AS pipe_segment, ST_LineInterpolatePoint(geom, 0.5) AS middle
+
+-- name: consumers
+-- One row per consumer: identity, node served from, place, class, kind, people (null when unknown), name.
+SELECT feature_id,
+       node_id,
+       ST_X(geom) AS x_m,
+       ST_Y(geom) AS y_m,
+       array_position({classes}, class_code) AS class,
+       array_position({kinds}, kind_code) AS kind,
+       people,
+       is_critical,
+       CASE WHEN is_critical THEN name END AS name
+FROM {relation} AS consumer
+
+-- name: nearest_segments
+-- The nearest live segments of some classes to a point, in plan, nearest first; z of the place where it is known.
+-- The index gives the candidates; how near each is in 3D is told by distance_m (plan distance where z is unknown).
+SELECT feature_id,
+       CASE WHEN %(z)s::float8 IS NOT NULL AND ST_NDims(geom) = 3
+            THEN ST_3DDistance(geom, ST_SetSRID(ST_MakePoint(%(x)s, %(y)s, %(z)s::float8), ST_SRID(geom)))
+            ELSE ST_Distance(geom, ST_SetSRID(ST_MakePoint(%(x)s, %(y)s), ST_SRID(geom)))
+       END AS distance_m
+FROM {relation} AS pipe_segment
+WHERE class_code = ANY(%(class_codes)s)
+  AND (lifecycle_code IS NULL OR lifecycle_code = ANY(%(active)s))
+  AND ST_DWithin(ST_Force2D(geom), ST_SetSRID(ST_MakePoint(%(x)s, %(y)s), %(srid)s), %(radius_m)s)
+  AND geom && ST_Expand(ST_SetSRID(ST_MakePoint(%(x)s, %(y)s), %(srid)s), %(radius_m)s)
+ORDER BY distance_m, feature_id
+LIMIT 1
+
+-- name: segment_by_key
+-- The segment a dataset names by its own key; every dataset when none is given.
+SELECT feature_id
+FROM {relation} AS pipe_segment
+JOIN pipemap.dataset USING (dataset_id)
+WHERE pipe_segment.source_key = %(key)s
+  AND (%(dataset)s::text IS NULL OR dataset.name = %(dataset)s)
+ORDER BY feature_id
+LIMIT 2
