@@ -1,0 +1,38 @@
+"""`python -m bench`: build the city, run the cases, print the table."""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.cases import burst_lines, history_lines, load_city, lookup_lines
+from bench.city import build_city
+from bench.measure import report
+from pipemap.cluster import Cluster
+
+_RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(prog="python -m bench", description="Ratios against peers and floors.")
+    arguments.add_argument("--segments", type=int, default=100_000, help="size of the city")
+    segments: int = arguments.parse_args().segments
+    folder = Path(tempfile.mkdtemp(prefix="pipemap-bench-"))
+    folder.chmod(0o755)
+    cluster = Cluster(folder)
+    cluster.start()
+    try:
+        files = build_city(segments).write(folder)
+        city, lines = load_city(cluster, files)
+        for case in (burst_lines, lookup_lines, history_lines):
+            print(f"running {case.__name__}", file=sys.stderr)
+            lines += case(city)
+        print(report(segments, lines, _RESULTS))
+    finally:
+        cluster.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""The cases of the table; each takes the loaded city and gives lines with ours and the other's time."""
+
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+import uvicorn
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from api.app import create_app
+from bench.measure import Line, median_s, paired_s
+from importers.delivery import read_delivery
+from pipemap.changesets import publish
+from pipemap.checks import run_checks
+from pipemap.cluster import Cluster
+from pipemap.db import Connection, Database, fetch_all, fetch_one
+from pipemap.ingest import create_import
+from pipemap.isolation import burst
+from pipemap.network import Network, NodeKind, load_network
+from pipemap.projects import create_database, init_project
+from pipemap.settings import Settings
+from schemas.codetables import code_table
+
+_SRID = 4547
+_PORT = 8765
+_WATER = list(code_table("utility_class")).index("water")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A throw-away server with the synthetic city published as version 1."""
+
+    cluster: Cluster
+    url: str
+    database: Database
+
+
+def load_city(cluster: Cluster, files: tuple[Path, Path]) -> tuple[Loaded, list[Line]]:
+    """Import, check and publish the city; the import is timed against ogr2ogr of the same rows."""
+    url = cluster.url("bench")
+    create_database(url)
+    database = Database(url)
+    init_project(database, "bench", _SRID)
+    start = time.perf_counter()
+    delivery = read_delivery(list(files), profile=None, srid=_SRID, source_crs=None, dataset="city")
+    read = time.perf_counter()
+    changeset = create_import(database, delivery, title="city", author="bench")
+    stored = time.perf_counter()
+    run_checks(database, changeset)
+    checked = time.perf_counter()
+    rules = _error_rules(database, changeset)
+    publish(database, changeset, message="city", author="bench", waivers=dict.fromkeys(rules, "synthetic"))
+    published = time.perf_counter()
+    other = _ogr2ogr_s(cluster, files)
+    lines = [
+        Line("import: read, normalise, store a draft", stored - start, other, "ogr2ogr", f"read {read - start:.1f} s"),
+        Line("checks of the whole city", checked - stored, other, "ogr2ogr"),
+        Line("publish", published - checked, other, "ogr2ogr"),
+    ]
+    return Loaded(cluster, url, database), lines
+
+
+def burst_lines(city: Loaded) -> list[Line]:
+    """One burst, full answer from the loaded network, against two scipy component runs from scratch."""
+    with city.database.transaction(read_only=True) as connection:
+        start = time.perf_counter()
+        network = load_network(connection)
+        loaded_s = time.perf_counter() - start
+    water = np.flatnonzero(network.segments.class_ == _WATER)
+    picks = iter(np.random.default_rng(1).choice(network.segments.id[water], 400))
+    ours, other = paired_s(lambda: burst(network, [int(next(picks))]), lambda: _scipy_components(network), 20)
+    return [
+        Line("one burst, full answer", ours, other, "2 x scipy connected_components"),
+        Line("load a version into arrays", loaded_s, None, "-"),
+    ]
+
+
+def lookup_lines(city: Loaded) -> list[Line]:
+    """A 500 m box over HTTP against the bare SQL that reads the same features."""
+    box = _middle_box(city, 500.0)
+    query = f"bbox={','.join(map(str, box))}&limit=10000"
+    with _served(city.url) as base, httpx.Client(base_url=base) as client, city.database.transaction() as connection:
+        ours, other = paired_s(
+            lambda: client.get(f"/api/features/pipe_segment?{query}").raise_for_status(),
+            lambda: _bare_box(connection, box),
+            30,
+        )
+        count = _bare_box(connection, box)
+    return [Line("500 m box over HTTP", ours, other, "bare SQL", f"{count} segments")]
+
+
+def history_lines(city: Loaded) -> list[Line]:
+    """The current state of a 500 m box with one version of history and with ten."""
+    box = _middle_box(city, 500.0)
+    with city.database.transaction() as connection:
+        one = median_s(lambda: _bare_box(connection, box), 30)
+        blocks_one = _blocks(connection, box)
+    _age(city.database, versions=10)
+    with city.database.transaction() as connection:
+        ten = median_s(lambda: _bare_box(connection, box), 30)
+        blocks_ten = _blocks(connection, box)
+    return [Line("current box, 10 versions of history", ten, one, "1 version", f"blocks {blocks_ten} / {blocks_one}")]
+
+
+def _error_rules(database: Database, changeset: int) -> list[str]:
+    with database.transaction(read_only=True) as connection:
+        found = fetch_all(
+            connection,
+            "SELECT DISTINCT rule FROM pipemap.finding WHERE changeset_id = %(id)s AND severity = 'error'",
+            {"id": changeset},
+        )
+    return [str(row["rule"]) for row in found]
+
+
+def _ogr2ogr_s(cluster: Cluster, files: tuple[Path, Path]) -> float | None:
+    program = shutil.which("ogr2ogr")
+    if program is None:
+        return None
+    create_database(cluster.url("peer"))
+    Database(cluster.url("peer")).close()
+    subprocess.run(["psql", cluster.url("peer"), "-qc", "CREATE EXTENSION IF NOT EXISTS postgis"], check=True)
+    start = time.perf_counter()
+    for path in files:
+        target = f"PG:host={cluster.socket_dir} dbname=peer user={_user(cluster)}"
+        options = ["-nln", path.stem, "-overwrite", "-lco", "GEOMETRY_NAME=geom", "--config", "PG_USE_COPY", "YES"]
+        subprocess.run([program, "-f", "PostgreSQL", target, str(path), *options], check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def _user(cluster: Cluster) -> str:
+    return cluster.url("x").removeprefix("postgresql://").partition("@")[0]
+
+
+def _scipy_components(network: Network) -> None:
+    """From scratch, twice: components with every valve shut, then what still reaches a source."""
+    nodes, segments = network.nodes, network.segments
+    valve = network.node_kinds() == NodeKind.VALVE
+    is_open = ~valve[segments.from_node] & ~valve[segments.to_node]
+    for keep in (is_open, slice(None)):
+        a, b = segments.from_node[keep], segments.to_node[keep]
+        graph = coo_matrix((np.ones(len(a), np.int8), (a, b)), shape=(len(nodes.id), len(nodes.id)))
+        connected_components(graph, directed=False)
+
+
+def _middle_box(city: Loaded, side_m: float) -> tuple[float, float, float, float]:
+    with city.database.transaction(read_only=True) as connection:
+        row = fetch_one(
+            connection,
+            "SELECT (ST_XMin(e) + ST_XMax(e)) / 2 AS x, (ST_YMin(e) + ST_YMax(e)) / 2 AS y"
+            " FROM (SELECT ST_Extent(geom) AS e FROM pipemap.pipe_segment) AS extent",
+        )
+    assert row is not None
+    half = side_m / 2
+    return row["x"] - half, row["y"] - half, row["x"] + half, row["y"] + half
+
+
+_BARE = (
+    "SELECT feature_id, class_code, width_mm, material_code, ST_AsGeoJSON(geom) FROM pipemap.pipe_segment"
+    " WHERE geom && ST_MakeEnvelope(%s, %s, %s, %s, 4547)"
+)
+
+
+def _bare_box(connection: Connection, box: tuple[float, float, float, float]) -> int:
+    return len(connection.execute(_BARE, box).fetchall())
+
+
+def _blocks(connection: Connection, box: tuple[float, float, float, float]) -> int:
+    plan = connection.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + _BARE, box).fetchone()
+    assert plan is not None
+    top = plan["QUERY PLAN"][0]["Plan"]
+    return int(top["Shared Hit Blocks"] + top["Shared Read Blocks"])
+
+
+def _age(database: Database, versions: int) -> None:
+    """Give every segment further versions of history, as so many re-surveys of the whole city would."""
+    with database.transaction() as connection:
+        for version in range(2, versions + 1):
+            connection.execute(
+                "INSERT INTO pipemap.pipe_segment_history SELECT s.*, %s FROM pipemap.pipe_segment s", [version]
+            )
+            connection.execute("UPDATE pipemap.pipe_segment SET valid_from_version = %s", [version])
+    with database.transaction() as connection:
+        connection.execute("ANALYZE pipemap.pipe_segment")
+
+
+@contextmanager
+def _served(url: str) -> Iterator[str]:
+    server = uvicorn.Server(uvicorn.Config(create_app(Settings(), url), port=_PORT, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{_PORT}"
+    server.should_exit = True
+    thread.join()

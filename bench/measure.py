@@ -1,0 +1,83 @@
+"""Medians of repeated runs, ratios between two of them, and the machine they were taken on."""
+
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import orjson
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table: our time, the other's, and ours divided by it (or the inverse, as named)."""
+
+    name: str
+    ours_s: float | None
+    other_s: float | None
+    other: str
+    note: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        """Our time as a multiple of the other's."""
+        return self.ours_s / self.other_s if self.ours_s and self.other_s else None
+
+
+def median_s(work: Callable[[], object], repeats: int, warm_ups: int = 1) -> float:
+    """Median wall time of one call, in seconds."""
+    for _ in range(warm_ups):
+        work()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def paired_s(ours: Callable[[], object], other: Callable[[], object], repeats: int) -> tuple[float, float]:
+    """Medians of two pieces of work run in turn, so that a drifting machine meets both alike."""
+    ours(), other()
+    times: list[tuple[float, float]] = [(_once_s(ours), _once_s(other)) for _ in range(repeats)]
+    return statistics.median(a for a, _ in times), statistics.median(b for _, b in times)
+
+
+def machine() -> str:
+    """Processor, cores, memory and Python of this machine."""
+    model = next((x.split(":")[1].strip() for x in _proc("cpuinfo") if x.startswith("model name")), "unknown")
+    cores = sum(x.startswith("processor") for x in _proc("cpuinfo"))
+    kib = int(next(x.split()[1] for x in _proc("meminfo") if x.startswith("MemTotal")))
+    return f"{model}, {cores} cores, {kib / 2**20:.0f} GiB, Python {platform.python_version()}"
+
+
+def report(size: int, lines: list[Line], results: Path) -> str:
+    """Write the run as JSON and return it as a Markdown table."""
+    results.mkdir(parents=True, exist_ok=True)
+    rows = [{**asdict(line), "ratio": line.ratio} for line in lines]
+    (results / f"{size}.json").write_bytes(orjson.dumps({"machine": machine(), "segments": size, "lines": rows}))
+    head = f"{size:,} segments; {machine()}\n\n| case | ours | other | ratio | |\n|---|---|---|---|---|\n"
+    return head + "\n".join(_row(line) for line in lines)
+
+
+def _row(line: Line) -> str:
+    ratio = f"{line.ratio:.3g}" if line.ratio else "-"
+    return f"| {line.name} | {_time(line.ours_s)} | {_time(line.other_s)} {line.other} | {ratio} | {line.note} |"
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"
+
+
+def _once_s(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _proc(name: str) -> list[str]:
+    return Path(f"/proc/{name}").read_text(encoding="utf-8").splitlines()
