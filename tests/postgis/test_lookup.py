@@ -215,7 +215,7 @@ def test_a_question_that_cannot_be_answered_says_why(connection: Connection) -> 
         with connection.transaction():
             find_features(connection, kind, query)
 
-    with pytest.raises(UsageError, match="colour; it can be for feature_id, .*width_mm"):
+    with pytest.raises(UsageError, match=r"colour; it can be for feature_id, .*width_mm"):
         ask(Query(equals={"colour": "red"}))
     with pytest.raises(UsageError, match="the classes are water"):
         ask(Query(class_codes=["wine"]))
