@@ -1,0 +1,136 @@
+"""The rules that exist, and the rulebook a city runs: thresholds and severities set through a TOML file."""
+
+import pkgutil
+import tomllib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pipemap.errors import NotFoundError, UsageError
+from schemas.findings import Finding, Severity
+
+if TYPE_CHECKING:
+    from pipemap.checks.check import Check
+
+Run: TypeAlias = "Callable[[Check], list[Finding]]"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: its names, where it comes from, how grave a breach is and the thresholds it measures with."""
+
+    id: str
+    severity: Severity
+    name_en: str
+    name_zh: str
+    source: str
+    thresholds: Mapping[str, float]
+    run: Run
+
+
+_rules: dict[str, Rule] = {}
+
+
+def rule(
+    rule_id: str, severity: Severity, *, en: str, zh: str, source: str, **thresholds: float
+) -> Callable[[Run], Run]:
+    """Register a function as a rule; thresholds carry their unit in the name and can be set by a city."""
+
+    def register(run: Run) -> Run:
+        if rule_id in _rules:
+            raise ValueError(f"rule {rule_id} is declared twice")
+        _rules[rule_id] = Rule(rule_id, severity, en, zh, source, MappingProxyType(dict(thresholds)), run)
+        return run
+
+    return register
+
+
+@cache
+def all_rules() -> Mapping[str, Rule]:
+    """Every rule that ships with the product, by id in order."""
+    package = import_module("pipemap.checks.rules")
+    for module in pkgutil.iter_modules(package.__path__):
+        import_module(f"{package.__name__}.{module.name}")
+    return MappingProxyType(dict(sorted(_rules.items())))
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    """The rules to run, in order of their ids."""
+
+    rules: tuple[Rule, ...]
+
+    def __iter__(self) -> Iterator[Rule]:
+        return iter(self.rules)
+
+    def __len__(self) -> int:
+        return len(self.rules)
+
+    @classmethod
+    def standard(cls) -> "Rulebook":
+        """Every rule with its own thresholds."""
+        return cls(tuple(all_rules().values()))
+
+    @classmethod
+    def from_toml(cls, path: Path) -> "Rulebook":
+        """Every rule, changed by a file with one table per rule: `severity`, `enabled` and its thresholds.
+
+        Raises
+        ------
+        UsageError
+            When the file is not TOML, or names a rule, severity or threshold that does not exist.
+        """
+        try:
+            tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise NotFoundError(f"There is no rules file {path.name}.") from error
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise UsageError(f"{path.name} is not a rules file: {error}") from error
+        known = all_rules()
+        for rule_id in tables:
+            _known_rule(rule_id)
+        changed = (_configured(known[rule_id], tables.get(rule_id, {})) for rule_id in known)
+        return cls(tuple(each for each in changed if each is not None))
+
+    def only(self, rule_ids: Collection[str]) -> "Rulebook":
+        """The same book with the named rules alone."""
+        wanted = {_known_rule(rule_id) for rule_id in rule_ids}
+        return Rulebook(tuple(each for each in self.rules if each.id in wanted))
+
+
+def _known_rule(rule_id: str) -> str:
+    for known in all_rules():
+        if known.casefold() == rule_id.casefold():
+            return known
+    raise UsageError(f"There is no rule {rule_id}; `pipemap rules` lists them.")
+
+
+def _configured(found: Rule, table: Any) -> Rule | None:
+    if not isinstance(table, dict):
+        raise UsageError(f"Rule {found.id} needs a table: [{found.id}].")
+    settings = dict(table)
+    enabled = settings.pop("enabled", True)
+    severity = _severity(found, settings.pop("severity", found.severity))
+    for name, value in settings.items():
+        _check_threshold(found, name, value)
+    thresholds = MappingProxyType({**found.thresholds, **settings})
+    return replace(found, severity=severity, thresholds=thresholds) if enabled else None
+
+
+def _severity(found: Rule, text: Any) -> Severity:
+    try:
+        return Severity(text)
+    except ValueError as error:
+        raise UsageError(f"Rule {found.id}: severity is error, warning or info, not {text!r}.") from error
+
+
+def _check_threshold(found: Rule, name: str, value: Any) -> None:
+    if name not in found.thresholds:
+        known = ", ".join(found.thresholds) or "none"
+        raise UsageError(f"Rule {found.id} has no threshold {name} (it has: {known}).")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UsageError(f"Rule {found.id}: {name} must be a number, not {value!r}.")
