@@ -70,7 +70,7 @@ class _Staging:
         self.delivery = delivery
         self.on_progress = on_progress
         self.srid = read_project(connection).srid
-        self.dataset_id = _dataset_id(connection, delivery.dataset)
+        self.dataset_id = add_dataset(connection, delivery.dataset)
         self.file_ids = [_source_file_id(connection, file) for file in delivery.files]
         self.changeset_id = add_changeset(connection, title, "import", author, dataset_id=self.dataset_id)
         self.findings = list(delivery.findings)
@@ -259,7 +259,8 @@ def _repeated_key(kind: str, key: str, place: dict[str, Any]) -> Finding:
     )
 
 
-def _dataset_id(connection: Connection, name: str) -> int:
+def add_dataset(connection: Connection, name: str) -> int:
+    """Identity of a delivery series, created when it is new."""
     connection.execute(queries("ingest")["add_dataset"], {"name": name})
     row = fetch_one(connection, queries("ingest")["dataset_id"], {"name": name})
     assert row is not None

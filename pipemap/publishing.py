@@ -1,8 +1,11 @@
 """Publishing: a changeset becomes the next version of the map, wholly or not at all."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 from psycopg.types.json import Jsonb
 
 from pipemap.db import Connection, Database, fetch_all, fetch_one
@@ -11,11 +14,11 @@ from pipemap.findings import blocking_findings
 from pipemap.sql import queries
 from pipemap.statements import compose
 from pipemap.versions import current_version
-from schemas.tables import FEATURE_KINDS
+from schemas.tables import FEATURE_KINDS, SCHEMA
 
 # Any fixed number: publishers wait for each other, so versions grow by one without gaps.
 _LOCK = 4_547_002
-_ANALYZE_FROM_ROWS = 10_000
+_BULK_FROM_ROWS = 10_000
 _LISTED_CONFLICTS = 1_000
 
 
@@ -159,13 +162,30 @@ def _apply(connection: Connection, changeset_id: int, version: int, counts: dict
     written = {"changeset_id": changeset_id, "version": version}
     try:
         for kind, ops in counts.items():
-            for name in ("close_states", "open_states"):
-                connection.execute(compose(queries("publishing")[name], kind), written)
+            is_bulk = sum(ops.values()) >= _BULK_FROM_ROWS
+            connection.execute(compose(queries("publishing")["close_states"], kind), written)
+            with _indexes_built_after(connection, kind) if is_bulk else nullcontext():
+                connection.execute(compose(queries("publishing")["open_states"], kind), written)
             connection.execute(compose(queries("changesets")["drop_deltas"], kind), written)
-            if sum(ops.values()) >= _ANALYZE_FROM_ROWS:
+            if is_bulk:
                 connection.execute(compose("ANALYZE {current}, {history}, {delta}", kind))
     except psycopg.errors.UniqueViolation as error:
         raise ConflictError(f"Changeset {changeset_id} gives two features the same key.", features=[]) from error
+
+
+@contextmanager
+def _indexes_built_after(connection: Connection, kind: str) -> Iterator[None]:
+    """Filling an empty table takes half the time when its indexes are built at the end, and they come out tighter."""
+    if fetch_one(connection, compose("SELECT FROM {current} LIMIT 1", kind)) is not None:
+        yield
+        return
+    indexes = fetch_all(connection, queries("publishing")["plain_indexes"], {"table": f"{SCHEMA}.{kind}"})
+    for index in indexes:
+        name = Identifier(index["schema_name"], index["index_name"])
+        connection.execute(SQL("DROP INDEX {}").format(name))
+    yield
+    for index in indexes:
+        connection.execute(index["definition"])
 
 
 def _stamp(
@@ -181,9 +201,8 @@ def _stamp(
     connection.execute(queries("publishing")["add_version"], written | {"counts": Jsonb(counts)})
     state = {"changeset_id": number, "state": "published", "reviewer": changeset["reviewer"]}
     connection.execute(queries("changesets")["set_state"], state)
-    if connection.execute(queries("publishing")["has_audit"]).fetchone()["has_audit"]:  # type: ignore[index]
-        details = Jsonb({"changeset_id": number, "version": version, "message": message, "counts": counts})
-        connection.execute(queries("publishing")["audit"], {"actor": author, "details": details})
+    details = Jsonb({"changeset_id": number, "version": version, "message": message, "counts": counts})
+    connection.execute(queries("publishing")["audit"], {"actor": author, "details": details})
     connection.execute(queries("publishing")["announce"], {"version": version})
 
 

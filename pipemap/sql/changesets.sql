@@ -41,3 +41,34 @@ DELETE FROM {delta} WHERE changeset_id = %(changeset_id)s
 WITH findings AS (DELETE FROM pipemap.finding WHERE changeset_id = %(changeset_id)s),
      waivers AS (DELETE FROM pipemap.waiver WHERE changeset_id = %(changeset_id)s)
 DELETE FROM pipemap.changeset WHERE changeset_id = %(changeset_id)s
+
+-- name: edit_new
+INSERT INTO {delta} ({state}, changeset_id, op, base_version)
+SELECT {state_of_s}, %(changeset_id)s, 'insert', NULL
+FROM jsonb_populate_record(NULL::{current}, %(values)s) s
+
+-- name: edit_current
+-- The current state with the given values laid over it.
+INSERT INTO {delta} ({state}, changeset_id, op, base_version)
+SELECT {state_of_s}, %(changeset_id)s, %(op)s, c.valid_from_version
+FROM {current} c, jsonb_populate_record(c, %(values)s) s
+WHERE c.feature_id = %(feature_id)s
+
+-- name: undo
+-- The inverse of what a version did to one kind: back to the states it ended, away with those it began.
+INSERT INTO {delta} ({state}, changeset_id, op, base_version)
+SELECT {state_of_h}, %(changeset_id)s, CASE WHEN s.feature_id IS NULL THEN 'insert' ELSE 'update' END,
+       s.valid_from_version
+FROM {history} h
+LEFT JOIN (
+    SELECT feature_id, valid_from_version FROM {current} WHERE valid_from_version = %(version)s
+    UNION ALL
+    SELECT feature_id, valid_from_version FROM {history} WHERE valid_from_version = %(version)s) s USING (feature_id)
+WHERE h.valid_to_version = %(version)s
+UNION ALL
+SELECT {state_of_s}, %(changeset_id)s, 'delete', s.valid_from_version
+FROM (SELECT {state}, valid_from_version FROM {current} WHERE valid_from_version = %(version)s
+      UNION ALL
+      SELECT {state}, valid_from_version FROM {history} WHERE valid_from_version = %(version)s) s
+WHERE NOT EXISTS (
+    SELECT FROM {history} h WHERE h.feature_id = s.feature_id AND h.valid_to_version = %(version)s)

@@ -77,8 +77,13 @@ SELECT version FROM pipemap.version WHERE changeset_id = %(changeset_id)s
 -- name: announce
 SELECT pg_notify('pipemap_version', %(version)s::text)
 
--- name: has_audit
-SELECT to_regprocedure('pipemap_app.audit(text, text, jsonb)') IS NOT NULL AS has_audit
-
 -- name: audit
 SELECT pipemap_app.audit(%(actor)s::text, 'publish', %(details)s::jsonb)
+
+-- name: plain_indexes
+-- Indexes that no constraint needs, with the statements that make them again.
+SELECT n.nspname AS schema_name, i.relname AS index_name, pg_get_indexdef(i.oid) AS definition
+FROM pg_index x
+JOIN pg_class i ON i.oid = x.indexrelid
+JOIN pg_namespace n ON n.oid = i.relnamespace
+WHERE x.indrelid = %(table)s::regclass AND NOT x.indisunique
