@@ -1,0 +1,152 @@
+"""Agreements with other agencies and their API keys: made, listed and revoked by the data manager."""
+
+import hashlib
+import math
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import shapely
+from psycopg.rows import DictRow
+from pyproj import Transformer
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+
+from pipemap import audit
+from pipemap.db import Connection, fetch_all, fetch_one
+from pipemap.errors import NotFoundError, SourceError, UsageError
+from pipemap.sql import queries
+from schemas.codetables import code_table
+from schemas.tables import attribute_names
+
+SHARED_KINDS = ("node", "pipe_segment")
+_KEY_PREFIX = "pmk_"
+_KEY_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What an agency may see: where (polygon in the project CRS), which classes and attributes, until when."""
+
+    agency: str
+    purpose: str
+    area: BaseGeometry
+    class_codes: Sequence[str]
+    attributes: Sequence[str]
+    expires_at: datetime
+
+
+def shareable_attributes() -> tuple[str, ...]:
+    """Attributes an agreement may grant; identity, class and geometry are always shown."""
+    names = {"source_key": None} | {name: None for kind in SHARED_KINDS for name in attribute_names(kind)}
+    return tuple(name for name in names if name not in ("class_code", "geom"))
+
+
+def agree(connection: Connection, terms: Terms, actor: str) -> int:
+    """Write an agreement into the map and the audit log; returns its number."""
+    _check_terms(terms)
+    values = vars(terms) | {
+        "area": shapely.to_wkb(shapely.force_2d(terms.area)),
+        "class_codes": list(terms.class_codes),
+        "attributes": list(terms.attributes),
+    }
+    row = fetch_one(connection, queries("sharing")["add_agreement"], values)
+    if row is None:
+        raise NotFoundError("The agreement could not be written.")
+    agreement_id = int(row["agreement_id"])
+    details = {name: values[name] for name in ("agency", "purpose", "class_codes", "attributes")}
+    details |= {"area_wkt": shapely.to_wkt(terms.area, rounding_precision=3), "expires_at": str(terms.expires_at)}
+    audit.record(connection, actor, "share.agree", {"agreement_id": agreement_id, **details})
+    return agreement_id
+
+
+def issue_key(connection: Connection, agreement_id: int, actor: str) -> str:
+    """A new API key of an agreement in force; only its hash is kept, so it can be shown this once."""
+    key = _KEY_PREFIX + secrets.token_urlsafe(_KEY_BYTES)
+    values = {"agreement_id": agreement_id, "key_sha256": bytes.fromhex(hash_key(key))}
+    if fetch_one(connection, queries("sharing")["add_key"], values) is None:
+        raise NotFoundError(f"There is no agreement {agreement_id} in force.")
+    audit.record(connection, actor, "share.key", {"agreement_id": agreement_id, "key_sha256": hash_key(key)})
+    return key
+
+
+def hash_key(key: str) -> str:
+    """SHA-256 of a key in hex, the only form in which the database knows it."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def list_agreements(
+    connection: Connection,
+    agency: str | None = None,
+    agreement_id: int | None = None,
+    limit: int = 100,
+    offset: int = 0,
+) -> list[DictRow]:
+    """Agreements with their keys' hashes, newest first."""
+    wanted = {"agency": agency, "agreement_id": agreement_id, "limit": limit, "offset": offset}
+    return fetch_all(connection, queries("sharing")["agreements"], wanted)
+
+
+def revoke(connection: Connection, agreement_id: int, actor: str, key: str | None = None) -> None:
+    """End an agreement at once, or only the key whose hash begins with `key`."""
+    name = "revoke_agreement" if key is None else "revoke_key"
+    rows = fetch_all(connection, queries("sharing")[name], {"agreement_id": agreement_id, "key": key})
+    if not rows:
+        raise NotFoundError(f"There is nothing of agreement {agreement_id} left to revoke.")
+    if len(rows) > 1:
+        raise UsageError(f"{len(rows)} keys begin with {key}; give more of the hash.")
+    audit.record(connection, actor, "share.revoke", {"agreement_id": agreement_id, "key": key})
+
+
+def read_area(text: str, srid: int, project_srid: int) -> BaseGeometry:
+    """The polygon a user means: WKT, a GeoJSON file, or min x,min y,max x,max y; brought to the project CRS."""
+    area = _parse_area(text.strip())
+    if area.geom_type not in ("Polygon", "MultiPolygon") or area.is_empty or not area.is_valid:
+        raise UsageError(f"An area must be a valid polygon: {shapely.is_valid_reason(area)} ({area.geom_type}).")
+    if srid == project_srid:
+        return area
+    # Long straight edges stay straight in their own system.
+    dense = shapely.segmentize(area, math.sqrt(area.envelope.area) / 32)
+    change = Transformer.from_crs(srid, project_srid, always_xy=True).transform
+    return shapely.transform(dense, change, interleaved=False)
+
+
+def _parse_area(text: str) -> BaseGeometry:
+    if text.endswith(("json", "JSON")):
+        return _geojson_area(Path(text))
+    numbers = text.split(",")
+    try:
+        if len(numbers) == 4 and "(" not in text:
+            return shapely.box(*(float(number) for number in numbers))
+        return shapely.from_wkt(text)
+    except (ValueError, shapely.errors.ShapelyError) as error:
+        raise UsageError("The area is not WKT, a .geojson file or min x,min y,max x,max y.") from error
+
+
+def _geojson_area(path: Path) -> BaseGeometry:
+    try:
+        document = orjson.loads(path.read_bytes())
+        features = document.get("features", [document])
+        return shapely.union_all([shape(feature.get("geometry", feature)) for feature in features])
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, shapely.errors.ShapelyError) as error:
+        raise SourceError(f"{path.name} cannot be read as GeoJSON polygons.") from error
+
+
+def _check_terms(terms: Terms) -> None:
+    if not terms.agency.strip() or not terms.purpose.strip():
+        raise UsageError("An agreement names the agency and the purpose.")
+    _check_known("utility class", terms.class_codes, tuple(code_table("utility_class")))
+    _check_known("attribute", terms.attributes, shareable_attributes())
+    if not terms.class_codes:
+        raise UsageError("An agreement grants at least one utility class.")
+    if terms.expires_at.tzinfo is None or terms.expires_at <= datetime.now(UTC):
+        raise UsageError("An agreement expires at a moment to come.")
+
+
+def _check_known(what: str, given: Sequence[str], known: Sequence[str]) -> None:
+    strange = [name for name in given if name not in known]
+    if strange:
+        raise UsageError(f"No such {what}: {', '.join(strange)}. Known: {', '.join(known)}.")

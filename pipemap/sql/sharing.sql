@@ -1,0 +1,106 @@
+-- name: add_agreement
+-- The new agreement's number; the area is given as WKB in the project CRS.
+INSERT INTO pipemap.agreement (agency, purpose, area, class_codes, attributes, expires_at)
+VALUES (
+    %(agency)s, %(purpose)s,
+    ST_Multi(ST_SetSRID(ST_GeomFromWKB(%(area)s), (SELECT srid FROM pipemap.project))),
+    %(class_codes)s, %(attributes)s, %(expires_at)s
+)
+RETURNING agreement_id
+
+-- name: add_key
+-- No row when there is no such agreement in force.
+INSERT INTO pipemap.api_key (key_sha256, agreement_id)
+SELECT %(key_sha256)s, agreement_id
+FROM pipemap.agreement
+WHERE agreement_id = %(agreement_id)s AND revoked_at IS NULL AND expires_at > now()
+RETURNING agreement_id
+
+-- name: agreements
+-- Agreements with their keys (only the hashes are known), newest first.
+SELECT
+    a.agreement_id, a.agency, a.purpose, a.class_codes, a.attributes, a.created_at, a.expires_at, a.revoked_at,
+    CASE WHEN a.revoked_at IS NOT NULL THEN 'revoked'
+         WHEN a.expires_at <= now() THEN 'expired' ELSE 'in_force' END AS state,
+    round((ST_Area(a.area) / 1e6)::numeric, 3)::float8 AS area_km2,
+    ST_AsText(a.area, 3) AS area_wkt,
+    (
+        SELECT coalesce(jsonb_agg(jsonb_build_object(
+            'key_sha256', encode(k.key_sha256, 'hex'), 'created_at', k.created_at, 'revoked_at', k.revoked_at
+        ) ORDER BY k.created_at), '[]')
+        FROM pipemap.api_key AS k WHERE k.agreement_id = a.agreement_id
+    ) AS keys
+FROM pipemap.agreement AS a
+WHERE (%(agency)s::text IS NULL OR a.agency = %(agency)s)
+  AND (%(agreement_id)s::int IS NULL OR a.agreement_id = %(agreement_id)s)
+ORDER BY a.agreement_id DESC
+LIMIT %(limit)s OFFSET %(offset)s
+
+-- name: revoke_agreement
+UPDATE pipemap.agreement SET revoked_at = now()
+WHERE agreement_id = %(agreement_id)s AND revoked_at IS NULL
+RETURNING agency
+
+-- name: revoke_key
+-- A key is named by the first letters of its hash.
+UPDATE pipemap.api_key AS k SET revoked_at = now()
+FROM pipemap.agreement AS a
+WHERE a.agreement_id = %(agreement_id)s AND k.agreement_id = a.agreement_id AND k.revoked_at IS NULL
+  AND starts_with(encode(k.key_sha256, 'hex'), %(key)s)
+RETURNING a.agency
+
+-- name: introduce
+-- Say for this transaction who asks and for which box; an absent box means the whole area.
+SELECT
+    set_config('pipemap.key_sha256', %(key_sha256)s, true),
+    set_config('pipemap.wanted', coalesce(ST_AsHexEWKB(
+        CASE WHEN box.srid = %(srid)s::int THEN box.geom ELSE ST_Transform(box.geom, %(srid)s::int) END
+    ), ''), true)
+FROM (
+    SELECT
+        %(box_srid)s::int AS srid,
+        ST_Segmentize(
+            ST_MakeEnvelope(%(min_x)s::float8, %(min_y)s::float8, %(max_x)s::float8, %(max_y)s::float8, %(box_srid)s::int),
+            greatest(%(max_x)s::float8 - %(min_x)s, %(max_y)s::float8 - %(min_y)s) / 32
+        ) AS geom
+) AS box
+
+-- name: granted
+SELECT agreement_id, agency, purpose, class_codes, attributes, expires_at, ST_AsText(area, 3) AS area_wkt
+FROM pipemap_share.granted
+
+-- name: items
+-- One page of granted features as GeoJSON text by identity, what it holds, and a digest of the identities.
+SELECT
+    count(*) FILTER (WHERE f.place <= %(limit)s) AS shown,
+    CASE WHEN count(*) > %(limit)s THEN max(f.feature_id) FILTER (WHERE f.place <= %(limit)s) END AS next,
+    encode(sha256(convert_to(coalesce(
+        string_agg(f.feature_id || E'\n', '' ORDER BY f.place) FILTER (WHERE f.place <= %(limit)s), ''
+    ), 'UTF8')), 'hex') AS ids_sha256,
+    coalesce(string_agg(
+        '{{"type":"Feature","id":' || f.feature_id
+        || ',"geometry":' || ST_AsGeoJSON({geometry}, %(digits)s, 0)
+        || ',"properties":' || row_to_json(p)::text || '}}',
+        ',' ORDER BY f.place
+    ) FILTER (WHERE f.place <= %(limit)s), '') AS features
+FROM (
+    SELECT m.*, row_number() OVER (ORDER BY m.feature_id) AS place
+    FROM (
+        SELECT v.* FROM {relation} AS v
+        WHERE v.feature_id > %(after)s
+          AND (%(feature_id)s::bigint IS NULL OR v.feature_id = %(feature_id)s)
+          AND (%(class_codes)s::text[] IS NULL OR v.class_code = ANY (%(class_codes)s))
+          AND (NOT %(has_box)s OR ST_Intersects(v.geom, current_setting('pipemap.wanted')::geometry))
+        ORDER BY v.feature_id
+        LIMIT %(limit)s + 1
+    ) AS m
+) AS f
+CROSS JOIN LATERAL (SELECT {properties}) AS p
+
+-- name: export_rows
+-- Features of one layer of an export package, by identity; geometry as GeoJSON text, for CSV as WKT.
+SELECT {columns}, {geometry} AS geometry
+FROM {relation} AS v
+WHERE {condition}
+  AND (NOT %(has_box)s OR ST_Intersects(v.geom, current_setting('pipemap.wanted')::geometry))
+ORDER BY v.feature_id
