@@ -36,6 +36,13 @@ class TextColumn:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
+    def widened(self, extra: int, order: npt.NDArray[np.int64]) -> "TextColumn":
+        """The rows followed by `extra` nulls, all taken in `order`."""
+        bounds = np.concatenate([self.offsets, np.full(extra, self.offsets[-1])])
+        starts, lengths = bounds[:-1][order], np.diff(bounds)[order]
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        return TextColumn(_compact(self.blob, starts, offsets), offsets)
+
     @classmethod
     def empty(cls, length: int) -> "TextColumn":
         """A column of nulls."""

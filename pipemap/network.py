@@ -171,12 +171,18 @@ class Network:
 
 def positions_of(sorted_ids: Ints, wanted: Ints, what: str) -> Ints:
     """Positions of identities in a sorted array; NotFoundError names the first one that is not there."""
-    found = np.searchsorted(sorted_ids, wanted)
-    missing = found == len(sorted_ids)
-    missing[~missing] = sorted_ids[found[~missing]] != wanted[~missing]
-    if missing.any():
-        raise NotFoundError(f"There is no {what} {wanted[missing][0]} in this version of the map.")
-    return found.astype(np.int64)
+    place, is_found = _located(sorted_ids, wanted)
+    if not is_found.all():
+        raise NotFoundError(f"There is no {what} {wanted[~is_found][0]} in this version of the map.")
+    return place
+
+
+def _located(sorted_ids: Ints, wanted: Ints) -> tuple[Ints, Flags]:
+    """Where each identity stands or would stand, and whether it does."""
+    if not len(sorted_ids):
+        return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.bool_)
+    place = np.minimum(np.searchsorted(sorted_ids, wanted), len(sorted_ids) - 1)
+    return place, sorted_ids[place] == wanted
 
 
 def class_groups() -> npt.NDArray[np.str_]:
@@ -196,11 +202,14 @@ def load_network(connection: Connection, version: int | None = None) -> Network:
     """The network of one version (the current one by default), by one binary COPY per kind.
 
     Use one repeatable-read transaction, so that the three kinds are of the same moment. Lengths are
-    along the axis in metres.
+    along the axis in metres. A segment whose end node is missing ends at a plain node of its own, with
+    the missing identity and no place, so that one broken reference does not hide the whole map.
     """
     stored = current_version(connection) if version is None else version
+    rows = _read_segments(connection, relation("pipe_segment", version))
     nodes = _load_nodes(connection, relation("node", version))
-    segments = _load_segments(connection, relation("pipe_segment", version), nodes.id)
+    nodes = _with_missing(nodes, np.concatenate([rows.numbers(1, np.int64), rows.numbers(2, np.int64)]))
+    segments = _segments(rows, nodes.id)
     consumers = _load_consumers(connection, relation("consumer", version), nodes.id)
     return Network(nodes, segments, consumers, no_pair_valves(), stored)
 
@@ -284,9 +293,37 @@ def _load_nodes(connection: Connection, relation: Composable) -> Nodes:
     )
 
 
-def _load_segments(connection: Connection, relation: Composable, node_ids: Ints) -> Segments:
+def _with_missing(nodes: Nodes, ids: Ints) -> Nodes:
+    """The nodes and, as plain joints without a place, those of `ids` that are not among them."""
+    missing = np.unique(ids[~_located(nodes.id, ids)[1]])
+    if not len(missing):
+        return nodes
+    extra = len(missing)
+    order = np.argsort(np.concatenate([nodes.id, missing]))
+
+    def widened(column: npt.NDArray[Any], blank: float) -> npt.NDArray[Any]:
+        return np.concatenate([column, np.full(extra, blank, column.dtype)])[order]
+
+    return Nodes(
+        id=np.concatenate([nodes.id, missing])[order],
+        x_m=widened(nodes.x_m, np.nan),
+        y_m=widened(nodes.y_m, np.nan),
+        appurtenance=widened(nodes.appurtenance, UNKNOWN),
+        state=widened(nodes.state, UNKNOWN),
+        operability=widened(nodes.operability, UNKNOWN),
+        is_active=widened(nodes.is_active, False),
+        key=nodes.key.widened(extra, order),
+        name=nodes.name.widened(extra, order),
+        address=nodes.address.widened(extra, order),
+    )
+
+
+def _read_segments(connection: Connection, relation: Composable) -> CopiedRows:
     query = _query("segments", relation, classes=code_table("utility_class"), active=_active_codes())
-    rows = copy_rows(connection, query, 11)
+    return copy_rows(connection, query, 11)
+
+
+def _segments(rows: CopiedRows, node_ids: Ints) -> Segments:
     ids = rows.numbers(0, np.int64)
     order = np.argsort(ids)
     return Segments(
@@ -308,11 +345,10 @@ def _load_consumers(connection: Connection, relation: Composable, node_ids: Ints
     query = _query("consumers", relation, classes=code_table("utility_class"), kinds=code_table("consumer_kind"))
     rows = copy_rows(connection, query, 9)
     served_from = rows.numbers(1, np.int64, null=UNKNOWN)
-    node = np.full(len(rows), UNKNOWN, np.int64)
-    node[served_from >= 0] = positions_of(node_ids, served_from[served_from >= 0], "node")
+    place, is_known = _located(node_ids, served_from)
     return Consumers(
         id=rows.numbers(0, np.int64),
-        node=node,
+        node=np.where(is_known, place, UNKNOWN),
         x_m=rows.numbers(2, np.float64),
         y_m=rows.numbers(3, np.float64),
         class_=_places(rows, 4),

@@ -42,28 +42,27 @@ SELECT feature_id,
        CASE WHEN is_critical THEN name END AS name
 FROM {relation} AS consumer
 
--- name: nearest_segments
--- The nearest live segments of some classes to a point, in plan, nearest first; z of the place where it is known.
--- The index gives the candidates; how near each is in 3D is told by distance_m (plan distance where z is unknown).
-SELECT feature_id,
-       CASE WHEN %(z)s::float8 IS NOT NULL AND ST_NDims(geom) = 3
-            THEN ST_3DDistance(geom, ST_SetSRID(ST_MakePoint(%(x)s, %(y)s, %(z)s::float8), ST_SRID(geom)))
-            ELSE ST_Distance(geom, ST_SetSRID(ST_MakePoint(%(x)s, %(y)s), ST_SRID(geom)))
-       END AS distance_m
-FROM {relation} AS pipe_segment
+-- name: nearest_segment
+-- The live segment of some classes that is nearest to a point: in 3D where both heights are known, else in plan.
+-- All candidates within the radius (plan, m) are measured: the nearest in plan need not be the nearest in space.
+SELECT feature_id
+FROM {relation} AS pipe_segment,
+     (SELECT ST_SetSRID(ST_MakePoint(%(x)s, %(y)s), srid) AS geom FROM pipemap.project) AS clicked
 WHERE class_code = ANY(%(class_codes)s)
   AND (lifecycle_code IS NULL OR lifecycle_code = ANY(%(active)s))
-  AND ST_DWithin(ST_Force2D(geom), ST_SetSRID(ST_MakePoint(%(x)s, %(y)s), %(srid)s), %(radius_m)s)
-  AND geom && ST_Expand(ST_SetSRID(ST_MakePoint(%(x)s, %(y)s), %(srid)s), %(radius_m)s)
-ORDER BY distance_m, feature_id
+  AND ST_DWithin(pipe_segment.geom, clicked.geom, %(radius_m)s)
+ORDER BY CASE WHEN ST_NDims(pipe_segment.geom) = 3 AND %(z)s::float8 IS NOT NULL
+              THEN ST_3DDistance(pipe_segment.geom, ST_Force3DZ(clicked.geom, %(z)s::float8))
+              ELSE ST_Distance(pipe_segment.geom, clicked.geom)
+         END,
+         feature_id
 LIMIT 1
 
 -- name: segment_by_key
--- The segment a dataset names by its own key; every dataset when none is given.
-SELECT feature_id
+-- The segments that some dataset, or any when none is given, names by a key.
+SELECT feature_id, dataset.name AS dataset
 FROM {relation} AS pipe_segment
 JOIN pipemap.dataset USING (dataset_id)
 WHERE pipe_segment.source_key = %(key)s
   AND (%(dataset)s::text IS NULL OR dataset.name = %(dataset)s)
 ORDER BY feature_id
-LIMIT 2
