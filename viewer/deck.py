@@ -1,0 +1,88 @@
+"""The deck, declared with pydeck: its view and every layer.
+
+A layer's data is a reference (`@@#pipes`) that the page replaces by the binary arrays it has loaded;
+layer types such as `PipeTubeLayer` are the page's own classes.
+"""
+
+from typing import Any
+
+import pydeck as pdk
+
+from schemas.codetables import Code, code_table
+
+# In drawing order: what is half transparent comes after what must show through it.
+_WHITE = [255, 255, 255]
+_INK = [24, 34, 48]
+_ALERT = [214, 31, 38]
+_FOUND = [36, 104, 242]
+
+
+def build_deck() -> pdk.Deck:
+    """The deck without data: an orbit view in metres about the scene's origin, x east, y north, z up."""
+    return pdk.Deck(
+        layers=[*_pipes(), *_points(), *_surfaces(), *_answers()],
+        views=[
+            # Beyond the default far plane lies what is seen from far above or from below the ground.
+            pdk.View("OrbitView", id="main", controller=True, orbit_axis="Z", fovy=35, far_z_multiplier=10)
+        ],
+        initial_view_state=pdk.ViewState(
+            target=[0, 0, 0], zoom=1, rotation_x=38, rotation_orbit=-24, min_zoom=-8, max_zoom=9
+        ),
+        map_provider=None,
+    )
+
+
+def class_colour(code: Code) -> list[int]:
+    """The colour of a utility class as the standard sets it."""
+    return [int(code.fields[channel]) for channel in ("red", "green", "blue")]
+
+
+def page_codes() -> dict[str, list[dict[str, Any]]]:
+    """What the page needs of the code tables to name and colour things."""
+    named = ("feature", "appurtenance", "material", "burial", "pressure", "lifecycle", "valve_state", "operability")
+    more = ("elevation_source", "section_shape", "depth_datum", "consumer_kind", "structure_kind")
+    codes = {table: [_names(code) for code in code_table(table).values()] for table in (*named, *more)}
+    codes["utility_class"] = [
+        _names(code) | {"color": class_colour(code)} for code in code_table("utility_class").values()
+    ]
+    for shown, code in zip(codes["appurtenance"], code_table("appurtenance").values(), strict=True):
+        shown["role"] = code.fields["role"]
+    return codes
+
+
+def _names(code: Code) -> dict[str, Any]:
+    return {"code": code.code, "name_en": code.name_en, "name_zh": code.name_zh}
+
+
+def _pipes() -> list[pdk.Layer]:
+    return [
+        pdk.Layer("PipeLineLayer", "@@#pipes", id="pipe-lines", pickable=True, width_min_pixels=1.6),
+        pdk.Layer("PipeTubeLayer", "@@#pipes", id="pipe-tubes", pickable=True, unknown_radius_m=0.05),
+        pdk.Layer("UnknownDepthLayer", "@@#pipes", id="unknown-depth", pickable=True, width_min_pixels=2),
+    ]
+
+
+def _points() -> list[pdk.Layer]:
+    return [
+        pdk.Layer("NodeLayer", "@@#nodes", id="nodes", pickable=True),
+        pdk.Layer("ConsumerLayer", "@@#consumers", id="consumers", pickable=True),
+    ]
+
+
+def _surfaces() -> list[pdk.Layer]:
+    return [
+        pdk.Layer("BuildingLayer", "@@#structures", id="structures", color=[150, 162, 178, 90]),
+        pdk.Layer("GroundLayer", "@@#ground", id="ground", color=[158, 170, 150, 120]),
+    ]
+
+
+def _answers() -> list[pdk.Layer]:
+    """Marks of the last question: found point, conflicts, valves to close in their order."""
+    return [
+        pdk.Layer("MarkLayer", "@@#found", id="found", fill=[*_FOUND, 60], stroke=_FOUND, radius_px=16),
+        pdk.Layer("MarkLayer", "@@#conflicts", id="conflicts", fill=[*_ALERT, 230], stroke=_WHITE, radius_px=7),
+        pdk.Layer("MarkLayer", "@@#critical", id="critical", fill=[*_ALERT, 40], stroke=_ALERT, radius_px=15),
+        pdk.Layer("MarkLayer", "@@#hydrants_lost", id="hydrants-lost", fill=[*_ALERT, 40], stroke=_ALERT, radius_px=10),
+        pdk.Layer("MarkLayer", "@@#burst", id="burst", fill=[*_ALERT, 255], stroke=_WHITE, radius_px=9),
+        pdk.Layer("MarkLayer", "@@#valves", id="valves", fill=[*_INK, 255], stroke=_WHITE, radius_px=12),
+    ]

@@ -1,0 +1,269 @@
+// The page: loads code tables, deck and scene, keeps the state, and redraws when it changes.
+
+import { getBytes, getJson, ServiceError } from "./modules/api.js";
+import { fit, flyTo, readHash, turnTo, writeHash } from "./modules/camera.js";
+import { buildContent } from "./modules/content.js";
+import { byId, element } from "./modules/dom.js";
+import { instantiate } from "./modules/layers.js";
+import { showLegend } from "./modules/legend.js";
+import { burstPanel, clearancePanel, featurePanel, hidePanel, showPanel } from "./modules/panels.js";
+import { decodeScene, segmentMiddle, toProject, toScene } from "./modules/scene.js";
+import { currentLanguage, setCodes, setLanguage, text } from "./modules/texts.js";
+
+const NEAR_ZOOM = 0.5; // below it a tube is thinner than a pixel and the line layer does
+const SCENE_LIMIT = 60_000; // segments drawn at once; a larger map is loaded around the view
+const SCENE_HALF_WIDTH_M = 1_500;
+const ID_COLUMN = { pipe_segment: "segment_id", node: "node_id", consumer: "consumer_id" };
+
+const settings = new URLSearchParams(location.search);
+const state = {
+  ready: false,
+  scene: null,
+  project: null,
+  version: settings.get("version"),
+  hidden: new Set(),
+  picked: null,
+  answer: null,
+  found: null,
+  exaggeration: 1,
+  near: true,
+  viewState: null,
+};
+let declaration;
+let deck;
+let redrawPanel = () => {};
+
+const { Deck, LightingEffect, AmbientLight, DirectionalLight } = globalThis.deckgl;
+
+function lights() {
+  const sun = new DirectionalLight({ color: [255, 255, 255], intensity: 1.6, direction: [-1, 2, -4] });
+  const fromBelow = new DirectionalLight({ color: [235, 240, 255], intensity: 1.1, direction: [1, -2, 4] });
+  return new LightingEffect({ ambient: new AmbientLight({ color: [255, 255, 255], intensity: 1.0 }), sun, fromBelow });
+}
+
+async function start() {
+  setLanguage(settings.get("lang") ?? (navigator.language.startsWith("zh") ? "zh" : "en"));
+  if (!document.createElement("canvas").getContext("webgl2")) throw new ServiceError("no_webgl");
+  say(text("loading"));
+  const [deckJson, codes, project] = await Promise.all([getJson("/viewer/deck.json"), getJson("/viewer/codes.json"), getJson("/api/project")]);
+  setCodes(codes);
+  Object.assign(state, { project, viewState: deckJson.initialViewState });
+  declaration = deckJson;
+  byId("project-name").textContent = project.name;
+  await Promise.all([loadScene(readHash()?.place), listVersions()]);
+  const remembered = readHash();
+  state.viewState = remembered ? { ...state.viewState, ...remembered, target: toScene(state.scene, remembered.place) } : fit(state.scene, state.viewState, window_());
+  makeDeck();
+  setLanguageEverywhere(currentLanguage());
+  connectControls();
+  state.ready = true;
+}
+
+const window_ = () => ({ width: byId("map").clientWidth, height: byId("map").clientHeight });
+
+async function loadScene(around) {
+  const total = state.project.classes.reduce((sum, entry) => sum + entry.segment_count, 0);
+  const bbox = total > SCENE_LIMIT ? boxAround(around ?? middleOf(state.project.extent)) : null;
+  byId("load-here").hidden = !bbox;
+  const before = state.scene;
+  state.scene = decodeScene(await getBytes("/api/scene", { version: state.version, bbox }));
+  Object.assign(state, { picked: null, answer: null, found: null });
+  if (before && state.scene.extent) state.viewState = { ...state.viewState, target: toScene(state.scene, toProject(before, state.viewState.target)) };
+  say(state.scene.extent ? "" : text("empty"));
+}
+
+const middleOf = ([west, south, east, north]) => [(west + east) / 2, (south + north) / 2];
+const boxAround = ([x, y]) => [x - SCENE_HALF_WIDTH_M, y - SCENE_HALF_WIDTH_M, x + SCENE_HALF_WIDTH_M, y + SCENE_HALF_WIDTH_M].join(",");
+
+async function listVersions() {
+  const answer = await getJson("/api/versions", { limit: 200 });
+  const versions = Array.isArray(answer) ? answer : (answer.versions ?? answer.items ?? []);
+  const options = versions.map(({ version, message }) => element("option", { value: version, selected: String(version) === state.version }, `v${version} ${message ?? ""}`));
+  byId("version").replaceChildren(element("option", { value: "", id: "newest-version" }, text("newest")), ...options);
+  byId("version").value = state.version ?? "";
+}
+
+function makeDeck() {
+  const { views } = instantiate({ views: declaration.views }, {});
+  deck = new Deck({
+    parent: byId("map"),
+    views,
+    viewState: { main: state.viewState },
+    effects: [lights()],
+    layers: [],
+    pickingRadius: 4,
+    useDevicePixels: true,
+    // A software rasteriser takes longer over a pick than a click may last.
+    ...(settings.has("test") && { eventRecognizerOptions: { click: { time: 60_000 } } }),
+    getCursor: ({ isDragging, isHovering }) => (isDragging ? "grabbing" : isHovering ? "pointer" : "grab"),
+    onViewStateChange: ({ viewState }) => moveTo(viewState),
+    onClick: (info) => guarded(() => pick(info.object ?? null)),
+    onAfterRender: () => (state.frames = (state.frames ?? 0) + 1),
+    onError: (error) => say(error.message),
+  });
+  moveTo(state.viewState);
+}
+
+function moveTo(viewState) {
+  state.viewState = viewState;
+  const near = viewState.zoom >= NEAR_ZOOM;
+  deck.setProps({ viewState: { main: viewState } });
+  writeHash(state.scene, viewState);
+  const [x, y, z] = toProject(state.scene, [...viewState.target]);
+  byId("status").textContent = `EPSG:${state.scene.srid}  x ${x.toFixed(1)}  y ${y.toFixed(1)}  z ${z.toFixed(1)} m  ·  v${state.scene.version}`;
+  if (near !== state.near || !state.drawn) draw({ near });
+}
+
+function draw(changes = {}) {
+  Object.assign(state, changes, { drawn: true });
+  const visible = { ground: byId("show-ground").checked, structures: byId("show-structures").checked };
+  const modelMatrix = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, state.exaggeration, 0, 0, 0, 0, 1];
+  const layers = declaration.layers.map((layer) => ({ ...layer, modelMatrix, visible: visible[layer.id] ?? true }));
+  deck.setProps({ layers: instantiate({ layers }, buildContent(state.scene, state)).layers });
+}
+
+function setLanguageEverywhere(language) {
+  setLanguage(language);
+  byId("language").textContent = language === "zh" ? "English" : "中文";
+  byId("newest-version").textContent = text("newest");
+  showLegend(state.scene, state.hidden, toggleClass);
+  redrawPanel();
+}
+
+function toggleClass(code) {
+  if (!state.hidden.delete(code)) state.hidden.add(code);
+  draw();
+}
+
+async function pick(object) {
+  if (!object) return;
+  const { kind, index } = object;
+  const id = state.scene.columns[ID_COLUMN[kind]][index];
+  await showFeature(kind, id, index);
+}
+
+async function showFeature(kind, id, index) {
+  const query = { version: state.version };
+  const [feature, past] = await Promise.all([getJson(`/api/features/${kind}/${id}`, query), getJson(`/api/features/${kind}/${id}/history`)]);
+  const history = Array.isArray(past) ? past : (past.history ?? past.items ?? []);
+  draw({ picked: { kind, index, id }, answer: null });
+  const questions = { burst_here: () => askBurst(id), clearance: () => askClearance(id, feature.properties?.source_key) };
+  present(() => featurePanel(kind, feature, history, kind === "pipe_segment" ? buttons(questions) : []));
+}
+
+const buttons = (actions) => Object.entries(actions).map(([name, run]) => element("button", { type: "button", id: name, onclick: () => guarded(run) }, text(name)));
+
+function present(panel) {
+  redrawPanel = () => showPanel(...panel());
+  redrawPanel();
+}
+
+async function askBurst(segmentId) {
+  const answer = { type: "burst", ...(await getJson("/api/trace/burst", { segment_id: segmentId })) };
+  draw({ answer, picked: null, found: null });
+  present(() => burstPanel(answer, buttons({ clear_answer: clear }), flyToPlace));
+}
+
+async function askClearance(segmentId, title) {
+  const answer = { type: "clearance", ...(await getJson(`/api/clearance/segments/${segmentId}`)) };
+  draw({ answer });
+  present(() => clearancePanel(answer, title ?? segmentId, buttons({ burst_here: () => askBurst(segmentId), clear_answer: clear }), flyToPlace));
+}
+
+function clear() {
+  redrawPanel = () => {};
+  hidePanel();
+  draw({ answer: null, picked: null, found: null });
+}
+
+function flyToPlace(place) {
+  const target = toScene(state.scene, place);
+  target[2] *= state.exaggeration;
+  moveTo(flyTo(state.viewState, target));
+}
+
+async function search(query) {
+  if (!query) return;
+  const answer = await getJson("/api/search", { q: query, limit: 12 });
+  const hits = Array.isArray(answer) ? answer : (answer.items ?? answer.results ?? []);
+  const exact = hits.filter((hit) => hit.source_key === query);
+  if (!hits.length) return say(text("nothing_found"));
+  say("");
+  if (exact.length === 1 || hits.length === 1) return goTo(exact[0] ?? hits[0]);
+  const rows = hits.map((hit) => element("li", {}, element("button", { type: "button", onclick: () => guarded(() => goTo(hit)) }, hit.source_key ?? hit.name, element("small", {}, text(hit.kind)))));
+  byId("search-results").replaceChildren(...rows);
+  byId("search-results").hidden = false;
+}
+
+async function goTo(hit) {
+  byId("search-results").hidden = true;
+  const column = state.scene.columns[ID_COLUMN[hit.kind]];
+  const index = column?.indexOf(hit.feature_id) ?? -1;
+  const place = toScene(state.scene, [hit.x_m, hit.y_m, groundAt(hit.kind, index)]);
+  state.found = place;
+  moveTo(flyTo(state.viewState, place));
+  draw();
+  await showFeature(hit.kind, hit.feature_id, index);
+}
+
+function groundAt(kind, index) {
+  if (index < 0) return undefined;
+  if (kind === "pipe_segment") return toProject(state.scene, segmentMiddle(state.scene, index))[2];
+  const z = kind === "node" ? state.scene.columns.node_place[index * 3 + 2] : NaN;
+  return Number.isNaN(z) ? undefined : z + state.scene.origin[2];
+}
+
+async function changeVersion(version) {
+  state.version = version || null;
+  clear();
+  await loadScene(toProject(state.scene, state.viewState.target));
+  setLanguageEverywhere(currentLanguage());
+  moveTo(state.viewState);
+  draw();
+}
+
+function connectControls() {
+  byId("search").addEventListener("submit", (event) => {
+    event.preventDefault();
+    guarded(() => search(byId("search-text").value.trim()));
+  });
+  byId("language").addEventListener("click", () => setLanguageEverywhere(currentLanguage() === "zh" ? "en" : "zh"));
+  byId("version").addEventListener("change", (event) => guarded(() => changeVersion(event.target.value)));
+  byId("close-details").addEventListener("click", clear);
+  byId("show-ground").addEventListener("change", () => draw());
+  byId("show-structures").addEventListener("change", () => draw());
+  byId("exaggeration").addEventListener("input", (event) => {
+    byId("exaggeration-value").textContent = `×${event.target.value}`;
+    draw({ exaggeration: Number(event.target.value) });
+  });
+  byId("load-here").addEventListener("click", () => guarded(() => changeVersion(state.version)));
+  for (const button of document.querySelectorAll("[data-view]")) button.addEventListener("click", () => turn(button.dataset.view));
+  addEventListener("keydown", (event) => event.key === "Escape" && clear());
+}
+
+function turn(name) {
+  moveTo(name === "all" ? fit(state.scene, state.viewState, window_()) : turnTo(state.viewState, name));
+}
+
+async function guarded(work) {
+  document.body.classList.add("busy");
+  try {
+    await work();
+  } catch (error) {
+    report(error);
+  } finally {
+    document.body.classList.remove("busy");
+  }
+}
+
+function report(error) {
+  say(error instanceof ServiceError ? text(error.message) : String(error.message ?? error));
+}
+
+function say(words) {
+  byId("message").textContent = words;
+  byId("message").hidden = !words;
+}
+
+globalThis.pipemap = state;
+start().catch(report);

@@ -1,0 +1,34 @@
+// The camera: named views, flights, and the URL's hash that remembers them in project coordinates.
+
+import { toProject, toScene } from "./scene.js";
+
+const VIEWS = {
+  above: { rotationX: 90, rotationOrbit: 0 },
+  oblique: { rotationX: 38, rotationOrbit: -24 },
+  below: { rotationX: -42, rotationOrbit: -24 },
+};
+const MARGIN = 0.8;
+
+export const turnTo = (viewState, name) => ({ ...viewState, ...VIEWS[name] });
+export const flyTo = (viewState, target, zoom = 4.5) => ({ ...viewState, target, zoom: Math.max(viewState.zoom, zoom) });
+
+// The whole scene in a window of some pixels.
+export function fit(scene, viewState, { width, height }) {
+  if (!scene.extent) return viewState;
+  const [west, south, east, north] = scene.extent;
+  const scale = Math.min(width / Math.max(east - west, 20), height / Math.max(north - south, 20)) * MARGIN;
+  return { ...viewState, target: toScene(scene, [(west + east) / 2, (south + north) / 2]), zoom: Math.log2(scale) };
+}
+
+export function writeHash(scene, { target, zoom, rotationX, rotationOrbit }) {
+  const numbers = [...toProject(scene, [...target]).map((metre) => metre.toFixed(2)), zoom.toFixed(2), rotationX.toFixed(1), rotationOrbit.toFixed(1)];
+  history.replaceState(null, "", `#${numbers.join(",")}`);
+}
+
+// The remembered view as {place, zoom, rotationX, rotationOrbit}, the place in project coordinates; null when there is none.
+export function readHash() {
+  const numbers = location.hash.slice(1).split(",").map(Number);
+  if (numbers.length !== 6 || !numbers.every(Number.isFinite)) return null;
+  const [x, y, z, zoom, rotationX, rotationOrbit] = numbers;
+  return { place: [x, y, z], zoom, rotationX, rotationOrbit };
+}

@@ -1,0 +1,91 @@
+// From scene and answer to what each layer draws: the constants that the deck's declaration refers to.
+
+import { buildPipes } from "./pipes.js";
+import { NO_CODE, toScene } from "./scene.js";
+import { signOf } from "./symbols.js";
+import { codeEntry } from "./texts.js";
+
+const ZONES = { isolated: [214, 31, 38, 255], dry: [245, 139, 32, 255], already_dry: [96, 104, 116, 255] };
+const PICKED = [255, 214, 10, 255];
+const FADED_SHARE = 0.82;
+
+export function buildContent(scene, state) {
+  const { hidden, answer, picked, near } = state;
+  return {
+    pipes: buildPipes(scene, hidden, pipeColour(scene, answer, picked), near),
+    nodes: buildNodes(scene, hidden, near),
+    consumers: near ? buildConsumers(scene) : [],
+    structures: buildStructures(scene),
+    ground: { vertices: scene.columns.ground_vertex, triangles: scene.columns.ground_triangle },
+    ...buildMarks(scene, state),
+  };
+}
+
+function pipeColour(scene, answer, picked) {
+  const { segment_class: classes, segment_id: ids, segment_flags: flags } = scene.columns;
+  const own = scene.classes.map((code) => [...(codeEntry("utility_class", code)?.color ?? [102, 0, 204]), 255]);
+  const faded = own.map((color) => [...color.slice(0, 3).map((c) => c + (225 - c) * FADED_SHARE), 255]);
+  const zones = zoneOfSegment(answer);
+  return (segment) => {
+    if (picked?.kind === "pipe_segment" && picked.index === segment) return PICKED;
+    if (zones) return ZONES[zones.get(ids[segment])] ?? faded[classes[segment]];
+    return (flags[segment] & 8 ? faded : own)[classes[segment]] ?? [102, 0, 204, 255];
+  };
+}
+
+function zoneOfSegment(answer) {
+  if (answer?.type !== "burst") return null;
+  const zones = ["isolated", "dry", "already_dry"];
+  return new Map(zones.flatMap((zone) => answer[`${zone}_segment_ids`].map((id) => [id, zone])));
+}
+
+function buildNodes(scene, hidden, near) {
+  const { node_place: xyz, node_class: classes, node_appurtenance: kinds, node_state: states } = scene.columns;
+  const [points, signs] = [[], []];
+  for (let index = 0; index < classes.length; index++) {
+    const code = scene.classes[classes[index]] ?? "unknown";
+    if (hidden.has(code)) continue;
+    const z = xyz[index * 3 + 2];
+    const position = [xyz[index * 3], xyz[index * 3 + 1], Number.isNaN(z) ? 0 : z];
+    const role = kinds[index] === NO_CODE ? null : codeEntry("appurtenance", scene.appurtenances[kinds[index]])?.role;
+    const sign = signOf(role, scene.valve_states[states[index]]);
+    const prominent = sign && sign !== "well" && sign !== "inlet";
+    if (sign && (near || sign === "source")) signs.push({ index, position, sign, size: prominent ? 22 : 15 });
+    else if (near) points.push({ index, position, color: codeEntry("utility_class", code)?.color ?? [102, 0, 204] });
+  }
+  return { points, signs };
+}
+
+function buildConsumers(scene) {
+  const { consumer_place: xyz, consumer_is_critical: critical } = scene.columns;
+  return Array.from(critical, (isCritical, index) => ({
+    index,
+    position: [...xyz.subarray(index * 3, index * 3 + 3)],
+    sign: isCritical ? "critical" : "consumer",
+    size: isCritical ? 24 : 16,
+  }));
+}
+
+function buildStructures(scene) {
+  const { structure_start: starts, structure_vertex: xyz, structure_top: tops } = scene.columns;
+  return Array.from(tops, (top, index) => {
+    const outline = [];
+    for (let at = starts[index] * 3; at < starts[index + 1] * 3; at += 3) outline.push([xyz[at], xyz[at + 1], 0]);
+    return { outline, height: Number.isNaN(top) ? 0 : Math.max(top, 0) };
+  });
+}
+
+function buildMarks(scene, { answer, found }) {
+  const mark = (place) => ({ position: toScene(scene, [place.x_m, place.y_m, place.z_m]), text: place.text });
+  const located = (places) => (places ?? []).filter((place) => place.x_m !== null).map(mark);
+  const burst = answer?.type === "burst" ? answer : null;
+  const conflicts = answer?.type === "clearance" ? answer.conflicts : [];
+  return {
+    found: found ? [{ position: found }] : [],
+    conflicts: conflicts.map(({ point }) => ({ position: toScene(scene, point) })),
+    critical: located(burst?.consumers.critical),
+    hydrants_lost: located(burst?.hydrants_lost),
+    burst: located(burst?.burst),
+    valves: located(burst?.valves_to_close.map((valve, index) => ({ ...valve, text: String(valve.order ?? index + 1) }))),
+  };
+}

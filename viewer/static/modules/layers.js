@@ -1,0 +1,188 @@
+// The layer classes that the deck's declaration names, and the converter that makes them of it.
+
+import { ball, box, cylinder, surface } from "./meshes.js";
+import { drawAtlas, iconMapping } from "./symbols.js";
+
+const { CompositeLayer, IconLayer, PathLayer, PathStyleExtension, ScatterplotLayer, SimpleMeshLayer, SolidPolygonLayer, TextLayer, OrbitView } =
+  globalThis.deckgl;
+
+const MATERIAL = { ambient: 0.55, diffuse: 0.55, shininess: 40, specularColor: [50, 50, 50] };
+const ON_TOP = { depthCompare: "always", depthWriteEnabled: false };
+const MESHES = { tubes: cylinder(), joints: ball(), ducts: box() };
+
+// A picked instance becomes a picked segment: `info.object = {kind, index}`.
+function pickSegment(info, segments) {
+  if (info.picked && info.index >= 0) info.object = { kind: "pipe_segment", index: segments[info.index] };
+  return info;
+}
+
+class PipeLayer extends CompositeLayer {
+  getPickingInfo({ info, sourceLayer }) {
+    const group = sourceLayer.id.slice(this.props.id.length + 1);
+    return pickSegment(info, this.props.data[group].segments);
+  }
+
+  path(group, props) {
+    const { data, widthMinPixels } = this.props;
+    return new PathLayer(this.getSubLayerProps({ id: group }), {
+      data: data[group].data,
+      _pathType: "open",
+      billboard: true,
+      widthUnits: "meters",
+      widthMinPixels,
+      ...props,
+    });
+  }
+}
+
+class PipeLineLayer extends PipeLayer {
+  renderLayers() {
+    return this.path("lines", { capRounded: true, jointRounded: true });
+  }
+}
+
+class UnknownDepthLayer extends PipeLayer {
+  renderLayers() {
+    const extensions = [new PathStyleExtension({ dash: true })];
+    return this.path("unknown", { extensions, getDashArray: [4, 3], dashGapPickable: true, opacity: 0.7, widthMaxPixels: 2.5 });
+  }
+}
+
+class PipeTubeLayer extends PipeLayer {
+  renderLayers() {
+    return Object.keys(MESHES)
+      .filter((group) => this.props.data[group]?.segments.length)
+      .map(
+        (group) =>
+          new SimpleMeshLayer(this.getSubLayerProps({ id: group }), {
+            data: this.props.data[group].data,
+            mesh: MESHES[group],
+            material: MATERIAL,
+          }),
+      );
+  }
+}
+
+class NodeLayer extends CompositeLayer {
+  getPickingInfo({ info, sourceLayer }) {
+    const shown = this.props.data[sourceLayer.id.slice(this.props.id.length + 1)];
+    if (info.picked && info.index >= 0) info.object = { kind: "node", index: shown[info.index].index };
+    return info;
+  }
+
+  renderLayers() {
+    const { points, signs } = this.props.data;
+    return [
+      new ScatterplotLayer(this.getSubLayerProps({ id: "points" }), {
+        data: points,
+        billboard: true,
+        radiusUnits: "pixels",
+        getRadius: 2.5,
+        stroked: true,
+        lineWidthUnits: "pixels",
+        getLineWidth: 1,
+        getLineColor: [255, 255, 255],
+        getPosition: (node) => node.position,
+        getFillColor: (node) => node.color,
+      }),
+      icons(this, "signs", signs),
+    ];
+  }
+}
+
+class ConsumerLayer extends CompositeLayer {
+  getPickingInfo({ info }) {
+    if (info.picked && info.index >= 0) info.object = { kind: "consumer", index: this.props.data[info.index].index };
+    return info;
+  }
+
+  renderLayers() {
+    return icons(this, "signs", this.props.data);
+  }
+}
+
+const atlas = drawAtlas();
+
+function icons(layer, id, data) {
+  return new IconLayer(layer.getSubLayerProps({ id }), {
+    data,
+    iconAtlas: atlas,
+    iconMapping,
+    sizeUnits: "pixels",
+    getSize: (node) => node.size,
+    getIcon: (node) => node.sign,
+    getPosition: (node) => node.position,
+    alphaCutoff: 0.3,
+  });
+}
+
+class BuildingLayer extends CompositeLayer {
+  renderLayers() {
+    return new SolidPolygonLayer(this.getSubLayerProps({ id: "blocks" }), {
+      data: this.props.data,
+      extruded: true,
+      getPolygon: (building) => building.outline,
+      getElevation: (building) => building.height,
+      getFillColor: this.props.color,
+      material: MATERIAL,
+      parameters: { depthWriteEnabled: false },
+    });
+  }
+}
+
+class GroundLayer extends CompositeLayer {
+  updateState({ props, oldProps }) {
+    if (props.data !== oldProps.data) this.setState({ mesh: surface(props.data.vertices, props.data.triangles) });
+  }
+
+  renderLayers() {
+    if (!this.props.data.triangles.length) return null;
+    return new SimpleMeshLayer(this.getSubLayerProps({ id: "surface" }), {
+      data: [{}],
+      mesh: this.state.mesh,
+      getPosition: [0, 0, 0],
+      getColor: this.props.color,
+      material: false,
+      parameters: { depthWriteEnabled: false },
+    });
+  }
+}
+
+// Discs with an optional text, over everything else.
+class MarkLayer extends CompositeLayer {
+  renderLayers() {
+    const { data, fill, stroke, radiusPx } = this.props;
+    const place = { data, getPosition: (mark) => mark.position, parameters: ON_TOP };
+    return [
+      new ScatterplotLayer(this.getSubLayerProps({ id: "discs" }), {
+        ...place,
+        billboard: true,
+        stroked: true,
+        radiusUnits: "pixels",
+        lineWidthUnits: "pixels",
+        getRadius: radiusPx,
+        getLineWidth: 2.5,
+        getFillColor: fill,
+        getLineColor: stroke,
+      }),
+      new TextLayer(this.getSubLayerProps({ id: "texts" }), {
+        ...place,
+        data: data.filter((mark) => mark.text),
+        getText: (mark) => mark.text,
+        getSize: 14,
+        getColor: [255, 255, 255],
+        fontWeight: 700,
+        fontFamily: "system-ui, 'Noto Sans CJK SC', sans-serif",
+      }),
+    ];
+  }
+}
+
+const classes = { PipeLineLayer, PipeTubeLayer, UnknownDepthLayer, NodeLayer, ConsumerLayer, BuildingLayer, GroundLayer, MarkLayer, OrbitView };
+for (const [name, Class] of Object.entries(classes)) if (!Object.hasOwn(Class, "layerName")) Class.layerName = name;
+
+// Views and layers of a declaration, its data references filled in.
+export function instantiate(declaration, constants) {
+  const converter = new globalThis.deck.JSONConverter({ configuration: { classes, constants } });
+  return converter.convert({ ...declaration });
+}

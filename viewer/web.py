@@ -1,0 +1,38 @@
+"""Puts the page on an application: the page itself, its files, and the deck that pydeck declares."""
+
+from pathlib import Path
+
+import orjson
+from fastapi import FastAPI
+from starlette.responses import FileResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from viewer.deck import build_deck, page_codes
+
+STATIC = Path(__file__).parent / "static"
+# Everything comes from this host, no text becomes code; deck.gl sets styles on the elements it makes.
+CONTENT_POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "worker-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
+)
+
+
+def mount(app: FastAPI) -> None:
+    """Serve the page at `/`, its files under `/static`, the deck and the code tables under `/viewer`."""
+    deck = build_deck().to_json().encode()
+    codes = orjson.dumps(page_codes())
+
+    @app.get("/", include_in_schema=False)
+    def page() -> FileResponse:
+        headers = {"Content-Security-Policy": CONTENT_POLICY, "Cache-Control": "no-cache"}
+        return FileResponse(STATIC / "index.html", headers=headers)
+
+    @app.get("/viewer/deck.json", include_in_schema=False)
+    def deck_json() -> Response:
+        return Response(deck, media_type="application/json")
+
+    @app.get("/viewer/codes.json", include_in_schema=False)
+    def codes_json() -> Response:
+        return Response(codes, media_type="application/json")
+
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
