@@ -1,0 +1,55 @@
+"""The service as one application: `create_app(settings, database_url)`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import entry_points
+
+from fastapi import APIRouter, FastAPI, Response
+
+from api import documentation, features, history, questions, scene, share
+from api.deps import STAFF, Service, ServiceDep
+from api.features import as_json
+from api.headers import Compression, SecurityHeaders
+from api.problems import add_problems
+from pipemap.db import Database
+from pipemap.settings import Settings
+
+_DESCRIPTION = (
+    "One versioned 3D map of everything under a city's streets. 地下管线一张图\n\n"
+    "Coordinates are easting before northing, longitude before latitude, in every CRS; z is metres in the project's "
+    "vertical datum. Errors are application/problem+json; an unknown parameter is an error."
+)
+# Threads that answer at once; each may hold one connection.
+_CONNECTIONS = 40
+health = APIRouter(tags=["service"])
+
+
+@health.get("/health")
+def read_health(service: ServiceDep) -> Response:
+    """Whether the service reaches its database."""
+    with service.reading():
+        return as_json({"status": "ok"})
+
+
+def create_app(settings: Settings, database_url: str) -> FastAPI:
+    """The application on one database; it opens its connections when they are needed and closes them at the end."""
+    service = Service(settings, Database(database_url, max_connections=_CONNECTIONS))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        service.database.close()
+
+    app = FastAPI(title="pipemap", description=_DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.service = service
+    add_problems(app)
+    app.include_router(health)
+    for part in (features, questions, history, scene):
+        app.include_router(part.router, prefix="/api", dependencies=[STAFF])
+    app.include_router(share.router, prefix="/share")
+    documentation.add_documentation(app)
+    for point in entry_points(group="pipemap.web"):
+        point.load()(app)
+    app.add_middleware(Compression)
+    app.add_middleware(SecurityHeaders)
+    return app

@@ -1,0 +1,45 @@
+"""`pipemap serve`: the service on this machine, or beyond it under a staff token."""
+
+import gc
+import ipaddress
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from pipemap.db import database_url
+from pipemap.errors import UsageError
+from pipemap.settings import Settings
+from pipemap.terminal import say
+
+app = typer.Typer()
+# Objects of an answer die young; scanning the rest for them is what made slow answers slow.
+_GC_THRESHOLD = 50_000
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; PIPEMAP_HOST by default.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port; PIPEMAP_PORT by default.")] = None,
+) -> None:
+    """Serve the map: API, documentation and viewer. 启动服务"""
+    # Imported here: the compiled parts are slow to load, and every other command does without them.
+    from api.app import create_app
+
+    settings = Settings()
+    address, number = host or settings.host, port or settings.port
+    if settings.staff_token is None and not _is_loopback(address):
+        raise UsageError(f"Listening on {address} lets others in: set PIPEMAP_STAFF_TOKEN first, or use 127.0.0.1.")
+    service = create_app(settings, database_url(settings))
+    say(f"http://{address}:{number}/  (API: /docs)")
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD)
+    uvicorn.run(service, host=address, port=number, log_level="warning", server_header=False)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,202 @@
+"""What routes are given: the service with its database, who is asking, and parameters already understood."""
+
+import base64
+import binascii
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time
+from typing import Annotated, TypeAlias
+
+from fastapi import Depends, Header, Path, Query, Request
+from fastapi.dependencies.models import Dependant
+
+from api.networks import NetworkCache
+from api.problems import UnauthorizedError
+from pipemap.db import Connection, Database
+from pipemap.errors import UsageError
+from pipemap.settings import Settings
+from pipemap.sharing import UnknownKeyError, set_timeout
+
+Box: TypeAlias = tuple[float, float, float, float]
+
+BoxParam = Annotated[str | None, Query(description="minx,miny[,minz],maxx,maxy[,maxz]")]
+CrsParam = Annotated[str | None, Query(description="CRS to ask and answer in, EPSG:n; the project CRS by default")]
+
+_CRS = re.compile(r"(?:EPSG:|https?://www\.opengis\.net/def/crs/EPSG/[0-9.]+/|urn:ogc:def:crs:EPSG::)(\d{4,6})", re.I)
+_LARGEST_ID = 2**63 - 1
+_LARGEST_VERSION = 2**31 - 1
+
+
+class Service:
+    """One running service: its settings, its database and the networks it holds."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self.settings = settings
+        self.database = database
+        self.networks = NetworkCache()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One moment of the map; a query that takes too long is stopped."""
+        with self.database.transaction(read_only=True) as connection:
+            set_timeout(connection, self.settings.statement_timeout_s)
+            yield connection
+
+
+async def get_service(request: Request) -> Service:
+    """The service of the application that answers."""
+    service: Service = request.app.state.service
+    return service
+
+
+async def require_staff(request: Request, authorization: Annotated[str | None, Header()] = None) -> None:
+    """Let only staff in where a staff token is set: as a bearer token, or as a password, so that browsers can ask."""
+    token = request.app.state.service.settings.staff_token
+    if token is None:
+        return
+    given = _presented(authorization or "")
+    if not secrets.compare_digest(given.encode(), token.get_secret_value().encode()):
+        raise UnauthorizedError
+
+
+async def require_key(x_api_key: Annotated[str | None, Header()] = None) -> str:
+    """The key an agency presents; whether it is in force is for the database to say."""
+    if not x_api_key:
+        raise UnknownKeyError
+    return x_api_key
+
+
+async def refuse_strange_parameters(request: Request) -> None:
+    """Refuse a query parameter that the route does not have: a misspelt filter must not be ignored."""
+    _refuse_unreadable(request)
+    known = set(_parameter_names(request.scope["route"].dependant))
+    strange = sorted(set(request.query_params) - known)
+    if strange:
+        raise UsageError(f"There is no parameter {', '.join(strange)}; there are {', '.join(sorted(known)) or 'none'}.")
+
+
+async def read_conditions(request: Request) -> dict[str, str]:
+    """Every query parameter the route does not name itself: each is a condition on an attribute."""
+    _refuse_unreadable(request)
+    known = set(_parameter_names(request.scope["route"].dependant))
+    return {name: value for name, value in request.query_params.items() if name not in known}
+
+
+async def read_box(bbox: BoxParam = None) -> Box | None:
+    """The plan part of a box of four or six numbers."""
+    if bbox is None:
+        return None
+    numbers = _box_numbers(bbox)
+    min_x, min_y, max_x, max_y = numbers if len(numbers) == 4 else [*numbers[:2], *numbers[3:5]]
+    return min_x, min_y, max_x, max_y
+
+
+async def read_box_heights(bbox: BoxParam = None) -> tuple[float, float] | None:
+    """The heights of a box of six numbers."""
+    numbers = _box_numbers(bbox) if bbox is not None else []
+    return (numbers[2], numbers[5]) if len(numbers) == 6 else None
+
+
+async def read_crs(crs: CrsParam = None) -> int | None:
+    """The CRS to ask and to answer in; x is easting or longitude in every CRS."""
+    return parse_crs(crs)
+
+
+async def read_bbox_crs(
+    bbox_crs: Annotated[str | None, Query(description="CRS of bbox, EPSG:n; the project CRS by default")] = None,
+) -> int | None:
+    """The CRS of the box."""
+    return parse_crs(bbox_crs)
+
+
+async def read_version(
+    version: Annotated[str | None, Query(description="Version number, date or instant; the newest by default")] = None,
+) -> int | datetime | None:
+    """The version to read; a day means the last version published by its end, UTC."""
+    if version is None:
+        return None
+    if version.isdecimal() and int(version) <= _LARGEST_VERSION:
+        return int(version)
+    try:
+        return _instant(version)
+    except ValueError as error:
+        raise UsageError(f"{version} is no version: give a number, a date or an instant with its time zone.") from error
+
+
+async def read_class_codes(
+    class_code: Annotated[str | None, Query(description="Utility classes, separated by commas")] = None,
+) -> list[str]:
+    """The classes to keep; none means all."""
+    return [code for code in (class_code or "").split(",") if code]
+
+
+def parse_crs(text: str | None) -> int | None:
+    """EPSG code of `EPSG:n` or of an OGC address."""
+    if text is None:
+        return None
+    match = _CRS.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"{text} is no coordinate reference system; write it as EPSG:4547.")
+    return int(match[1])
+
+
+ServiceDep = Annotated[Service, Depends(get_service)]
+KeyDep = Annotated[str, Depends(require_key)]
+BoxDep = Annotated[Box | None, Depends(read_box)]
+BoxHeightsDep = Annotated[tuple[float, float] | None, Depends(read_box_heights)]
+CrsDep = Annotated[int | None, Depends(read_crs)]
+BboxCrsDep = Annotated[int | None, Depends(read_bbox_crs)]
+VersionDep = Annotated[int | datetime | None, Depends(read_version)]
+ClassCodesDep = Annotated[list[str], Depends(read_class_codes)]
+ConditionsDep = Annotated[dict[str, str], Depends(read_conditions)]
+FeatureId = Annotated[int, Path(ge=1, le=_LARGEST_ID)]
+AfterParam = Annotated[int, Query(ge=0, le=_LARGEST_ID, description="Identity the last page ended with")]
+LimitParam = Annotated[int, Query(ge=1, le=10_000)]
+OffsetParam = Annotated[int, Query(ge=0, le=_LARGEST_VERSION)]
+STRICT = Depends(refuse_strange_parameters)
+STAFF = Depends(require_staff)
+
+
+def _presented(authorization: str) -> str:
+    scheme, _, credentials = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return credentials.strip()
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
+def _parameter_names(dependant: Dependant) -> Iterator[str]:
+    yield from (parameter.alias for parameter in dependant.query_params)
+    for part in dependant.dependencies:
+        yield from _parameter_names(part)
+
+
+def _refuse_unreadable(request: Request) -> None:
+    given = request.query_params.multi_items()
+    if any("\0" in name + value for name, value in given):
+        raise UsageError("A parameter holds a zero character.")
+
+
+def _box_numbers(text: str) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (4, 6):
+        raise UsageError(f"A box is minx,miny,maxx,maxy, or with heights minx,miny,minz,maxx,maxy,maxz; not {text}.")
+    return numbers
+
+
+def _instant(text: str) -> datetime:
+    if len(text) == len("2026-01-31"):
+        return datetime.combine(date.fromisoformat(text), time.max, UTC)
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError
+    return moment

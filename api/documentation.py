@@ -1,0 +1,31 @@
+"""`/docs`: the OpenAPI document as a readable page of our own, without a single outside request."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from jinja2 import Environment, PackageLoader
+from starlette.responses import HTMLResponse
+
+_PAGES = Environment(loader=PackageLoader("api", "pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+
+
+def add_documentation(app: FastAPI) -> None:
+    """Serve the page at `/docs`."""
+
+    @app.get("/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
+        document = app.openapi()
+        page = _PAGES.get_template("docs.html").render(info=document["info"], operations=_operations(document))
+        return HTMLResponse(page)
+
+
+def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"path": path, "method": method.upper(), "parameters": operation.get("parameters", []), **_words(operation)}
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def _words(operation: dict[str, Any]) -> dict[str, Any]:
+    return {"summary": operation.get("description", operation.get("summary", "")), "body": "requestBody" in operation}

@@ -1,0 +1,94 @@
+"""Errors as `application/problem+json`: what was asked wrongly, never how the inside looks."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from pipemap.errors import (
+    ConflictError,
+    CrsError,
+    NotFoundError,
+    PermissionDeniedError,
+    PipemapError,
+    RejectedError,
+    SourceError,
+    StorageError,
+    UsageError,
+)
+from pipemap.sharing import UnknownKeyError
+
+MEDIA_TYPE = "application/problem+json"
+# The nearest class in a fault's family tree counts. A CRS here is a parameter, so a wrong one is a bad request.
+STATUS_OF: dict[type[PipemapError], HTTPStatus] = {
+    UsageError: HTTPStatus.BAD_REQUEST,
+    CrsError: HTTPStatus.BAD_REQUEST,
+    UnknownKeyError: HTTPStatus.UNAUTHORIZED,
+    PermissionDeniedError: HTTPStatus.FORBIDDEN,
+    NotFoundError: HTTPStatus.NOT_FOUND,
+    ConflictError: HTTPStatus.CONFLICT,
+    SourceError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    RejectedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    StorageError: HTTPStatus.SERVICE_UNAVAILABLE,
+    PipemapError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+_HEADERS = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'Basic realm="pipemap", charset="UTF-8"'},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "5"},
+}
+_log = logging.getLogger("api")
+
+
+class UnauthorizedError(PermissionDeniedError):
+    """Staff of the map present their token."""
+
+    code = "unauthorized"
+
+
+STATUS_OF[UnauthorizedError] = HTTPStatus.UNAUTHORIZED
+
+
+def add_problems(app: FastAPI) -> None:
+    """Answer every error of an application as a problem document."""
+    app.add_exception_handler(PipemapError, _fault)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def problem(status: int, code: str, detail: str, **more: Any) -> Response:
+    """One problem document."""
+    known = HTTPStatus(status)
+    document = {"type": "about:blank", "title": known.phrase, "status": status, "detail": detail, "code": code}
+    return Response(orjson.dumps(document | more, default=str), status, _HEADERS.get(known, {}), media_type=MEDIA_TYPE)
+
+
+def _fault(_: Request, error: Exception) -> Response:
+    assert isinstance(error, PipemapError)
+    status = next(STATUS_OF[parent] for parent in type(error).__mro__ if parent in STATUS_OF)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error("%s", error.message, exc_info=error)
+    return problem(status, error.code, error.message, **error.details)
+
+
+def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults = [{"where": ".".join(str(part) for part in one["loc"]), "what": one["msg"]} for one in error.errors()]
+    sentence = "; ".join(f"{fault['where']}: {fault['what']}" for fault in faults)
+    return problem(HTTPStatus.BAD_REQUEST, "usage", sentence, faults=faults)
+
+
+def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    answer = problem(error.status_code, HTTPStatus(error.status_code).name.lower().replace("_", "-"), error.detail)
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _unexpected(_: Request, error: Exception) -> Response:
+    _log.error("unexpected", exc_info=error)
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "Something went wrong; the log of the service has it.")
