@@ -225,7 +225,7 @@ def _alone(frame: pd.DataFrame | None, kind: Kind) -> pd.DataFrame:
 
 
 def _completed(frame: pd.DataFrame, kind: Kind) -> pd.DataFrame:
-    """Every column of the kind in its own type, with `class_code`, `file` and `changed`, rows counted from 0."""
+    """Every column of the kind in its own type, with `class_code`, `file` and `changed`, in order of their ids."""
     types = metadata.tables[f"pipemap.{kind}"].columns
     missing = pd.Series(np.nan, index=frame.index)
     whole = {
@@ -236,7 +236,7 @@ def _completed(frame: pd.DataFrame, kind: Kind) -> pd.DataFrame:
     for name in ("class_code", "file"):
         whole.setdefault(name, frame.get(name, missing).astype(object))
     whole["changed"] = frame["changed"].astype(bool) if "changed" in frame else pd.Series(True, index=frame.index)
-    return pd.DataFrame(whole, index=frame.index).reset_index(drop=True)
+    return pd.DataFrame(whole, index=frame.index).sort_values("feature_id", kind="stable", ignore_index=True)
 
 
 def _typed(column: "pd.Series[Any]", kind: Any) -> "pd.Series[Any]":
@@ -245,7 +245,7 @@ def _typed(column: "pd.Series[Any]", kind: Any) -> "pd.Series[Any]":
     if isinstance(kind, BIGINT | INTEGER | REAL | DOUBLE_PRECISION):
         return column.astype(np.float64)
     if isinstance(kind, BOOLEAN):
-        return column.fillna(False).astype(bool)
+        return column.eq(True)
     return column.astype(object).where(column.notna(), None)
 
 

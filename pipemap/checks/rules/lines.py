@@ -75,7 +75,7 @@ def _same_places(scope: Scope, tolerance: float) -> tuple[Positions, Positions]:
     )
     keyed["first"] = keyed.groupby(["class", "low", "high"])["low"].transform(lambda group: group.index[0])
     at = np.flatnonzero((keyed["first"] != keyed.index) & (keyed["low"] != keyed["high"]))
-    return at, keyed["first"].to_numpy()[at]
+    return at, keyed["first"].to_numpy(np.int64)[at]
 
 
 def _same_axis(scope: Scope, one: Positions, other: Positions, tolerance: float) -> Bools:

@@ -78,10 +78,11 @@ def gravity_loop(check: Check) -> list[Finding]:
     """Lines that close a loop in the drainage network: one finding per loop, at a touched line."""
     graph = Graph.of(check.scope, codes_where("utility_class", "flow", "gravity"))
     touched = graph.links["touched"].to_numpy()
-    # Untouched lines are cheaper, so that the tree leaves out touched ones; parallel lines are R14's.
+    # Untouched and older lines are cheaper, so that the tree leaves out the newest; parallel lines are R14's.
     pairs = pd.DataFrame({"low": np.minimum(graph.start, graph.end), "high": np.maximum(graph.start, graph.end)})
-    single = pairs[pairs["low"] != pairs["high"]].assign(weight=1.0 + touched)
-    single = single.sort_values("weight", kind="stable").drop_duplicates(["low", "high"])
+    order = np.lexsort((graph.links["feature_id"], touched))
+    single = pairs.iloc[order][lambda each: each["low"] != each["high"]].drop_duplicates(["low", "high"])
+    single = single.assign(weight=np.arange(1.0, len(single) + 1))
     size = len(graph.node_ids)
     weights = coo_array((single["weight"], (single["low"], single["high"])), shape=(size, size))
     tree = minimum_spanning_tree(weights.tocsr()).tocoo()

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from pipemap.checks.check import Check, Positions, Says
 from pipemap.checks.registry import rule
 from pipemap.checks.scope import Bools, Floats, Ints
-from schemas.codetables import code_table
+from schemas.codetables import code_table, codes_where
 from schemas.findings import Finding, Severity
 
 
@@ -185,13 +185,13 @@ def branch_count(check: Check) -> list[Finding]:
     source="design: burst analysis needs valve states",
 )
 def valve_state_unknown(check: Check) -> list[Finding]:
-    """Valves and switches of which nobody says whether they are open."""
+    """Valves of which nobody says whether they are open."""
     nodes = check.scope.nodes
-    closable = [code for code, found in code_table("appurtenance").items() if found.flag("is_closable")]
+    valves = codes_where("appurtenance", "role", "valve")
     unknown = nodes["valve_state_code"].isna() | (nodes["valve_state_code"] == "unknown")
     says = Says(
         en="Nobody says whether the {class_en} valve {key} is open; it will be taken as open",
         zh="{class_zh}阀门 {key} 开关状态不明，按常开处理",
         column="valve_state_code",
     )
-    return check.report("node", np.flatnonzero(unknown & nodes["appurtenance_code"].isin(closable)), says)
+    return check.report("node", np.flatnonzero(unknown & nodes["appurtenance_code"].isin(valves)), says)

@@ -59,7 +59,7 @@ def _joint_findings(check: Check, node: Positions, line: Positions, gap: Floats)
         en="{class_en} point {point} lies {gap:.2f} m from line {line} of its class and is not joined to it",
         zh="{class_zh}管点 {point} 距同类管线 {line} 仅 {gap:.2f} m，但未与其连接",
         value="{gap:.2f} m",
-        limit="{tolerance_m:g} m",
+        limit="{near_m:g} m",
     )
     touched = scope.nodes["touched"].to_numpy()[node]
     found = []

@@ -1,0 +1,206 @@
+"""`pipemap check`, `findings` and `rules`: what is wrong with a changeset, and what was looked for."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipemap.checks import Rule, Rulebook, run_checks, try_rules
+from pipemap.checks.running import Progress
+from pipemap.commands.session import open_database
+from pipemap.db import Database
+from pipemap.findings import count_findings, list_findings
+from pipemap.report import gather_report, write_csv, write_geopackage, write_html, write_json
+from pipemap.settings import Settings
+from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_table, emit_text, progress, say
+from schemas.findings import Finding, Severity
+
+app = typer.Typer()
+
+
+class Language(StrEnum):
+    """Languages of messages."""
+
+    ZH = "zh"
+    EN = "en"
+
+
+ChangesetArgument = Annotated[int, typer.Argument(help="Number of the changeset.")]
+LanguageOption = Annotated[Language | None, typer.Option("--lang", help="zh or en; default from the settings.")]
+SeverityOption = Annotated[Severity | None, typer.Option(help="Only findings of this severity.")]
+RulesOption = Annotated[Path | None, typer.Option("--rules", help="TOML file with a city's thresholds.")]
+HtmlOption = Annotated[Path | None, typer.Option("--html", help="Write a report with a map.")]
+PackageOption = Annotated[Path | None, typer.Option("--gpkg", help="Write a GeoPackage.")]
+CsvOption = Annotated[Path | None, typer.Option("--csv", help="Write a table.")]
+DocumentOption = Annotated[Path | None, typer.Option("--report-json", help="Write the whole report as JSON.")]
+
+
+@app.command()
+def check(
+    changeset: ChangesetArgument,
+    rules: RulesOption = None,
+    rule: Annotated[list[str] | None, typer.Option("--rule", help="Try only this rule; nothing is kept.")] = None,
+    severity: SeverityOption = None,
+    html: HtmlOption = None,
+    gpkg: PackageOption = None,
+    csv: CsvOption = None,
+    report_json: DocumentOption = None,
+    lang: LanguageOption = None,
+    limit: LimitOption = 50,
+    offset: OffsetOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a changeset and list the findings, on the terminal, as HTML, GeoPackage and CSV. 检查"""
+    book = Rulebook.from_toml(rules) if rules else Rulebook.standard()
+    with open_database() as database:
+        with _shown_progress() as on_progress:
+            work = try_rules if rule else run_checks
+            found = work(database, changeset, rules=book.only(rule) if rule else book, on_progress=on_progress)
+        _write_reports(database, changeset, _language(lang), html, gpkg, csv, report_json)
+    wanted = [each.model_dump() for each in found if severity in (None, each.severity)]
+    kept = not rule
+    if as_json:
+        page = wanted[offset : offset + limit]
+        emit_json(
+            {"changeset_id": changeset, "kept": kept, "counts": _counts(found), "total": len(wanted), "findings": page}
+        )
+        return
+    _print_counts(_counts(found), book.rules, _language(lang))
+    _print_findings(wanted[offset : offset + limit], len(wanted), offset, _language(lang))
+    if not kept:
+        say("Only some rules were tried, so nothing was kept. 仅试运行部分规则，结果未保存。")
+
+
+@app.command()
+def findings(
+    changeset: ChangesetArgument,
+    rule: Annotated[str | None, typer.Option("--rule", help="Only findings of this rule.")] = None,
+    severity: SeverityOption = None,
+    html: HtmlOption = None,
+    gpkg: PackageOption = None,
+    csv: CsvOption = None,
+    report_json: DocumentOption = None,
+    lang: LanguageOption = None,
+    limit: LimitOption = 50,
+    offset: OffsetOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """List what import and check have found in a changeset, without checking again. 问题清单"""
+    with open_database() as database:
+        with database.transaction(read_only=True) as connection:
+            counts = [dict(line) for line in count_findings(connection, changeset)]
+            rows = list_findings(connection, changeset, rule, severity, limit, offset)
+        _write_reports(database, changeset, _language(lang), html, gpkg, csv, report_json)
+    total = sum(
+        line["count"] for line in counts if rule in (None, line["rule"]) and severity in (None, line["severity"])
+    )
+    if as_json:
+        emit_json({"changeset_id": changeset, "counts": counts, "total": total, "findings": rows})
+        return
+    _print_counts(counts, Rulebook.standard().rules, _language(lang))
+    _print_findings(rows, total, offset, _language(lang))
+
+
+@app.command()
+def rules(
+    rules_file: RulesOption = None,
+    lang: LanguageOption = None,
+    limit: LimitOption = 1000,
+    offset: OffsetOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """List every rule with its severity, thresholds and source. 规则一览"""
+    book = Rulebook.from_toml(rules_file) if rules_file else Rulebook.standard()
+    listed = book.rules[offset : offset + limit]
+    if as_json:
+        emit_json([_rule_document(each) for each in listed])
+        return
+    rows = [(each.id, each.severity, _name(each, _language(lang)), _thresholds(each), each.source) for each in listed]
+    emit_table(f"{len(book)} rules 规则", ["rule", "severity", "what 内容", "thresholds 阈值", "source 依据"], rows)
+
+
+def _write_reports(
+    database: Database,
+    changeset: int,
+    language: Language,
+    html: Path | None,
+    gpkg: Path | None,
+    csv: Path | None,
+    report_json: Path | None,
+) -> None:
+    if not (html or gpkg or csv or report_json):
+        return
+    with database.transaction(read_only=True) as connection:
+        report = gather_report(connection, changeset)
+    if html:
+        write_html(report, html, language)
+    for path, write in ((gpkg, write_geopackage), (csv, write_csv), (report_json, write_json)):
+        if path:
+            write(report, path)
+    for path in filter(None, (html, gpkg, csv, report_json)):
+        say(f"{path}: {len(report.findings)} findings")
+
+
+def _print_counts(counts: list[dict[str, Any]], book: Sequence[Rule], language: Language) -> None:
+    names = {each.id: _name(each, language) for each in book}
+    lines = [(line["severity"], line["rule"], names.get(line["rule"], ""), line["count"]) for line in counts]
+    if lines:
+        emit_table("Findings 问题统计", ["severity", "rule", "what 内容", "count"], lines)
+    else:
+        emit_text("Nothing was found. 未发现问题。")
+
+
+def _print_findings(rows: Sequence[dict[str, Any]], total: int, offset: int, language: Language) -> None:
+    lines = [
+        (row["severity"], row["rule"], row["feature_key"], row[f"message_{language}"], _place(row)) for row in rows
+    ]
+    if lines:
+        title = f"{offset + 1}–{offset + len(lines)} / {total}"
+        emit_table(title, ["severity", "rule", "feature", "message", "file · row"], lines)
+
+
+def _place(row: dict[str, Any]) -> str:
+    return " · ".join(str(row[name]) for name in ("file", "sheet", "row", "column") if row[name] is not None)
+
+
+def _counts(found: list[Finding]) -> list[dict[str, Any]]:
+    tally: dict[tuple[str, str], int] = {}
+    for each in found:
+        tally[each.severity, each.rule] = tally.get((each.severity, each.rule), 0) + 1
+    order = list(Severity)
+    ranked = sorted(tally.items(), key=lambda line: (order.index(Severity(line[0][0])), line[0][1]))
+    return [{"rule": rule, "severity": severity, "count": count} for (severity, rule), count in ranked]
+
+
+def _rule_document(found: Rule) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "severity": found.severity,
+        "name_en": found.name_en,
+        "name_zh": found.name_zh,
+        "about": found.run.__doc__,
+        "thresholds": dict(found.thresholds),
+        "source": found.source,
+    }
+
+
+def _name(found: Rule, language: Language) -> str:
+    return found.name_zh if language is Language.ZH else found.name_en
+
+
+def _thresholds(found: Rule) -> str:
+    return ", ".join(f"{name}={value:g}" for name, value in found.thresholds.items())
+
+
+def _language(lang: Language | None) -> Language:
+    return lang or Language(Settings().language)
+
+
+@contextmanager
+def _shown_progress() -> Iterator[Progress]:
+    with progress() as bar:
+        task = bar.add_task("check", total=None)
+        yield lambda stage, done, total: bar.update(task, description=stage or "check", completed=done, total=total)

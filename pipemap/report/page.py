@@ -1,0 +1,81 @@
+"""The report as one self-contained HTML page: no outside request, everything from the data escaped."""
+
+import base64
+import hashlib
+from collections import Counter
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from pipemap.checks import all_rules
+from pipemap.report.contents import Report
+from pipemap.report.drawing import draw_map
+from schemas.codetables import code_table
+
+MAX_LISTED_PER_RULE = 300
+MAX_LISTED = 4000
+
+
+def write_html(report: Report, path: Path, language: str = "zh") -> None:
+    """Write the page; `language` (zh or en) is the one it opens in, a switch shows the other."""
+    path.write_text(render_html(report, language), encoding="utf-8")
+
+
+def render_html(report: Report, language: str = "zh") -> str:
+    """The page as text.
+
+    Long lists are cut at `MAX_LISTED_PER_RULE` findings of a rule and `MAX_LISTED` in all; the page says
+    how many of how many it shows.
+    """
+    listed = _listed(report.findings)
+    style, script = _asset("page.css"), _asset("page.js")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(_asset("page.html.jinja"))
+    return template.render(
+        report=report,
+        language=language,
+        listed=listed,
+        rules=_rule_lines(report, listed),
+        map=draw_map(report, listed),
+        class_names={code: (found.name_en, found.name_zh) for code, found in code_table("utility_class").items()},
+        style=style,
+        script=script,
+        # Only this very script may run, so a hostile cell cannot even if it got through.
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def _asset(name: str) -> str:
+    return (files("pipemap.report") / name).read_text(encoding="utf-8")
+
+
+def _listed(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    seen: Counter[tuple[str, str]] = Counter()
+    listed: list[dict[str, Any]] = []
+    for found in findings:
+        rule = (found["rule"], found["severity"])
+        seen[rule] += 1
+        if seen[rule] <= MAX_LISTED_PER_RULE and len(listed) < MAX_LISTED:
+            listed.append(found)
+    return listed
+
+
+def _rule_lines(report: Report, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One line per rule and severity with names, counts and the length of its bar."""
+    known = all_rules()
+    shown = Counter((found["rule"], found["severity"]) for found in listed)
+    counts = report.counts
+    most = max((line["count"] for line in counts), default=1)
+    return [
+        {
+            **line,
+            "name_en": known[line["rule"]].name_en if line["rule"] in known else "found while importing",
+            "name_zh": known[line["rule"]].name_zh if line["rule"] in known else "导入时发现",
+            "source": known[line["rule"]].source if line["rule"] in known else "",
+            "shown": shown[line["rule"], line["severity"]],
+            "percent": round(100 * line["count"] / most, 1),
+        }
+        for line in counts
+    ]

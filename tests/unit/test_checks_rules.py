@@ -1,0 +1,417 @@
+"""Every rule on hand-drawn networks: where it must speak, and where it must be silent."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+from pipemap.checks import Rulebook, all_rules, apply_rules
+from pipemap.checks.scope import Scope
+from schemas.findings import Severity
+
+# A place in the middle of EPSG:4547, so that only the rule about places has an opinion on it.
+EAST_M, NORTH_M = 500_000.0, 2_500_000.0
+
+Point = tuple[float, float] | tuple[float, float, dict[str, Any]]
+Line = tuple[str, str] | tuple[str, str, dict[str, Any]]
+
+
+def draw(
+    points: dict[str, Point],
+    lines: list[Line],
+    class_code: str = "water",
+    buildings: dict[str, tuple[float, float, float, float]] | None = None,
+    consumers: list[dict[str, Any]] | None = None,
+    disturbed: tuple[str, ...] = (),
+) -> Scope:
+    """A network: points are (x, y, attributes), lines (from, to, attributes); pipes are 200 mm, 1 m deep."""
+    nodes = pd.DataFrame([_node(number, key, point, class_code) for number, (key, point) in enumerate(points.items())])
+    by_key = {row["source_key"]: row for row in nodes.to_dict("records")}
+    segments = pd.DataFrame(
+        [_segment(number, line, by_key, class_code) for number, line in enumerate(lines)],
+        columns=None if lines else ["feature_id", "geom", "from_node_id", "to_node_id"],
+    )
+    structures = pd.DataFrame(
+        [
+            {"feature_id": 9000 + i, "source_key": key, "kind_code": "building", "geom": _box(*corners)}
+            for i, (key, corners) in enumerate((buildings or {}).items())
+        ]
+    )
+    ids = [by_key[key]["feature_id"] for key in disturbed]
+    return Scope.of(nodes, segments, pd.DataFrame(consumers or []), structures, disturbed_node_ids=ids)
+
+
+def _box(west: float, south: float, east: float, north: float) -> shapely.Geometry:
+    return shapely.box(EAST_M + west, NORTH_M + south, EAST_M + east, NORTH_M + north)
+
+
+def _node(number: int, key: str, point: Point, class_code: str) -> dict[str, Any]:
+    x, y, *more = point
+    common = {"feature_id": number + 1, "source_key": key, "class_code": class_code, "ground_elevation_m": 10.0}
+    return {**common, "geom": shapely.Point(EAST_M + x, NORTH_M + y), **(more[0] if more else {})}
+
+
+def _segment(number: int, line: Line, nodes: dict[str, dict[str, Any]], class_code: str) -> dict[str, Any]:
+    start, end, *more = line
+    row: dict[str, Any] = {
+        "feature_id": 1000 + number,
+        "source_key": f"{start}->{end}",
+        "class_code": class_code,
+        "from_node_id": nodes.get(start, {"feature_id": 777})["feature_id"],
+        "to_node_id": nodes.get(end, {"feature_id": 777})["feature_id"],
+        "shape_code": "circle",
+        "width_mm": 200.0,
+        "height_mm": 200.0,
+        "burial_code": "direct",
+        "depth_datum_code": "crown",
+        "elevation_source_code": "measured",
+        "from_depth_m": 1.0,
+        "to_depth_m": 1.0,
+    }
+    row |= more[0] if more else {}
+    ends = [
+        (nodes.get(key, next(iter(nodes.values()))), row[f"{side}_depth_m"])
+        for key, side in ((start, "from"), (end, "to"))
+    ]
+    row.setdefault("geom", _axis(ends, row["height_mm"]))
+    return row
+
+
+def _axis(ends: list[tuple[dict[str, Any], float | None]], height_mm: float | None) -> shapely.LineString:
+    places = [(node["geom"].x, node["geom"].y) for node, _ in ends]
+    if height_mm is None or any(depth is None for _, depth in ends):
+        return shapely.LineString(places)
+    levels = [node["ground_elevation_m"] - depth - height_mm / 2000 for node, depth in ends]
+    return shapely.LineString([(*place, level) for place, level in zip(places, levels, strict=True)])
+
+
+def told(rule: str, scope: Scope) -> set[str | None]:
+    """Keys of the features a rule speaks of (None for a note about the whole)."""
+    return {finding.feature_key for finding in apply_rules(scope, Rulebook.standard().only([rule]))}
+
+
+A, B, C, D = (0.0, 0.0), (20.0, 0.0), (40.0, 0.0), (20.0, 20.0)
+SEWER = {"depth_datum_code": "crown", "flow_direction_code": "forward"}
+
+
+def deep(start: float | None, end: float | None, **more: Any) -> dict[str, Any]:
+    return {"from_depth_m": start, "to_depth_m": end, **more}
+
+
+def sewer(points: dict[str, Point], lines: list[Line]) -> Scope:
+    return draw(points, lines, "foul")
+
+
+CASES: list[tuple[str, set[str | None], Scope]] = [
+    # R06 a point beyond the zone; one with easting and northing swapped
+    ("R06", set(), draw({"a": A, "b": B}, [("a", "b")])),
+    ("R06", {"far"}, draw({"a": A, "far": (2_000_000.0, 0.0)}, [("a", "far")])),
+    ("R06", {"swapped"}, draw({"a": A, "swapped": (2_000_000.0, -2_000_000.0)}, [])),
+    # R09 two numbers, one place; the same place at another ground elevation is a bridge
+    ("R09", {"b"}, draw({"a": A, "b": (0.004, 0.0)}, [])),
+    ("R09", set(), draw({"a": A, "b": (0.0, 0.0, {"ground_elevation_m": 15.0}), "c": (0.5, 0.0)}, [])),
+    ("R10", {None}, draw({"a": (0.0, 0.0, {"feature_code": "bend", "appurtenance_code": "valve"})}, [])),
+    ("R10", set(), draw({"a": (0.0, 0.0, {"feature_code": "bend"})}, [])),
+    ("R12", {"a->b"}, draw({"a": A, "b": B}, [("a", "b", {"material_code": "unobtainium"})])),
+    ("R12", set(), draw({"a": A, "b": B}, [("a", "b", {"material_code": "steel"})])),
+    ("R13", {"a->a"}, draw({"a": A}, [("a", "a")])),
+    ("R13", set(), draw({"a": A, "b": B}, [("a", "b")])),
+    # R14 the same pipe reversed; two pipes of different size between the same wells; neighbours
+    ("R14", {"b->a"}, draw({"a": A, "b": B}, [("a", "b"), ("b", "a")])),
+    ("R14", {"x->y"}, draw({"a": A, "b": B, "x": A, "y": B}, [("a", "b"), ("x", "y")])),
+    ("R14", set(), draw({"a": A, "b": B, "c": C}, [("a", "b"), ("b", "c"), ("b", "a", {"class_code": "gas"})])),
+    ("R15", {"a->b"}, draw({"a": A, "b": B}, [("a", "b", deep(1.0, 9.0))])),
+    ("R15", {"a->b"}, draw({"a": A, "b": B}, [("a", "b", deep(-0.4, 1.0))])),
+    ("R15", set(), sewer({"a": A, "b": B}, [("a", "b", deep(8.0, 9.0))])),
+    # R16 ── a ── b ┄┄ c : the second line starts a metre higher; in a well it may
+    ("R16", {"b"}, draw({"a": A, "b": B, "c": C}, [("a", "b"), ("b", "c", deep(2.0, 2.0))])),
+    (
+        "R16",
+        set(),
+        draw(
+            {"a": A, "b": (20.0, 0.0, {"appurtenance_code": "manhole"}), "c": C},
+            [("a", "b"), ("b", "c", deep(2.0, 2.0))],
+        ),
+    ),
+    ("R17", {"a->b"}, draw({"a": A, "b": (90.0, 0.0)}, [("a", "b")])),
+    ("R17", set(), draw({"a": A, "b": (70.0, 0.0)}, [("a", "b")])),
+    ("R18", {"a->b"}, draw({"a": A, "b": (0.03, 0.0)}, [("a", "b")])),
+    # ... but a pipe straight down is long enough in space
+    ("R18", set(), draw({"a": A, "b": (0.03, 0.0)}, [("a", "b", deep(1.0, 3.0))])),
+    ("R19", {"a->b"}, draw({"a": A, "b": (2.0, 0.0)}, [("a", "b", deep(1.0, 4.0))])),
+    ("R19", set(), draw({"a": A, "b": (2.0, 0.0, {"feature_code": "riser"})}, [("a", "b", deep(1.0, 4.0))])),
+    ("R20", {"a->ghost"}, draw({"a": A, "b": B}, [("a", "ghost"), ("a", "b")])),
+    (
+        "R20",
+        {"K1"},
+        draw(
+            {"a": A, "b": B},
+            [("a", "b")],
+            consumers=[{"feature_id": 8000, "source_key": "K1", "node_id": 555, "geom": shapely.Point(0, 0)}],
+        ),
+    ),
+    ("R20", set(), draw({"a": A, "b": B}, [("a", "b")])),
+    ("R21", {"c"}, draw({"a": A, "b": B, "c": C}, [("a", "b")])),
+    ("R21", set(), draw({"a": A, "b": B, "c": (40.0, 0.0, {"feature_code": "not_surveyed"})}, [("a", "b")])),
+    # R22 a ── t ── c : a tee of two lines; with d it is one
+    ("R22", {"t"}, draw({"a": A, "t": (20.0, 0.0, {"feature_code": "tee"}), "c": C}, [("a", "t"), ("t", "c")])),
+    (
+        "R22",
+        set(),
+        draw({"a": A, "t": (20.0, 0.0, {"feature_code": "tee"}), "c": C, "d": D}, [("a", "t"), ("t", "c"), ("t", "d")]),
+    ),
+    ("R23", {None}, draw({"a": A, "b": B, "c": C, "d": D}, [("a", "b"), ("c", "d")])),
+    ("R23", set(), draw({"a": A, "b": B, "c": C}, [("a", "b"), ("b", "c")])),
+    # R25 a triangle of sewers; a triangle of water mains is a ring
+    ("R25", {"a->d"}, sewer({"a": A, "b": B, "d": D}, [("a", "b"), ("b", "d"), ("a", "d")])),
+    ("R25", set(), draw({"a": A, "b": B, "d": D}, [("a", "b"), ("b", "d"), ("a", "d")])),
+    # R26 a ──┬── c with the branch's end n on, but not of, the main
+    ("R26", {"n"}, draw({"a": A, "c": C, "n": (20.0, 0.02), "d": D}, [("a", "c"), ("n", "d")])),
+    ("R26", {"n"}, draw({"a": A, "c": C, "n": (20.0, 0.30), "d": D}, [("a", "c"), ("n", "d")])),
+    ("R26", set(), draw({"a": A, "c": C, "n": (20.0, 0.80), "d": D}, [("a", "c"), ("n", "d")])),
+    ("R26", set(), draw({"a": A, "c": C, "n": (20.0, 0.02), "d": D}, [("a", "c"), ("n", "d", deep(3.0, 3.0))])),
+    # ... two ends that almost meet
+    ("R26", {"b"}, draw({"a": A, "b": B, "e": (20.3, 0.0), "f": C}, [("a", "b"), ("e", "f")])),
+    # ... a crossing at one height, and one with a metre between the pipes
+    ("R26", {"a->c"}, draw({"a": A, "c": C, "s": (20.0, -9.0), "n": (20.0, 9.0)}, [("a", "c"), ("s", "n")])),
+    (
+        "R26",
+        set(),
+        draw({"a": A, "c": C, "s": (20.0, -9.0), "n": (20.0, 9.0)}, [("a", "c"), ("s", "n", deep(2.2, 2.2))]),
+    ),
+    ("R27", {"a->b"}, draw({"a": A, "b": B}, [("a", "b", {"from_elevation_m": 8.5, "to_elevation_m": 9.0})])),
+    ("R27", set(), draw({"a": A, "b": B}, [("a", "b", {"from_elevation_m": 9.01, "to_elevation_m": 9.0})])),
+    # R28 the ground of one point is the bottom of its well
+    (
+        "R28",
+        {"p5"},
+        draw({f"p{i}": (5.0 * i, 0.0, {"ground_elevation_m": 3.0 if i == 5 else 10.0}) for i in range(10)}, []),
+    ),
+    # ... a street that climbs by 8 % has no outlier, and three points are too few to tell
+    ("R28", set(), draw({f"p{i}": (5.0 * i, 0.0, {"ground_elevation_m": 10 + 0.4 * i}) for i in range(30)}, [])),
+    ("R28", set(), draw({"a": (0.0, 0.0, {"ground_elevation_m": 3.0}), "b": B, "c": C}, [])),
+    ("R29", {"a->b"}, draw({"a": A, "b": B}, [("a", "b", deep(-1.0, 1.0))])),
+    (
+        "R29",
+        {"a->b"},
+        draw(
+            {"a": A, "b": B},
+            [
+                (
+                    "a",
+                    "b",
+                    {
+                        "height_mm": 2000.0,
+                        "depth_datum_code": "invert",
+                        "geom": shapely.LineString([(EAST_M, NORTH_M), (EAST_M + 20, NORTH_M)]),
+                    },
+                )
+            ],
+        ),
+    ),
+    ("R29", set(), draw({"a": A, "b": B}, [("a", "b", deep(-1.0, 1.0, burial_code="overhead"))])),
+    ("R29", set(), draw({"a": A, "b": B}, [("a", "b", deep(None, None))])),
+    ("R30", {"a->b"}, sewer({"a": A, "b": B}, [("a", "b", deep(2.0, 1.8, **SEWER))])),
+    ("R30", set(), sewer({"a": A, "b": B}, [("a", "b", deep(1.8, 2.0, **SEWER))])),
+    ("R30", set(), sewer({"a": A, "b": B}, [("a", "b", deep(2.0, 1.8, flow_direction_code="backward"))])),
+    # R31 a → b ← c
+    ("R31", {"b"}, sewer({"a": A, "b": B, "c": C}, [("a", "b", SEWER), ("c", "b", SEWER)])),
+    ("R31", {"b"}, sewer({"a": A, "b": B, "c": C}, [("a", "b", deep(1.0, 2.0)), ("b", "c", deep(2.0, 1.0))])),
+    (
+        "R31",
+        set(),
+        sewer(
+            {"a": A, "b": (20.0, 0.0, {"appurtenance_code": "outfall"}), "c": C}, [("a", "b", SEWER), ("c", "b", SEWER)]
+        ),
+    ),
+    ("R31", set(), sewer({"a": A, "b": B, "c": C}, [("a", "b", SEWER), ("b", "c", SEWER)])),
+    ("R32", {"b"}, sewer({"a": A, "b": B, "c": C}, [("a", "b", SEWER | {"width_mm": 400.0}), ("b", "c", SEWER)])),
+    ("R32", {"b"}, draw({"a": A, "b": B, "c": C}, [("a", "b", {"width_mm": 400.0}), ("b", "c")])),
+    (
+        "R32",
+        set(),
+        draw(
+            {"a": A, "b": (20.0, 0.0, {"feature_code": "reducer"}), "c": C},
+            [("a", "b", {"width_mm": 400.0}), ("b", "c")],
+        ),
+    ),
+    ("R32", set(), sewer({"a": A, "b": B, "c": C}, [("a", "b", SEWER), ("b", "c", SEWER | {"width_mm": 400.0})])),
+    (
+        "R33",
+        {"b"},
+        draw({"a": A, "b": B, "c": C}, [("a", "b", {"material_code": "steel"}), ("b", "c", {"material_code": "pe"})]),
+    ),
+    (
+        "R33",
+        set(),
+        draw(
+            {"a": A, "b": (20.0, 0.0, {"feature_code": "material_change"}), "c": C},
+            [("a", "b", {"material_code": "steel"}), ("b", "c", {"material_code": "pe"})],
+        ),
+    ),
+    ("R34", {"a->b"}, draw({"a": A, "b": B}, [("a", "b", {"hole_count": 4, "used_hole_count": 6})], "telecom")),
+    ("R34", set(), draw({"a": A, "b": B}, [("a", "b", {"hole_count": 6, "used_hole_count": 6})], "telecom")),
+    ("R35", {"a->b"}, draw({"a": A, "b": B}, [("a", "b", {"lifecycle_code": "empty", "cable_count": 2})], "telecom")),
+    ("R35", set(), draw({"a": A, "b": B}, [("a", "b", {"lifecycle_code": "in_service", "cable_count": 2})], "telecom")),
+    ("R36", {"a->b"}, draw({"a": A, "b": B}, [("a", "b")], "gas")),
+    ("R36", set(), draw({"a": A, "b": B}, [("a", "b", {"pressure_code": "low"})], "gas")),
+    ("R36", {"a->b"}, draw({"a": A, "b": B}, [("a", "b")], "power")),
+    ("P01", {"a->b"}, draw({"a": A, "b": (20.0, 0.0, {"class_code": "gas"})}, [("a", "b")])),
+    ("P01", set(), draw({"a": A, "b": B}, [("a", "b")])),
+    # P02 works ── a   c ── d : the second piece has no source; without any source nobody can tell
+    (
+        "P02",
+        {"c->d"},
+        draw({"w": (0.0, 0.0, {"appurtenance_code": "waterworks"}), "b": B, "c": C, "d": D}, [("w", "b"), ("c", "d")]),
+    ),
+    (
+        "P02",
+        set(),
+        draw({"w": (0.0, 0.0, {"appurtenance_code": "waterworks"}), "b": B, "c": C}, [("w", "b"), ("b", "c")]),
+    ),
+    ("P02", set(), draw({"a": A, "b": B, "c": C, "d": D}, [("a", "b"), ("c", "d")])),
+    # ... an abandoned pipe carries nothing
+    (
+        "P02",
+        {"c->d"},
+        draw(
+            {"w": (0.0, 0.0, {"appurtenance_code": "waterworks"}), "b": B, "c": C, "d": D},
+            [("w", "b"), ("b", "c", {"lifecycle_code": "abandoned"}), ("c", "d")],
+        ),
+    ),
+    (
+        "P03",
+        {"c->d"},
+        sewer({"o": (0.0, 0.0, {"appurtenance_code": "outfall"}), "b": B, "c": C, "d": D}, [("b", "o"), ("c", "d")]),
+    ),
+    (
+        "P03",
+        set(),
+        sewer({"o": (0.0, 0.0, {"appurtenance_code": "outfall"}), "b": B, "c": C}, [("b", "o"), ("c", "b")]),
+    ),
+    ("P04", {"a->c"}, draw({"a": A, "c": C}, [("a", "c")], buildings={"house": (10.0, -5.0, 25.0, 5.0)})),
+    ("P04", set(), draw({"a": A, "c": C}, [("a", "c")], buildings={"house": (10.0, 5.0, 25.0, 15.0)})),
+    ("P05", {"a"}, draw({"a": (0.0, 0.0, {"appurtenance_code": "valve"}), "b": B}, [("a", "b")])),
+    (
+        "P05",
+        set(),
+        draw({"a": (0.0, 0.0, {"appurtenance_code": "valve", "valve_state_code": "open"}), "b": B}, [("a", "b")]),
+    ),
+    ("P06", {None}, draw({"a": A, "b": B}, [("a", "b", deep(None, 1.0))])),
+    ("P06", set(), draw({"a": A, "b": B}, [("a", "b")])),
+    ("P07", {None}, draw({"a": A, "b": B}, [("a", "b", {"width_mm": None, "height_mm": None})])),
+    ("P07", set(), draw({"a": A, "b": B}, [("a", "b")])),
+    ("P08", {"a->b"}, draw({"a": A, "b": B}, [("a", "b", deep(0.3, 1.0))])),
+    ("P08", set(), draw({"a": A, "b": B}, [("a", "b", deep(0.3, 1.0, burial_code="rack"))])),
+    ("P08", set(), draw({"a": A, "b": B}, [("a", "b", deep(0.7, 1.0))])),
+    (
+        "P09",
+        {"a->b"},
+        draw({"a": A, "b": B}, [("a", "b", {"geom": shapely.LineString([(EAST_M, NORTH_M), (EAST_M + 21, NORTH_M)])})]),
+    ),
+    ("P09", set(), draw({"a": A, "b": B}, [("a", "b")])),
+]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected", "scope"), CASES, ids=[f"{rule}-{i}" for i, (rule, *_) in enumerate(CASES)]
+)
+def test_a_rule_speaks_of_what_it_should_and_of_nothing_else(
+    rule: str, expected: set[str | None], scope: Scope
+) -> None:
+    assert told(rule, scope) == expected
+
+
+def test_every_rule_has_a_case_where_it_speaks_and_one_where_it_is_silent() -> None:
+    speaks = {rule for rule, expected, _ in CASES if expected}
+    silent = {rule for rule, expected, _ in CASES if not expected}
+    assert speaks == silent == set(all_rules())
+
+
+def test_a_sound_network_has_nothing_wrong_with_it() -> None:
+    points: dict[str, Point] = {
+        "works": (0.0, 0.0, {"appurtenance_code": "waterworks"}),
+        "v": (20.0, 0.0, {"appurtenance_code": "valve", "valve_state_code": "open"}),
+        "t": (40.0, 0.0, {"feature_code": "tee"}),
+        "e": (60.0, 0.0, {"feature_code": "end"}),
+        "f": (40.0, 20.0, {"feature_code": "end"}),
+    }
+    lines: list[Line] = [("works", "v"), ("v", "t"), ("t", "e"), ("t", "f")]
+    assert apply_rules(draw(points, lines), Rulebook.standard()) == []
+
+
+def test_an_empty_scope_has_nothing_wrong_with_it() -> None:
+    nothing = Scope.of(pd.DataFrame(), pd.DataFrame())
+    assert apply_rules(nothing, Rulebook.standard()) == []
+
+
+def severities(rule: str, scope: Scope) -> list[Severity]:
+    return [finding.severity for finding in apply_rules(scope, Rulebook.standard().only([rule]))]
+
+
+def test_only_contradictions_are_errors() -> None:
+    reverse = draw({"a": A, "b": B}, [("a", "b"), ("b", "a")])
+    beside = draw({"a": A, "b": B}, [("a", "b"), ("b", "a", {"width_mm": 500.0, "height_mm": 500.0})])
+    assert severities("R14", reverse) == [Severity.ERROR]
+    assert severities("R14", beside) == [Severity.WARNING]
+    little = draw({"a": A, "b": B}, [("a", "b", deep(-0.2, 1.0))])
+    assert severities("R29", little) == [Severity.WARNING]
+
+
+def test_a_limit_nobody_has_read_never_blocks(tmp_path: Any) -> None:
+    (tmp_path / "city.toml").write_text('[P08]\nseverity = "error"\n')
+    book = Rulebook.from_toml(tmp_path / "city.toml").only(["P08"])
+    shallow = deep(0.2, 0.2)
+    heat, gas = (draw({"a": A, "b": B}, [("a", "b", shallow)], code) for code in ("heat", "gas"))
+    (recalled,), (read,) = apply_rules(heat, book), apply_rules(gas, book)
+    assert (recalled.severity, recalled.details["to_be_confirmed"]) == (Severity.WARNING, True)
+    assert "to be confirmed" in recalled.message_en
+    assert (read.severity, read.details["to_be_confirmed"]) == (Severity.ERROR, False)
+    assert "GB 50028-2006" in read.message_zh
+
+
+def test_messages_name_the_feature_and_the_numbers_in_both_languages() -> None:
+    scope = draw(
+        {"J1": A, "J2": (90.0, 0.0)}, [("J1", "J2", {"file": "survey.mdb", "source_sheet": "JSLINE", "source_row": 7})]
+    )
+    (found,) = apply_rules(scope, Rulebook.standard().only(["R17"]))
+    assert found.message_en == "water supply line J1->J2 is 90.0 m long, more than 75 m"
+    assert found.message_zh == "给水管线 J1->J2 长 90.0 m，超过 75 m"
+    assert (found.file, found.sheet, found.row, found.value, found.limit) == (
+        "survey.mdb",
+        "JSLINE",
+        7,
+        "90.00 m",
+        "75 m",
+    )
+    assert (found.x_m, found.y_m) == (EAST_M + 45, NORTH_M)
+
+
+def test_only_what_the_changeset_touches_is_told() -> None:
+    """``a ── t ── c`` stood before; only the line ``c ── d`` is new, so nobody is told of the tee."""
+    tee: dict[str, Point] = {"a": A, "t": (20.0, 0.0, {"feature_code": "tee"}), "c": C, "d": (60.0, 0.0)}
+    old = {"changed": False}
+    points: dict[str, Point] = {key: (p[0], p[1], {**(p[2] if len(p) > 2 else {}), **old}) for key, p in tee.items()}
+    lines: list[Line] = [("a", "t", old), ("t", "c", old), ("c", "d", {"changed": True})]
+    assert told("R22", draw(points, lines)) == set()
+    # ... but a third line taken away from it is a change of the tee.
+    assert told("R22", draw(points, lines, disturbed=("t",))) == {"t"}
+
+
+def test_a_new_pipe_that_meets_an_old_one_is_told_of_the_new() -> None:
+    old = {"changed": False}
+    points: dict[str, Point] = {"a": (0.0, 0.0, old), "c": (40.0, 0.0, old), "s": (20.0, -9.0), "n": (20.0, 9.0)}
+    assert told("R26", draw(points, [("a", "c", old), ("s", "n")])) == {"s->n"}
+
+
+def test_findings_come_in_the_same_order_whatever_the_order_of_rows() -> None:
+    rng = np.random.default_rng(7)
+    spots = rng.uniform(0, 120, (60, 2))
+    points: dict[str, Point] = {f"n{i}": (float(x), float(y)) for i, (x, y) in enumerate(spots)}
+    ends = rng.integers(0, 60, (80, 2))
+    lines: list[Line] = [(f"n{a}", f"n{b}") for a, b in ends]
+    scope = draw(points, lines)
+    shuffled = Scope.of(scope.nodes.sample(frac=1, random_state=1), scope.segments.sample(frac=1, random_state=2))
+    assert apply_rules(scope, Rulebook.standard()) == apply_rules(shuffled, Rulebook.standard())
