@@ -21,7 +21,10 @@ class RecordTable:
     the row number as a person counts it in the file (header included), or the feature number for
     drawings and layers. `geometry`, when the format has one, is an object array of shapely
     geometries in x easting, y northing, aligned with `rows`. `role` is what the reader already
-    knows: a format with fixed meaning says "node" or "segment", others leave it to the profile.
+    knows: a format with fixed meaning says "node", "segment", "consumer" or "structure", others leave
+    it to the profile. Every profile knows the attributes of `importers.profiles.ATTRIBUTES` by their
+    own names too, so a reader of a fixed format names its columns by them. `skipped_rows` counts
+    rows that are left out of `rows` because they hold nothing to load, for example totals.
     """
 
     file: str

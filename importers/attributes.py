@@ -1,0 +1,190 @@
+"""Groups of attributes that one or several source columns tell together: sections, pressures, heights."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from importers.cells import Floats, Objects, coalesced, is_unknown
+from importers.columns import Columns
+from importers.sections import Section, parse_section
+
+_PAIR = re.compile(r"\s*(?:->|[,，;；~→])\s*")
+_VOLTAGE = re.compile(r"^(\d+(?:\.\d+)?)\s*(kv|v|千伏|伏)?$", re.IGNORECASE)
+_PRESSURE = re.compile(r"^(\d+(?:\.\d+)?)\s*(mpa|kpa|兆帕|千帕)?$", re.IGNORECASE)
+_TWO_NUMBERS = re.compile(r"(-?\d+(?:\.\d+)?)(?:\s*/\s*(-?\d+(?:\.\d+)?))?")
+_ZERO = frozenset({"0", "0.0", "0.00"})
+
+
+def feature_and_appurtenance(columns: Columns) -> tuple[Objects, Objects]:
+    """Both codes; a word that only the other dictionary has is taken there, where it says nothing yet."""
+    words = columns.cells("feature")
+    features, appurtenances = columns.profile.code_words("feature"), columns.profile.code_words("appurtenance")
+    feature = words.each(lambda word: features.get(word.casefold()))
+    instead = words.each(lambda word: appurtenances.get(word.casefold()))
+    lost = words.where(lambda word: word.casefold() not in features.keys() | appurtenances.keys())
+    columns.unknown_words("feature", words, lost)
+    appurtenance = columns.codes("appurtenance", "appurtenance")
+    return feature, np.where(is_unknown(feature), coalesced(appurtenance, instead), appurtenance)
+
+
+def life(columns: Columns) -> dict[str, Any]:
+    """Owner, lifecycle, date and accuracy."""
+    return {
+        "owner": columns.texts("owner"),
+        "lifecycle_code": columns.codes("lifecycle", "lifecycle"),
+        "installed_on": columns.dates("installed_on"),
+        "horizontal_accuracy_m": columns.numbers("horizontal_accuracy_m"),
+        "vertical_accuracy_m": columns.numbers("vertical_accuracy_m"),
+    }
+
+
+def ends(columns: Columns) -> tuple[Objects, Objects]:
+    """Point numbers of both ends."""
+    if columns.role == "combined":
+        return columns.cells("key").texts(), columns.texts("to_key")
+    if "from_key" in columns or "pair_key" not in columns:
+        return columns.texts("from_key"), columns.texts("to_key")
+    pairs = columns.parsed("pair_key", _pair, "IMP-PAIR", lambda pair: pair is not None)
+    blank = (None, None)
+    both = [pair or blank for pair in pairs]
+    return _objects(pair[0] for pair in both), _objects(pair[1] for pair in both)
+
+
+def _pair(word: str) -> tuple[str, str] | None:
+    parts = _PAIR.split(word)
+    return (parts[0], parts[1]) if len(parts) == 2 and all(parts) else None
+
+
+def section(columns: Columns) -> dict[str, Any]:
+    """Section text, shape, sizes, holes and cables; own columns of sizes and counts win over the text."""
+    texts, index, sections = _parsed_sections(columns)
+
+    def sizes(attribute: str) -> Floats:
+        in_text = _floats(getattr(found, attribute) for found in sections)[index]
+        own = columns.numbers(attribute) if attribute != "hole_count" else _holes(columns)[0]
+        return np.where(np.isnan(own), in_text, own)
+
+    width, height = sizes("width_mm"), sizes("height_mm")
+    shape = np.array([found.shape_code for found in sections], dtype=object)[index]
+    is_own = ~np.isnan(width) & ~np.isnan(height) & (shape == "unknown")
+    return {
+        "section_text": texts,
+        "shape_code": np.where(is_own, np.where(width == height, "circle", "rect"), shape),
+        "width_mm": width,
+        "height_mm": height,
+        "hole_count": sizes("hole_count"),
+        "used_hole_count": _holes(columns)[1],
+        "cable_count": sizes("cable_count"),
+    }
+
+
+def _parsed_sections(columns: Columns) -> tuple[Objects, npt.NDArray[np.int64], list[Section]]:
+    """Section texts, and each row's place among the distinct sections; the diameter fills blank sections."""
+    texts = columns.texts("section")
+    for attribute in ("section", "diameter"):
+        texts = coalesced(texts, columns.texts(attribute))
+    texts[np.isin(texts.astype(str), list(_ZERO))] = None
+    index, words = pd.factorize(texts, use_na_sentinel=True)
+    sections = [parse_section(str(word), columns.profile.millimetres) for word in words]
+    unreadable = [str(word) for word, found in zip(words, sections, strict=True) if not found.is_known]
+    for attribute in ("section", "diameter"):
+        if unreadable and attribute in columns:
+            found = columns.cells(attribute)
+            columns.unknown_words(attribute, found, np.isin(found.texts().astype(str), unreadable), "IMP-SECTION")
+    return texts, np.where(index < 0, len(sections), index), [*sections, Section()]
+
+
+def _holes(columns: Columns) -> tuple[Floats, Floats]:
+    total, used = columns.numbers("hole_count"), columns.numbers("used_hole_count")
+    for attribute, is_total_first in (("holes", True), ("used_holes", False)):
+        if attribute in columns:
+            first, second = _split(columns, attribute)
+            in_text = (first, second) if is_total_first else (second, first)
+            total = np.where(np.isnan(total), in_text[0], total)
+            used = np.where(np.isnan(used), in_text[1], used)
+    return total, used
+
+
+def pressure_and_voltage(columns: Columns) -> dict[str, Any]:
+    """Pressure as class or MPa and voltage in kV; a column for both is told apart by what it says."""
+    words = columns.profile.code_words("pressure")
+    pressure, voltage, shared = (columns.cells(name) for name in ("pressure", "voltage", "pressure_or_voltage"))
+
+    def code(word: str) -> str | None:
+        return words.get(word.casefold())
+
+    def mpa(word: str) -> float | None:
+        return None if code(word) else _pressure_mpa(word)
+
+    def marked_kv(word: str) -> float | None:
+        return _voltage_kv(word) if word[-1:].casefold() in ("v", "伏") else None
+
+    known: dict[str, tuple[Callable[[str], Any], ...]] = {
+        "pressure": (code, mpa),
+        "voltage": (_voltage_kv,),
+        "pressure_or_voltage": (code, marked_kv),
+    }
+    for attribute, parsers in known.items():
+        _report_unread(columns, attribute, parsers)
+    own_code, own_kv = pressure.each(code), voltage.each(_voltage_kv)
+    return {
+        "pressure_code": coalesced(own_code, shared.each(code)),
+        "pressure_mpa": _floats(pressure.each(mpa)),
+        "voltage_kv": _floats(coalesced(own_kv, shared.each(marked_kv))),
+    }
+
+
+def _report_unread(columns: Columns, attribute: str, parsers: Sequence[Callable[[str], Any]]) -> None:
+    found = columns.cells(attribute)
+    lost = found.where(lambda word: word not in _ZERO and not any(parse(word) for parse in parsers))
+    columns.unknown_words(attribute, found, lost)
+
+
+def _voltage_kv(word: str) -> float | None:
+    match = _VOLTAGE.match(word)
+    if not match or float(match[1]) == 0:
+        return None
+    return float(match[1]) / (1000.0 if (match[2] or "").casefold() in ("v", "伏") else 1.0)
+
+
+def _pressure_mpa(word: str) -> float | None:
+    match = _PRESSURE.match(word)
+    if not match or float(match[1]) == 0:
+        return None
+    return float(match[1]) / (1000.0 if (match[2] or "").casefold() in ("kpa", "千帕") else 1.0)
+
+
+def heights(columns: Columns) -> dict[str, Floats]:
+    """Depths, pipe elevations and ground elevations at both ends, as surveyed."""
+    names = ("from_depth_m", "to_depth_m", "from_elevation_m", "to_elevation_m", "from_ground_m", "to_ground_m")
+    values = {name: columns.numbers(name) for name in names}
+    if "depths" in columns:
+        for name, both in zip(names[:2], _split(columns, "depths"), strict=True):
+            values[name] = np.where(np.isnan(values[name]), both, values[name])
+    return values
+
+
+def _split(columns: Columns, attribute: str) -> tuple[Floats, Floats]:
+    """Two numbers written as one, `0.85/0.92`; a single number is the first."""
+    pairs = columns.parsed(attribute, _two_numbers, "IMP-NUMBER", lambda pair: pair is not None)
+    return _floats(pair and pair[0] for pair in pairs), _floats(pair and pair[1] for pair in pairs)
+
+
+def _two_numbers(word: str) -> tuple[float, float] | None:
+    match = _TWO_NUMBERS.fullmatch(word)
+    return (float(match[1]), float(match[2]) if match[2] else np.nan) if match else None
+
+
+def _floats(values: Iterable[Any]) -> Floats:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _objects(values: Iterable[Any]) -> Objects:
+    listed = list(values)
+    answers = np.empty(len(listed), dtype=object)
+    answers[:] = listed
+    return answers

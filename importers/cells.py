@@ -1,0 +1,124 @@
+"""Cells of a table as text, numbers, dates or codes; every column is worked on by its distinct values."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Objects = npt.NDArray[np.object_]
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+# Fill values that software writes where a person would leave the cell empty.
+_FILL_NUMBERS = (-9999.0, -99999.0, -999.0, 1e20)
+_DATE_PATTERNS = (
+    (re.compile(r"^(\d{4})[-/.年](\d{1,2})(?:[-/.月](\d{1,2}))?"), ("y", "m", "d")),
+    (re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{2,4})"), ("m", "d", "y")),
+    (re.compile(r"^(\d{4})(\d{2})(\d{2})?$"), ("y", "m", "d")),
+    (re.compile(r"^(\d{4})年?$"), ("y",)),
+)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """One column by its distinct values: `words[index[i]]` is the text of row i, None where unknown."""
+
+    index: npt.NDArray[np.int64]
+    words: list[str | None]
+
+    def each(self, parse: Callable[[str], Any]) -> Objects:
+        """`parse` of every distinct word, spread over the rows; unknown stays None."""
+        answers = np.empty(len(self.words), dtype=object)
+        answers[:] = [None if word is None else parse(word) for word in self.words]
+        return answers[self.index]
+
+    def where(self, is_so: Callable[[str], bool]) -> Mask:
+        """Which rows hold a word that is so; unknown is not."""
+        answers = np.array([word is not None and is_so(word) for word in self.words], dtype=bool)
+        return answers[self.index]
+
+    def texts(self) -> Objects:
+        """The text of every row, None where unknown."""
+        return self.each(str)
+
+
+def cells(column: "pd.Series[Any]", nulls: Collection[str]) -> Cells:
+    """Read a column as text; null markers, NaN and blanks are unknown."""
+    index, values = pd.factorize(column, use_na_sentinel=True)
+    words = [_word(value) for value in values]
+    known = [None if word is None or word.casefold() in nulls else word for word in words]
+    return Cells(np.where(index < 0, len(known), index), [*known, None])
+
+
+def numbers(column: "pd.Series[Any]", nulls: Collection[str], zero_is_unknown: bool) -> tuple[Floats, Mask]:
+    """Read a column as numbers, strictly: whatever is neither a number nor a null marker is flagged.
+
+    Returns
+    -------
+    The values, NaN where unknown, and the mask of cells that are no number.
+    """
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        bad = np.zeros(len(values), dtype=bool)
+    else:
+        words = cells(column, nulls)
+        known = pd.Series(words.words, dtype=object)
+        parsed = pd.to_numeric(known, errors="coerce").to_numpy(dtype=np.float64)
+        wrong = (known.notna().to_numpy()) & ~np.isfinite(parsed)
+        values, bad = parsed[words.index], wrong[words.index]
+    unknown = ~np.isfinite(values) | np.isin(values, _FILL_NUMBERS)
+    if zero_is_unknown:
+        unknown |= values == 0
+    return np.where(unknown, np.nan, values), bad
+
+
+def codes(column: Cells, words: Mapping[str, str]) -> tuple[Objects, Mask]:
+    """Translate a column into codes; the mask marks rows whose word is in no dictionary."""
+    translated = column.each(lambda word: words.get(word.casefold()))
+    return translated, column.where(lambda word: word.casefold() not in words)
+
+
+def is_unknown(values: Objects) -> Mask:
+    """Which objects are None."""
+    return np.array([value is None for value in values], dtype=bool)
+
+
+def coalesced(first: Objects, second: Objects) -> Objects:
+    """`first`, and `second` where `first` is unknown."""
+    filled = first.copy()
+    blank = is_unknown(first)
+    filled[blank] = second[blank]
+    return filled
+
+
+def parse_date(word: str) -> date | None:
+    """A date from the ways surveys write one; a missing month or day is the first."""
+    for pattern, order in _DATE_PATTERNS:
+        match = pattern.match(word)
+        if match:
+            parts = {name: int(text) for name, text in zip(order, match.groups(), strict=True) if text}
+            return _date(parts.get("y", 0), parts.get("m", 1), parts.get("d", 1))
+    return None
+
+
+def _date(year: int, month: int, day: int) -> date | None:
+    if year < 100:
+        year += 1900 if year > 60 else 2000
+    try:
+        return date(year, month, day) if 1850 <= year <= 2150 else None
+    except ValueError:
+        return None
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        value = int(value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()[:10]
+    return unicodedata.normalize("NFKC", str(value)).strip()

@@ -1,0 +1,248 @@
+"""Files of one delivery in, normalised features out: the way from survey to core."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from importers.archive import unpacked
+from importers.base import Reader, RecordTable
+from importers.elevations import with_axis
+from importers.georeference import Georeference, parse_crs
+from importers.joining import join, position_key
+from importers.ledger import Ledger
+from importers.normalise import Normaliser
+from importers.profiles import Profile, choose_profile, headers_of, load_profile
+from pipemap.errors import NotFoundError, SourceError
+from schemas.delivery import Delivery, SourceFile
+from schemas.findings import Severity
+from schemas.tables import state_names
+
+OnProgress = Callable[[str, int, int], None]
+
+_DATASET_SUFFIX = re.compile(
+    r"[\s_\-（(]*(?:管点|管线|用户|点|线)?(?:调查表|成果表|表)?[\s_\-)）]*(?:gbk|utf8|utf-8)?$|[\s_\-](?:point|line|[PL])$",
+    re.IGNORECASE,
+)
+_LINKS = {"pipe_segment": ("from_key", "to_key"), "consumer": ("node_key",)}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The tables of a delivery as read, with the profile that will be used and why."""
+
+    tables: list[tuple[RecordTable, str]]
+    files: list[SourceFile]
+    profile: Profile
+    why: str
+
+
+def read_delivery(
+    paths: Sequence[Path],
+    *,
+    profile: str | Path | None = None,
+    srid: int,
+    source_crs: str | None = None,
+    dataset: str | None = None,
+    on_progress: OnProgress | None = None,
+) -> Delivery:
+    """Read files as one delivery into the project CRS; faults in the data become findings.
+
+    Parameters
+    ----------
+    profile
+        Name of a shipped profile or a TOML file; by default the one whose layout fits best.
+    srid
+        EPSG code of the project CRS.
+    source_crs
+        CRS of the files, stronger than what they say themselves.
+    dataset
+        Name of the delivery series; by default from the first file's name.
+
+    Raises
+    ------
+    SourceError, CrsError
+        When a file cannot be read, or its places cannot be where they claim.
+    """
+    said = on_progress or _quiet
+    with unpacked([_present(path) for path in paths]) as files:
+        reading = read_tables(files, profile, said)
+        return normalised(reading, srid, source_crs, dataset or dataset_name(paths[0]), said)
+
+
+def read_tables(paths: Sequence[Path], profile: str | Path | None, on_progress: OnProgress) -> Reading:
+    """Read every table and settle on a profile."""
+    given = load_profile(profile) if profile is not None else None
+    options = {**given.reader, "known_headers": headers_of(given)} if given else {}
+    tables: list[tuple[RecordTable, str]] = []
+    readers = [(path, reader_of(path)) for path in paths]
+    for done, (path, reader) in enumerate(readers):
+        on_progress("read", done, len(paths))
+        tables += [(table, reader.name) for table in reader.read([path], options)]
+    on_progress("read", len(paths), len(paths))
+    if not any(len(table.rows) for table, _ in tables):
+        names = ", ".join(path.name for path in paths)
+        raise SourceError(f"There is nothing to import in {names}: no table has a row.")
+    columns = (str(name) for table, _ in tables for name in table.rows.columns)
+    chosen, why = (given, "it was asked for") if given else choose_profile(columns, {name for _, name in tables})
+    files = [SourceFile(path.name, _sha256(path), reader.name, chosen.name) for path, reader in readers]
+    return Reading(tables, files, chosen, why)
+
+
+def normalised(reading: Reading, srid: int, source_crs: str | None, dataset: str, on_progress: OnProgress) -> Delivery:
+    """Give meaning to tables: features, findings and the account of every row."""
+    georeference = Georeference(
+        parse_crs(f"EPSG:{srid}"), reading.profile, parse_crs(source_crs) if source_crs else None
+    )
+    normaliser = Normaliser(reading.profile, georeference)
+    while reading.tables:
+        table, reader = reading.tables.pop(0)
+        on_progress("normalise", len(normaliser.ledger.tables), len(normaliser.ledger.tables) + len(reading.tables) + 1)
+        normaliser.add(table, is_layer=reader == "gis")
+    ledger, frames = normaliser.ledger, normaliser.frames
+    on_progress("join", 0, 1)
+    nodes, segments = join(frames.whole("node"), frames.whole("segment"), ledger)
+    if len(segments):
+        nodes, segments = with_axis(nodes, segments, reading.profile, ledger)
+    nodes = (
+        nodes.assign(geom=shapely.points(nodes["x_m"].astype(float), nodes["y_m"].astype(float)))
+        if len(nodes)
+        else nodes
+    )
+    consumers = _consumers(frames.whole("consumer"), nodes, ledger)
+    structures = _structures(frames.whole("structure"), ledger)
+    on_progress("join", 1, 1)
+    kinds = {"node": nodes, "pipe_segment": segments, "consumer": consumers, "structure": structures}
+    ready = {kind: _columns_of(kind, frame, reading.files, ledger) for kind, frame in kinds.items()}
+    return Delivery(
+        dataset=dataset,
+        files=reading.files,
+        nodes=ready["node"],
+        segments=ready["pipe_segment"],
+        consumers=ready["consumer"],
+        structures=ready["structure"],
+        findings=ledger.findings,
+        counts=ledger.counts(),
+    )
+
+
+def readers() -> Iterator[Reader]:
+    """Every installed reader."""
+    for point in sorted(entry_points(group="pipemap.importers"), key=lambda found: found.name):
+        yield point.load()()
+
+
+def reader_of(path: Path) -> Reader:
+    """The reader of one file; SourceError when no reader knows it."""
+    for reader in readers():
+        if reader.accepts(path):
+            return reader
+    raise SourceError(
+        f"{path.name} is of no kind that can be imported; use xlsx, xls, csv, txt, mdb, shp, gpkg, geojson, dxf or inp."
+    )
+
+
+def dataset_name(path: Path) -> str:
+    """The delivery series a file belongs to: its stem without what tells points from lines, else its folder."""
+    path = Path(path).resolve()
+    return _DATASET_SUFFIX.sub("", path.stem) or path.parent.name or path.stem
+
+
+def _present(path: Path) -> Path:
+    if not path.exists():
+        raise NotFoundError(f"There is no file {path.name}.")
+    return path
+
+
+def _sha256(path: Path) -> str:
+    """Of a file, or of all files in a folder (a file geodatabase)."""
+    digest = hashlib.sha256()
+    for part in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if part.is_file():
+            with part.open("rb") as file:
+                while chunk := file.read(1 << 20):
+                    digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _consumers(consumers: pd.DataFrame, nodes: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
+    """Consumers with a place and a class; both come from the node where the row has none."""
+    if not len(consumers):
+        return consumers
+    by_key = nodes.set_index("source_key") if len(nodes) else pd.DataFrame(columns=["class_code", "x_m", "y_m"])
+    node_key = consumers["node_key"].astype(object)
+    lost = node_key.notna() & ~node_key.isin(by_key.index)
+    ledger.report(
+        consumers[lost].assign(end=node_key[lost]),
+        Severity.WARNING,
+        "R20",
+        "Consumer {source_key} refers to point {end}, which is not in the point table.",
+        "用户 {source_key} 引用的管点 {end} 不在管点表中。",
+        kind="consumer",
+        value="end",
+    )
+    consumers = consumers.assign(node_key=node_key.where(~lost, None))
+    for name, default in (("class_code", "unknown"), ("x_m", np.nan), ("y_m", np.nan)):
+        own = consumers[name].astype(object)
+        own = own.where(own.notna(), consumers["node_key"].map(by_key[name]))
+        consumers[name] = own.where(own.notna(), default)
+    ledger.classify(consumers)
+    kept = _with_place_and_key(consumers, "consumer", ledger)
+    return kept.assign(geom=shapely.points(kept["x_m"].astype(float), kept["y_m"].astype(float)))
+
+
+def _structures(structures: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
+    if not len(structures):
+        return structures
+    kept = _with_place_and_key(structures, "structure", ledger)
+    points = shapely.points(kept["x_m"].astype(float), kept["y_m"].astype(float))
+    return kept.assign(geom=np.where(kept["geom"].isna(), points, kept["geom"]))
+
+
+def _with_place_and_key(frame: pd.DataFrame, kind: str, ledger: Ledger) -> pd.DataFrame:
+    lost = frame["x_m"].isna() | frame["y_m"].isna()
+    ledger.refuse(
+        frame[lost], Severity.ERROR, "R03", "{source_key} has no coordinates.", "{source_key} 没有坐标。", kind=kind
+    )
+    frame = frame[~lost]
+    at_place = [position_key(x, y) for x, y in zip(frame["x_m"], frame["y_m"], strict=True)]
+    frame = frame.assign(source_key=frame["source_key"].where(frame["source_key"].notna(), at_place))
+    repeated = frame["source_key"].duplicated()
+    ledger.refuse(
+        frame[repeated],
+        Severity.ERROR,
+        "R07",
+        "{source_key} stands twice; only the first was loaded.",
+        "编号 {source_key} 重复，仅载入第一行。",
+        kind=kind,
+    )
+    return frame[~repeated]
+
+
+def _columns_of(kind: str, frame: pd.DataFrame, files: Sequence[SourceFile], ledger: Ledger) -> pd.DataFrame:
+    """The columns of the table of the kind, with file, sheet and row in place of the ledger's numbers."""
+    if not len(frame):
+        return pd.DataFrame()
+    numbers, places = frame["table"].to_numpy(int), frame["place"].to_numpy(int)
+    names = [file.name for file in files]
+    rows = np.empty(len(frame), dtype=np.int64)
+    for number in np.unique(numbers):
+        of_table = numbers == number
+        rows[of_table] = ledger.tables[number].rows.index.to_numpy()[places[of_table]]
+    file_of = {n: names.index(table.file) for n, table in enumerate(ledger.tables)}
+    sheet_of = {n: table.sheet for n, table in enumerate(ledger.tables)}
+    frame = frame.assign(
+        source_file=[file_of[n] for n in numbers], source_sheet=[sheet_of[n] for n in numbers], source_row=rows
+    )
+    wanted = {*state_names(kind), *_LINKS.get(kind, ()), "source_file"}
+    return frame[[name for name in frame.columns if name in wanted]].reset_index(drop=True)
+
+
+def _quiet(_stage: str, _done: int, _total: int) -> None:
+    """Progress that nobody asked for."""

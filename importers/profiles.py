@@ -1,0 +1,261 @@
+"""Profiles: how one kind of delivery maps to the model, as TOML files that a user can edit."""
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipemap.errors import NotFoundError, SourceError
+from schemas.codetables import aliases, code_table
+
+Role = Literal["node", "segment", "combined", "consumer", "structure"]
+# Tried in this order: a table that fits two roles is the earlier one.
+ROLES: tuple[Role, ...] = ("segment", "combined", "node", "consumer", "structure")
+SECRET = "secret"
+
+_PLACE = ("x", "y", "easting_m", "northing_m")
+_LIFE = ("owner", "lifecycle", "installed_on", "horizontal_accuracy_m", "vertical_accuracy_m")
+_POINT = (
+    "key", "class", *_PLACE, "ground_elevation_m", "feature", "appurtenance", "well_depth_m",
+    "valve_state", "operability", "name", "address", *_LIFE,
+)  # fmt: skip
+_LINE = (
+    "from_key", "to_key", "pair_key", "class", "from_x", "from_y", "to_x", "to_y", "section", "diameter",
+    "width_mm", "height_mm", "material", "burial", "pressure", "voltage", "pressure_or_voltage", "hole_count",
+    "used_hole_count", "holes", "used_holes", "cable_count", "flow_direction", "circuit", *_LIFE,
+    "from_depth_m", "to_depth_m", "depths", "from_ground_m", "to_ground_m", "from_elevation_m", "to_elevation_m",
+    "depth_datum",
+)  # fmt: skip
+# What a column can be taken for, by role. `x` and `y` follow the profile's axis order; easting and northing do not.
+ATTRIBUTES: dict[str, tuple[str, ...]] = {
+    "node": _POINT,
+    "segment": _LINE,
+    "combined": (*_POINT, *(name for name in _LINE if name not in _POINT)),
+    "consumer": ("key", "class", *_PLACE, "node_key", "kind", "name", "address", "people", "demand_m3_per_d"),
+    "structure": ("key", *_PLACE, "kind", "name", "base_elevation_m", "top_elevation_m"),
+}
+# One of these sets of attributes must be there for a table to play the role.
+_ENOUGH: dict[str, tuple[frozenset[str], ...]] = {
+    "segment": (
+        frozenset({"from_key", "to_key"}),
+        frozenset({"pair_key"}),
+        frozenset({"from_x", "from_y", "to_x", "to_y"}),
+    ),
+    "combined": (frozenset({"key", "to_key", "x", "y"}),),
+    "node": (frozenset({"key", "x", "y"}), frozenset({"key", "easting_m", "northing_m"})),
+    "consumer": (
+        frozenset({"kind", "people", "x", "y"}),
+        frozenset({"kind", "people", "easting_m", "northing_m"}),
+        frozenset({"node_key", "people"}),
+    ),
+    "structure": (),
+}
+_ROLE_OF_GEOMETRY = {"Point": "node", "LineString": "segment", "Polygon": "structure"}
+_CHINESE_UNIT = re.compile(r"(?<=[\u4e00-\u9fff])(?:mm|m|kv|mpa|米|毫米)$")
+
+
+class Datum(BaseModel):
+    """What depths and pipe elevations refer to where the delivery does not say."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    by_class: dict[str, str] = Field(default_factory=dict, description="Class to datum; else the code table's.")
+    by_burial: dict[str, dict[str, str]] = Field(
+        default_factory=dict, description="Burial code, then class, to datum; stronger than by_class."
+    )
+
+
+class Profile(BaseModel):
+    """How one kind of delivery maps to the model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    title: str = Field(description="What kind of delivery this is, in one line.")
+    extends: str | None = Field(None, description="Shipped profile that fills whatever this one leaves out.")
+    signature: list[str] = Field(default_factory=list, description="Source columns that tell this layout from others.")
+    readers: list[str] = Field(default_factory=list, description="Readers it is for; empty is any.")
+    crs: str | None = Field(None, description="CRS where the file names none; the project's when this is absent.")
+    check_area: bool = Field(True, description="Demand that places lie in the CRS's area of use.")
+    axis: Literal["x_is_northing", "x_is_easting", "auto"] = "x_is_northing"
+    nulls: list[str] = Field(default_factory=list, description="Words that stand for unknown.")
+    zero_is_unknown: list[str] = Field(default_factory=list, description="Attributes where 0 stands for unknown.")
+    millimetres: float = Field(1.0, description="Millimetres per unit of section sizes.", gt=0)
+    geometry_z: Literal["axis", "ground", "ignore"] = Field("ignore", description="What z in geometries is.")
+    roles: dict[str, list[str]] = Field(default_factory=dict, description="Role, or ignored, by sheet name patterns.")
+    class_from_sheet: list[str] = Field(default_factory=list, description="Patterns whose group is the class code.")
+    default_class: str | None = Field(None, description="Class of rows that name none.")
+    columns: dict[str, dict[str, list[str]]] = Field(default_factory=dict, description="Role, attribute, names.")
+    classes: dict[str, str] = Field(default_factory=dict, description="Source code (or prefix*) to class or `secret`.")
+    words: dict[str, dict[str, str]] = Field(default_factory=dict, description="Code table, source word, code.")
+    datum: Datum = Field(default_factory=Datum)
+    reader: dict[str, Any] = Field(default_factory=dict, description="Options of the reader.")
+
+    def role_of(self, sheet: str, columns: Iterable[str], geometry: str | None) -> str | None:
+        """The role a table plays, `ignored`, or None when nothing tells."""
+        for role, patterns in self.roles.items():
+            if any(re.search(pattern, sheet, re.IGNORECASE) for pattern in patterns):
+                return role
+        names = list(columns)
+        for fitting in ROLES:
+            found = self.mapping(fitting, names)
+            if any(enough <= found.keys() for enough in _ENOUGH[fitting]):
+                return fitting
+        return _ROLE_OF_GEOMETRY.get((geometry or "").removeprefix("Multi"))
+
+    def mapping(self, role: str, columns: Iterable[str]) -> dict[str, str]:
+        """Attribute to source column; the first name of each attribute's list that is there wins."""
+        there: dict[str, str] = {}
+        for column in columns:
+            there.setdefault(plain(column), column)
+        taken: dict[str, str] = {}
+        for attribute in ATTRIBUTES[role]:
+            for name in self.names(role, attribute):
+                found = there.get(plain(name))
+                if found is not None and found not in taken.values():
+                    taken[attribute] = found
+                    break
+        return taken
+
+    def names(self, role: str, attribute: str) -> list[str]:
+        """Source names of an attribute, its own name first."""
+        shared = ("segment", "node") if role == "combined" else (role,)
+        return [attribute, *(name for part in shared for name in self.columns.get(part, {}).get(attribute, []))]
+
+    def class_words(self) -> dict[str, str]:
+        """Case-folded source word to utility class (or `secret`); prefixes end in an asterisk."""
+        return {**aliases("utility_class"), **{word.casefold(): code for word, code in self.classes.items()}}
+
+    def code_words(self, table: str) -> dict[str, str]:
+        """Case-folded source word to code of one code table, the profile's own words first."""
+        own = {word.casefold(): code for word, code in self.words.get(table, {}).items()}
+        shared = aliases(table) if table != "flow_direction" else {}
+        return {**shared, **own}
+
+    def sheet_class(self, sheet: str) -> str | None:
+        """The class code in a sheet or layer name, as the source writes it."""
+        for pattern in self.class_from_sheet:
+            match = re.search(pattern, sheet, re.IGNORECASE)
+            if match:
+                return match[1]
+        return None
+
+    def datum_of(self, class_code: str, burial_code: str | None) -> str:
+        """What depth and elevation refer to; by burial, by class, then by the code table."""
+        by_burial = self.datum.by_burial.get(burial_code or "", {})
+        shared = code_table("utility_class")[class_code].fields["default_datum"]
+        return by_burial.get(class_code) or self.datum.by_class.get(class_code) or shared
+
+
+def plain(header: str) -> str:
+    """A header without case, spaces, punctuation and units, for comparing."""
+    text = unicodedata.normalize("NFKC", str(header)).casefold()
+    text = re.sub(r"\((?:m|mm|cm|kv|mpa|dn|米|毫米|千伏)\)", "", text)
+    return _CHINESE_UNIT.sub("", re.sub(r"[\s_\-.·:()\[\]/]", "", text))
+
+
+def shipped() -> list[str]:
+    """Names of the profiles that come with the product."""
+    return sorted(Path(item.name).stem for item in _folder().iterdir() if item.name.endswith(".toml"))
+
+
+def load_profile(name: str | Path) -> Profile:
+    """A shipped profile by name, or one from a TOML file.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such profile.
+    SourceError
+        When the file is not a valid profile; says where.
+    """
+    if isinstance(name, str) and name in shipped():
+        return _build(_text(name), f"{name}.toml")
+    path = Path(name)
+    if not path.is_file():
+        raise NotFoundError(f"There is no profile {name}; the shipped ones are {', '.join(shipped())}.")
+    return _build(path.read_text(encoding="utf-8"), path.name)
+
+
+@cache
+def known_headers() -> frozenset[str]:
+    """Every source column name that a shipped profile knows, plain."""
+    loaded = [load_profile(name) for name in shipped()]
+    return frozenset().union(*(headers_of(profile) for profile in loaded))
+
+
+def headers_of(profile: Profile) -> frozenset[str]:
+    """Every source column name a profile knows, plain."""
+    return frozenset(
+        plain(name)
+        for role, attributes in ATTRIBUTES.items()
+        for attribute in attributes
+        for name in profile.names(role, attribute)
+    )
+
+
+def choose_profile(columns: Iterable[str], readers: Iterable[str]) -> tuple[Profile, str]:
+    """The shipped profile whose signature fits best, and why, in words."""
+    there, used = {plain(column) for column in columns}, set(readers)
+    best, matched = load_profile("default"), 0
+    for name in shipped():
+        profile = load_profile(name)
+        wanted = {plain(column) for column in profile.signature}
+        fits = wanted <= there and (not profile.readers or used <= set(profile.readers))
+        if fits and len(wanted) + bool(profile.readers) > matched:
+            best, matched = profile, len(wanted) + bool(profile.readers)
+    why = f"it has the columns {', '.join(best.signature)}" if best.signature else "no other layout fits better"
+    return best, why
+
+
+def _build(text: str, label: str) -> Profile:
+    try:
+        own = tomllib.loads(text)
+        base = tomllib.loads(_text(own["extends"])) if own.get("extends") in shipped() else {}
+        return _checked(Profile.model_validate(_merged(base, own)), label)
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        detail = error.errors()[0] if isinstance(error, ValidationError) else None
+        words = f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" if detail else str(error)
+        raise SourceError(f"The profile {label} is not valid: {words}.") from error
+
+
+def _checked(profile: Profile, label: str) -> Profile:
+    unknown_roles = set(profile.columns) - set(ATTRIBUTES) | set(profile.roles) - {*ROLES, "ignored"}
+    unknown = {name for role in profile.columns.keys() & ATTRIBUTES for name in profile.columns[role]} - {
+        name for names in ATTRIBUTES.values() for name in names
+    }
+    wrong_classes = set(profile.classes.values()) - set(code_table("utility_class")) - {SECRET}
+    wrong = sorted(unknown_roles | unknown | wrong_classes)
+    if wrong:
+        raise SourceError(f"The profile {label} names what the model does not have: {', '.join(wrong)}.")
+    return profile
+
+
+def _merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """`own` over `base`: tables merge, lists of names put their own in front, everything else replaces."""
+    merged = {key: value for key, value in base.items() if key not in ("signature", "readers")}
+    for key, value in own.items():
+        before = merged.get(key)
+        if isinstance(before, dict) and isinstance(value, dict):
+            merged[key] = _merged(before, value)
+        elif isinstance(before, list) and isinstance(value, list) and key not in ("nulls", "zero_is_unknown"):
+            merged[key] = [*value, *(item for item in before if item not in value)]
+        else:
+            merged[key] = value
+    return merged
+
+
+@cache
+def _text(name: str) -> str:
+    return (_folder() / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def _folder() -> Traversable:
+    return files("importers") / "profiles"
