@@ -1,0 +1,225 @@
+"""`pipemap share` and `pipemap audit`: agreements with other agencies, and the record of every look."""
+
+import re
+from dataclasses import asdict
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from psycopg.rows import DictRow
+
+from pipemap import agreements, audit
+from pipemap.agreements import Terms, hash_key
+from pipemap.audit import AuditFilter
+from pipemap.commands.session import open_database
+from pipemap.errors import UsageError
+from pipemap.projects import read_project
+from pipemap.settings import Settings
+from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_table, emit_text, say
+
+app = typer.Typer()
+share = typer.Typer(help="Agreements with other agencies, their keys and packages. 数据共享")
+log = typer.Typer(help="The record of every publish and every look. 审计")
+app.add_typer(share, name="share")
+app.add_typer(log, name="audit")
+
+_BROKEN_LOG_EXIT = 46
+MomentOption = Annotated[str | None, typer.Option(help="A day (2026-12-31) or an instant with its time zone.")]
+
+
+@share.command()
+def agree(
+    agency: Annotated[str, typer.Option(help="Who may look.")],
+    purpose: Annotated[str, typer.Option(help="What for.")],
+    area: Annotated[str, typer.Option(help="WKT polygon, .geojson file, or minx,miny,maxx,maxy.")],
+    classes: Annotated[str, typer.Option(help="Utility classes, separated by commas.")],
+    expires: Annotated[str, typer.Option(help="Last day (2026-12-31), or an instant with its time zone.")],
+    attributes: Annotated[str, typer.Option(help="Attributes shown, separated by commas; `all` for every one.")] = "",
+    area_crs: Annotated[str | None, typer.Option(help="CRS of the area; the project CRS by default.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write an agreement: an agency may see these classes and attributes in this area until a day. 签订共享协议"""
+    with open_database() as database, database.transaction() as connection:
+        srid = read_project(connection).srid
+        shape = agreements.read_area(area, _srid(area_crs) or srid, srid)
+        shown = agreements.shareable_attributes() if attributes == "all" else _words(attributes)
+        terms = Terms(agency, purpose, shape, _words(classes), shown, _moment(expires, time.max))
+        agreement_id = agreements.agree(connection, terms, Settings().user)
+    if as_json:
+        emit_json({"agreement_id": agreement_id})
+    else:
+        emit_text(f"Agreement {agreement_id} with {agency}. Give it a key: pipemap share key {agreement_id}")
+
+
+@share.command()
+def key(agreement: int, as_json: JsonOption = False) -> None:
+    """Issue an API key of an agreement; it is shown this once and kept nowhere. 发放密钥"""
+    with open_database() as database, database.transaction() as connection:
+        issued = agreements.issue_key(connection, agreement, Settings().user)
+    if as_json:
+        emit_json({"agreement_id": agreement, "key": issued})
+    else:
+        say("This is the only time the key is shown; hand it over by a safe way.")
+        emit_text(issued)
+
+
+@share.command(name="list")
+def list_(
+    agency: Annotated[str | None, typer.Option(help="Only of this agency.")] = None,
+    limit: LimitOption = 100,
+    offset: OffsetOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """List agreements and how their keys' hashes begin. 列出协议"""
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        rows = agreements.list_agreements(connection, agency, limit=limit, offset=offset)
+    if as_json:
+        emit_json(rows)
+        return
+    columns = ["agreement", "agency", "purpose", "state", "expires", "km²", "classes", "attributes", "keys"]
+    emit_table("agreements", columns, [_agreement_cells(row) for row in rows])
+
+
+@share.command()
+def revoke(
+    agreement: int,
+    key: Annotated[str | None, typer.Option(help="Only the key whose hash begins so.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End an agreement at once, or one of its keys. 撤销"""
+    with open_database() as database, database.transaction() as connection:
+        agreements.revoke(connection, agreement, Settings().user, key)
+    if as_json:
+        emit_json({"agreement_id": agreement, "revoked": key or "agreement"})
+    else:
+        emit_text(f"Revoked: agreement {agreement}" + ("." if key is None else f", key {key}."))
+
+
+@share.command()
+def export(
+    format: Annotated[str, typer.Option(help="gpkg, geojson, shp or csv.")] = "gpkg",
+    key: Annotated[str | None, typer.Option(help="API key; without one the package is for staff.")] = None,
+    bbox: Annotated[str | None, typer.Option(help="minx,miny,maxx,maxy; everything by default.")] = None,
+    bbox_crs: Annotated[str | None, typer.Option(help="CRS of the box; the project CRS by default.")] = None,
+    crs: Annotated[str | None, typer.Option(help="CRS of the package; the project CRS by default.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder to write the package into.")] = Path("."),
+    as_json: JsonOption = False,
+) -> None:
+    """Write an export package of everything a key grants, or of everything. 导出共享包"""
+    # Imported here: GDAL is slow to load, and every other command does without it.
+    from pipemap.exchange import export as write_package
+    from pipemap.sharing import Place
+
+    if not out.is_dir():
+        raise UsageError(f"{out} is not a folder.")
+    place = Place(_box(bbox), _srid(bbox_crs), _srid(crs))
+    with open_database() as database:
+        package = write_package(database, key and hash_key(key), format, out, place, Settings().user)
+    if as_json:
+        emit_json({"path": str(package.path), "manifest": package.manifest})
+    else:
+        counts = ", ".join(f"{name} {count}" for name, count in package.manifest["counts"].items())
+        emit_text(f"{package.path}: {counts}")
+
+
+@log.command(name="list")
+def list_entries(
+    actor: Annotated[str | None, typer.Option(help="Only of this agency or user.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only this action, for example share.export.")] = None,
+    since: MomentOption = None,
+    until: MomentOption = None,
+    limit: LimitOption = 100,
+    offset: OffsetOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """List what was done and looked at, newest first. 列出审计记录"""
+    beginning = None if since is None else _moment(since, time.min)
+    end = None if until is None else _moment(until, time.max)
+    filters = AuditFilter(actor, action, beginning, end)
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        entries = audit.list_entries(connection, filters, limit, offset)
+    if as_json:
+        emit_json(entries)
+        return
+    rows = [(e["seq"], e["at"].isoformat(timespec="seconds"), e["actor"], e["action"], e["details"]) for e in entries]
+    emit_table("audit log", ["seq", "at", "actor", "action", "details"], rows)
+
+
+@log.command()
+def verify(
+    anchor: Annotated[Path | None, typer.Option(help="Anchor file to hold the log against.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Recompute the whole chain; exit code 46 when an entry was altered, deleted, inserted or cut off. 校验审计链"""
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        report = audit.verify(connection, audit.read_anchor(anchor) if anchor else None)
+    if as_json:
+        emit_json(asdict(report) | {"is_intact": report.is_intact})
+    else:
+        _print_report(report)
+    if not report.is_intact:
+        raise typer.Exit(_BROKEN_LOG_EXIT)
+
+
+@log.command(name="anchor")
+def write_anchor(file: Path, as_json: JsonOption = False) -> None:
+    """Write the head of the log to a file to keep elsewhere, for `verify --anchor`. 锚定"""
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        anchor = audit.write_anchor(connection, file)
+    if as_json:
+        emit_json(asdict(anchor))
+    else:
+        emit_text(f"{anchor.seq} {anchor.hash}")
+
+
+def _print_report(report: audit.AuditReport) -> None:
+    is_chinese = Settings().language == "zh"
+    if report.is_intact:
+        emit_text(f"{report.entries} 条记录完好。" if is_chinese else f"All {report.entries} entries are as written.")
+        return
+    rows = [(p.seq, p.kind, p.message_zh if is_chinese else p.message_en) for p in report.problems]
+    emit_table("audit log", ["seq", "problem", "what"], rows)
+
+
+def _agreement_cells(row: DictRow) -> list[Any]:
+    marks = [one["key_sha256"][:12] + ("" if one["revoked_at"] is None else " ✗") for one in row["keys"]]
+    lists = [
+        ", ".join(value) if isinstance(value, list) else value for value in (row["class_codes"], row["attributes"])
+    ]
+    told = [row[name] for name in ("agreement_id", "agency", "purpose", "state", "expires_at", "area_km2")]
+    return [*told, *lists, "\n".join(marks)]
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _srid(text: str | None) -> int | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(?:EPSG:)?(\d{4,6})", text.strip(), re.IGNORECASE)
+    if match is None:
+        raise UsageError(f"{text} is no coordinate reference system; write it as EPSG:4547.")
+    return int(match[1])
+
+
+def _box(text: str | None) -> tuple[float, float, float, float] | None:
+    if text is None:
+        return None
+    try:
+        min_x, min_y, max_x, max_y = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"A box is minx,miny,maxx,maxy, not {text}.") from error
+    return min_x, min_y, max_x, max_y
+
+
+def _moment(text: str, clock: time) -> datetime:
+    """An instant, or the beginning or end of a day in this machine's time zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            moment = datetime.combine(date.fromisoformat(text), clock).astimezone()
+    except ValueError as error:
+        raise UsageError(f"{text} is neither a day (2026-12-31) nor an instant with its time zone.") from error
+    return moment.astimezone(UTC)
