@@ -1,0 +1,247 @@
+"""Clearance of one pipe, or of a body to be dug, against everything near it in one version of the map.
+
+How it is measured and what is left out: `clearance_core`. By which limits: `clearance_rules`.
+Not compared are pipes that are joined or one pipe apart in one utility, a pipe and what contains it, pipes out
+of service, and pipes above the ground. What is not known is answered with `cannot_tell`, never with a guess.
+"""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from pipemap.clearance_answer import Pair, cannot_tell, compared, conflict, from_verdicts
+from pipemap.clearance_core import LARGEST_UNKNOWN_HALF_M, TOLERANCE_M, conflicts_between
+from pipemap.clearance_rules import Limit, Party, cover_limit, strictest, widest
+from pipemap.clearance_site import Segment, Site, Structure, as_pipes
+from pipemap.clearance_words import Name
+from pipemap.db import Connection
+from pipemap.errors import UsageError
+from pipemap.geometry3d import Floats
+from pipemap.pages import Version
+from schemas.clearance import CannotTell, ClearanceAnswer, Conflict, ConflictKind
+from schemas.codetables import code_table
+
+# Half the widest culvert or tunnel that a neighbour may be.
+_WIDEST_NEIGHBOUR_M = 4.0
+_ORDER = (ConflictKind.COLLISION, ConflictKind.VERTICAL, ConflictKind.HORIZONTAL, ConflictKind.COVER)
+
+
+def segment_clearance(connection: Connection, segment_id: int, version: Version = None) -> ClearanceAnswer:
+    """Everything too near one segment: other pipes, structures beside it, and the ground above.
+
+    Raises NotFoundError for a segment or version that is not there, UsageError for a pipe above the ground.
+    """
+    site = Site(connection, version)
+    asked = site.segment(segment_id)
+    if not asked.is_in_the_ground:
+        raise UsageError(f"{asked.name.english} is not in the ground, so no rule for buried pipes applies to it.")
+    reach_m = _reach(asked.party.clearance_class) + _known(asked.half_width_m, LARGEST_UNKNOWN_HALF_M)
+    others = [found for found in site.neighbours(asked.plan, reach_m) if found.feature_id != segment_id]
+    structures = site.structures(asked.plan, reach_m)
+
+    segments = [asked, *others]
+    right = np.arange(1, len(segments))
+    verdicts = conflicts_between(as_pipes(segments), np.zeros_like(right), right)
+    conflicts, unknown = from_verdicts(verdicts, segments)
+    further = [_beside_structure(asked, structure) for structure in structures]
+    further.append(_cover(asked, structures))
+    return _answer(site, segment_id, conflicts, unknown, further, len(others) + len(structures))
+
+
+def polygon_clearance(
+    connection: Connection,
+    polygon: shapely.Polygon,
+    z_min_m: float,
+    z_max_m: float,
+    class_code: str | None = None,
+    version: Version = None,
+) -> ClearanceAnswer:
+    """Everything that a body meets, or, for a planned utility of `class_code`, that is too near to it.
+
+    The body is a polygon in the project CRS from one elevation to another. Without a class only collisions count.
+    """
+    _check_body(polygon, z_min_m, z_max_m, class_code)
+    site = Site(connection, version)
+    party = Party(code_table("utility_class")[class_code].fields["clearance_class"]) if class_code else None
+    reach_m = _reach(party.clearance_class) if party else _WIDEST_NEIGHBOUR_M
+    segments = site.neighbours(polygon, reach_m)
+    structures = site.structures(polygon, reach_m)
+    body = _Body(polygon, z_min_m, z_max_m, party)
+    found = [*(body.against_segment(segment) for segment in segments), *map(body.against_structure, structures)]
+    return _answer(site, None, [], [], found, len(segments) + len(structures))
+
+
+class _Body:
+    """The body asked about."""
+
+    def __init__(self, polygon: shapely.Polygon, z_min_m: float, z_max_m: float, party: Party | None) -> None:
+        self._polygon = polygon
+        self._low_m, self._high_m = z_min_m, z_max_m
+        self._party = party
+        self._name = Name("the body", "所查范围")
+
+    def against_segment(self, other: Segment) -> Conflict | CannotTell | None:
+        pair = Pair(None, self._name, other)
+        half_m = _known(other.half_width_m)
+        distance_m = other.plan.distance(self._polygon) - half_m
+        if distance_m < 0:
+            return self._over(pair, other)
+        limit = strictest("horizontal", self._party, other.party) if self._party else None
+        unknown_half = "other.width_mm" if math.isnan(other.half_width_m) else None
+        if limit is None:
+            # A pipe of unknown width may still reach into the body.
+            could_meet = unknown_half is not None and distance_m < LARGEST_UNKNOWN_HALF_M
+            return cannot_tell(ConflictKind.COLLISION, pair, ["other.width_mm"]) if could_meet else None
+        nearest = _nearest(self._polygon, other.plan, other)
+        return compared(ConflictKind.HORIZONTAL, pair, limit, distance_m, nearest, unknown_half, LARGEST_UNKNOWN_HALF_M)
+
+    def against_structure(self, other: Structure) -> Conflict | CannotTell | None:
+        pair = Pair(None, self._name, other)
+        distance_m = float(other.outline.distance(self._polygon))
+        nearest = _nearest(self._polygon, other.outline, None)
+        if distance_m > 0:
+            limit = strictest("horizontal", self._party, other.party) if self._party and other.party else None
+            return None if limit is None else compared(ConflictKind.HORIZONTAL, pair, limit, distance_m, nearest, None)
+        if other.party is None:
+            return None
+        base_m = other.row["base_elevation_m"]
+        if base_m is None:
+            return cannot_tell(ConflictKind.COLLISION, pair, ["other.elevation"])
+        gap_m = float(base_m) - self._high_m
+        return conflict(ConflictKind.COLLISION, pair, None, gap_m, nearest) if gap_m < -TOLERANCE_M else None
+
+    def _over(self, pair: Pair, other: Segment) -> Conflict | CannotTell | None:
+        """The pipe runs through, above or below the body: only heights can keep them apart."""
+        if not other.has_elevation:
+            return cannot_tell(ConflictKind.VERTICAL, pair, ["other.elevation"])
+        inside = _part_over(other, self._polygon.buffer(_known(other.half_width_m)))
+        half_m = _known(other.half_height_m)
+        gaps = np.maximum(self._low_m - (inside[:, 2] + half_m), (inside[:, 2] - half_m) - self._high_m)
+        here = int(gaps.argmin())
+        gap_m, place = float(gaps[here]), inside[here]
+        nearest = np.array([*place[:2], np.clip(place[2], self._low_m, self._high_m)]), place
+        unknown_half = "other.height_mm" if math.isnan(other.half_height_m) else None
+        if gap_m < -TOLERANCE_M:
+            return conflict(ConflictKind.COLLISION, pair, None, gap_m, nearest, at_most=unknown_half is not None)
+        limit = strictest("vertical", self._party, other.party) if self._party else None
+        limit = limit or Limit(0.0, "COLLISION", "", "", "verified_1")
+        found = compared(ConflictKind.VERTICAL, pair, limit, gap_m, nearest, unknown_half, LARGEST_UNKNOWN_HALF_M)
+        return found
+
+
+def _beside_structure(asked: Segment, other: Structure) -> Conflict | CannotTell | None:
+    limit = strictest("horizontal", asked.party, other.party) if other.party else None
+    if limit is None:
+        return None
+    distance_m = max(0.0, asked.plan.distance(other.outline) - _known(asked.half_width_m))
+    nearest = _nearest(asked.plan, other.outline, None)
+    nearest = _on_axis(asked, nearest[0]), nearest[1]
+    unknown_half = "segment.width_mm" if math.isnan(asked.half_width_m) else None
+    pair = Pair(asked, asked.name, other)
+    return compared(ConflictKind.HORIZONTAL, pair, limit, distance_m, nearest, unknown_half, LARGEST_UNKNOWN_HALF_M)
+
+
+def _cover(asked: Segment, structures: Iterable[Structure]) -> Conflict | CannotTell | None:
+    """Cover at the shallowest vertex, the ground running straight from node to node."""
+    in_carriageway = any(s.row["kind_code"] == "road" and s.outline.intersects(asked.plan) for s in structures)
+    path, carriageway = cover_limit(asked.party, False), cover_limit(asked.party, True)
+    if carriageway is None:
+        return None
+    pair = Pair(asked, asked.name, None)
+    grounds = [asked.row["from_ground_m"], asked.row["to_ground_m"]]
+    needs = ["segment.elevation"] * (not asked.has_elevation) + ["segment.ground_elevation"] * (None in grounds)
+    if needs:
+        return cannot_tell(ConflictKind.COVER, pair, needs)
+    ground_m = np.interp(_shares(asked.axis), [0.0, 1.0], grounds)
+    cover_m = ground_m - asked.axis[:, 2] - _known(asked.half_height_m)
+    here = int(cover_m.argmin())
+    nearest = asked.axis[here], np.array([*asked.axis[here, :2], ground_m[here]])
+    limit = _cover_rule(float(cover_m[here]), path, carriageway, in_carriageway)
+    unknown_half = "segment.height_mm" if math.isnan(asked.half_height_m) else None
+    upper_m = float(cover_m[here])
+    return compared(ConflictKind.COVER, pair, limit, upper_m, nearest, unknown_half, LARGEST_UNKNOWN_HALF_M)
+
+
+def _cover_rule(cover_m: float, path: Limit | None, carriageway: Limit, in_carriageway: bool) -> Limit:
+    """Under what the pipe lies is mostly not known: too little for a path is certain, less than a road needs is not."""
+    if in_carriageway:
+        return carriageway
+    if path is not None and cover_m < path.min_m - TOLERANCE_M:
+        return path
+    assumed = (*carriageway.assumed, "segment.carriageway")
+    return Limit(**{**carriageway.__dict__, "assumed": assumed})
+
+
+def _answer(
+    site: Site,
+    segment_id: int | None,
+    conflicts: list[Conflict],
+    unknown: list[CannotTell],
+    found: Iterable[Conflict | CannotTell | None],
+    checked_pairs: int,
+) -> ClearanceAnswer:
+    further = list(found)
+    conflicts = conflicts + [item for item in further if isinstance(item, Conflict)]
+    conflicts.sort(key=lambda item: (_ORDER.index(item.kind), -item.shortfall_m))
+    return ClearanceAnswer(
+        version=site.version,
+        segment_id=segment_id,
+        conflicts=tuple(conflicts),
+        cannot_tell=tuple(unknown + [item for item in further if isinstance(item, CannotTell)]),
+        checked_pairs=checked_pairs,
+    )
+
+
+def _check_body(polygon: shapely.Polygon, z_min_m: float, z_max_m: float, class_code: str | None) -> None:
+    if polygon.is_empty or not polygon.is_valid or polygon.area == 0:
+        raise UsageError("The polygon must be closed, must not cross itself and must have an area.")
+    if not (math.isfinite(z_min_m) and math.isfinite(z_max_m) and z_min_m < z_max_m):
+        raise UsageError("The body needs a lower elevation below its upper one.")
+    if class_code is not None and class_code not in code_table("utility_class"):
+        known = ", ".join(code_table("utility_class"))
+        raise UsageError(f"{class_code} is not a utility class; the classes are {known}.")
+
+
+def _reach(clearance_class: str) -> float:
+    return widest("horizontal", clearance_class) + _WIDEST_NEIGHBOUR_M
+
+
+def _known(value: float, otherwise: float = 0.0) -> float:
+    return otherwise if math.isnan(value) else value
+
+
+def _part_over(segment: Segment, area: BaseGeometry) -> Floats:
+    """The vertices (v, 3) of the part of an axis that lies over an area."""
+    inside = shapely.intersection(segment.plan, area)
+    ends = [segment.plan.project(shapely.Point(x, y)) for x, y in shapely.get_coordinates(inside)]
+    stations = np.array(sorted(ends) or [segment.plan.project(area.centroid)])
+    chainage = _chainage(segment.axis)
+    return np.stack([np.interp(stations, chainage, segment.axis[:, axis]) for axis in range(3)], axis=1)
+
+
+def _chainage(axis: Floats) -> Floats:
+    steps = np.linalg.norm(np.diff(axis[:, :2], axis=0), axis=1)
+    total: Floats = np.concatenate([[0.0], np.cumsum(steps)])
+    return total
+
+
+def _shares(axis: Floats) -> Floats:
+    chainage = _chainage(axis)
+    return chainage / chainage[-1] if chainage[-1] > 0 else np.linspace(0.0, 1.0, len(axis))
+
+
+def _nearest(one: BaseGeometry, other: BaseGeometry, segment: Segment | None) -> tuple[Floats, Floats]:
+    line = shapely.shortest_line(one, other)
+    (x1, y1), (x2, y2) = shapely.get_coordinates(line)[[0, -1]]
+    here, there = np.array([x1, y1, np.nan]), np.array([x2, y2, np.nan])
+    return here, there if segment is None else _on_axis(segment, there)
+
+
+def _on_axis(segment: Segment, point: Floats) -> Floats:
+    """A point of the plan with the z of the axis there."""
+    station = segment.plan.project(shapely.Point(*point[:2]))
+    z = np.interp(station, _chainage(segment.axis), segment.axis[:, 2])
+    return np.array([point[0], point[1], z])

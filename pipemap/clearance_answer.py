@@ -1,0 +1,177 @@
+"""Puts clearance answers together: conflicts with their words, and what cannot be told with what it would need."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipemap.clearance_core import TOLERANCE_M, Verdicts
+from pipemap.clearance_rules import Limit
+from pipemap.clearance_site import Segment, Structure
+from pipemap.clearance_words import Measurement, Name, conflict_words
+from pipemap.geometry3d import Floats
+from schemas.clearance import CannotTell, Conflict, ConflictKind, Place
+
+_REASONS = {
+    "elevation": ("its elevation", "高程"),
+    "width_mm": ("its width", "宽度"),
+    "height_mm": ("its height", "高度"),
+    "ground_elevation": ("the ground elevation at its nodes", "两端管点地面高程"),
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The segment or body asked about and what it was compared with; `other` is None for the ground above."""
+
+    asked: Segment | None
+    asked_name: Name
+    other: Segment | Structure | None
+
+
+def conflict(
+    kind: ConflictKind,
+    pair: Pair,
+    limit: Limit | None,
+    measured_m: float,
+    nearest: tuple[Floats, Floats],
+    at_most: bool = False,
+) -> Conflict:
+    """One conflict, worded; a limit of None means that the bodies intersect."""
+    accuracy_m = _accuracy(kind, pair)
+    limit_m = limit.min_m if limit else 0.0
+    shortfall_m = limit_m - measured_m
+    assumed = (*(limit.assumed if limit else ()), *_inferred(kind, pair))
+    said = Measurement(
+        kind=kind,
+        measured_m=measured_m,
+        at_most=at_most,
+        limit_m=limit_m,
+        accuracy_m=accuracy_m,
+        within_accuracy=shortfall_m < accuracy_m,
+        assumed=assumed,
+        to_be_confirmed=bool(assumed) or (limit is not None and limit.to_be_confirmed),
+    )
+    english, chinese = conflict_words(pair.asked_name, pair.other.name if pair.other else None, limit, said)
+    return Conflict(
+        kind=kind,
+        segment_id=pair.asked.feature_id if pair.asked else None,
+        **_other(pair.other),
+        other_class_code=_class_code(pair.other),
+        measured_m=round(measured_m, 4),
+        limit_m=limit_m,
+        shortfall_m=round(shortfall_m, 4),
+        accuracy_m=round(accuracy_m, 4),
+        within_accuracy=said.within_accuracy,
+        standard=limit.standard if limit else "",
+        clause=limit.clause if limit else "",
+        rule_id=limit.rule_id if limit else "COLLISION",
+        confidence=limit.confidence if limit else "measured",
+        assumed=assumed,
+        to_be_confirmed=said.to_be_confirmed,
+        point=_place((nearest[0] + nearest[1]) / 2),
+        nearest=(_place(nearest[0]), _place(nearest[1])),
+        message_en=english,
+        message_zh=chinese,
+    )
+
+
+def cannot_tell(kind: ConflictKind, pair: Pair, needs: Sequence[str]) -> CannotTell:
+    """A pair that cannot be judged before the attributes `needs` names are known."""
+    names = {"segment": pair.asked_name, "other": pair.other.name if pair.other else pair.asked_name}
+    english, chinese = [], []
+    for need in needs:
+        side, _, attribute = need.partition(".")
+        reason_en, reason_zh = _REASONS[attribute]
+        english.append(f"{names[side].english}: {reason_en} is not known")
+        chinese.append(f"{names[side].chinese}的{reason_zh}未知")
+    return CannotTell(
+        kind=kind,
+        segment_id=pair.asked.feature_id if pair.asked else None,
+        **_other(pair.other),
+        reason_en="; ".join(english) + ".",
+        reason_zh="；".join(chinese) + "。",
+        needs=tuple(needs),
+    )
+
+
+def from_verdicts(verdicts: Verdicts, segments: Sequence[Segment]) -> tuple[list[Conflict], list[CannotTell]]:
+    """The answers behind the core's verdicts about `segments`."""
+    conflicts: list[Conflict] = []
+    unknown: list[CannotTell] = []
+    for number, kind in enumerate(verdicts.kind):
+        asked, other = segments[verdicts.left[number]], segments[verdicts.right[number]]
+        pair = Pair(asked, asked.name, other)
+        if not verdicts.is_conflict[number]:
+            unknown.append(cannot_tell(kind, pair, _needs(kind, asked, other)))
+            continue
+        limit = verdicts.limit[number]
+        nearest = verdicts.near_left[number], verdicts.near_right[number]
+        measured_m, at_most = float(verdicts.measured_m[number]), bool(verdicts.bounded[number])
+        conflicts.append(conflict(kind, pair, limit, measured_m, nearest, at_most))
+    return conflicts, unknown
+
+
+def compared(
+    kind: ConflictKind,
+    pair: Pair,
+    limit: Limit,
+    upper_m: float,
+    nearest: tuple[Floats, Floats],
+    unknown_half: str | None,
+    reach_m: float = 0.0,
+) -> Conflict | CannotTell | None:
+    """Compare one measure with its limit; with an unknown half size the measure is an upper bound.
+
+    `unknown_half` names the attribute that is not known, `reach_m` how much it could take away at most.
+    """
+    if upper_m < limit.min_m - TOLERANCE_M:
+        return conflict(kind, pair, limit, upper_m, nearest, at_most=unknown_half is not None)
+    if unknown_half is not None and upper_m - reach_m < limit.min_m - TOLERANCE_M:
+        return cannot_tell(kind, pair, [unknown_half])
+    return None
+
+
+def _needs(kind: ConflictKind, asked: Segment, other: Segment) -> list[str]:
+    needs = []
+    for side, segment in (("segment", asked), ("other", other)):
+        if kind is ConflictKind.HORIZONTAL:
+            needs += [f"{side}.width_mm"] if math.isnan(segment.half_width_m) else []
+            continue
+        needs += [] if segment.has_elevation else [f"{side}.elevation"]
+        needs += [f"{side}.height_mm"] if math.isnan(segment.half_height_m) else []
+    return needs
+
+
+def _inferred(kind: ConflictKind, pair: Pair) -> tuple[str, ...]:
+    if kind is ConflictKind.HORIZONTAL:
+        return ()
+    sides = (pair.asked, pair.other)
+    inferred = (side.party.clearance_class for side in sides if isinstance(side, Segment) and side.is_inferred)
+    return tuple(dict.fromkeys(f"{name}.elevation" for name in inferred))
+
+
+def _accuracy(kind: ConflictKind, pair: Pair) -> float:
+    sides = [side for side in (pair.asked, pair.other) if isinstance(side, Segment)]
+    horizontal = kind is ConflictKind.HORIZONTAL
+    return math.hypot(*(s.horizontal_accuracy_m if horizontal else s.vertical_accuracy_m for s in sides))
+
+
+def _other(other: Segment | Structure | None) -> dict[str, str | int | None]:
+    if other is None:
+        return {"other_kind": None, "other_id": None, "other_source_key": None}
+    kind = "pipe_segment" if isinstance(other, Segment) else "structure"
+    return {"other_kind": kind, "other_id": other.feature_id, "other_source_key": other.row["source_key"]}
+
+
+def _class_code(other: Segment | Structure | None) -> str | None:
+    if other is None:
+        return None
+    code: str = other.row["class_code" if isinstance(other, Segment) else "kind_code"]
+    return code
+
+
+def _place(point: Floats) -> Place:
+    x, y, z = (round(float(value), 4) for value in point)
+    return x, y, None if np.isnan(z) else z
