@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 UV_VERSION := 0.13.9
-DEBIAN_PACKAGES := postgresql-15 postgresql-15-postgis-3 mdbtools chromium fonts-noto-cjk python3-venv
+DEBIAN_PACKAGES := postgresql-15 postgresql-15-postgis-3 mdbtools python3-venv
+TEST_PACKAGES := chromium fonts-noto-cjk
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
@@ -13,6 +14,7 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 demo: setup            ## load the sample district, publish it, serve it
 	$(RUN)/pipemap demo
 
+test: DEBIAN_PACKAGES += $(TEST_PACKAGES)
 test: setup lint       ## everything that must hold
 	$(RUN)/pytest
 

@@ -17,7 +17,7 @@ def _default_data_dir() -> Path:
 class Settings(BaseSettings):
     """Everything that can be set from outside, with the prefix `PIPEMAP_`."""
 
-    model_config = SettingsConfigDict(env_prefix="PIPEMAP_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="PIPEMAP_", env_file=".env", env_ignore_empty=True, extra="ignore")
 
     database_url: SecretStr | None = Field(
         None, description="PostgreSQL 15+ with PostGIS 3.3+; empty starts a private one in data_dir."

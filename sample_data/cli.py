@@ -1,11 +1,17 @@
-"""`pipemap sample`: write the made-up district into a folder."""
+"""`pipemap sample` writes the made-up district into a folder; `pipemap demo` takes it all the way to a served map."""
 
+import os
+import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipemap.terminal import JsonOption, emit_json, emit_table
+from api.cli import serve
+from pipemap.db import database_url
+from pipemap.settings import Settings
+from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text, say
+from sample_data.demo import load_district, worth_trying
 from sample_data.district import write_district
 
 app = typer.Typer()
@@ -24,3 +30,24 @@ def sample(
         emit_json({"datasets": rows, "faults": len(district.faults), "answer_key": str(district.answer_key)})
     else:
         emit_table(str(folder), ["dataset", "title", "files"], rows)
+
+
+@app.command()
+def demo(
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Load and print only.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Load the sample district, publish it, serve it; a second run loads nothing twice. 演示"""
+    settings = Settings()
+    url, address = database_url(settings), f"http://{settings.host}:{settings.port}"
+    load_district(url, say)
+    suggestions = worth_trying(url, address)
+    if as_json:
+        emit_json({"address": address, "worth_trying": suggestions})
+    else:
+        emit_text("\n".join(f"{place}. {words}" for place, words in enumerate(suggestions, 1)))
+    if no_serve:
+        return
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(address)
+    serve(host=None, port=None)

@@ -1,0 +1,96 @@
+"""`pipemap demo`: the main job on the sample district, from files to a published map that is served."""
+
+import json
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from shapely.geometry import Polygon
+
+from importers.delivery import read_delivery
+from pipemap.agreements import Terms, agree, issue_key, list_agreements
+from pipemap.checks import run_checks
+from pipemap.db import Connection, Database, fetch_all
+from pipemap.findings import list_findings
+from pipemap.ingest import create_import
+from pipemap.projects import Project, create_database, init_project
+from pipemap.publishing import publish
+from pipemap.versions import find_feature
+from sample_data.district import Dataset, District, write_district
+from sample_data.streets import plan_xy_m
+
+AUTHOR = "demo"
+_AGENCY = "青禾区消防救援大队"
+WAIVER = "planted fault of the sample district"
+
+Say = Callable[[str], None]
+
+
+def load_district(url: str, say: Say) -> None:
+    """Import, check and publish every delivery of the district that the database does not hold yet."""
+    create_database(url)
+    with Database(url) as database:
+        project = init_project(database, "青禾区")
+        with tempfile.TemporaryDirectory(prefix="pipemap-district-") as folder:
+            district = write_district(Path(folder))
+            for dataset in _missing(database, district):
+                say(_load(database, project, dataset))
+
+
+def worth_trying(url: str, address: str) -> list[str]:
+    """Five things to try on the loaded district, each a line to click or to copy."""
+    with tempfile.TemporaryDirectory(prefix="pipemap-district-") as folder:
+        key = json.loads(write_district(Path(folder)).answer_key.read_text(encoding="utf-8"))
+    clash = next(fault for fault in key["faults"] if fault["name"] == "collision")
+    with Database(url) as database, database.transaction() as connection:
+        main = find_feature(connection, key["burst"]["segment"], key["burst"]["dataset"])
+        conduit = find_feature(connection, clash["key"], clash["dataset"])
+        agency_key = _agency_key(connection)
+    return [
+        f"look at the map, click a pipe, go below the ground:     {address}/",
+        f"burst the main in front of the hospital:                pipemap trace burst --segment {main}",
+        f"a conduit driven through a gas main:                    pipemap clearance --segment {conduit}",
+        "what changed, and who changed it:                       pipemap log && pipemap diff 1..2",
+        f"what the fire service may see (water only, one quarter): curl -H 'X-API-Key: {agency_key}' "
+        f"-o share.zip '{address}/share/export?format=gpkg'",
+    ]
+
+
+def _agency_key(connection: Connection) -> str:
+    """A fresh key of the fire service's agreement, which is made on the first run."""
+    found = list_agreements(connection, agency=_AGENCY)
+    agreement = int(found[0]["agreement_id"]) if found else agree(connection, _terms(connection), AUTHOR)
+    return issue_key(connection, agreement, AUTHOR)
+
+
+def _terms(connection: Connection) -> Terms:
+    corners = [plan_xy_m(u, v) for u, v in ((-60.0, -60.0), (300.0, -60.0), (300.0, 300.0), (-60.0, 300.0))]
+    attributes = ("source_key", "width_mm", "height_mm", "material_code", "appurtenance_code", "valve_state_code")
+    expires_at = datetime.now(UTC) + timedelta(days=180)
+    return Terms(_AGENCY, "火灾扑救 / fire fighting", Polygon(corners), ("water",), attributes, expires_at)
+
+
+def _missing(database: Database, district: District) -> list[Dataset]:
+    with database.transaction(read_only=True) as connection:
+        published = fetch_all(
+            connection,
+            "SELECT d.name FROM pipemap.dataset d JOIN pipemap.changeset c USING (dataset_id)"
+            " WHERE c.state = 'published'",
+        )
+    names = {row["name"] for row in published}
+    return [dataset for dataset in district.datasets if dataset.name not in names]
+
+
+def _load(database: Database, project: Project, dataset: Dataset) -> str:
+    delivery = read_delivery(
+        list(dataset.files), profile=None, srid=project.srid, source_crs=f"EPSG:{project.srid}", dataset=dataset.name
+    )
+    changeset = create_import(database, delivery, title=dataset.title, author=AUTHOR)
+    run_checks(database, changeset)
+    with database.transaction(read_only=True) as connection:
+        errors = list_findings(connection, changeset, severity="error", limit=10_000)
+    waivers = {str(finding["rule"]): WAIVER for finding in errors}
+    version = publish(database, changeset, message=dataset.title, author=AUTHOR, waivers=waivers)
+    loaded = sum(count.loaded for count in delivery.counts)
+    return f"version {version}: {dataset.title}, {loaded} rows loaded, {len(errors)} planted errors found"
