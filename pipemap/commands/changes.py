@@ -1,0 +1,317 @@
+"""Commands on changesets and versions: list, show, review, publish, compare, undo."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from pipemap import changesets, versions
+from pipemap.checks import run_checks
+from pipemap.commands.session import open_database
+from pipemap.db import Database
+from pipemap.errors import ConflictError, UsageError
+from pipemap.findings import count_findings
+from pipemap.settings import Settings
+from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_table, emit_text, say
+
+app = typer.Typer()
+
+ChangesetArgument = Annotated[int, typer.Argument(metavar="CHANGESET", help="Number of the changeset. 变更集编号")]
+KindOption = Annotated[str | None, typer.Option("--kind", help="node, pipe_segment, consumer or structure.")]
+OpOption = Annotated[str | None, typer.Option("--op", help="insert, update or delete.")]
+AuthorOption = Annotated[str | None, typer.Option("--author", help="Only those of this author.")]
+
+
+class Prefer(StrEnum):
+    """Whose value stands where both sides changed it."""
+
+    mine = "mine"
+    map = "map"
+
+
+@app.command("changesets")
+def list_changesets(
+    state: Annotated[str | None, typer.Option(help="draft, checked, submitted, approved, published, rejected.")] = None,
+    author: AuthorOption = None,
+    dataset: Annotated[str | None, typer.Option(help="Only those of this delivery series.")] = None,
+    limit: LimitOption = 50,
+    offset: OffsetOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """List changesets, newest first. 列出变更集"""
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        found = changesets.list_changesets(
+            connection, state=state, author=author, dataset=dataset, limit=limit, offset=offset
+        )
+    if as_json:
+        emit_json([asdict(changeset) for changeset in found])
+        return
+    columns = ("changeset", "state", "kind", "title", "author", "dataset", "version", "changes")
+    emit_table(
+        "Changesets 变更集",
+        columns,
+        (
+            (c.changeset_id, c.state, c.kind, c.title, c.author, c.dataset, c.version, _counts_text(c.changes))
+            for c in found
+        ),
+    )
+
+
+@app.command()
+def show(
+    changeset_id: ChangesetArgument,
+    kind: KindOption = None,
+    op: OpOption = None,
+    limit: LimitOption = 20,
+    offset: OffsetOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a changeset changes, its rows and its findings. 查看变更集"""
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        changeset = changesets.get_changeset(connection, changeset_id)
+        deltas = changesets.list_deltas(connection, changeset_id, kind=kind, op=op, limit=limit, offset=offset)
+        findings = count_findings(connection, changeset_id)
+    if as_json:
+        emit_json({**asdict(changeset), "findings": findings, "deltas": deltas})
+        return
+    emit_text(f"{changeset.changeset_id} {changeset.title} · {changeset.state} · {changeset.author}")
+    emit_text(_counts_text(changeset.changes) or "no changes 无变更")
+    if changeset.row_counts:
+        columns = ("file", "sheet", "class_code", "rows", "loaded", "refused", "skipped")
+        emit_table("Rows 行数", columns, ([row[name] for name in columns] for row in changeset.row_counts))
+    if findings:
+        emit_table("Findings 问题", ("rule", "severity", "count"), (tuple(row.values()) for row in findings))
+    _emit_deltas("Changes 变更", deltas)
+
+
+@app.command()
+def publish(
+    changeset_id: ChangesetArgument,
+    message: Annotated[str, typer.Option("--message", "-m", help="What this version changes. 版本说明")],
+    waive: Annotated[
+        list[str] | None, typer.Option("--waive", metavar="RULE=REASON", help="Let the errors of a rule stand.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a changeset the next version of the map; a draft is checked first. 发布"""
+    settings = Settings()
+    with open_database(settings) as database:
+        _check_draft(database, changeset_id)
+        version = changesets.publish(
+            database,
+            changeset_id,
+            message=message,
+            author=settings.user,
+            waivers=_waivers(waive or []),
+            require_approval=settings.require_approval,
+        )
+    _answer(
+        as_json, f"Version {version} is published. 已发布版本 {version}", changeset_id=changeset_id, version=version
+    )
+
+
+@app.command()
+def submit(changeset_id: ChangesetArgument, as_json: JsonOption = False) -> None:
+    """Hand a checked changeset to a reviewer. 提交审核"""
+    with open_database() as database:
+        changesets.submit(database, changeset_id)
+    _answer(as_json, f"Changeset {changeset_id} is submitted.", changeset_id=changeset_id, state="submitted")
+
+
+@app.command()
+def approve(changeset_id: ChangesetArgument, as_json: JsonOption = False) -> None:
+    """Approve what somebody else submitted. 审核通过"""
+    settings = Settings()
+    with open_database(settings) as database:
+        changesets.approve(database, changeset_id, reviewer=settings.user)
+    _answer(as_json, f"Changeset {changeset_id} is approved.", changeset_id=changeset_id, state="approved")
+
+
+@app.command()
+def reject(changeset_id: ChangesetArgument, as_json: JsonOption = False) -> None:
+    """Turn down somebody else's changeset. 驳回"""
+    settings = Settings()
+    with open_database(settings) as database:
+        changesets.reject(database, changeset_id, reviewer=settings.user)
+    _answer(as_json, f"Changeset {changeset_id} is rejected.", changeset_id=changeset_id, state="rejected")
+
+
+@app.command()
+def discard(changeset_id: ChangesetArgument, as_json: JsonOption = False) -> None:
+    """Delete an unpublished changeset. 丢弃变更集"""
+    with open_database() as database:
+        changesets.discard(database, changeset_id)
+    _answer(as_json, f"Changeset {changeset_id} is gone.", changeset_id=changeset_id, state="discarded")
+
+
+@app.command()
+def revert(changeset_id: ChangesetArgument, as_json: JsonOption = False) -> None:
+    """Open a changeset that undoes a published one. 撤销已发布的变更集"""
+    settings = Settings()
+    with open_database(settings) as database:
+        draft = changesets.revert(database, changeset_id, author=settings.user)
+    _answer(as_json, f"Changeset {draft} undoes {changeset_id}; publish it to take effect.", changeset_id=draft)
+
+
+@app.command()
+def rebase(
+    changeset_id: ChangesetArgument,
+    prefer: Annotated[Prefer | None, typer.Option(help="Whose value stands where both sides changed it.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring a changeset up to date with the map. 变基"""
+    with open_database() as database:
+        done = changesets.rebase(database, changeset_id, prefer=prefer.value if prefer else None)
+    if done.conflicts:
+        raise ConflictError(
+            f"{done.settled} features were settled, {len(done.conflicts)} are left: {_named(done.conflicts)}. "
+            "Choose with --prefer mine or --prefer map.",
+            settled=done.settled,
+            features=[asdict(conflict) for conflict in done.conflicts],
+        )
+    words = f"Changeset {changeset_id} is up to date; {done.settled} features were settled."
+    _answer(as_json, words, changeset_id=changeset_id, settled=done.settled)
+
+
+@app.command()
+def log(
+    author: AuthorOption = None, limit: LimitOption = 20, offset: OffsetOption = 0, as_json: JsonOption = False
+) -> None:
+    """List versions, newest first. 版本日志"""
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        rows = versions.log(connection, limit=limit, offset=offset, author=author)
+    if as_json:
+        emit_json(rows)
+        return
+    columns = ("version", "published", "author", "message", "changeset", "changes")
+    emit_table(
+        "Versions 版本",
+        columns,
+        (
+            (row["version"], f"{row['published_at']:%Y-%m-%d %H:%M}", row["author"], row["message"],
+             row["changeset_id"], _counts_text(row["counts"]))
+            for row in rows
+        ),
+    )  # fmt: skip
+
+
+@app.command()
+def diff(
+    span: Annotated[str, typer.Argument(metavar="FROM..TO", help="Two versions or dates, as 3..5.")],
+    kind: KindOption = None,
+    op: OpOption = None,
+    bbox: Annotated[str | None, typer.Option(help="min x,min y,max x,max y in the project CRS.")] = None,
+    limit: LimitOption = 100,
+    offset: OffsetOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """List what differs between two versions. 版本比较"""
+    box = _box(bbox)
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        start, end = (versions.resolve_version(connection, moment) or 0 for moment in _span(span))
+        counts = versions.diff_counts(connection, start, end, box)
+        deltas = versions.diff(connection, start, end, kind=kind, op=op, bbox=box, limit=limit, offset=offset)
+    if as_json:
+        emit_json({"from": start, "to": end, "counts": counts, "deltas": deltas})
+        return
+    emit_text(_counts_text(counts) or "no changes 无变更")
+    _emit_deltas(f"{start}..{end}", deltas)
+
+
+@app.command()
+def history(
+    feature: Annotated[str, typer.Argument(metavar="FEATURE", help="Feature number, or source key with --dataset.")],
+    dataset: Annotated[str | None, typer.Option(help="Take FEATURE as a source key of this delivery series.")] = None,
+    limit: LimitOption = 100,
+    offset: OffsetOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell the life of one feature. 要素历史"""
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        is_number = dataset is None and feature.isdecimal()
+        feature_id = int(feature) if is_number else versions.find_feature(connection, feature, dataset)
+        entries = versions.history(connection, feature_id)[offset : offset + limit]
+    if as_json:
+        emit_json({"feature_id": feature_id, "history": entries})
+        return
+    emit_table(
+        f"Feature {feature_id}",
+        ("version", "published", "author", "message", "op", "changed"),
+        (
+            (e["version"], f"{e['published_at']:%Y-%m-%d %H:%M}", e["author"], e["message"], e["op"],
+             ", ".join(e["changed"]))
+            for e in entries
+        ),
+    )  # fmt: skip
+
+
+def _check_draft(database: Database, changeset_id: int) -> None:
+    with database.transaction(read_only=True) as connection:
+        is_draft = changesets.get_changeset(connection, changeset_id).state == "draft"
+    if is_draft:
+        found = run_checks(database, changeset_id)
+        say(f"Checked: {len(found)} findings. 检查完成，{len(found)} 个问题")
+
+
+def _answer(as_json: bool, words: str, **answer: Any) -> None:
+    if as_json:
+        emit_json(answer)
+    else:
+        emit_text(words)
+
+
+def _counts_text(changes: dict[str, dict[str, int]]) -> str:
+    return " · ".join(f"{kind} +{ops['insert']} ~{ops['update']} -{ops['delete']}" for kind, ops in changes.items())
+
+
+def _emit_deltas(title: str, deltas: Iterable[versions.Delta]) -> None:
+    columns = ("op", "kind", "feature", "key", "changed")
+    emit_table(
+        title,
+        columns,
+        ((d["op"], d["kind"], d["feature_id"], d["source_key"], ", ".join(d["changed"])) for d in deltas),
+    )
+
+
+def _named(conflicts: Iterable[changesets.Conflict]) -> str:
+    listed = [f"{c.source_key} ({', '.join(c.attributes) or c.reason})" for c in conflicts]
+    return ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")
+
+
+def _waivers(given: list[str]) -> dict[str, str]:
+    waivers = {}
+    for words in given:
+        rule, equals, reason = words.partition("=")
+        if not (rule and equals and reason.strip()):
+            raise UsageError(f"A waiver names a rule and a reason, as R17='long siphon'; {words!r} does not.")
+        waivers[rule] = reason
+    return waivers
+
+
+def _span(words: str) -> list[int | date]:
+    start, dots, end = words.partition("..")
+    if not dots:
+        raise UsageError(f"Give two versions or dates, as 3..5; {words!r} is one.")
+    return [_moment(start), _moment(end)]
+
+
+def _moment(words: str) -> int | date:
+    try:
+        return int(words) if words.isdecimal() else date.fromisoformat(words)
+    except ValueError as error:
+        raise UsageError(f"{words!r} is neither a version number nor a date such as 2026-05-01.") from error
+
+
+def _box(words: str | None) -> list[float] | None:
+    if words is None:
+        return None
+    try:
+        box = [float(part) for part in words.split(",")]
+    except ValueError as error:
+        raise UsageError(f"{words!r} is not four numbers: min x,min y,max x,max y.") from error
+    if len(box) != 4:
+        raise UsageError(f"{words!r} is not four numbers: min x,min y,max x,max y.")
+    return box
