@@ -1,0 +1,244 @@
+"""Questions to the map: `pipemap find`, `near`, `corridor` and `clearance`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import shapely
+import typer
+from pyproj import CRS
+from pyproj.exceptions import CRSError as ProjError
+from shapely.errors import ShapelyError
+
+from pipemap.clearance import polygon_clearance, segment_clearance
+from pipemap.commands.session import open_database
+from pipemap.errors import CrsError, UsageError
+from pipemap.lookup import Query, corridor, find_features, near
+from pipemap.pages import Box, Page
+from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text, say
+from schemas.clearance import ClearanceAnswer
+
+app = typer.Typer()
+
+KindArgument = Annotated[str, typer.Argument(help="node, pipe_segment, consumer or structure.")]
+KindOption = Annotated[str, typer.Option("--kind", help="node, pipe_segment, consumer or structure.")]
+ClassOption = Annotated[list[str] | None, typer.Option("--class", help="Only this utility class; may be repeated.")]
+CrsOption = Annotated[str | None, typer.Option("--crs", help="CRS of the question and the answer, e.g. EPSG:4326.")]
+VersionOption = Annotated[int | None, typer.Option("--version", help="A version of the map; the newest by default.")]
+PageLimitOption = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most this many features.")]
+
+_SHOWN = {
+    "node": ("feature_id", "source_key", "class_code", "feature_code", "appurtenance_code", "ground_elevation_m"),
+    "pipe_segment": ("feature_id", "source_key", "class_code", "width_mm", "material_code", "elevation_source_code"),
+    "consumer": ("feature_id", "source_key", "class_code", "kind_code", "name", "people"),
+    "structure": ("feature_id", "source_key", "kind_code", "name", "base_elevation_m", "top_elevation_m"),
+}
+
+
+@app.command()
+def find(
+    kind: KindArgument,
+    bbox: Annotated[str | None, typer.Option("--bbox", help="min x,min y,max x,max y")] = None,
+    z_min_m: Annotated[float | None, typer.Option("--z-min", help="Lowest elevation in metres.")] = None,
+    z_max_m: Annotated[float | None, typer.Option("--z-max", help="Highest elevation in metres.")] = None,
+    class_codes: ClassOption = None,
+    key: Annotated[str | None, typer.Option("--key", help="The survey's own key, for example a point number.")] = None,
+    where: Annotated[list[str] | None, typer.Option("--where", help="attribute=value; nothing: not known.")] = None,
+    version: VersionOption = None,
+    crs: CrsOption = None,
+    limit: PageLimitOption = 100,
+    after: Annotated[int | None, typer.Option("--after", help="Go on after this feature.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find features by place, height, class and attribute. 查询要素"""
+    equals = dict(_condition(text) for text in where or ())
+    if key is not None:
+        equals["source_key"] = key
+    srid = _srid(crs)
+    query = Query(
+        bbox=_box(bbox) if bbox else None,
+        bbox_srid=srid,
+        z_min_m=z_min_m,
+        z_max_m=z_max_m,
+        class_codes=class_codes or (),
+        equals=equals,
+        limit=limit,
+        after=after,
+        out_srid=srid,
+        version=version,
+    )
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        _show(kind, find_features(connection, kind, query), as_json)
+
+
+@app.command("near")
+def near_command(
+    at: Annotated[str, typer.Option("--at", help="x,y or x,y,z; with a z the distance is in space.")],
+    radius_m: Annotated[float, typer.Option("--radius", help="Metres.")],
+    kind: KindOption = "pipe_segment",
+    class_codes: ClassOption = None,
+    version: VersionOption = None,
+    crs: CrsOption = None,
+    limit: PageLimitOption = 100,
+    as_json: JsonOption = False,
+) -> None:
+    """Find what lies within a radius of a point, nearest first. 周边查询"""
+    place = _numbers(at, "--at", 2, 3)
+    srid = _srid(crs)
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        page = near(
+            connection,
+            place[0],
+            place[1],
+            place[2] if len(place) == 3 else None,
+            radius_m,
+            kind=kind,
+            point_srid=srid,
+            class_codes=class_codes or (),
+            version=version,
+            out_srid=srid,
+            limit=limit,
+        )
+        _show(kind, page, as_json, "distance_m")
+
+
+@app.command("corridor")
+def corridor_command(
+    line: Annotated[str, typer.Option("--line", help='The line as "x y,x y,…".')],
+    half_width_m: Annotated[float, typer.Option("--half-width", help="Metres to either side.")],
+    kind: KindOption = "pipe_segment",
+    class_codes: ClassOption = None,
+    version: VersionOption = None,
+    crs: CrsOption = None,
+    limit: PageLimitOption = 100,
+    as_json: JsonOption = False,
+) -> None:
+    """Find what lies along a line, in its order. 沿线查询"""
+    points = [_numbers(point.strip().replace(" ", ","), "--line", 2, 2) for point in line.split(",")]
+    srid = _srid(crs)
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        page = corridor(
+            connection,
+            [(x, y) for x, y in points],
+            half_width_m,
+            kind=kind,
+            line_srid=srid,
+            class_codes=class_codes or (),
+            version=version,
+            out_srid=srid,
+            limit=limit,
+        )
+        _show(kind, page, as_json, "station_m", "distance_m")
+
+
+@app.command()
+def clearance(
+    segment_id: Annotated[int | None, typer.Option("--segment", help="Identity of a pipe segment.")] = None,
+    polygon: Annotated[str | None, typer.Option("--polygon", help="WKT or a GeoJSON file, in the project CRS.")] = None,
+    z_min_m: Annotated[float | None, typer.Option("--z-min", help="Bottom of the body in metres.")] = None,
+    z_max_m: Annotated[float | None, typer.Option("--z-max", help="Top of the body in metres.")] = None,
+    class_code: Annotated[str | None, typer.Option("--class", help="Utility class planned in the body.")] = None,
+    version: VersionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what is too near a pipe, or what a body to be dug would meet. 净距与碰撞分析"""
+    if (segment_id is None) == (polygon is None):
+        raise UsageError("Ask for either --segment or --polygon.")
+    body = _polygon(polygon) if polygon is not None else None
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        if segment_id is not None:
+            answer = segment_clearance(connection, segment_id, version)
+        elif body is None or z_min_m is None or z_max_m is None:
+            raise UsageError("A body needs --z-min and --z-max, its lower and upper elevation in metres.")
+        else:
+            answer = polygon_clearance(connection, body, z_min_m, z_max_m, class_code, version)
+    if as_json:
+        emit_json(answer.model_dump(mode="json"))
+        return
+    _show_clearance(answer)
+
+
+def _show(kind: str, page: Page, as_json: bool, *computed: str) -> None:
+    if as_json:
+        emit_json(orjson.loads(page.collection()))
+        return
+    columns = (*_SHOWN[kind], *computed)
+    rows = ([_readable(feature["properties"][name]) for name in columns] for feature in page.as_dicts())
+    emit_table(f"{page.count} {kind}", columns, rows)
+    if page.unknown_elevation:
+        say(f"{page.unknown_elevation} more have no known elevation, so nobody can tell whether they belong here.")
+    if page.next is not None:
+        say(f"There are more: go on with --after {page.next}.")
+    elif page.more:
+        say("There are more: raise --limit or ask for a smaller place.")
+
+
+def _show_clearance(answer: ClearanceAnswer) -> None:
+    rows = (
+        (found.kind, found.other_kind, found.other_id, found.measured_m, found.limit_m, found.rule_id, found.message_en)
+        for found in answer.conflicts
+    )
+    emit_table(
+        f"{len(answer.conflicts)} conflicts in {answer.checked_pairs} neighbours (version {answer.version})",
+        ("kind", "other", "id", "measured m", "limit m", "rule", "what"),
+        rows,
+    )
+    for found in answer.conflicts:
+        emit_text(found.message_zh)
+    if answer.cannot_tell:
+        unknown = ((told.kind, told.other_id, told.reason_en) for told in answer.cannot_tell)
+        emit_table(f"{len(answer.cannot_tell)} cannot be told", ("kind", "id", "why"), unknown)
+
+
+def _readable(value: Any) -> Any:
+    return round(value, 3) if isinstance(value, float) else value
+
+
+def _condition(text: str) -> tuple[str, str | None]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--where takes attribute=value; this is {text}.")
+    return name.strip(), value.strip() or None
+
+
+def _box(text: str) -> Box:
+    min_x, min_y, max_x, max_y = _numbers(text, "--bbox", 4, 4)
+    return min_x, min_y, max_x, max_y
+
+
+def _numbers(text: str, option: str, least: int, most: int) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise UsageError(f"{option} takes numbers; this is {text}.") from error
+    if not least <= len(numbers) <= most:
+        raise UsageError(f"{option} takes {least if least == most else f'{least} or {most}'} numbers; this is {text}.")
+    return numbers
+
+
+def _srid(crs: str | None) -> int | None:
+    if crs is None:
+        return None
+    try:
+        code = CRS.from_user_input(crs).to_epsg()
+    except ProjError as error:
+        raise CrsError(f"{crs} is not a known coordinate reference system; name it like EPSG:4326.") from error
+    if code is None:
+        raise CrsError(f"{crs} has no EPSG code; name it like EPSG:4326.")
+    return code
+
+
+def _polygon(text: str) -> shapely.Polygon:
+    try:
+        path = Path(text)
+        if text.lstrip().upper().startswith("POLYGON"):
+            geometry = shapely.from_wkt(text)
+        else:
+            geometry = shapely.from_geojson(path.read_bytes())
+    except (ShapelyError, OSError) as error:
+        raise UsageError("--polygon takes a polygon as WKT, or the name of a GeoJSON file that holds one.") from error
+    if isinstance(geometry, shapely.GeometryCollection) and len(geometry.geoms) == 1:
+        geometry = geometry.geoms[0]
+    if not isinstance(geometry, shapely.Polygon):
+        raise UsageError(f"--polygon takes one polygon; this is a {geometry.geom_type}.")
+    return geometry
