@@ -3,7 +3,6 @@
 import io
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
@@ -90,5 +89,5 @@ def _copied(
             quoted_strings_can_be_null=False,
         ),
     )
-    frame: pd.DataFrame = table.to_pandas(types_mapper={pa.string(): np.dtype(object)}.get)
+    frame: pd.DataFrame = table.to_pandas()
     return frame

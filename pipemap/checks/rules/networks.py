@@ -81,7 +81,8 @@ def gravity_loop(check: Check) -> list[Finding]:
     # Untouched and older lines are cheaper, so that the tree leaves out the newest; parallel lines are R14's.
     pairs = pd.DataFrame({"low": np.minimum(graph.start, graph.end), "high": np.maximum(graph.start, graph.end)})
     order = np.lexsort((graph.links["feature_id"], touched))
-    single = pairs.iloc[order][lambda each: each["low"] != each["high"]].drop_duplicates(["low", "high"])
+    ordered = pairs.iloc[order]
+    single = ordered[ordered["low"] != ordered["high"]].drop_duplicates(["low", "high"])
     single = single.assign(weight=np.arange(1.0, len(single) + 1))
     size = len(graph.node_ids)
     weights = coo_array((single["weight"], (single["low"], single["high"])), shape=(size, size))

@@ -1,0 +1,193 @@
+"""Checking a changeset in the database: what is loaded, told, kept and marked."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from pipemap.changesets import get_changeset, reject
+from pipemap.checks import Rulebook, run_checks, try_rules
+from pipemap.checks.registry import Rule
+from pipemap.cli import build
+from pipemap.db import Database
+from pipemap.errors import ConflictError, NotFoundError
+from pipemap.findings import list_findings
+from pipemap.ingest import create_import
+from pipemap.publishing import publish
+from schemas.delivery import Delivery
+from schemas.findings import Finding, Severity
+from tests.postgis.deliveries import bring_in, delivery, node, publish_now, segment, street
+
+
+def kept(database: Database, changeset_id: int, origin: str = "check") -> list[dict[str, Any]]:
+    with database.transaction() as connection:
+        rows = list_findings(connection, changeset_id, limit=100_000)
+    return [row for row in rows if row["origin"] == origin]
+
+
+def told(findings: list[Finding], rule: str) -> set[str | None]:
+    return {finding.feature_key for finding in findings if finding.rule == rule}
+
+
+def faulty() -> Delivery:
+    """``J0 ── J1 ── J2`` with J1-J0 booked again, an orphan, and a 90 m pipe."""
+    nodes = [node(f"J{i}", 10.0 * i, ground_elevation_m=10.0) for i in range(3)]
+    nodes += [node("lost", 50, 50), node("far", 110, 0, ground_elevation_m=10.0)]
+    lines = [
+        segment("J0", "J1", [(0, 0, 8), (10, 0, 8)], source_row=2),
+        segment("J1", "J2", [(10, 0, 8), (20, 0, 8)], source_row=3),
+        segment("J1", "J0", [(10, 0, 8), (0, 0, 8)], source_row=4),
+        segment("J2", "far", [(20, 0, 8), (110, 0, 8)], source_row=5),
+    ]
+    return delivery(nodes, lines)
+
+
+def test_a_check_is_kept_and_marks_the_changeset(database: Database) -> None:
+    changeset = bring_in(database, faulty())
+    found = run_checks(database, changeset)
+    assert told(found, "R14") == {"J1->J0"}
+    assert told(found, "R21") == {"lost"}
+    assert told(found, "R17") == {"J2->far"}
+    rows = kept(database, changeset)
+    assert sorted((row["rule"], row["feature_key"] or "") for row in rows) == sorted(
+        (each.rule, each.feature_key or "") for each in found
+    )
+    (twice,) = [row for row in rows if row["rule"] == "R14"]
+    assert (twice["file"], twice["sheet"], twice["row"]) == ("survey.xlsx", "lines", 4)
+    assert (twice["x_m"], twice["y_m"]) == (500_005, 2_500_000)
+    with database.transaction() as connection:
+        marked = get_changeset(connection, changeset)
+    assert marked.state == "checked"
+    assert marked.checked_at is not None
+
+
+def test_a_second_check_replaces_the_first_and_leaves_the_import_alone(database: Database) -> None:
+    given = faulty()
+    given.findings = [Finding(rule="IMP-X", severity=Severity.INFO, message_en="odd", message_zh="异常")]
+    changeset = bring_in(database, given)
+    first = run_checks(database, changeset)
+    assert run_checks(database, changeset) == first
+    assert len(kept(database, changeset)) == len(first)
+    assert [row["rule"] for row in kept(database, changeset, "import")] == ["IMP-X"]
+
+
+def test_trying_some_rules_keeps_nothing(database: Database) -> None:
+    changeset = bring_in(database, faulty())
+    found = try_rules(database, changeset, rules=Rulebook.standard().only(["r21"]))
+    assert [each.rule for each in found] == ["R21"]
+    assert kept(database, changeset) == []
+    with database.transaction() as connection:
+        assert get_changeset(connection, changeset).state == "draft"
+
+
+def test_a_rule_that_fails_fails_the_check(database: Database) -> None:
+    def broken(_: object) -> list[Finding]:
+        raise ZeroDivisionError
+
+    changeset = bring_in(database, street())
+    book = Rulebook((*Rulebook.standard(), Rule("Z99", Severity.INFO, "", "", "", {}, broken)))
+    with pytest.raises(ZeroDivisionError):
+        run_checks(database, changeset, rules=book)
+    assert kept(database, changeset) == []
+
+
+def test_what_is_closed_or_absent_cannot_be_checked(database: Database) -> None:
+    changeset, turned_down = (bring_in(database, street(dataset=name)) for name in ("one", "other"))
+    publish_now(database, changeset)
+    reject(database, turned_down, reviewer="someone else")
+    for closed in (changeset, turned_down):
+        with pytest.raises(ConflictError):
+            run_checks(database, closed)
+    with pytest.raises(NotFoundError):
+        run_checks(database, 999)
+
+
+def test_errors_block_publishing_until_they_are_waived(database: Database) -> None:
+    changeset = bring_in(database, faulty())
+    run_checks(database, changeset)
+    with pytest.raises(Exception, match="R14"):
+        publish(database, changeset, message="m", author="a")
+    assert publish(database, changeset, message="m", author="a", waivers={"R14": "two ducts in one trench"}) == 1
+
+
+def test_a_small_change_is_told_of_what_it_touches_and_of_nothing_else(database: Database) -> None:
+    """J0 ─ J1 ─ … ─ J9 stands. A new pipe crosses the old line and joins nothing."""
+    publish_now(database, bring_in(database, street(10)))
+    nodes = [node("s", 45, -9), node("n", 45, 9)]
+    lines = [segment("s", "n", [(45, -9, 8), (45, 9, 8)], width_mm=200.0, height_mm=200.0)]
+    changeset = bring_in(database, delivery(nodes, lines, dataset="design"), partial=True)
+    found = run_checks(database, changeset)
+    assert told(found, "R26") == {"s->n"}
+    assert "J4->J5" in next(each.message_en for each in found if each.rule == "R26")
+    assert {each.feature_key for each in found} <= {"s->n", "s", "n", None}
+
+
+def test_a_pipe_booked_again_by_another_dataset_is_a_duplicate(database: Database) -> None:
+    publish_now(database, bring_in(database, street(3)))
+    again = delivery(
+        [node("A", 10), node("B", 0)], [segment("A", "B", [(10, 0, 8), (0, 0, 8)])], dataset="another survey"
+    )
+    found = run_checks(database, bring_in(database, again))
+    assert told(found, "R14") == {"A->B"}
+    assert told(found, "R09") == {"A", "B"}
+
+
+def test_taking_a_pipe_away_is_told_of_the_point_it_leaves_behind(database: Database) -> None:
+    publish_now(database, bring_in(database, street(4)))
+    shorter = street(3)
+    nodes = [node(f"J{i}", 10 * i) for i in range(4)]
+    changeset = create_import(
+        database,
+        delivery(nodes, shorter.segments.to_dict("records")),
+        title="J3 loses its pipe",
+        author="surveyor",
+    )
+    assert told(run_checks(database, changeset), "R21") == {"J3"}
+
+
+def test_the_network_beyond_the_neighbourhood_counts_for_what_is_reached(database: Database) -> None:
+    """works ─ … 2 km of main … ─ end: a pipe at the far end is fed, one beside it is not."""
+    count = 41
+    nodes = [node(f"J{i}", 50.0 * i) for i in range(count)]
+    nodes[0]["appurtenance_code"] = "waterworks"
+    mains = [segment(f"J{i}", f"J{i + 1}", [(50 * i, 0, 8), (50 * i + 50, 0, 8)]) for i in range(count - 1)]
+    publish_now(database, bring_in(database, delivery(nodes, mains)))
+    grown = [node("a", 2050), node("b", 2050, 30), node("c", 2090, 30)]
+    lines = [
+        segment(f"J{count - 1}", "a", [(2000, 0, 8), (2050, 0, 8)]),
+        segment("b", "c", [(2050, 30, 8), (2090, 30, 8)]),
+    ]
+    changeset = bring_in(database, delivery([*nodes, *grown], [*mains, *lines]))
+    assert told(run_checks(database, changeset), "P02") == {"b->c"}
+
+
+def run(database: Database, monkeypatch: pytest.MonkeyPatch, *words: object) -> Any:
+    monkeypatch.setenv("PIPEMAP_DATABASE_URL", database.url)
+    done = CliRunner().invoke(build(), [str(word) for word in words], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done
+
+
+def test_the_commands_answer_as_table_and_as_json(
+    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    changeset = bring_in(database, faulty())
+    files = {name: tmp_path / f"report.{name}" for name in ("html", "gpkg", "csv")}
+    options = [word for name, path in files.items() for word in (f"--{name}", path)]
+    document = orjson.loads(run(database, monkeypatch, "check", changeset, *options, "--json").stdout)
+    assert document["kept"]
+    assert {each["feature_key"] for each in document["findings"] if each["rule"] == "R21"} == {"lost"}
+    assert all(path.stat().st_size for path in files.values())
+    page = orjson.loads(
+        run(database, monkeypatch, "findings", changeset, "--severity", "error", "--limit", 1, "--json").stdout
+    )
+    assert [each["rule"] for each in page["findings"]] == ["R14"]
+    assert page["total"] == sum(each["count"] for each in document["counts"] if each["severity"] == "error")
+    told_in_chinese = run(database, monkeypatch, "findings", changeset, "--rule", "R17", "--lang", "zh").stdout
+    assert "管线过长" in told_in_chinese
+    city = tmp_path / "city.toml"
+    city.write_text("[R17]\nmax_length_m = 200\n[R21]\nenabled = false\n")
+    tried = orjson.loads(run(database, monkeypatch, "check", changeset, "--rules", city, "--json").stdout)
+    assert not {"R17", "R21"} & {each["rule"] for each in tried["findings"]}
