@@ -12,6 +12,9 @@ from pyproj import CRS
 
 from schemas.findings import Finding
 
+# A row of a file can become several rows here; this column is true on all of them but one.
+DERIVED = "__derived__"
+
 
 @dataclass
 class RecordTable:

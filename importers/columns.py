@@ -112,7 +112,7 @@ class Columns:
 
     def extra(self) -> Objects:
         """The source columns that no attribute took, and cells that were not understood, as one dict per row."""
-        taken = set(self.mapping.values())
+        taken = {column for attribute, column in self.mapping.items() if attribute != "line_id"}
         kept = {str(name): self.rows[name] for name in self.rows.columns if name not in taken}
         for column, mask in self._kept.items():
             kept[column] = self.rows[column].astype(object).where(mask, None)

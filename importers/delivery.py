@@ -71,7 +71,7 @@ def read_delivery(
         When a file cannot be read, or its places cannot be where they claim.
     """
     said = on_progress or _quiet
-    with unpacked([_present(path) for path in paths]) as files:
+    with unpacked(require_files(paths)) as files:
         reading = read_tables(files, profile, said)
         return normalised(reading, srid, source_crs, dataset or dataset_name(paths[0]), said)
 
@@ -132,6 +132,14 @@ def normalised(reading: Reading, srid: int, source_crs: str | None, dataset: str
     )
 
 
+def require_files(paths: Sequence[Path]) -> list[Path]:
+    """The paths, all of which exist; NotFoundError names the first that does not."""
+    for path in paths:
+        if not path.exists():
+            raise NotFoundError(f"There is no file {path.name}.")
+    return list(paths)
+
+
 def readers() -> Iterator[Reader]:
     """Every installed reader."""
     for point in sorted(entry_points(group="pipemap.importers"), key=lambda found: found.name):
@@ -152,12 +160,6 @@ def dataset_name(path: Path) -> str:
     """The delivery series a file belongs to: its stem without what tells points from lines, else its folder."""
     path = Path(path).resolve()
     return _DATASET_SUFFIX.sub("", path.stem) or path.parent.name or path.stem
-
-
-def _present(path: Path) -> Path:
-    if not path.exists():
-        raise NotFoundError(f"There is no file {path.name}.")
-    return path
 
 
 def _sha256(path: Path) -> str:

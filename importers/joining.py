@@ -17,7 +17,7 @@ from schemas.findings import Severity
 SNAP_M = 0.05
 
 _DIRECTED = ("depth_m", "elevation_m", "ground_m")
-_SAME = ("class_code", "section_text", "material_code", "burial_code", "width_mm", "height_mm", "circuit")
+_SAME = ("class_code", "line_id", "section_text", "material_code", "burial_code", "width_mm", "height_mm", "circuit")
 
 
 def join(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -52,23 +52,21 @@ def _unique_nodes(nodes: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
         return nodes
     content = [name for name in nodes.columns if name not in ("table", "place", "extra")]
     agrees = nodes.duplicated(subset=content)
-    _refuse(
+    ledger.refuse(
         nodes[repeated & agrees],
-        ledger,
         Severity.WARNING,
         "R07",
         "Point {source_key} stands twice; the second row says the same and was left out.",
         "点号 {source_key} 重复，内容一致，未重复载入。",
-        "node",
+        kind="node",
     )
-    _refuse(
+    ledger.refuse(
         nodes[repeated & ~agrees],
-        ledger,
         Severity.ERROR,
         "R07",
         "Point {source_key} stands twice and the rows differ; only the first was loaded.",
         "点号 {source_key} 重复且内容不一致，仅载入第一行。",
-        "node",
+        kind="node",
     )
     return nodes[~repeated]
 
@@ -130,40 +128,37 @@ def _clusters(xy: npt.NDArray[np.float64]) -> Iterable[npt.NDArray[np.int64]]:
 
 def _joined(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
     unnamed = segments["from_key"].isna() | segments["to_key"].isna()
-    _refuse(
+    ledger.refuse(
         segments[unnamed],
-        ledger,
         Severity.ERROR,
         "R03",
         "A line without start or end point number and without a drawn line.",
         "管线缺少起点号或终点号，也没有图形。",
-        "pipe_segment",
+        kind="pipe_segment",
     )
     segments = segments[~unnamed]
     to_itself = segments["from_key"] == segments["to_key"]
-    _refuse(
+    ledger.refuse(
         segments[to_itself],
-        ledger,
         Severity.ERROR,
         "R13",
         "The line starts and ends at the same point {from_key}.",
         "管线起止点号相同：{from_key}。",
-        "pipe_segment",
+        kind="pipe_segment",
     )
     segments = segments[~to_itself]
     known = set(nodes["source_key"])
     lost_from, lost_to = ~segments["from_key"].isin(known), ~segments["to_key"].isin(known)
     lost = lost_from | lost_to
     ends = segments["from_key"].where(lost_from, segments["to_key"])
-    _refuse(
+    ledger.refuse(
         segments[lost].assign(end=ends[lost]),
-        ledger,
         Severity.ERROR,
         "R20",
         "Line {from_key}->{to_key}: point {end} is not in the point table.",
         "管线 {from_key}->{to_key}：点 {end} 不在管点表中。",
-        "pipe_segment",
-        "end",
+        kind="pipe_segment",
+        value="end",
     )
     return segments[~lost]
 
@@ -197,17 +192,16 @@ def _without_repeats(segments: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
         index=segments.index,
     )
     expected = both_ways & reverse & same_pair
-    _refuse(
+    ledger.refuse(
         segments[same & ~expected],
-        ledger,
         Severity.WARNING,
         "R14",
         "Line {from_key}->{to_key} repeats another one and was left out.",
         "管线 {from_key}->{to_key} 重复，未重复载入。",
-        "pipe_segment",
+        kind="pipe_segment",
     )
     ledger.report(
-        segments[same_pair & ~same & ~expected],
+        segments[same_pair & ~same & ~expected & segments["line_id"].isna()],
         Severity.WARNING,
         "R14",
         "A second line joins {from_key} and {to_key} with other attributes; loaded as a parallel line.",
@@ -249,20 +243,3 @@ def _stacked(nodes: pd.DataFrame, made: pd.DataFrame) -> pd.DataFrame:
     if not len(nodes):
         return made.reset_index(drop=True)
     return pd.concat([nodes.assign(from_row=True), made], ignore_index=True)
-
-
-def _refuse(
-    frame: pd.DataFrame,
-    ledger: Ledger,
-    severity: Severity,
-    rule: str,
-    en: str,
-    zh: str,
-    kind: str,
-    value: str | None = None,
-) -> None:
-    """Refuse rows whose class may not be known yet."""
-    ledger.classify(
-        frame.assign(class_code=frame["class_code"].astype(object).where(frame["class_code"].notna(), "unknown"))
-    )
-    ledger.refuse(frame, severity, rule, en, zh, kind=kind, value=value)

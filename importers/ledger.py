@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from importers.base import RecordTable
+from importers.base import DERIVED, RecordTable
 from schemas.delivery import RowCount
 from schemas.findings import Finding, Severity
 
@@ -24,6 +24,7 @@ class Ledger:
     def __init__(self) -> None:
         self.tables: list[RecordTable] = []
         self.findings: list[Finding] = []
+        self._counted: list[npt.NDArray[np.bool_]] = []
         self._fates: list[npt.NDArray[np.int8]] = []
         self._classes: list[npt.NDArray[np.object_]] = []
 
@@ -31,6 +32,9 @@ class Ledger:
         """Open the account of one table, all rows loaded; return the table's number."""
         self.tables.append(table)
         self.findings += table.findings
+        derived = table.rows.get(DERIVED)
+        table.rows = table.rows.drop(columns=DERIVED, errors="ignore")
+        self._counted.append(np.full(len(table.rows), True) if derived is None else ~derived.to_numpy(bool))
         self._fates.append(np.full(len(table.rows), LOADED, dtype=np.int8))
         self._classes.append(np.full(len(table.rows), "", dtype=object))
         return len(self.tables) - 1
@@ -41,12 +45,13 @@ class Ledger:
         table.rows = table.rows.iloc[keep]
         table.geometry = None if table.geometry is None else table.geometry[keep]
         table.skipped_rows += int(blank.sum())
+        self._counted[number] = self._counted[number][keep]
         self._fates[number], self._classes[number] = self._fates[number][keep], self._classes[number][keep]
 
     def classify(self, frame: pd.DataFrame) -> None:
         """Note the class of rows, column `class_code`."""
         for number, rows in _by_table(frame):
-            self._classes[number][rows["place"]] = rows["class_code"]
+            self._classes[number][rows["place"]] = rows["class_code"].astype(object).fillna("unknown")
 
     def skip(self, number: int, places: npt.NDArray[Any] | slice) -> None:
         """Note that rows hold nothing to load."""
@@ -55,6 +60,7 @@ class Ledger:
     def refuse(self, frame: pd.DataFrame, severity: Severity, rule: str, en: str, zh: str, **where: str | None) -> None:
         """Note that rows did not become features, and why; see `report`."""
         self.refuse_silently(frame)
+        self.classify(frame)
         self.report(frame, severity, rule, en, zh, **where)
 
     def refuse_silently(self, frame: pd.DataFrame) -> None:
@@ -109,8 +115,8 @@ class Ledger:
     def counts(self) -> list[RowCount]:
         """Rows by table and class; rows left out by the reader stand without a class as skipped."""
         counts: dict[tuple[str, str, str], RowCount] = {}
-        for table, fates, classes in zip(self.tables, self._fates, self._classes, strict=True):
-            for class_code, of_class in pd.Series(fates).groupby(classes, sort=True):
+        for table, counted, fates, classes in zip(self.tables, self._counted, self._fates, self._classes, strict=True):
+            for class_code, of_class in pd.Series(fates[counted]).groupby(classes[counted], sort=True):
                 _add(counts, table, str(class_code), np.bincount(of_class, minlength=3))
             if table.skipped_rows or not len(fates):
                 _add(counts, table, "", np.array([0, 0, table.skipped_rows]))

@@ -77,7 +77,7 @@ class Normaliser:
         table = self.ledger.tables[number]
         blank = table.rows.isna().all(axis=1).to_numpy()
         if table.geometry is not None:
-            blank &= shapely.is_missing(table.geometry)
+            blank = blank & shapely.is_missing(table.geometry)
         if blank.any():
             self.ledger.without_blanks(number, blank)
 
@@ -104,7 +104,8 @@ class Normaliser:
         if columns.role == "combined":
             # Only the first row of a point carries the point; the others carry its further lines.
             frame = frame[frame["x_m"].notna() & ~frame["source_key"].duplicated().to_numpy()]
-        return self._placed_only(without_secrets(self.ledger, frame), "node", columns)
+        frame = self._numbered_only(without_secrets(self.ledger, frame), ["source_key"], columns, "key")
+        return self._placed_only(frame, "node")
 
     def _ground(self, columns: Columns) -> Floats:
         ground = columns.numbers("ground_elevation_m")
@@ -130,7 +131,22 @@ class Normaliser:
         first, second = (columns.numbers(name, Severity.ERROR) for name in names)
         return self.georeference.placed(first, second, axis, crs, label)
 
-    def _placed_only(self, frame: pd.DataFrame, kind: str, columns: Columns) -> pd.DataFrame:
+    def _numbered_only(self, frame: pd.DataFrame, keys: list[str], columns: Columns, attribute: str) -> pd.DataFrame:
+        """Refuse rows whose number is blank in a table that has numbers."""
+        if attribute not in columns or self.profile.unnumbered == "by_place":
+            return frame
+        blank = frame[keys].isna().any(axis=1)
+        self.ledger.refuse(
+            frame[blank],
+            Severity.ERROR,
+            "R03",
+            "The point number is missing.",
+            "点号为空。",
+            column=columns.mapping[attribute],
+        )
+        return frame[~blank]
+
+    def _placed_only(self, frame: pd.DataFrame, kind: str) -> pd.DataFrame:
         lost = frame["x_m"].isna() | frame["y_m"].isna()
         self.ledger.refuse(
             frame[lost],
@@ -140,7 +156,6 @@ class Normaliser:
             "{source_key} 没有可用的坐标。",
             kind=kind,
         )
-        self.ledger.classify(frame[lost].assign(class_code=frame["class_code"].fillna("unknown")))
         self.ledger.report(
             frame[~lost & frame["outside"]],
             Severity.ERROR,
@@ -156,6 +171,7 @@ class Normaliser:
         frame = columns.frame(
             from_key=from_key,
             to_key=to_key,
+            line_id=columns.texts("line_id"),
             class_code=columns.classes(),
             **section(columns),
             material_code=columns.codes("material", "material"),
@@ -171,7 +187,8 @@ class Normaliser:
         )
         if columns.role == "combined":
             frame = frame[~frame["to_key"].isna()].assign(both_ways=True)
-        return without_secrets(self.ledger, frame)
+        number = "pair_key" if "pair_key" in columns else "from_key"
+        return self._numbered_only(without_secrets(self.ledger, frame), ["from_key", "to_key"], columns, number)
 
     def _lines(self, columns: Columns, is_layer: bool) -> Objects:
         """The drawn line of every row in the project CRS, None where there is none."""
@@ -241,7 +258,7 @@ class Normaliser:
             geom=places,
             extra=columns.extra(),
         )
-        return self._placed_only(frame, "structure", columns)
+        return self._placed_only(frame, "structure")
 
 
 def role_of(table: RecordTable, profile: Profile) -> str | None:

@@ -27,7 +27,7 @@ _POINT = (
     "valve_state", "operability", "name", "address", *_LIFE,
 )  # fmt: skip
 _LINE = (
-    "from_key", "to_key", "pair_key", "class", "from_x", "from_y", "to_x", "to_y", "section", "diameter",
+    "from_key", "to_key", "pair_key", "line_id", "class", "from_x", "from_y", "to_x", "to_y", "section", "diameter",
     "width_mm", "height_mm", "material", "burial", "pressure", "voltage", "pressure_or_voltage", "hole_count",
     "used_hole_count", "holes", "used_holes", "cable_count", "flow_direction", "circuit", *_LIFE,
     "from_depth_m", "to_depth_m", "depths", "from_ground_m", "to_ground_m", "from_elevation_m", "to_elevation_m",
@@ -89,6 +89,9 @@ class Profile(BaseModel):
     zero_is_unknown: list[str] = Field(default_factory=list, description="Attributes where 0 stands for unknown.")
     millimetres: float = Field(1.0, description="Millimetres per unit of section sizes.", gt=0)
     geometry_z: Literal["axis", "ground", "ignore"] = Field("ignore", description="What z in geometries is.")
+    unnumbered: Literal["refuse", "by_place"] = Field(
+        "refuse", description="Rows without a point number in a table that has numbers; by_place snaps them."
+    )
     roles: dict[str, list[str]] = Field(default_factory=dict, description="Role, or ignored, by sheet name patterns.")
     class_from_sheet: list[str] = Field(default_factory=list, description="Patterns whose group is the class code.")
     default_class: str | None = Field(None, description="Class of rows that name none.")
