@@ -101,7 +101,7 @@ def _layer_names(file: LayerFile) -> list[str]:
         try:
             names = [str(name) for name, _ in pyogrio.list_layers(file.source)]
         except (pyogrio.errors.DataSourceError, ValueError) as error:
-            raise _damaged(file, error) from error
+            raise layer_files.damage(file, error) from error
     if not names:
         raise SourceError(
             f"{file.path.name} holds no layers; deliver the file with the survey's layers in it.",
@@ -141,7 +141,7 @@ def _declared_rows(layer: _Layer) -> int | None:
         with fiona.open(layer.file.source, driver=layer.file.driver, layer=layer.name) as collection:
             return len(collection)
     except (fiona.errors.FionaError, ValueError, OSError) as error:
-        raise _damaged(layer.file, error) from error
+        raise layer_files.damage(layer.file, error) from error
     except TypeError:
         # The layer declares no count.
         return None
@@ -261,10 +261,3 @@ def _crs(text: str | None) -> CRS | None:
         return CRS.from_user_input(text) if text else None
     except ProjError:
         return None
-
-
-def _damaged(file: LayerFile, error: Exception) -> SourceError:
-    return SourceError(
-        f"{file.path.name} cannot be read as {file.driver}: it is damaged or something else ({error}).",
-        message_zh=f"{file.path.name} 无法按 {file.driver} 读取：文件已损坏或并非该格式。",
-    )

@@ -27,6 +27,15 @@ class LayerFile:
     is_text: bool = False
 
 
+def damage(file: LayerFile, error: Exception) -> SourceError:
+    """The refusal of a file in which GDAL or fiona stumbled; no folder of ours is named."""
+    words = " ".join(str(error).replace(str(file.path), file.path.name).split()).rstrip(".")
+    return SourceError(
+        f"{file.path.name} cannot be read as {file.driver}, it is damaged or something else ({words}).",
+        message_zh=f"{file.path.name} 无法按 {file.driver} 读取：文件已损坏或并非该格式。",
+    )
+
+
 def is_layer_file(path: Path) -> bool:
     """Whether the name is that of a GIS format; a .json also has to begin like GeoJSON."""
     suffix = path.suffix.lower()

@@ -9,8 +9,7 @@ import fiona
 import shapely
 import shapely.geometry
 
-from importers.layer_files import LayerFile
-from pipemap.errors import SourceError
+from importers.layer_files import LayerFile, damage
 
 _MAX_BAD_IN_A_ROW = 1_000
 _FIONA_LOG = logging.getLogger("fiona.ogrext")
@@ -45,7 +44,7 @@ class RecordStream:
             self._collection = fiona.open(str(file.path), driver=file.driver, layer=layer, encoding=file.encoding)
             self._records = self._collection.filter(skip, None) if skip else iter(self._collection)
         except (fiona.errors.FionaError, ValueError, OSError) as error:
-            raise self._damaged(error) from error
+            raise damage(self._file, error) from error
         self.fields = [str(name) for name in self._collection.schema["properties"]]
         self.crs_wkt: str | None = self._collection.crs_wkt or None
 
@@ -73,13 +72,9 @@ class RecordStream:
             except (fiona.errors.FionaError, ValueError, TypeError, shapely.errors.ShapelyError) as error:
                 bad_in_a_row += 1
                 if bad_in_a_row > _MAX_BAD_IN_A_ROW:
-                    raise self._damaged(error) from error
+                    raise damage(self._file, error) from error
                 records.append(Record({}, fault=str(error)))
         return records
-
-    def _damaged(self, error: Exception) -> SourceError:
-        name = self._file.path.name
-        return SourceError(f"{name} is damaged ({error}); ask for it again.", message_zh=f"{name} 已损坏，请重新提供。")
 
 
 class _UndecodedTexts(logging.Filter):

@@ -50,6 +50,7 @@ def refusal(path: Path) -> str:
     message = raised.value.message
     assert message.startswith(path.name)
     assert "\n" not in message
+    assert str(path.parent) not in message
     assert raised.value.details["message_zh"]
     return message
 
