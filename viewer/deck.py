@@ -57,7 +57,7 @@ def _names(code: Code) -> dict[str, Any]:
 def _pipes() -> list[pdk.Layer]:
     return [
         pdk.Layer("PipeLineLayer", "@@#pipes", id="pipe-lines", pickable=True, width_min_pixels=1.6),
-        pdk.Layer("PipeTubeLayer", "@@#pipes", id="pipe-tubes", pickable=True, unknown_radius_m=0.05),
+        pdk.Layer("PipeTubeLayer", "@@#pipes", id="pipe-tubes", pickable=True),
         pdk.Layer("UnknownDepthLayer", "@@#pipes", id="unknown-depth", pickable=True, width_min_pixels=2),
     ]
 
@@ -72,13 +72,14 @@ def _points() -> list[pdk.Layer]:
 def _surfaces() -> list[pdk.Layer]:
     return [
         pdk.Layer("BuildingLayer", "@@#structures", id="structures", color=[150, 162, 178, 90]),
-        pdk.Layer("GroundLayer", "@@#ground", id="ground", color=[158, 170, 150, 120]),
+        pdk.Layer("GroundLayer", "@@#ground", id="ground", color=[208, 216, 200, 115]),
     ]
 
 
 def _answers() -> list[pdk.Layer]:
-    """Marks of the last question: found point, conflicts, valves to close in their order."""
+    """What the last question was answered with, over everything else: pipes, places, valves in their order."""
     return [
+        pdk.Layer("StressLayer", "@@#pipes", id="stressed", width_min_pixels=4),
         pdk.Layer("MarkLayer", "@@#found", id="found", fill=[*_FOUND, 60], stroke=_FOUND, radius_px=16),
         pdk.Layer("MarkLayer", "@@#conflicts", id="conflicts", fill=[*_ALERT, 230], stroke=_WHITE, radius_px=7),
         pdk.Layer("MarkLayer", "@@#critical", id="critical", fill=[*_ALERT, 40], stroke=_ALERT, radius_px=15),

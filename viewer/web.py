@@ -6,6 +6,7 @@ import orjson
 from fastapi import FastAPI
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from viewer.deck import build_deck, page_codes
 
@@ -15,6 +16,15 @@ CONTENT_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
     "worker-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
+
+
+class _PageFiles(StaticFiles):
+    """Files a browser keeps, asking each time whether they are still the same."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 def mount(app: FastAPI) -> None:
@@ -35,4 +45,4 @@ def mount(app: FastAPI) -> None:
     def codes_json() -> Response:
         return Response(codes, media_type="application/json")
 
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", _PageFiles(directory=STATIC), name="static")

@@ -1,7 +1,7 @@
 // The page: loads code tables, deck and scene, keeps the state, and redraws when it changes.
 
 import { getBytes, getJson, ServiceError } from "./modules/api.js";
-import { fit, flyTo, readHash, turnTo, writeHash } from "./modules/camera.js";
+import { fit, flyTo, recall, rememberedPlace, turnTo, writeHash } from "./modules/camera.js";
 import { buildContent } from "./modules/content.js";
 import { byId, element } from "./modules/dom.js";
 import { instantiate } from "./modules/layers.js";
@@ -36,8 +36,8 @@ let redrawPanel = () => {};
 const { Deck, LightingEffect, AmbientLight, DirectionalLight } = globalThis.deckgl;
 
 function lights() {
-  const sun = new DirectionalLight({ color: [255, 255, 255], intensity: 1.6, direction: [-1, 2, -4] });
-  const fromBelow = new DirectionalLight({ color: [235, 240, 255], intensity: 1.1, direction: [1, -2, 4] });
+  const sun = new DirectionalLight({ color: [255, 255, 255], intensity: 1.0, direction: [-1, 2, -4] });
+  const fromBelow = new DirectionalLight({ color: [235, 240, 255], intensity: 0.8, direction: [1, -2, 4] });
   return new LightingEffect({ ambient: new AmbientLight({ color: [255, 255, 255], intensity: 1.0 }), sun, fromBelow });
 }
 
@@ -50,16 +50,20 @@ async function start() {
   Object.assign(state, { project, viewState: deckJson.initialViewState });
   declaration = deckJson;
   byId("project-name").textContent = project.name;
-  await Promise.all([loadScene(readHash()?.place), listVersions()]);
-  const remembered = readHash();
-  state.viewState = remembered ? { ...state.viewState, ...remembered, target: toScene(state.scene, remembered.place) } : fit(state.scene, state.viewState, window_());
+  await Promise.all([loadScene(rememberedPlace()), listVersions()]);
+  state.viewState = recall(state.scene, state.viewState) ?? fit(state.scene, state.viewState, mapSize());
   makeDeck();
   setLanguageEverywhere(currentLanguage());
   connectControls();
   state.ready = true;
 }
 
-const window_ = () => ({ width: byId("map").clientWidth, height: byId("map").clientHeight });
+// The part of the map that no panel covers.
+function mapSize() {
+  const { clientWidth, clientHeight } = byId("map");
+  const panel = clientWidth > 820 ? byId("legend").offsetWidth : 0;
+  return { width: clientWidth - 1.5 * panel, height: clientHeight - 2 * byId("controls").offsetHeight };
+}
 
 async function loadScene(around) {
   const total = state.project.classes.reduce((sum, entry) => sum + entry.segment_count, 0);
@@ -76,8 +80,7 @@ const middleOf = ([west, south, east, north]) => [(west + east) / 2, (south + no
 const boxAround = ([x, y]) => [x - SCENE_HALF_WIDTH_M, y - SCENE_HALF_WIDTH_M, x + SCENE_HALF_WIDTH_M, y + SCENE_HALF_WIDTH_M].join(",");
 
 async function listVersions() {
-  const answer = await getJson("/api/versions", { limit: 200 });
-  const versions = Array.isArray(answer) ? answer : (answer.versions ?? answer.items ?? []);
+  const versions = await getJson("/api/versions", { limit: 200 });
   const options = versions.map(({ version, message }) => element("option", { value: version, selected: String(version) === state.version }, `v${version} ${message ?? ""}`));
   byId("version").replaceChildren(element("option", { value: "", id: "newest-version" }, text("newest")), ...options);
   byId("version").value = state.version ?? "";
@@ -117,8 +120,13 @@ function moveTo(viewState) {
 function draw(changes = {}) {
   Object.assign(state, changes, { drawn: true });
   const visible = { ground: byId("show-ground").checked, structures: byId("show-structures").checked };
-  const modelMatrix = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, state.exaggeration, 0, 0, 0, 0, 1];
-  const layers = declaration.layers.map((layer) => ({ ...layer, modelMatrix, visible: visible[layer.id] ?? true }));
+  const stretched = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, state.exaggeration, 0, 0, 0, 0, 1];
+  const layers = declaration.layers.map((layer) => ({
+    ...layer,
+    modelMatrix: layer.id === "structures" ? null : stretched, // houses as tall as they are
+    visible: visible[layer.id] ?? true,
+    opacity: layer.id === "ground" && state.answer ? 0.4 : 1,
+  }));
   deck.setProps({ layers: instantiate({ layers }, buildContent(state.scene, state)).layers });
 }
 
@@ -144,8 +152,7 @@ async function pick(object) {
 
 async function showFeature(kind, id, index) {
   const query = { version: state.version };
-  const [feature, past] = await Promise.all([getJson(`/api/features/${kind}/${id}`, query), getJson(`/api/features/${kind}/${id}/history`)]);
-  const history = Array.isArray(past) ? past : (past.history ?? past.items ?? []);
+  const [feature, history] = await Promise.all([getJson(`/api/features/${kind}/${id}`, query), getJson(`/api/features/${kind}/${id}/history`)]);
   draw({ picked: { kind, index, id }, answer: null });
   const questions = { burst_here: () => askBurst(id), clearance: () => askClearance(id, feature.properties?.source_key) };
   present(() => featurePanel(kind, feature, history, kind === "pipe_segment" ? buttons(questions) : []));
@@ -159,13 +166,13 @@ function present(panel) {
 }
 
 async function askBurst(segmentId) {
-  const answer = { type: "burst", ...(await getJson("/api/trace/burst", { segment_id: segmentId })) };
+  const answer = { type: "burst", ...(await getJson("/api/trace/burst", { segment_id: segmentId, version: state.version })) };
   draw({ answer, picked: null, found: null });
   present(() => burstPanel(answer, buttons({ clear_answer: clear }), flyToPlace));
 }
 
 async function askClearance(segmentId, title) {
-  const answer = { type: "clearance", ...(await getJson(`/api/clearance/segments/${segmentId}`)) };
+  const answer = { type: "clearance", ...(await getJson(`/api/clearance/segments/${segmentId}`, { version: state.version })) };
   draw({ answer });
   present(() => clearancePanel(answer, title ?? segmentId, buttons({ burst_here: () => askBurst(segmentId), clear_answer: clear }), flyToPlace));
 }
@@ -184,11 +191,9 @@ function flyToPlace(place) {
 
 async function search(query) {
   if (!query) return;
-  const answer = await getJson("/api/search", { q: query, limit: 12 });
-  const hits = Array.isArray(answer) ? answer : (answer.items ?? answer.results ?? []);
+  const hits = await getJson("/api/search", { q: query, version: state.version, limit: 12 });
   const exact = hits.filter((hit) => hit.source_key === query);
   if (!hits.length) return say(text("nothing_found"));
-  say("");
   if (exact.length === 1 || hits.length === 1) return goTo(exact[0] ?? hits[0]);
   const rows = hits.map((hit) => element("li", {}, element("button", { type: "button", onclick: () => guarded(() => goTo(hit)) }, hit.source_key ?? hit.name, element("small", {}, text(hit.kind)))));
   byId("search-results").replaceChildren(...rows);
@@ -242,11 +247,12 @@ function connectControls() {
 }
 
 function turn(name) {
-  moveTo(name === "all" ? fit(state.scene, state.viewState, window_()) : turnTo(state.viewState, name));
+  moveTo(name === "all" ? fit(state.scene, state.viewState, mapSize()) : turnTo(state.viewState, name));
 }
 
 async function guarded(work) {
   document.body.classList.add("busy");
+  say("");
   try {
     await work();
   } catch (error) {

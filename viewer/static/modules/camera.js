@@ -7,7 +7,7 @@ const VIEWS = {
   oblique: { rotationX: 38, rotationOrbit: -24 },
   below: { rotationX: -42, rotationOrbit: -24 },
 };
-const MARGIN = 0.8;
+const MARGIN = 0.85;
 
 export const turnTo = (viewState, name) => ({ ...viewState, ...VIEWS[name] });
 export const flyTo = (viewState, target, zoom = 4.5) => ({ ...viewState, target, zoom: Math.max(viewState.zoom, zoom) });
@@ -25,10 +25,18 @@ export function writeHash(scene, { target, zoom, rotationX, rotationOrbit }) {
   history.replaceState(null, "", `#${numbers.join(",")}`);
 }
 
-// The remembered view as {place, zoom, rotationX, rotationOrbit}, the place in project coordinates; null when there is none.
-export function readHash() {
+// The remembered place in project coordinates; undefined when there is none.
+export const rememberedPlace = () => readHash()?.slice(0, 3);
+
+// The remembered view; null when there is none.
+export function recall(scene, viewState) {
+  const numbers = readHash();
+  if (!numbers) return null;
+  const [zoom, rotationX, rotationOrbit] = numbers.slice(3);
+  return { ...viewState, target: toScene(scene, numbers), zoom, rotationX, rotationOrbit };
+}
+
+function readHash() {
   const numbers = location.hash.slice(1).split(",").map(Number);
-  if (numbers.length !== 6 || !numbers.every(Number.isFinite)) return null;
-  const [x, y, z, zoom, rotationX, rotationOrbit] = numbers;
-  return { place: [x, y, z], zoom, rotationX, rotationOrbit };
+  return numbers.length === 6 && numbers.every(Number.isFinite) ? numbers : null;
 }

@@ -1,18 +1,23 @@
 // From scene and answer to what each layer draws: the constants that the deck's declaration refers to.
 
 import { buildPipes } from "./pipes.js";
-import { NO_CODE, toScene } from "./scene.js";
+import { DEPTH_UNKNOWN, INACTIVE, NO_CODE, toScene } from "./scene.js";
 import { signOf } from "./symbols.js";
 import { codeEntry } from "./texts.js";
 
 const ZONES = { isolated: [214, 31, 38, 255], dry: [245, 139, 32, 255], already_dry: [96, 104, 116, 255] };
 const PICKED = [255, 214, 10, 255];
-const FADED_SHARE = 0.82;
+const UNKNOWN = [102, 0, 204];
+const SMALL_SIGNS = new Set(["well", "inlet"]);
+const FADED_SHARE = 0.75;
 
 export function buildContent(scene, state) {
   const { hidden, answer, picked, near } = state;
+  const zones = zoneOfSegment(answer);
+  const isPicked = (segment) => picked?.kind === "pipe_segment" && picked.index === segment;
+  const isStressed = (segment) => isPicked(segment) || zones?.has(scene.columns.segment_id[segment]);
   return {
-    pipes: buildPipes(scene, hidden, pipeColour(scene, answer, picked), near),
+    pipes: buildPipes(scene, hidden, pipeColour(scene, zones, isPicked), isStressed, near),
     nodes: buildNodes(scene, hidden, near),
     consumers: near ? buildConsumers(scene) : [],
     structures: buildStructures(scene),
@@ -21,15 +26,14 @@ export function buildContent(scene, state) {
   };
 }
 
-function pipeColour(scene, answer, picked) {
+function pipeColour(scene, zones, isPicked) {
   const { segment_class: classes, segment_id: ids, segment_flags: flags } = scene.columns;
-  const own = scene.classes.map((code) => [...(codeEntry("utility_class", code)?.color ?? [102, 0, 204]), 255]);
-  const faded = own.map((color) => [...color.slice(0, 3).map((c) => c + (225 - c) * FADED_SHARE), 255]);
-  const zones = zoneOfSegment(answer);
+  const own = scene.classes.map((code) => [...(codeEntry("utility_class", code)?.color ?? UNKNOWN), 255]);
+  const faded = own.map((color) => [...color.slice(0, 3).map((c) => c + (205 - c) * FADED_SHARE), 255]);
   return (segment) => {
-    if (picked?.kind === "pipe_segment" && picked.index === segment) return PICKED;
+    if (isPicked(segment)) return PICKED;
     if (zones) return ZONES[zones.get(ids[segment])] ?? faded[classes[segment]];
-    return (flags[segment] & 8 ? faded : own)[classes[segment]] ?? [102, 0, 204, 255];
+    return (flags[segment] & INACTIVE ? faded : own)[classes[segment]] ?? [...UNKNOWN, 255];
   };
 }
 
@@ -41,19 +45,36 @@ function zoneOfSegment(answer) {
 
 function buildNodes(scene, hidden, near) {
   const { node_place: xyz, node_class: classes, node_appurtenance: kinds, node_state: states } = scene.columns;
-  const [points, signs] = [[], []];
+  const depths = near ? lowestEnds(scene) : new Map();
+  const [points, signs, shafts] = [[], [], []];
   for (let index = 0; index < classes.length; index++) {
     const code = scene.classes[classes[index]] ?? "unknown";
     if (hidden.has(code)) continue;
-    const z = xyz[index * 3 + 2];
-    const position = [xyz[index * 3], xyz[index * 3 + 1], Number.isNaN(z) ? 0 : z];
+    const [x, y, z] = xyz.subarray(index * 3, index * 3 + 3);
+    const position = [x, y, Number.isNaN(z) ? 0 : z];
     const role = kinds[index] === NO_CODE ? null : codeEntry("appurtenance", scene.appurtenances[kinds[index]])?.role;
     const sign = signOf(role, scene.valve_states[states[index]]);
-    const prominent = sign && sign !== "well" && sign !== "inlet";
-    if (sign && (near || sign === "source")) signs.push({ index, position, sign, size: prominent ? 22 : 15 });
-    else if (near) points.push({ index, position, color: codeEntry("utility_class", code)?.color ?? [102, 0, 204] });
+    if (sign && (near || sign === "source")) signs.push({ index, position, sign, size: SMALL_SIGNS.has(sign) ? 15 : 22 });
+    else if (near) points.push({ index, position, color: codeEntry("utility_class", code)?.color ?? UNKNOWN });
+    const bottom = depths.get(`${x},${y}`);
+    if (bottom < position[2]) shafts.push({ from: position, to: [x, y, bottom] });
   }
-  return { points, signs };
+  return { points, signs, shafts };
+}
+
+// The lowest pipe end of known depth at each plan position, to hang the ground's signs on.
+function lowestEnds(scene) {
+  const { segment_start: starts, segment_vertex: xyz, segment_flags: flags } = scene.columns;
+  const lowest = new Map();
+  for (let segment = 0; segment < flags.length; segment++) {
+    if (flags[segment] & DEPTH_UNKNOWN) continue;
+    for (const vertex of [starts[segment], starts[segment + 1] - 1]) {
+      const [x, y, z] = xyz.subarray(vertex * 3, vertex * 3 + 3);
+      const key = `${x},${y}`;
+      if (!(lowest.get(key) <= z)) lowest.set(key, z);
+    }
+  }
+  return lowest;
 }
 
 function buildConsumers(scene) {

@@ -3,10 +3,10 @@
 import { ball, box, cylinder, surface } from "./meshes.js";
 import { drawAtlas, iconMapping } from "./symbols.js";
 
-const { CompositeLayer, IconLayer, PathLayer, PathStyleExtension, ScatterplotLayer, SimpleMeshLayer, SolidPolygonLayer, TextLayer, OrbitView } =
+const { CompositeLayer, IconLayer, LineLayer, PathLayer, PathStyleExtension, ScatterplotLayer, SimpleMeshLayer, SolidPolygonLayer, TextLayer, OrbitView } =
   globalThis.deckgl;
 
-const MATERIAL = { ambient: 0.55, diffuse: 0.55, shininess: 40, specularColor: [50, 50, 50] };
+const MATERIAL = { ambient: 0.5, diffuse: 0.55, shininess: 32, specularColor: [36, 36, 36] };
 const ON_TOP = { depthCompare: "always", depthWriteEnabled: false };
 const MESHES = { tubes: cylinder(), joints: ball(), ducts: box() };
 
@@ -41,6 +41,12 @@ class PipeLineLayer extends PipeLayer {
   }
 }
 
+class StressLayer extends PipeLayer {
+  renderLayers() {
+    return this.path("stressed", { capRounded: true, jointRounded: true, parameters: ON_TOP });
+  }
+}
+
 class UnknownDepthLayer extends PipeLayer {
   renderLayers() {
     const extensions = [new PathStyleExtension({ dash: true })];
@@ -71,13 +77,22 @@ class NodeLayer extends CompositeLayer {
   }
 
   renderLayers() {
-    const { points, signs } = this.props.data;
+    const { points, signs, shafts } = this.props.data;
     return [
+      new LineLayer(this.getSubLayerProps({ id: "shafts" }), {
+        data: shafts,
+        pickable: false,
+        getSourcePosition: (shaft) => shaft.from,
+        getTargetPosition: (shaft) => shaft.to,
+        getColor: [96, 108, 124, 200],
+        getWidth: 1.2,
+      }),
       new ScatterplotLayer(this.getSubLayerProps({ id: "points" }), {
         data: points,
         billboard: true,
         radiusUnits: "pixels",
-        getRadius: 2.5,
+        getRadius: 3,
+        radiusMinPixels: 2.5,
         stroked: true,
         lineWidthUnits: "pixels",
         getLineWidth: 1,
@@ -178,7 +193,7 @@ class MarkLayer extends CompositeLayer {
   }
 }
 
-const classes = { PipeLineLayer, PipeTubeLayer, UnknownDepthLayer, NodeLayer, ConsumerLayer, BuildingLayer, GroundLayer, MarkLayer, OrbitView };
+const classes = { PipeLayer, PipeLineLayer, PipeTubeLayer, StressLayer, UnknownDepthLayer, NodeLayer, ConsumerLayer, BuildingLayer, GroundLayer, MarkLayer, OrbitView };
 for (const [name, Class] of Object.entries(classes)) if (!Object.hasOwn(Class, "layerName")) Class.layerName = name;
 
 // Views and layers of a declaration, its data references filled in.

@@ -89,7 +89,8 @@ function list(title, items, row, ifEmpty) {
 }
 
 function valveRow(valve, flyTo) {
-  const notes = [codeName("valve_state", valve.state_code), codeName("operability", valve.operability_code), valve.address];
+  const operability = `${attributeLabel("operability_code")}: ${codeName("operability", valve.operability_code)}`;
+  const notes = [codeName("valve_state", valve.state_code), operability, valve.address];
   return placeRow(valve, valve.name ?? valve.source_key ?? valve.node_id, flyTo, notes.filter(Boolean).join(" · "));
 }
 

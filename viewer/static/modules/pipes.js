@@ -6,7 +6,7 @@ const RECT = "rect";
 const LINE_SHARE_OF_TUBE = 0.6; // the far-view line hides inside the near-view tube
 
 // One entry per drawn group; `segments` maps a picked instance back to its segment.
-export function buildPipes(scene, hidden, colour, near) {
+export function buildPipes(scene, hidden, colour, stressed, near) {
   const { segment_class: classes, segment_flags: flags } = scene.columns;
   const shown = [];
   const unknown = [];
@@ -15,7 +15,12 @@ export function buildPipes(scene, hidden, colour, near) {
     (flags[segment] & DEPTH_UNKNOWN ? unknown : shown).push(segment);
   }
   const solid = near ? buildSolids(scene, shown, colour) : { tubes: null, joints: null, ducts: null };
-  return { lines: buildLines(scene, shown, colour), unknown: buildLines(scene, unknown, colour), ...solid };
+  return {
+    lines: buildLines(scene, shown, colour),
+    unknown: buildLines(scene, unknown, colour),
+    stressed: buildLines(scene, [...shown, ...unknown].filter(stressed), colour),
+    ...solid,
+  };
 }
 
 function buildLines(scene, segments, colour) {
@@ -39,7 +44,7 @@ function buildLines(scene, segments, colour) {
   });
   const attributes = {
     getPath: { value: path, size: 3 },
-    getColor: { value: colours, size: 4 },
+    getColor: { value: colours, size: 4, normalized: true },
     getWidth: { value: widths, size: 1 },
   };
   return { segments, data: { length: segments.length, startIndices, attributes } };
@@ -131,7 +136,7 @@ function setInstance(instances, index, segment, position, colour) {
 function finished({ segments, positions, colours, matrices }) {
   const attributes = {
     getPosition: { value: positions, size: 3 },
-    getColor: { value: colours, size: 4 },
+    getColor: { value: colours, size: 4, normalized: true },
     instanceModelMatrix: { value: matrices, size: 12 },
   };
   return { segments, data: { length: segments.length, attributes } };

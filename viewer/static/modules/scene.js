@@ -2,7 +2,9 @@
 
 const ARRAYS = { float32: Float32Array, float64: Float64Array, uint32: Uint32Array, uint8: Uint8Array };
 
+// Bits of segment_flags.
 export const DEPTH_UNKNOWN = 1;
+export const INACTIVE = 8;
 export const NO_CODE = 255;
 
 export function decodeScene(buffer) {
