@@ -1,0 +1,114 @@
+"""Killed at any moment of an import or a publish, the map is as before or as after, and the work can be repeated."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from pipemap.changesets import list_changesets
+from pipemap.db import Database
+from tests.postgis.deliveries import mark_checked, whole_map
+
+ROOT = Path(__file__).resolve().parents[2]
+POINTS = 4_000
+# Shares of the time an undisturbed import takes; seconds of a publish.
+MOMENTS = (0.1, 0.3, 0.5, 0.7, 0.85, 0.95)
+PROGRAM = """
+import sys
+from pipemap.changesets import publish
+from pipemap.db import Database
+from pipemap.ingest import create_import
+from tests.postgis.deliveries import street
+
+step, url, points, changeset = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+given = street(points)
+with Database(url) as database:
+    print("ready", flush=True)
+    if step == "import":
+        create_import(database, given, title="survey", author="surveyor")
+    else:
+        publish(database, changeset, message="first", author="surveyor")
+print("done", flush=True)
+"""
+
+
+class Run:
+    """The program in a process of its own, past its start-up."""
+
+    def __init__(self, step: str, url: str, changeset: int = 0) -> None:
+        words = [sys.executable, "-c", PROGRAM, step, url, str(POINTS), str(changeset)]
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "ready\n"
+        self.began = time.monotonic()
+
+    def finish(self) -> float:
+        """Let it end by itself; the seconds it took."""
+        out, _ = self.process.communicate()
+        assert (self.process.returncode, out) == (0, "done\n")
+        return time.monotonic() - self.began
+
+    def kill_after(self, seconds: float) -> None:
+        time.sleep(max(0.0, self.began + seconds - time.monotonic()))
+        self.process.send_signal(signal.SIGKILL)
+        self.process.communicate()
+
+
+def changesets_of(database: Database) -> list[tuple[str, dict[str, dict[str, int]]]]:
+    with database.transaction() as connection:
+        return [(changeset.state, changeset.changes) for changeset in list_changesets(connection)]
+
+
+def complete() -> dict[str, dict[str, int]]:
+    return {
+        "node": {"insert": POINTS, "update": 0, "delete": 0},
+        "pipe_segment": {"insert": POINTS - 1, "update": 0, "delete": 0},
+    }
+
+
+def wait_until_idle(database: Database) -> None:
+    """The server notices a dead client only when it next speaks to it."""
+    others = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    for _ in range(600):
+        with database.transaction() as connection:
+            row = connection.execute(others).fetchone()
+        if row is not None and row["n"] == 0:
+            return
+        time.sleep(0.05)
+    raise AssertionError("a killed client's session never ended")
+
+
+def test_killed_during_import(database: Database, database_url: str) -> None:
+    seconds = Run("import", database_url).finish()
+    whole = 1
+    for share in MOMENTS:
+        Run("import", database_url).kill_after(share * seconds)
+        wait_until_idle(database)
+        found = changesets_of(database)
+        assert all(changes == complete() for _, changes in found)
+        assert len(found) in (whole, whole + 1)
+        whole = len(found)
+        with database.transaction() as connection:
+            strays = connection.execute(
+                "SELECT count(*) AS n FROM pipemap.node_delta WHERE changeset_id NOT IN"
+                " (SELECT changeset_id FROM pipemap.changeset)"
+            ).fetchone()
+        assert strays == {"n": 0}
+    Run("import", database_url).finish()
+    assert changesets_of(database) == [("draft", complete())] * (whole + 1)
+
+
+def test_killed_during_publish(database: Database, database_url: str) -> None:
+    Run("import", database_url).finish()
+    mark_checked(database, 1)
+    for share in MOMENTS:
+        if changesets_of(database)[0][0] == "checked":
+            Run("publish", database_url, 1).kill_after(share)
+            wait_until_idle(database)
+        published = changesets_of(database) == [("published", complete())]
+        assert len(whole_map(database)) == (2 * POINTS - 1 if published else 0)
+        assert published or changesets_of(database) == [("checked", complete())]
+    Run("publish", database_url, 1).finish()
+    assert changesets_of(database) == [("published", complete())]
+    assert len(whole_map(database)) == 2 * POINTS - 1
