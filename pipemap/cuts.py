@@ -54,7 +54,7 @@ class Cut:
 class Dependants:
     """Things that hang on nodes (consumers, hydrants), by the zone of their node.
 
-    `members[bounds[r]:bounds[r + 1]]` hang on the zone of rank r; `straddling` ones stand at a device and
+    `members[bounds[z]:bounds[z + 1]]` hang on zone z; `straddling` ones stand at a device and
     `port_zones[straddling_bounds[i]:...]` are the zones around the i-th.
     """
 
@@ -66,8 +66,8 @@ class Dependants:
 
     def lost(self, cut: Cut) -> tuple[Ints, Flags]:
         """Positions of the lost ones, and which of them are in the isolated rather than the dry zone."""
-        near = self.members[spread(self.bounds, cut.zones.rank[cut.isolated_zones])]
-        beyond = self.members[spread(self.bounds, cut.zones.rank[cut.dry_zones])]
+        near = self.members[spread(self.bounds, cut.isolated_zones)]
+        beyond = self.members[spread(self.bounds, cut.dry_zones)]
         between, touches = self._lost_at_devices(cut)
         lost = np.concatenate([near, beyond, between])
         is_near = np.concatenate([np.ones(len(near), np.bool_), np.zeros(len(beyond), np.bool_), touches])
@@ -153,25 +153,23 @@ def _rim(zones: Zones, isolated: Ints) -> tuple[Ints, Ints]:
 
 
 def _looked_up(zones: Zones, isolated: int, far: Ints) -> tuple[Ints, Flags]:
-    """Zones that go dry, and which of the far zones stay fed, when one zone is taken out: one range of ranks."""
-    first, end = zones.rank[isolated] + 1, zones.rank[isolated] + zones.span[isolated]
-    is_wet = zones.is_fed[far] & ~((zones.rank[far] >= first) & (zones.rank[far] < end))
-    return zones.zone_at[first:end], is_wet
+    """Zones that go dry, and which of the far zones stay fed, when one zone is taken out: one range of zones."""
+    first, end = isolated + 1, isolated + int(zones.span[isolated])
+    return np.arange(first, end), zones.is_fed[far] & ~((far >= first) & (far < end))
 
 
 def _flooded(zones: Zones, isolated: Ints, rim: Ints, far: Ints) -> tuple[Ints, Flags]:
     """The same when several zones or valves with a third side are taken out: a walk from the sources."""
-    is_cut = np.zeros(zones.zone_count + 1, np.bool_)
+    is_cut = np.zeros(zones.count, np.bool_)
     is_cut[isolated] = True
     is_shut = np.zeros(len(zones.ports.device_bounds) - 1, np.bool_)
     is_shut[rim] = True
-    arcs = zones.arcs
-    reached = flood(arcs.starts, arcs.heads, arcs.device, zones.seeds, is_cut, is_shut)[: zones.zone_count]
-    return np.flatnonzero(zones.is_fed & ~reached & ~is_cut[: zones.zone_count]), reached[far]
+    reached = flood(zones.arcs.starts, zones.arcs.heads, zones.arcs.device, is_cut, is_shut)
+    return np.flatnonzero(zones.is_fed & ~reached & ~is_cut), reached[far]
 
 
 def _segments_in(zones: Zones, some: Ints) -> Ints:
-    return np.sort(zones.segments[spread(zones.segment_bounds, zones.rank[some])])
+    return np.sort(zones.segments[spread(zones.segment_bounds, some)])
 
 
 def _already_dry(zones: Zones, burst_zones: Ints, isolated: Ints) -> Ints:
@@ -184,7 +182,7 @@ def dependants_of(network: Network, zones: Zones, nodes: Ints) -> Dependants:
     """Things by the zone of the node they hang on; `nodes` is a position in the network for each, -1 for none."""
     zone = np.where(nodes >= 0, zones.node_zone[nodes], -1)
     settled = np.flatnonzero(zone >= 0)
-    bounds, order = grouped(zones.rank[zone[settled]], zones.zone_count + 1)
+    bounds, order = grouped(zone[settled], zones.count)
     kinds = network.node_kinds()[nodes]
     at_device = (nodes >= 0) & (zone < 0) & (kinds != NodeKind.SOURCE)
     sides = np.diff(zones.ports.device_bounds)

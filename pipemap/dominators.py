@@ -29,22 +29,17 @@ def grouped(keys: Ints, count: int) -> tuple[Ints, Ints]:  # pragma: no cover
 
 
 @numba.njit(cache=True)
-def flood(starts: Ints, heads: Ints, arc_device: Ints, seeds: Ints, is_cut: Flags, is_shut: Flags) -> Flags:
-    """Vertices reached from the seeds past no cut vertex and through no shut device."""
+def flood(starts: Ints, heads: Ints, device: Ints, is_cut: Flags, is_shut: Flags) -> Flags:  # pragma: no cover
+    """Vertices reached from vertex 0 past no cut vertex and through no shut device (-1 is no device)."""
     reached = np.zeros(len(starts) - 1, np.bool_)
     stack = np.empty(len(starts), np.int64)
-    depth = 0
-    for seed in seeds:
-        if not reached[seed] and not is_cut[seed]:
-            reached[seed] = True
-            stack[depth] = seed
-            depth += 1
+    reached[0], stack[0], depth = True, 0, 1
     while depth > 0:
         depth -= 1
         vertex = stack[depth]
         for arc in range(starts[vertex], starts[vertex + 1]):
             head = heads[arc]
-            if not reached[head] and not is_cut[head] and not is_shut[arc_device[arc]]:
+            if not reached[head] and not is_cut[head] and not (device[arc] >= 0 and is_shut[device[arc]]):
                 reached[head] = True
                 stack[depth] = head
                 depth += 1

@@ -6,10 +6,11 @@ has a port on every zone it touches. Water goes from port to port of one device,
 open devices make a directed graph; a source is a device that water only comes out of.
 
 The dominator tree of that graph, rooted before all sources, says for every zone which other zones lose
-every source with it: they are one range of ranks (pipemap/dominators.py).
+every source with it (pipemap/dominators.py). Zones are numbered along that tree, so that these are the
+zones that follow it. Number 0 is the place before all sources and has no segments.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,12 @@ class Ports:
     zone_bounds: Ints
     by_zone: Ints
 
+    def renumbered(self, number: Ints) -> "Ports":
+        """The same with other zone numbers; `number` is by old number."""
+        zone = number[self.zone]
+        zone_bounds, by_zone = grouped(zone, len(number))
+        return replace(self, zone=zone, zone_bounds=zone_bounds, by_zone=by_zone)
+
     def of_zones(self, zones: Ints) -> Ints:
         """Ports on some zones."""
         return self.by_zone[spread(self.zone_bounds, zones)]
@@ -52,7 +59,7 @@ class Ports:
 class Arcs:
     """Ways from zone to zone through one open device each, grouped by tail and, in `back_*`, by head.
 
-    The last vertex, number `zone_count`, stands before all sources; its arcs have device -1.
+    The arcs of the place before all sources lead to the zones a source feeds directly; their device is -1.
     """
 
     starts: Ints
@@ -65,32 +72,34 @@ class Arcs:
 
 @dataclass(frozen=True, eq=False)
 class Zones:
-    """The contracted network of one group; see the module for the terms.
+    """The contracted network of one group; see the module for the terms. Arrays are by zone but where said.
 
-    `rank` and `span` are by zone: what zone z alone keeps supplied has ranks rank+1 to rank+span-1.
-    `needs_flood` marks zones whose removal shuts more than themselves, so that a range cannot answer.
-    `segments` are positions in Network.segments sorted by rank of their zone, `segment_bounds` by rank.
-    `unfed` are the segments that no source reaches although their area has one.
-    `node_zone` is the zone of every joint, -1 for other nodes and for nodes of other groups.
+    `span`: what zone z alone keeps supplied are the zones z+1 to z+span[z]-1.
+    `needs_flood`: zones whose removal shuts more than themselves, so that their span cannot answer.
+    `is_known`: zones whose area (connected through devices of any state) has a source.
+    `segment_zone`, `node_zone`: zone by position in the network; -1 for other groups and for devices.
+    `segments`: positions in Network.segments sorted by zone, delimited by `segment_bounds`.
+    `unfed`: positions of the segments that no source reaches although their area has one.
     """
 
     group: str
-    zone_count: int
-    segment_zone: Ints
-    node_zone: Ints
     ports: Ports
     arcs: Arcs
-    seeds: Ints
+    span: Ints
+    needs_flood: Flags
     is_fed: Flags
     is_known: Flags
     area: Ints
-    rank: Ints
-    span: Ints
-    zone_at: Ints
-    needs_flood: Flags
+    segment_zone: Ints
+    node_zone: Ints
     segments: Ints
     segment_bounds: Ints
     unfed: Ints
+
+    @property
+    def count(self) -> int:
+        """Number of zones, the place before all sources included."""
+        return len(self.span)
 
 
 def zones_of(network: Network, group: str) -> Zones:
@@ -109,34 +118,31 @@ def _contract(network: Network, group: str) -> Zones:
     in_group = (class_groups() == group)[network.segments.class_] & (network.segments.class_ >= 0)
     members = np.flatnonzero(in_group & network.segments.is_active)
     ends = _ends(network, members)
-    label, zone_count = _labels(ends)
-    ports = _ports(network, ends, label, zone_count)
-    arcs, seeds = _arcs(ports, zone_count)
-    dominator, order = dominator_tree(arcs.starts, arcs.heads, arcs.back_starts, arcs.tails, zone_count)
-    rank, span = tree_ranges(dominator, order)
-    area, is_known = _areas(ports, zone_count)
+    label, count = _labels(ends)
+    ports = _ports(network, ends, label, count)
+    links = _links(ports)
+    number, span, fed = _numbering(_arcs(links, count), count)
+    label, ports = number[label], ports.renumbered(number)
+    area, is_known = _areas(ports)
+    is_fed = np.arange(count) < fed
+    zone = label[: len(members)]
+    bounds, by_zone = grouped(zone, count)
     segment_zone = np.full(len(network.segments.id), -1, np.int64)
-    segment_zone[members] = label[: len(members)]
-    is_fed = (dominator >= 0)[:zone_count]
-    bounds, by_rank = grouped(rank[label[: len(members)]], zone_count + 1)
+    segment_zone[members] = zone
     return Zones(
         group=group,
-        zone_count=zone_count,
-        segment_zone=segment_zone,
-        node_zone=_node_zones(ends, label),
         ports=ports,
-        arcs=arcs,
-        seeds=seeds,
+        arcs=_arcs((number[links[0]], number[links[1]], links[2]), count),
+        span=span,
+        needs_flood=_needs_flood(ports),
         is_fed=is_fed,
         is_known=is_known,
         area=area,
-        rank=rank,
-        span=span,
-        zone_at=np.argsort(rank),
-        needs_flood=_needs_flood(ports, zone_count),
-        segments=members[by_rank],
+        segment_zone=segment_zone,
+        node_zone=_node_zones(ends, label),
+        segments=members[by_zone],
         segment_bounds=bounds,
-        unfed=members[(is_known & ~is_fed)[label[: len(members)]]],
+        unfed=members[(is_known & ~is_fed)[zone]],
     )
 
 
@@ -198,10 +204,10 @@ def _layer(network: Network, members: Ints, end_nodes: Ints) -> tuple[Ints, Ints
 
 
 def _labels(ends: _Ends) -> tuple[Ints, int]:
-    """Zone of every element, and how many zones there are."""
+    """Zone of every element from 1 on, and how many there are with 0, the place before all sources."""
     joined = np.flatnonzero(ends.node_element[ends.node] >= 0)
-    pairs = (ends.element[joined], ends.node_element[ends.node[joined]])
-    return _components(pairs, ends.element_count)
+    label, found = _components((ends.element[joined], ends.node_element[ends.node[joined]]), ends.element_count)
+    return label + 1, found + 1
 
 
 def _components(pairs: tuple[Ints, Ints], count: int) -> tuple[Ints, int]:
@@ -217,7 +223,7 @@ def _node_zones(ends: _Ends, label: Ints) -> Ints:
     return zone
 
 
-def _ports(network: Network, ends: _Ends, label: Ints, zone_count: int) -> Ports:
+def _ports(network: Network, ends: _Ends, label: Ints, count: int) -> Ports:
     kinds = network.node_kinds()
     at_device = np.flatnonzero(np.isin(kinds[ends.node], SEPARATING))
     stubs = len(ends.layer_device)
@@ -231,7 +237,7 @@ def _ports(network: Network, ends: _Ends, label: Ints, zone_count: int) -> Ports
     takes, gives = _ways(device, kind, takes, gives)
     device_bounds, order = grouped(device, len(kinds) + len(network.pair_valves.node))
     zone = label[element][order]
-    zone_bounds, by_zone = grouped(zone, zone_count)
+    zone_bounds, by_zone = grouped(zone, count)
     return Ports(device[order], zone, kind[order], takes[order], gives[order], device_bounds, zone_bounds, by_zone)
 
 
@@ -251,35 +257,51 @@ def _ways(device: Ints, kind: SmallInts, into: Flags, out_of: Flags) -> tuple[Fl
     return takes, gives
 
 
-def _arcs(ports: Ports, zone_count: int) -> tuple[Arcs, Ints]:
-    """Every way from zone to zone, and the zones that a source feeds directly."""
+def _links(ports: Ports) -> tuple[Ints, Ints, Ints]:
+    """Every way for water, as (from zone, to zone, device): through each open device, and out of the sources."""
     inlet = np.flatnonzero(ports.takes)
     fan = np.diff(ports.device_bounds)[ports.device[inlet]]
     inlet, outlet = np.repeat(inlet, fan), ports.of_devices(ports.device[inlet])
     real = ports.gives[outlet] & (ports.zone[inlet] != ports.zone[outlet])
+    inlet, outlet = inlet[real], outlet[real]
     seeds = np.unique(ports.zone[(ports.kind == NodeKind.SOURCE) & ports.gives])
-    tails = np.concatenate([ports.zone[inlet[real]], np.full(len(seeds), zone_count)])
-    heads = np.concatenate([ports.zone[outlet[real]], seeds])
-    device = np.concatenate([ports.device[inlet[real]], np.full(len(seeds), -1)])
-    starts, out = grouped(tails, zone_count + 1)
-    back_starts, back = grouped(heads, zone_count + 1)
-    return Arcs(starts, heads[out], device[out], back_starts, tails[back], device[back]), seeds
+    return (
+        np.concatenate([np.zeros(len(seeds), np.int64), ports.zone[inlet]]),
+        np.concatenate([seeds, ports.zone[outlet]]),
+        np.concatenate([np.full(len(seeds), -1), ports.device[inlet]]),
+    )
 
 
-def _areas(ports: Ports, zone_count: int) -> tuple[Ints, Flags]:
+def _arcs(links: tuple[Ints, Ints, Ints], count: int) -> Arcs:
+    tails, heads, device = links
+    starts, out = grouped(tails, count)
+    back_starts, back = grouped(heads, count)
+    return Arcs(starts, heads[out], device[out], back_starts, tails[back], device[back])
+
+
+def _numbering(arcs: Arcs, count: int) -> tuple[Ints, Ints, int]:
+    """New number of every zone along the dominator tree, span by new number, and how many a source reaches."""
+    dominator, order = dominator_tree(arcs.starts, arcs.heads, arcs.back_starts, arcs.tails, 0)
+    number, size = tree_ranges(dominator, order)
+    span = np.empty(count, np.int64)
+    span[number] = size
+    return number, span, len(order)
+
+
+def _areas(ports: Ports) -> tuple[Ints, Flags]:
     """Area of every zone (connected through devices of any state), and whether the area has a source."""
-    count = zone_count + len(ports.device_bounds) - 1
-    label, found = _components((ports.zone, zone_count + ports.device), count)
+    count = len(ports.zone_bounds) - 1
+    label, found = _components((ports.zone, count + ports.device), count + len(ports.device_bounds) - 1)
     with_source = np.zeros(found, np.bool_)
     with_source[label[ports.zone[ports.kind == NodeKind.SOURCE]]] = True
-    area = label[:zone_count]
+    area = label[:count]
     return area, with_source[area]
 
 
-def _needs_flood(ports: Ports, zone_count: int) -> Flags:
+def _needs_flood(ports: Ports) -> Flags:
     """Zones that drag others along: fed through a one-way device, or beside a valve with a third side."""
     several = np.diff(ports.device_bounds)[ports.device] > 2
     drags = ((ports.kind == NodeKind.OPEN_VALVE) & several) | ((ports.kind == NodeKind.ONE_WAY) & ports.gives)
-    flags = np.zeros(zone_count, np.bool_)
+    flags = np.zeros(len(ports.zone_bounds) - 1, np.bool_)
     flags[ports.zone[drags]] = True
     return flags
