@@ -60,7 +60,8 @@ def check(
             work = try_rules if rule else run_checks
             found = work(database, changeset, rules=book.only(rule) if rule else book, on_progress=on_progress)
         _write_reports(database, changeset, _language(lang), html, gpkg, csv, report_json)
-    wanted = [each.model_dump() for each in found if severity in (None, each.severity)]
+    worst_first = sorted(found, key=lambda each: list(Severity).index(each.severity))
+    wanted = [each.model_dump() for each in worst_first if severity in (None, each.severity)]
     kept = not rule
     if as_json:
         page = wanted[offset : offset + limit]

@@ -13,6 +13,7 @@ from schemas.codetables import code_table
 
 _WIDTH_PX = 1000.0
 _MARGIN_PX = 20.0
+_MIN_ASPECT = 0.3
 MAX_DRAWN = 30_000
 
 
@@ -45,11 +46,12 @@ def draw_map(report: Report, listed: list[dict[str, Any]]) -> Drawing | None:
     lines = report.segments.head(MAX_DRAWN)
     spots = np.array([[found["x_m"], found["y_m"]] for found in listed], dtype=np.float64).reshape(-1, 2)
     xy = shapely.get_coordinates(lines["geom"].to_numpy())
-    corners = np.vstack([xy, np.empty((0, 2)) if len(xy) else spots])
-    corners = corners[np.isfinite(corners).all(axis=1)]
+    corners = _without_strays(np.vstack([xy, spots]))
     if not len(corners):
         return None
     low, high = corners.min(axis=0), corners.max(axis=0)
+    slack = np.maximum((high - low).max() * _MIN_ASPECT - (high - low), 0) / 2
+    low, high = low - slack, high + slack
     scale = (_WIDTH_PX - 2 * _MARGIN_PX) / max(*(high - low), 1.0)
     height = (high[1] - low[1]) * scale + 2 * _MARGIN_PX
     bar_m = _round_length(150 / scale)
@@ -63,6 +65,17 @@ def draw_map(report: Report, listed: list[dict[str, Any]]) -> Drawing | None:
         bar_px=round(bar_m * scale, 1),
         bar_m=bar_m,
     )
+
+
+def _without_strays(xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Places but those so far off (a swapped coordinate) that the rest would shrink to a dot."""
+    known = xy[np.isfinite(xy).all(axis=1)]
+    if not len(known):
+        return known
+    low, high = np.percentile(known, [5, 95], axis=0)
+    reach = 3 * max(*(high - low), 1.0)
+    near = ((known >= low - reach) & (known <= high + reach)).all(axis=1)
+    return np.asarray(known[near])
 
 
 def _pixels(xy: npt.NDArray[np.float64], low: npt.NDArray[np.float64], scale: float, height: float) -> Any:

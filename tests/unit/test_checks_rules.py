@@ -227,7 +227,7 @@ CASES: list[tuple[str, set[str | None], Scope]] = [
         ),
     ),
     ("R31", set(), sewer({"a": A, "b": B, "c": C}, [("a", "b", SEWER), ("b", "c", SEWER)])),
-    ("R32", {"b"}, sewer({"a": A, "b": B, "c": C}, [("a", "b", SEWER | {"width_mm": 400.0}), ("b", "c", SEWER)])),
+    ("R32", {"b->c"}, sewer({"a": A, "b": B, "c": C}, [("a", "b", SEWER | {"width_mm": 400.0}), ("b", "c", SEWER)])),
     ("R32", {"b"}, draw({"a": A, "b": B, "c": C}, [("a", "b", {"width_mm": 400.0}), ("b", "c")])),
     (
         "R32",
@@ -356,6 +356,10 @@ def test_only_contradictions_are_errors() -> None:
     beside = draw({"a": A, "b": B}, [("a", "b"), ("b", "a", {"width_mm": 500.0, "height_mm": 500.0})])
     assert severities("R14", reverse) == [Severity.ERROR]
     assert severities("R14", beside) == [Severity.WARNING]
+    shared_well = draw({"a": A, "b": (20.0, 0.0, {"class_code": "combined"})}, [("a", "b")], "foul")
+    wrong_well = draw({"a": A, "b": (20.0, 0.0, {"class_code": "storm"})}, [("a", "b")], "foul")
+    assert severities("P01", shared_well) == [Severity.INFO]
+    assert severities("P01", wrong_well) == [Severity.WARNING]
     little = draw({"a": A, "b": B}, [("a", "b", deep(-0.2, 1.0))])
     assert severities("R29", little) == [Severity.WARNING]
 

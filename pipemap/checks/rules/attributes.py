@@ -40,7 +40,7 @@ _CODED: dict[Kind, dict[str, str]] = {
     Severity.WARNING,
     en="word that is not in its code table",
     zh="代码错误（不在数据字典中）",
-    source="check_rules.csv R12; schemas/codes",
+    source="survey practice, rule R12; schemas/codes",
 )
 def unknown_code(check: Check) -> list[Finding]:
     """Values of coded columns that their dictionary does not have."""
@@ -68,7 +68,7 @@ def _outside(check: Check, kind: Kind, column: str, table: str, says: Says) -> l
     )
 
 
-@rule("R34", Severity.WARNING, en="more holes used than there are", zh="孔数矛盾", source="check_rules.csv R34")
+@rule("R34", Severity.WARNING, en="more holes used than there are", zh="孔数矛盾", source="survey practice, rule R34")
 def holes(check: Check) -> list[Finding]:
     """Ducts with more holes in use than holes."""
     segments = check.scope.segments
@@ -89,7 +89,7 @@ def holes(check: Check) -> list[Finding]:
     Severity.WARNING,
     en="empty or abandoned duct that holds cables",
     zh="空管或废弃管有线缆",
-    source="check_rules.csv R35",
+    source="survey practice, rule R35",
 )
 def cables_in_empty_duct(check: Check) -> list[Finding]:
     """Ducts said to be empty or abandoned, with cables counted in them."""
@@ -119,7 +119,7 @@ def cables_in_empty_duct(check: Check) -> list[Finding]:
     Severity.WARNING,
     en="attribute that its class must have is missing",
     zh="必填属性为空（按类）",
-    source="check_rules.csv R36: pressure for gas, voltage for power, flow for sewers",
+    source="survey practice, rule R36: pressure for gas, voltage for power, flow for sewers",
 )
 def mandatory(check: Check) -> list[Finding]:
     """Gas without pressure, power without voltage; sewers without flow direction are only a note."""
@@ -153,7 +153,7 @@ def _missing(scope: Scope) -> Iterator[tuple[Bools, str, str, str, Severity | No
     Severity.INFO,
     en="material changes without a change point",
     zh="材质突变（无变材点）",
-    source="check_rules.csv R33",
+    source="survey practice, rule R33",
 )
 def material_change(check: Check) -> list[Finding]:
     """Points between two lines of one class and different material that are not booked as a change, nor a well."""

@@ -18,7 +18,7 @@ _DIRECTION = {"forward": 1.0, "backward": -1.0}
     Severity.WARNING,
     en="gravity line that rises along its flow",
     zh="自流管逆坡",
-    source="check_rules.csv R30; height accuracy CJJ 61",
+    source="survey practice, rule R30; height accuracy CJJ 61",
     tolerance_m=0.03,
 )
 def adverse_slope(check: Check) -> list[Finding]:
@@ -40,7 +40,7 @@ def adverse_slope(check: Check) -> list[Finding]:
     Severity.WARNING,
     en="gravity lines flow into a point that has no way out",
     zh="流向冲突（只进不出）",
-    source="check_rules.csv R31",
+    source="survey practice, rule R31",
     min_fall_m=0.03,
 )
 def no_way_out(check: Check) -> list[Finding]:
@@ -68,7 +68,7 @@ def no_way_out(check: Check) -> list[Finding]:
     Severity.WARNING,
     en="pipe shrinks downstream, or its size changes without a reducer",
     zh="管径突变",
-    source="check_rules.csv R32; GB 50014-2021 5.2.11",
+    source="survey practice, rule R32; GB 50014-2021 5.2.11",
     tolerance_mm=10.0,
     min_fall_m=0.03,
 )
@@ -81,18 +81,27 @@ def _shrinks_downstream(check: Check) -> list[Finding]:
     scope = check.scope
     ends = flow_ends(scope, check["min_fall_m"])
     width = scope.segments["width_mm"].to_numpy()[ends["segment"]]
-    coming = ends.assign(width=width)[ends["leaving"] < 0].groupby("node")["width"].max()
-    going = ends.assign(width=width)[ends["leaving"] > 0].groupby("node")["width"].max()
-    both = pd.DataFrame({"coming": coming, "going": going}).dropna()
-    both = both[both["going"] < both["coming"] - check["tolerance_mm"]]
+    ends = ends.assign(width=width).dropna(subset="width").sort_values(["width", "segment"], ascending=False)
+    widest = [ends[which].drop_duplicates("node") for which in (ends["leaving"] < 0, ends["leaving"] > 0)]
+    both = widest[0].merge(widest[1], on="node", suffixes=("_in", "_out"))
+    both = both[both["width_out"] < both["width_in"] - check["tolerance_mm"]]
     says = Says(
-        en="At {key} a {class_en} pipe of {coming:g} mm goes on as {going:g} mm",
-        zh="{key} 处{class_zh}管道由 {coming:g} mm 变小为 {going:g} mm（下游小于上游）",
+        en="At {node} the {class_en} pipe {coming_key} of {coming:g} mm goes on as {key} of {going:g} mm",
+        zh="{node} 处上游{class_zh}管道 {coming_key}（{coming:g} mm）接入较小的下游管道 {key}（{going:g} mm）",
         value="{going:g} mm",
         limit="{coming:g} mm",
         column="width_mm",
     )
-    return check.report("node", both.index.to_numpy(), says, coming=both["coming"], going=both["going"])
+    return check.report(
+        "pipe_segment",
+        both["segment_out"].to_numpy(),
+        says,
+        place=scope.node_xy[both["node"]],
+        node=scope.node_keys[both["node"]],
+        coming=both["width_in"],
+        going=both["width_out"],
+        coming_key=scope.segments["source_key"].to_numpy(object)[both["segment_in"]],
+    )
 
 
 def _changes_without_reducer(check: Check) -> list[Finding]:

@@ -17,7 +17,7 @@ from schemas.findings import Finding, Severity
     Severity.WARNING,
     en="lines meet at different elevations",
     zh="同点高程不一致",
-    source="check_rules.csv R16 (wells excepted)",
+    source="survey practice, rule R16 (wells excepted)",
     tolerance_m=0.05,
 )
 def heights_at_a_point(check: Check) -> list[Finding]:
@@ -48,7 +48,7 @@ def heights_at_a_point(check: Check) -> list[Finding]:
     Severity.WARNING,
     en="elevation is not ground minus depth",
     zh="高程≠地面高程－埋深",
-    source="check_rules.csv R27",
+    source="survey practice, rule R27",
     tolerance_m=0.02,
 )
 def elevation_balance(check: Check) -> list[Finding]:
@@ -87,7 +87,7 @@ def elevation_balance(check: Check) -> list[Finding]:
     Severity.WARNING,
     en="ground elevation far from its neighbours",
     zh="地面高程异常",
-    source="check_rules.csv R28; median and median absolute deviation instead of sigma",
+    source="survey practice, rule R28; median and median absolute deviation instead of sigma",
     neighbours=12,
     radius_m=60.0,
     min_deviation_m=1.5,
@@ -132,7 +132,7 @@ def _ground_around(check: Check, xy: Floats, ground: Floats) -> Floats:
     Severity.ERROR,
     en="pipe sticks out of the ground",
     zh="管径超高（管顶高出地面）",
-    source="check_rules.csv R29",
+    source="survey practice, rule R29",
     tolerance_m=0.05,
     far_m=0.5,
 )
@@ -174,7 +174,7 @@ def _is_buried(scope: Scope) -> Bools:
     return np.asarray(~scope.segments["burial_code"].isin(ABOVE_GROUND).to_numpy() & ~up)
 
 
-@rule("P06", Severity.INFO, en="elevation unknown", zh="高程不明", source="design: unknown is a value")
+@rule("P06", Severity.INFO, en="elevation unknown", zh="高程不明", source="pipemap: unknown is a value")
 def elevation_unknown(check: Check) -> list[Finding]:
     """One count per class of lines whose height nobody knows; 3D answers say `cannot tell` for them."""
     scope = check.scope
@@ -188,7 +188,7 @@ def elevation_unknown(check: Check) -> list[Finding]:
     return count_by_class(check, np.isnan(start) | np.isnan(end), says)
 
 
-@rule("P07", Severity.INFO, en="section unknown", zh="断面不明", source="design: unknown is a value")
+@rule("P07", Severity.INFO, en="section unknown", zh="断面不明", source="pipemap: unknown is a value")
 def section_unknown(check: Check) -> list[Finding]:
     """One count per class of lines without a size."""
     width, height = check.scope.size_m

@@ -13,7 +13,9 @@ from schemas.findings import Finding, Severity
 ABOVE_GROUND = ("overhead", "surface", "rack")
 
 
-@rule("R13", Severity.ERROR, en="line starts and ends at one point", zh="起止点号相同", source="check_rules.csv R13")
+@rule(
+    "R13", Severity.ERROR, en="line starts and ends at one point", zh="起止点号相同", source="survey practice, rule R13"
+)
 def start_is_end(check: Check) -> list[Finding]:
     """Lines from a point to itself."""
     segments = check.scope.segments
@@ -27,7 +29,7 @@ def start_is_end(check: Check) -> list[Finding]:
     Severity.ERROR,
     en="line recorded twice, also in reverse",
     zh="管线重复",
-    source="check_rules.csv R14",
+    source="survey practice, rule R14",
     tolerance_m=0.05,
 )
 def duplicate(check: Check) -> list[Finding]:
@@ -105,7 +107,7 @@ def _runs_backwards(scope: Scope, one: Positions, other: Positions) -> Bools:
     Severity.WARNING,
     en="depth out of the plausible range",
     zh="埋深超限",
-    source="check_rules.csv R15",
+    source="survey practice, rule R15",
     max_gravity_m=12.0,
     max_other_m=6.0,
 )
@@ -136,7 +138,7 @@ def too_deep(check: Check) -> list[Finding]:
     )
 
 
-@rule("R17", Severity.WARNING, en="line too long", zh="管线过长", source="check_rules.csv R17", max_length_m=75.0)
+@rule("R17", Severity.WARNING, en="line too long", zh="管线过长", source="survey practice, rule R17", max_length_m=75.0)
 def too_long(check: Check) -> list[Finding]:
     """Lines longer than surveyors may leave between two points."""
     length = check.scope.length_m
@@ -150,7 +152,9 @@ def too_long(check: Check) -> list[Finding]:
     return check.report("pipe_segment", at, says, length=length[at])
 
 
-@rule("R18", Severity.WARNING, en="line too short", zh="管线过短", source="check_rules.csv R18", min_length_m=0.05)
+@rule(
+    "R18", Severity.WARNING, en="line too short", zh="管线过短", source="survey practice, rule R18", min_length_m=0.05
+)
 def too_short(check: Check) -> list[Finding]:
     """Lines of no length to speak of, measured in space so that a vertical pipe is not one."""
     length = check.scope.length_m
@@ -164,7 +168,9 @@ def too_short(check: Check) -> list[Finding]:
     return check.report("pipe_segment", at, says, length=length[at])
 
 
-@rule("R19", Severity.WARNING, en="slope too steep", zh="坡度过大", source="check_rules.csv R19", max_angle_deg=30.0)
+@rule(
+    "R19", Severity.WARNING, en="slope too steep", zh="坡度过大", source="survey practice, rule R19", max_angle_deg=30.0
+)
 def too_steep(check: Check) -> list[Finding]:
     """Lines steeper than the limit, by arcsine so that vertical pipes work; risers are meant to be."""
     scope = check.scope
@@ -183,7 +189,13 @@ def too_steep(check: Check) -> list[Finding]:
     return check.report("pipe_segment", at, says, angle=angle[at], length=length[at], rise=rise)
 
 
-@rule("R20", Severity.ERROR, en="line or consumer refers to a missing point", zh="缺失点", source="check_rules.csv R20")
+@rule(
+    "R20",
+    Severity.ERROR,
+    en="line or consumer refers to a missing point",
+    zh="缺失点",
+    source="survey practice, rule R20",
+)
 def missing_point(check: Check) -> list[Finding]:
     """References to nodes that the map does not have."""
     scope = check.scope

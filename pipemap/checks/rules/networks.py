@@ -49,7 +49,7 @@ class Graph:
     Severity.INFO,
     en="network in several pieces",
     zh="连通性（网络被分为多片）",
-    source="check_rules.csv R23; one expected",
+    source="survey practice, rule R23; one expected",
     max_pieces=1,
 )
 def pieces(check: Check) -> list[Finding]:
@@ -73,7 +73,7 @@ def _touched_classes(scope: Scope) -> list[str]:
     return sorted(scope.segments.loc[scope.segments["touched"], "class_code"].dropna().unique())
 
 
-@rule("R25", Severity.INFO, en="closed loop of gravity lines", zh="自流管闭合环", source="check_rules.csv R25")
+@rule("R25", Severity.INFO, en="closed loop of gravity lines", zh="自流管闭合环", source="survey practice, rule R25")
 def gravity_loop(check: Check) -> list[Finding]:
     """Lines that close a loop in the drainage network: one finding per loop, at a touched line."""
     graph = Graph.of(check.scope, codes_where("utility_class", "flow", "gravity"))
@@ -102,7 +102,7 @@ def gravity_loop(check: Check) -> list[Finding]:
     Severity.WARNING,
     en="lines that no source reaches",
     zh="与水源（气源、热源）不连通的管段",
-    source="design: unreachable from any source",
+    source="pipemap: unreachable from any source",
 )
 def no_source(check: Check) -> list[Finding]:
     """Pieces of a pressure network without a source, where the class has a source at all; one finding per piece."""
@@ -119,7 +119,7 @@ def no_source(check: Check) -> list[Finding]:
     Severity.WARNING,
     en="lines from which no outfall is reached",
     zh="与出水口不连通的管段",
-    source="design: unreachable from any outfall",
+    source="pipemap: unreachable from any outfall",
 )
 def no_outfall(check: Check) -> list[Finding]:
     """Pieces of the drainage network without an outfall, where the class has an outfall at all."""

@@ -19,7 +19,7 @@ from schemas.findings import Finding, Severity
     Severity.ERROR,
     en="place outside the declared coordinate system",
     zh="坐标超出坐标系适用范围",
-    source="check_rules.csv R06; area of use in the EPSG database",
+    source="survey practice, rule R06; area of use in the EPSG database",
     margin_deg=1.5,
 )
 def impossible_place(check: Check) -> list[Finding]:
@@ -57,7 +57,7 @@ def _inside(check: Check, xy: Floats) -> Bools:
     Severity.WARNING,
     en="same place under different numbers",
     zh="坐标重复",
-    source="check_rules.csv R09",
+    source="survey practice, rule R09",
     tolerance_m=0.01,
 )
 def repeated_place(check: Check) -> list[Finding]:
@@ -107,7 +107,7 @@ def _touched_first(touched: Bools, one: Positions, other: Positions) -> tuple[Po
     Severity.INFO,
     en="feature and appurtenance both or neither filled",
     zh="特征与附属物同时填写或均未填写",
-    source="check_rules.csv R10 (deliveries do not follow it strictly, so points are counted)",
+    source="survey practice, rule R10 (deliveries do not follow it strictly, so points are counted)",
 )
 def feature_or_appurtenance(check: Check) -> list[Finding]:
     """One count per class of points with both, and with neither."""
@@ -134,7 +134,7 @@ def feature_or_appurtenance(check: Check) -> list[Finding]:
     ]
 
 
-@rule("R21", Severity.WARNING, en="point that no line uses", zh="孤立点", source="check_rules.csv R21")
+@rule("R21", Severity.WARNING, en="point that no line uses", zh="孤立点", source="survey practice, rule R21")
 def orphan(check: Check) -> list[Finding]:
     """Nodes without a segment, the kinds that stand alone by nature left out."""
     alone = (check.scope.degree == 0) & ~check.scope.nodes["feature_code"].isin(["not_surveyed", "well_edge"])
@@ -149,7 +149,7 @@ def orphan(check: Check) -> list[Finding]:
     Severity.WARNING,
     en="number of lines does not fit the feature",
     zh="分支数与特征不符",
-    source="check_rules.csv R22; schemas/codes/feature.csv column segment_count",
+    source="survey practice, rule R22; schemas/codes/feature.csv column segment_count",
 )
 def branch_count(check: Check) -> list[Finding]:
     """A tee must have three lines, a cross four, a bend two, an end one."""
@@ -182,7 +182,7 @@ def branch_count(check: Check) -> list[Finding]:
     Severity.INFO,
     en="valve of unknown state",
     zh="阀门状态不明",
-    source="design: burst analysis needs valve states",
+    source="pipemap: burst analysis needs valve states",
 )
 def valve_state_unknown(check: Check) -> list[Finding]:
     """Valves of which nobody says whether they are open."""

@@ -14,7 +14,7 @@ from schemas.findings import Finding, Severity
     Severity.WARNING,
     en="pipe under a building",
     zh="管线穿越建筑物",
-    source="design: building over a pipe",
+    source="pipemap: building over a pipe",
     min_length_m=0.5,
 )
 def under_building(check: Check) -> list[Finding]:

@@ -17,7 +17,7 @@ from schemas.findings import Finding, Severity
     Severity.WARNING,
     en="lines that touch without a joint, or end just short of one",
     zh="管线交叉未打断/悬挂",
-    source="check_rules.csv R26",
+    source="survey practice, rule R26",
     tolerance_m=0.05,
     near_m=0.5,
     level_m=0.3,
@@ -189,17 +189,20 @@ def _height_at(scope: Scope, line: Positions, spot: np.ndarray) -> Floats:
     Severity.WARNING,
     en="line ends on a point of another class",
     zh="管线与管点类别不符",
-    source="design: class mismatch at a join",
+    source="pipemap: class mismatch at a join; GB 50014-2021: no foul water into storm sewers",
 )
 def class_mismatch(check: Check) -> list[Finding]:
-    """Line ends on a point of another class; within one group (storm on foul) only a note."""
+    """Line ends on a point of another class; within one group only a note, but not foul on storm."""
     scope = check.scope
     ends = scope.ends[scope.ends["node"] >= 0]
     at_node = scope.nodes["class_code"].to_numpy()[ends["node"]]
     chosen = ends.assign(node_class=at_node)[ends["class_code"].to_numpy() != at_node]
     names = code_table("utility_class")
     group = {code: found.fields["group_code"] for code, found in names.items()}
-    related = (chosen["class_code"].map(group) == chosen["node_class"].map(group)).to_numpy()
+    alike = chosen["class_code"].map(group) == chosen["node_class"].map(group)
+    # Foul water in a storm sewer reaches the river: GB 50014-2021 forbids it.
+    wrong = chosen[["class_code", "node_class"]].isin(["foul", "storm"]).all(axis=1)
+    related = (alike & ~wrong).to_numpy()
     says = Says(
         en="{class_en} line {key} ends on {end}, a point of class {node_en}",
         zh="{class_zh}管线 {key} 连接到{node_zh}管点 {end}",
