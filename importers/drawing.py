@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import ezdxf
-import ezdxf.path
 import shapely
+from ezdxf.filemanagement import readfile
+from ezdxf.lldxf.const import DXFError
+from ezdxf.path import make_path
 
 from pipemap.errors import SourceError
 
@@ -20,7 +21,7 @@ _CHORD_ERROR = 0.01
 _STRING, _APPLICATION = 1000, 1001
 _NUMBERS = range(1040, 1072)
 _BINARY_MARK, _DWG_MARK, _TAIL_BYTES = b"AutoCAD Binary DXF", b"AC10", 64
-_MALFORMED = (ezdxf.DXFError, OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+_MALFORMED = (DXFError, OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 # ezdxf tells in its log how it repaired a drawing, which is nothing to act on.
 logging.getLogger("ezdxf").setLevel(logging.ERROR)
@@ -36,7 +37,7 @@ def model_space(path: Path) -> list[Any]:
     """
     _demand_whole_dxf(path)
     try:
-        return list(ezdxf.readfile(path).modelspace())
+        return list(readfile(path).modelspace())
     except _MALFORMED as error:
         raise _refusal(path, f"is a damaged DXF drawing ({_one_line(error, path)})", "DXF 图形已损坏") from error
 
@@ -83,7 +84,7 @@ def _vertices(entity: Any) -> list[Any]:
         return [entity.ocs().to_wcs(entity.dxf.center)]
     if kind == "POLYLINE" and not (entity.is_2d_polyline or entity.is_3d_polyline):
         return []
-    return list(ezdxf.path.make_path(entity).flattening(_CHORD_ERROR))
+    return list(make_path(entity).flattening(_CHORD_ERROR))
 
 
 def _extended_data(entity: Any) -> Iterator[tuple[str, Any]]:

@@ -8,11 +8,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from importers.base import RecordTable
+from importers.base import DERIVED, RecordTable
 from importers.epanet_model import ModelLink, ModelNode, read_model
 from pipemap.errors import SourceError
-
-DERIVED = "__derived__"
 
 _NODE_APPURTENANCES = {"junctions": None, "reservoirs": "reservoir", "tanks": "tank"}
 _DEVICES = {"PRV": "pressure_reducing_valve", "PUMP": "pump_station", "CV": "check_valve"}

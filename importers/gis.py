@@ -112,13 +112,7 @@ def _layer_names(file: LayerFile) -> list[str]:
 
 def _read_layer(layer: _Layer, chunk_rows: int) -> Iterator[RecordTable]:
     n_rows = _declared_rows(layer)
-    if layer.file.guessed_encoding:
-        layer.note(
-            "IMP-ENCODING",
-            Severity.INFO,
-            f"The file does not say how its text is encoded; read as {layer.file.encoding}.",
-            f"文件未说明文字编码，按 {layer.file.encoding} 读取。",
-        )
+    _note_what_the_file_lacks(layer)
     try:
         yield from _in_bulk(layer, chunk_rows)
     except _DAMAGE:
@@ -131,6 +125,15 @@ def _read_layer(layer: _Layer, chunk_rows: int) -> Iterator[RecordTable]:
             message_zh=f"{layer.file.path.name} 已损坏：图层 {layer.name} 应有 {n_rows} 个要素，"
             f"只能读出 {layer.rows_read} 个，请重新提供。",
         )
+
+
+def _note_what_the_file_lacks(layer: _Layer) -> None:
+    if layer.file.guessed_encoding:
+        en = f"The file does not say how its text is encoded; read as {layer.file.encoding}."
+        layer.note("IMP-ENCODING", Severity.INFO, en, f"文件未说明文字编码，按 {layer.file.encoding} 读取。")
+    if layer.file.lacks_attributes:
+        en = "The shapefile comes without its .dbf, so its features have no attributes."
+        layer.note("IMP-PART", Severity.WARNING, en, "Shapefile 缺少 .dbf 文件，要素没有属性。")
 
 
 def _declared_rows(layer: _Layer) -> int | None:

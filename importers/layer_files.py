@@ -25,6 +25,7 @@ class LayerFile:
     encoding: str | None = None
     guessed_encoding: bool = False
     is_text: bool = False
+    lacks_attributes: bool = False
 
 
 def damage(file: LayerFile, error: Exception) -> SourceError:
@@ -80,7 +81,7 @@ def _shapefile(path: Path, encoding: str | None) -> LayerFile:
     dbf, cpg = _companion(path, ".dbf"), _companion(path, ".cpg")
     declared = encoding or (cpg.read_text("ascii", "replace") if cpg else None)
     found, guessed = dbf_encoding(dbf, declared) if dbf else (None, False)
-    return LayerFile(path, "ESRI Shapefile", str(path), found, guessed)
+    return LayerFile(path, "ESRI Shapefile", str(path), found, guessed, lacks_attributes=dbf is None)
 
 
 def _geopackage(path: Path, _: str | None) -> LayerFile:

@@ -43,10 +43,10 @@ class RecordStream:
         try:
             self._collection = fiona.open(str(file.path), driver=file.driver, layer=layer, encoding=file.encoding)
             self._records = self._collection.filter(skip, None) if skip else iter(self._collection)
+            self.fields = [str(name) for name in self._collection.schema["properties"]]
+            self.crs_wkt: str | None = self._collection.crs_wkt or None
         except (fiona.errors.FionaError, ValueError, OSError) as error:
             raise damage(self._file, error) from error
-        self.fields = [str(name) for name in self._collection.schema["properties"]]
-        self.crs_wkt: str | None = self._collection.crs_wkt or None
 
     def __enter__(self) -> Self:
         _FIONA_LOG.addFilter(self._undecoded)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from importers.epanet import DERIVED, EpanetReader
+from importers.base import DERIVED
+from importers.epanet import EpanetReader
 
 MODELS = ["Net3", "Net6", "L-TOWN", "ky4", "C-Town_BCN", "BWSN_Network_1"]
 SHEETS = ("junctions", "reservoirs", "tanks", "pipes", "pumps", "valves")

@@ -8,8 +8,8 @@ import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from importers.base import RecordTable
-from importers.epanet import DERIVED, EpanetReader
+from importers.base import DERIVED, RecordTable
+from importers.epanet import EpanetReader
 from pipemap.errors import SourceError
 
 #   R --P1--> A --P2(CV)--> B --V(PRV)--> C --PU--> T        D: no link to it but P3, closed, with a bend

@@ -196,6 +196,14 @@ def test_a_shapefile_without_its_index(tmp_path: Path) -> None:
     assert not path.with_suffix(".shx").exists()
 
 
+def test_a_shapefile_without_its_table_comes_with_a_word(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.shp")
+    path.with_suffix(".dbf").unlink()
+    [table] = read(path)
+    assert len(table.rows) == 4
+    assert [(note.rule, note.severity) for note in table.findings] == [("IMP-PART", "warning")]
+
+
 VRT = "<OGRVRTDataSource><OGRVRTLayer name='a'><SrcDataSource>{0}</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>"
 
 
