@@ -36,17 +36,18 @@ STATUS_OF: dict[type[PipemapError], HTTPStatus] = {
     StorageError: HTTPStatus.SERVICE_UNAVAILABLE,
     PipemapError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
-_HEADERS = {
-    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'Basic realm="pipemap", charset="UTF-8"'},
-    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "5"},
+_HEADERS: dict[str, dict[str, str]] = {
+    "unauthorized": {"WWW-Authenticate": 'ApiKey realm="pipemap"'},
+    "staff-only": {"WWW-Authenticate": 'Basic realm="pipemap", charset="UTF-8"'},
+    "storage": {"Retry-After": "5"},
 }
 _log = logging.getLogger("api")
 
 
 class UnauthorizedError(PermissionDeniedError):
-    """Staff of the map present their token."""
+    """The staff token is needed for this."""
 
-    code = "unauthorized"
+    code = "staff-only"
 
 
 STATUS_OF[UnauthorizedError] = HTTPStatus.UNAUTHORIZED
@@ -64,7 +65,7 @@ def problem(status: int, code: str, detail: str, **more: Any) -> Response:
     """One problem document."""
     known = HTTPStatus(status)
     document = {"type": "about:blank", "title": known.phrase, "status": status, "detail": detail, "code": code}
-    return Response(orjson.dumps(document | more, default=str), status, _HEADERS.get(known, {}), media_type=MEDIA_TYPE)
+    return Response(orjson.dumps(document | more, default=str), status, _HEADERS.get(code, {}), media_type=MEDIA_TYPE)
 
 
 def _fault(_: Request, error: Exception) -> Response:

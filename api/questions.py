@@ -1,20 +1,46 @@
 """Questions about consequences: what a burst cuts off, what lies too near."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
+import shapely
 from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
 
-from api.deps import STRICT, ClassCodesDep, ServiceDep, VersionDep
-from pipemap import isolation
+from api.deps import STRICT, ClassCodesDep, FeatureId, ServiceDep, VersionDep
+from pipemap import clearance, isolation
 from pipemap.burst_places import nearest_segment
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.versions import resolve_version
+from schemas.clearance import ClearanceAnswer
 from schemas.isolation import BurstAnswer
 
 router = APIRouter(tags=["questions"], dependencies=[STRICT])
 SegmentIds = Annotated[list[Annotated[int, Query(ge=1, lt=2**63)]] | None, Query(description="Segments that burst")]
 Coordinate = Annotated[float | None, Query(allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Position = Annotated[list[Finite], Field(min_length=2, max_length=3)]
+
+
+class _Question(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class PolygonGeometry(_Question):
+    """A GeoJSON polygon in the project CRS."""
+
+    type: Literal["Polygon"]
+    coordinates: list[Annotated[list[Position], Field(min_length=4, max_length=10_000)]] = Field(min_length=1)
+
+
+class BodyQuestion(_Question):
+    """An excavation or a planned work: a polygon from one elevation to another."""
+
+    polygon: PolygonGeometry
+    z_min_m: Finite
+    z_max_m: Finite
+    class_code: str | None = Field(None, description="Utility class of a planned work; null for an excavation.")
+    version: int | None = Field(None, ge=0, lt=2**31)
 
 
 @router.get("/trace/burst")
@@ -36,6 +62,31 @@ def trace_burst(
             raise UsageError("Give either segment_id or a place, not both.")
         network = service.networks.at(connection, resolved)
     return isolation.burst(network, segment_id)
+
+
+@router.get("/clearance/segments/{segment_id}")
+def segment_clearance(service: ServiceDep, segment_id: FeatureId, version: VersionDep) -> ClearanceAnswer:
+    """What is too near one segment, by which rule; and what cannot be told."""
+    with service.reading() as connection:
+        return clearance.segment_clearance(connection, segment_id, version)
+
+
+@router.post("/clearance/polygon")
+def polygon_clearance(service: ServiceDep, question: BodyQuestion) -> ClearanceAnswer:
+    """What a body in the ground meets, or is too near to."""
+    with service.reading() as connection:
+        return clearance.polygon_clearance(
+            connection, _polygon(question.polygon), question.z_min_m, question.z_max_m,
+            question.class_code, question.version,
+        )  # fmt: skip
+
+
+def _polygon(geometry: PolygonGeometry) -> shapely.Polygon:
+    try:
+        shell, *holes = ([position[:2] for position in ring] for ring in geometry.coordinates)
+        return shapely.Polygon(shell, holes)
+    except ValueError as error:
+        raise UsageError(f"The polygon cannot be read: {error}.") from error
 
 
 def _clicked(
