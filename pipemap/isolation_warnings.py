@@ -33,8 +33,8 @@ _TEXTS = {
         "{names} 处未标流向，按双向通水处理。",
     ),
     "valve-state-unknown": (
-        "State of {names} is unknown. Should it not hold, close instead: {instead}.",
-        "阀门 {names} 状态不明；若关不严，改关：{instead}。",
+        "State of {names} is unknown. Should it not hold, close or shut instead: {instead}.",
+        "阀门 {names} 状态不明；若关不严，改关（或停水源）：{instead}。",
     ),
     "valves-state-unknown": (
         "{count} more valves of the plan have an unknown state: {names}.",
@@ -98,7 +98,7 @@ def _state_warnings(network: Network, cut: Cut) -> Iterable[BurstWarning]:
     for device in doubtful[:_MOST_PLANS].tolist():
         sides = cut.zones.ports.zone[cut.zones.ports.of_devices(np.array([device]))]
         wider = cut_of_zones(cut.zones, np.concatenate([cut.isolated_zones, sides]))
-        instead = np.setdiff1d(wider.valves, cut.valves)
+        instead = np.concatenate([np.setdiff1d(wider.valves, cut.valves), _sources_in(wider)])
         yield _warning(
             "valve-state-unknown", names=_names(network, np.array([device])), instead=_names(network, instead)
         )
