@@ -94,11 +94,11 @@ def conflicts_between(pipes: Pipes, left: Ints, right: Ints) -> Verdicts:
     measures = _measure(pipes, left, right)
     horizontal_m = measures.axis_plan_m - _sum_known(pipes.half_width_m, left, right)
     over = measures.crosses | (measures.across & (horizontal_m < 0))
-    collision = _collisions(pipes, left, right, measures, over)
-    vertical = _vertical(pipes, left, right, measures, over & ~collision[0])
-    beside = ~over & ~collision[0]
-    horizontal = _horizontal(pipes, left, right, measures, np.maximum(horizontal_m, 0.0), beside)
-    return _joined([_kept(pipes, left, right, found) for found in (collision[1], vertical, horizontal)])
+    touching, collision = _collisions(pipes, left, right, measures, over)
+    vertical = _vertical(pipes, left, right, measures, over & ~touching)
+    beside = np.maximum(horizontal_m, 0.0)
+    horizontal = _horizontal(pipes, left, right, measures, beside, ~over & ~touching)
+    return _joined([_kept(left, right, found) for found in (collision, vertical, horizontal)])
 
 
 class _Found(NamedTuple):
@@ -117,11 +117,12 @@ def _collisions(pipes: Pipes, left: Ints, right: Ints, measures: _Measures, over
     no_rule = np.array([limit is None for limit in rules], dtype=bool)
     # Ducts of one utility side by side in one trench: drawn apart or not, no rule keeps them apart.
     same_trench = no_rule & (pipes.class_index[left] == pipes.class_index[right]) & ~measures.across
-    hit = (surface_m < -TOLERANCE_M) & ~same_trench
+    touching = surface_m < -TOLERANCE_M
+    hit = touching & ~same_trench
     places = _choose(over, measures.in_plan, measures.in_space)
     nothing = np.zeros(len(left), dtype=bool)
     bounded = _any_unknown(pipes.half_width_m, left, right)
-    return hit, _Found(ConflictKind.COLLISION, [None] * len(left), surface_m, hit, nothing, bounded, places)
+    return touching, _Found(ConflictKind.COLLISION, [None] * len(left), surface_m, hit, nothing, bounded, places)
 
 
 def _vertical(pipes: Pipes, left: Ints, right: Ints, measures: _Measures, judged: Bools) -> _Found:
@@ -207,7 +208,7 @@ def _measure(pipes: Pipes, left: Ints, right: Ints) -> _Measures:
     pair, a, b = _piece_pairs(pipes, left, right)
     ends = pipes.start[a], pipes.end[a], pipes.start[b], pipes.end[b]
     plan = piece_distance(*(points[:, :2] for points in ends))
-    crosses, cross_a, cross_b = plan_crossings(*ends)
+    crosses, cross_a, cross_b = plan_crossings(*ends, reach=TOLERANCE_M)
     at_a, at_b = np.where(crosses, cross_a, plan.at_a), np.where(crosses, cross_b, plan.at_b)
     here, there = point_at(ends[0], ends[1], at_a), point_at(ends[2], ends[3], at_b)
     gap_m = np.where(crosses, np.abs(here[:, 2] - there[:, 2]), plan.distance)
@@ -319,7 +320,7 @@ def _known_or(places: _Places, otherwise: _Places) -> _Places:
     return _choose(known, places, otherwise)
 
 
-def _kept(pipes: Pipes, left: Ints, right: Ints, found: _Found) -> Verdicts:
+def _kept(left: Ints, right: Ints, found: _Found) -> Verdicts:
     kept = np.flatnonzero(found.is_conflict | found.cannot_tell)
     return Verdicts(
         left[kept],

@@ -44,18 +44,21 @@ def piece_distance(a0: Floats, a1: Floats, b0: Floats, b1: Floats) -> Nearest:
     return Nearest(distances[best], at_a[best], at_b[best])
 
 
-def plan_crossings(a0: Floats, a1: Floats, b0: Floats, b1: Floats) -> tuple[Bools, Floats, Floats]:
+def plan_crossings(a0: Floats, a1: Floats, b0: Floats, b1: Floats, reach: float = 0.0) -> tuple[Bools, Floats, Floats]:
     """Whether each pair crosses or touches in plan (x, y), and the shares of both pieces where it does.
 
+    A piece that ends short of the other by no more than `reach` along its own line touches it still.
     Pieces that lie along one another do not cross: their shares would not be one place.
     """
     u, v, w = a1[:, :2] - a0[:, :2], b1[:, :2] - b0[:, :2], b0[:, :2] - a0[:, :2]
     area = _cross(u, v)
-    slanted = np.abs(area) > 1e-12 * np.linalg.norm(u, axis=1) * np.linalg.norm(v, axis=1)
+    length_a, length_b = np.linalg.norm(u, axis=1), np.linalg.norm(v, axis=1)
+    slanted = np.abs(area) > 1e-12 * length_a * length_b
     divisor = np.where(slanted, area, 1.0)
     at_a, at_b = _cross(w, v) / divisor, _cross(w, u) / divisor
-    crosses = slanted & (at_a >= 0) & (at_a <= 1) & (at_b >= 0) & (at_b <= 1)
-    return crosses, at_a, at_b
+    past_a, past_b = (np.maximum(-share, share - 1) * length for share, length in ((at_a, length_a), (at_b, length_b)))
+    crosses = slanted & (past_a <= reach) & (past_b <= reach)
+    return crosses, np.clip(at_a, 0.0, 1.0), np.clip(at_b, 0.0, 1.0)
 
 
 def point_at(start: Floats, end: Floats, share: Floats) -> Floats:

@@ -12,7 +12,7 @@ millimetres = st.integers(-20_000, 20_000).map(lambda value: value / 1000)
 near_grid = st.one_of(millimetres, st.integers(-3, 3).map(float))
 point3 = st.tuples(near_grid, near_grid, near_grid)
 pieces3 = st.tuples(point3, point3, point3, point3)
-many = settings(max_examples=400, deadline=None)
+many = settings(max_examples=200, deadline=None)
 
 
 def exact_squared(a0, a1, b0, b1) -> Fraction:  # type: ignore[no-untyped-def]
