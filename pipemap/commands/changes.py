@@ -97,6 +97,7 @@ def publish(
     as_json: JsonOption = False,
 ) -> None:
     """Make a changeset the next version of the map; a draft is checked first. 发布"""
+    waivers = _waivers(waive or [])
     settings = Settings()
     with open_database(settings) as database:
         _check_draft(database, changeset_id)
@@ -105,7 +106,7 @@ def publish(
             changeset_id,
             message=message,
             author=settings.user,
-            waivers=_waivers(waive or []),
+            waivers=waivers,
             require_approval=settings.require_approval,
         )
     _answer(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import psycopg
 import pytest
 from shapely import LineString, Point
 
@@ -78,6 +79,14 @@ def test_publishing_is_written_to_the_audit_log(database: Database) -> None:
     with database.transaction() as connection:
         rows = connection.execute("SELECT actor, action FROM pipemap.audit_log").fetchall()
     assert {"actor": "publisher", "action": "publish"} in rows
+
+
+def test_publishing_is_announced(database: Database, database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as listener:
+        listener.execute("LISTEN pipemap_version")
+        publish_now(database, bring_in(database, street()))
+        (heard,) = listener.notifies(timeout=10, stop_after=1)
+    assert heard.payload == "1"
 
 
 def test_errors_block_until_their_rule_is_waived_with_a_reason(database: Database) -> None:

@@ -11,9 +11,9 @@ from pipemap.db import Database
 from tests.postgis.deliveries import mark_checked, whole_map
 
 ROOT = Path(__file__).resolve().parents[2]
-POINTS = 4_000
-# Shares of the time an undisturbed import takes; seconds of a publish.
-MOMENTS = (0.1, 0.3, 0.5, 0.7, 0.85, 0.95)
+POINTS = 3_000
+# Shares of the time an undisturbed import takes; a publish takes about as long.
+MOMENTS = (0.15, 0.4, 0.65, 0.9)
 PROGRAM = """
 import sys
 from pipemap.changesets import publish
@@ -100,11 +100,11 @@ def test_killed_during_import(database: Database, database_url: str) -> None:
 
 
 def test_killed_during_publish(database: Database, database_url: str) -> None:
-    Run("import", database_url).finish()
+    seconds = Run("import", database_url).finish()
     mark_checked(database, 1)
     for share in MOMENTS:
         if changesets_of(database)[0][0] == "checked":
-            Run("publish", database_url, 1).kill_after(share)
+            Run("publish", database_url, 1).kill_after(share * seconds)
             wait_until_idle(database)
         published = changesets_of(database) == [("published", complete())]
         assert len(whole_map(database)) == (2 * POINTS - 1 if published else 0)
