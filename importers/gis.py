@@ -143,11 +143,11 @@ def _declared_rows(layer: _Layer) -> int | None:
     try:
         with fiona.open(layer.file.source, driver=layer.file.driver, layer=layer.name) as collection:
             return len(collection)
-    except (fiona.errors.FionaError, ValueError, OSError) as error:
-        raise layer_files.damage(layer.file, error) from error
     except TypeError:
         # The layer declares no count.
         return None
+    except Exception as error:  # fiona passes GDAL's faults, for example with a .prj, through as private types.
+        raise layer_files.damage(layer.file, error) from error
 
 
 def _in_bulk(layer: _Layer, chunk_rows: int) -> Iterator[RecordTable]:
@@ -192,7 +192,8 @@ def _batch_table(layer: _Layer, batch: Any) -> RecordTable:
     if not places:
         return layer.table(columns, None, batch.num_rows)
     wkb = batch.column(places[-1])
-    geometry = shapely.from_wkb(wkb.to_numpy(zero_copy_only=False), on_invalid="ignore")
+    with np.errstate(invalid="ignore"):
+        geometry = shapely.from_wkb(wkb.to_numpy(zero_copy_only=False), on_invalid="ignore")
     is_given = wkb.is_valid().to_numpy(zero_copy_only=False)
     for place in np.flatnonzero(shapely.is_missing(geometry) & is_given):
         _note_bad_geometry(layer, layer.rows_read + int(place) + 1)

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
 from importers.dbf import dbf_encoding
 from pipemap.errors import SourceError
 
@@ -31,6 +34,13 @@ class LayerFile:
 def damage(file: LayerFile, error: Exception) -> SourceError:
     """The refusal of a file in which GDAL or fiona stumbled; no folder of ours is named."""
     words = " ".join(str(error).replace(str(file.path), file.path.name).split()).rstrip(".")
+    prj = _companion(file.path, ".prj")
+    if prj is not None and not _is_crs(prj.read_text("utf-8", "replace")):
+        return _refusal(
+            file.path,
+            f"comes with a damaged {prj.name} ({words}); ask for it again, or take it away and name the CRS",
+            f"所附 {prj.name} 已损坏，请重新提供，或移除后指定坐标系",
+        )
     return SourceError(
         f"{file.path.name} cannot be read as {file.driver}, it is damaged or something else ({words}).",
         message_zh=f"{file.path.name} 无法按 {file.driver} 读取：文件已损坏或并非该格式。",
@@ -135,6 +145,14 @@ def _begins_as_object(path: Path) -> bool:
 def _companion(path: Path, suffix: str) -> Path | None:
     wanted = path.with_suffix(suffix).name.lower()
     return next((entry for entry in path.parent.iterdir() if entry.name.lower() == wanted), None)
+
+
+def _is_crs(wkt: str) -> bool:
+    try:
+        CRS.from_wkt(wkt)
+    except CRSError:
+        return False
+    return True
 
 
 def _refusal(path: Path, what_en: str, what_zh: str) -> SourceError:

@@ -45,7 +45,7 @@ class RecordStream:
             self._records = self._collection.filter(skip, None) if skip else iter(self._collection)
             self.fields = [str(name) for name in self._collection.schema["properties"]]
             self.crs_wkt: str | None = self._collection.crs_wkt or None
-        except (fiona.errors.FionaError, ValueError, OSError) as error:
+        except Exception as error:  # fiona passes GDAL's faults through as private types.
             raise damage(self._file, error) from error
 
     def __enter__(self) -> Self:

@@ -196,6 +196,12 @@ def test_a_shapefile_without_its_index(tmp_path: Path) -> None:
     assert not path.with_suffix(".shx").exists()
 
 
+def test_a_damaged_prj(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.shp")
+    path.with_suffix(".prj").write_text('PROJCS["CGCS2000 / 3-degree",GEOGCS["CGCS2000"')
+    assert "damaged a.prj" in refusal(path)
+
+
 def test_a_shapefile_without_its_table_comes_with_a_word(tmp_path: Path) -> None:
     path = write(tmp_path / "a.shp")
     path.with_suffix(".dbf").unlink()
