@@ -45,7 +45,9 @@ def life(columns: Columns) -> dict[str, Any]:
 def ends(columns: Columns) -> tuple[Objects, Objects]:
     """Point numbers of both ends."""
     if columns.role == "combined":
-        return columns.cells("key").texts(), columns.texts("to_key")
+        # Rows after a point's first one leave its number blank.
+        keys = pd.Series(columns.texts("key"), dtype=object).ffill()
+        return keys.where(keys.notna(), None).to_numpy(object), columns.texts("to_key")
     if "from_key" in columns or "pair_key" not in columns:
         return columns.texts("from_key"), columns.texts("to_key")
     pairs = columns.parsed("pair_key", _pair, "IMP-PAIR", lambda pair: pair is not None)

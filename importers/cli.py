@@ -1,6 +1,5 @@
 """`pipemap import`: survey files into a draft changeset, with an account of every row."""
 
-import getpass
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from pipemap.changesets import get_changeset
 from pipemap.commands.session import open_database
 from pipemap.ingest import create_import
 from pipemap.projects import read_project
+from pipemap.settings import Settings
 from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text, progress, say
 from schemas.delivery import Delivery
 
@@ -33,7 +33,7 @@ def import_files(
     crs: Annotated[str | None, typer.Option(help="CRS of the files, for example EPSG:4547.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Delivery series; default: from the first file's name.")] = None,
     title: Annotated[str | None, typer.Option(help="Title of the changeset.")] = None,
-    author: Annotated[str | None, typer.Option(help="Who imports; default: the user of this machine.")] = None,
+    author: Annotated[str | None, typer.Option(help="Who imports; default: the setting PIPEMAP_USER.")] = None,
     partial: Annotated[bool, typer.Option("--partial", help="Keep what the delivery does not mention.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what each column is taken for.")] = False,
     as_json: JsonOption = False,
@@ -55,7 +55,7 @@ def import_files(
                 database,
                 delivery,
                 title=title or dataset or dataset_name(files[0]),
-                author=author or getpass.getuser(),
+                author=author or Settings().user,
                 partial=partial,
                 on_progress=on_progress,
             )

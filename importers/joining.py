@@ -28,7 +28,7 @@ def join(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> tuple[p
     nodes, segments = _snapped(nodes, segments, ledger)
     segments = _joined(nodes, segments, ledger)
     nodes, segments = _classified(nodes, segments, ledger)
-    segments = _without_repeats(segments, ledger)
+    segments = _without_repeats(_with_other_ends(segments), ledger)
     return nodes, segments.assign(source_key=_segment_keys(segments))
 
 
@@ -179,6 +179,18 @@ def _classified(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> 
     nodes = nodes.assign(class_code=given.where(given.notna(), "unknown"))
     ledger.classify(nodes[nodes["from_row"]] if "from_row" in nodes else nodes)
     return nodes, segments
+
+
+def _with_other_ends(segments: pd.DataFrame) -> pd.DataFrame:
+    """Depths at the far end of lines of combined tables, which give each line once from either end."""
+    if "both_ways" not in segments:
+        return segments
+    pair = segments["from_key"] + "\0" + segments["to_key"]
+    twin = segments["to_key"] + "\0" + segments["from_key"]
+    is_first = segments["both_ways"].eq(True) & ~pair.duplicated()
+    depth_at = segments[is_first].set_index(pair[is_first])["from_depth_m"]
+    told = twin.map(depth_at).where(segments["both_ways"].eq(True)).astype(float)
+    return segments.assign(to_depth_m=segments["to_depth_m"].fillna(told))
 
 
 def _without_repeats(segments: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:

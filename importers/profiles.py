@@ -8,12 +8,12 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from pipemap.errors import NotFoundError, SourceError
-from schemas.codetables import aliases, code_table
+from schemas.codetables import CODE_TABLES, aliases, code_table
 
 Role = Literal["node", "segment", "combined", "consumer", "structure"]
 # Tried in this order: a table that fits two roles is the earlier one.
@@ -61,6 +61,24 @@ _ROLE_OF_GEOMETRY = {"Point": "node", "LineString": "segment", "Polygon": "struc
 _CHINESE_UNIT = re.compile(r"(?<=[\u4e00-\u9fff])(?:mm|m|kv|mpa|米|毫米)$")
 
 
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{text} is no pattern ({error})") from error
+    return text
+
+
+def _pattern_with_group(text: str) -> str:
+    if not re.compile(_pattern(text)).groups:
+        raise ValueError(f"{text} has no group in parentheses")
+    return text
+
+
+_Pattern = Annotated[str, AfterValidator(_pattern)]
+_GroupPattern = Annotated[str, AfterValidator(_pattern_with_group)]
+
+
 class Datum(BaseModel):
     """What depths and pipe elevations refer to where the delivery does not say."""
 
@@ -92,8 +110,12 @@ class Profile(BaseModel):
     unnumbered: Literal["refuse", "by_place"] = Field(
         "refuse", description="Rows without a point number in a table that has numbers; by_place snaps them."
     )
-    roles: dict[str, list[str]] = Field(default_factory=dict, description="Role, or ignored, by sheet name patterns.")
-    class_from_sheet: list[str] = Field(default_factory=list, description="Patterns whose group is the class code.")
+    roles: dict[str, list[_Pattern]] = Field(
+        default_factory=dict, description="Role, or ignored, by sheet name patterns."
+    )
+    class_from_sheet: list[_GroupPattern] = Field(
+        default_factory=list, description="Patterns whose group is the class code."
+    )
     default_class: str | None = Field(None, description="Class of rows that name none.")
     columns: dict[str, dict[str, list[str]]] = Field(default_factory=dict, description="Role, attribute, names.")
     classes: dict[str, str] = Field(default_factory=dict, description="Source code (or prefix*) to class or `secret`.")
@@ -164,9 +186,11 @@ def plain(header: str) -> str:
     return _CHINESE_UNIT.sub("", re.sub(r"[\s_\-.·:()\[\]/]", "", text))
 
 
-def shipped() -> list[str]:
+@cache
+def shipped() -> tuple[str, ...]:
     """Names of the profiles that come with the product."""
-    return sorted(Path(item.name).stem for item in _folder().iterdir() if item.name.endswith(".toml"))
+    names = (item.name for item in _folder().iterdir())
+    return tuple(sorted(Path(name).stem for name in names if name.endswith(".toml")))
 
 
 def load_profile(name: str | Path) -> Profile:
@@ -180,11 +204,20 @@ def load_profile(name: str | Path) -> Profile:
         When the file is not a valid profile; says where.
     """
     if isinstance(name, str) and name in shipped():
-        return _build(_text(name), f"{name}.toml")
+        return _shipped(name)
     path = Path(name)
     if not path.is_file():
         raise NotFoundError(f"There is no profile {name}; the shipped ones are {', '.join(shipped())}.")
-    return _build(path.read_text(encoding="utf-8"), path.name)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"The profile {path.name} cannot be read; it must be text in UTF-8.") from error
+    return _build(text, path.name)
+
+
+@cache
+def _shipped(name: str) -> Profile:
+    return _build(_text(name), f"{name}.toml")
 
 
 @cache
@@ -235,10 +268,23 @@ def _checked(profile: Profile, label: str) -> Profile:
         name for names in ATTRIBUTES.values() for name in names
     }
     wrong_classes = set(profile.classes.values()) - set(code_table("utility_class")) - {SECRET}
-    wrong = sorted(unknown_roles | unknown | wrong_classes)
+    wrong = sorted(unknown_roles | unknown | wrong_classes | _wrong_codes(profile))
     if wrong:
         raise SourceError(f"The profile {label} names what the model does not have: {', '.join(wrong)}.")
     return profile
+
+
+def _wrong_codes(profile: Profile) -> set[str]:
+    """Codes of the profile that no code table has, and tables that there are not."""
+    tables = {name for name in profile.words if name != "flow_direction" and name not in CODE_TABLES}
+    wrong = {
+        code
+        for name in profile.words.keys() & set(CODE_TABLES)
+        for code in profile.words[name].values()
+        if code not in code_table(name)
+    }
+    datums = {*profile.datum.by_class.values()}.union(*(rule.values() for rule in profile.datum.by_burial.values()))
+    return tables | wrong | datums - set(code_table("depth_datum"))
 
 
 def _merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
