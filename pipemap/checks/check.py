@@ -72,12 +72,12 @@ class Check:
             for number, (index, row) in enumerate(zip(kept, rows, strict=True))
         ]
 
-    def note(self, says: Says, details: dict[str, Any], **fields: Any) -> Finding:
+    def note(self, says: Says, details: dict[str, Any], *, at_most: Severity | None = None, **fields: Any) -> Finding:
         """A finding about the whole, not about one feature."""
         fields = {**self.rule.thresholds, **fields, **_class_names(fields.get("class_code"))}
         return Finding(
             rule=self.rule.id,
-            severity=self.rule.severity,
+            severity=self._severity(at_most),
             message_en=says.en.format_map(fields),
             message_zh=says.zh.format_map(fields),
             value=_filled(says.value, fields),

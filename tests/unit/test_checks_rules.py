@@ -216,6 +216,15 @@ CASES: list[tuple[str, set[str | None], Scope]] = [
     ("R30", {"a->b"}, sewer({"a": A, "b": B}, [("a", "b", deep(2.0, 1.8, **SEWER))])),
     ("R30", set(), sewer({"a": A, "b": B}, [("a", "b", deep(1.8, 2.0, **SEWER))])),
     ("R30", set(), sewer({"a": A, "b": B}, [("a", "b", deep(2.0, 1.8, flow_direction_code="backward"))])),
+    # ... with no flow declared, the way to the outfall o is down: a ─ b ─ o rises at its start
+    (
+        "R30",
+        {"b->a"},
+        sewer(
+            {"a": A, "b": B, "o": (40.0, 0.0, {"appurtenance_code": "outfall"})},
+            [("b", "a", deep(1.8, 2.2)), ("b", "o", deep(1.8, 2.4))],
+        ),
+    ),
     # R31 a → b ← c
     ("R31", {"b"}, sewer({"a": A, "b": B, "c": C}, [("a", "b", SEWER), ("c", "b", SEWER)])),
     ("R31", {"b"}, sewer({"a": A, "b": B, "c": C}, [("a", "b", deep(1.0, 2.0)), ("b", "c", deep(2.0, 1.0))])),
@@ -258,6 +267,8 @@ CASES: list[tuple[str, set[str | None], Scope]] = [
     ("R36", {"a->b"}, draw({"a": A, "b": B}, [("a", "b")], "gas")),
     ("R36", set(), draw({"a": A, "b": B}, [("a", "b", {"pressure_code": "low"})], "gas")),
     ("R36", {"a->b"}, draw({"a": A, "b": B}, [("a", "b")], "power")),
+    ("R36", {None}, sewer({"a": A, "b": B}, [("a", "b")])),
+    ("R36", set(), sewer({"a": A, "b": B}, [("a", "b", SEWER)])),
     ("P01", {"a->b"}, draw({"a": A, "b": (20.0, 0.0, {"class_code": "gas"})}, [("a", "b")])),
     ("P01", set(), draw({"a": A, "b": B}, [("a", "b")])),
     # P02 works ── a   c ── d : the second piece has no source; without any source nobody can tell

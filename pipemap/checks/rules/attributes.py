@@ -1,13 +1,12 @@
 """Rules about attributes: codes, numbers that contradict each other, what a class must have."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 
 from pipemap.checks.check import Check, Says
 from pipemap.checks.registry import rule
-from pipemap.checks.scope import Bools, Kind, Scope
+from pipemap.checks.rules.heights import count_by_class
+from pipemap.checks.scope import Kind, Scope
 from schemas.codetables import code_table, codes_where
 from schemas.findings import Finding, Severity
 
@@ -122,30 +121,27 @@ def cables_in_empty_duct(check: Check) -> list[Finding]:
     source="survey practice, rule R36: pressure for gas, voltage for power, flow for sewers",
 )
 def mandatory(check: Check) -> list[Finding]:
-    """Gas without pressure, power without voltage; sewers without flow direction are only a note."""
-    says = Says(
-        en="{class_en} line {key} has no {name_en}",
-        zh="{class_zh}管线 {key} 缺少{name_zh}",
-    )
-    findings = []
-    for missing, name_en, name_zh, column, at_most in _missing(check.scope):
-        at = np.flatnonzero(missing & check.scope.active)
-        said = Says(says.en.replace("{name_en}", name_en), says.zh.replace("{name_zh}", name_zh), column=column)
-        findings += check.report("pipe_segment", at, said, at_most=at_most)
-    return findings
-
-
-def _missing(scope: Scope) -> Iterator[tuple[Bools, str, str, str, Severity | None]]:
-    segments = scope.segments
+    """Gas without pressure and power without voltage, line by line; sewers without flow direction are counted."""
+    segments, live = check.scope.segments, check.scope.active
     group = {code: found.fields["group_code"] for code, found in code_table("utility_class").items()}
     groups = segments["class_code"].map(group)
     no_pressure = groups.eq("gas") & segments["pressure_code"].isna() & segments["pressure_mpa"].isna()
-    yield no_pressure.to_numpy(), "pressure", "压力", "pressure_code", None
     no_voltage = segments["class_code"].eq("power") & segments["voltage_kv"].isna()
-    yield no_voltage.to_numpy(), "voltage", "电压", "voltage_kv", None
-    direction = segments["flow_direction_code"]
-    no_flow = groups.eq("drainage") & (direction.isna() | direction.eq("unknown"))
-    yield no_flow.to_numpy(), "flow direction", "流向", "flow_direction_code", Severity.INFO
+    flow = segments["flow_direction_code"]
+    no_flow = groups.eq("drainage") & (flow.isna() | flow.eq("unknown"))
+    pressure = Says("{class_en} line {key} has no pressure", "{class_zh}管线 {key} 缺少压力", column="pressure_code")
+    voltage = Says("{class_en} line {key} has no voltage", "{class_zh}管线 {key} 缺少电压", column="voltage_kv")
+    direction = Says(
+        en="{class_en}: {count} of {total} lines have no flow direction",
+        zh="{class_zh}：{total} 条管线中 {count} 条缺少流向",
+        value="{count}",
+        column="flow_direction_code",
+    )
+    return [
+        *check.report("pipe_segment", np.flatnonzero(no_pressure & live), pressure),
+        *check.report("pipe_segment", np.flatnonzero(no_voltage & live), voltage),
+        *count_by_class(check, (no_flow & live).to_numpy(), direction, at_most=Severity.INFO),
+    ]
 
 
 @rule(

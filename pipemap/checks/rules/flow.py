@@ -2,10 +2,13 @@
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import dijkstra
 
 from pipemap.checks.check import Check, Says
 from pipemap.checks.registry import rule
 from pipemap.checks.rules.attributes import joints
+from pipemap.checks.rules.networks import Graph
 from pipemap.checks.scope import Floats, Scope
 from schemas.codetables import codes_where
 from schemas.findings import Finding, Severity
@@ -22,9 +25,13 @@ _DIRECTION = {"forward": 1.0, "backward": -1.0}
     tolerance_m=0.03,
 )
 def adverse_slope(check: Check) -> list[Finding]:
-    """Gravity lines of declared flow whose downstream end lies higher than the upstream one."""
+    """Gravity lines whose downstream end lies higher than the upstream one.
+
+    Downstream is where the survey says, else the way to the nearest outfall; elsewhere nobody can tell.
+    """
     scope = check.scope
-    rise = _rise_m(scope) * _declared(scope)
+    declared = _declared(scope)
+    rise = _rise_m(scope) * np.where(np.isnan(declared), _towards_outfall(scope), declared)
     at = np.flatnonzero(scope.is_gravity & (rise > check["tolerance_m"]))
     says = Says(
         en="{class_en} line {key} rises {rise:.2f} m along its flow over {length:.1f} m",
@@ -138,6 +145,21 @@ def flow_ends(scope: Scope, min_fall_m: float) -> pd.DataFrame:
 def _declared(scope: Scope) -> Floats:
     """1 where the flow runs as digitised, -1 against it, NaN where nobody says."""
     return np.asarray(scope.segments["flow_direction_code"].map(_DIRECTION), dtype=np.float64)
+
+
+def _towards_outfall(scope: Scope) -> Floats:
+    """1 where a line leads to the nearest outfall as digitised, -1 the other way round, NaN where none is reached."""
+    graph = Graph.of(scope, codes_where("utility_class", "flow", "gravity"))
+    stations = scope.stations["appurtenance_code"].isin(codes_where("appurtenance", "role", "outfall"))
+    outfalls = np.flatnonzero(np.isin(graph.node_ids, scope.stations.loc[stations, "feature_id"]))
+    if not len(outfalls):
+        return np.full(len(scope.segments), np.nan)
+    size = len(graph.node_ids)
+    links = coo_array((np.ones(len(graph.start)), (graph.start, graph.end)), shape=(size, size)).tocsr()
+    steps = np.asarray(dijkstra(links, directed=False, indices=outfalls, unweighted=True, min_only=True))
+    nearer = steps[graph.start] - steps[graph.end]
+    lead = pd.Series(np.where(np.abs(nearer) == 1, nearer, np.nan), index=graph.links["feature_id"])
+    return np.asarray(lead.reindex(scope.segments["feature_id"]), dtype=np.float64)
 
 
 def _rise_m(scope: Scope) -> Floats:

@@ -201,7 +201,7 @@ def section_unknown(check: Check) -> list[Finding]:
     return count_by_class(check, np.isnan(width) | np.isnan(height), says)
 
 
-def count_by_class(check: Check, unknown: Bools, says: Says) -> list[Finding]:
+def count_by_class(check: Check, unknown: Bools, says: Says, at_most: Severity | None = None) -> list[Finding]:
     """One note for each class in which touched segments are marked, with how many of how many."""
     segments = check.scope.segments
     marked = pd.DataFrame({"class_code": segments["class_code"], "key": segments["source_key"], "unknown": unknown})
@@ -209,6 +209,7 @@ def count_by_class(check: Check, unknown: Bools, says: Says) -> list[Finding]:
         check.note(
             says,
             {"keys": rows.loc[rows["unknown"], "key"].head(50).tolist()},
+            at_most=at_most,
             class_code=class_code,
             count=int(rows["unknown"].sum()),
             total=len(rows),

@@ -64,8 +64,16 @@ def pieces(check: Check) -> list[Finding]:
     for class_code in _touched_classes(check.scope):
         sizes = np.sort(np.bincount(Graph.of(check.scope, frozenset([class_code])).piece))[::-1]
         if len(sizes) > check["max_pieces"]:
-            counts = {"count": len(sizes), "largest": int(sizes[0]), "total": int(sizes.sum())}
-            findings.append(check.note(says, {"largest": sizes[:20].tolist()}, class_code=class_code, **counts))
+            findings.append(
+                check.note(
+                    says,
+                    {"largest": sizes[:20].tolist()},
+                    class_code=class_code,
+                    count=len(sizes),
+                    largest=int(sizes[0]),
+                    total=int(sizes.sum()),
+                )
+            )
     return findings
 
 
