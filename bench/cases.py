@@ -18,7 +18,7 @@ from scipy.sparse.csgraph import connected_components
 from api.app import create_app
 from bench.measure import Line, median_s, paired_s
 from importers.delivery import read_delivery
-from pipemap.changesets import publish
+from pipemap.publishing import publish
 from pipemap.checks import run_checks
 from pipemap.cluster import Cluster
 from pipemap.db import Connection, Database, fetch_all, fetch_one

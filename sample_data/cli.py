@@ -1,6 +1,7 @@
 """`pipemap sample` writes the made-up district into a folder; `pipemap demo` takes it all the way to a served map."""
 
 import os
+import tempfile
 import webbrowser
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +9,8 @@ from typing import Annotated
 import typer
 
 from api.cli import serve
-from pipemap.db import database_url
+from pipemap.db import Database, database_url
+from pipemap.projects import create_database
 from pipemap.settings import Settings
 from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text, say
 from sample_data.demo import load_district, worth_trying
@@ -40,8 +42,11 @@ def demo(
     """Load the sample district, publish it, serve it; a second run loads nothing twice. 演示"""
     settings = Settings()
     url, address = database_url(settings), f"http://{settings.host}:{settings.port}"
-    load_district(url, say)
-    suggestions = worth_trying(url, address)
+    create_database(url)
+    with tempfile.TemporaryDirectory(prefix="pipemap-district-") as folder, Database(url) as database:
+        district = write_district(Path(folder))
+        load_district(database, district, say)
+        suggestions = worth_trying(database, district, address)
     if as_json:
         emit_json({"address": address, "worth_trying": suggestions})
     else:

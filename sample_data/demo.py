@@ -1,10 +1,8 @@
 """`pipemap demo`: the main job on the sample district, from files to a published map that is served."""
 
 import json
-import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from shapely.geometry import Polygon
 
@@ -14,10 +12,10 @@ from pipemap.checks import run_checks
 from pipemap.db import Connection, Database, fetch_all
 from pipemap.findings import list_findings
 from pipemap.ingest import create_import
-from pipemap.projects import Project, create_database, init_project
+from pipemap.projects import Project, init_project
 from pipemap.publishing import publish
 from pipemap.versions import find_feature
-from sample_data.district import Dataset, District, write_district
+from sample_data.district import Dataset, District
 from sample_data.streets import plan_xy_m
 
 AUTHOR = "demo"
@@ -27,25 +25,20 @@ WAIVER = "planted fault of the sample district"
 Say = Callable[[str], None]
 
 
-def load_district(url: str, say: Say) -> None:
+def load_district(database: Database, district: District, say: Say) -> None:
     """Import, check and publish every delivery of the district that the database does not hold yet."""
-    create_database(url)
-    with Database(url) as database:
-        project = init_project(database, "青禾区")
-        with tempfile.TemporaryDirectory(prefix="pipemap-district-") as folder:
-            district = write_district(Path(folder))
-            for dataset in _missing(database, district):
-                say(_load(database, project, dataset))
+    project = init_project(database, "青禾区")
+    for dataset in _missing(database, district):
+        say(_load(database, project, dataset))
 
 
-def worth_trying(url: str, address: str) -> list[str]:
+def worth_trying(database: Database, district: District, address: str) -> list[str]:
     """Five things to try on the loaded district, each a line to click or to copy."""
-    with tempfile.TemporaryDirectory(prefix="pipemap-district-") as folder:
-        key = json.loads(write_district(Path(folder)).answer_key.read_text(encoding="utf-8"))
-    clash = next(fault for fault in key["faults"] if fault["name"] == "collision")
-    with Database(url) as database, database.transaction() as connection:
+    key = json.loads(district.answer_key.read_text(encoding="utf-8"))
+    clash = next(fault for fault in district.faults if fault.name == "collision")
+    with database.transaction() as connection:
         main = find_feature(connection, key["burst"]["segment"], key["burst"]["dataset"])
-        conduit = find_feature(connection, clash["key"], clash["dataset"])
+        conduit = find_feature(connection, clash.key, clash.dataset)
         agency_key = _agency_key(connection)
     return [
         f"look at the map, click a pipe, go below the ground:     {address}/",

@@ -42,8 +42,8 @@ def plant_in_water(network: Network) -> list[Fault]:
     orphan = network.add_point("JS", "water", *_middle_of_block(4, 1), "望江路")
     network.points[orphan].feature = "直线点"
     return [
-        Fault("valve of unknown state", "VALVE-STATE", "water", "node", valve.number, "阀门状态未填"),
-        Fault("branch without a source", "UNREACHABLE", "water", "pipe_segment", line.key, "与水源不连通"),
+        Fault("valve of unknown state", "P05", "water", "node", valve.number, "阀门状态未填"),
+        Fault("branch without a source", "P02", "water", "pipe_segment", line.key, "与水源不连通"),
         Fault("orphan point", "R21", "water", "node", orphan, "没有管线使用的点"),
     ]
 
@@ -84,13 +84,13 @@ def plant_in_gas(network: Network) -> list[Fault]:
     """A service that rises far too close to the surface."""
     service = [line for line in network.lines if line.width_mm == 63][12]
     service.end_depth_m = 0.30
-    return [Fault("shallow cover", "COVER", "gas", "pipe_segment", service.key, "覆土不足")]
+    return [Fault("shallow cover", "P08", "gas", "pipe_segment", service.key, "覆土不足")]
 
 
 def plant_in_heat(network: Network) -> list[Fault]:
     """A stub that passes over the gas main with 4 cm to spare, where 15 cm are due."""
     stub = _stub(network, "RS", "heat", V_M[3], "heat_supply", end_offset_m=-10.0, over="gas", bottom_depth_m=2.01)
-    return [Fault("crossing too close", "CLEARANCE", "heat", "pipe_segment", stub.key, "与燃气垂直净距不足")]
+    return [Fault("crossing too close", "R40", "heat", "pipe_segment", stub.key, "与燃气垂直净距不足")]
 
 
 def plant_in_cables(network: Network) -> list[Fault]:
@@ -99,7 +99,7 @@ def plant_in_cables(network: Network) -> list[Fault]:
     lamp = [p for p in network.points.values() if p.class_code == "telecom" and p.appurtenance == "手孔井"][60]
     lamp.ground_elevation_m = round((lamp.ground_elevation_m or 0.0) - 6.5, 3)
     return [
-        Fault("collision", "CLEARANCE", "cables", "pipe_segment", conduit.key, "与燃气管相撞"),
+        Fault("collision", "R40", "cables", "pipe_segment", conduit.key, "与燃气管相撞"),
         Fault("wrong ground elevation", "R28", "cables", "node", lamp.number, "地面高程异常"),
     ]
 
@@ -129,7 +129,7 @@ def _lift_out_of_the_ground(network: Network) -> Fault:
 def _forget_a_depth(network: Network) -> Fault:
     lateral = [line for line in network.lines if line.class_code == "foul" and line.width_mm == 200][9]
     lateral.start_depth_m = None
-    return Fault("unknown depth", "UNKNOWN-ELEVATION", "drainage", "pipe_segment", lateral.key, "埋深未知")
+    return Fault("unknown depth", "P06", "drainage", "pipe_segment", lateral.key, "埋深未知")
 
 
 def _join_foul_to_storm(network: Network) -> Fault:
@@ -139,7 +139,7 @@ def _join_foul_to_storm(network: Network) -> Fault:
     storm = [p for p in network.points.values() if p.class_code == "storm" and p.appurtenance == "检查井"]
     nearest = min(storm, key=lambda p: (p.u_m - own.u_m) ** 2 + (p.v_m - own.v_m) ** 2)
     lateral.end, lateral.end_depth_m = nearest.number, 3.9
-    return Fault("foul into storm", "CLASS-JOIN", "drainage", "pipe_segment", lateral.key, "雨污混接")
+    return Fault("foul into storm", "P01", "drainage", "pipe_segment", lateral.key, "雨污混接")
 
 
 def _pass_over_a_manhole(network: Network) -> Fault:
