@@ -66,10 +66,16 @@ def _source_warnings(network: Network, cut: Cut) -> Iterable[BurstWarning]:
         yield _warning("no-source-known")
     elif not zones.is_fed[cut.isolated_zones].any():
         yield _warning("already-dry")
-    ports = zones.ports.of_zones(cut.isolated_zones)
-    feeding = (zones.ports.kind[ports] == NodeKind.SOURCE) & zones.ports.gives[ports]
-    if feeding.any():
-        yield _warning("source-in-zone", names=_names(network, np.unique(zones.ports.device[ports[feeding]])))
+    feeding = _sources_in(cut)
+    if len(feeding):
+        yield _warning("source-in-zone", names=_names(network, feeding))
+
+
+def _sources_in(cut: Cut) -> Ints:
+    """Sources that feed an isolated zone with no valve between."""
+    ports = cut.zones.ports.of_zones(cut.isolated_zones)
+    feeding = (cut.zones.ports.kind[ports] == NodeKind.SOURCE) & cut.zones.ports.gives[ports]
+    return np.unique(cut.zones.ports.device[ports[feeding]])
 
 
 def _passage_warnings(network: Network, cut: Cut) -> Iterable[BurstWarning]:

@@ -199,3 +199,8 @@ def test_a_burst_needs_a_segment_of_the_network() -> None:
         network.with_valves([(5, 3)])
     with pytest.raises(UsageError, match="Two valves"):
         network.with_valves([(5, 1), (5, 1)])
+
+
+def test_a_last_valve_of_unknown_state_names_the_source_to_shut() -> None:
+    _, answer = ask("S1-?1-a-b", "ab")
+    assert "shut instead: 0." in answer.warnings[0].message_en
