@@ -1,0 +1,141 @@
+"""What an agency gets over HTTP under its key, and what it never gets."""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyogrio
+import pytest
+import shapely
+
+from pipemap import agreements, audit
+from pipemap.agreements import Terms
+from tests.service.conftest import X0, Y0, Town
+from tests.service.test_api import refused
+
+EAST_HALF = shapely.box(X0 + 50, Y0, X0 + 200, Y0 + 200)
+
+
+@pytest.fixture
+def issue(town: Town) -> Callable[..., dict[str, str]]:
+    """Make an agreement and give the header with its key."""
+
+    def make(area: Any = EAST_HALF, classes: tuple[str, ...] = ("water",), attributes: tuple[str, ...] = ()) -> Any:
+        terms = Terms("水务局", "设计", area, classes, attributes, datetime.now(UTC) + timedelta(days=9))
+        with town.database.transaction() as connection:
+            number = agreements.agree(connection, terms, "manager")
+            return {"X-API-Key": agreements.issue_key(connection, number, "manager")}
+
+    return make
+
+
+def ids(answer: httpx.Response) -> set[int]:
+    assert answer.status_code == 200, answer.text
+    return {feature["id"] for feature in answer.json()["features"]}
+
+
+def test_an_agency_sees_its_area_class_and_attributes_alone(client: httpx.Client, town: Town, issue: Any) -> None:
+    key = issue(attributes=("owner",))
+    answer = client.get("/share/items", params={"kind": "pipe_segment"}, headers=key)
+    assert ids(answer) == {town.ids["A->B"], town.ids["B->V2"], town.ids["V2->C"]}
+    for feature in answer.json()["features"]:
+        assert set(feature["properties"]) == {"class_code", "owner"}
+        assert min(x for x, *_ in feature["geometry"]["coordinates"]) >= X0 + 50
+    assert answer.json()["attributes"] == ["class_code", "owner"]
+    nodes = client.get("/share/items", params={"kind": "node"}, headers=key)
+    assert ids(nodes) == {town.ids["B"], town.ids["V2"], town.ids["C"]}
+
+
+def test_hidden_and_absent_features_answer_alike(client: httpx.Client, town: Town, issue: Any) -> None:
+    key = issue()
+    assert client.get(f"/share/items/node/{town.ids['B']}", headers=key).json()["id"] == town.ids["B"]
+    for name in ("A", "W", "G2"):
+        hidden = refused(client.get(f"/share/items/node/{town.ids[name]}", headers=key), 404)
+        absent = refused(client.get("/share/items/node/999999", headers=key), 404)
+        assert json.dumps(hidden).replace(str(town.ids[name]), "?") == json.dumps(absent).replace("999999", "?")
+
+
+def test_another_agencys_features_cannot_be_reached(client: httpx.Client, town: Town, issue: Any) -> None:
+    gas, water = issue(classes=("gas",)), issue()
+    asked = {"kind": "node", "class_code": "water,gas"}
+    assert ids(client.get("/share/items", params=asked, headers=gas)) == {town.ids["G1"], town.ids["G2"]}
+    assert town.ids["G1"] not in ids(client.get("/share/items", params=asked, headers=water))
+    refused(client.get(f"/share/items/node/{town.ids['B']}", headers=gas), 404)
+
+
+def test_a_key_that_is_not_in_force_is_unauthorized(client: httpx.Client, town: Town, issue: Any) -> None:
+    key = issue()
+    routes = ["/share/items?kind=node", f"/share/items/node/{town.ids['B']}", "/share/export?format=csv"]
+    assert all(client.get(route, headers=key).status_code == 200 for route in routes)
+    answers = [client.get(route, headers=header) for route in routes for header in ({}, {"X-API-Key": "pmk_forged"})]
+    with town.database.transaction() as connection:
+        connection.execute("UPDATE pipemap.agreement SET expires_at = now()")
+    answers += [client.get(route, headers=key) for route in routes]
+    assert {json.dumps(refused(answer, 401)) for answer in answers} == {json.dumps(answers[0].json())}
+
+
+def test_a_key_opens_no_staff_route_and_the_token_no_share(serve: Any, town: Town, issue: Any) -> None:
+    client, key = serve(staff_token="a long secret"), issue()
+    refused(client.get("/api/features/node", headers=key), 401)
+    refused(client.get("/share/items?kind=node", headers={"Authorization": "Bearer a long secret"}), 401)
+    assert client.get("/share/items?kind=node", headers=key).status_code == 200
+
+
+def test_questions_that_make_no_sense_are_bad_requests(client: httpx.Client, issue: Any) -> None:
+    key = issue()
+    for query in (
+        "items",
+        "items?kind=consumer",
+        "items?kind=node&limit=0",
+        "items?kind=node&after=-1",
+        "items?kind=node&bbox=1,2,3",
+        "items?kind=node&bbox=4,4,1,1",
+        "items?kind=node&bbox=0,0,nan,1",
+        "items?kind=node&crs=EPSG:999999",
+        "items?kind=node&owner=x",
+        "items/node/x",
+        "export",
+        "export?format=vrt",
+        "export?format=csv&bbox=inf,0,1,1",
+        "export?format=csv&folder=/etc",
+    ):
+        refused(client.get(f"/share/{query}", headers=key))
+    refused(client.get("/share/items?kind=node", headers={"X-API-Key": "钥匙".encode()}), 401)
+
+
+@pytest.mark.parametrize("format", ["gpkg", "geojson", "shp", "csv"])
+def test_gdal_opens_an_export_with_what_was_granted(
+    client: httpx.Client, town: Town, issue: Any, tmp_path: Path, format: str
+) -> None:
+    answer = client.get("/share/export", params={"format": format}, headers=issue(classes=("water", "gas")))
+    assert answer.status_code == 200 and answer.headers["content-type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        archive.extractall(tmp_path)
+        manifest = json.loads(archive.read("manifest.json"))
+    found = {
+        name: len(pyogrio.read_dataframe(path, layer=name))
+        for path in tmp_path.iterdir()
+        if path.suffix == f".{format}" and path.name != "field_names.csv"
+        for name, _ in pyogrio.list_layers(path)
+    }
+    assert found == {"node": 5, "pipe_segment": 3, "pipe_segment_no_height": 1} == manifest["counts"]
+
+
+def test_every_look_is_on_record_and_the_record_holds(client: httpx.Client, town: Town, issue: Any) -> None:
+    key = issue()
+    client.get("/share/items", params={"kind": "node", "limit": 2}, headers=key)
+    client.get(f"/share/items/node/{town.ids['B']}", headers=key)
+    client.get("/share/export", params={"format": "csv"}, headers=key)
+    client.get("/share/items", params={"kind": "node"}, headers={"X-API-Key": "pmk_forged"})
+    with town.database.transaction(read_only=True) as connection:
+        looks = [entry for entry in audit.list_entries(connection) if entry["actor"] == "水务局"]
+        assert audit.verify(connection).is_intact
+    assert [look["action"] for look in looks] == ["share.export", "share.items", "share.items"]
+    assert [look["details"].get("count") for look in looks] == [None, 1, 2]
+    assert looks[0]["details"]["counts"]["node"] == 3
+    assert key["X-API-Key"] not in str(looks)
