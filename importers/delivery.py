@@ -2,8 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -140,10 +141,11 @@ def require_files(paths: Sequence[Path]) -> list[Path]:
     return list(paths)
 
 
-def readers() -> Iterator[Reader]:
+@cache
+def readers() -> tuple[Reader, ...]:
     """Every installed reader."""
-    for point in sorted(entry_points(group="pipemap.importers"), key=lambda found: found.name):
-        yield point.load()()
+    points = sorted(entry_points(group="pipemap.importers"), key=lambda found: found.name)
+    return tuple(point.load()() for point in points)
 
 
 def reader_of(path: Path) -> Reader:

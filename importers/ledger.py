@@ -59,6 +59,8 @@ class Ledger:
 
     def refuse(self, frame: pd.DataFrame, severity: Severity, rule: str, en: str, zh: str, **where: str | None) -> None:
         """Note that rows did not become features, and why; see `report`."""
+        if not len(frame):
+            return
         self.refuse_silently(frame)
         self.classify(frame)
         self.report(frame, severity, rule, en, zh, **where)
@@ -82,6 +84,8 @@ class Ledger:
         limit: str | None = None,
     ) -> None:
         """Add one finding per row; `en` and `zh` may name columns of the frame in braces, `value` names one."""
+        if not len(frame):
+            return
         for row in frame.to_dict("records"):
             cells = {str(name): cell for name, cell in row.items()}
             self.findings.append(
