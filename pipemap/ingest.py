@@ -82,7 +82,7 @@ class _Staging:
             self._create_stage(kind)
             if len(frame):
                 self._copy(kind, self._without_repeated_keys(kind, frame))
-            self.connection.execute(SQL("ANALYZE {}").format(_staged(kind)))
+            self.connection.execute(SQL("ANALYZE {} (source_key)").format(_staged(kind)))
 
     def compare(self, partial: bool) -> None:
         """Write the deltas of every kind, nodes first: the others refer to them."""
@@ -158,7 +158,7 @@ class _Staging:
         takes_values = name != "stage"
         done = self.connection.execute(statement, self._identities() if takes_values else None)
         if takes_values and done.rowcount >= _ANALYZE_FROM_ROWS:
-            self.connection.execute(compose("ANALYZE {delta}", kind))
+            self.connection.execute(compose("ANALYZE {delta} (changeset_id, feature_id, op)", kind))
 
     def _fill_node_keys(self) -> None:
         self.connection.execute(queries("ingest")["stage_node_keys"])
