@@ -97,7 +97,7 @@ function makeDeck() {
     pickingRadius: 4,
     useDevicePixels: true,
     // A software rasteriser takes longer over a pick than a click may last.
-    ...(settings.has("test") && { eventRecognizerOptions: { click: { time: 60_000 } } }),
+    ...(settings.has("test") && { eventRecognizerOptions: { click: { time: 60_000 } }, deviceProps: { webgl: { antialias: false } } }),
     getCursor: ({ isDragging, isHovering }) => (isDragging ? "grabbing" : isHovering ? "pointer" : "grab"),
     onViewStateChange: ({ viewState }) => moveTo(viewState),
     onClick: (info) => guarded(() => pick(info.object ?? null)),
@@ -244,6 +244,7 @@ function connectControls() {
   byId("load-here").addEventListener("click", () => guarded(() => changeVersion(state.version)));
   for (const button of document.querySelectorAll("[data-view]")) button.addEventListener("click", () => turn(button.dataset.view));
   addEventListener("keydown", (event) => event.key === "Escape" && clear());
+  addEventListener("hashchange", () => moveTo(recall(state.scene, state.viewState) ?? state.viewState));
 }
 
 function turn(name) {

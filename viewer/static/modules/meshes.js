@@ -1,6 +1,6 @@
 // Unit meshes that instances are made of: radius 1 about the z axis, z from 0 to 1.
 
-const SIDES = 20;
+const SIDES = 16;
 
 function mesh(positions, normals, indices) {
   return {
@@ -24,7 +24,7 @@ export function cylinder() {
   return mesh(positions, normals, indices);
 }
 
-export function ball(rings = 10) {
+export function ball(rings = 6) {
   const [positions, normals, indices] = [[], [], []];
   for (let ring = 0; ring <= rings; ring++) {
     const tilt = (ring / rings) * Math.PI;
