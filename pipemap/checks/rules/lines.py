@@ -75,8 +75,9 @@ def _same_places(scope: Scope, tolerance: float) -> tuple[Positions, Positions]:
     keyed = pd.DataFrame(
         {"class": scope.segments["class_code"], "low": np.minimum(start, end), "high": np.maximum(start, end)}
     )
-    keyed["first"] = keyed.groupby(["class", "low", "high"])["low"].transform(lambda group: group.index[0])
-    at = np.flatnonzero((keyed["first"] != keyed.index) & (keyed["low"] != keyed["high"]))
+    keyed["row"] = np.arange(len(keyed))
+    keyed["first"] = keyed.groupby(["class", "low", "high"], dropna=False)["row"].transform("min")
+    at = np.flatnonzero((keyed["first"] != keyed["row"]) & (keyed["low"] != keyed["high"]))
     return at, keyed["first"].to_numpy(np.int64)[at]
 
 
