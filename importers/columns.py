@@ -23,6 +23,9 @@ from importers.ledger import Ledger, listed
 from importers.profiles import SECRET, Profile
 from schemas.findings import Severity
 
+# More unknown words than this in one column say that the column is another, not that the words are wrong.
+_TELLING_WORDS = 20
+
 
 class Columns:
     """The columns of one table by attribute; a missing column is wholly unknown.
@@ -126,6 +129,9 @@ class Columns:
         self._keep(column, unknown)
         places = np.flatnonzero(unknown)
         words = pd.Series(found.texts()[places], index=places)
+        if words.nunique() > _TELLING_WORDS:
+            self._report_foreign(column, rule, words)
+            return
         for word, same in words.groupby(words, sort=False):
             first = self.ledger.place(self.number, int(same.index[0]))
             self.ledger.note(
@@ -140,6 +146,18 @@ class Columns:
                 row=first["row"],
                 details={"rows": len(same)},
             )
+
+    def _report_foreign(self, column: str, rule: str, words: "pd.Series[Any]") -> None:
+        self.ledger.note(
+            self.number,
+            Severity.WARNING,
+            rule,
+            f"{words.nunique()} different words in column {column} are not in the dictionary of the profile "
+            f"({listed(list(words.unique()))}); the column may hold something else.",
+            f"列 {column} 有 {words.nunique()} 种取值不在字典中，该列含义可能不同。",
+            column=column,
+            details={"rows": len(words)},
+        )
 
     def frame(self, **columns: Any) -> pd.DataFrame:
         """A frame with one row per source row that knows where it came from."""
