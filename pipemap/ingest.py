@@ -89,7 +89,7 @@ class _Staging:
         for done, kind in enumerate(FEATURE_KINDS):
             self.on_progress("compare", done, len(FEATURE_KINDS))
             if not partial:
-                self._run("add_deletions", kind, staged=_staged(kind))
+                self._add_deletions(kind)
             self._add_changes(kind)
             if kind == "node":
                 self._fill_node_keys()
@@ -136,6 +136,11 @@ class _Staging:
                 given = frame[name] if name in frame.columns else pd.Series(None, index=frame.index, dtype=object)
                 complete[name] = given.astype(object).where(given.notna(), default)
         return complete
+
+    def _add_deletions(self, kind: str) -> None:
+        refused = [f.feature_key for f in self.findings if f.feature_kind == kind and f.severity is Severity.ERROR]
+        statement = compose(queries("ingest")["add_deletions"], kind, staged=_staged(kind))
+        self.connection.execute(statement, self._identities() | {"refused": [key for key in refused if key]})
 
     def _add_changes(self, kind: str) -> None:
         kept = _KEPT.get(kind, ())

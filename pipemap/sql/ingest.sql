@@ -54,11 +54,13 @@ WHERE c.feature_id IS NULL OR {changed}
 ORDER BY s.geom
 
 -- name: add_deletions
+-- What the delivery no longer holds; a row that was refused is still in the delivery, however badly written.
 INSERT INTO {delta} ({state}, changeset_id, op, base_version)
 SELECT {state_of_c}, %(changeset_id)s, 'delete', c.valid_from_version
 FROM {current} c
 WHERE c.dataset_id = %(dataset_id)s
   AND NOT EXISTS (SELECT FROM {staged} s WHERE s.source_key = c.source_key)
+  AND c.source_key <> ALL(%(refused)s)
 
 -- name: segments_without_nodes
 SELECT s.source_key, s.class_code, s.source_file_id, s.source_sheet, s.source_row,

@@ -19,6 +19,7 @@ from pipemap.changesets import get_changeset
 from pipemap.db import Database
 from pipemap.findings import list_findings
 from pipemap.ingest import create_import
+from schemas.findings import Finding
 from tests.postgis.deliveries import (
     bring_in,
     delivery,
@@ -144,6 +145,16 @@ def test_a_partial_delivery_deletes_nothing_and_may_lean_on_the_map(database: Da
     publish_now(database, changeset)
     by_key = {row["source_key"]: row for row in whole_map(database).values()}
     assert by_key["J1->K"]["from_node_id"] == by_key["J1"]["feature_id"]
+
+
+def test_a_row_refused_by_the_importer_does_not_remove_what_the_map_holds(database: Database) -> None:
+    publish_now(database, bring_in(database, street(3)))
+    spoilt = street(2)
+    spoilt.findings += [
+        Finding(rule=rule, severity="error", message_en="-", message_zh="-", feature_kind=kind, feature_key=key)
+        for rule, kind, key in (("IMP-NUMBER", "node", "J2"), ("R20", "pipe_segment", "J1->J2"))
+    ]
+    assert deltas_of(database, bring_in(database, spoilt)) == {}
 
 
 def test_a_line_to_a_missing_point_is_refused_and_counted(database: Database) -> None:
