@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.dependencies.models import Dependant
@@ -16,8 +16,10 @@ from api.networks import NetworkCache
 from api.problems import UnauthorizedError
 from pipemap.db import Connection, Database
 from pipemap.errors import UsageError
+from pipemap.overview import overview
 from pipemap.settings import Settings
 from pipemap.sharing import UnknownKeyError, set_timeout
+from pipemap.versions import current_version
 
 Box: TypeAlias = tuple[float, float, float, float]
 
@@ -36,6 +38,13 @@ class Service:
         self.settings = settings
         self.database = database
         self.networks = NetworkCache()
+        self._overview: dict[str, Any] = {}
+
+    def overview(self, connection: Connection) -> dict[str, Any]:
+        """The map at a glance, counted anew only after a publish."""
+        if self._overview.get("version") != current_version(connection):
+            self._overview = overview(connection)
+        return self._overview
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

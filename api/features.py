@@ -22,7 +22,6 @@ from api.deps import (
 )
 from pipemap import lookup, versions
 from pipemap.errors import NotFoundError
-from pipemap.overview import overview
 
 GEOJSON = "application/geo+json"
 router = APIRouter(tags=["features"])
@@ -53,7 +52,7 @@ def as_json(document: Any) -> Response:
 def read_project(service: ServiceDep) -> Response:
     """The project, its current version and extent, and how much there is of each class."""
     with service.reading() as connection:
-        return as_json(overview(connection))
+        return as_json(service.overview(connection))
 
 
 @router.get("/features/{kind}")

@@ -25,6 +25,7 @@ app.add_typer(share, name="share")
 app.add_typer(log, name="audit")
 
 _BROKEN_LOG_EXIT = 46
+_MOST_LISTED = 6
 MomentOption = Annotated[str | None, typer.Option(help="A day (2026-12-31) or an instant with its time zone.")]
 
 
@@ -142,7 +143,9 @@ def list_entries(
     if as_json:
         emit_json(entries)
         return
-    rows = [(e["seq"], e["at"].isoformat(timespec="seconds"), e["actor"], e["action"], e["details"]) for e in entries]
+    rows = [
+        (e["seq"], e["at"].isoformat(timespec="seconds"), e["actor"], e["action"], _told(e["details"])) for e in entries
+    ]
     emit_table("audit log", ["seq", "at", "actor", "action", "details"], rows)
 
 
@@ -184,11 +187,22 @@ def _print_report(report: audit.AuditReport) -> None:
 
 def _agreement_cells(row: DictRow) -> list[Any]:
     marks = [one["key_sha256"][:12] + ("" if one["revoked_at"] is None else " ✗") for one in row["keys"]]
-    lists = [
-        ", ".join(value) if isinstance(value, list) else value for value in (row["class_codes"], row["attributes"])
-    ]
+    classes, attributes = (_listed(row[name]) for name in ("class_codes", "attributes"))
     told = [row[name] for name in ("agreement_id", "agency", "purpose", "state", "expires_at", "area_km2")]
-    return [*told, *lists, "\n".join(marks)]
+    return [*told, classes, attributes, "\n".join(marks)]
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) if len(names) <= _MOST_LISTED else f"({len(names)})"
+
+
+def _entry_cells(entry: DictRow) -> list[Any]:
+    at = entry["at"].isoformat(timespec="seconds")
+    return [entry["seq"], at, entry["actor"], entry["action"], _told(entry["details"])]
+
+
+def _told(details: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in details.items() if value not in (None, "", [], {}))
 
 
 def _words(text: str) -> tuple[str, ...]:
