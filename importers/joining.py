@@ -98,7 +98,7 @@ def _snapped(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> tup
             "place": np.tile(chosen["place"], 2),
         }
     )
-    made = made[~made["source_key"].isin(nodes["source_key"])].drop_duplicates("source_key")
+    made = made[~made["source_key"].isin(set(nodes["source_key"]))].drop_duplicates("source_key")
     return _stacked(nodes, made), segments
 
 
@@ -148,7 +148,9 @@ def _joined(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> pd.D
     )
     segments = segments[~to_itself]
     known = set(nodes["source_key"])
-    lost_from, lost_to = ~segments["from_key"].isin(known), ~segments["to_key"].isin(known)
+    # As objects: Arrow strings look a large set up one scalar at a time.
+    starts, stops = segments["from_key"].astype(object), segments["to_key"].astype(object)
+    lost_from, lost_to = ~starts.isin(known), ~stops.isin(known)
     lost = lost_from | lost_to
     ends = segments["from_key"].where(lost_from, segments["to_key"])
     ledger.refuse(
@@ -199,8 +201,9 @@ def _without_repeats(segments: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
     both_ways = segments["both_ways"].eq(True) if "both_ways" in segments else pd.Series(False, index=segments.index)
     same_pair = content.duplicated(subset=["low", "high", "class_code"])
     same = content.duplicated()
+    starts, stops = segments["from_key"].astype(object), segments["to_key"].astype(object)
     reverse = pd.Series(
-        (segments["to_key"] + "\0" + segments["from_key"]).isin(segments["from_key"] + "\0" + segments["to_key"]),
+        (stops + "\0" + starts).isin(set(starts + "\0" + stops)),
         index=segments.index,
     )
     expected = both_ways & reverse & same_pair

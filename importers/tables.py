@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import python_calamine
 
@@ -124,9 +125,7 @@ def _table(file: str, sheet: str, grid: Grid, known: frozenset[str]) -> RecordTa
     names = _names(_fitted(grid[header], width))
     body = [_fitted(row, width) for row in grid[header + 1 :]]
     rows = pd.DataFrame(body, columns=names, dtype=object, index=range(header + 2, header + 2 + len(body)))
-    filled = rows.notna().any(axis=1)
-    totals = filled & _totals(rows)
-    keep = filled & ~totals
+    keep = np.array([_is_record(row) for row in body], dtype=bool)
     return RecordTable(file, sheet, rows[keep], skipped_rows=int((~keep).sum()))
 
 
@@ -151,7 +150,7 @@ def _fitted(row: Sequence[Any], width: int) -> list[Any]:
     return [*row[:width], *[None] * (width - len(row))]
 
 
-def _totals(rows: pd.DataFrame) -> "pd.Series[bool]":
-    """Rows below the data whose first filled cell is a total or a signature."""
-    first = rows.bfill(axis=1).iloc[:, 0] if rows.shape[1] else pd.Series(dtype=object)
-    return first.map(lambda cell: isinstance(cell, str) and bool(_TOTAL.match(cell.strip()))).astype(bool)
+def _is_record(row: Sequence[Any]) -> bool:
+    """Whether a row is neither blank nor one whose first filled cell is a total or a signature."""
+    first = next((cell for cell in row if cell is not None), None)
+    return first is not None and not (isinstance(first, str) and _TOTAL.match(first.strip()))
