@@ -9,6 +9,9 @@ import pytest
 import shapely
 
 from importers.delivery import read_delivery
+from pipemap.changesets import get_changeset
+from pipemap.db import Database
+from pipemap.ingest import create_import
 from schemas.delivery import Delivery
 
 # Points and lines per class; D and DT are both telecom.
@@ -121,3 +124,13 @@ def test_where_the_sizes_differ_the_inverts_still_agree(deliveries: dict[str, De
             for form in (one, drawn)
         ]
         assert np.abs(inverts[0] - inverts[1]).max() < MILLIMETRE
+
+
+@pytest.mark.parametrize("form", ["mdb", "dxf"])
+def test_every_feature_arrives_in_a_changeset(deliveries: dict[str, Delivery], database: Database, form: str) -> None:
+    delivery = deliveries[form]
+    number = create_import(database, delivery, title="survey", author="tester")
+    with database.transaction(read_only=True) as connection:
+        changes = get_changeset(connection, number).changes
+    assert changes["node"]["insert"] == len(delivery.nodes)
+    assert changes["pipe_segment"]["insert"] == len(delivery.segments)
