@@ -1,9 +1,9 @@
 """The page in a real browser, on the real service, on a small published street.
 
-Water, looking from above (north up); v valves, X the burst, H a hydrant, + a hospital:
+Water, looking from above (north up); V valves, X the burst, H a hydrant, c homes, + a hospital:
 
-    W1 ══ V1 ── J1 ──X── J2 ── V2 ── J3 ── E1+
-    works       H1       c           c
+    W1 ══ V1 ── J1 ── J2 ─X─ V2 ── J3 ── E1+
+    works       H1    c
 """
 
 import itertools
@@ -319,12 +319,12 @@ def test_a_click_shows_the_attributes_and_the_history(street_map: Map) -> None:
 
 
 def test_a_burst_shows_valves_zones_and_people(street_map: Map) -> None:
-    street_map.look(0, 2, 18.7, 3.6, 90, 0)
-    eventually(lambda: street_map.seen(HUES["water"]).sum() > 200)
+    street_map.look(30, 2, 19, 3, 90, 0)
+    eventually(lambda: street_map.seen(HUES["water"]).sum() > 200 and street_map.seen(HUES["gas"]).sum() > 400)
     street_map.click_middle()
     street_map.page.locator("#burst_here").click()
     eventually(lambda: "V1" in street_map.details())
-    # By the drawing above: V1 parts the burst from the works; J1, J2 and V2's pipe are cut off, J3 and E1 run dry.
+    # By the drawing above: V1 parts the burst from the works; what lies up to V2 is cut off, beyond it runs dry.
     zones = {zone: street_map.page.locator(f"[data-zone={zone}] b").inner_text() for zone in ZONES}
     assert zones == {"isolated": "3", "dry": "2", "already_dry": "0"}
     assert street_map.page.locator("[data-list=valves_to_close] button").all_inner_texts() == ["V1"]
@@ -332,9 +332,9 @@ def test_a_burst_shows_valves_zones_and_people(street_map: Map) -> None:
     assert "人民医院" in street_map.page.locator("[data-list=critical]").inner_text()
     assert street_map.page.locator("#consumer-count b").inner_text() == "2"
     eventually(lambda: street_map.seen(358).sum() > 300 and street_map.seen(30).sum() > 60)
-    assert street_map.seen(HUES["gas"]).sum() == 0  # everything else steps back
+    assert street_map.seen(HUES["gas"]).sum() < 150  # everything else steps back, but for the nodes' points
     street_map.page.locator("#clear_answer").click()
-    eventually(lambda: street_map.seen(HUES["gas"]).sum() > 200)
+    eventually(lambda: street_map.seen(HUES["gas"]).sum() > 400)
 
 
 def test_a_conflict_is_named_and_marked(street_map: Map) -> None:
