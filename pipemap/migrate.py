@@ -42,4 +42,5 @@ def _build_derived(connection: Connection) -> None:
     folder = files("schemas") / "sql"
     for script in sorted(folder.iterdir(), key=lambda path: path.name):
         if script.name.endswith(".sql"):
-            connection.exec_driver_sql(script.read_text(encoding="utf-8"))
+            # Without parameters a per cent sign is only a per cent sign.
+            connection.execution_options(no_parameters=True).exec_driver_sql(script.read_text(encoding="utf-8"))
