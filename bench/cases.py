@@ -18,7 +18,6 @@ from scipy.sparse.csgraph import connected_components
 from api.app import create_app
 from bench.measure import Line, median_s, paired_s
 from importers.delivery import read_delivery
-from pipemap.publishing import publish
 from pipemap.checks import run_checks
 from pipemap.cluster import Cluster
 from pipemap.db import Connection, Database, fetch_all, fetch_one
@@ -26,6 +25,7 @@ from pipemap.ingest import create_import
 from pipemap.isolation import burst
 from pipemap.network import Network, NodeKind, load_network
 from pipemap.projects import create_database, init_project
+from pipemap.publishing import publish
 from pipemap.settings import Settings
 from schemas.codetables import code_table
 

@@ -26,6 +26,14 @@ from schemas.findings import Severity
 # More unknown words than this in one column say that the column is another, not that the words are wrong.
 _TELLING_WORDS = 20
 
+_KINDS = {
+    "node": "node",
+    "combined": "node",
+    "segment": "pipe_segment",
+    "consumer": "consumer",
+    "structure": "structure",
+}
+
 
 class Columns:
     """The columns of one table by attribute; a missing column is wholly unknown.
@@ -71,6 +79,7 @@ class Columns:
                 "IMP-NUMBER",
                 "{value} is not a number; taken as unknown.",
                 "“{value}”不是数字，按未知处理。",
+                kind=_KINDS.get(self.role),
                 column=column,
                 value="value",
             )
@@ -167,7 +176,16 @@ class Columns:
     def _frame(self, mask: Mask, column: str) -> pd.DataFrame:
         places = np.flatnonzero(mask)
         values = self.rows[column].to_numpy(object)[places]
-        return pd.DataFrame({"table": self.number, "place": places, "value": values})
+        keys = self._keys()[places]
+        return pd.DataFrame({"table": self.number, "place": places, "value": values, "source_key": keys})
+
+    def _keys(self) -> Objects:
+        """What each row is called in findings: its own number, or those of its two ends."""
+        if "from_key" in self and "to_key" in self:
+            starts, stops = self.texts("from_key"), self.texts("to_key")
+            named = [f"{a}->{b}" if a and b else None for a, b in zip(starts, stops, strict=True)]
+            return np.array(named, dtype=object)
+        return self.texts("key")
 
     def _keep(self, column: str, mask: Mask) -> None:
         self._kept[column] = self._kept.get(column, np.zeros(len(self.rows), dtype=bool)) | mask

@@ -137,6 +137,8 @@ def _joined(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> pd.D
         kind="pipe_segment",
     )
     segments = segments[~unnamed]
+    # Findings name a line by it; what is left over is numbered anew.
+    segments = segments.assign(source_key=_segment_keys(segments))
     to_itself = segments["from_key"] == segments["to_key"]
     ledger.refuse(
         segments[to_itself],

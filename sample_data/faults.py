@@ -7,7 +7,8 @@ a row given twice) into the rows that are written. Either way the answer key say
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sample_data.model import Line, Network
+from sample_data.mains import Section, h_section, v_section
+from sample_data.model import Line, Network, Point
 from sample_data.streets import LANES, U_M, V_M
 
 Row = dict[str, Any]
@@ -89,7 +90,7 @@ def plant_in_gas(network: Network) -> list[Fault]:
 
 def plant_in_heat(network: Network) -> list[Fault]:
     """A stub that passes over the gas main with 4 cm to spare, where 15 cm are due."""
-    stub = _stub(network, "RS", "heat", V_M[3], "heat_supply", end_offset_m=-10.0, over="gas", bottom_depth_m=2.01)
+    stub = _stub(network, "RS", "heat_supply", v_section(0, 2), end_offset_m=-10.0, over="gas", bottom_depth_m=2.01)
     return [Fault("crossing too close", "R40", "heat", "pipe_segment", stub.key, "与燃气垂直净距不足")]
 
 
@@ -153,29 +154,35 @@ def _pass_over_a_manhole(network: Network) -> Fault:
 
 
 def _drive_through_gas(network: Network) -> Line:
-    return _stub(network, "DL", "power", V_M[2], "power", end_offset_m=-7.0, over="gas", bottom_depth_m=2.20)
+    return _stub(network, "DL", "power", h_section(2, 2), end_offset_m=-7.0, over="gas", bottom_depth_m=2.20)
 
 
 def _stub(
-    network: Network, code: str, class_code: str, street_v_m: float, lane: str, *, end_offset_m: float, over: str,
-    bottom_depth_m: float,
-) -> Line:  # fmt: skip
-    """A short branch whose outer bottom has a given depth where it crosses another utility's lane."""
-    origin = next(
-        p for p in network.points.values()
-        if p.number.startswith(code) and abs(p.v_m - street_v_m - LANES[lane].offset_m) < 0.01
-        and min(abs(p.u_m - mark) for mark in U_M) > 45
-    )  # fmt: skip
+    network: Network, code: str, lane: str, section: Section, *, end_offset_m: float, over: str, bottom_depth_m: float
+) -> Line:
+    """A short branch in the middle of a section whose outer bottom has a given depth where it crosses another lane."""
+    origin = _middle_point(network, code, section, LANES[lane].offset_m)
     main = next(line for line in network.lines if origin.number in (line.start, line.end))
-    end = network.add_point(code, class_code, origin.u_m, street_v_m + end_offset_m, origin.road)
+    away_m = end_offset_m - LANES[lane].offset_m
+    step_u, step_v = (0.0, away_m) if section.along == "u" else (away_m, 0.0)
+    end = network.add_point(code, main.class_code, origin.u_m + step_u, origin.v_m + step_v, origin.road)
     network.points[end].feature = "预留口"
     if not origin.appurtenance:
         origin.feature = "三通"
     mm, start_m = 100.0, LANES[lane].crown_depth_m
-    share = (LANES[over].offset_m - LANES[lane].offset_m) / (end_offset_m - LANES[lane].offset_m)
+    share = (LANES[over].offset_m - LANES[lane].offset_m) / away_m
     end_m = round(start_m + (bottom_depth_m - mm / 1000 - start_m) / share, 3)
-    line = Line(origin.number, end, class_code, start_m, end_m, mm, mm, main.material, main.burial, dict(main.fields))
-    return network.add_line(line)
+    fields = dict(main.fields)
+    return network.add_line(
+        Line(origin.number, end, main.class_code, start_m, end_m, mm, mm, main.material, main.burial, fields)
+    )
+
+
+def _middle_point(network: Network, code: str, section: Section, offset_m: float) -> Point:
+    """The point of a main that is nearest to the middle of a section."""
+    u_m, v_m = section.place(section.length_m / 2, offset_m, offset_m)
+    own = [point for point in network.points.values() if point.number.startswith(code)]
+    return min(own, key=lambda point: (point.u_m - u_m) ** 2 + (point.v_m - v_m) ** 2)
 
 
 def _straight_runs(network: Network, class_code: str) -> list[tuple[Line, Line]]:

@@ -157,6 +157,7 @@ def _towards_outfall(scope: Scope) -> Floats:
     size = len(graph.node_ids)
     links = coo_array((np.ones(len(graph.start)), (graph.start, graph.end)), shape=(size, size)).tocsr()
     steps = np.asarray(dijkstra(links, directed=False, indices=outfalls, unweighted=True, min_only=True))
+    steps[np.isinf(steps)] = np.nan
     nearer = steps[graph.start] - steps[graph.end]
     lead = pd.Series(np.where(np.abs(nearer) == 1, nearer, np.nan), index=graph.links["feature_id"])
     return np.asarray(lead.reindex(scope.segments["feature_id"]), dtype=np.float64)
