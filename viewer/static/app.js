@@ -11,6 +11,7 @@ import { decodeScene, segmentMiddle, toProject, toScene } from "./modules/scene.
 import { currentLanguage, setCodes, setLanguage, text } from "./modules/texts.js";
 
 const NEAR_ZOOM = 0.5; // below it a tube is thinner than a pixel and the line layer does
+const CLOSE_ZOOM = 2; // below it points and wells would cover the pipes
 const SCENE_LIMIT = 60_000; // segments drawn at once; a larger map is loaded around the view
 const SCENE_HALF_WIDTH_M = 1_500;
 const ID_COLUMN = { pipe_segment: "segment_id", node: "node_id", consumer: "consumer_id" };
@@ -27,6 +28,7 @@ const state = {
   found: null,
   exaggeration: 1,
   near: true,
+  close: true,
   viewState: null,
 };
 let declaration;
@@ -109,12 +111,12 @@ function makeDeck() {
 
 function moveTo(viewState) {
   state.viewState = viewState;
-  const near = viewState.zoom >= NEAR_ZOOM;
+  const [near, close] = [viewState.zoom >= NEAR_ZOOM, viewState.zoom >= CLOSE_ZOOM];
   deck.setProps({ viewState: { main: viewState } });
   writeHash(state.scene, viewState);
   const [x, y, z] = toProject(state.scene, [...viewState.target]);
   byId("status").textContent = `EPSG:${state.scene.srid}  x ${x.toFixed(1)}  y ${y.toFixed(1)}  z ${z.toFixed(1)} m  ·  v${state.scene.version}`;
-  if (near !== state.near || !state.drawn) draw({ near });
+  if (near !== state.near || close !== state.close || !state.drawn) draw({ near, close });
 }
 
 function draw(changes = {}) {

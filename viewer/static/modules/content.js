@@ -12,13 +12,13 @@ const SMALL_SIGNS = new Set(["well", "inlet"]);
 const FADED_SHARE = 0.75;
 
 export function buildContent(scene, state) {
-  const { hidden, answer, picked, near } = state;
+  const { hidden, answer, picked, near, close } = state;
   const zones = zoneOfSegment(answer);
   const isPicked = (segment) => picked?.kind === "pipe_segment" && picked.index === segment;
   const isStressed = (segment) => isPicked(segment) || zones?.has(scene.columns.segment_id[segment]);
   return {
     pipes: buildPipes(scene, hidden, pipeColour(scene, zones, isPicked), isStressed, near),
-    nodes: buildNodes(scene, hidden, near),
+    nodes: buildNodes(scene, hidden, near, close),
     consumers: near ? buildConsumers(scene) : [],
     structures: buildStructures(scene),
     ground: { vertices: scene.columns.ground_vertex, triangles: scene.columns.ground_triangle },
@@ -43,9 +43,9 @@ function zoneOfSegment(answer) {
   return new Map(zones.flatMap((zone) => answer[`${zone}_segment_ids`].map((id) => [id, zone])));
 }
 
-function buildNodes(scene, hidden, near) {
+function buildNodes(scene, hidden, near, close) {
   const { node_place: xyz, node_class: classes, node_appurtenance: kinds, node_state: states } = scene.columns;
-  const depths = near ? lowestEnds(scene) : new Map();
+  const depths = close ? lowestEnds(scene) : new Map();
   const [points, signs, shafts] = [[], [], []];
   for (let index = 0; index < classes.length; index++) {
     const code = scene.classes[classes[index]] ?? "unknown";
@@ -54,8 +54,9 @@ function buildNodes(scene, hidden, near) {
     const position = [x, y, Number.isNaN(z) ? 0 : z];
     const role = kinds[index] === NO_CODE ? null : codeEntry("appurtenance", scene.appurtenances[kinds[index]])?.role;
     const sign = signOf(role, scene.valve_states[states[index]]);
-    if (sign && (near || sign === "source")) signs.push({ index, position, sign, size: SMALL_SIGNS.has(sign) ? 15 : 22 });
-    else if (near) points.push({ index, position, color: codeEntry("utility_class", code)?.color ?? UNKNOWN });
+    const isSmall = SMALL_SIGNS.has(sign);
+    if (sign && (sign === "source" || (isSmall ? close : near))) signs.push({ index, position, sign, size: isSmall ? 15 : 22 });
+    else if (close && !sign) points.push({ index, position, color: codeEntry("utility_class", code)?.color ?? UNKNOWN });
     const bottom = depths.get(`${x},${y}`);
     if (bottom < position[2]) shafts.push({ from: position, to: [x, y, bottom] });
   }
