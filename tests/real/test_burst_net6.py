@@ -9,9 +9,14 @@ import numpy as np
 import pytest
 import wntr
 
+from importers.delivery import read_delivery
+from pipemap.checks import run_checks
 from pipemap.cuts import cut_at
-from pipemap.network import Network
+from pipemap.db import Connection, Database, fetch_all
+from pipemap.ingest import create_import
+from pipemap.network import Network, load_network
 from pipemap.network_columns import network_from_arrays
+from pipemap.publishing import publish
 from pipemap.zones import zones_of
 
 Layer = list[tuple[str, str]]
@@ -20,6 +25,12 @@ Layer = list[tuple[str, str]]
 @pytest.fixture(scope="module")
 def model(shared_data: Path) -> wntr.network.WaterNetworkModel:
     return wntr.network.WaterNetworkModel(str(shared_data / "epanet-networks" / "Net6.inp"))
+
+
+def directed_links(model: wntr.network.WaterNetworkModel) -> list[str]:
+    """Pumps, the model's own valves and pipes with a check valve: water passes them one way."""
+    check_valves = [name for name, pipe in model.pipes() if pipe.check_valve]
+    return [*model.pump_name_list, *model.valve_name_list, *check_valves]
 
 
 def valve_layer(model: wntr.network.WaterNetworkModel, kind: str) -> Layer:
@@ -42,7 +53,7 @@ def states_of(layer: Layer, kind: str) -> list[tuple[str, str]]:
 
 def our_network(model: wntr.network.WaterNetworkModel, layer: Layer, states: list[tuple[str, str]]) -> Network:
     """Links become segments: a pump or a valve of the model a node with two short segments in flow direction."""
-    devices = [*model.pump_name_list, *model.valve_name_list]
+    devices = directed_links(model)
     nodes = [*model.node_name_list, *devices]
     number = {name: i for i, name in enumerate(nodes)}
     sources = {*model.tank_name_list, *model.reservoir_name_list}
@@ -77,7 +88,7 @@ class Reference:
         self.closed: set[tuple[str, str]] = set()
         self.sources = {*model.tank_name_list, *model.reservoir_name_list}
         at = dict(zip(layer, states, strict=True))
-        one_way = {*model.pump_name_list, *model.valve_name_list}
+        one_way = set(directed_links(model))
         for name, link in model.links():
             body = [("body", name)]
             if name in one_way:
@@ -147,8 +158,50 @@ def bodies(parts: set[object]) -> set[str]:
 def test_every_zone_of_net6_equals_the_reference(model: wntr.network.WaterNetworkModel, kind: str) -> None:
     layer = valve_layer(model, kind)
     states = states_of(layer, kind)
-    network, reference = our_network(model, layer, states), Reference(model, layer, states)
-    names = segment_names(model)
+    network = our_network(model, layer, states)
+    compare_every_zone(network, segment_names(model), layer, Reference(model, layer, states))
+
+
+def test_net6_imported_published_and_loaded_gives_the_same_answers(
+    model: wntr.network.WaterNetworkModel, database: Database, shared_data: Path
+) -> None:
+    publish_model(database, shared_data / "epanet-networks" / "Net6.inp")
+    layer = valve_layer(model, "N-2")
+    states = states_of(layer, "N-2")
+    with database.transaction(read_only=True) as connection:
+        loaded = load_network(connection)
+        names = loaded_names(connection, model)
+        nodes = {r["source_key"]: r["feature_id"] for r in fetch_all(connection, "SELECT * FROM pipemap.node")}
+    by_name = {name: number for number, name in names.items()}
+    at_end = {name: model.get_link(name).end_node_name for name in directed_links(model)}
+    pairs = [(by_name[f"{k} out" if at_end.get(k) == node else k], nodes[node]) for k, node in layer]
+    network = loaded.with_valves(pairs, *zip(*states, strict=True))
+    in_order = [names[number] for number in network.segments.id.tolist()]
+    compare_every_zone(network, in_order, layer, Reference(model, layer, states))
+
+
+def publish_model(database: Database, path: Path) -> None:
+    delivery = read_delivery([path], srid=4547)
+    assert sum(count.refused + count.skipped for count in delivery.counts) == 0
+    changeset = create_import(database, delivery, title="Net6", author="test")
+    errors = {finding.rule for finding in run_checks(database, changeset) if finding.severity == "error"}
+    waivers = dict.fromkeys(errors, "a model's schematic coordinates")
+    publish(database, changeset, message="Net6", author="test", waivers=waivers)
+
+
+def loaded_names(connection: Connection, model: wntr.network.WaterNetworkModel) -> dict[int, str]:
+    """Name of every stored segment as the reference knows it: the link's, or "<link> out" beyond a device."""
+    directed = set(directed_links(model))
+    rows = fetch_all(
+        connection,
+        "SELECT s.feature_id, a.source_key AS start, b.source_key AS stop, s.extra ->> 'id' AS link"
+        " FROM pipemap.pipe_segment s JOIN pipemap.node a ON a.feature_id = s.from_node_id"
+        " JOIN pipemap.node b ON b.feature_id = s.to_node_id",
+    )
+    return {r["feature_id"]: f"{r['start']} out" if r["start"] in directed else r["link"] or r["stop"] for r in rows}
+
+
+def compare_every_zone(network: Network, names: list[str], layer: Layer, reference: Reference) -> None:
     zones = zones_of(network, "water")
     _, one_per_zone = np.unique(zones.segment_zone, return_index=True)
     assert len(one_per_zone) > 150
@@ -163,5 +216,5 @@ def test_every_zone_of_net6_equals_the_reference(model: wntr.network.WaterNetwor
 
 
 def segment_names(model: wntr.network.WaterNetworkModel) -> list[str]:
-    one_way = {*model.pump_name_list, *model.valve_name_list}
+    one_way = set(directed_links(model))
     return [piece for name in model.link_name_list for piece in ([name, f"{name} out"] if name in one_way else [name])]
