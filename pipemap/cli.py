@@ -1,15 +1,20 @@
 """The one command `pipemap`: finds its sub-commands in every room and turns errors into exit codes."""
 
+import os
 import sys
+import tempfile
+import traceback
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 
 import typer
+from pydantic import ValidationError
 
-from pipemap.errors import PipemapError
-from pipemap.terminal import print_error
+from pipemap.errors import PipemapError, SourceError, UsageError
+from pipemap.terminal import print_error, say
 
 _HELP = "One versioned 3D map of everything under a city's streets. 地下管线一张图"
+_INTERRUPTED = 130
 
 
 def build(arguments: Sequence[str] = ()) -> typer.Typer:
@@ -29,15 +34,57 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line; the exit code says what kind of fault there was (pipemap/errors.py)."""
+    """Run the command line; the exit code says what kind of fault there was (pipemap/errors.py).
+
+    Whatever goes wrong ends in one sentence; PIPEMAP_DEBUG=1 shows the traceback instead.
+    """
+    arguments = sys.argv[1:] or ["--help"]
     try:
-        build(sys.argv[1:])()
-    except PipemapError as error:
-        print_error(error, as_json="--json" in sys.argv)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+        code = build(arguments)(arguments, standalone_mode=False) or 0
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
+    except Exception as error:
+        if os.environ.get("PIPEMAP_DEBUG") == "1":
+            raise
+        fault = _fault(error)
+        print_error(fault, as_json="--json" in arguments)
+        code = fault.exit_code
+    if code == _INTERRUPTED:
+        say("Interrupted. 已中断。")
+    sys.exit(code)
+
+
+def _fault(error: Exception) -> PipemapError:
+    """Any exception as a fault that a user can act on."""
+    if isinstance(error, PipemapError):
+        return error
+    if isinstance(error, typer.TyperException):
+        return UsageError(_usage(error))
+    if isinstance(error, ValidationError) and error.title == "Settings":
+        return UsageError(_setting(error))
+    if isinstance(error, OSError) and error.filename:
+        return SourceError(f"{error.filename}: {error.strerror}.")
+    return PipemapError(
+        f"Something went wrong inside pipemap ({type(error).__name__}); the details are in {_written(error)}."
+    )
+
+
+def _usage(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    words = " ".join(error.format_message().split()).rstrip(".")
+    return f"{words}; `{context.command_path} --help` says how." if context else f"{words}."
+
+
+def _setting(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = "_".join(map(str, first["loc"])).upper()
+    return f"The setting PIPEMAP_{name} is not valid: {first['msg']}."
+
+
+def _written(error: Exception) -> str:
+    with tempfile.NamedTemporaryFile("w", prefix="pipemap-", suffix=".log", delete=False, encoding="utf-8") as file:
+        traceback.print_exception(error, file=file)
+    return file.name
 
 
 def _together() -> None:

@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 from sqlalchemy import Engine, create_engine
 
 from pipemap.cluster import Cluster
-from pipemap.errors import PipemapError, StorageError
+from pipemap.errors import PipemapError, StorageError, UsageError
 from pipemap.settings import Settings
 
 Connection: TypeAlias = psycopg.Connection[DictRow]
@@ -56,10 +57,21 @@ class Database:
 def database_url(settings: Settings) -> str:
     """URL of the configured database; starts the private server when none is configured."""
     if settings.database_url is not None:
-        return settings.database_url.get_secret_value()
+        return _well_formed(settings.database_url.get_secret_value())
     cluster = Cluster(settings.data_dir)
     cluster.start()
     return cluster.url(settings.database_name)
+
+
+def _well_formed(url: str) -> str:
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        # The driver's own words would repeat the URL, and with it a password.
+        raise UsageError(
+            "The setting PIPEMAP_DATABASE_URL is not a URL such as postgresql://user@host:5432/name."
+        ) from error
+    return url
 
 
 @contextmanager
@@ -73,8 +85,10 @@ def translated_errors() -> Iterator[None]:
         raise StorageError("The database does not answer. `pipemap doctor` says where it is expected.") from error
     except psycopg.errors.QueryCanceled as error:
         raise StorageError("The question took too long and was stopped; ask for a smaller area.") from error
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedColumn) as error:
+        raise StorageError("The database does not hold a map of this version of pipemap; run `pipemap init`.") from error
     except psycopg.OperationalError as error:
-        raise StorageError(f"The database cannot be reached: {str(error).splitlines()[-1].strip()}") from error
+        raise StorageError(f"The database cannot be reached: {str(error).splitlines()[0].strip()}.") from error
     except psycopg.Error as error:
         raise StorageError(f"The database refused the work ({type(error).__name__}).") from error
 

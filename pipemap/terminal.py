@@ -16,7 +16,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most this many rows.")]
 OffsetOption = Annotated[int, typer.Option("--offset", min=0, help="Skip this many rows first.")]
 
-_words = Console(stderr=True, highlight=False)
+_words = Console(stderr=True, highlight=False, soft_wrap=True)
 _answers = Console(highlight=False, soft_wrap=True)
 
 
@@ -53,6 +53,7 @@ def progress() -> AbstractContextManager[Progress]:
         TimeElapsedColumn(),
         console=_words,
         transient=True,
+        disable=not _words.is_terminal,
     )
 
 

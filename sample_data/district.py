@@ -136,7 +136,11 @@ def _buildings(consumers: Sequence[Consumer]) -> list[Building]:
             for side, v in enumerate(((V_M[j] + set_back, V_M[j] + set_back + depth),
                                       (V_M[j + 1] - set_back - depth, V_M[j + 1] - set_back))):  # fmt: skip
                 number = f"JZ{i}{j}{side}"
-                buildings.append(Building(number, _name_of_building(consumers, u, v) or f"{number}号楼", u, v))
+                buildings.append(
+                    Building(
+                        number, _name_of_building(consumers, u, v) or f"{number}号楼", u, v, 3 + 2 * (i + j + side) % 7
+                    )
+                )
     return buildings
 
 

@@ -75,6 +75,21 @@ class Building:
     name: str
     u_m: tuple[float, float]
     v_m: tuple[float, float]
+    storeys: int
+
+    @property
+    def base_elevation_m(self) -> float:
+        """Underside of the foundation."""
+        return round(self._ground_m - 2.0, 3)
+
+    @property
+    def top_elevation_m(self) -> float:
+        """Roof."""
+        return round(self._ground_m + 3.0 * self.storeys, 3)
+
+    @property
+    def _ground_m(self) -> float:
+        return ground_m(sum(self.u_m) / 2, sum(self.v_m) / 2)
 
 
 class Network:

@@ -130,8 +130,13 @@ def write_drawing(path: Path, network: Network) -> None:
 def write_buildings(path: Path, buildings: Sequence[Building]) -> None:
     """Building outlines with the elevation of their foundations."""
     frame = gpd.GeoDataFrame(
-        [{"编号": b.number, "名称": b.name, "类别": "建筑物", "geometry": _outline(b)} for b in buildings], crs=CRS
-    )
+        [
+            {"编号": b.number, "名称": b.name, "类别": "建筑物", "基底高程": b.base_elevation_m,
+             "顶高程": b.top_elevation_m, "geometry": _outline(b)}
+            for b in buildings
+        ],
+        crs=CRS,
+    )  # fmt: skip
     frame.to_file(path, layer="建筑物", driver="GPKG", engine="pyogrio")
 
 
