@@ -18,7 +18,7 @@ from pipemap.db import Connection, Database
 from pipemap.errors import UsageError
 from pipemap.overview import overview
 from pipemap.settings import Settings
-from pipemap.sharing import UnknownKeyError, set_timeout
+from pipemap.sharing.items import UnknownKeyError, set_timeout
 from pipemap.versions import current_version
 
 Box: TypeAlias = tuple[float, float, float, float]

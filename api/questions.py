@@ -7,10 +7,11 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.deps import STRICT, ClassCodesDep, FeatureId, ServiceDep, VersionDep
-from pipemap import clearance, isolation
-from pipemap.burst_places import nearest_segment
+from pipemap.clearance import questions as clearance
 from pipemap.db import Connection
 from pipemap.errors import UsageError
+from pipemap.tracing import isolation
+from pipemap.tracing.places import nearest_segment
 from pipemap.versions import resolve_version
 from schemas.clearance import ClearanceAnswer
 from schemas.isolation import BurstAnswer

@@ -22,10 +22,10 @@ from api.deps import (
     ServiceDep,
 )
 from api.features import GEOJSON
-from pipemap import sharing
-from pipemap.agreements import hash_key
-from pipemap.exchange import export
-from pipemap.sharing import ItemsRequest, Place
+from pipemap.sharing import items
+from pipemap.sharing.agreements import hash_key
+from pipemap.sharing.exchange import export
+from pipemap.sharing.items import ItemsRequest, Place
 
 router = APIRouter(tags=["sharing"], dependencies=[STRICT])
 
@@ -44,14 +44,14 @@ def list_items(
 ) -> Response:
     """Features that the key's agreement grants, cut at the edge of its area."""
     request = ItemsRequest(kind, Place(bbox, bbox_crs, crs), class_codes or None, limit, after)
-    page = sharing.read_items(service.database, key, request, service.settings.statement_timeout_s)
+    page = items.read_items(service.database, key, request, service.settings.statement_timeout_s)
     return Response(page.collection(), media_type=GEOJSON)
 
 
 @router.get("/items/{kind}/{feature_id}")
 def read_item(service: ServiceDep, key: KeyDep, kind: str, feature_id: FeatureId, crs: CrsDep) -> Response:
     """One granted feature; what is not granted is answered as if it were not there."""
-    item = sharing.read_item(service.database, key, kind, feature_id, Place(out_srid=crs))
+    item = items.read_item(service.database, key, kind, feature_id, Place(out_srid=crs))
     return Response(item, media_type=GEOJSON)
 
 

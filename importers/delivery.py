@@ -107,6 +107,12 @@ def normalised(reading: Reading, srid: int, source_crs: str | None, dataset: str
         on_progress("normalise", len(normaliser.ledger.tables), len(normaliser.ledger.tables) + len(reading.tables) + 1)
         normaliser.add(table, is_layer=reader == "gis")
     ledger, frames = normaliser.ledger, normaliser.frames
+    if not any((frames.node, frames.segment, frames.consumer, frames.structure)):
+        names = ", ".join(file.name for file in reading.files)
+        raise SourceError(
+            f"Nothing in {names} is known to be points or pipes by the profile {reading.profile.name}; "
+            "`pipemap import --dry-run` shows what each column is taken for."
+        )
     on_progress("join", 0, 1)
     nodes, segments = join(frames.whole("node"), frames.whole("segment"), ledger)
     if len(segments):
@@ -134,10 +140,12 @@ def normalised(reading: Reading, srid: int, source_crs: str | None, dataset: str
 
 
 def require_files(paths: Sequence[Path]) -> list[Path]:
-    """The paths, all of which exist; NotFoundError names the first that does not."""
+    """The paths, all of which exist; NotFoundError names the first that does not, SourceError a folder."""
     for path in paths:
         if not path.exists():
             raise NotFoundError(f"There is no file {path.name}.")
+        if path.is_dir() and path.suffix.lower() != ".gdb":
+            raise SourceError(f"{path.name} is a folder; name the files in it.")
     return list(paths)
 
 

@@ -64,6 +64,8 @@ def read_model(path: Path) -> tuple[list[ModelNode], list[ModelLink]]:
         With the engine's own words where it refuses the file.
     """
     content = path.read_bytes()
+    if not content.strip():
+        raise _refusal(path, "is empty; ask for the model again", "是空文件，请重新提供")
     if _SWMM_SECTION.search(content):
         raise _refusal(path, "is a SWMM model, not an EPANET one", "是 SWMM 模型，不是 EPANET 模型")
     found = _asked_engine(path)

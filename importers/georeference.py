@@ -64,9 +64,9 @@ class Georeference:
             As `Profile.axis`.
         """
         east, north = (first, second) if axis == "x_is_easting" else (second, first)
-        outside = self._outside(east, north, crs)
+        outside = self._outside(east, north, crs, crs)
         if _mostly(outside, east):
-            swapped = self._outside(north, east, crs)
+            swapped = self._outside(north, east, crs, crs)
             if _mostly(swapped, east):
                 raise CrsError(_not_there(label, crs, east))
             if axis != "auto":
@@ -76,6 +76,11 @@ class Georeference:
                     "order in the profile."
                 )
             east, north, outside = north, east, swapped
+        if _mostly(self._outside(east, north, crs, self.project), east):
+            raise CrsError(
+                f"{label}: read in {crs.name} the places lie far from where {self.project.name}, the system of this "
+                "map, is used; name the right system with --crs."
+            )
         east, north = self._to_project(east, north, crs)
         return east, north, outside
 
@@ -90,8 +95,9 @@ class Georeference:
         )
         return _with_z(shifted, geometry), outside
 
-    def _outside(self, east: Floats, north: Floats, crs: CRS) -> Mask:
-        area = crs.area_of_use
+    def _outside(self, east: Floats, north: Floats, crs: CRS, home: CRS) -> Mask:
+        """Which places, given in `crs`, lie outside the area of use of `home`."""
+        area = home.area_of_use
         if area is None or not (self.profile.check_area or self.source_crs):
             return np.zeros(len(east), dtype=bool)
         geodetic = crs.geodetic_crs or crs

@@ -1,5 +1,6 @@
 """Shapefile, GeoPackage, GeoJSON and file geodatabase layers, in bulk and in chunks."""
 
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -29,6 +30,8 @@ DEFAULT_CHUNK_ROWS = 50_000
 # Tables that QGIS keeps beside the data.
 _NOT_DATA = {"layer_styles", "qgis_projects"}
 _LINE, _MULTIPOINT, _MULTILINE = 1, 4, 5
+# What GDAL raises it also writes to standard error, which belongs to the program.
+os.environ.setdefault("CPL_LOG", os.devnull)
 _DAMAGE = (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pa.ArrowException, ValueError, RuntimeError)
 
 

@@ -55,9 +55,10 @@ class Cluster:
             _run(["pg_ctl", "-D", self._pgdata(), "-l", log, "-o", options, "-w", "-t", "60", "start"])
 
     def stop(self) -> None:
-        """Stop the server; nothing is lost."""
+        """Stop the server; nothing is lost, unless it was a throw-away one."""
         if self.is_running():
-            _run(["pg_ctl", "-D", self._pgdata(), "-m", "fast", "-w", "stop"])
+            mode = "fast" if self.durable else "immediate"
+            _run(["pg_ctl", "-D", self._pgdata(), "-m", mode, "-w", "stop"])
 
     def _pgdata(self) -> Path:
         return self.data_dir / "pgdata"

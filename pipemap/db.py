@@ -86,7 +86,9 @@ def translated_errors() -> Iterator[None]:
     except psycopg.errors.QueryCanceled as error:
         raise StorageError("The question took too long and was stopped; ask for a smaller area.") from error
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedColumn) as error:
-        raise StorageError("The database does not hold a map of this version of pipemap; run `pipemap init`.") from error
+        raise StorageError(
+            "The database does not hold a map of this version of pipemap; run `pipemap init`."
+        ) from error
     except psycopg.OperationalError as error:
         raise StorageError(f"The database cannot be reached: {str(error).splitlines()[0].strip()}.") from error
     except psycopg.Error as error:

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy.dialects.postgresql import TEXT
 from sqlalchemy.types import TypeEngine
 
-from pipemap.binary_copy import copy_frame
+from pipemap.copy_in import copy_frame
 from pipemap.db import Connection, Database, fetch_all, fetch_one
 from pipemap.findings import save_findings
 from pipemap.projects import read_project

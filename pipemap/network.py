@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from psycopg.sql import SQL, Composable, Literal
 
-from pipemap.copying import CopiedRows, TextColumn, copy_rows
+from pipemap.copy_out import CopiedRows, TextColumn, copy_rows
 from pipemap.db import Connection
 from pipemap.errors import NotFoundError, UsageError
 from pipemap.sql import queries

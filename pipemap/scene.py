@@ -14,7 +14,7 @@ import orjson
 import scipy.spatial
 from psycopg.sql import SQL, Composable, Literal
 
-from pipemap.copying import CopiedRows, copy_rows
+from pipemap.copy_out import CopiedRows, copy_rows
 from pipemap.db import Connection
 from pipemap.projects import read_project
 from pipemap.sql import queries

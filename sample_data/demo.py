@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from shapely.geometry import Polygon
 
 from importers.delivery import read_delivery
-from pipemap.agreements import Terms, agree, issue_key, list_agreements
 from pipemap.checks import run_checks
 from pipemap.db import Connection, Database, fetch_all
 from pipemap.findings import list_findings
 from pipemap.ingest import create_import
 from pipemap.projects import Project, init_project
 from pipemap.publishing import publish
+from pipemap.sharing.agreements import Terms, agree, issue_key, list_agreements
 from pipemap.versions import find_feature
 from sample_data.district import Dataset, District
 from sample_data.streets import plan_xy_m

@@ -10,7 +10,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError as ProjError
 from shapely.errors import ShapelyError
 
-from pipemap.clearance import polygon_clearance, segment_clearance
+from pipemap.clearance.questions import polygon_clearance, segment_clearance
 from pipemap.commands.session import open_database
 from pipemap.errors import CrsError, UsageError
 from pipemap.lookup import Query, corridor, find_features, near

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import typer
 from psycopg.rows import DictRow
 
-from pipemap import agreements, audit
-from pipemap.agreements import Terms, hash_key
-from pipemap.audit import AuditFilter
 from pipemap.commands.session import open_database
 from pipemap.errors import UsageError
 from pipemap.projects import read_project
 from pipemap.settings import Settings
+from pipemap.sharing import agreements, audit
+from pipemap.sharing.agreements import Terms, hash_key
+from pipemap.sharing.audit import AuditFilter
 from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_table, emit_text, say
 
 app = typer.Typer()
@@ -109,8 +109,8 @@ def export(
 ) -> None:
     """Write an export package of everything a key grants, or of everything. 导出共享包"""
     # Imported here: GDAL is slow to load, and every other command does without it.
-    from pipemap.exchange import export as write_package
-    from pipemap.sharing import Place
+    from pipemap.sharing.exchange import export as write_package
+    from pipemap.sharing.items import Place
 
     if not out.is_dir():
         raise UsageError(f"{out} is not a folder.")

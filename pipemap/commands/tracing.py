@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from pipemap.burst_places import nearest_segment, segment_by_key
 from pipemap.commands.session import open_database
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.settings import Settings
 from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text, say
+from pipemap.tracing.places import nearest_segment, segment_by_key
 from pipemap.versions import resolve_version
 from schemas.isolation import BurstAnswer, BurstValve
 
@@ -41,8 +41,8 @@ def burst(
 ) -> None:
     """What a burst does: valves to close, pipes and people without supply. 爆管分析"""
     # Imported here: the compiled parts are slow to load, and every other command does without them.
-    from pipemap import isolation
     from pipemap.network import load_network
+    from pipemap.tracing import isolation
 
     with open_database() as database, database.transaction(read_only=True) as connection:
         resolved = resolve_version(connection, version)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipemap import audit
-from pipemap.audit import AuditFilter, AuditReport
 from pipemap.db import Connection, Database
 from pipemap.errors import SourceError, StorageError
 from pipemap.migrate import migrate
+from pipemap.sharing import audit
+from pipemap.sharing.audit import AuditFilter, AuditReport
 
 
 @pytest.fixture

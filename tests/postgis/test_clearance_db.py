@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import shapely
 
-from pipemap.clearance import polygon_clearance, segment_clearance
+from pipemap.clearance.questions import polygon_clearance, segment_clearance
 from pipemap.db import Connection, Database
 from pipemap.errors import NotFoundError, UsageError
 from schemas.clearance import ClearanceAnswer, Conflict, ConflictKind

@@ -14,8 +14,8 @@ from psycopg.sql import Identifier
 from shapely import LineString, Point, Polygon
 from sqlalchemy.dialects.postgresql import BIGINT, BOOLEAN, DATE, DOUBLE_PRECISION, INTEGER, JSONB, REAL, TEXT
 
-from pipemap.binary_copy import copy_frame
 from pipemap.changesets import get_changeset
+from pipemap.copy_in import copy_frame
 from pipemap.db import Database
 from pipemap.findings import list_findings
 from pipemap.ingest import create_import

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 import pytest
 from typer.testing import CliRunner
 
-from pipemap import isolation
-from pipemap.burst_places import nearest_segment, segment_by_key
 from pipemap.commands.tracing import app
 from pipemap.db import Connection, Database
 from pipemap.errors import NotFoundError, UsageError
 from pipemap.network import load_network
+from pipemap.tracing import isolation
+from pipemap.tracing.places import nearest_segment, segment_by_key
 from tests.postgis.planting import plant, plant_version, wkt
 
 EAST, NORTH = 500_000.0, 2_500_000.0

@@ -14,13 +14,13 @@ import pyogrio
 import pytest
 import shapely
 
-from pipemap import agreements, audit
-from pipemap.agreements import Terms
 from pipemap.db import Database
 from pipemap.errors import UsageError
-from pipemap.exchange import FORMATS, ExportPackage, export
-from pipemap.layers import defused, short_names
-from pipemap.sharing import Place, UnknownKeyError
+from pipemap.sharing import agreements, audit
+from pipemap.sharing.agreements import Terms
+from pipemap.sharing.exchange import FORMATS, ExportPackage, export
+from pipemap.sharing.items import Place, UnknownKeyError
+from pipemap.sharing.layers import defused, short_names
 from schemas.tables import FEATURE_KINDS, attribute_names
 
 # Real-looking coordinates, so that a swap of the axes or a lost decimal shows.

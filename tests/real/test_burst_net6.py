@@ -11,13 +11,13 @@ import wntr
 
 from importers.delivery import read_delivery
 from pipemap.checks import run_checks
-from pipemap.cuts import cut_at
 from pipemap.db import Connection, Database, fetch_all
 from pipemap.ingest import create_import
 from pipemap.network import Network, load_network
-from pipemap.network_columns import network_from_arrays
 from pipemap.publishing import publish
-from pipemap.zones import zones_of
+from pipemap.tracing.columns import network_from_arrays
+from pipemap.tracing.cuts import cut_at
+from pipemap.tracing.zones import zones_of
 
 Layer = list[tuple[str, str]]
 

@@ -7,7 +7,7 @@ import pytest
 
 from importers.delivery import read_delivery
 from pipemap.checks import run_checks
-from pipemap.clearance import segment_clearance
+from pipemap.clearance.questions import segment_clearance
 from pipemap.db import Connection, Database, fetch_all
 from pipemap.ingest import create_import
 from pipemap.publishing import publish

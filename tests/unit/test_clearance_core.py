@@ -6,9 +6,9 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipemap.clearance_core import Pipes, Verdicts, conflicts_between
-from pipemap.clearance_rules import Party
-from pipemap.geometry3d import piece_distance
+from pipemap.clearance.core import Pipes, Verdicts, conflicts_between
+from pipemap.clearance.geometry3d import piece_distance
+from pipemap.clearance.rules import Party
 from schemas.clearance import ConflictKind
 
 Axis = list[tuple[float, float, float]]

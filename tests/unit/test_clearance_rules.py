@@ -2,7 +2,7 @@ from itertools import product
 
 import pytest
 
-from pipemap.clearance_rules import (
+from pipemap.clearance.rules import (
     CLASS_NAMES,
     LEFT_OUT,
     MODEL_CLASSES,

@@ -6,7 +6,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipemap.geometry3d import piece_distance, plan_angle_deg, plan_crossings, point_at
+from pipemap.clearance.geometry3d import piece_distance, plan_angle_deg, plan_crossings, point_at
 
 millimetres = st.integers(-20_000, 20_000).map(lambda value: value / 1000)
 near_grid = st.one_of(millimetres, st.integers(-3, 3).map(float))

@@ -5,8 +5,8 @@ from itertools import pairwise
 import pytest
 
 from pipemap.errors import NotFoundError, UsageError
-from pipemap.isolation import burst
-from pipemap.network_columns import network_from_arrays
+from pipemap.tracing.columns import network_from_arrays
+from pipemap.tracing.isolation import burst
 from schemas.isolation import BurstAnswer
 
 KINDS = {

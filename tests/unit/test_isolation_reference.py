@@ -7,9 +7,9 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipemap.cuts import cut_at
 from pipemap.network import Network
-from pipemap.network_columns import network_from_arrays
+from pipemap.tracing.columns import network_from_arrays
+from pipemap.tracing.cuts import cut_at
 
 VALVES = ("valve", "valve_well")
 ONE_WAY = ("check_valve", "pressure_reducing_valve", "pump_station")

@@ -3,7 +3,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipemap.dominators import dominator_tree, grouped, tree_ranges
+from pipemap.tracing.dominators import dominator_tree, grouped, tree_ranges
 
 vertices = st.integers(0, 11)
 

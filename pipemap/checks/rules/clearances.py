@@ -11,10 +11,10 @@ from pipemap.checks.check import Check, Says
 from pipemap.checks.registry import rule
 from pipemap.checks.rules.lines import ABOVE_GROUND
 from pipemap.checks.scope import Bools, Floats, Ints, Scope
-from pipemap.clearance_answer import from_verdicts
-from pipemap.clearance_core import Pipes, Verdicts, conflicts_between
-from pipemap.clearance_rules import Party, strictest
-from pipemap.clearance_site import Segment, _segment, party_of
+from pipemap.clearance.answer import from_verdicts
+from pipemap.clearance.core import Pipes, Verdicts, conflicts_between
+from pipemap.clearance.rules import Party, strictest
+from pipemap.clearance.site import Segment, party_of, segment_of
 from schemas.clearance import Conflict, ConflictKind
 from schemas.findings import Finding, Severity
 
@@ -209,7 +209,7 @@ def _worded(scope: Scope, at: Ints) -> list[Segment]:
     frame = scope.segments[_WORDED].iloc[at]
     frame = frame.assign(from_ground_m=ground_from_m[at], to_ground_m=ground_to_m[at])
     axes = shapely.to_wkb(scope.lines[at])
-    return [_segment(row | {"axis": axis}) for row, axis in zip(_rows(frame), axes, strict=True)]
+    return [segment_of(row | {"axis": axis}) for row, axis in zip(_rows(frame), axes, strict=True)]
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -9,12 +9,12 @@ import shapely
 from psycopg.sql import SQL, Composable
 from shapely.geometry.base import BaseGeometry
 
-from pipemap.clearance_core import Pipes
-from pipemap.clearance_rules import Party
-from pipemap.clearance_words import Name, segment_name, structure_name
+from pipemap.clearance.core import Pipes
+from pipemap.clearance.geometry3d import Floats
+from pipemap.clearance.rules import Party
+from pipemap.clearance.words import Name, segment_name, structure_name
 from pipemap.db import Connection, fetch_all, fetch_one
 from pipemap.errors import NotFoundError
-from pipemap.geometry3d import Floats
 from pipemap.pages import Version
 from pipemap.projects import read_project
 from pipemap.sql import queries
@@ -121,12 +121,12 @@ class Site:
         row = fetch_one(self._connection, self._query("segment"), {"feature_id": feature_id})
         if row is None:
             raise NotFoundError(f"There is no pipe_segment {feature_id} in this version of the map.")
-        return _segment(row)
+        return segment_of(row)
 
     def neighbours(self, place: BaseGeometry, reach_m: float) -> list[Segment]:
         """Live pipes in the ground within reach of a place in plan."""
         rows = fetch_all(self._connection, self._query("neighbours"), self._place(place, reach_m))
-        return [found for found in map(_segment, rows) if found.is_live and found.is_in_the_ground]
+        return [found for found in map(segment_of, rows) if found.is_live and found.is_in_the_ground]
 
     def structures(self, place: BaseGeometry, reach_m: float) -> list[Structure]:
         """Structures within reach of a place in plan."""
@@ -178,7 +178,8 @@ def as_pipes(segments: list[Segment]) -> Pipes:
     )
 
 
-def _segment(row: dict[str, Any]) -> Segment:
+def segment_of(row: dict[str, Any]) -> Segment:
+    """A segment from a row of the query `segments`, with the accuracy its survey may be held to (CJJ 61)."""
     geometry = shapely.from_wkb(bytes(row["axis"]))
     axis = shapely.get_coordinates(geometry, include_z=True)
     half_width_m, half_height_m = _half_sizes(row)

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from pipemap.cuts import Cut, cut_of_zones
 from pipemap.network import STATES, Flags, Ints, Network, NodeKind, valve_kinds
+from pipemap.tracing.cuts import Cut, cut_of_zones
 from schemas.isolation import BurstWarning
 
 _MOST_NAMED = 5

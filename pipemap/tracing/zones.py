@@ -6,7 +6,7 @@ has a port on every zone it touches. Water goes from port to port of one device,
 open devices make a directed graph; a source is a device that water only comes out of.
 
 The dominator tree of that graph, rooted before all sources, says for every zone which other zones lose
-every source with it (pipemap/dominators.py). Zones are numbered along that tree, so that these are the
+every source with it (pipemap/tracing/dominators.py). Zones are numbered along that tree, so that these are the
 zones that follow it. Number 0 is the place before all sources and has no segments.
 """
 
@@ -17,8 +17,8 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from pipemap.dominators import dominator_tree, grouped, tree_ranges
 from pipemap.network import SEPARATING, Ints, Network, NodeKind, SmallInts, class_groups, valve_kinds
+from pipemap.tracing.dominators import dominator_tree, grouped, tree_ranges
 
 Flags = npt.NDArray[np.bool_]
 

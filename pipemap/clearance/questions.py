@@ -1,6 +1,6 @@
 """Clearance of one pipe, or of a body to be dug, against everything near it in one version of the map.
 
-How it is measured and what is left out: `clearance_core`. By which limits: `clearance_rules`.
+How it is measured and what is left out: `core`. By which limits: `rules`.
 Not compared are pipes that are joined or one pipe apart in one utility, a pipe and what contains it, pipes out
 of service, and pipes above the ground. What is not known is answered with `cannot_tell`, never with a guess.
 """
@@ -12,14 +12,14 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from pipemap.clearance_answer import Pair, cannot_tell, compared, conflict, from_verdicts
-from pipemap.clearance_core import LARGEST_UNKNOWN_HALF_M, TOLERANCE_M, conflicts_between
-from pipemap.clearance_rules import Limit, Party, cover_limit, strictest, widest
-from pipemap.clearance_site import Segment, Site, Structure, as_pipes
-from pipemap.clearance_words import Name
+from pipemap.clearance.answer import Pair, cannot_tell, compared, conflict, from_verdicts
+from pipemap.clearance.core import LARGEST_UNKNOWN_HALF_M, TOLERANCE_M, conflicts_between
+from pipemap.clearance.geometry3d import Floats
+from pipemap.clearance.rules import Limit, Party, cover_limit, strictest, widest
+from pipemap.clearance.site import Segment, Site, Structure, as_pipes
+from pipemap.clearance.words import Name
 from pipemap.db import Connection
 from pipemap.errors import UsageError
-from pipemap.geometry3d import Floats
 from pipemap.pages import Version
 from schemas.clearance import CannotTell, ClearanceAnswer, Conflict, ConflictKind
 from schemas.codetables import code_table

@@ -17,12 +17,12 @@ from psycopg.sql import SQL, Composable, Identifier
 from pyproj import CRS
 from pyproj.exceptions import CRSError as ProjError
 
-from pipemap import audit
-from pipemap.agreements import SHARED_KINDS, hash_key
 from pipemap.db import Connection, Database, fetch_one
 from pipemap.errors import CrsError, NotFoundError, PermissionDeniedError, UsageError
 from pipemap.pages import Box, check_finite
 from pipemap.projects import read_project
+from pipemap.sharing import audit
+from pipemap.sharing.agreements import SHARED_KINDS, hash_key
 from pipemap.sql import queries
 from pipemap.versions import current_version
 from schemas.tables import attribute_names

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipemap.clearance_core import TOLERANCE_M, Verdicts
-from pipemap.clearance_rules import Limit
-from pipemap.clearance_site import Segment, Structure
-from pipemap.clearance_words import Measurement, Name, conflict_words
-from pipemap.geometry3d import Floats
+from pipemap.clearance.core import TOLERANCE_M, Verdicts
+from pipemap.clearance.geometry3d import Floats
+from pipemap.clearance.rules import Limit
+from pipemap.clearance.site import Segment, Structure
+from pipemap.clearance.words import Measurement, Name, conflict_words
 from schemas.clearance import CannotTell, Conflict, ConflictKind, Place
 
 _REASONS = {

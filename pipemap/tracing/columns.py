@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipemap.copying import TextColumn
+from pipemap.copy_out import TextColumn
 from pipemap.network import (
     OPERABILITIES,
     STATES,

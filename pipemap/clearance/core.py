@@ -14,8 +14,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pipemap.clearance_rules import Direction, Limit, Party, strictest
-from pipemap.geometry3d import Bools, Floats, piece_distance, plan_angle_deg, plan_crossings, point_at
+from pipemap.clearance.geometry3d import Bools, Floats, piece_distance, plan_angle_deg, plan_crossings, point_at
+from pipemap.clearance.rules import Direction, Limit, Party, strictest
 from schemas.clearance import ConflictKind
 
 Ints: TypeAlias = NDArray[np.int64]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pipemap.clearance_rules import Limit
+from pipemap.clearance.rules import Limit
 from schemas.clearance import ConflictKind
 from schemas.codetables import code_table
 

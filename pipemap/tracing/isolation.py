@@ -1,4 +1,4 @@
-"""Burst impact: from segments that have burst to an answer a person acts on. What is meant: pipemap/cuts.py."""
+"""Burst impact: from segments that have burst to an answer a person acts on. What is meant: pipemap/tracing/cuts.py."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pipemap.cuts import Cut, Dependants, cut_at, dependants_of
-from pipemap.isolation_warnings import warnings_of
 from pipemap.network import OPERABILITIES, STATES, Floats, Ints, Network, class_groups, positions_of
-from pipemap.zones import Flags, Zones
+from pipemap.tracing.cuts import Cut, Dependants, cut_at, dependants_of
+from pipemap.tracing.warnings import warnings_of
+from pipemap.tracing.zones import Flags, Zones
 from schemas.codetables import code_table, codes_where
 from schemas.isolation import BurstAnswer, BurstPlace, BurstValve, ConsumersLost, CriticalConsumer, HydrantLost
 

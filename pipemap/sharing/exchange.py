@@ -16,13 +16,13 @@ from typing import Any
 import orjson
 from psycopg.sql import SQL, Composed, Identifier
 
-from pipemap import audit
-from pipemap.agreements import shareable_attributes
 from pipemap.db import Connection, Database
 from pipemap.errors import UsageError
-from pipemap.layers import LAYERS, WRITERS, Layer, Row, Sink
 from pipemap.projects import Project, read_project
-from pipemap.sharing import SHARE_SCHEMA, Grant, Place, as_agency, digits, geometry_in, introduce, set_timeout
+from pipemap.sharing import audit
+from pipemap.sharing.agreements import shareable_attributes
+from pipemap.sharing.items import SHARE_SCHEMA, Grant, Place, as_agency, digits, geometry_in, introduce, set_timeout
+from pipemap.sharing.layers import LAYERS, WRITERS, Layer, Row, Sink
 from pipemap.sql import queries
 from pipemap.versions import current_version
 from schemas.tables import SCHEMA, attribute_names

@@ -15,9 +15,9 @@ from pyproj import Transformer
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from pipemap import audit
 from pipemap.db import Connection, fetch_all, fetch_one
 from pipemap.errors import NotFoundError, SourceError, UsageError
+from pipemap.sharing import audit
 from pipemap.sql import queries
 from schemas.codetables import code_table
 from schemas.tables import attribute_names

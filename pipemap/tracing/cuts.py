@@ -29,10 +29,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipemap.dominators import flood, grouped
 from pipemap.errors import UsageError
 from pipemap.network import Ints, Network, NodeKind, class_groups
-from pipemap.zones import Flags, Zones, spread, zones_of
+from pipemap.tracing.dominators import flood, grouped
+from pipemap.tracing.zones import Flags, Zones, spread, zones_of
 from schemas.codetables import code_table
 
 
