@@ -121,13 +121,11 @@ def _json(series: "pd.Series[Any]") -> pa.Array:
 def _json_cells(cells: Iterable[Any]) -> list[bytes | None]:
     options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
     return [
-        b"\x01" + orjson.dumps(cell, default=str, option=options).replace(b"\\u0000", b"") if _filled(cell) else None
+        b"\x01" + orjson.dumps(cell, default=str, option=options).replace(b"\\u0000", b"")
+        if isinstance(cell, dict)
+        else None
         for cell in cells
     ]
-
-
-def _filled(cell: Any) -> bool:
-    return isinstance(cell, dict) and bool(cell)
 
 
 def _geometry(series: "pd.Series[Any]") -> pa.Array:

@@ -1,16 +1,17 @@
 """Findings kept beside their changeset: saved by imports and checks, listed, and what blocks publishing."""
 
 from collections.abc import Iterable
-from typing import Any
 
+import pandas as pd
 from psycopg.rows import DictRow
 from psycopg.sql import SQL
-from psycopg.types.json import Jsonb
 
+from pipemap.copy_in import copy_frame
 from pipemap.db import Connection, fetch_all
 from pipemap.sql import queries
-from pipemap.statements import columns
+from pipemap.statements import columns, table
 from schemas.findings import Finding
+from schemas.tables import finding as finding_table
 
 _FIELDS = tuple(Finding.model_fields)
 
@@ -18,10 +19,11 @@ _FIELDS = tuple(Finding.model_fields)
 def save_findings(connection: Connection, changeset_id: int, origin: str, findings: Iterable[Finding]) -> None:
     """Replace what one origin (`import` or `check`) has found in a changeset."""
     connection.execute(queries("findings")["drop_findings"], {"changeset_id": changeset_id, "origin": origin})
-    statement = SQL(queries("findings")["copy_findings"]).format(columns=columns(_FIELDS))
-    with connection.cursor().copy(statement) as copy:
-        for found in findings:
-            copy.write_row([changeset_id, origin, *_cells(found)])
+    found = list(findings)
+    cells = {name: pd.Series([getattr(each, name) for each in found], dtype=object) for name in _FIELDS}
+    frame = pd.DataFrame({"changeset_id": changeset_id, "origin": origin, **cells})
+    types = {name: finding_table.columns[name].type for name in frame.columns}
+    copy_frame(connection, table("finding"), frame, types)
 
 
 def list_findings(
@@ -47,13 +49,3 @@ def blocking_findings(connection: Connection, changeset_id: int) -> dict[str, in
     """Findings of severity error whose rule nobody has waived, counted by rule."""
     rows = fetch_all(connection, queries("findings")["blocking_findings"], {"changeset_id": changeset_id})
     return {row["rule"]: row["count"] for row in rows}
-
-
-def _cells(found: Finding) -> list[Any]:
-    values = found.model_dump()
-    return [Jsonb(values[name]) if name == "details" else _clean(values[name]) for name in _FIELDS]
-
-
-def _clean(cell: Any) -> Any:
-    # PostgreSQL text cannot hold the zero character.
-    return cell.replace("\0", "") if isinstance(cell, str) else cell

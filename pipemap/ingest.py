@@ -131,6 +131,8 @@ class _Staging:
         complete["geom"] = shapely.set_srid(frame["geom"].to_numpy(object), self.srid)
         if "source_file" in frame.columns:
             complete["source_file_id"] = frame["source_file"].map(dict(enumerate(self.file_ids)))
+        if "extra" in frame.columns:
+            complete["extra"] = frame["extra"].where(frame["extra"].astype(bool), None)
         for name, default in _WHEN_ABSENT.items():
             if name in types:
                 given = frame[name] if name in frame.columns else pd.Series(None, index=frame.index, dtype=object)

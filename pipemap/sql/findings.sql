@@ -1,9 +1,6 @@
 -- name: drop_findings
 DELETE FROM pipemap.finding WHERE changeset_id = %(changeset_id)s AND origin = %(origin)s
 
--- name: copy_findings
-COPY pipemap.finding (changeset_id, origin, {columns}) FROM STDIN
-
 -- name: list_findings
 SELECT finding_id, origin, {columns}
 FROM pipemap.finding
