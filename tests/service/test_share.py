@@ -13,8 +13,8 @@ import pyogrio
 import pytest
 import shapely
 
-from pipemap import agreements, audit
-from pipemap.agreements import Terms
+from pipemap.sharing import agreements, audit
+from pipemap.sharing.agreements import Terms
 from tests.service.conftest import X0, Y0, Town
 from tests.service.test_api import refused
 
