@@ -42,8 +42,9 @@ class Cluster:
         return f"postgresql://{_owner()}@/{database}?host={self.socket_dir}"
 
     def is_running(self) -> bool:
-        """Whether the server answers to pg_ctl."""
-        return self._exists() and _run(["pg_ctl", "-D", self._pgdata(), "status"], check=False).returncode == 0
+        """Whether the server answers on its socket; one that still recovers from a crash counts."""
+        accepting_or_starting = (0, 1)
+        return _run(["pg_isready", "-q", "-h", self.socket_dir], check=False).returncode in accepting_or_starting
 
     def start(self) -> None:
         """Create the server if it is missing and start it if it is down."""

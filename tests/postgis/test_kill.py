@@ -1,13 +1,21 @@
 """Killed at any moment of an import or a publish, the map is as before or as after, and the work can be repeated."""
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from pipemap.changesets import list_changesets
+from pipemap.cluster import Cluster
 from pipemap.db import Database
+from pipemap.projects import create_database, init_project
 from tests.postgis.deliveries import mark_checked, whole_map
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,9 +58,12 @@ class Run:
         return time.monotonic() - self.began
 
     def kill_after(self, seconds: float) -> None:
-        time.sleep(max(0.0, self.began + seconds - time.monotonic()))
+        self.wait(seconds)
         self.process.send_signal(signal.SIGKILL)
         self.process.communicate()
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(max(0.0, self.began + seconds - time.monotonic()))
 
 
 def changesets_of(database: Database) -> list[tuple[str, dict[str, dict[str, int]]]]:
@@ -77,6 +88,57 @@ def wait_until_idle(database: Database) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("a killed client's session never ended")
+
+
+@pytest.fixture
+def durable() -> Iterator[Cluster]:
+    """A server that keeps its promises when it is killed, which the shared throw-away one does not."""
+    folder = Path(tempfile.mkdtemp(prefix="pipemap-durable-"))
+    folder.chmod(0o755)
+    server = Cluster(folder)
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def kill_server(server: Cluster) -> None:
+    """SIGKILL the database server itself, and wait until its last process is gone."""
+    lines = (server.data_dir / "pgdata" / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+    os.kill(int(lines[0]), signal.SIGKILL)
+    while Path(f"/proc/{lines[0]}").exists():
+        time.sleep(0.05)
+    while subprocess.run(["pgrep", "-f", str(server.data_dir)], capture_output=True, check=False).stdout:
+        time.sleep(0.05)
+
+
+def test_the_database_server_killed_during_import_and_publish(durable: Cluster) -> None:
+    url = durable.url("city")
+    create_database(url)
+    with Database(url) as database:
+        init_project(database, "city")
+    seconds = Run("import", url).finish()
+    for step, share in (("import", 0.6), ("publish", 0.3), ("publish", 0.7)):
+        with Database(url) as database:
+            mark_checked(database, 1)
+            before = changesets_of(database)
+        run = Run(step, url, 1)
+        run.wait(share * seconds)
+        kill_server(durable)
+        run.process.communicate()
+        durable.start()
+        with Database(url) as database:
+            after = changesets_of(database)
+            if step == "import":
+                assert after in (before, [("draft", complete()), *before])
+            else:
+                published = after[-1][0] == "published"
+                assert len(whole_map(database)) == (2 * POINTS - 1 if published else 0)
+                if published:
+                    break
+    Run("publish", url, 1).finish()
+    with Database(url) as database:
+        assert len(whole_map(database)) == 2 * POINTS - 1
 
 
 def test_killed_during_import(database: Database, database_url: str) -> None:
