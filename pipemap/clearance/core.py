@@ -162,14 +162,9 @@ def _compare(
 
 def _belong_together(pipes: Pipes, left: Ints, right: Ints) -> Bools:
     """Joined at a node, one pipe apart in the same utility, one inside the other, or both in one container."""
-    ends_left, ends_right = pipes.nodes[left], pipes.nodes[right]
-    joined = (ends_left[:, :, None] == ends_right[:, None, :]).any(axis=(1, 2))
-    links = {tuple(sorted(ends)) for ends in pipes.nodes.tolist()}
+    joined = (pipes.nodes[left][:, :, None] == pipes.nodes[right][:, None, :]).any(axis=(1, 2))
     same_class = np.flatnonzero(~joined & (pipes.class_index[left] == pipes.class_index[right]))
-    for pair in same_class:
-        joined[pair] = any(
-            (min(a, b), max(a, b)) in links for a in ends_left[pair].tolist() for b in ends_right[pair].tolist()
-        )
+    joined[same_class] = _one_pipe_apart(pipes, left[same_class], right[same_class])
     container_left, container_right = pipes.container_id[left], pipes.container_id[right]
     inside = (container_left == pipes.feature_id[right]) | (container_right == pipes.feature_id[left])
     together = (container_left == container_right) & (container_left >= 0)
@@ -177,30 +172,46 @@ def _belong_together(pipes: Pipes, left: Ints, right: Ints) -> Bools:
     return belong
 
 
+def _one_pipe_apart(pipes: Pipes, left: Ints, right: Ints) -> Bools:
+    """Whether some pipe leads from an end of one to an end of the other."""
+    names, numbers = np.unique(pipes.nodes, return_inverse=True)
+    nodes = numbers.reshape(-1, 2)
+
+    def link(one: Ints, other: Ints) -> Ints:
+        return np.minimum(one, other) * len(names) + np.maximum(one, other)
+
+    from_end_to_end = link(nodes[left][:, [0, 0, 1, 1]], nodes[right][:, [0, 1, 0, 1]])
+    return np.asarray(np.isin(from_end_to_end, link(*nodes.T)).any(axis=1))
+
+
 def _crosses_next_door(pipes: Pipes, left: Ints, right: Ints, doubtful: Bools) -> Bools:
     """Pairs that are near only because the next pipe of one run crosses the other run: judged there, vertically."""
     passing = np.zeros(len(left), dtype=bool)
-    if not doubtful.any():
-        return passing
-    at_node: dict[int, list[int]] = {}
-    for pipe, ends in enumerate(pipes.nodes.tolist()):
-        for node in set(ends):
-            at_node.setdefault(node, []).append(pipe)
-
-    def run(pipe: int) -> set[int]:
-        return {pipe, *(other for node in pipes.nodes[pipe].tolist() for other in at_node[node])}
-
-    tried = [
-        (pair, here, there)
-        for pair in np.flatnonzero(doubtful).tolist()
-        for here in run(int(left[pair]))
-        for there in run(int(right[pair]))
-        if here != there
-    ]
-    pair, here, there = np.array(tried, dtype=np.int64).reshape(-1, 3).T
-    crosses = _measure(pipes, here, there).crosses
-    passing[pair[crosses]] = True
+    asked = np.flatnonzero(doubtful)
+    first_left, n_left, in_left = _runs(pipes, left[asked])
+    first_right, n_right, in_right = _runs(pipes, right[asked])
+    pair, a, b = _all_with_all(first_left, n_left, first_right, n_right)
+    here, there = in_left[a], in_right[b]
+    differ = here != there
+    tried, a, b = _piece_pairs(pipes, here[differ], there[differ])
+    crosses, _, _ = plan_crossings(pipes.start[a], pipes.end[a], pipes.start[b], pipes.end[b], reach=TOLERANCE_M)
+    passing[asked[pair[differ][tried[crosses]]]] = True
     return passing
+
+
+def _runs(pipes: Pipes, chosen: Ints) -> tuple[Ints, Ints, Ints]:
+    """Each chosen pipe with all that meet it at a node: where its run starts in the last array, and how long it is."""
+    order = np.argsort(pipes.nodes.ravel(), kind="stable")
+    ends = pipes.nodes.ravel()[order]
+    nodes = pipes.nodes[chosen].ravel()
+    first = np.searchsorted(ends, nodes)
+    n_each = np.searchsorted(ends, nodes, side="right") - first
+    place = np.repeat(first - np.cumsum(n_each) + n_each, n_each) + np.arange(n_each.sum())
+    owner = np.repeat(np.arange(len(nodes)) // 2, n_each)
+    n_pipes = len(pipes.nodes)
+    members = np.unique(owner * n_pipes + order[place] // 2)
+    n_members = np.bincount(members // n_pipes, minlength=len(chosen)).astype(np.int64)
+    return np.cumsum(n_members) - n_members, n_members, members % n_pipes
 
 
 def _measure(pipes: Pipes, left: Ints, right: Ints) -> _Measures:
@@ -230,13 +241,15 @@ def _measure(pipes: Pipes, left: Ints, right: Ints) -> _Measures:
 def _piece_pairs(pipes: Pipes, left: Ints, right: Ints) -> tuple[Ints, Ints, Ints]:
     """Index of the pair and of both pieces, for every piece of the left with every piece of the right pipe."""
     n_pieces = np.diff(pipes.first_piece)
-    n_left, n_right = n_pieces[left], n_pieces[right]
-    n_each = n_left * n_right
-    pair = np.repeat(np.arange(len(left)), n_each)
+    return _all_with_all(pipes.first_piece[left], n_pieces[left], pipes.first_piece[right], n_pieces[right])
+
+
+def _all_with_all(first_a: Ints, n_a: Ints, first_b: Ints, n_b: Ints) -> tuple[Ints, Ints, Ints]:
+    """Number of the pair and of both members, for every member of a pair's first range with every one of its second."""
+    n_each = n_a * n_b
+    pair = np.repeat(np.arange(len(n_each)), n_each)
     number = np.arange(len(pair)) - np.repeat(np.cumsum(n_each) - n_each, n_each)
-    a = pipes.first_piece[left][pair] + number // n_right[pair]
-    b = pipes.first_piece[right][pair] + number % n_right[pair]
-    return pair, a, b
+    return pair, first_a[pair] + number // n_b[pair], first_b[pair] + number % n_b[pair]
 
 
 def _first_of_each(pair: Ints, n_pairs: int, *keys: NDArray[np.generic]) -> Ints:

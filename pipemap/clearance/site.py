@@ -1,10 +1,12 @@
 """What stands near a place in one version of the map, with what the clearance rules ask about it."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import shapely
 from psycopg.sql import SQL, Composable
 from shapely.geometry.base import BaseGeometry
@@ -121,12 +123,12 @@ class Site:
         row = fetch_one(self._connection, self._query("segment"), {"feature_id": feature_id})
         if row is None:
             raise NotFoundError(f"There is no pipe_segment {feature_id} in this version of the map.")
-        return segment_of(row)
+        return _segments_of([row])[0]
 
     def neighbours(self, place: BaseGeometry, reach_m: float) -> list[Segment]:
         """Live pipes in the ground within reach of a place in plan."""
         rows = fetch_all(self._connection, self._query("neighbours"), self._place(place, reach_m))
-        return [found for found in map(segment_of, rows) if found.is_live and found.is_in_the_ground]
+        return [found for found in _segments_of(rows) if found.is_live and found.is_in_the_ground]
 
     def structures(self, place: BaseGeometry, reach_m: float) -> list[Structure]:
         """Structures within reach of a place in plan."""
@@ -178,10 +180,19 @@ def as_pipes(segments: list[Segment]) -> Pipes:
     )
 
 
-def segment_of(row: dict[str, Any]) -> Segment:
-    """A segment from a row of the query `segments`, with the accuracy its survey may be held to (CJJ 61)."""
-    geometry = shapely.from_wkb(bytes(row["axis"]))
-    axis = shapely.get_coordinates(geometry, include_z=True)
+def segments_of(rows: Sequence[dict[str, Any]], lines: npt.NDArray[np.object_]) -> list[Segment]:
+    """Segments from rows of the query `columns` and their axes."""
+    coordinates, counts = shapely.get_coordinates(lines, include_z=True), shapely.get_num_coordinates(lines)
+    axes = (coordinates[stop - count : stop] for stop, count in zip(np.cumsum(counts), counts, strict=True))
+    return [_segment(row, axis) for row, axis in zip(rows, axes, strict=True)]
+
+
+def _segments_of(rows: Sequence[dict[str, Any]]) -> list[Segment]:
+    return segments_of(rows, shapely.from_wkb(np.array([bytes(row["axis"]) for row in rows], dtype=object)))
+
+
+def _segment(row: dict[str, Any], axis: Floats) -> Segment:
+    """A segment with the accuracy its survey may be held to (CJJ 61)."""
     half_width_m, half_height_m = _half_sizes(row)
     depth_m = max(_LEAST_DEPTH_M, _mean_depth(row, axis))
     vertical = _or_nan(row["vertical_accuracy_m"], _DEPTH_SHARE * depth_m)

@@ -14,7 +14,7 @@ from pipemap.checks.scope import Bools, Floats, Ints, Scope
 from pipemap.clearance.answer import from_verdicts
 from pipemap.clearance.core import Pipes, Verdicts, conflicts_between
 from pipemap.clearance.rules import Party, strictest
-from pipemap.clearance.site import Segment, party_of, segment_of
+from pipemap.clearance.site import Segment, party_of, segments_of
 from schemas.clearance import Conflict, ConflictKind
 from schemas.findings import Finding, Severity
 
@@ -208,8 +208,7 @@ def _worded(scope: Scope, at: Ints) -> list[Segment]:
     ground_from_m, ground_to_m = np.split(scope.ends["ground_m"].to_numpy(), 2)
     frame = scope.segments[_WORDED].iloc[at]
     frame = frame.assign(from_ground_m=ground_from_m[at], to_ground_m=ground_to_m[at])
-    axes = shapely.to_wkb(scope.lines[at])
-    return [segment_of(row | {"axis": axis}) for row, axis in zip(_rows(frame), axes, strict=True)]
+    return segments_of(_rows(frame), scope.lines[at])
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
