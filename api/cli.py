@@ -2,12 +2,13 @@
 
 import gc
 import ipaddress
+import socket
 from typing import Annotated
 
 import typer
 import uvicorn
 
-from pipemap.db import database_url
+from pipemap.db import database_url, ping
 from pipemap.errors import UsageError
 from pipemap.settings import Settings
 from pipemap.terminal import say
@@ -30,12 +31,22 @@ def serve(
     address, number = host or settings.host, port or settings.port
     if settings.staff_token is None and not _is_loopback(address):
         raise UsageError(f"Listening on {address} lets others in: set PIPEMAP_STAFF_TOKEN first, or use 127.0.0.1.")
-    service = create_app(settings, database_url(settings))
+    url = database_url(settings)
+    ping(url)
+    _demand_free(address, number)
+    service = create_app(settings, url)
     say(f"http://{address}:{number}/  (API: /docs)")
     gc.collect()
     gc.freeze()
     gc.set_threshold(_GC_THRESHOLD)
     uvicorn.run(service, host=address, port=number, log_level="warning", server_header=False)
+
+
+def _demand_free(host: str, port: int) -> None:
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        raise UsageError(f"Nothing can listen on {host}, port {port}: {error.strerror}; name another.") from error
 
 
 def _is_loopback(host: str) -> bool:

@@ -90,7 +90,12 @@ def translated_errors() -> Iterator[None]:
             "The database does not hold a map of this version of pipemap; run `pipemap init`."
         ) from error
     except psycopg.OperationalError as error:
-        raise StorageError(f"The database cannot be reached: {str(error).splitlines()[0].strip()}.") from error
+        words = str(error).splitlines()[0].strip()
+        raise StorageError(
+            f"The database cannot be reached ({words}); `pipemap doctor` says where it is expected."
+        ) from error
+    except psycopg.DataError as error:
+        raise UsageError(f"A value is not one that the map can hold: {str(error).splitlines()[0]}.") from error
     except psycopg.Error as error:
         raise StorageError(f"The database refused the work ({type(error).__name__}).") from error
 

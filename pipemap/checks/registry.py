@@ -89,7 +89,7 @@ class Rulebook:
         except FileNotFoundError as error:
             raise NotFoundError(f"There is no rules file {path.name}.") from error
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise UsageError(f"{path.name} is not a rules file: {error}") from error
+            raise UsageError(f"{path.name} is not a rules file: {error}.") from error
         known = all_rules()
         for rule_id in tables:
             _known_rule(rule_id)

@@ -74,6 +74,6 @@ def _order(finding: Finding) -> tuple[str, int, str]:
 def _demand_open(connection: Connection, changeset_id: int) -> None:
     found = fetch_one(connection, queries("checks")["changeset_for_checking"], {"changeset_id": changeset_id})
     if found is None:
-        raise NotFoundError(f"There is no changeset {changeset_id}.")
+        raise NotFoundError(f"There is no changeset {changeset_id}; `pipemap changesets` lists them.")
     if found["state"] in ("published", "rejected"):
         raise ConflictError(f"Changeset {changeset_id} is {found['state']}; there is nothing left to check.")

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any
+from math import isfinite
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -20,8 +21,11 @@ from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, e
 app = typer.Typer()
 
 ChangesetArgument = Annotated[int, typer.Argument(metavar="CHANGESET", help="Number of the changeset. 变更集编号")]
-KindOption = Annotated[str | None, typer.Option("--kind", help="node, pipe_segment, consumer or structure.")]
-OpOption = Annotated[str | None, typer.Option("--op", help="insert, update or delete.")]
+Kind = Literal["node", "pipe_segment", "consumer", "structure"]
+Op = Literal["insert", "update", "delete"]
+State = Literal["draft", "checked", "submitted", "approved", "published", "rejected"]
+KindOption = Annotated[Kind | None, typer.Option("--kind", help="node, pipe_segment, consumer or structure.")]
+OpOption = Annotated[Op | None, typer.Option("--op", help="insert, update or delete.")]
 AuthorOption = Annotated[str | None, typer.Option("--author", help="Only those of this author.")]
 
 
@@ -34,7 +38,7 @@ class Prefer(StrEnum):
 
 @app.command("changesets")
 def list_changesets(
-    state: Annotated[str | None, typer.Option(help="draft, checked, submitted, approved, published, rejected.")] = None,
+    state: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,
     author: AuthorOption = None,
     dataset: Annotated[str | None, typer.Option(help="Only those of this delivery series.")] = None,
     limit: LimitOption = 50,
@@ -97,6 +101,8 @@ def publish(
     as_json: JsonOption = False,
 ) -> None:
     """Make a changeset the next version of the map; a draft is checked first. 发布"""
+    if not message.strip():
+        raise UsageError("A version needs a message that says what it changes.")
     waivers = _waivers(waive or [])
     settings = Settings()
     with open_database(settings) as database:
@@ -313,6 +319,6 @@ def _box(words: str | None) -> list[float] | None:
         box = [float(part) for part in words.split(",")]
     except ValueError as error:
         raise UsageError(f"{words!r} is not four numbers: min x,min y,max x,max y.") from error
-    if len(box) != 4:
+    if len(box) != 4 or not all(map(isfinite, box)):
         raise UsageError(f"{words!r} is not four numbers: min x,min y,max x,max y.")
     return box

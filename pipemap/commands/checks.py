@@ -8,10 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
+from pipemap.changesets import get_changeset
 from pipemap.checks import Rule, Rulebook, run_checks, try_rules
 from pipemap.checks.running import Progress
 from pipemap.commands.session import open_database
 from pipemap.db import Database
+from pipemap.errors import UsageError
 from pipemap.findings import count_findings, list_findings
 from pipemap.report import gather_report, write_csv, write_geopackage, write_html, write_json
 from pipemap.settings import Settings
@@ -54,6 +56,7 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Check a changeset and list the findings, on the terminal, as HTML, GeoPackage and CSV. 检查"""
+    _require_folders(html, gpkg, csv, report_json)
     book = Rulebook.from_toml(rules) if rules else Rulebook.standard()
     with open_database() as database:
         with _shown_progress() as on_progress:
@@ -90,8 +93,10 @@ def findings(
     as_json: JsonOption = False,
 ) -> None:
     """List what import and check have found in a changeset, without checking again. 问题清单"""
+    _require_folders(html, gpkg, csv, report_json)
     with open_database() as database:
         with database.transaction(read_only=True) as connection:
+            get_changeset(connection, changeset)
             counts = [dict(line) for line in count_findings(connection, changeset)]
             rows = list_findings(connection, changeset, rule, severity, limit, offset)
         _write_reports(database, changeset, _language(lang), html, gpkg, csv, report_json)
@@ -121,6 +126,13 @@ def rules(
         return
     rows = [(each.id, each.severity, _name(each, _language(lang)), _thresholds(each), each.source) for each in listed]
     emit_table(f"{len(book)} rules 规则", ["rule", "severity", "what 内容", "thresholds 阈值", "source 依据"], rows)
+
+
+def _require_folders(*files: Path | None) -> None:
+    """Said before the work, not after it."""
+    for file in files:
+        if file is not None and (file.is_dir() or not file.parent.is_dir()):
+            raise UsageError(f"{file} cannot be written: name a file in a folder that exists.")
 
 
 def _write_reports(

@@ -1,6 +1,7 @@
 """`pipemap trace`: questions that follow the pipes."""
 
 from collections.abc import Iterable
+from math import isfinite
 from typing import Annotated
 
 import typer
@@ -64,7 +65,7 @@ def _clicked(connection: Connection, at: str, class_codes: list[str], version: i
         x_m, y_m, *z_m = (float(part) for part in at.split(","))
     except ValueError as error:
         raise UsageError(f"A place is X,Y or X,Y,Z in the project CRS, not {at}.") from error
-    if len(z_m) > 1:
+    if len(z_m) > 1 or not all(map(isfinite, (x_m, y_m, *z_m))):
         raise UsageError(f"A place is X,Y or X,Y,Z in the project CRS, not {at}.")
     return nearest_segment(connection, x_m, y_m, z_m[0] if z_m else None, class_codes, version)
 

@@ -12,11 +12,12 @@ import orjson
 import shapely
 from psycopg.rows import DictRow
 from pyproj import Transformer
+from pyproj.exceptions import CRSError as ProjError
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from pipemap.db import Connection, fetch_all, fetch_one
-from pipemap.errors import NotFoundError, SourceError, UsageError
+from pipemap.errors import CrsError, NotFoundError, SourceError, UsageError
 from pipemap.sharing import audit
 from pipemap.sql import queries
 from schemas.codetables import code_table
@@ -110,7 +111,10 @@ def read_area(text: str, srid: int, project_srid: int) -> BaseGeometry:
         return area
     # Long straight edges stay straight in their own system.
     dense = shapely.segmentize(area, math.sqrt(area.envelope.area) / 32)
-    change = Transformer.from_crs(srid, project_srid, always_xy=True).transform
+    try:
+        change = Transformer.from_crs(srid, project_srid, always_xy=True).transform
+    except ProjError as error:
+        raise CrsError(f"EPSG:{srid} is not a known coordinate reference system.") from error
     return shapely.transform(dense, change, interleaved=False)
 
 

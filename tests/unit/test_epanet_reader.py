@@ -207,7 +207,7 @@ def test_a_long_path(tmp_path: Path) -> None:
     [
         (" P1  R A 1000", " P1  R Z 1000", "undefined node Z"),
         (" P1  R A 1000", " P1  R A abc", "illegal numeric value abc"),
-        (MODEL, "", "holds no network"),
+        (MODEL, "", "is empty"),
         (MODEL, "a;b;c\n1;2;3\n", "holds no network"),
         (MODEL, "[CONDUITS]\nC1 A B 10\n", "SWMM"),
         (MODEL[MODEL.index("[COORDINATES]") : MODEL.index("[VERTICES]")], "", "no [COORDINATES]"),
