@@ -24,7 +24,8 @@ _LINK_TYPES = {"feature_id": pa.int64(), "from_node_id": pa.int64(), "to_node_id
 
 def load_scope(connection: Connection, changeset_id: int) -> Scope:
     """The features a changeset touches, their neighbours within 60 m, and the networks they are part of."""
-    wanted = {"changeset_id": changeset_id, "cell_m": _CELL_M, "margin_m": _MARGIN_M}
+    srid = read_project(connection).srid
+    wanted = {"changeset_id": changeset_id, "cell_m": _CELL_M, "margin_m": _MARGIN_M, "srid": srid}
     for step in ("create_cells", "fill_cells", "create_near", "fill_near", "fill_near_nodes"):
         connection.execute(queries("checks")[step], wanted)
     frames: dict[Kind, pd.DataFrame] = {
@@ -34,18 +35,19 @@ def load_scope(connection: Connection, changeset_id: int) -> Scope:
         "structure": _features(connection, "structure", changeset_id),
     }
     network = {"changeset_id": changeset_id, "classes": _classes_to_follow(frames)}
+    farther_links = _copied(connection, SQL(queries("checks")["farther_links"]), network, _LINK_TYPES)
     return Scope.of(
         *frames.values(),
-        links=_copied(connection, SQL(queries("checks")["links"]), network, _LINK_TYPES),
+        links=pd.concat([frames["pipe_segment"][farther_links.columns], farther_links], ignore_index=True),
         stations=_copied(connection, SQL(queries("checks")["stations"]), network, {"feature_id": pa.int64()}),
         disturbed_node_ids=[row["node_id"] for row in fetch_all(connection, queries("checks")["disturbed"], wanted)],
-        srid=read_project(connection).srid,
+        srid=srid,
     )
 
 
 def _classes_to_follow(frames: dict[Kind, pd.DataFrame]) -> list[str]:
     """The classes that share a network with one that is loaded: all of its group."""
-    loaded = set(frames["node"]["class_code"]) | set(frames["pipe_segment"]["class_code"])
+    loaded = set(frames["node"]["class_code"].unique()) | set(frames["pipe_segment"]["class_code"].unique())
     classes = code_table("utility_class")
     groups = {classes[code].fields["group_code"] for code in loaded if code in classes}
     return sorted(loaded | {code.code for code in classes.values() if code.fields["group_code"] in groups})

@@ -1,26 +1,38 @@
 -- name: create_cells
-CREATE TEMPORARY TABLE check_cell (i integer, j integer, geom geometry) ON COMMIT DROP
+CREATE TEMPORARY TABLE check_cell (geom geometry) ON COMMIT DROP
 
 -- name: fill_cells
+-- The cells of a grid that the surroundings of touched features meet; features of one block of cells count once.
 INSERT INTO check_cell
-SELECT DISTINCT ON (cell.i, cell.j) cell.i, cell.j, cell.geom
+SELECT ST_MakeEnvelope(i * %(cell_m)s, j * %(cell_m)s, (i + 1) * %(cell_m)s, (j + 1) * %(cell_m)s, %(srid)s::int)
 FROM (
-    SELECT geom FROM pipemap.node_delta WHERE changeset_id = %(changeset_id)s
-    UNION ALL
-    SELECT geom FROM pipemap.pipe_segment_delta WHERE changeset_id = %(changeset_id)s
-    UNION ALL
-    SELECT geom FROM pipemap.structure_delta WHERE changeset_id = %(changeset_id)s
-    UNION ALL
-    SELECT old.geom FROM pipemap.node old JOIN pipemap.node_delta new USING (feature_id)
-    WHERE new.changeset_id = %(changeset_id)s
-    UNION ALL
-    SELECT old.geom FROM pipemap.pipe_segment old JOIN pipemap.pipe_segment_delta new USING (feature_id)
-    WHERE new.changeset_id = %(changeset_id)s
-) AS touched
-CROSS JOIN LATERAL ST_SquareGrid(%(cell_m)s, ST_Expand(touched.geom, %(margin_m)s)) AS cell
+    SELECT DISTINCT i, j
+    FROM (
+        SELECT DISTINCT
+            floor((ST_XMin(geom) - %(margin_m)s) / %(cell_m)s)::int AS west,
+            floor((ST_YMin(geom) - %(margin_m)s) / %(cell_m)s)::int AS south,
+            floor((ST_XMax(geom) + %(margin_m)s) / %(cell_m)s)::int AS east,
+            floor((ST_YMax(geom) + %(margin_m)s) / %(cell_m)s)::int AS north
+        FROM (
+            SELECT geom FROM pipemap.node_delta WHERE changeset_id = %(changeset_id)s
+            UNION ALL
+            SELECT geom FROM pipemap.pipe_segment_delta WHERE changeset_id = %(changeset_id)s
+            UNION ALL
+            SELECT geom FROM pipemap.structure_delta WHERE changeset_id = %(changeset_id)s
+            UNION ALL
+            SELECT old.geom FROM pipemap.node old JOIN pipemap.node_delta new USING (feature_id)
+            WHERE new.changeset_id = %(changeset_id)s
+            UNION ALL
+            SELECT old.geom FROM pipemap.pipe_segment old JOIN pipemap.pipe_segment_delta new USING (feature_id)
+            WHERE new.changeset_id = %(changeset_id)s
+        ) AS touched
+    ) AS block
+    CROSS JOIN LATERAL generate_series(west, east) AS i
+    CROSS JOIN LATERAL generate_series(south, north) AS j
+) AS cell
 
 -- name: create_near
-CREATE TEMPORARY TABLE check_near (feature_id bigint PRIMARY KEY) ON COMMIT DROP
+CREATE TEMPORARY TABLE check_near (feature_id bigint) ON COMMIT DROP
 
 -- name: fill_near
 INSERT INTO check_near
@@ -40,11 +52,11 @@ SELECT near.feature_id FROM check_cell cell JOIN pipemap.structure near ON near.
 
 -- name: fill_near_nodes
 INSERT INTO check_near
-SELECT ends.node_id
+SELECT DISTINCT ends.node_id
 FROM pipemap_app.pipe_segment_in_changeset(%(changeset_id)s) AS segment
 JOIN check_near USING (feature_id)
 CROSS JOIN LATERAL (VALUES (segment.from_node_id), (segment.to_node_id)) AS ends (node_id)
-ON CONFLICT DO NOTHING
+WHERE NOT EXISTS (SELECT FROM check_near near WHERE near.feature_id = ends.node_id)
 
 -- name: features
 SELECT {columns}, file.name AS file, f.valid_from_version IS NULL AS changed
@@ -53,10 +65,12 @@ JOIN check_near USING (feature_id)
 LEFT JOIN pipemap.source_file AS file USING (source_file_id)
 ORDER BY f.feature_id
 
--- name: links
+-- name: farther_links
+-- The pipes of the networks that are not among the features loaded.
 SELECT feature_id, from_node_id, to_node_id, class_code, lifecycle_code
-FROM pipemap_app.pipe_segment_in_changeset(%(changeset_id)s)
+FROM pipemap_app.pipe_segment_in_changeset(%(changeset_id)s) AS link
 WHERE class_code = ANY(%(classes)s)
+  AND NOT EXISTS (SELECT FROM check_near near WHERE near.feature_id = link.feature_id)
 ORDER BY feature_id
 
 -- name: stations
