@@ -33,7 +33,7 @@ $(VENV)/.ready: uv.lock pyproject.toml
 	$(RUN)/uv sync --locked --inexact --quiet
 	touch $@
 
-viewer/static/vendor/.ready: viewer/package-lock.json $(VENV)/.ready
+viewer/static/vendor/.ready: viewer/package-lock.json | $(VENV)/.ready
 	cd viewer && PATH="$(abspath $(RUN)):$$PATH" npm ci --ignore-scripts --no-audit --no-fund --silent
 	mkdir -p $(@D)
 	cp viewer/node_modules/deck.gl/dist.min.js $(@D)/deck.min.js
