@@ -12,8 +12,8 @@ from psycopg.types.json import Jsonb
 from shapely.geometry.base import BaseGeometry
 
 from pipemap.db import Connection, Database, fetch_all
+from pipemap.drafts import add_changeset, add_dataset
 from pipemap.errors import NotFoundError, PermissionDeniedError, RejectedError, UsageError
-from pipemap.ingest import add_changeset, add_dataset
 from pipemap.projects import read_project
 from pipemap.publishing import count_deltas, lock_changeset, publish
 from pipemap.rebasing import Conflict, Rebase, rebase

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable
 
-import pandas as pd
 from psycopg.rows import DictRow
 from psycopg.sql import SQL
 
-from pipemap.copy_in import copy_frame
 from pipemap.db import Connection, fetch_all
 from pipemap.sql import queries
 from pipemap.statements import columns, table
@@ -18,6 +16,11 @@ _FIELDS = tuple(Finding.model_fields)
 
 def save_findings(connection: Connection, changeset_id: int, origin: str, findings: Iterable[Finding]) -> None:
     """Replace what one origin (`import` or `check`) has found in a changeset."""
+    # Imported here: slow to load, and whoever reads findings does without.
+    import pandas as pd
+
+    from pipemap.copy_in import copy_frame
+
     connection.execute(queries("findings")["drop_findings"], {"changeset_id": changeset_id, "origin": origin})
     found = list(findings)
     cells = {name: pd.Series([getattr(each, name) for each in found], dtype=object) for name in _FIELDS}

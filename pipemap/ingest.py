@@ -13,6 +13,7 @@ from sqlalchemy.types import TypeEngine
 
 from pipemap.copy_in import copy_frame
 from pipemap.db import Connection, Database, fetch_all, fetch_one
+from pipemap.drafts import add_changeset, add_dataset
 from pipemap.findings import save_findings
 from pipemap.projects import read_project
 from pipemap.sql import queries
@@ -217,24 +218,6 @@ class _Staging:
         )
 
 
-def add_changeset(
-    connection: Connection,
-    title: str,
-    kind: str,
-    author: str,
-    *,
-    dataset_id: int | None = None,
-    reverts_changeset_id: int | None = None,
-) -> int:
-    """Open an empty draft changeset on the current version and return its number."""
-    given = {"title": title, "kind": kind, "author": author, "dataset_id": dataset_id}
-    row = fetch_one(
-        connection, queries("ingest")["add_changeset"], given | {"reverts_changeset_id": reverts_changeset_id}
-    )
-    assert row is not None
-    return int(row["changeset_id"])
-
-
 def _frames(delivery: Delivery) -> dict[str, pd.DataFrame]:
     frames = (delivery.nodes, delivery.segments, delivery.consumers, delivery.structures)
     return dict(zip(FEATURE_KINDS, frames, strict=True))
@@ -264,14 +247,6 @@ def _repeated_key(kind: str, key: str, place: dict[str, Any]) -> Finding:
         feature_key=key,
         **place,
     )
-
-
-def add_dataset(connection: Connection, name: str) -> int:
-    """Identity of a delivery series, created when it is new."""
-    connection.execute(queries("ingest")["add_dataset"], {"name": name})
-    row = fetch_one(connection, queries("ingest")["dataset_id"], {"name": name})
-    assert row is not None
-    return int(row["dataset_id"])
 
 
 def _source_file_id(connection: Connection, file: SourceFile) -> int:

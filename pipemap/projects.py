@@ -10,7 +10,6 @@ from pyproj.exceptions import CRSError as ProjError
 
 from pipemap.db import Connection, Database, fetch_one, translated_errors
 from pipemap.errors import CrsError, NotFoundError
-from pipemap.migrate import migrate
 
 DEFAULT_SRID = 4547
 DEFAULT_VERTICAL_DATUM = "1985国家高程基准"
@@ -38,6 +37,9 @@ def init_project(
     database: Database, name: str, srid: int = DEFAULT_SRID, vertical_datum: str = DEFAULT_VERTICAL_DATUM
 ) -> Project:
     """Bring the schema up to date and write the project once; a second call changes nothing."""
+    # Imported here: Alembic is slow to load, and only a new or an older database needs it.
+    from pipemap.migrate import migrate
+
     _check_projected(srid)
     migrate(database)
     with database.transaction() as connection:

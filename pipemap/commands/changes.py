@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 import typer
 
 from pipemap import changesets, versions
-from pipemap.checks import run_checks
 from pipemap.commands.session import open_database
 from pipemap.db import Database
 from pipemap.errors import ConflictError, UsageError
@@ -259,6 +258,9 @@ def _check_draft(database: Database, changeset_id: int) -> None:
     with database.transaction(read_only=True) as connection:
         is_draft = changesets.get_changeset(connection, changeset_id).state == "draft"
     if is_draft:
+        # Imported here: the rules are slow to load, and every other command does without them.
+        from pipemap.checks import run_checks
+
         found = run_checks(database, changeset_id)
         say(f"Checked: {len(found)} findings. 检查完成，{len(found)} 个问题")
 
