@@ -1,0 +1,133 @@
+"""Every command there is answers with one JSON document and nothing else; every list is paged."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import typer
+
+from pipemap.cli import build
+from pipemap.cluster import Cluster
+from pipemap.db import Database
+from sample_data.demo import load_district
+from sample_data.district import write_district
+from tests.service.program import Outcome, Program
+
+# `serve` answers over HTTP.
+WITHOUT_DOCUMENT = {"serve"}
+# The district is changesets 1 to 6; what follows opens the next ones.
+UPDATE, UNDO, AGAIN = 7, 8, 9
+DRAINAGE = "district/排水管点表_2025.csv district/排水管线表_2025.csv"
+HERE = "512000,2611700,512400,2612000"
+QUESTIONS = [
+    "changesets", "show 1", "log", "diff 1..2", "history 1", "findings 1", "rules", "share list",
+    f"find pipe_segment --bbox {HERE}", "near --at 512150,2611900 --radius 50",
+    "corridor --line '512000 2611700,512400 2612000' --half-width 20", "clearance --segment SEGMENT",
+    "trace burst --key 'JS069->JS070'", "doctor", "audit list", "audit verify", "sample elsewhere",
+    "db start", "db stop", "init",
+]  # fmt: skip
+WORK = [
+    f"import {DRAINAGE} --dataset drainage --author surveyor", f"check {UPDATE}", f"submit {UPDATE}",
+    f"approve {UPDATE}", f"publish {UPDATE} -m update", f"revert {UPDATE}", f"discard {UNDO}",
+    f"import {DRAINAGE} --dataset again --author surveyor", f"rebase {AGAIN}", f"reject {AGAIN}",
+    f"share agree --agency a --purpose p --area {HERE} --classes water --expires 2099-01-01",
+    "share key 1", "share export --out . --format geojson", "share revoke 1", "audit anchor anchor.json",
+    "demo --no-serve",
+]  # fmt: skip
+# Lists as they are asked for, and where the rows are in the document.
+LISTS = {
+    "changesets": None, "log": None, "rules": None, "audit list": None,
+    "show 1": "deltas", "diff 0..2": "deltas", "findings 1": "findings",
+}  # fmt: skip
+
+
+def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, set[str]]]:
+    """Every command of `pipemap --help` and below, with its options."""
+    if hasattr(command, "commands"):
+        for name, child in command.commands.items():
+            yield from _commands(child, (*path, name))
+    else:
+        yield " ".join(path), {option for parameter in command.params for option in parameter.opts}
+
+
+COMMANDS = dict(_commands(typer.main.get_command(build())))
+
+
+@pytest.fixture(scope="module")
+def program(cluster: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    folder = tmp_path_factory.mktemp("district")
+    district = write_district(folder / "district")
+    with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE command_line TEMPLATE {template}")
+    url = cluster.url("command_line")
+    with Database(url) as database:
+        load_district(database, district, lambda _: None)
+    return Program(folder, url)
+
+
+@pytest.fixture(scope="module")
+def answers(program: Program) -> dict[str, Outcome]:
+    """The questions and the pages of every list, then the work in its order."""
+    with psycopg.connect(program.url) as connection:
+        found = connection.execute("SELECT min(feature_id) FROM pipemap.pipe_segment").fetchone()
+    pages = [f"{typed} {page}" for typed in LISTS for page in ("--limit 3", "--limit 1 --offset 2")]
+    asked = {typed: typed.replace("SEGMENT", str(found and found[0])) for typed in (*QUESTIONS, *pages)}
+    told = program.run_all({typed: [*shlex.split(words), "--json"] for typed, words in asked.items()})
+    return told | program.run_all({typed: [*shlex.split(typed), "--json"] for typed in WORK}, at_once=1)
+
+
+def test_every_command_is_tried_and_has_a_document() -> None:
+    tried = {name for name in COMMANDS for typed in (*QUESTIONS, *WORK) if re.match(rf"{name}( |$)", typed)}
+    assert tried | WITHOUT_DOCUMENT == set(COMMANDS)
+    assert {name for name, options in COMMANDS.items() if "--json" not in options} == WITHOUT_DOCUMENT
+
+
+@pytest.mark.parametrize("typed", [*QUESTIONS, *WORK])
+def test_a_command_prints_one_document_and_nothing_else(typed: str, answers: dict[str, Outcome]) -> None:
+    answer = answers[typed]
+    assert answer.exit_code == 0, answer.err
+    assert isinstance(answer.document, dict | list)
+    assert "Traceback" not in answer.err
+
+
+def test_every_list_with_an_offset_is_paged_here() -> None:
+    paged = {name for name, options in COMMANDS.items() if {"--limit", "--offset"} <= options}
+    tried = {name for name in paged for typed in LISTS if re.match(rf"{name}( |$)", typed)}
+    # `check` pages as `findings` does; the district has one agreement at most, and its features have one state.
+    assert paged - tried == {"check", "share list", "history"}
+
+
+@pytest.mark.parametrize("typed", LISTS)
+def test_a_page_is_a_part_of_the_list(typed: str, answers: dict[str, Outcome]) -> None:
+    three, third = (answers[f"{typed} {page}"].document for page in ("--limit 3", "--limit 1 --offset 2"))
+    rows = LISTS[typed]
+    if rows is not None:
+        three, third = three[rows], third[rows]
+    assert len(three) == 3
+    assert third == three[2:]
+
+
+def test_the_words_of_the_work_tell_of_what_was_done(program: Program, answers: dict[str, Outcome]) -> None:
+    assert answers[f"publish {UPDATE} -m update"].document == {"changeset_id": UPDATE, "version": 7}
+    assert answers[f"revert {UPDATE}"].document == {"changeset_id": UNDO}
+    package = Path(answers["share export --out . --format geojson"].document["path"])
+    assert (program.folder / package).stat().st_size > 0
+
+
+def test_the_installed_program_prints_the_same(program: Program, answers: dict[str, Outcome]) -> None:
+    assert program.run("rules", "--json").out == answers["rules"].out
+
+
+@pytest.mark.parametrize(("words", "not_needed"), [
+    (["log"], {"numba", "scipy", "pandas", "geopandas", "fastapi", "fiona", "pyogrio", "alembic"}),
+    (["import", "nothing.csv"], {"numba", "geopandas", "fastapi"}),
+])  # fmt: skip
+def test_a_command_loads_its_own_room_only(program: Program, words: list[str], not_needed: set[str]) -> None:
+    ended = program.run(*words, PYTHONPROFILEIMPORTTIME="1")
+    loaded = {line.rpartition("|")[2].strip() for line in ended.err.splitlines()}
+    assert "pipemap.cli" in loaded
+    assert not loaded & not_needed
