@@ -120,7 +120,8 @@ class PageMaker:
             raise UsageError("A box is min x, min y, max x, max y; a minimum of this one is not below its maximum.")
         self.params |= {"min_x": min_x, "min_y": min_y, "max_x": max_x, "max_y": max_y}
         self.params["bbox_srid"] = self.source_srid(bbox_srid)
-        box = self.in_project(SQL(queries("lookup")["box"]), "bbox_srid")
+        is_own = self.params["bbox_srid"] == self.project_srid
+        box = self.in_project(SQL(queries("lookup")["envelope" if is_own else "foreign_box"]), "bbox_srid")
         return [SQL("ST_Intersects(f.geom, {box})").format(box=box)]
 
     def height_conditions(self, z_min_m: float | None, z_max_m: float | None) -> list[Composable]:

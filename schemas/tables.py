@@ -12,6 +12,7 @@ the two forms.
 """
 
 from collections.abc import Callable
+from functools import cache
 
 from geoalchemy2 import Geometry
 from sqlalchemy import (
@@ -157,11 +158,13 @@ _COLUMNS: dict[str, Callable[[], list[Column[object]]]] = {
 }
 
 
+@cache
 def attribute_names(kind: str) -> tuple[str, ...]:
     """Column names of a kind that make up its state: identity and provenance left out, geometry last."""
     return tuple(column.name for column in _COLUMNS[kind]())
 
 
+@cache
 def state_names(kind: str) -> tuple[str, ...]:
     """Every column of `<kind>` but the version ones, in table order."""
     columns = [*_identity_columns(), *_COLUMNS[kind](), *_source_columns()]

@@ -31,8 +31,12 @@ SELECT count(*) AS n
 FROM {relation} AS f
 WHERE {conditions} AND {z_min} IS NULL
 
--- name: box
--- A box in its own CRS, its edges densified so that they stay straight there when the box is transformed.
+-- name: envelope
+-- A box in the project CRS.
+ST_MakeEnvelope(%(min_x)s, %(min_y)s, %(max_x)s, %(max_y)s, %(bbox_srid)s::int)
+
+-- name: foreign_box
+-- A box in a CRS of its own, its edges densified so that they stay straight there when the box is transformed.
 ST_Segmentize(
     ST_MakeEnvelope(%(min_x)s, %(min_y)s, %(max_x)s, %(max_y)s, %(bbox_srid)s::int),
     greatest(%(max_x)s::float8 - %(min_x)s, %(max_y)s::float8 - %(min_y)s) / 32
