@@ -1,6 +1,7 @@
 """`pipemap sample` writes the made-up district into a folder; `pipemap demo` takes it all the way to a served map."""
 
 import os
+import sys
 import tempfile
 import webbrowser
 from pathlib import Path
@@ -46,7 +47,7 @@ def demo(
     with tempfile.TemporaryDirectory(prefix="pipemap-district-") as folder, Database(url) as database:
         district = write_district(Path(folder))
         load_district(database, district, say)
-        suggestions = worth_trying(database, district, address)
+        suggestions = worth_trying(database, district, address, _program())
     if as_json:
         emit_json({"address": address, "worth_trying": suggestions})
     else:
@@ -56,3 +57,9 @@ def demo(
     if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         webbrowser.open(address)
     serve(host=None, port=None)
+
+
+def _program() -> str:
+    """How this very program was called, as short as it can be typed from here."""
+    program = Path(sys.argv[0]).resolve()
+    return str(program.relative_to(Path.cwd())) if program.is_relative_to(Path.cwd()) else program.name

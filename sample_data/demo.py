@@ -9,7 +9,7 @@ from shapely.geometry import Polygon
 from importers.delivery import read_delivery
 from pipemap.checks import run_checks
 from pipemap.db import Connection, Database, fetch_all
-from pipemap.findings import list_findings
+from pipemap.findings import count_findings
 from pipemap.ingest import create_import
 from pipemap.projects import Project, init_project
 from pipemap.publishing import publish
@@ -32,8 +32,8 @@ def load_district(database: Database, district: District, say: Say) -> None:
         say(_load(database, project, dataset))
 
 
-def worth_trying(database: Database, district: District, address: str) -> list[str]:
-    """Five things to try on the loaded district, each a line to click or to copy."""
+def worth_trying(database: Database, district: District, address: str, program: str) -> list[str]:
+    """Five things to try on the loaded district, each a line to click or to copy; `program` starts pipemap."""
     key = json.loads(district.answer_key.read_text(encoding="utf-8"))
     clash = next(fault for fault in district.faults if fault.name == "collision")
     with database.transaction() as connection:
@@ -42,9 +42,9 @@ def worth_trying(database: Database, district: District, address: str) -> list[s
         agency_key = _agency_key(connection)
     return [
         f"look at the map, click a pipe, go below the ground:     {address}/",
-        f"burst the main in front of the hospital:                pipemap trace burst --segment {main}",
-        f"a conduit driven through a gas main:                    pipemap clearance --segment {conduit}",
-        "what changed, and who changed it:                       pipemap log && pipemap diff 1..2",
+        f"burst the main in front of the hospital:                {program} trace burst --segment {main}",
+        f"a conduit driven through a gas main:                    {program} clearance --segment {conduit}",
+        f"what changed, and who changed it:                       {program} log && {program} diff 1..2",
         f"what the fire service may see (water only, one quarter): curl -H 'X-API-Key: {agency_key}' "
         f"-o share.zip '{address}/share/export?format=gpkg'",
     ]
@@ -82,8 +82,9 @@ def _load(database: Database, project: Project, dataset: Dataset) -> str:
     changeset = create_import(database, delivery, title=dataset.title, author=AUTHOR)
     run_checks(database, changeset)
     with database.transaction(read_only=True) as connection:
-        errors = list_findings(connection, changeset, severity="error", limit=10_000)
-    waivers = {str(finding["rule"]): WAIVER for finding in errors}
+        found = count_findings(connection, changeset)
+    waivers = {row["rule"]: WAIVER for row in found if row["severity"] == "error"}
     version = publish(database, changeset, message=dataset.title, author=AUTHOR, waivers=waivers)
     loaded = sum(count.loaded for count in delivery.counts)
-    return f"version {version}: {dataset.title}, {loaded} rows loaded, {len(errors)} planted errors found"
+    findings = sum(row["count"] for row in found)
+    return f"version {version}: {dataset.title}, {loaded} rows loaded, {findings} findings"
