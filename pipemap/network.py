@@ -193,7 +193,7 @@ def class_groups() -> npt.NDArray[np.str_]:
 def valve_kinds(state: SmallInts, operability: SmallInts) -> SmallInts:
     """NodeKind of valves: closed ones part whatever their operability, open ones only when they can be closed."""
     is_closed = state == STATES.index("closed")
-    is_stuck = np.isin(operability, [OPERABILITIES.index("inoperable"), OPERABILITIES.index("inaccessible")])
+    is_stuck = (operability == OPERABILITIES.index("inoperable")) | (operability == OPERABILITIES.index("inaccessible"))
     kinds = np.where(is_stuck, NodeKind.STUCK_VALVE, NodeKind.OPEN_VALVE)
     return np.where(is_closed, NodeKind.CLOSED_VALVE, kinds).astype(np.int8)
 

@@ -32,7 +32,7 @@ import numpy as np
 from pipemap.errors import UsageError
 from pipemap.network import Ints, Network, NodeKind, class_groups
 from pipemap.tracing.dominators import flood, grouped
-from pipemap.tracing.zones import Flags, Zones, spread, zones_of
+from pipemap.tracing.zones import Flags, Zones, marked, spread, zones_of
 from schemas.codetables import code_table
 
 
@@ -77,8 +77,8 @@ class Dependants:
     def _lost_at_devices(self, cut: Cut) -> tuple[Ints, Flags]:
         if not len(self.straddling):
             return self.straddling, np.zeros(0, np.bool_)
-        near = np.isin(self.port_zones, cut.isolated_zones)
-        out = near | np.isin(self.port_zones, cut.dry_zones)
+        near = marked(cut.zones.count, cut.isolated_zones)[self.port_zones]
+        out = near | marked(cut.zones.count, cut.dry_zones)[self.port_zones]
         is_lost = np.logical_and.reduceat(out, self.straddling_bounds[:-1])
         return self.straddling[is_lost], np.logical_or.reduceat(near, self.straddling_bounds[:-1])[is_lost]
 
@@ -146,10 +146,11 @@ def _closure(zones: Zones, burst_zones: Ints) -> Ints:
 def _rim(zones: Zones, isolated: Ints) -> tuple[Ints, Ints]:
     """Valves between the isolated zones and others, open and closed, and their ports on the others."""
     near = zones.ports.of_zones(isolated)
-    is_valve = np.isin(zones.ports.kind[near], (NodeKind.OPEN_VALVE, NodeKind.CLOSED_VALVE))
+    kind = zones.ports.kind[near]
+    is_valve = (kind == NodeKind.OPEN_VALVE) | (kind == NodeKind.CLOSED_VALVE)
     devices = np.unique(zones.ports.device[near[is_valve]])
     ports = zones.ports.of_devices(devices)
-    return devices, ports[~np.isin(zones.ports.zone[ports], isolated)]
+    return devices, ports[~marked(zones.count, isolated)[zones.ports.zone[ports]]]
 
 
 def _looked_up(zones: Zones, isolated: int, far: Ints) -> tuple[Ints, Flags]:
@@ -160,10 +161,8 @@ def _looked_up(zones: Zones, isolated: int, far: Ints) -> tuple[Ints, Flags]:
 
 def _flooded(zones: Zones, isolated: Ints, rim: Ints, far: Ints) -> tuple[Ints, Flags]:
     """The same when several zones or valves with a third side are taken out: a walk from the sources."""
-    is_cut = np.zeros(zones.count, np.bool_)
-    is_cut[isolated] = True
-    is_shut = np.zeros(len(zones.ports.device_bounds) - 1, np.bool_)
-    is_shut[rim] = True
+    is_cut = marked(zones.count, isolated)
+    is_shut = marked(len(zones.ports.device_bounds) - 1, rim)
     reached = flood(zones.arcs.starts, zones.arcs.heads, zones.arcs.device, is_cut, is_shut)
     return np.flatnonzero(zones.is_fed & ~reached & ~is_cut), reached[far]
 
@@ -174,8 +173,9 @@ def _segments_in(zones: Zones, some: Ints) -> Ints:
 
 def _already_dry(zones: Zones, burst_zones: Ints, isolated: Ints) -> Ints:
     zone = zones.segment_zone[zones.unfed]
-    here = np.isin(zones.area[zone], zones.area[burst_zones]) & ~np.isin(zone, isolated)
-    return zones.unfed[here]
+    # Areas are fewer than zones.
+    here = marked(zones.count, zones.area[burst_zones])[zones.area] & ~marked(zones.count, isolated)
+    return zones.unfed[here[zone]]
 
 
 def dependants_of(network: Network, zones: Zones, nodes: Ints) -> Dependants:

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from pipemap.network import STATES, Flags, Ints, Network, NodeKind, valve_kinds
+from pipemap.network import STATES, UNKNOWN, Flags, Ints, Network, NodeKind, valve_kinds
 from pipemap.tracing.cuts import Cut, cut_of_zones
+from pipemap.tracing.zones import marked
 from schemas.isolation import BurstWarning
 
 _MOST_NAMED = 5
@@ -84,8 +85,8 @@ def _passage_warnings(network: Network, cut: Cut) -> Iterable[BurstWarning]:
     ends = np.unique(np.concatenate([network.segments.from_node[isolated], network.segments.to_node[isolated]]))
     stuck = ends[network.node_kinds()[ends] == NodeKind.STUCK_VALVE]
     layer = network.pair_valves
-    in_layer = np.flatnonzero(valve_kinds(layer.state, layer.operability) == NodeKind.STUCK_VALVE)
-    in_layer = in_layer[np.isin(layer.segment[in_layer], isolated)]
+    is_isolated = marked(len(network.segments.id), isolated)[layer.segment]
+    in_layer = np.flatnonzero(is_isolated & (valve_kinds(layer.state, layer.operability) == NodeKind.STUCK_VALVE))
     stuck = np.concatenate([stuck, in_layer + len(network.nodes.id)])
     if len(stuck):
         yield _warning("valve-stuck", names=_names(network, stuck))
@@ -117,7 +118,7 @@ def _is_unknown(network: Network, devices: Ints) -> Flags:
     count = len(network.nodes.id)
     at_nodes, in_layer = devices[devices < count], devices[devices >= count] - count
     states = np.concatenate([network.nodes.state[at_nodes], network.pair_valves.state[in_layer]])
-    return np.isin(states, (-1, STATES.index("unknown")))
+    return (states == UNKNOWN) | (states == STATES.index("unknown"))
 
 
 def _names(network: Network, devices: Ints) -> str:

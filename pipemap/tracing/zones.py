@@ -114,6 +114,13 @@ def spread(bounds: Ints, keys: Ints) -> Ints:
     return skipped + np.arange(len(skipped))
 
 
+def marked(count: int, positions: Ints) -> Flags:
+    """`count` flags, those at the positions set: to look many things up in a few."""
+    flags = np.zeros(count, np.bool_)
+    flags[positions] = True
+    return flags
+
+
 def _contract(network: Network, group: str) -> Zones:
     in_group = (class_groups() == group)[network.segments.class_] & (network.segments.class_ >= 0)
     members = np.flatnonzero(in_group & network.segments.is_active)
@@ -171,8 +178,7 @@ def _ends(network: Network, members: Ints) -> _Ends:
     element = np.tile(np.arange(count), 2)
     device, segment, kind, end = _layer(network, members, node)
     element[end] = count + np.arange(len(end))
-    is_joint = np.zeros(len(network.nodes.id), np.bool_)
-    is_joint[node] = True
+    is_joint = marked(len(network.nodes.id), node)
     is_joint &= ~np.isin(network.node_kinds(), SEPARATING)
     flow = network.segments.flow[members]
     # Digitised direction leaves the start node and enters the end node.
@@ -292,8 +298,7 @@ def _areas(ports: Ports) -> tuple[Ints, Flags]:
     """Area of every zone (connected through devices of any state), and whether the area has a source."""
     count = len(ports.zone_bounds) - 1
     label, found = _components((ports.zone, count + ports.device), count + len(ports.device_bounds) - 1)
-    with_source = np.zeros(found, np.bool_)
-    with_source[label[ports.zone[ports.kind == NodeKind.SOURCE]]] = True
+    with_source = marked(found, label[ports.zone[ports.kind == NodeKind.SOURCE]])
     area = label[:count]
     return area, with_source[area]
 
@@ -302,6 +307,4 @@ def _needs_flood(ports: Ports) -> Flags:
     """Zones that drag others along: fed through a one-way device, or beside a valve with a third side."""
     several = np.diff(ports.device_bounds)[ports.device] > 2
     drags = ((ports.kind == NodeKind.OPEN_VALVE) & several) | ((ports.kind == NodeKind.ONE_WAY) & ports.gives)
-    flags = np.zeros(len(ports.zone_bounds) - 1, np.bool_)
-    flags[ports.zone[drags]] = True
-    return flags
+    return marked(len(ports.zone_bounds) - 1, ports.zone[drags])
