@@ -118,7 +118,8 @@ def _is_unknown(network: Network, devices: Ints) -> Flags:
     count = len(network.nodes.id)
     at_nodes, in_layer = devices[devices < count], devices[devices >= count] - count
     states = np.concatenate([network.nodes.state[at_nodes], network.pair_valves.state[in_layer]])
-    return (states == UNKNOWN) | (states == STATES.index("unknown"))
+    is_unknown: Flags = (states == UNKNOWN) | (states == STATES.index("unknown"))
+    return is_unknown
 
 
 def _names(network: Network, devices: Ints) -> str:
