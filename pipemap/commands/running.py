@@ -52,7 +52,10 @@ def doctor(as_json: JsonOption = False) -> None:
 @server.command()
 def start(as_json: JsonOption = False) -> None:
     """Start the private server. 启动"""
-    _report(database_url(Settings()), as_json)
+    settings = Settings()
+    database_url(settings)
+    # The address of a configured database may hold a password, so it is not repeated.
+    _report(f"running in {settings.data_dir}" if settings.database_url is None else "configured elsewhere", as_json)
 
 
 @server.command()
