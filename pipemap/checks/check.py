@@ -1,6 +1,6 @@
 """One rule at work on one scope: its thresholds, and how a breach becomes a finding."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,20 +56,19 @@ class Check:
         """
         frame = self.scope.frame(kind)
         kept = np.flatnonzero(frame["touched"].to_numpy()[at])
-        rows: list[dict[str, Any]] = frame[_CARRIED].iloc[at[kept]].to_dict("records")  # type: ignore[assignment]
-        spots = self.scope.places(kind)[at] if place is None else place
-        columns = {name: np.asarray(values, dtype=object)[kept] for name, values in fields.items()}
+        carried = {name: frame[name].to_numpy()[at[kept]] for name in _CARRIED}
+        said = {name: np.asarray(values, dtype=object)[kept] for name, values in fields.items()}
+        spots = (self.scope.places(kind)[at] if place is None else place)[kept]
+        severity = self._severity(at_most)
         return [
-            self._finding(
-                kind,
-                row,
-                says,
-                {name: values[number] for name, values in columns.items()},
-                self._severity(at_most),
-                spots[index],
-                details[int(index)] if details else {},
+            self._finding(kind, row, says, words, severity, spot, details[index] if details else {})
+            for index, row, words, spot in zip(
+                kept.tolist(),
+                _rows(carried, len(kept)),
+                _rows(said, len(kept)),
+                np.where(np.isfinite(spots), spots, np.array(None)).tolist(),
+                strict=True,
             )
-            for number, (index, row) in enumerate(zip(kept, rows, strict=True))
         ]
 
     def note(self, says: Says, details: dict[str, Any], *, at_most: Severity | None = None, **fields: Any) -> Finding:
@@ -98,12 +97,11 @@ class Check:
         says: Says,
         fields: dict[str, Any],
         severity: Severity,
-        spot: npt.NDArray[np.float64],
+        spot: list[float | None],
         details: dict[str, Any],
     ) -> Finding:
         names = _class_names(row["class_code"])
         fields = {"key": row["source_key"], **names, **self.rule.thresholds, **fields}
-        x_m, y_m = (float(ordinate) if np.isfinite(ordinate) else None for ordinate in spot)
         return Finding(
             rule=self.rule.id,
             severity=severity,
@@ -111,20 +109,28 @@ class Check:
             message_zh=says.zh.format_map(fields),
             feature_kind=kind,
             feature_key=row["source_key"],
-            feature_id=int(row["feature_id"]),
+            feature_id=row["feature_id"],
             file=_known(row["file"]),
             sheet=_known(row["source_sheet"]),
             row=None if pd.isna(row["source_row"]) else int(row["source_row"]),
             column=_filled(says.column, fields),
             value=_filled(says.value, fields),
             limit=_filled(says.limit, fields),
-            x_m=x_m,
-            y_m=y_m,
+            x_m=spot[0],
+            y_m=spot[1],
             details=details,
         )
 
 
 _CARRIED = ["feature_id", "source_key", "class_code", "file", "source_sheet", "source_row"]
+
+
+def _rows(columns: Mapping[str, npt.NDArray[Any]], count: int) -> Iterable[dict[str, Any]]:
+    """Each row of aligned columns by their names."""
+    if not columns:
+        return ({} for _ in range(count))
+    lists = (values.tolist() for values in columns.values())
+    return (dict(zip(columns, cells, strict=True)) for cells in zip(*lists, strict=True))
 
 
 def _known(value: Any) -> Any:

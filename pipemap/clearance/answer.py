@@ -4,8 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from pipemap.clearance.core import TOLERANCE_M, Verdicts
 from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.rules import Limit
@@ -173,5 +171,5 @@ def _class_code(other: Segment | Structure | None) -> str | None:
 
 
 def _place(point: Floats) -> Place:
-    x, y, z = (round(float(value), 4) for value in point)
-    return x, y, None if np.isnan(z) else z
+    x, y, z = (round(value, 4) for value in point.tolist())
+    return x, y, None if math.isnan(z) else z

@@ -212,10 +212,10 @@ def _half_sizes(row: dict[str, Any]) -> tuple[float, float]:
 
 
 def _mean_depth(row: dict[str, Any], axis: Floats) -> float:
-    grounds = np.array([_or_nan(row["from_ground_m"]), _or_nan(row["to_ground_m"])])
-    depths = grounds - axis[[0, -1], 2]
-    surveyed = np.array([_or_nan(row["from_depth_m"]), _or_nan(row["to_depth_m"])])
-    known = [depth for depth in np.where(np.isnan(depths), surveyed, depths).tolist() if not math.isnan(depth)]
+    ends = (("from", axis[0, 2]), ("to", axis[-1, 2]))
+    reckoned = [(_or_nan(row[f"{end}_ground_m"]) - float(z_m), _or_nan(row[f"{end}_depth_m"])) for end, z_m in ends]
+    depths = [surveyed if math.isnan(depth) else depth for depth, surveyed in reckoned]
+    known = [depth for depth in depths if not math.isnan(depth)]
     return sum(known) / len(known) if known else 0.0
 
 

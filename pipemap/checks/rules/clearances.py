@@ -122,8 +122,10 @@ def _neighbours(scope: Scope, pipes: Pipes) -> tuple[Ints, Ints]:
     standing, reach_m = _reach_m(scope.segments["class_code"])
     half_m = np.nan_to_num(pipes.half_width_m)
     farthest_m = reach_m.max(axis=1, initial=0.0)[standing[asked]] + half_m[asked] + half_m.max(initial=0.0)
-    tree = shapely.STRtree(scope.lines[others])
-    row, found = tree.query(scope.lines[asked], predicate="dwithin", distance=farthest_m)
+    # Boxes leave more pairs than a distance would, and are done in half the time with the distance that follows.
+    west, south, east, north = shapely.bounds(scope.lines[asked]).T
+    around = shapely.box(west - farthest_m, south - farthest_m, east + farthest_m, north + farthest_m)
+    row, found = shapely.STRtree(scope.lines[others]).query(around)
     left, right = asked[row], others[found]
     once = (left < right) | ~touched[right]
     left, right = left[once], right[once]
