@@ -1,6 +1,7 @@
 """The project a database holds: its name, coordinate reference system and vertical datum."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 import psycopg.sql
@@ -9,10 +10,12 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError as ProjError
 
 from pipemap.db import Connection, Database, fetch_one, translated_errors
-from pipemap.errors import CrsError, NotFoundError
+from pipemap.errors import ConflictError, CrsError, NotFoundError
 
+DEFAULT_NAME = "pipemap"
 DEFAULT_SRID = 4547
 DEFAULT_VERTICAL_DATUM = "1985国家高程基准"
+_WORDS = {"name": "name", "srid": "CRS", "vertical_datum": "vertical datum"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,10 @@ def create_database(url: str) -> None:
 
 
 def init_project(
-    database: Database, name: str, srid: int = DEFAULT_SRID, vertical_datum: str = DEFAULT_VERTICAL_DATUM
+    database: Database,
+    name: str = DEFAULT_NAME,
+    srid: int = DEFAULT_SRID,
+    vertical_datum: str = DEFAULT_VERTICAL_DATUM,
 ) -> Project:
     """Bring the schema up to date and write the project once; a second call changes nothing."""
     # Imported here: Alembic is slow to load, and only a new or an older database needs it.
@@ -48,6 +54,20 @@ def init_project(
             [name, srid, vertical_datum],
         )
         return read_project(connection)
+
+
+def open_project(database: Database, **stated: Any) -> Project:
+    """The project of a database, made when there is none; ConflictError when it is not as stated."""
+    project = init_project(database, **stated)
+    for field, wanted in stated.items():
+        stored = getattr(project, field)
+        if stored != wanted:
+            prefix = "EPSG:" if field == "srid" else ""
+            raise ConflictError(
+                f"The {_WORDS[field]} of this project is {prefix}{stored}, not {prefix}{wanted}, and stays so; "
+                "leave the option out, or choose another database."
+            )
+    return project
 
 
 def read_project(connection: Connection) -> Project:

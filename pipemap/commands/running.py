@@ -9,7 +9,7 @@ from pipemap.cluster import Cluster
 from pipemap.db import Database, database_url
 from pipemap.doctor import examine
 from pipemap.errors import UsageError
-from pipemap.projects import DEFAULT_SRID, DEFAULT_VERTICAL_DATUM, create_database, init_project
+from pipemap.projects import DEFAULT_NAME, DEFAULT_SRID, DEFAULT_VERTICAL_DATUM, create_database, open_project
 from pipemap.settings import Settings
 from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text
 
@@ -20,16 +20,22 @@ app.add_typer(server, name="db")
 
 @app.command()
 def init(
-    name: Annotated[str, typer.Option(help="Name of the city or project.")] = "pipemap",
-    crs: Annotated[str, typer.Option(help="Projected CRS of the map, for example EPSG:4547.")] = f"EPSG:{DEFAULT_SRID}",
-    vertical_datum: Annotated[str, typer.Option(help="Vertical datum of all elevations.")] = DEFAULT_VERTICAL_DATUM,
+    name: Annotated[str | None, typer.Option(help="Name of the city or project.", show_default=DEFAULT_NAME)] = None,
+    crs: Annotated[
+        str | None, typer.Option(help="Projected CRS of the map.", show_default=f"EPSG:{DEFAULT_SRID}")
+    ] = None,
+    vertical_datum: Annotated[
+        str | None, typer.Option(help="Vertical datum of all elevations.", show_default=DEFAULT_VERTICAL_DATUM)
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Create the database of a project, or bring an existing one up to date. 建库"""
+    given = {"name": name, "srid": None if crs is None else parse_epsg(crs), "vertical_datum": vertical_datum}
+    stated = {field: value for field, value in given.items() if value is not None}
     url = database_url(Settings())
     create_database(url)
     with Database(url) as database:
-        project = init_project(database, name, parse_epsg(crs), vertical_datum)
+        project = open_project(database, **stated)
     if as_json:
         emit_json(asdict(project))
     else:
