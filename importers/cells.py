@@ -121,4 +121,5 @@ def _word(value: Any) -> str:
         value = int(value)
     if isinstance(value, datetime | date):
         return value.isoformat()[:10]
-    return unicodedata.normalize("NFKC", str(value)).strip()
+    text = str(value)
+    return (text if text.isascii() else unicodedata.normalize("NFKC", text)).strip()

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from importers.joining import SNAP_M
+from importers.joining import SNAP_M, line_ends
 from importers.ledger import Ledger
 from importers.profiles import Profile
 from schemas.findings import Severity
@@ -162,7 +162,8 @@ def _lines(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> npt.N
     given = np.flatnonzero(~shapely.is_missing(drawn))
     if not len(given):
         return lines
-    forward, backward = _deviation(drawn[given], xy[given]), _deviation(drawn[given], xy[given, ::-1])
+    ends = line_ends(drawn[given])
+    forward, backward = _deviation(ends, xy[given]), _deviation(ends, xy[given, ::-1])
     along = np.where(backward < forward, shapely.reverse(drawn[given]), drawn[given])
     deviation = np.minimum(forward, backward)
     wrong = deviation > SNAP_M
@@ -180,9 +181,8 @@ def _lines(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> npt.N
     return lines
 
 
-def _deviation(lines: npt.NDArray[np.object_], xy: Floats) -> Floats:
-    apart = [shapely.distance(shapely.get_point(lines, end), shapely.points(xy[:, end])) for end in (0, -1)]
-    return np.asarray(np.maximum(*apart))
+def _deviation(ends: Floats, xy: Floats) -> Floats:
+    return np.asarray(np.linalg.norm(ends - xy, axis=2).max(axis=1))
 
 
 def _with_ends(lines: npt.NDArray[np.object_], xy: Floats) -> npt.NDArray[np.object_]:

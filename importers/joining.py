@@ -1,7 +1,6 @@
 """Joins lines to points: by point number, else by snapping line ends within a tolerance."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -80,7 +79,7 @@ def _snapped(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> tup
     if not (loose.any() or named.any()):
         return nodes, segments
     chosen = segments[loose | named]
-    ends = _line_ends(chosen["line"])
+    ends = np.concatenate([*line_ends(chosen["line"].to_numpy(object)).swapaxes(0, 1)])
     keys = np.concatenate([chosen["from_key"], chosen["to_key"]]).astype(object)
     classes = np.concatenate([chosen["class_code"], chosen["class_code"]]).astype(object)
     missing = pd.isna(keys)
@@ -248,10 +247,11 @@ def _segment_keys(segments: pd.DataFrame) -> "pd.Series[str]":
     return keys.where(nth == 0, keys + "#" + (nth + 1).astype(str))
 
 
-def _line_ends(lines: "pd.Series[Any]") -> npt.NDArray[np.float64]:
-    values = lines.to_numpy(object)
-    ends = np.concatenate([shapely.get_point(values, 0), shapely.get_point(values, -1)])
-    return np.column_stack([shapely.get_x(ends), shapely.get_y(ends)])
+def line_ends(lines: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:
+    """First and last place of every line in plan, shape (n, 2, 2)."""
+    coordinates, counts = shapely.get_coordinates(lines), shapely.get_num_coordinates(lines)
+    last = np.cumsum(counts) - 1
+    return np.stack([coordinates[last - counts + 1], coordinates[last]], axis=1)
 
 
 def _stacked(nodes: pd.DataFrame, made: pd.DataFrame) -> pd.DataFrame:

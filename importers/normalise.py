@@ -122,7 +122,9 @@ class Normaliser:
         if table.geometry is not None and not shapely.is_missing(table.geometry).all():
             geometry, outside = self.georeference.moved(table.geometry, crs, label)
             table.geometry = geometry
-            centre = shapely.point_on_surface(geometry)
+            centre = np.array(geometry, dtype=object)
+            is_spread = shapely.get_type_id(geometry) != shapely.GeometryType.POINT
+            centre[is_spread] = shapely.point_on_surface(geometry[is_spread])
             return shapely.get_x(centre), shapely.get_y(centre), outside
         if "easting_m" in columns and "northing_m" in columns:
             names, axis = ("easting_m", "northing_m"), "x_is_easting"
@@ -196,10 +198,11 @@ class Normaliser:
         if table.geometry is not None:
             crs = self.georeference.crs_of(table, is_layer)
             geometry, _ = self.georeference.moved(table.geometry, crs, f"{table.file} ({table.sheet})")
-            merged = shapely.line_merge(geometry)
-            lines = np.where(shapely.get_type_id(geometry) == shapely.GeometryType.LINESTRING, geometry, merged)
+            lines = np.array(geometry, dtype=object)
+            in_parts = shapely.get_type_id(geometry) != shapely.GeometryType.LINESTRING
+            lines[in_parts] = shapely.line_merge(geometry[in_parts])
             lines[shapely.get_type_id(lines) != shapely.GeometryType.LINESTRING] = None
-            return np.asarray(lines, dtype=object)
+            return lines
         if not all(name in columns for name in ("from_x", "from_y", "to_x", "to_y")):
             return np.full(len(columns.rows), None, dtype=object)
         return self._lines_of_ends(columns, is_layer)
