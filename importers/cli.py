@@ -32,6 +32,9 @@ def import_files(
     profile: Annotated[str | None, typer.Option(help="Shipped profile or TOML file; default: the best fit.")] = None,
     crs: Annotated[str | None, typer.Option(help="CRS of the files, for example EPSG:4547.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Delivery series; default: from the first file's name.")] = None,
+    default_class: Annotated[
+        str | None, typer.Option("--class", help="Class of rows that name none, for example water.")
+    ] = None,
     title: Annotated[str | None, typer.Option(help="Title of the changeset.")] = None,
     author: Annotated[str | None, typer.Option(help="Who imports; default: the setting PIPEMAP_USER.")] = None,
     partial: Annotated[bool, typer.Option("--partial", help="Keep what the delivery does not mention.")] = False,
@@ -49,7 +52,13 @@ def import_files(
             srid = read_project(connection).srid
         with _progress() as on_progress:
             delivery = read_delivery(
-                files, profile=profile, srid=srid, source_crs=crs, dataset=dataset, on_progress=on_progress
+                files,
+                profile=profile,
+                srid=srid,
+                source_crs=crs,
+                dataset=dataset,
+                default_class=default_class,
+                on_progress=on_progress,
             )
             number = create_import(
                 database,

@@ -25,6 +25,7 @@ from schemas.findings import Severity
 
 # More unknown words than this in one column say that the column is another, not that the words are wrong.
 _TELLING_WORDS = 20
+_ELEMENT_CODE_DIGITS = 8
 
 _KINDS = {
     "node": "node",
@@ -116,7 +117,13 @@ class Columns:
         words = self.profile.class_words()
         found = self.cells("class")
         translated = found.each(lambda word: class_of(word, words))
-        self.unknown_words("class", found, found.where(lambda word: class_of(word, words) is None))
+        unknown = found.where(lambda word: class_of(word, words) is None)
+        # A column that marks secret lines is believed, however little else of it is understood.
+        if unknown.sum() * 2 > found.where(bool).sum() and SECRET not in translated:
+            self._disown_class(found, unknown)
+            translated = np.full(len(translated), None, dtype=object)
+        else:
+            self.unknown_words("class", found, unknown)
         sheet = self.profile.sheet_class(self.ledger.tables[self.number].sheet)
         shared = class_of(sheet, words) if sheet else None
         fallback = shared or self.profile.default_class
@@ -155,6 +162,21 @@ class Columns:
                 row=first["row"],
                 details={"rows": len(same)},
             )
+
+    def _disown_class(self, found: Cells, unknown: Mask) -> None:
+        """A column whose words are mostly no classes (numbers of features, say) is not the class; `extra` keeps it."""
+        column = self.mapping.pop("class")
+        words = list(dict.fromkeys(found.texts()[unknown]))
+        self.ledger.note(
+            self.number,
+            Severity.WARNING,
+            "R12",
+            f"Column {column} was not taken for the class: {int(unknown.sum())} of its values are not in the "
+            f"dictionary of the profile ({listed(words)}).",
+            f"列 {column} 有 {int(unknown.sum())} 行取值不在字典中（{listed(words)}），未作为类别列使用。",
+            column=column,
+            details={"rows": int(unknown.sum())},
+        )
 
     def _report_foreign(self, column: str, rule: str, words: "pd.Series[Any]") -> None:
         self.ledger.note(
@@ -196,8 +218,14 @@ def class_of(word: str, words: dict[str, str]) -> str | None:
     folded = word.casefold()
     if folded in words:
         return words[folded]
-    prefixes = [known for known in words if known.endswith("*") and folded.startswith(known[:-1])]
+    prefixes = [known for known in words if known.endswith("*") and _begins(folded, known[:-1])]
     return words[max(prefixes, key=len)] if prefixes else None
+
+
+def _begins(word: str, prefix: str) -> bool:
+    # 53* stands for the national element codes, not for every number that begins with 53.
+    is_code = not prefix.isdigit() or (word.isdigit() and len(word) == _ELEMENT_CODE_DIGITS)
+    return is_code and word.startswith(prefix)
 
 
 def without_secrets(ledger: Ledger, frame: pd.DataFrame) -> pd.DataFrame:

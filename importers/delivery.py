@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -14,13 +14,15 @@ import shapely
 
 from importers.archive import unpacked
 from importers.base import Reader, RecordTable
+from importers.closing import unclassed
 from importers.elevations import with_axis
 from importers.georeference import Georeference, parse_crs
 from importers.joining import join, position_key
 from importers.ledger import Ledger
 from importers.normalise import Normaliser
 from importers.profiles import Profile, choose_profile, headers_of, load_profile
-from pipemap.errors import NotFoundError, SourceError
+from pipemap.errors import NotFoundError, SourceError, UsageError
+from schemas.codetables import code_table
 from schemas.delivery import Delivery, SourceFile
 from schemas.findings import Severity
 from schemas.tables import state_names
@@ -51,6 +53,7 @@ def read_delivery(
     srid: int,
     source_crs: str | None = None,
     dataset: str | None = None,
+    default_class: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> Delivery:
     """Read files as one delivery into the project CRS; faults in the data become findings.
@@ -65,15 +68,21 @@ def read_delivery(
         CRS of the files, stronger than what they say themselves.
     dataset
         Name of the delivery series; by default from the first file's name.
+    default_class
+        Utility class of rows that name none, stronger than the profile's.
 
     Raises
     ------
     SourceError, CrsError
         When a file cannot be read, or its places cannot be where they claim.
+    UsageError
+        When there is no such class.
     """
     said = on_progress or _quiet
     with unpacked(require_files(paths)) as files:
         reading = read_tables(files, profile, said)
+        if default_class is not None:
+            reading = with_class(reading, default_class)
         return normalised(reading, srid, source_crs, dataset or dataset_name(paths[0]), said)
 
 
@@ -94,6 +103,19 @@ def read_tables(paths: Sequence[Path], profile: str | Path | None, on_progress: 
     chosen, why = (given, "it was asked for") if given else choose_profile(columns, {name for _, name in tables})
     files = [SourceFile(path.name, _sha256(path), reader.name, chosen.name) for path, reader in readers]
     return Reading(tables, files, chosen, why)
+
+
+def with_class(reading: Reading, class_code: str) -> Reading:
+    """The reading with another class for rows that name none; the files say so beside their profile."""
+    known = code_table("utility_class")
+    if class_code not in known:
+        raise UsageError(
+            f"There is no class {class_code}; choose one of {', '.join(known)}.",
+            message_zh=f"没有类别 {class_code}；可选：{'、'.join(known)}。",
+        )
+    profile = reading.profile.model_copy(update={"default_class": class_code})
+    files = [replace(file, profile=f"{file.profile} (class {class_code})") for file in reading.files]
+    return replace(reading, profile=profile, files=files)
 
 
 def normalised(reading: Reading, srid: int, source_crs: str | None, dataset: str, on_progress: OnProgress) -> Delivery:
@@ -126,6 +148,7 @@ def normalised(reading: Reading, srid: int, source_crs: str | None, dataset: str
     structures = _structures(frames.whole("structure"), ledger)
     on_progress("join", 1, 1)
     kinds = {"node": nodes, "pipe_segment": segments, "consumer": consumers, "structure": structures}
+    counts = ledger.counts()
     ready = {kind: _columns_of(kind, frame, reading.files, ledger) for kind, frame in kinds.items()}
     return Delivery(
         dataset=dataset,
@@ -134,8 +157,8 @@ def normalised(reading: Reading, srid: int, source_crs: str | None, dataset: str
         segments=ready["pipe_segment"],
         consumers=ready["consumer"],
         structures=ready["structure"],
-        findings=ledger.findings,
-        counts=ledger.counts(),
+        findings=[*ledger.findings, *unclassed(counts)],
+        counts=counts,
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from importers.delivery import dataset_name, read_delivery
-from pipemap.errors import CrsError, NotFoundError, SourceError
+from pipemap.errors import CrsError, NotFoundError, SourceError, UsageError
 from schemas.delivery import Delivery
 
 # EPSG:4547 near 22.5 N, 114 E: X is northing, Y is easting, as in every Chinese table.
@@ -316,3 +316,42 @@ def test_whatever_stands_in_the_cells_every_row_is_accounted_for(
         assert set(delivery.segments.from_key) | set(delivery.segments.to_key) <= known
         has_z = np.array([geom.has_z for geom in delivery.segments.geom])
         assert (has_z == (delivery.segments.elevation_source_code != "unknown")).all()
+
+
+def test_a_column_of_numbers_is_not_the_class_and_one_finding_says_so(tmp_path: Path) -> None:
+    point_text = points(*(point(key, code, step=30 * n) for n, (key, code) in enumerate(
+        [("A", "236"), ("B", "5301"), ("C", "20605"), ("D", "54")])))  # fmt: skip
+    delivery = read(tmp_path, point_text, lines("A,B,,1,2,300,PE,直埋"))
+    assert set(delivery.nodes["class_code"]) == {"unknown"}
+    assert delivery.nodes.set_index("source_key").loc["B", "extra"] == {"管线类型": "5301"}
+    (told,) = [finding for finding in delivery.findings if finding.rule == "R12"]
+    assert told.column == "管线类型"
+    assert "236" in told.message_en
+    assert "236" in told.message_zh
+    unclassed = [finding for finding in delivery.findings if finding.rule == "IMP-CLASS"]
+    assert [(finding.sheet, finding.details["rows"]) for finding in unclassed] == [("区管点", 4), ("区管线", 1)]
+    assert all("--class" in finding.message_en for finding in unclassed)
+
+
+def test_national_element_codes_are_classes(tmp_path: Path) -> None:
+    delivery = read(tmp_path, points(point("A", "53010101"), point("B", "51020304", step=30)), lines())
+    assert delivery.nodes["class_code"].tolist() == ["gas", "water"]
+
+
+def test_a_class_given_with_the_import_fills_rows_that_name_none(tmp_path: Path) -> None:
+    delivery = read(tmp_path, points(point("A", ""), point("B", "RQ", step=30)), lines(), default_class="foul")
+    assert delivery.nodes["class_code"].tolist() == ["foul", "gas"]
+    assert not [finding for finding in delivery.findings if finding.rule == "IMP-CLASS"]
+    assert {file.profile for file in delivery.files} == {"default (class foul)"}
+
+
+def test_a_class_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no class lemonade"):
+        read(tmp_path, TWO_POINTS, lines(), default_class="lemonade")
+
+
+def test_a_secret_class_is_refused_however_little_else_of_the_column_is_known(tmp_path: Path) -> None:
+    point_text = points(*(point(key, code, step=30 * n) for n, (key, code) in enumerate(
+        [("A", "Q1"), ("B", "Q2"), ("C", "JX")])))  # fmt: skip
+    delivery = read(tmp_path, point_text, lines())
+    assert delivery.nodes["source_key"].tolist() == ["A", "B"]
