@@ -114,10 +114,11 @@ async def read_crs(crs: CrsParam = None) -> int | None:
 
 
 async def read_bbox_crs(
-    bbox_crs: Annotated[str | None, Query(description="CRS of bbox, EPSG:n; the project CRS by default")] = None,
+    crs: CrsParam = None,
+    bbox_crs: Annotated[str | None, Query(description="CRS of bbox, EPSG:n; crs by default")] = None,
 ) -> int | None:
-    """The CRS of the box."""
-    return parse_crs(bbox_crs)
+    """The CRS of the box: that of the answer unless it has one of its own."""
+    return parse_crs(crs if bbox_crs is None else bbox_crs)
 
 
 async def read_version(

@@ -6,7 +6,7 @@ import shapely
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.deps import STRICT, ClassCodesDep, FeatureId, ServiceDep, VersionDep
+from api.deps import STRICT, ClassCodesDep, FeatureId, ServiceDep, VersionDep, parse_crs
 from pipemap.clearance import questions as clearance
 from pipemap.db import Connection
 from pipemap.errors import UsageError
@@ -28,7 +28,7 @@ class _Question(BaseModel):
 
 
 class PolygonGeometry(_Question):
-    """A GeoJSON polygon in the project CRS."""
+    """A GeoJSON polygon."""
 
     type: Literal["Polygon"]
     coordinates: list[Annotated[list[Position], Field(min_length=4, max_length=10_000)]] = Field(min_length=1)
@@ -42,6 +42,7 @@ class BodyQuestion(_Question):
     z_max_m: Finite
     class_code: str | None = Field(None, description="Utility class of a planned work; null for an excavation.")
     version: int | None = Field(None, ge=0, lt=2**31)
+    crs: str | None = Field(None, description="CRS of the polygon, EPSG:n; the project CRS, that of the answer, if null.")
 
 
 @router.get("/trace/burst")
@@ -78,7 +79,7 @@ def polygon_clearance(service: ServiceDep, question: BodyQuestion) -> ClearanceA
     with service.reading() as connection:
         return clearance.polygon_clearance(
             connection, _polygon(question.polygon), question.z_min_m, question.z_max_m,
-            question.class_code, question.version,
+            question.class_code, question.version, parse_crs(question.crs),
         )  # fmt: skip
 
 

@@ -118,7 +118,7 @@ def near(
     check_finite(x, y, *([] if z_m is None else [z_m]))
     maker = PageMaker(connection, kind, version, out_srid, limit)
     maker.params |= {"x": x, "y": y, "z_m": z_m, "radius_m": radius_m}
-    maker.params["point_srid"] = maker.source_srid(point_srid)
+    maker.params["point_srid"] = maker.place_srid(point_srid, (x, y, x, y))
     point = maker.in_project(SQL(queries("lookup")["point"]), "point_srid")
     conditions = maker.class_conditions(class_codes)
     distance: Composable = SQL("ST_Distance(f.geom, {point})").format(point=point)
@@ -155,7 +155,7 @@ def corridor(
     maker = PageMaker(connection, kind, version, out_srid, limit)
     maker.params |= {
         "line": "LINESTRING(" + ", ".join(f"{float(x)!r} {float(y)!r}" for x, y in line) + ")",
-        "line_srid": maker.source_srid(line_srid),
+        "line_srid": maker.place_srid(line_srid, _bounds(line)),
         "half_width_m": half_width_m,
         "piece_m": _PIECE_M,
     }
@@ -195,6 +195,11 @@ def _search_query(kind: str, version: int | None) -> Composed:
         place=SQL(place),
         relation=relation(kind, version),
     )
+
+
+def _bounds(line: Sequence[tuple[float, float]]) -> Box:
+    eastings, northings = zip(*line, strict=True)
+    return min(eastings), min(northings), max(eastings), max(northings)
 
 
 def _check_limit(limit: int) -> None:

@@ -4,15 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any, LiteralString, TypeAlias
 
 import orjson
 import psycopg.errors
 from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
-from pyproj import CRS
-from pyproj.exceptions import CRSError as ProjError
 
+from pipemap.crs import Bounds, check_in_use, is_geographic
 from pipemap.db import Connection, fetch_one
 from pipemap.errors import CrsError, UsageError
 from pipemap.projects import read_project
@@ -22,7 +20,7 @@ from schemas.codetables import code_table
 from schemas.tables import FEATURE_KINDS, state_names
 
 Version: TypeAlias = int | datetime | None
-Box: TypeAlias = tuple[float, float, float, float]
+Box: TypeAlias = Bounds
 
 # A 2D geometry cast to a box gets z 0, so the dimension must be asked first.
 _Z_RANGE: dict[str, tuple[LiteralString, LiteralString]] = {
@@ -97,8 +95,14 @@ class PageMaker:
             return self.project_srid
         if self.project_srid == 0:
             raise CrsError("This project uses a local grid without an EPSG code; ask in the project's own coordinates.")
-        _is_geographic(srid)
+        is_geographic(srid)
         return srid
+
+    def place_srid(self, srid: int | None, bounds: Bounds) -> int:
+        """The CRS of a place in the question, of which the bounds are given; CrsError when the map cannot be there."""
+        known = self.source_srid(srid)
+        check_in_use(bounds, known, self.project_srid)
+        return known
 
     def compose(self, name: str, **parts: Composable) -> Composed:
         """A named query of this relation with its parts filled in."""
@@ -119,7 +123,7 @@ class PageMaker:
         if min_x >= max_x or min_y >= max_y:
             raise UsageError("A box is min x, min y, max x, max y; a minimum of this one is not below its maximum.")
         self.params |= {"min_x": min_x, "min_y": min_y, "max_x": max_x, "max_y": max_y}
-        self.params["bbox_srid"] = self.source_srid(bbox_srid)
+        self.params["bbox_srid"] = self.place_srid(bbox_srid, bbox)
         is_own = self.params["bbox_srid"] == self.project_srid
         box = self.in_project(SQL(queries("lookup")["envelope" if is_own else "foreign_box"]), "bbox_srid")
         return [SQL("ST_Intersects(f.geom, {box})").format(box=box)]
@@ -189,7 +193,7 @@ class PageMaker:
             geometry=SQL("f.geom" if same else "ST_Transform(f.geom, %(out_srid)s::int)"),
             properties=SQL(", ").join(properties),
         )
-        self.params["digits"] = 9 if self.out_srid and _is_geographic(self.out_srid) else 4
+        self.params["digits"] = 9 if self.out_srid and is_geographic(self.out_srid) else 4
         row = self._answer(query)
         return Page(
             features=b"[" + (row["features"] or "").encode() + b"]",
@@ -221,14 +225,6 @@ def _known_kind(kind: str) -> str:
     if kind not in FEATURE_KINDS:
         raise UsageError(f"{kind} is not a kind of feature; the kinds are {', '.join(FEATURE_KINDS)}.")
     return kind
-
-
-@cache
-def _is_geographic(srid: int) -> bool:
-    try:
-        return CRS.from_epsg(srid).is_geographic
-    except ProjError as error:
-        raise CrsError(f"EPSG:{srid} is not a known coordinate reference system.") from error
 
 
 def check_finite(*values: float) -> None:

@@ -18,9 +18,11 @@ from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.rules import Limit, Party, cover_limit, strictest, widest
 from pipemap.clearance.site import Segment, Site, Structure, as_pipes
 from pipemap.clearance.words import Name
+from pipemap.crs import polygon_in_project
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.pages import Version
+from pipemap.projects import read_project
 from schemas.clearance import CannotTell, ClearanceAnswer, Conflict, ConflictKind
 from schemas.codetables import code_table
 
@@ -58,12 +60,17 @@ def polygon_clearance(
     z_max_m: float,
     class_code: str | None = None,
     version: Version = None,
+    polygon_srid: int | None = None,
 ) -> ClearanceAnswer:
     """Everything that a body meets, or, for a planned utility of `class_code`, that is too near to it.
 
-    The body is a polygon in the project CRS from one elevation to another. Without a class only collisions count.
+    The body is a polygon from one elevation to another, given in `polygon_srid` (the project CRS when None) and
+    answered in the project CRS. Without a class only collisions count. Raises CrsError for a polygon wholly
+    outside of where the project CRS is used, as one in degrees is that is taken for metres.
     """
     _check_body(polygon, z_min_m, z_max_m, class_code)
+    srid = read_project(connection).srid
+    polygon = polygon_in_project(polygon, srid if polygon_srid is None else polygon_srid, srid)
     site = Site(connection, version)
     party = Party(code_table("utility_class")[class_code].fields["clearance_class"]) if class_code else None
     reach_m = _reach(party.clearance_class) if party else _WIDEST_NEIGHBOUR_M

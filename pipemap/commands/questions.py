@@ -134,24 +134,26 @@ def corridor_command(
 @app.command()
 def clearance(
     segment_id: Annotated[int | None, typer.Option("--segment", help="Identity of a pipe segment.")] = None,
-    polygon: Annotated[str | None, typer.Option("--polygon", help="WKT or a GeoJSON file, in the project CRS.")] = None,
+    polygon: Annotated[str | None, typer.Option("--polygon", help="WKT or a GeoJSON file.")] = None,
     z_min_m: Annotated[float | None, typer.Option("--z-min", help="Bottom of the body in metres.")] = None,
     z_max_m: Annotated[float | None, typer.Option("--z-max", help="Top of the body in metres.")] = None,
     class_code: Annotated[str | None, typer.Option("--class", help="Utility class planned in the body.")] = None,
     version: VersionOption = None,
+    crs: Annotated[str | None, typer.Option("--crs", help="CRS of --polygon; the project CRS by default.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what is too near a pipe, or what a body to be dug would meet. 净距与碰撞分析"""
     if (segment_id is None) == (polygon is None):
         raise UsageError("Ask for either --segment or --polygon.")
     body = _polygon(polygon) if polygon is not None else None
+    srid = _srid(crs)
     with open_database() as database, database.transaction(read_only=True) as connection:
         if segment_id is not None:
             answer = segment_clearance(connection, segment_id, version)
         elif body is None or z_min_m is None or z_max_m is None:
             raise UsageError("A body needs --z-min and --z-max, its lower and upper elevation in metres.")
         else:
-            answer = polygon_clearance(connection, body, z_min_m, z_max_m, class_code, version)
+            answer = polygon_clearance(connection, body, z_min_m, z_max_m, class_code, version, srid)
     if as_json:
         emit_json(answer.model_dump(mode="json"))
         return
@@ -183,6 +185,11 @@ def _show_clearance(answer: ClearanceAnswer) -> None:
         ("kind", "other", "id", "measured m", "limit m", "rule", "what"),
         rows,
     )
+    if not answer.checked_pairs:
+        emit_text(
+            "Nothing was compared: this version knows no buried pipe and no structure near the place, which is no "
+            "all-clear. 附近无可比对的地下管线和建（构）筑物，未作比对，不代表可以施工。"
+        )
     for found in answer.conflicts:
         emit_text(found.message_zh)
     if answer.cannot_tell:

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 import shapely
+from pyproj import Transformer
 
 from pipemap.clearance.questions import polygon_clearance, segment_clearance
 from pipemap.db import Connection, Database
-from pipemap.errors import NotFoundError, UsageError
+from pipemap.errors import CrsError, NotFoundError, UsageError
 from schemas.clearance import ClearanceAnswer, Conflict, ConflictKind
 from tests.postgis.planting import plant, plant_version, wkt
 
@@ -311,3 +312,19 @@ def test_questions_that_cannot_be_asked(street: Street) -> None:
         polygon_clearance(street.connection, body, 0.0, 1.0, class_code="wine")
     with pytest.raises(UsageError, match="cross itself"):
         polygon_clearance(street.connection, shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)]), 0.0, 1.0)
+
+
+def test_a_body_in_degrees_meets_the_same_and_is_never_read_as_metres(street: Street) -> None:
+    pipe = street.pipe("water", (5, -10, -1.0), (5, 20, -1.0))
+    body = shapely.box(EAST, NORTH, EAST + 10, NORTH + 10)
+    degrees = shapely.transform(body, Transformer.from_crs(4547, 4326, always_xy=True).transform, interleaved=False)
+
+    (found,) = polygon_clearance(street.connection, degrees, -2.0, 0.5, polygon_srid=4326).conflicts
+    (twin,) = polygon_clearance(street.connection, body, -2.0, 0.5).conflicts
+    assert found.other_id == twin.other_id == pipe and found.point == pytest.approx(twin.point, abs=1e-3)
+
+    for polygon, srid in ((degrees, None), (body, 4326), (shapely.box(13, 50, 14, 51), 4326)):
+        with pytest.raises(CrsError, match="outside of where EPSG:4547"):
+            polygon_clearance(street.connection, polygon, -2.0, 0.5, polygon_srid=srid)
+    with pytest.raises(CrsError, match="EPSG:99 is not a known"):
+        polygon_clearance(street.connection, degrees, -2.0, 0.5, polygon_srid=99)

@@ -232,10 +232,25 @@ def test_a_question_that_cannot_be_answered_says_why(connection: Connection) -> 
     with pytest.raises(CrsError, match="EPSG:99"):
         ask(Query(out_srid=99))
     with pytest.raises(UsageError, match="outside"):
-        ask(Query(bbox=(114, 999, 115, 1000), bbox_srid=4326))
+        ask(Query(bbox=(114, 22, 115, 1000), bbox_srid=4326))
     with pytest.raises(NotFoundError):
         ask(Query(version=9))
     with pytest.raises(UsageError, match="radius_m"):
         near(connection, EAST, NORTH, 0.0, -1.0)
     with pytest.raises(UsageError, match="two different points"):
         corridor(connection, [(EAST, NORTH), (EAST, NORTH)], 5)
+
+
+def test_a_place_where_the_map_cannot_be_is_refused_instead_of_answered_with_nothing(connection: Connection) -> None:
+    with pytest.raises(CrsError, match=r"113.* lies outside of where EPSG:4547"):
+        find_features(connection, "pipe_segment", Query(bbox=(113, 22, 115, 24)))
+    with pytest.raises(CrsError, match="outside"):
+        find_features(connection, "pipe_segment", Query(bbox=(13, 50, 14, 51), bbox_srid=4326))
+    with pytest.raises(CrsError, match="outside"):
+        near(connection, 114.0, 22.6, None, 5.0)
+    with pytest.raises(CrsError, match="outside"):
+        near(connection, EAST, NORTH, None, 5.0, point_srid=4326)
+    with pytest.raises(CrsError, match="outside"):
+        corridor(connection, [(114.0, 22.6), (114.1, 22.6)], 5)
+    assert find_features(connection, "pipe_segment", Query(bbox=(-1e7, -1e7, 1e7, 1e7))).count == len(AXES)
+    assert find_features(connection, "pipe_segment", Query(bbox=(-180, -90, 114.2, 90), bbox_srid=4490)).srid == 4547

@@ -3,6 +3,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import shapely
+from pyproj import Transformer
 from typer.testing import CliRunner, Result
 
 from pipemap.commands.questions import app
@@ -63,9 +65,33 @@ def test_clearance_is_said_in_words_and_as_a_document(run: Run, tmp_path: Path) 
     assert [c["other_id"] for c in json.loads(dig.stdout)["conflicts"]] == [11]
 
 
+def test_a_dig_drawn_in_degrees_needs_its_system_named(run: Run, tmp_path: Path) -> None:
+    to_degrees = Transformer.from_crs(4547, 4326, always_xy=True)
+    corners = [(EAST - 1, NORTH - 1), (EAST + 5, NORTH - 1), (EAST + 5, NORTH + 1), (EAST - 1, NORTH + 1)]
+    ring = [to_degrees.transform(*corner) for corner in corners]
+    area = tmp_path / "dig.geojson"
+    area.write_text(json.dumps({"type": "Polygon", "coordinates": [[*ring, ring[0]]]}))
+    question = ("clearance", "--polygon", str(area), "--z-min", "-2", "--z-max", "0")
+
+    dig = run(*question, "--crs", "EPSG:4326", "--json")
+    assert [c["other_id"] for c in json.loads(dig.stdout)["conflicts"]] == [11]
+    unnamed = run(*question).exception
+    assert isinstance(unnamed, PipemapError) and unnamed.exit_code == 45
+    assert "name the system" in unnamed.message and "EPSG:4326" in unnamed.message
+
+
+def test_an_answer_that_compared_nothing_is_no_all_clear(run: Run) -> None:
+    far = shapely.box(EAST + 900, NORTH + 900, EAST + 905, NORTH + 905).wkt
+    dig = run("clearance", "--polygon", far, "--z-min", "-2", "--z-max", "0")
+    assert dig.exit_code == 0 and "no all-clear" in dig.stdout and "不代表可以施工" in dig.stdout
+    assert "all-clear" not in run("clearance", "--segment", "11").stdout
+
+
 @pytest.mark.parametrize(
     ("words", "exit_code", "says"),
     [
+        (["find", "node", "--bbox", "113,22,115,24"], 45, "outside of where EPSG:4547"),
+        (["near", "--at", "114,22.6", "--radius", "5"], 45, "outside of where EPSG:4547"),
         (["find", "pipe_segment", "--where", "colour=red"], 2, "cannot be asked for colour"),
         (["find", "pipe"], 2, "the kinds are node"),
         (["find", "node", "--bbox", "1,2,x,4"], 2, "--bbox takes numbers"),

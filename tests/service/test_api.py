@@ -64,6 +64,8 @@ def test_a_box_in_degrees_finds_the_same(client: httpx.Client) -> None:
     parameters = {"bbox": ",".join(map(str, bounds)), "bbox_crs": "EPSG:4326", "crs": "EPSG:4326"}
     answer = client.get("/api/features/pipe_segment", params=parameters)
     assert sorted(keys(answer)) == ["A->B", "V1->A"]
+    del parameters["bbox_crs"]
+    assert keys(client.get("/api/features/pipe_segment", params=parameters)) == keys(answer), "crs is that of the box"
     first = keys(answer).index("V1->A")
     longitude, latitude, z = answer.json()["features"][first]["geometry"]["coordinates"][0]
     assert (longitude, latitude) == pytest.approx(degrees.transform(X0 + 20, Y0 + 100), abs=1e-8)
@@ -144,6 +146,12 @@ def test_clearance_of_a_segment_and_of_an_excavation(client: httpx.Client, town:
     met = client.post("/api/clearance/polygon", json=body(ring, 7, 10)).json()["conflicts"]
     assert [(one["kind"], one["other_id"]) for one in met] == [("collision", town.ids["A->B"])]
 
+    to_degrees = Transformer.from_crs(4547, 4326, always_xy=True)
+    in_degrees = body([list(to_degrees.transform(*corner)) for corner in ring], 7, 10)
+    named = client.post("/api/clearance/polygon", json=in_degrees | {"crs": "EPSG:4326"}).json()["conflicts"]
+    assert [one["other_id"] for one in named] == [town.ids["A->B"]]
+    assert refused(client.post("/api/clearance/polygon", json=in_degrees))["code"] == "crs"
+
 
 def test_versions_differences_and_changesets(client: httpx.Client, town: Town) -> None:
     assert [one["version"] for one in client.get("/api/versions").json()] == [2, 1]
@@ -170,6 +178,7 @@ UNREADABLE = [
     "/api/features/node?bbox=1,2,x,4",
     "/api/features/node?bbox=4,4,1,1",
     "/api/features/node?bbox=nan,0,1,1",
+    "/api/features/node?bbox=113,22,115,24",
     "/api/features/node?bbox=0,0,1,1&bbox_crs=dragon",
     "/api/features/node?crs=EPSG:999999",
     "/api/features/node?crs=4326",

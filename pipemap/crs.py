@@ -1,0 +1,91 @@
+"""Coordinate reference systems of questions: known ones only, and only for places where the map can be.
+
+x is easting or longitude, y northing or latitude, in every system.
+"""
+
+import math
+from functools import cache
+from typing import TypeAlias
+
+import shapely
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError as ProjError
+
+from pipemap.errors import CrsError
+
+Bounds: TypeAlias = tuple[float, float, float, float]
+
+# Areas of use end at zone borders; surveys do not.
+_MARGIN_DEG = 0.5
+
+
+@cache
+def is_geographic(srid: int) -> bool:
+    """Whether a CRS is in degrees; CrsError when there is no such CRS."""
+    return _crs(srid).is_geographic
+
+
+def check_in_use(bounds: Bounds, srid: int, project_srid: int) -> None:
+    """Refuse a place wholly outside of where the project CRS is used: an empty answer to it would be no all-clear.
+
+    Parameters
+    ----------
+    bounds
+        min x, min y, max x, max y of the place in the CRS `srid`.
+
+    Raises
+    ------
+    CrsError
+        Usually the numbers are of another CRS than the one named, or taken for the project's.
+    """
+    area = _area_of_use(srid, project_srid)
+    if area is None:
+        return
+    min_x, min_y, max_x, max_y = bounds
+    west, south, east, north = area
+    across = min_x <= east and max_x >= west if west <= east else min_x <= east or max_x >= west
+    if not (across and min_y <= north and max_y >= south):
+        raise CrsError(
+            f"Read in EPSG:{srid}, the place at {min_x:g}, {min_y:g} lies outside of where EPSG:{project_srid}, the "
+            "system of this map, is used; name the system of the coordinates with crs, for example EPSG:4326 for "
+            "degrees, longitude first."
+        )
+
+
+def polygon_in_project(polygon: shapely.Polygon, srid: int, project_srid: int) -> shapely.Polygon:
+    """A polygon brought to the project CRS, its edges staying straight in their own; CrsError as `check_in_use`."""
+    check_in_use(polygon.bounds, srid, project_srid)
+    if srid == project_srid:
+        return polygon
+    dense = shapely.segmentize(polygon, math.sqrt(polygon.envelope.area) / 32)
+    change = _transformer(_crs(srid), _crs(project_srid)).transform
+    brought: shapely.Polygon = shapely.transform(dense, change, interleaved=False)
+    if not all(map(math.isfinite, brought.bounds)):
+        raise CrsError(f"The polygon reaches beyond where EPSG:{srid} can be transformed to EPSG:{project_srid}.")
+    return brought
+
+
+@cache
+def _crs(srid: int) -> CRS:
+    try:
+        return CRS.from_epsg(srid)
+    except ProjError as error:
+        raise CrsError(f"EPSG:{srid} is not a known coordinate reference system.") from error
+
+
+@cache
+def _transformer(source: CRS, target: CRS) -> Transformer:
+    return Transformer.from_crs(source, target, always_xy=True)
+
+
+@cache
+def _area_of_use(srid: int, project_srid: int) -> Bounds | None:
+    """Where the project CRS is used, as bounds in the CRS `srid`; None when nobody knows, as for a local grid."""
+    area = _crs(project_srid).area_of_use if project_srid else None
+    geodetic = _crs(project_srid).geodetic_crs if area else None
+    if area is None or geodetic is None:
+        return None
+    south, north = max(area.south - _MARGIN_DEG, -90.0), min(area.north + _MARGIN_DEG, 90.0)
+    to_srid = _transformer(geodetic, _crs(srid))
+    bounds: Bounds = to_srid.transform_bounds(area.west - _MARGIN_DEG, south, area.east + _MARGIN_DEG, north)
+    return bounds if all(map(math.isfinite, bounds)) else None
