@@ -1,6 +1,8 @@
 """One table seen through a profile: attributes as texts, numbers, codes and dates, faults reported."""
 
+import re
 from collections.abc import Callable
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -26,6 +28,8 @@ from schemas.findings import Severity
 # More unknown words than this in one column say that the column is another, not that the words are wrong.
 _TELLING_WORDS = 20
 _ELEMENT_CODE_DIGITS = 8
+
+_ACCESS_DAY = re.compile(r"(\d{4}-\d\d-\d\d|\d\d/\d\d/\d\d) 00:00:00")
 
 _KINDS = {
     "node": "node",
@@ -258,4 +262,7 @@ def _dicts(kept: dict[str, "pd.Series[Any]"], n_rows: int) -> Objects:
 def _plain(value: Any) -> Any:
     if value is None or value != value or value == "":
         return None
+    # Exports of one Access table write its dates differently; a day is the same day.
+    if isinstance(value, datetime | str) and (day := _ACCESS_DAY.fullmatch(str(value))):
+        return str(parse_date(day[1]) or value)
     return value if isinstance(value, str | int | float | bool) else str(value)

@@ -1,6 +1,7 @@
 """The Shenzhen survey in its four forms: totals as in its PROVENANCE.md, heights against each other."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from pipemap.changesets import get_changeset
 from pipemap.db import Database
 from pipemap.ingest import create_import
 from schemas.delivery import Delivery
+from tests.postgis.deliveries import publish_now
 
 # Points and lines per class; D and DT are both telecom.
 POINTS = {"street_light": 245, "telecom": 176, "power": 129, "storm": 110, "water": 109, "traffic_signal": 55,
@@ -134,3 +136,16 @@ def test_every_feature_arrives_in_a_changeset(deliveries: dict[str, Delivery], d
         changes = get_changeset(connection, number).changes
     assert changes["node"]["insert"] == len(delivery.nodes)
     assert changes["pipe_segment"]["insert"] == len(delivery.segments)
+
+
+@pytest.mark.parametrize("form", ["utf8", "gbk"])
+def test_text_tables_of_a_survey_in_the_map_change_nothing(
+    deliveries: dict[str, Delivery], database: Database, form: str
+) -> None:
+    first, again = (replace(deliveries[name], dataset="sz") for name in ("mdb", form))
+    number = create_import(database, first, title="survey", author="tester")
+    publish_now(database, number)
+    number = create_import(database, again, title="the same survey", author="tester")
+    with database.transaction(read_only=True) as connection:
+        changes = get_changeset(connection, number).changes
+    assert not any(count for of_kind in changes.values() for count in of_kind.values())
