@@ -1,7 +1,9 @@
 """What can be said of a delivery only when all of it has been read."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
 
 from schemas.delivery import RowCount
 from schemas.findings import Finding, Severity
@@ -29,3 +31,29 @@ def unclassed(counts: Sequence[RowCount]) -> list[Finding]:
         for (file, sheet), n in unknown.items()
         if n
     ]
+
+
+def placed(findings: Sequence[Finding], frames: Mapping[str, pd.DataFrame]) -> list[Finding]:
+    """The findings with the place of what they name: a point's own, a line's first end that is known.
+
+    `frames` by kind have the columns source_key, x_m and y_m; findings that have a place keep it.
+    """
+    places = {kind: _places(frame) for kind, frame in frames.items()}
+    return [finding if finding.x_m is not None else _placed(finding, places) for finding in findings]
+
+
+def _places(frame: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    if not len(frame):
+        return {}
+    xy = zip(frame["x_m"].astype(float), frame["y_m"].astype(float), strict=True)
+    return dict(zip(frame["source_key"], xy, strict=True))
+
+
+def _placed(finding: Finding, places: Mapping[str, Mapping[str, tuple[float, float]]]) -> Finding:
+    key = finding.feature_key
+    if key is None:
+        return finding
+    of_kind = places.get(finding.feature_kind or "node", places["node"])
+    of_ends = (places["node"].get(end) for end in key.split("#")[0].split("->"))
+    place = of_kind.get(key) or next((end for end in of_ends if end is not None), None)
+    return finding if place is None else finding.model_copy(update={"x_m": place[0], "y_m": place[1]})

@@ -355,3 +355,23 @@ def test_a_secret_class_is_refused_however_little_else_of_the_column_is_known(tm
         [("A", "Q1"), ("B", "Q2"), ("C", "JX")])))  # fmt: skip
     delivery = read(tmp_path, point_text, lines())
     assert delivery.nodes["source_key"].tolist() == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("line", "rule", "place"),
+    [
+        ("B,B,JS,1,2,300,PE,直埋", "R13", (EAST + 30, NORTH + 30)),
+        ("A,B,JS,deep,2,300,PE,直埋", "IMP-NUMBER", (EAST, NORTH)),
+        ("X,B,JS,1,2,300,PE,直埋", "R20", (EAST + 30, NORTH + 30)),
+    ],
+)
+def test_a_finding_about_a_line_stands_where_its_first_known_end_is(
+    tmp_path: Path, line: str, rule: str, place: tuple[float, float]
+) -> None:
+    delivery = read(tmp_path, TWO_POINTS, lines(line))
+    assert [(f.x_m, f.y_m) for f in delivery.findings if f.rule == rule] == [place]
+
+
+def test_a_finding_about_a_point_stands_at_the_point(tmp_path: Path) -> None:
+    delivery = read(tmp_path, points(point("A"), point("B", ground="high", step=30)), lines())
+    assert [(f.rule, f.x_m, f.y_m) for f in delivery.findings] == [("IMP-NUMBER", EAST + 30, NORTH + 30)]
