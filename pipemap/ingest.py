@@ -1,12 +1,13 @@
 """Turns a delivery into a draft changeset: exactly what it adds, changes and takes away."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from typing import Any, TypeAlias
 
 import pandas as pd
 import shapely
-from psycopg.sql import SQL, Composable, Identifier
+from psycopg.sql import SQL, Composable, Identifier, Literal
 from psycopg.types.json import Jsonb
 from sqlalchemy.dialects.postgresql import TEXT
 from sqlalchemy.types import TypeEngine
@@ -20,7 +21,7 @@ from pipemap.sql import queries
 from pipemap.statements import NODE_LINKS, columns, compose, content_names, differs
 from schemas.delivery import Delivery, SourceFile
 from schemas.findings import Finding, Severity
-from schemas.tables import FEATURE_KINDS, metadata, state_names
+from schemas.tables import FEATURE_KINDS, attribute_names, metadata, state_names
 
 OnProgress: TypeAlias = Callable[[str, int, int], None]
 
@@ -91,9 +92,13 @@ class _Staging:
             self.on_progress("compare", done, len(FEATURE_KINDS))
             if not partial:
                 self._add_deletions(kind)
+            else:
+                self._keep_undelivered(kind)
             self._add_changes(kind)
             if kind == "node":
                 self._fill_node_keys()
+        if not partial:
+            self._warn_of_removals()
         self.on_progress("compare", len(FEATURE_KINDS), len(FEATURE_KINDS))
 
     def account(self) -> None:
@@ -144,6 +149,28 @@ class _Staging:
         refused = [f.feature_key for f in self.findings if f.feature_kind == kind and f.severity is Severity.ERROR]
         statement = compose(queries("ingest")["add_deletions"], kind, staged=_staged(kind))
         self.connection.execute(statement, self._identities() | {"refused": [key for key in refused if key]})
+
+    def _warn_of_removals(self) -> None:
+        """Keep a delivery of one part, given as if it were all, from emptying the map unseen."""
+        held: Counter[str] = Counter()
+        removed: Counter[str] = Counter()
+        for kind in FEATURE_KINDS:
+            has_class = "class_code" in metadata.tables[f"pipemap.{kind}"].columns
+            class_code = Identifier("c", "class_code") if has_class else Literal(kind)
+            statement = compose(queries("ingest")["removed"], kind, class_code=class_code)
+            for row in fetch_all(self.connection, statement, self._identities()):
+                held[row["class_code"]] += row["held"]
+                removed[row["class_code"]] += row["removed"]
+        emptied = {name for name in held if held[name] == removed[name]} - _classes(self.delivery)
+        if emptied or 2 * removed.total() > held.total():
+            self.findings.append(_removals(held, removed))
+
+    def _keep_undelivered(self, kind: str) -> None:
+        """Let what the map knows stand where the delivery has no such column at all; `extra` is merged."""
+        frame = _frames(self.delivery)[kind]
+        absent = [name for name in attribute_names(kind) if name in _delivered(kind) and _is_absent(frame, name)]
+        kept = [SQL("{0} = c.{0},").format(Identifier(name)) for name in absent]
+        self._run("keep_undelivered", kind, staged=_staged(kind), kept=SQL(" ").join(kept))
 
     def _add_changes(self, kind: str) -> None:
         kept = _KEPT.get(kind, ())
@@ -223,6 +250,22 @@ def _frames(delivery: Delivery) -> dict[str, pd.DataFrame]:
     return dict(zip(FEATURE_KINDS, frames, strict=True))
 
 
+def _is_absent(frame: pd.DataFrame, name: str) -> bool:
+    if name not in frame.columns:
+        return True
+    given = frame[name]
+    return bool((given.isna() | (given == _WHEN_ABSENT[name])).all() if name in _WHEN_ABSENT else given.isna().all())
+
+
+def _classes(delivery: Delivery) -> set[str]:
+    """Classes that a delivery speaks of; a kind without classes counts as one, by its name."""
+    classes = {count.class_code for count in delivery.counts if count.rows}
+    for kind, frame in _frames(delivery).items():
+        if len(frame):
+            classes |= set(frame["class_code"].dropna()) if "class_code" in frame.columns else {kind}
+    return classes
+
+
 def _delivered(kind: str) -> tuple[str, ...]:
     """State columns whose value comes with the delivery."""
     missing = {"feature_id", "dataset_id", *NODE_LINKS[kind], *_KEPT.get(kind, ())}
@@ -246,6 +289,20 @@ def _repeated_key(kind: str, key: str, place: dict[str, Any]) -> Finding:
         feature_kind=kind,
         feature_key=key,
         **place,
+    )
+
+
+def _removals(held: Counter[str], removed: Counter[str]) -> Finding:
+    listed = ", ".join(f"{name} {removed[name]}/{held[name]}" for name in sorted(+removed))
+    return Finding(
+        rule="IMP-REMOVES",
+        severity=Severity.ERROR,
+        message_en=f"This delivery would delete {removed.total()} of the {held.total()} features of its dataset "
+        f"({listed}). If it holds a part only, discard this changeset and import it with --partial.",
+        message_zh=f"本成果将删除该数据集 {held.total()} 个要素中的 {removed.total()} 个（{listed}）。"
+        "若仅为部分成果，请丢弃本变更集，并以 --partial 重新导入。",
+        value=str(removed.total()),
+        details={"held": dict(held), "removed": dict(+removed)},
     )
 
 

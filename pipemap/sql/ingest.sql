@@ -32,6 +32,13 @@ WHERE n.dataset_id = %(dataset_id)s AND NOT EXISTS (
     SELECT FROM pipemap.node_delta d
     WHERE d.changeset_id = %(changeset_id)s AND d.feature_id = n.feature_id AND d.op = 'delete')
 
+-- name: keep_undelivered
+-- A part of a delivery series adds to what the map knows; it does not take away what it has no word for.
+UPDATE {staged} s
+SET {kept} extra = nullif(coalesce(c.extra, '{{}}') || coalesce(s.extra, '{{}}'), '{{}}')
+FROM {current} c
+WHERE c.dataset_id = %(dataset_id)s AND c.source_key = s.source_key
+
 -- name: linked_pipe_segment
 (SELECT staged.*, f.feature_id AS from_node_id, t.feature_id AS to_node_id
  FROM staged_pipe_segment staged
@@ -61,6 +68,15 @@ FROM {current} c
 WHERE c.dataset_id = %(dataset_id)s
   AND NOT EXISTS (SELECT FROM {staged} s WHERE s.source_key = c.source_key)
   AND c.source_key <> ALL(%(refused)s)
+
+-- name: removed
+-- How many features of each class the dataset holds, and how many of them this changeset takes away.
+SELECT {class_code} AS class_code, count(*) AS held, count(d.feature_id) AS removed
+FROM {current} c
+LEFT JOIN {delta} d
+  ON d.changeset_id = %(changeset_id)s AND d.op = 'delete' AND d.feature_id = c.feature_id
+WHERE c.dataset_id = %(dataset_id)s
+GROUP BY 1
 
 -- name: segments_without_nodes
 SELECT s.source_key, s.class_code, s.source_file_id, s.source_sheet, s.source_row,
