@@ -21,7 +21,17 @@ from pipemap.errors import UsageError
 from pipemap.projects import Project, read_project
 from pipemap.sharing import audit
 from pipemap.sharing.agreements import shareable_attributes
-from pipemap.sharing.items import SHARE_SCHEMA, Grant, Place, as_agency, digits, geometry_in, introduce, set_timeout
+from pipemap.sharing.items import (
+    SHARE_SCHEMA,
+    Grant,
+    Place,
+    as_agency,
+    digits,
+    geometry_in,
+    introduce,
+    refusals_on_record,
+    set_timeout,
+)
 from pipemap.sharing.layers import LAYERS, WRITERS, Layer, Row, Sink
 from pipemap.sql import queries
 from pipemap.versions import current_version
@@ -82,11 +92,16 @@ def export(
     """
     if format not in WRITERS:
         raise UsageError(f"{format} is not an export format; the formats are {', '.join(FORMATS)}.")
+    place = place or Place()
+    asked = {"format": format, "bbox": place.bbox, "bbox_srid": place.bbox_srid}
     with tempfile.TemporaryDirectory(dir=folder) as workshop:
-        with database.transaction(read_only=True) as connection:
+        with (
+            refusals_on_record(database, key_sha256 or "", asked),
+            database.transaction(read_only=True) as connection,
+        ):
             set_timeout(connection, timeout_s)
             version = current_version(connection)
-            job = _read(connection, key_sha256, format, place or Place(), Path(workshop))
+            job = _read(connection, key_sha256, format, place, Path(workshop))
         manifest = _manifest(job, version)
         package = ExportPackage(folder / f"pipemap-v{version}-{job.ids.hexdigest()[:8]}-{format}.zip", manifest)
         _pack(job, package)

@@ -29,6 +29,7 @@ from schemas.tables import attribute_names
 
 SHARE_SCHEMA = "pipemap_share"
 MAX_ITEMS = 10_000
+_PREFIX_LETTERS = 12
 
 
 class UnknownKeyError(PermissionDeniedError):
@@ -102,9 +103,12 @@ class ItemsPage:
 
 
 def read_items(database: Database, key: str, request: ItemsRequest, timeout_s: int = 30) -> ItemsPage:
-    """One page of what a key may see; recorded before it is handed out."""
+    """One page of what a key may see; recorded before it is handed out, and so is a refusal."""
     _check(request)
-    with database.transaction(read_only=True) as connection:
+    with (
+        refusals_on_record(database, hash_key(key), _asked(request)),
+        database.transaction(read_only=True) as connection,
+    ):
         set_timeout(connection, timeout_s)
         version = current_version(connection)
         srid = read_project(connection).srid
@@ -125,10 +129,36 @@ def read_items(database: Database, key: str, request: ItemsRequest, timeout_s: i
 
 def read_item(database: Database, key: str, kind: str, feature_id: int, place: Place) -> bytes:
     """One granted feature as GeoJSON; NotFoundError alike for a hidden and an absent one."""
-    page = read_items(database, key, ItemsRequest(kind, place, limit=1, feature_id=feature_id))
+    request = ItemsRequest(kind, place, limit=1, feature_id=feature_id)
+    page = read_items(database, key, request)
     if page.count == 0:
+        record_refusal(database, hash_key(key), _asked(request))
         raise NotFoundError(f"There is no {kind} {feature_id}.")
     return page.features[1:-1]
+
+
+@contextmanager
+def refusals_on_record(database: Database, key_sha256: str, asked: dict[str, Any]) -> Iterator[None]:
+    """Write it into the audit log when a block is refused for its key."""
+    try:
+        yield
+    except UnknownKeyError:
+        record_refusal(database, key_sha256, asked)
+        raise
+
+
+def record_refusal(database: Database, key_sha256: str, asked: dict[str, Any]) -> None:
+    """Write into the audit log whose key was refused what, and why; the key by the first letters of its hash."""
+    with database.transaction() as connection:
+        known = fetch_one(connection, queries("sharing")["why_refused"], {"key_sha256": key_sha256})
+        behind = known or {"agreement_id": None, "agency": "unknown", "reason": "unknown key"}
+        details = {
+            "key_sha256": key_sha256[:_PREFIX_LETTERS],
+            "agreement_id": behind["agreement_id"],
+            "reason": behind["reason"],
+            "asked": asked,
+        }
+        audit.record(connection, behind["agency"], "share.refused", details)
 
 
 @contextmanager
@@ -220,6 +250,12 @@ def _item_row(connection: Connection, request: ItemsRequest, grant: Grant, srid:
     if row is None:
         raise UnknownKeyError
     return row
+
+
+def _asked(request: ItemsRequest) -> dict[str, Any]:
+    place = request.place
+    asked = {"kind": request.kind, "bbox": place.bbox, "bbox_srid": place.bbox_srid, "feature_id": request.feature_id}
+    return asked | {"class_codes": request.class_codes, "after": request.after}
 
 
 def _account(request: ItemsRequest, grant: Grant, page: ItemsPage, ids_sha256: str) -> dict[str, Any]:

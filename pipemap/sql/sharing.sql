@@ -69,6 +69,17 @@ FROM (
 SELECT agreement_id, agency, purpose, class_codes, attributes, expires_at, ST_AsText(area, 3) AS area_wkt
 FROM pipemap_share.granted
 
+-- name: why_refused
+-- What stands behind a key that is not in force: no row when nobody knows it.
+SELECT a.agreement_id, a.agency,
+       CASE WHEN k.revoked_at IS NOT NULL THEN 'key revoked'
+            WHEN a.revoked_at IS NOT NULL THEN 'agreement revoked'
+            WHEN a.expires_at <= now() THEN 'agreement expired'
+            ELSE 'outside of the grant' END AS reason
+FROM pipemap.api_key k
+JOIN pipemap.agreement a USING (agreement_id)
+WHERE k.key_sha256 = decode(%(key_sha256)s, 'hex')
+
 -- name: items
 -- One page of granted features as GeoJSON text by identity, what it holds, and a digest of the identities.
 SELECT

@@ -139,3 +139,32 @@ def test_every_look_is_on_record_and_the_record_holds(client: httpx.Client, town
     assert [look["details"].get("count") for look in looks] == [None, 1, 2]
     assert looks[0]["details"]["counts"]["node"] == 3
     assert key["X-API-Key"] not in str(looks)
+
+
+def test_every_refusal_is_on_record_with_its_reason(client: httpx.Client, town: Town, issue: Any) -> None:
+    key, route = issue(), {"url": "/share/items", "params": {"kind": "node", "bbox": f"{X0},{Y0},{X0 + 9},{Y0 + 9}"}}
+    client.get(**route, headers={"X-API-Key": "pmk_forged"})
+    client.get(f"/share/items/node/{town.ids['A']}", headers=key)
+    with town.database.transaction() as connection:
+        connection.execute("UPDATE pipemap.agreement SET expires_at = now()")
+    client.get("/share/export", params={"format": "csv"}, headers=key)
+    with town.database.transaction() as connection:
+        (agreement,) = agreements.list_agreements(connection)
+        agreements.revoke(connection, agreement["agreement_id"], "manager")
+    client.get(**route, headers=key)
+    with town.database.transaction(read_only=True) as connection:
+        entries = audit.list_entries(connection, audit.AuditFilter(action="share.refused"))
+        assert audit.verify(connection).is_intact
+    told = [(entry["actor"], entry["details"]["reason"]) for entry in reversed(entries)]
+    assert told == [
+        ("unknown", "unknown key"),
+        ("水务局", "outside of the grant"),
+        ("水务局", "agreement expired"),
+        ("水务局", "agreement revoked"),
+    ]
+    prefixes = [entry["details"]["key_sha256"] for entry in entries]
+    assert all(agreements.hash_key(key["X-API-Key"]).startswith(prefix) for prefix in prefixes[:3])
+    assert entries[0]["details"]["asked"]["bbox"] == [X0, Y0, X0 + 9, Y0 + 9]
+    assert entries[1]["details"]["asked"]["format"] == "csv"
+    assert entries[2]["details"]["asked"]["feature_id"] == town.ids["A"]
+    assert key["X-API-Key"] not in json.dumps([entry["details"] for entry in entries])
