@@ -15,7 +15,7 @@ from pipemap.db import Connection, fetch_one
 from pipemap.errors import CrsError, UsageError
 from pipemap.projects import read_project
 from pipemap.sql import queries
-from pipemap.versions import relation, resolve_version
+from pipemap.versions import current_version, relation, resolve_version
 from schemas.codetables import code_table
 from schemas.tables import FEATURE_KINDS, state_names
 
@@ -40,7 +40,7 @@ class Page:
 
     `features` is a JSON array. `next` is the `after` of the next page, None at the end. `more` says that the
     limit cut the answer. `unknown_elevation` counts the features that meet every condition but cannot be
-    judged by height, None when height was not asked for.
+    judged by height, None when height was not asked for. `version` is the one that answered.
     """
 
     features: bytes
@@ -49,7 +49,7 @@ class Page:
     more: bool
     unknown_elevation: int | None
     srid: int
-    version: int | None
+    version: int
 
     def as_dicts(self) -> list[dict[str, Any]]:
         """The features as Python objects."""
@@ -82,8 +82,9 @@ class PageMaker:
     def __init__(self, connection: Connection, kind: str, version: Version, out_srid: int | None, limit: int) -> None:
         self.kind = _known_kind(kind)
         self.connection = connection
-        self.version = resolve_version(connection, version)
-        self.relation = relation(kind, self.version)
+        resolved = resolve_version(connection, version)
+        self.version = current_version(connection) if resolved is None else resolved
+        self.relation = relation(kind, resolved)
         self.project_srid = read_project(connection).srid
         self.out_srid = self.source_srid(out_srid)
         self.limit = limit

@@ -88,6 +88,8 @@ def test_any_version_can_be_read(client: httpx.Client, town: Town) -> None:
     assert len(keys(client.get("/api/features/pipe_segment", params={"version": 1}))) == 5
     assert len(keys(client.get("/api/features/pipe_segment", params={"version": 2}))) == 7
     assert len(keys(client.get("/api/features/pipe_segment", params={"version": "2999-01-01"}))) == 7
+    assert client.get("/api/features/pipe_segment").json()["version"] == 2
+    assert client.get("/api/features/pipe_segment", params={"version": 1}).json()["version"] == 1
     feature = f"/api/features/pipe_segment/{town.ids['A->B']}"
     assert client.get(feature, params={"version": 1}).json()["properties"]["owner"] is None
     assert client.get(feature).json()["properties"]["owner"] == "供水公司"
@@ -102,6 +104,8 @@ def test_near_corridor_and_search(client: httpx.Client, town: Town) -> None:
     assert "G0->G1" in keys(client.get("/api/near", params={"x": X0 + 50, "y": Y0 + 100, "radius_m": 10.01}))
     line = {"line": [[X0 + 45, Y0], [X0 + 45, Y0 + 200]], "half_width_m": 1}
     assert keys(client.post("/api/corridor", json=line)) == ["G0->G1", "A->B"]
+    assert client.post("/api/corridor", json=line).json()["version"] == 2
+    assert client.get("/api/near", params=near).json()["version"] == 2
     found = client.get("/api/search", params={"q": "V"}).json()
     assert [(one["source_key"], one["feature_id"]) for one in found][:2] == [
         ("V1", town.ids["V1"]),
@@ -122,6 +126,12 @@ def test_a_burst_closes_valves_and_names_the_hospital(client: httpx.Client, town
     assert answer["consumers"]["people"] == 800
     assert [(one["name"], one["zone"]) for one in answer["consumers"]["critical"]] == [("人民医院", "dry")]
     assert answer["version"] == 2
+    if by == "place":
+        assert answer["clicked"].pop("distance_m") == pytest.approx(0.5)
+        size = {"width_mm": 300, "height_mm": 300}
+        assert answer["clicked"] == {"segment_id": ids["A->B"], "source_key": "A->B", "class_code": "water"} | size
+    else:
+        assert answer["clicked"] is None
 
 
 def test_a_burst_in_an_older_version_and_after_a_publish(client: httpx.Client, town: Town) -> None:
