@@ -11,10 +11,10 @@ from pipemap.clearance import questions as clearance
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.tracing import isolation
-from pipemap.tracing.places import nearest_segment
+from pipemap.tracing.places import answer_at, nearest_segment
 from pipemap.versions import resolve_version
 from schemas.clearance import ClearanceAnswer
-from schemas.isolation import BurstAnswer
+from schemas.isolation import BurstAnswer, ClickedSegment
 
 router = APIRouter(tags=["questions"], dependencies=[STRICT])
 SegmentIds = Annotated[list[Annotated[int, Query(ge=1, lt=2**63)]] | None, Query(description="Segments that burst")]
@@ -42,7 +42,9 @@ class BodyQuestion(_Question):
     z_max_m: Finite
     class_code: str | None = Field(None, description="Utility class of a planned work; null for an excavation.")
     version: int | None = Field(None, ge=0, lt=2**31)
-    crs: str | None = Field(None, description="CRS of the polygon, EPSG:n; the project CRS, that of the answer, if null.")
+    crs: str | None = Field(
+        None, description="CRS of the polygon, EPSG:n; the project CRS, that of the answer, if null."
+    )
 
 
 @router.get("/trace/burst")
@@ -58,12 +60,13 @@ def trace_burst(
     """What a burst does: of named segments at once, or of the nearest one to a place in the project CRS."""
     with service.reading() as connection:
         resolved = resolve_version(connection, version)
-        if segment_id is None:
-            segment_id = [_clicked(connection, x, y, z, class_codes, resolved)]
-        elif (x, y, z) != (None, None, None):
+        clicked = _clicked(connection, x, y, z, class_codes, resolved) if segment_id is None else None
+        if clicked is None and (x, y, z) != (None, None, None):
             raise UsageError("Give either segment_id or a place, not both.")
         network = service.networks.at(connection, resolved)
-    return isolation.burst(network, segment_id)
+    if clicked is None:
+        return isolation.burst(network, segment_id or [])
+    return answer_at(isolation.burst(network, [clicked.segment_id]), clicked)
 
 
 @router.get("/clearance/segments/{segment_id}")
@@ -98,7 +101,7 @@ def _clicked(
     z: float | None,
     class_codes: list[str],
     version: int | None,
-) -> int:
+) -> ClickedSegment:
     if x is None or y is None:
         raise UsageError("Say what has burst: segment_id, or x and y.")
     return nearest_segment(connection, x, y, z, class_codes or ["water"], version)

@@ -72,6 +72,17 @@ class BurstWarning(_Answer):
     message_zh: str
 
 
+class ClickedSegment(_Answer):
+    """The segment taken for a place somebody gave."""
+
+    segment_id: int
+    source_key: str | None
+    class_code: str
+    width_mm: int | None
+    height_mm: int | None
+    distance_m: float = Field(description="From the place to the axis: in space where both heights are known.")
+
+
 class BurstAnswer(_Answer):
     """The answer to "this pipe has burst". The isolated, dry and already dry segments never overlap."""
 
@@ -88,3 +99,4 @@ class BurstAnswer(_Answer):
     consumer_ids: list[int]
     hydrants_lost: list[HydrantLost]
     warnings: list[BurstWarning]
+    clicked: ClickedSegment | None = Field(None, description="What was taken for the place; null when none was given.")

@@ -11,9 +11,10 @@ from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.settings import Settings
 from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text, say
-from pipemap.tracing.places import nearest_segment, segment_by_key
+from pipemap.tracing.places import answer_at, nearest_segment, segment_by_key
 from pipemap.versions import resolve_version
-from schemas.isolation import BurstAnswer, BurstValve
+from schemas.codetables import code_table
+from schemas.isolation import BurstAnswer, BurstValve, ClickedSegment
 
 app = typer.Typer()
 trace = typer.Typer(help="Questions that follow the pipes. 管网分析")
@@ -49,18 +50,21 @@ def burst(
         resolved = resolve_version(connection, version)
         segments = list(segment or [])
         segments += [segment_by_key(connection, one, dataset, resolved) for one in key or []]
-        if at is not None:
-            segments.append(_clicked(connection, at, class_code or ["water"], resolved))
+        clicked = _clicked(connection, at, class_code or ["water"], resolved) if at is not None else None
+        if clicked is not None:
+            segments.append(clicked.segment_id)
         if not segments:
             raise UsageError("Name what has burst: --segment, --key or --at.")
         answer = isolation.burst(load_network(connection, resolved), segments)
+    if clicked is not None:
+        answer = answer_at(answer, clicked)
     if as_json:
         emit_json(answer.model_dump())
     else:
         _print(answer, Settings().language)
 
 
-def _clicked(connection: Connection, at: str, class_codes: list[str], version: int | None) -> int:
+def _clicked(connection: Connection, at: str, class_codes: list[str], version: int | None) -> ClickedSegment:
     try:
         x_m, y_m, *z_m = (float(part) for part in at.split(","))
     except ValueError as error:
@@ -72,6 +76,8 @@ def _clicked(connection: Connection, at: str, class_codes: list[str], version: i
 
 def _print(answer: BurstAnswer, language: str) -> None:
     close, closed, warn, lost = _TITLES.get(language, _TITLES["en"])
+    if answer.clicked:
+        emit_text(_taken(answer.clicked, language))
     columns = ["#", "key", "name", "address", "state", "operability", "x", "y"]
     emit_table(close, columns, _valve_rows(answer.valves_to_close))
     if answer.closed_valves_relied_on:
@@ -87,6 +93,15 @@ def _print(answer: BurstAnswer, language: str) -> None:
     )
     for warning in answer.warnings:
         say(warning.message_zh if language == "zh" else warning.message_en)
+
+
+def _taken(clicked: ClickedSegment, language: str) -> str:
+    known = code_table("utility_class")[clicked.class_code]
+    sizes = [f"{size}" for size in dict.fromkeys((clicked.width_mm, clicked.height_mm)) if size is not None]
+    key, size, away = clicked.source_key or clicked.segment_id, "×".join(sizes) or "?", f"{clicked.distance_m:.2f} m"
+    if language == "zh":
+        return f"所取管段：{key}（{known.name_zh}，{size} mm），距所给位置 {away}"
+    return f"Segment taken: {key} ({known.name_en}, {size} mm), {away} from the place given"
 
 
 def _valve_rows(valves: Iterable[BurstValve]) -> Iterable[tuple[object, ...]]:

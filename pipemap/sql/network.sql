@@ -45,17 +45,19 @@ FROM {relation} AS consumer
 -- name: nearest_segment
 -- The live segment of some classes that is nearest to a point: in 3D where both heights are known, else in plan.
 -- All candidates within the radius (plan, m) are measured: the nearest in plan need not be the nearest in space.
-SELECT feature_id
+SELECT feature_id AS segment_id, source_key, class_code, width_mm, height_mm, distance_m
 FROM {relation} AS pipe_segment,
-     (SELECT ST_SetSRID(ST_MakePoint(%(x)s, %(y)s), srid) AS geom FROM pipemap.project) AS clicked
+     (SELECT ST_SetSRID(ST_MakePoint(%(x)s, %(y)s), srid) AS geom FROM pipemap.project) AS clicked,
+     LATERAL (
+         SELECT CASE WHEN ST_NDims(pipe_segment.geom) = 3 AND %(z)s::float8 IS NOT NULL
+                     THEN ST_3DDistance(pipe_segment.geom, ST_Force3DZ(clicked.geom, %(z)s::float8))
+                     ELSE ST_Distance(pipe_segment.geom, clicked.geom)
+                END AS distance_m
+     ) AS measured
 WHERE class_code = ANY(%(class_codes)s)
   AND (lifecycle_code IS NULL OR lifecycle_code = ANY(%(active)s))
   AND ST_DWithin(pipe_segment.geom, clicked.geom, %(radius_m)s)
-ORDER BY CASE WHEN ST_NDims(pipe_segment.geom) = 3 AND %(z)s::float8 IS NOT NULL
-              THEN ST_3DDistance(pipe_segment.geom, ST_Force3DZ(clicked.geom, %(z)s::float8))
-              ELSE ST_Distance(pipe_segment.geom, clicked.geom)
-         END,
-         feature_id
+ORDER BY distance_m, feature_id
 LIMIT 1
 
 -- name: segment_by_key

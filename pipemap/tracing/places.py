@@ -4,13 +4,18 @@ from collections.abc import Sequence
 
 from psycopg.sql import SQL
 
+from pipemap.crs import check_in_use
 from pipemap.db import Connection, fetch_all, fetch_one
 from pipemap.errors import NotFoundError, UsageError
+from pipemap.projects import read_project
 from pipemap.sql import queries
 from pipemap.versions import relation
 from schemas.codetables import code_table, codes_where
+from schemas.isolation import BurstAnswer, BurstWarning, ClickedSegment
 
 CLICK_RADIUS_M = 50.0
+# Beyond this another pipe may well be meant.
+SURE_WITHIN_M = 5.0
 
 
 def nearest_segment(
@@ -20,7 +25,7 @@ def nearest_segment(
     z_m: float | None = None,
     class_codes: Sequence[str] = ("water",),
     version: int | None = None,
-) -> int:
+) -> ClickedSegment:
     """The live segment nearest to a point in the project CRS, at most 50 m off in plan.
 
     Nearest in space where the heights of the point and of the axis are known, else in plan.
@@ -29,19 +34,40 @@ def nearest_segment(
     ------
     NotFoundError
         When no live segment of the classes is that near.
+    CrsError
+        When the map cannot be there, as for degrees.
     UsageError
         When a class is not in the code table.
     """
     for code in class_codes:
         if code not in code_table("utility_class"):
             raise UsageError(f"{code} is no utility class; there are {', '.join(code_table('utility_class'))}.")
+    srid = read_project(connection).srid
+    check_in_use((x_m, y_m, x_m, y_m), srid, srid)
     query = SQL(queries("network")["nearest_segment"]).format(relation=relation("pipe_segment", version))
     place = {"x": x_m, "y": y_m, "z": z_m, "radius_m": CLICK_RADIUS_M}
     choice = {"class_codes": list(class_codes), "active": list(codes_where("lifecycle", "is_active", "1"))}
     found = fetch_one(connection, query, {**place, **choice})
     if found is None:
         raise NotFoundError(f"Within {CLICK_RADIUS_M:g} m of {x_m:.2f}, {y_m:.2f} is no {'/'.join(class_codes)} pipe.")
-    return int(found["feature_id"])
+    return ClickedSegment(**found)
+
+
+def answer_at(answer: BurstAnswer, clicked: ClickedSegment) -> BurstAnswer:
+    """The answer, saying which segment was taken for the place, with a warning where that is a guess."""
+    warnings = answer.warnings
+    if clicked.distance_m > SURE_WITHIN_M:
+        warnings = [_far_from_place(clicked), *warnings]
+    return answer.model_copy(update={"clicked": clicked, "warnings": warnings})
+
+
+def _far_from_place(clicked: ClickedSegment) -> BurstWarning:
+    key, away = clicked.source_key or clicked.segment_id, f"{clicked.distance_m:.1f} m"
+    return BurstWarning(
+        code="far-from-place",
+        message_en=f"The segment taken, {key}, lies {away} from the place given; check that it is the one that burst.",
+        message_zh=f"所取管段 {key} 距所给位置 {away}，请核实爆管是否为该管段。",
+    )
 
 
 def segment_by_key(connection: Connection, key: str, dataset: str | None = None, version: int | None = None) -> int:

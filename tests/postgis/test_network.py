@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from pipemap.commands.tracing import app
 from pipemap.db import Connection, Database
-from pipemap.errors import NotFoundError, UsageError
+from pipemap.errors import CrsError, NotFoundError, UsageError
 from pipemap.network import load_network
 from pipemap.tracing import isolation
 from pipemap.tracing.places import nearest_segment, segment_by_key
@@ -139,13 +139,18 @@ def test_a_clicked_point_takes_the_nearest_live_pipe_of_the_class_in_space(stree
         # Above the water main lies another one, half a metre off in plan and six metres off in height.
         above = wkt([(x_m, y_m + 0.5, 4.0), (x_m + 100, y_m + 0.5, 4.0)])
         lay(connection, 908, SCHOOL_JOINT, END, geom=above, source_key="14->16#2")
-        assert nearest_segment(connection, x_m + 50, y_m + 0.4, -2.0) == 904
-        assert nearest_segment(connection, x_m + 50, y_m + 0.4, 4.0) == 908
-        assert nearest_segment(connection, x_m + 50, y_m + 0.4) == 908
-        assert nearest_segment(connection, x_m + 50, y_m, class_codes=["gas"]) == 907
-        assert nearest_segment(connection, EAST + 450, NORTH + 49, -2.0, version=2) == 905
+        assert nearest_segment(connection, x_m + 50, y_m + 0.4, -2.0).segment_id == 904
+        assert nearest_segment(connection, x_m + 50, y_m + 0.4, 4.0).segment_id == 908
+        taken = nearest_segment(connection, x_m + 50, y_m + 0.4)
+        assert (taken.segment_id, taken.source_key, taken.class_code) == (908, "14->16#2", "water")
+        assert taken.distance_m == pytest.approx(0.1)
+        assert nearest_segment(connection, x_m + 50, y_m, class_codes=["gas"]).segment_id == 907
+        far = nearest_segment(connection, EAST + 450, NORTH + 49, -2.0, version=2)
+        assert far.segment_id == 905 and far.distance_m == pytest.approx(49)
         with pytest.raises(NotFoundError, match="50 m"):
             nearest_segment(connection, EAST + 450, NORTH + 51, version=2)
+        with pytest.raises(CrsError, match="outside"):
+            nearest_segment(connection, 114.0, 22.6)
         with pytest.raises(UsageError, match="steam"):
             nearest_segment(connection, EAST, NORTH, class_codes=["steam"])
 
@@ -168,9 +173,15 @@ def test_the_command_answers_in_json_and_in_words(street: Database, monkeypatch:
     answer = json.loads(by_key.stdout)
     assert [valve["node_id"] for valve in answer["valves_to_close"]] == [VALVE]
     at = run.invoke(app, ["trace", "burst", "--at", f"{EAST + 250},{NORTH + 3},-2", "--class", "water", "--json"])
-    assert json.loads(at.stdout) == answer
+    by_place = json.loads(at.stdout)
+    assert by_place == answer | {"clicked": by_place["clicked"]} and answer["clicked"] is None
+    assert by_place["clicked"]["source_key"] == "13->14" and by_place["clicked"]["distance_m"] == pytest.approx(3)
     words = run.invoke(app, ["trace", "burst", "--segment", "903"])
     assert "人民路 1 号" in words.stdout
     assert "实验小学" in words.stdout
+    near = run.invoke(app, ["trace", "burst", "--at", f"{EAST + 250},{NORTH + 3},-2"])
+    assert "所取管段：13->14（给水" in near.stdout and "3.00 m" in near.stdout and "请核实" not in near.stderr
+    guessed = run.invoke(app, ["trace", "burst", "--at", f"{EAST + 250},{NORTH + 30}"])
+    assert "30.00 m" in guessed.stdout and "请核实爆管是否为该管段" in guessed.stderr
     nonsense = run.invoke(app, ["trace", "burst", "--at", "here"])
     assert isinstance(nonsense.exception, UsageError)
