@@ -331,6 +331,11 @@ def test_a_burst_shows_valves_zones_and_people(street_map: Map) -> None:
     assert street_map.page.locator("[data-list=hydrants_lost] button").all_inner_texts() == ["J1"]
     assert "人民医院" in street_map.page.locator("[data-list=critical]").inner_text()
     assert street_map.page.locator("#consumer-count b").inner_text() == "2"
+    # The view has moved to the 100 m from V1 to V2, between the panels.
+    middle = street_map.state("viewState.target[0]") + street_map.state("scene.origin[0]")
+    assert middle == pytest.approx(EAST - 10, abs=0.01)
+    assert 200 < 100 * 2 ** street_map.state("viewState.zoom") < 420
+    street_map.look(30, 2, 19, 3, 90, 0)
     eventually(lambda: street_map.seen(358).sum() > 300 and street_map.seen(30).sum() > 60)
     assert street_map.seen(HUES["gas"]).sum() < 150  # everything else steps back, but for the nodes' points
     street_map.page.locator("#clear_answer").click()

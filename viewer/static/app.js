@@ -7,7 +7,7 @@ import { byId, element } from "./modules/dom.js";
 import { instantiate } from "./modules/layers.js";
 import { showLegend } from "./modules/legend.js";
 import { burstPanel, clearancePanel, featurePanel, hidePanel, showPanel } from "./modules/panels.js";
-import { decodeScene, segmentMiddle, toProject, toScene } from "./modules/scene.js";
+import { decodeScene, extentOf, segmentMiddle, toProject, toScene } from "./modules/scene.js";
 import { currentLanguage, setCodes, setLanguage, text } from "./modules/texts.js";
 
 const NEAR_ZOOM = 0.5; // below it a tube is thinner than a pixel and the line layer does
@@ -60,11 +60,11 @@ async function start() {
   state.ready = true;
 }
 
-// The part of the map that no panel covers.
+// The part of the map around its middle that no panel covers; a hidden panel is 0 wide.
 function mapSize() {
   const { clientWidth, clientHeight } = byId("map");
-  const panel = clientWidth > 820 ? byId("legend").offsetWidth : 0;
-  return { width: clientWidth - 1.5 * panel, height: clientHeight - 2 * byId("controls").offsetHeight };
+  const panels = clientWidth > 820 ? Math.max(1.5 * byId("legend").offsetWidth, 2 * byId("details").offsetWidth) : 0;
+  return { width: clientWidth - panels, height: clientHeight - 2 * byId("controls").offsetHeight };
 }
 
 async function loadScene(around) {
@@ -171,6 +171,8 @@ async function askBurst(segmentId) {
   const answer = { type: "burst", ...(await getJson("/api/trace/burst", { segment_id: segmentId, version: state.version })) };
   draw({ answer, picked: null, found: null });
   present(() => burstPanel(answer, buttons({ clear_answer: clear }), flyToPlace));
+  const cutOff = extentOf(state.scene, answer.isolated_segment_ids, answer.valves_to_close);
+  if (cutOff) moveTo(fit(state.scene, state.viewState, mapSize(), cutOff));
 }
 
 async function askClearance(segmentId, title) {

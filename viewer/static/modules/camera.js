@@ -12,10 +12,10 @@ const MARGIN = 0.85;
 export const turnTo = (viewState, name) => ({ ...viewState, ...VIEWS[name] });
 export const flyTo = (viewState, target, zoom = 4.5) => ({ ...viewState, target, zoom: Math.max(viewState.zoom, zoom) });
 
-// The whole scene in a window of some pixels.
-export function fit(scene, viewState, { width, height }) {
-  if (!scene.extent) return viewState;
-  const [west, south, east, north] = scene.extent;
+// An extent in project coordinates, the whole scene unless told otherwise, in a window of some pixels.
+export function fit(scene, viewState, { width, height }, extent = scene.extent) {
+  if (!extent) return viewState;
+  const [west, south, east, north] = extent;
   const scale = Math.min(width / Math.max(east - west, 20), height / Math.max(north - south, 20)) * MARGIN;
   return { ...viewState, target: toScene(scene, [(west + east) / 2, (south + north) / 2]), zoom: Math.log2(scale) };
 }

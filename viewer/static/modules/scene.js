@@ -36,6 +36,23 @@ function summarise(header, columns) {
   return summary;
 }
 
+// West, south, east and north of some segments and places, in project coordinates; null when the scene has none of them.
+export function extentOf(scene, segmentIds, places) {
+  const { segment_id: ids, segment_start: starts, segment_vertex: xyz } = scene.columns;
+  const wanted = new Set(segmentIds);
+  const extent = [Infinity, Infinity, -Infinity, -Infinity];
+  const take = (x, y) => {
+    [extent[0], extent[1]] = [Math.min(extent[0], x), Math.min(extent[1], y)];
+    [extent[2], extent[3]] = [Math.max(extent[2], x), Math.max(extent[3], y)];
+  };
+  for (let segment = 0; segment < ids.length; segment++) {
+    if (!wanted.has(ids[segment])) continue;
+    for (let at = starts[segment] * 3; at < starts[segment + 1] * 3; at += 3) take(xyz[at] + scene.origin[0], xyz[at + 1] + scene.origin[1]);
+  }
+  for (const { x_m, y_m } of places) if (x_m !== null) take(x_m, y_m);
+  return extent[0] <= extent[2] ? extent : null;
+}
+
 // Middle of a segment's axis, in scene metres.
 export function segmentMiddle(scene, segment) {
   const { segment_start: starts, segment_vertex: xyz } = scene.columns;
