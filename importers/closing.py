@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from importers.georeference import Georeference
 from schemas.delivery import RowCount
 from schemas.findings import Finding, Severity
 
@@ -30,6 +31,30 @@ def unclassed(counts: Sequence[RowCount]) -> list[Finding]:
         )
         for (file, sheet), n in unknown.items()
         if n
+    ]
+
+
+def schematic(nodes: pd.DataFrame, georeference: Georeference) -> list[Finding]:
+    """One finding when points were taken as they are although they lie where the project CRS is not used."""
+    if georeference.profile.check_area or not len(nodes):
+        return []
+    east, north = (nodes[name].to_numpy(float) for name in ("x_m", "y_m"))
+    if not georeference.is_elsewhere(east, north):
+        return []
+    system = georeference.project.name
+    spread = f"x {east.min():.0f} … {east.max():.0f}, y {north.min():.0f} … {north.max():.0f}"
+    return [
+        Finding(
+            rule="IMP-SCHEMATIC",
+            severity=Severity.WARNING,
+            message_en=f"The coordinates ({spread}) do not lie where {system} is used and were taken as they are; "
+            "they are schematic, or of another system: name it with --crs.",
+            message_zh=f"坐标（{spread}）不在 {system} 的适用范围内，已按原值载入；可能为示意坐标或其他坐标系，"
+            "请用 --crs 指明坐标系。",
+            value=spread,
+            limit=system,
+            details={"rows": len(nodes)},
+        )
     ]
 
 

@@ -14,7 +14,7 @@ import shapely
 
 from importers.archive import unpacked
 from importers.base import Reader, RecordTable
-from importers.closing import placed, unclassed
+from importers.closing import placed, schematic, unclassed
 from importers.elevations import with_axis
 from importers.georeference import Georeference, parse_crs
 from importers.joining import join, position_key
@@ -149,6 +149,7 @@ def normalised(reading: Reading, srid: int, source_crs: str | None, dataset: str
     on_progress("join", 1, 1)
     kinds = {"node": nodes, "pipe_segment": segments, "consumer": consumers, "structure": structures}
     counts = ledger.counts()
+    findings = [*ledger.findings, *unclassed(counts), *schematic(nodes, georeference)]
     located = {kind: kinds[kind] for kind in ("node", "consumer", "structure")}
     ready = {kind: _columns_of(kind, frame, reading.files, ledger) for kind, frame in kinds.items()}
     return Delivery(
@@ -158,7 +159,7 @@ def normalised(reading: Reading, srid: int, source_crs: str | None, dataset: str
         segments=ready["pipe_segment"],
         consumers=ready["consumer"],
         structures=ready["structure"],
-        findings=placed([*ledger.findings, *unclassed(counts)], located),
+        findings=placed(findings, located),
         counts=counts,
     )
 

@@ -95,18 +95,14 @@ class Georeference:
         )
         return _with_z(shifted, geometry), outside
 
+    def is_elsewhere(self, east: Floats, north: Floats) -> bool:
+        """Whether most of the places, in the project CRS, lie outside its area of use."""
+        return _mostly(_beyond(east, north, self.project, self.project), east)
+
     def _outside(self, east: Floats, north: Floats, crs: CRS, home: CRS) -> Mask:
-        """Which places, given in `crs`, lie outside the area of use of `home`."""
-        area = home.area_of_use
-        if area is None or not (self.profile.check_area or self.source_crs):
+        if not (self.profile.check_area or self.source_crs):
             return np.zeros(len(east), dtype=bool)
-        geodetic = crs.geodetic_crs or crs
-        lon, lat = _transformer(crs, geodetic).transform(east, north, errcheck=False)
-        inside = (lon >= area.west - _MARGIN_DEG) & (lon <= area.east + _MARGIN_DEG)
-        if area.west > area.east:
-            inside = (lon >= area.west - _MARGIN_DEG) | (lon <= area.east + _MARGIN_DEG)
-        inside &= (lat >= area.south - _MARGIN_DEG) & (lat <= area.north + _MARGIN_DEG)
-        return np.asarray(~inside & ~np.isnan(east) & ~np.isnan(north), dtype=bool)
+        return _beyond(east, north, crs, home)
 
     def _to_project(self, east: Floats, north: Floats, crs: CRS) -> tuple[Floats, Floats]:
         if crs.equals(self.project, ignore_axis_order=True):
@@ -127,6 +123,20 @@ def parse_crs(text: str) -> CRS:
 @lru_cache(maxsize=16)
 def _transformer(source: CRS, target: CRS) -> Transformer:
     return Transformer.from_crs(source, target, always_xy=True)
+
+
+def _beyond(east: Floats, north: Floats, crs: CRS, home: CRS) -> Mask:
+    """Which places, given in `crs`, lie outside the area of use of `home`."""
+    area = home.area_of_use
+    if area is None:
+        return np.zeros(len(east), dtype=bool)
+    geodetic = crs.geodetic_crs or crs
+    lon, lat = _transformer(crs, geodetic).transform(east, north, errcheck=False)
+    inside = (lon >= area.west - _MARGIN_DEG) & (lon <= area.east + _MARGIN_DEG)
+    if area.west > area.east:
+        inside = (lon >= area.west - _MARGIN_DEG) | (lon <= area.east + _MARGIN_DEG)
+    inside &= (lat >= area.south - _MARGIN_DEG) & (lat <= area.north + _MARGIN_DEG)
+    return np.asarray(~inside & ~np.isnan(east) & ~np.isnan(north), dtype=bool)
 
 
 def _datum(crs: CRS) -> str:

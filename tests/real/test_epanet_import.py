@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from importers.base import DERIVED
+from importers.delivery import read_delivery
 from importers.epanet import EpanetReader
 
 MODELS = ["Net3", "Net6", "L-TOWN", "ky4", "C-Town_BCN", "BWSN_Network_1"]
@@ -74,3 +75,11 @@ def test_models_of_real_streets(shared_data: Path, name: str) -> None:
     for sheet in SHEETS:
         own = sum(int((~t.rows[DERIVED].to_numpy(bool)).sum()) for t in tables if t.sheet == sheet)
         assert own == len(sections.get(sheet, []))
+
+
+def test_a_schematic_model_says_once_that_it_is_not_where_the_map_is(shared_data: Path) -> None:
+    delivery = read_delivery([shared_data / "epanet-networks" / "Net6.inp"], srid=4547)
+    (told,) = [finding for finding in delivery.findings if finding.rule == "IMP-SCHEMATIC"]
+    assert "as they are" in told.message_en
+    assert "示意" in told.message_zh
+    assert told.details == {"rows": len(delivery.nodes)}

@@ -431,3 +431,27 @@ def test_findings_come_in_the_same_order_whatever_the_order_of_rows() -> None:
     scope = draw(points, lines)
     shuffled = Scope.of(scope.nodes.sample(frac=1, random_state=1), scope.segments.sample(frac=1, random_state=2))
     assert apply_rules(scope, Rulebook.standard()) == apply_rules(shuffled, Rulebook.standard())
+
+
+def test_a_dataset_that_lies_elsewhere_is_one_error() -> None:
+    far = {f"p{n}": (float(n), -2_400_000.0, {"dataset_id": 7}) for n in range(20)}
+    scope = draw({"a": (*A, {"dataset_id": 8}), "b": (0.0, -2_400_000.0, {"dataset_id": 8}), **far}, [])
+    findings = apply_rules(scope, Rulebook.standard().only(["R06"]))
+    (whole,) = [finding for finding in findings if finding.feature_key is None]
+    assert whole.severity is Severity.ERROR
+    assert whole.details == {"count": 20, "first_keys": ["p0", "p1", "p2", "p3", "p4"]}
+    assert [finding.feature_key for finding in findings if finding.feature_key] == ["b"]
+
+
+def test_lines_that_their_source_tells_apart_are_only_suspicious() -> None:
+    ends = {"a": (*A, {"dataset_id": 7}), "b": (*B, {"dataset_id": 7})}
+    twins = {
+        "p": (20.0, 0.0, {"appurtenance_code": "pump_station"}),
+        "q": (20.0, 0.0, {"appurtenance_code": "pump_station"}),
+    }
+    parallel = draw(ends, [("a", "b", {"dataset_id": 7}), ("a", "b", {"dataset_id": 7, "source_key": "a->b#2"})])
+    pumps = draw({"a": A, **twins}, [("a", "p", {"dataset_id": 7}), ("a", "q", {"dataset_id": 7})])
+    other_dataset = draw(ends, [("a", "b", {"dataset_id": 7}), ("a", "b", {"dataset_id": 8, "source_key": "a->b#2"})])
+    assert severities("R14", parallel) == [Severity.WARNING]
+    assert severities("R14", pumps) == [Severity.WARNING]
+    assert severities("R14", other_dataset) == [Severity.ERROR]

@@ -36,7 +36,7 @@ def duplicate(check: Check) -> list[Finding]:
     """Lines of one class between the same two places, in any dataset and direction.
 
     With the same axis it is an error; at another depth or with another section (two pipes between the
-    same wells) a warning.
+    same wells), or told apart by their source (parallel pumps of a model), a warning.
     """
     scope = check.scope
     at, first = _same_places(scope, check["tolerance_m"])
@@ -55,15 +55,47 @@ def duplicate(check: Check) -> list[Finding]:
         zh="{class_zh}管线 {key} 与 {other} 起止点相同，但埋深或断面不同",
         value="{other}",
     )
-    reverse = _runs_backwards(scope, lead[exact], other[exact])
-    return check.report(
-        "pipe_segment",
-        lead[exact],
-        twice,
-        other=keys[other[exact]],
-        reverse_en=np.where(reverse, ", the other way round", ""),
-        reverse_zh=np.where(reverse, "反向", ""),
-    ) + check.report("pipe_segment", lead[~exact], beside, at_most=Severity.WARNING, other=keys[other[~exact]])
+    parallel = Says(
+        en="{class_en} lines {key} and {other} have the same course and are two lines in their source",
+        zh="{class_zh}管线 {key} 与 {other} 路径相同，在来源数据中为两条管线",
+        value="{other}",
+    )
+    apart = exact & _told_apart(scope, lead, other)
+    same = exact & ~apart
+    reverse = _runs_backwards(scope, lead[same], other[same])
+    return [
+        *check.report(
+            "pipe_segment",
+            lead[same],
+            twice,
+            other=keys[other[same]],
+            reverse_en=np.where(reverse, ", the other way round", ""),
+            reverse_zh=np.where(reverse, "反向", ""),
+        ),
+        *check.report("pipe_segment", lead[apart], parallel, at_most=Severity.WARNING, other=keys[other[apart]]),
+        *check.report("pipe_segment", lead[~exact], beside, at_most=Severity.WARNING, other=keys[other[~exact]]),
+    ]
+
+
+def _told_apart(scope: Scope, one: Positions, other: Positions) -> Bools:
+    """Whether one dataset numbers two lines as parallel, or they lead to two devices in the same place."""
+    segments = scope.segments
+    dataset, keys = segments["dataset_id"].to_numpy(), segments["source_key"].astype(str)
+    pair = keys.str.replace(r"#\d+$", "", regex=True).to_numpy(object)
+    numbered = pair[one] == pair[other]
+    return np.asarray((dataset[one] == dataset[other]) & (numbered | _at_devices(scope, one, other)), dtype=bool)
+
+
+def _at_devices(scope: Scope, one: Positions, other: Positions) -> Bools:
+    """Whether the ends that two lines do not share, at least one, are valves, pumps or other devices."""
+    is_device = np.append(scope.nodes["appurtenance_code"].notna().to_numpy(), False)
+    mine, theirs = (np.stack([scope.from_pos[at], scope.to_pos[at]]) for at in (one, other))
+    devices = [
+        (is_device[own] | (own == far) | (own == far[::-1])).all(axis=0)
+        for own, far in ((mine, theirs), (theirs, mine))
+    ]
+    different = (np.sort(mine, axis=0) != np.sort(theirs, axis=0)).any(axis=0)
+    return np.asarray(devices[0] & devices[1] & different)
 
 
 def _same_places(scope: Scope, tolerance: float) -> tuple[Positions, Positions]:

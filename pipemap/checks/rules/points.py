@@ -13,6 +13,10 @@ from pipemap.checks.scope import Bools, Floats, Ints
 from schemas.codetables import code_table, codes_where
 from schemas.findings import Finding, Severity
 
+# A dataset with more of its points than this outside is in another system as a whole.
+_MOSTLY = 0.5
+_FEW = 5
+
 
 @rule(
     "R06",
@@ -23,9 +27,11 @@ from schemas.findings import Finding, Severity
     margin_deg=1.5,
 )
 def impossible_place(check: Check) -> list[Finding]:
-    """Nodes that are not in, or near, the area the project CRS is made for."""
+    """Nodes that are not in, or near, the area the project CRS is made for; one finding where most of a dataset is."""
     xy = check.scope.node_xy
     outside = ~_inside(check, xy)
+    lost, findings = _lost_datasets(check, outside)
+    outside &= ~lost
     swapped = outside & _inside(check, xy[:, ::-1])
     at = np.flatnonzero(outside)
     hint_en = np.where(swapped[at], "; easting and northing look swapped", "")
@@ -38,7 +44,32 @@ def impossible_place(check: Check) -> list[Finding]:
         column="geom",
     )
     srid = np.full(len(at), check.scope.srid)
-    return check.report("node", at, says, x=xy[at, 0], y=xy[at, 1], srid=srid, hint_en=hint_en, hint_zh=hint_zh)
+    return findings + check.report(
+        "node", at, says, x=xy[at, 0], y=xy[at, 1], srid=srid, hint_en=hint_en, hint_zh=hint_zh
+    )
+
+
+def _lost_datasets(check: Check, outside: Bools) -> tuple[Bools, list[Finding]]:
+    """Nodes of datasets that lie mostly outside, and one finding for each of these datasets and its classes."""
+    nodes = check.scope.nodes
+    of_dataset = pd.Series(outside).groupby(nodes["dataset_id"])
+    lost = np.asarray((of_dataset.transform("mean") > _MOSTLY) & (of_dataset.transform("sum") > _FEW))
+    says = Says(
+        en="{count} {class_en} points, among them {first}, lie outside the area of EPSG:{srid}: "
+        "the coordinates of the dataset are schematic or of another system",
+        zh="{class_zh}管点 {first} 等 {count} 个超出 EPSG:{srid} 的适用范围：数据集坐标为示意坐标或属于其他坐标系",
+        value="{count}",
+        limit="EPSG:{srid} ± {margin_deg:g}°",
+        column="geom",
+    )
+    findings = []
+    told = nodes[lost & outside & nodes["touched"].to_numpy(bool)]
+    for (_, class_code), rows in told.groupby(["dataset_id", "class_code"], sort=True):
+        keys = rows["source_key"].head(_FEW).tolist()
+        details = {"count": len(rows), "first_keys": keys}
+        fields = {"count": len(rows), "first": ", ".join(keys), "srid": check.scope.srid, "class_code": class_code}
+        findings.append(check.note(says, details, **fields))
+    return lost, findings
 
 
 def _inside(check: Check, xy: Floats) -> Bools:
