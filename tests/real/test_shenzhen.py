@@ -149,3 +149,19 @@ def test_text_tables_of_a_survey_in_the_map_change_nothing(
     with database.transaction(read_only=True) as connection:
         changes = get_changeset(connection, number).changes
     assert not any(count for of_kind in changes.values() for count in of_kind.values())
+
+
+def test_the_drawing_of_a_part_takes_nothing_away(deliveries: dict[str, Delivery], database: Database) -> None:
+    first, drawn = (replace(deliveries[name], dataset="sz") for name in ("mdb", "dxf"))
+    publish_now(database, create_import(database, first, title="survey", author="tester"))
+    number = create_import(database, drawn, title="drawing", author="tester", partial=True)
+    names = ("burial_code", "flow_direction_code", "installed_on")
+    lost = " OR ".join(f"(c.{name} IS NOT NULL AND d.{name} IS NULL)" for name in names)
+    with database.transaction(read_only=True) as connection:
+        (row,) = connection.execute(
+            f"SELECT count(*) FILTER (WHERE {lost} OR NOT d.extra ?& ARRAY(SELECT jsonb_object_keys(c.extra))) "
+            "AS poorer FROM pipemap.pipe_segment_delta d JOIN pipemap.pipe_segment c USING (feature_id) "
+            "WHERE d.changeset_id = %s",
+            [number],
+        ).fetchall()
+    assert row["poorer"] == 0
