@@ -137,6 +137,18 @@ def differ(old: dict[str, Any], new: dict[str, Any]) -> bool:
     return not same or shapely.to_wkb(old["geom"]) != shapely.to_wkb(new["geom"])
 
 
+def test_a_partial_delivery_keeps_what_it_has_no_column_for(database: Database) -> None:
+    rich = street(2, burial_code="direct", shape_code="circle", installed_on=date(1998, 5, 1), extra={"a": 1, "b": 2})
+    publish_now(database, bring_in(database, rich))
+    poor = street(2, shape_code="unknown", installed_on=None, width_mm=300.0, extra={"b": 3})
+    publish_now(database, bring_in(database, poor, partial=True))
+    (pipe,) = [row for row in whole_map(database).values() if row["source_key"] == "J0->J1"]
+    assert (pipe["burial_code"], pipe["shape_code"], pipe["installed_on"]) == ("direct", "circle", date(1998, 5, 1))
+    assert pipe["width_mm"] == 300.0
+    assert pipe["extra"] == {"a": 1, "b": 3}
+    assert not deltas_of(database, bring_in(database, poor, partial=True))
+
+
 def test_a_partial_delivery_deletes_nothing_and_may_lean_on_the_map(database: Database) -> None:
     publish_now(database, bring_in(database, street(3)))
     more = delivery([node("K", 0, 10)], [segment("J1", "K", [(10, 0), (0, 10)])])
