@@ -47,8 +47,8 @@ def check_in_use(bounds: Bounds, srid: int, project_srid: int) -> None:
     if not (across and min_y <= north and max_y >= south):
         raise CrsError(
             f"Read in EPSG:{srid}, the place at {min_x:g}, {min_y:g} lies outside of where EPSG:{project_srid}, the "
-            "system of this map, is used; name the system of the coordinates with crs, for example EPSG:4326 for "
-            "degrees, longitude first."
+            "system of this map, is used; give coordinates of that system or, where the question takes a crs, name "
+            "theirs: EPSG:4326 for degrees, longitude first."
         )
 
 

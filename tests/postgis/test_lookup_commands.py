@@ -77,7 +77,7 @@ def test_a_dig_drawn_in_degrees_needs_its_system_named(run: Run, tmp_path: Path)
     assert [c["other_id"] for c in json.loads(dig.stdout)["conflicts"]] == [11]
     unnamed = run(*question).exception
     assert isinstance(unnamed, PipemapError) and unnamed.exit_code == 45
-    assert "name the system" in unnamed.message and "EPSG:4326" in unnamed.message
+    assert "name theirs: EPSG:4326" in unnamed.message
 
 
 def test_an_answer_that_compared_nothing_is_no_all_clear(run: Run) -> None:
