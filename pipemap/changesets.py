@@ -1,6 +1,6 @@
 """Changesets: the only way to write. Listing them, their review, manual edits, and roll-backs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,17 +16,19 @@ from pipemap.drafts import add_changeset, add_dataset
 from pipemap.errors import NotFoundError, PermissionDeniedError, RejectedError, UsageError
 from pipemap.projects import read_project
 from pipemap.publishing import count_deltas, lock_changeset, publish
-from pipemap.rebasing import Conflict, Rebase, rebase
+from pipemap.rebasing import Conflict, Rebase, Settled, rebase
 from pipemap.sql import queries
 from pipemap.statements import compose
-from pipemap.versions import Delta, as_delta, diff, read_states
+from pipemap.versions import Delta, as_delta, class_column, diff, diff_counts, read_states
 from schemas.tables import FEATURE_KINDS, attribute_names
 
 __all__ = [
     "Changeset",
     "Conflict",
     "Rebase",
+    "Settled",
     "approve",
+    "count_changes",
     "create_edit",
     "discard",
     "get_changeset",
@@ -60,6 +62,7 @@ class Changeset:
     dataset: str | None
     reverts_changeset_id: int | None
     version: int | None
+    reverted_by_version: int | None
     row_counts: list[dict[str, Any]]
     changes: dict[str, dict[str, int]]
 
@@ -75,14 +78,15 @@ def get_changeset(connection: Connection, changeset_id: int) -> Changeset:
 def list_changesets(
     connection: Connection,
     *,
-    state: str | None = None,
+    state: str | Collection[str] | None = None,
     author: str | None = None,
     dataset: str | None = None,
     limit: int = 50,
     offset: int = 0,
 ) -> list[Changeset]:
-    """Changesets, newest first."""
-    return _select(connection, state=state, author=author, dataset=dataset, limit=limit, offset=offset)
+    """Changesets, newest first; `state` may be one or several."""
+    states = [state] if isinstance(state, str) else list(state or ()) or None
+    return _select(connection, states=states, author=author, dataset=dataset, limit=limit, offset=offset)
 
 
 def list_deltas(
@@ -91,6 +95,7 @@ def list_deltas(
     *,
     kind: str | None = None,
     op: str | None = None,
+    class_code: str | None = None,
     limit: int | None = 100,
     offset: int = 0,
 ) -> list[Delta]:
@@ -98,12 +103,27 @@ def list_deltas(
     changeset = get_changeset(connection, changeset_id)
     if changeset.version is not None:
         version = changeset.version
-        return diff(connection, version - 1, version, kind=kind, op=op, limit=limit, offset=offset)
-    statement = SQL("{} ORDER BY 1, 2 LIMIT {} OFFSET {}").format(_delta_keys(kind), Literal(limit), Literal(offset))
-    keys = fetch_all(connection, statement, {"changeset_id": changeset_id, "op": op})
+        return diff(
+            connection, version - 1, version, kind=kind, op=op, class_code=class_code, limit=limit, offset=offset
+        )
+    page = SQL(" ORDER BY 1, 2 LIMIT {} OFFSET {}").format(Literal(limit), Literal(offset))
+    wanted = {"changeset_id": changeset_id, "op": op, "class_code": class_code}
+    keys = fetch_all(connection, _delta_keys(kind) + page, wanted)
     bases = read_states(connection, [key for key in keys if key["op"] != "insert"])
     proposed = _proposed_states(connection, changeset_id, keys)
     return [_open_delta(key, proposed[key["feature_id"]], bases) for key in keys]
+
+
+def count_changes(connection: Connection, changeset: Changeset, class_code: str) -> dict[str, dict[str, int]]:
+    """How many features of one utility class a changeset changes, by kind and op."""
+    if changeset.version is not None:
+        return diff_counts(connection, changeset.version - 1, changeset.version, None, class_code)
+    wanted = {"changeset_id": changeset.changeset_id, "op": None, "class_code": class_code}
+    counts: dict[str, dict[str, int]] = {}
+    for key in fetch_all(connection, _delta_keys(None), wanted):
+        ops = counts.setdefault(key["kind"], {"insert": 0, "update": 0, "delete": 0})
+        ops[key["op"]] += 1
+    return counts
 
 
 def submit(database: Database, changeset_id: int) -> None:
@@ -235,7 +255,7 @@ class _Edit:
 
 
 def _select(connection: Connection, **wanted: Any) -> list[Changeset]:
-    filters = {"changeset_id": None, "state": None, "author": None, "dataset": None, "limit": 1, "offset": 0}
+    filters = {"changeset_id": None, "states": None, "author": None, "dataset": None, "limit": 1, "offset": 0}
     rows = fetch_all(connection, queries("changesets")["list_changesets"], filters | wanted)
     return [_changeset(connection, row) for row in rows]
 
@@ -248,7 +268,9 @@ def _changeset(connection: Connection, row: DictRow) -> Changeset:
 
 def _delta_keys(kind: str | None) -> Composed:
     kinds = FEATURE_KINDS if kind is None else (kind,)
-    statements = (compose(queries("changesets")["delta_keys"], each) for each in kinds)
+    statements = (
+        compose(queries("changesets")["delta_keys"], each, class_code=class_column(each, "d")) for each in kinds
+    )
     return SQL(" UNION ALL ").join(statements)
 
 

@@ -52,3 +52,8 @@ def blocking_findings(connection: Connection, changeset_id: int) -> dict[str, in
     """Findings of severity error whose rule nobody has waived, counted by rule."""
     rows = fetch_all(connection, queries("findings")["blocking_findings"], {"changeset_id": changeset_id})
     return {row["rule"]: row["count"] for row in rows}
+
+
+def list_waivers(connection: Connection, changeset_id: int) -> list[DictRow]:
+    """What was waived in a changeset: rows of rule, reason, waived_by and the count of errors that stand."""
+    return fetch_all(connection, queries("findings")["list_waivers"], {"changeset_id": changeset_id})

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from pipemap.db import Connection, Database, fetch_all, fetch_one
 from pipemap.errors import ConflictError, NotFoundError, RejectedError, UsageError
-from pipemap.findings import blocking_findings
+from pipemap.findings import blocking_findings, list_waivers
 from pipemap.sql import queries
 from pipemap.statements import compose
 from pipemap.versions import current_version
@@ -39,12 +39,14 @@ def publish(
     Parameters
     ----------
     waivers
-        Reason by rule, for every rule whose errors may stand.
+        Reason by rule, for every rule whose errors may stand; it is kept with the version and audited.
     require_approval
         Publish only what somebody else has approved.
 
     Raises
     ------
+    UsageError
+        When a waiver has no reason, or the changeset no error of its rule.
     RejectedError
         When the changeset is not checked (or not approved), changes nothing, or has errors left.
     ConflictError
@@ -63,7 +65,10 @@ def publish(
         _check_findings(connection, changeset_id)
         counts = count_deltas(connection, changeset_id)
         if not counts:
-            raise RejectedError(f"Changeset {changeset_id} changes nothing, so there is nothing to publish.")
+            raise RejectedError(
+                f"Changeset {changeset_id} changes nothing: the map says already what it says. "
+                f"Discard it with `pipemap discard {changeset_id}`."
+            )
         _check_conflicts(connection, changeset_id, counts)
         version = current_version(connection) + 1
         _apply(connection, changeset_id, version, counts)
@@ -115,9 +120,13 @@ def _check_state(changeset: dict[str, Any], require_approval: bool) -> None:
 
 
 def _waive(connection: Connection, changeset_id: int, author: str, waivers: dict[str, str]) -> None:
+    standing = blocking_findings(connection, changeset_id)
     for rule, reason in waivers.items():
         if not reason.strip():
             raise UsageError(f"Waiving {rule} needs a reason.")
+        if rule not in standing:
+            listed = ", ".join(standing) or "none at all"
+            raise UsageError(f"Changeset {changeset_id} has no error of rule {rule} to waive; its errors: {listed}.")
         given = {"changeset_id": changeset_id, "rule": rule, "reason": reason, "waived_by": author}
         connection.execute(queries("publishing")["add_waiver"], given)
 
@@ -201,8 +210,9 @@ def _stamp(
     connection.execute(queries("publishing")["add_version"], written | {"counts": Jsonb(counts)})
     state = {"changeset_id": number, "state": "published", "reviewer": changeset["reviewer"]}
     connection.execute(queries("changesets")["set_state"], state)
-    details = Jsonb({"changeset_id": number, "version": version, "message": message, "counts": counts})
-    connection.execute(queries("publishing")["audit"], {"actor": author, "details": details})
+    waivers = list_waivers(connection, number)
+    details = {"changeset_id": number, "version": version, "message": message, "counts": counts, "waivers": waivers}
+    connection.execute(queries("publishing")["audit"], {"actor": author, "details": Jsonb(details)})
     connection.execute(queries("publishing")["announce"], {"version": version})
 
 

@@ -1,8 +1,10 @@
 """Rebasing: brings a changeset up to date with the map by a three-way merge of every attribute."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
+from psycopg import Cursor
+from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composable, Identifier
 from psycopg.sql import Literal as Constant
 
@@ -16,6 +18,7 @@ from pipemap.versions import current_version
 from schemas.tables import FEATURE_KINDS
 
 Side = Literal["mine", "map"]
+_Clashes: TypeAlias = dict[int, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,28 @@ class Conflict:
 
 
 @dataclass(frozen=True)
-class Rebase:
-    """How many features were brought up to date, and the conflicts that are left to decide."""
+class Settled:
+    """A feature that was brought up to date: whose state it has now, and the attributes that came from either side."""
 
-    settled: int
+    kind: str
+    feature_id: int
+    source_key: str
+    outcome: Literal["mine", "map", "merged"]
+    mine: tuple[str, ...] = ()
+    map: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rebase:
+    """The features that were brought up to date, and the conflicts that are left to decide."""
+
+    features: tuple[Settled, ...]
     conflicts: tuple[Conflict, ...]
+
+    @property
+    def settled(self) -> int:
+        """How many features were brought up to date."""
+        return len(self.features)
 
 
 def rebase(database: Database, changeset_id: int, *, prefer: Side | None = None) -> Rebase:
@@ -54,27 +74,32 @@ def rebase(database: Database, changeset_id: int, *, prefer: Side | None = None)
         if changeset["state"] == "published":
             raise RejectedError(f"Changeset {changeset_id} is published already; there is nothing to rebase.")
         before = conflicts(connection, changeset_id)
-        clashes = _merge(connection, changeset_id, prefer) if before else {}
+        settled, clashes = _merge(connection, changeset_id, prefer) if before else ([], {})
         left = tuple(
             Conflict(**found, attributes=clashes.get(found["feature_id"], ()))
             for found in conflicts(connection, changeset_id)
         )
         if before:
             _reopen(connection, changeset_id, is_clean=not left)
-        return Rebase(len(before) - len(left), left)
+        return Rebase(tuple(settled), left)
 
 
-def _merge(connection: Connection, changeset_id: int, prefer: Side | None) -> dict[int, tuple[str, ...]]:
-    """Rewrite the deltas; the attributes that clash by feature."""
+def _merge(connection: Connection, changeset_id: int, prefer: Side | None) -> tuple[list[Settled], _Clashes]:
+    """Rewrite the deltas; what was settled, and the attributes that clash by feature."""
     _renumber(connection, changeset_id)
-    clashes: dict[int, tuple[str, ...]] = {}
+    settled: list[Settled] = []
+    clashes: _Clashes = {}
     for kind in FEATURE_KINDS:
-        clashes |= _merge_kind(connection, changeset_id, kind, prefer)
-        names = ["drop_unchanging", "drop_done_deletions"]
-        names += [f"{prefer}_delete", f"{prefer}_update"] if prefer else []
-        for name in names:
-            _run(connection, name, kind, changeset_id)
-    return clashes
+        merged, clashing = _merge_kind(connection, changeset_id, kind, prefer)
+        settled += merged
+        clashes |= clashing
+        _run(connection, "drop_unchanging", kind, changeset_id)
+        endings: list[tuple[str, Side]] = [("drop_done_deletions", "map")]
+        endings += [(f"{prefer}_delete", prefer), (f"{prefer}_update", prefer)] if prefer else []
+        for name, side in endings:
+            rows = _run(connection, name, kind, changeset_id).fetchall()
+            settled += [Settled(kind, row["feature_id"], row["source_key"], side) for row in rows]
+    return settled, clashes
 
 
 def _renumber(connection: Connection, changeset_id: int) -> None:
@@ -90,7 +115,7 @@ def _renumber(connection: Connection, changeset_id: int) -> None:
 
 def _merge_kind(
     connection: Connection, changeset_id: int, kind: str, prefer: Side | None
-) -> dict[int, tuple[str, ...]]:
+) -> tuple[list[Settled], _Clashes]:
     merged = {"merged": Identifier(f"merged_{kind}")}
     names = content_names(kind)
     statement = compose(
@@ -102,6 +127,7 @@ def _merge_kind(
         **merged,
     )
     connection.execute(statement)
+    settled = _settled(connection, changeset_id, kind, **merged)
     _run(
         connection,
         "take_merged",
@@ -112,7 +138,27 @@ def _merge_kind(
         **merged,
     )
     rows = fetch_all(connection, compose(queries("rebasing")["clashes"], kind, **merged))
-    return {row["feature_id"]: tuple(row["clashes"]) for row in rows}
+    return settled, {row["feature_id"]: tuple(row["clashes"]) for row in rows}
+
+
+def _settled(connection: Connection, changeset_id: int, kind: str, **merged: Composable) -> list[Settled]:
+    names = content_names(kind)
+    # What the merged state has otherwise than the map is mine; what it has otherwise than the changeset, the map's.
+    mine, of_map = (
+        SQL(", ").join(SQL("CASE WHEN {} THEN {} END").format(differs([n], "m", side), Constant(n)) for n in names)
+        for side in ("c", "d")
+    )
+    rows = _run(connection, "settled", kind, changeset_id, mine=mine, map=of_map, **merged).fetchall()
+    return [
+        Settled(kind, row["feature_id"], row["source_key"], _outcome(row), tuple(row["mine"]), tuple(row["map"]))
+        for row in rows
+    ]
+
+
+def _outcome(row: DictRow) -> Literal["mine", "map", "merged"]:
+    if row["mine"] and row["map"]:
+        return "merged"
+    return "mine" if row["mine"] else "map"
 
 
 def _merged_value(name: str, prefer: Side | None) -> Composable:
@@ -135,9 +181,9 @@ def _clash(name: str) -> Composable:
     return SQL("CASE WHEN {} THEN {} END").format(conditions, Constant(name))
 
 
-def _run(connection: Connection, name: str, kind: str, changeset_id: int, **parts: Composable) -> None:
+def _run(connection: Connection, name: str, kind: str, changeset_id: int, **parts: Composable) -> Cursor[DictRow]:
     filled: dict[str, Any] = {"changed": differs(content_names(kind), "c", "d")} | parts
-    connection.execute(compose(queries("rebasing")[name], kind, **filled), {"changeset_id": changeset_id})
+    return connection.execute(compose(queries("rebasing")[name], kind, **filled), {"changeset_id": changeset_id})
 
 
 def _reopen(connection: Connection, changeset_id: int, is_clean: bool) -> None:

@@ -11,7 +11,7 @@ from pipemap.db import Connection, fetch_all, fetch_one
 from pipemap.errors import NotFoundError, UsageError
 from pipemap.sql import queries
 from pipemap.statements import compose, content_names, differs, table
-from schemas.tables import FEATURE_KINDS
+from schemas.tables import FEATURE_KINDS, attribute_names
 
 Moment: TypeAlias = datetime | date
 Box: TypeAlias = Sequence[float]
@@ -56,7 +56,11 @@ def relation(kind: str, version: int | None) -> Composable:
 
 
 def log(connection: Connection, limit: int = 50, offset: int = 0, author: str | None = None) -> list[DictRow]:
-    """Versions, newest first: version, published_at, author, message, counts, changeset_id, title, kind, dataset."""
+    """Versions, newest first.
+
+    Each row holds version, published_at, author, message, counts, changeset_id, title, kind, dataset,
+    reverts_changeset_id, reverted_by_version (the version that undid this one) and waivers (rule, reason).
+    """
     return fetch_all(connection, queries("versions")["log"], {"author": author, "limit": limit, "offset": offset})
 
 
@@ -67,6 +71,7 @@ def diff(
     *,
     kind: str | None = None,
     op: str | None = None,
+    class_code: str | None = None,
     bbox: Box | None = None,
     limit: int | None = None,
     offset: int = 0,
@@ -74,11 +79,12 @@ def diff(
     """What turns one version into another, one delta a feature, ordered by kind and identity.
 
     The work follows the number of changes in between, not the size of the map. Going back in time
-    gives the inverse. `bbox` (min x, min y, max x, max y in the project CRS) keeps features that lie
-    in it before or after. States are JSON-ready, the geometry as GeoJSON in the project CRS.
+    gives the inverse. `bbox` (min x, min y, max x, max y in the project CRS) and `class_code` keep
+    features that lie in it, or are of it, before or after. States are JSON-ready, the geometry as
+    GeoJSON in the project CRS.
     """
     statement = SQL("SELECT * FROM ({}) keys WHERE {} ORDER BY {}, feature_id LIMIT {} OFFSET {}").format(
-        _diff_keys(connection, from_version, to_version, kind, bbox),
+        _diff_keys(connection, from_version, to_version, kind, bbox, class_code),
         SQL("true") if op is None else SQL("op = {}").format(Literal(_turned(op, from_version, to_version))),
         SQL("array_position({}::text[], kind)").format(Literal(list(FEATURE_KINDS))),
         Literal(limit),
@@ -98,10 +104,14 @@ def diff(
 
 
 def diff_counts(
-    connection: Connection, from_version: int, to_version: int, bbox: Box | None = None
+    connection: Connection,
+    from_version: int,
+    to_version: int,
+    bbox: Box | None = None,
+    class_code: str | None = None,
 ) -> dict[str, dict[str, int]]:
     """How many features differ between two versions, by kind and op; kinds without a change are left out."""
-    keys = _diff_keys(connection, from_version, to_version, None, bbox)
+    keys = _diff_keys(connection, from_version, to_version, None, bbox, class_code)
     statement = SQL("SELECT kind, op, count(*) AS count FROM ({}) keys GROUP BY kind, op").format(keys)
     counts: dict[str, dict[str, int]] = {}
     for row in fetch_all(connection, statement):
@@ -171,6 +181,11 @@ def changed_fields(kind: str, old: DictRow | None, new: DictRow | None) -> list[
     return [name for name in content_names(kind) if old[name] != new[name]]
 
 
+def class_column(kind: str, alias: str) -> Composable:
+    """The column with the utility class of a kind; null for a kind without classes."""
+    return Identifier(alias, "class_code") if "class_code" in attribute_names(kind) else SQL("NULL::text")
+
+
 def _version_at(connection: Connection, moment: Moment) -> int:
     if isinstance(moment, datetime):
         row = fetch_one(connection, queries("versions")["version_before"], {"moment": moment})
@@ -182,7 +197,12 @@ def _version_at(connection: Connection, moment: Moment) -> int:
 
 
 def _diff_keys(
-    connection: Connection, from_version: int, to_version: int, kind: str | None, bbox: Box | None
+    connection: Connection,
+    from_version: int,
+    to_version: int,
+    kind: str | None,
+    bbox: Box | None,
+    class_code: str | None,
 ) -> Composed:
     for version in (from_version, to_version):
         resolve_version(connection, version)
@@ -190,7 +210,9 @@ def _diff_keys(
     if bbox is not None:
         box = SQL("(SELECT ST_SetSRID({}, srid) FROM pipemap.project)").format(box)
     low, high = sorted((from_version, to_version))
-    return _for_kinds("diff_keys", kind, low=Literal(low), high=Literal(high), box=box)
+    return _for_kinds(
+        "diff_keys", kind, low=Literal(low), high=Literal(high), box=box, wanted_class=Literal(class_code)
+    )
 
 
 def _for_kinds(name: str, kind: str | None, **parts: Composable) -> Composed:
@@ -199,7 +221,14 @@ def _for_kinds(name: str, kind: str | None, **parts: Composable) -> Composed:
         raise UsageError(f"{kind} is no kind of feature; there are {', '.join(FEATURE_KINDS)}.")
     kinds = FEATURE_KINDS if kind is None else (kind,)
     statements = (
-        compose(queries("versions")[name], each, changed=differs(content_names(each), "l", "h"), **parts)
+        compose(
+            queries("versions")[name],
+            each,
+            changed=differs(content_names(each), "l", "h"),
+            class_of_l=class_column(each, "l"),
+            class_of_h=class_column(each, "h"),
+            **parts,
+        )
         for each in kinds
     )
     return SQL(" UNION ALL ").join(statements)

@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal
 import typer
 
 from pipemap import changesets, versions
+from pipemap.commands.change_words import class_of, count_of, emit_deltas, emit_rebase, join_changes
 from pipemap.commands.session import open_database
 from pipemap.db import Database
 from pipemap.errors import ConflictError, UsageError
-from pipemap.findings import count_findings
+from pipemap.findings import count_findings, list_waivers
 from pipemap.settings import Settings
 from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_table, emit_text, say
 
@@ -22,10 +23,21 @@ app = typer.Typer()
 ChangesetArgument = Annotated[int, typer.Argument(metavar="CHANGESET", help="Number of the changeset. 变更集编号")]
 Kind = Literal["node", "pipe_segment", "consumer", "structure"]
 Op = Literal["insert", "update", "delete"]
-State = Literal["draft", "checked", "submitted", "approved", "published", "rejected"]
 KindOption = Annotated[Kind | None, typer.Option("--kind", help="node, pipe_segment, consumer or structure.")]
 OpOption = Annotated[Op | None, typer.Option("--op", help="insert, update or delete.")]
+ClassOption = Annotated[str | None, typer.Option("--class", help="Only features of this utility class.")]
 AuthorOption = Annotated[str | None, typer.Option("--author", help="Only those of this author.")]
+
+
+class State(StrEnum):
+    """Where a changeset stands."""
+
+    draft = "draft"
+    checked = "checked"
+    submitted = "submitted"
+    approved = "approved"
+    published = "published"
+    rejected = "rejected"
 
 
 class Prefer(StrEnum):
@@ -37,7 +49,7 @@ class Prefer(StrEnum):
 
 @app.command("changesets")
 def list_changesets(
-    state: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,
+    state: Annotated[list[State] | None, typer.Option(help="Only those in this state; may be repeated.")] = None,
     author: AuthorOption = None,
     dataset: Annotated[str | None, typer.Option(help="Only those of this delivery series.")] = None,
     limit: LimitOption = 50,
@@ -68,6 +80,7 @@ def show(
     changeset_id: ChangesetArgument,
     kind: KindOption = None,
     op: OpOption = None,
+    class_code: ClassOption = None,
     limit: LimitOption = 20,
     offset: OffsetOption = 0,
     as_json: JsonOption = False,
@@ -75,19 +88,28 @@ def show(
     """Show what a changeset changes, its rows and its findings. 查看变更集"""
     with open_database() as database, database.transaction(read_only=True) as connection:
         changeset = changesets.get_changeset(connection, changeset_id)
-        deltas = changesets.list_deltas(connection, changeset_id, kind=kind, op=op, limit=limit, offset=offset)
+        deltas = changesets.list_deltas(
+            connection, changeset_id, kind=kind, op=op, class_code=class_code, limit=limit, offset=offset
+        )
+        counts = changeset.changes
+        if class_code is not None:
+            counts = changesets.count_changes(connection, changeset, class_code)
         findings = count_findings(connection, changeset_id)
+        waivers = list_waivers(connection, changeset_id)
     if as_json:
-        emit_json({**asdict(changeset), "findings": findings, "deltas": deltas})
+        emit_json({**asdict(changeset), "findings": findings, "waivers": waivers, "deltas": deltas})
         return
-    emit_text(f"{changeset.changeset_id} {changeset.title} · {changeset.state} · {changeset.author}")
+    emit_text(f"{changeset.changeset_id} {changeset.title} · {_state_words(changeset)} · {changeset.author}")
     emit_text(_counts_text(changeset.changes) or "no changes 无变更")
     if changeset.row_counts:
         columns = ("file", "sheet", "class_code", "rows", "loaded", "refused", "skipped")
         emit_table("Rows 行数", columns, ([row[name] for name in columns] for row in changeset.row_counts))
     if findings:
         emit_table("Findings 问题", ("rule", "severity", "count"), (tuple(row.values()) for row in findings))
-    _emit_deltas("Changes 变更", deltas)
+    if waivers:
+        rows = ((w["rule"], w["count"], w["reason"], w["waived_by"]) for w in waivers)
+        emit_table("Waived 豁免", ("rule", "errors", "reason", "waived by"), rows)
+    emit_deltas("Changes 变更", deltas, offset, count_of(counts, kind, op))
 
 
 @app.command()
@@ -105,7 +127,7 @@ def publish(
     waivers = _waivers(waive or [])
     settings = Settings()
     with open_database(settings) as database:
-        _check_draft(database, changeset_id)
+        before = _check_draft(database, changeset_id)
         version = changesets.publish(
             database,
             changeset_id,
@@ -114,6 +136,9 @@ def publish(
             waivers=waivers,
             require_approval=settings.require_approval,
         )
+    if before.version is not None:
+        _answer(as_json, _published_before(before), **_published_fields(before))
+        return
     _answer(
         as_json, f"Version {version} is published. 已发布版本 {version}", changeset_id=changeset_id, version=version
     )
@@ -171,15 +196,18 @@ def rebase(
     """Bring a changeset up to date with the map. 变基"""
     with open_database() as database:
         done = changesets.rebase(database, changeset_id, prefer=prefer.value if prefer else None)
+    if not as_json:
+        emit_rebase(done)
     if done.conflicts:
         raise ConflictError(
             f"{done.settled} features were settled, {len(done.conflicts)} are left: {_named(done.conflicts)}. "
             "Choose with --prefer mine or --prefer map.",
             settled=done.settled,
+            settled_features=[asdict(feature) for feature in done.features],
             features=[asdict(conflict) for conflict in done.conflicts],
         )
     words = f"Changeset {changeset_id} is up to date; {done.settled} features were settled."
-    _answer(as_json, words, changeset_id=changeset_id, settled=done.settled)
+    _answer(as_json, words, changeset_id=changeset_id, settled=done.settled, features=list(map(asdict, done.features)))
 
 
 @app.command()
@@ -192,13 +220,13 @@ def log(
     if as_json:
         emit_json(rows)
         return
-    columns = ("version", "published", "author", "message", "changeset", "changes")
+    columns = ("version", "published", "author", "message", "changeset", "changes", "notes")
     emit_table(
         "Versions 版本",
         columns,
         (
             (row["version"], f"{row['published_at']:%Y-%m-%d %H:%M}", row["author"], row["message"],
-             row["changeset_id"], _counts_text(row["counts"]))
+             row["changeset_id"], _counts_text(row["counts"]), _notes(row))
             for row in rows
         ),
     )  # fmt: skip
@@ -209,6 +237,7 @@ def diff(
     span: Annotated[str, typer.Argument(metavar="FROM..TO", help="Two versions or dates, as 3..5.")],
     kind: KindOption = None,
     op: OpOption = None,
+    class_code: ClassOption = None,
     bbox: Annotated[str | None, typer.Option(help="min x,min y,max x,max y in the project CRS.")] = None,
     limit: LimitOption = 100,
     offset: OffsetOption = 0,
@@ -218,13 +247,15 @@ def diff(
     box = _box(bbox)
     with open_database() as database, database.transaction(read_only=True) as connection:
         start, end = (versions.resolve_version(connection, moment) or 0 for moment in _span(span))
-        counts = versions.diff_counts(connection, start, end, box)
-        deltas = versions.diff(connection, start, end, kind=kind, op=op, bbox=box, limit=limit, offset=offset)
+        counts = versions.diff_counts(connection, start, end, box, class_code)
+        deltas = versions.diff(
+            connection, start, end, kind=kind, op=op, class_code=class_code, bbox=box, limit=limit, offset=offset
+        )
     if as_json:
         emit_json({"from": start, "to": end, "counts": counts, "deltas": deltas})
         return
     emit_text(_counts_text(counts) or "no changes 无变更")
-    _emit_deltas(f"{start}..{end}", deltas)
+    emit_deltas(f"{start}..{end}", deltas, offset, count_of(counts, kind, op))
 
 
 @app.command()
@@ -239,30 +270,58 @@ def history(
     with open_database() as database, database.transaction(read_only=True) as connection:
         is_number = dataset is None and feature.isdecimal()
         feature_id = int(feature) if is_number else versions.find_feature(connection, feature, dataset)
-        entries = versions.history(connection, feature_id)[offset : offset + limit]
+        life = versions.history(connection, feature_id)
+    entries = life[offset : offset + limit]
     if as_json:
         emit_json({"feature_id": feature_id, "history": entries})
         return
+    changes = join_changes(life)[offset : offset + limit]
+    state = next(entry["state"] for entry in reversed(life) if entry["state"])
+    names = (life[0]["kind"], class_of(state), state["source_key"])
     emit_table(
-        f"Feature {feature_id}",
+        f"Feature {feature_id} · {' · '.join(filter(None, names))}",
         ("version", "published", "author", "message", "op", "changed"),
         (
-            (e["version"], f"{e['published_at']:%Y-%m-%d %H:%M}", e["author"], e["message"], e["op"],
-             ", ".join(e["changed"]))
-            for e in entries
+            (e["version"], f"{e['published_at']:%Y-%m-%d %H:%M}", e["author"], e["message"], e["op"], changed)
+            for e, changed in zip(entries, changes, strict=True)
         ),
     )  # fmt: skip
 
 
-def _check_draft(database: Database, changeset_id: int) -> None:
+def _check_draft(database: Database, changeset_id: int) -> changesets.Changeset:
+    """The changeset as it was; a draft is checked."""
     with database.transaction(read_only=True) as connection:
-        is_draft = changesets.get_changeset(connection, changeset_id).state == "draft"
-    if is_draft:
+        changeset = changesets.get_changeset(connection, changeset_id)
+    if changeset.state == "draft":
         # Imported here: the rules are slow to load, and every other command does without them.
         from pipemap.checks import run_checks
 
         found = run_checks(database, changeset_id)
         say(f"Checked: {len(found)} findings. 检查完成，{len(found)} 个问题")
+    return changeset
+
+
+def _published_before(changeset: changesets.Changeset) -> str:
+    words = f"Changeset {changeset.changeset_id} is published already, as version {changeset.version}"
+    if changeset.reverted_by_version is None:
+        return f"{words}; nothing was done. 早已发布"
+    return (
+        f"{words}, and version {changeset.reverted_by_version} has reverted it since; nothing was done. 发布后已被撤销"
+    )
+
+
+def _published_fields(changeset: changesets.Changeset) -> dict[str, Any]:
+    names = ("changeset_id", "version", "reverted_by_version")
+    return {name: getattr(changeset, name) for name in names} | {"was_published_already": True}
+
+
+def _state_words(changeset: changesets.Changeset) -> str:
+    version = f" as version {changeset.version}" if changeset.version is not None else ""
+    return changeset.state + version + _reverted_words(changeset.reverted_by_version)
+
+
+def _reverted_words(version: int | None) -> str:
+    return "" if version is None else f" · reverted by version {version} 已撤销"
 
 
 def _answer(as_json: bool, words: str, **answer: Any) -> None:
@@ -276,13 +335,14 @@ def _counts_text(changes: dict[str, dict[str, int]]) -> str:
     return " · ".join(f"{kind} +{ops['insert']} ~{ops['update']} -{ops['delete']}" for kind, ops in changes.items())
 
 
-def _emit_deltas(title: str, deltas: Iterable[versions.Delta]) -> None:
-    columns = ("op", "kind", "feature", "key", "changed")
-    emit_table(
-        title,
-        columns,
-        ((d["op"], d["kind"], d["feature_id"], d["source_key"], ", ".join(d["changed"])) for d in deltas),
-    )
+def _notes(row: dict[str, Any]) -> str:
+    waived = ", ".join(f"{waiver['rule']} ({waiver['reason']})" for waiver in row["waivers"])
+    notes = [
+        f"reverted by version {row['reverted_by_version']} 已撤销" if row["reverted_by_version"] else "",
+        f"reverts changeset {row['reverts_changeset_id']} 撤销" if row["reverts_changeset_id"] else "",
+        f"waived 豁免 {waived}" if waived else "",
+    ]
+    return "; ".join(filter(None, notes))
 
 
 def _named(conflicts: Iterable[changesets.Conflict]) -> str:

@@ -5,12 +5,14 @@ FROM pipemap.changeset WHERE changeset_id = %(changeset_id)s FOR UPDATE
 -- name: list_changesets
 SELECT c.changeset_id, c.title, c.kind, c.state, c.base_version, c.author, c.reviewer, c.created_at, c.checked_at,
        c.dataset_id, s.name AS dataset, c.reverts_changeset_id, v.version, c.counts AS row_counts,
-       v.counts AS published_changes
+       v.counts AS published_changes,
+       (SELECT max(r.version) FROM pipemap.changeset undoing JOIN pipemap.version r USING (changeset_id)
+        WHERE undoing.reverts_changeset_id = c.changeset_id) AS reverted_by_version
 FROM pipemap.changeset c
 LEFT JOIN pipemap.dataset s USING (dataset_id)
 LEFT JOIN pipemap.version v USING (changeset_id)
 WHERE (%(changeset_id)s::integer IS NULL OR c.changeset_id = %(changeset_id)s)
-  AND (%(state)s::text IS NULL OR c.state = %(state)s)
+  AND (%(states)s::text[] IS NULL OR c.state = ANY(%(states)s))
   AND (%(author)s::text IS NULL OR c.author = %(author)s)
   AND (%(dataset)s::text IS NULL OR s.name = %(dataset)s)
 ORDER BY c.changeset_id DESC
@@ -21,8 +23,10 @@ SELECT op, count(*) AS count FROM {delta} WHERE changeset_id = %(changeset_id)s 
 
 -- name: delta_keys
 SELECT {kind}::text AS kind, feature_id, source_key, op
-FROM {delta}
-WHERE changeset_id = %(changeset_id)s AND (%(op)s::text IS NULL OR op = %(op)s)
+FROM {delta} d
+WHERE changeset_id = %(changeset_id)s
+  AND (%(op)s::text IS NULL OR op = %(op)s)
+  AND (%(class_code)s::text IS NULL OR {class_code} = %(class_code)s)
 
 -- name: delta_states
 SELECT d.feature_id, d.base_version,

@@ -24,3 +24,11 @@ WHERE f.changeset_id = %(changeset_id)s AND f.severity = 'error'
   AND NOT EXISTS (SELECT FROM pipemap.waiver w WHERE w.changeset_id = f.changeset_id AND w.rule = f.rule)
 GROUP BY f.rule
 ORDER BY f.rule
+
+-- name: list_waivers
+SELECT w.rule, w.reason, w.waived_by,
+       (SELECT count(*) FROM pipemap.finding f
+        WHERE f.changeset_id = w.changeset_id AND f.rule = w.rule AND f.severity = 'error') AS count
+FROM pipemap.waiver w
+WHERE w.changeset_id = %(changeset_id)s
+ORDER BY w.rule

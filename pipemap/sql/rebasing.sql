@@ -41,6 +41,16 @@ WHERE d.changeset_id = {changeset_id} AND d.op <> 'delete' AND c.valid_from_vers
 -- name: clashes
 SELECT feature_id, clashes FROM {merged} WHERE clashes <> ARRAY[]::text[]
 
+-- name: settled
+-- What stays of either side in the features that merge without a clash.
+SELECT d.feature_id, d.source_key, array_remove(ARRAY[{mine}]::text[], NULL) AS mine,
+       array_remove(ARRAY[{map}]::text[], NULL) AS map
+FROM {merged} m
+JOIN {delta} d USING (feature_id)
+JOIN {current} c USING (feature_id)
+WHERE d.changeset_id = %(changeset_id)s AND m.clashes = ARRAY[]::text[]
+ORDER BY d.feature_id
+
 -- name: take_merged
 UPDATE {delta} d SET ({content}) = ROW({content_of_m}), op = 'update', base_version = m.valid_from_version
 FROM {merged} m
@@ -54,28 +64,34 @@ WHERE d.changeset_id = %(changeset_id)s AND d.op = 'update' AND c.feature_id = d
 DELETE FROM {delta} d
 WHERE d.changeset_id = %(changeset_id)s AND d.op = 'delete'
   AND NOT EXISTS (SELECT FROM {current} c WHERE c.feature_id = d.feature_id)
+RETURNING d.feature_id, d.source_key
 
 -- name: mine_delete
 -- The deletion stands although the map has changed the feature.
 UPDATE {delta} d SET ({state}) = ROW({state_of_c}), base_version = c.valid_from_version
 FROM {current} c
 WHERE d.changeset_id = %(changeset_id)s AND d.op = 'delete' AND c.feature_id = d.feature_id
+  AND c.valid_from_version <> d.base_version
+RETURNING d.feature_id, d.source_key
 
 -- name: mine_update
 -- The feature comes back although the map has deleted it.
 UPDATE {delta} d SET op = 'insert', base_version = NULL
 WHERE d.changeset_id = %(changeset_id)s AND d.op = 'update'
   AND NOT EXISTS (SELECT FROM {current} c WHERE c.feature_id = d.feature_id)
+RETURNING d.feature_id, d.source_key
 
 -- name: map_delete
 DELETE FROM {delta} d USING {current} c
 WHERE d.changeset_id = %(changeset_id)s AND d.op = 'delete' AND c.feature_id = d.feature_id
   AND c.valid_from_version <> d.base_version
+RETURNING d.feature_id, d.source_key
 
 -- name: map_update
 DELETE FROM {delta} d
 WHERE d.changeset_id = %(changeset_id)s AND d.op = 'update'
   AND NOT EXISTS (SELECT FROM {current} c WHERE c.feature_id = d.feature_id)
+RETURNING d.feature_id, d.source_key
 
 -- name: reopen
 UPDATE pipemap.changeset

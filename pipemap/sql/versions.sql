@@ -8,7 +8,12 @@ SELECT max(version) AS version FROM pipemap.version WHERE published_at <= %(mome
 SELECT max(version) AS version FROM pipemap.version WHERE published_at < %(day)s::date + 1
 
 -- name: log
-SELECT v.version, v.published_at, v.author, v.message, v.counts, v.changeset_id, c.title, c.kind, d.name AS dataset
+SELECT v.version, v.published_at, v.author, v.message, v.counts, v.changeset_id, c.title, c.kind, d.name AS dataset,
+       c.reverts_changeset_id,
+       (SELECT max(r.version) FROM pipemap.changeset undoing JOIN pipemap.version r USING (changeset_id)
+        WHERE undoing.reverts_changeset_id = v.changeset_id) AS reverted_by_version,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('rule', w.rule, 'reason', w.reason) ORDER BY w.rule), '[]')
+        FROM pipemap.waiver w WHERE w.changeset_id = v.changeset_id) AS waivers
 FROM pipemap.version v
 LEFT JOIN pipemap.changeset c USING (changeset_id)
 LEFT JOIN pipemap.dataset d USING (dataset_id)
@@ -34,6 +39,7 @@ FULL JOIN (
 USING (feature_id)
 WHERE ({changed})
   AND ({box}::geometry IS NULL OR l.geom && {box}::geometry OR h.geom && {box}::geometry)
+  AND ({wanted_class}::text IS NULL OR {wanted_class} IN ({class_of_l}, {class_of_h}))
 
 -- name: states
 -- States by feature and the version they began with, as JSON with the geometry as GeoJSON.
