@@ -1,9 +1,9 @@
 """`pipemap import`: survey files into a draft changeset, with an account of every row."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +13,9 @@ from rich.progress import TaskID
 from importers.archive import unpacked
 from importers.delivery import OnProgress, Reading, dataset_name, read_delivery, read_tables, require_files
 from importers.proposal import propose
-from pipemap.changesets import get_changeset
+from pipemap.changesets import Changeset, get_changeset
 from pipemap.commands.session import open_database
+from pipemap.findings import count_findings
 from pipemap.ingest import create_import
 from pipemap.projects import read_project
 from pipemap.settings import Settings
@@ -70,23 +71,20 @@ def import_files(
             )
         with database.transaction(read_only=True) as connection:
             changeset = get_changeset(connection, number)
-    _show_import(_summary(delivery, number, changeset.row_counts, changeset.changes), as_json)
+            findings = count_findings(connection, number)
+    _show_import(_summary(delivery, changeset, findings), as_json)
 
 
-def _summary(
-    delivery: Delivery, number: int, row_counts: list[dict[str, Any]], changes: dict[str, dict[str, int]]
-) -> dict[str, Any]:
-    findings = Counter((finding.rule, finding.severity.value) for finding in delivery.findings)
+def _summary(delivery: Delivery, changeset: Changeset, findings: list[dict[str, Any]]) -> dict[str, Any]:
+    row_counts = changeset.row_counts
     return {
-        "changeset_id": number,
+        "changeset_id": changeset.changeset_id,
         "dataset": delivery.dataset,
         "files": [asdict(file) for file in delivery.files],
         "rows": row_counts,
         "totals": {name: sum(row[name] for row in row_counts) for name in ("rows", "loaded", "refused", "skipped")},
-        "findings": [
-            {"rule": rule, "severity": severity, "count": count} for (rule, severity), count in sorted(findings.items())
-        ],
-        "changes": changes,
+        "findings": sorted(findings, key=itemgetter("rule", "severity")),
+        "changes": changeset.changes,
     }
 
 
@@ -115,7 +113,10 @@ def _show_import(summary: dict[str, Any], as_json: bool) -> None:
             for kind, counts in summary["changes"].items()
         ],
     )
-    emit_text(f"changeset {summary['changeset_id']} (dataset {summary['dataset']})")
+    number = summary["changeset_id"]
+    emit_text(f"changeset {number} (dataset {summary['dataset']})")
+    if not summary["changes"]:
+        emit_text(f"Nothing changed; discard it with `pipemap discard {number}`. 与现状一致，无变更")
 
 
 def _show_proposal(reading: Reading, as_json: bool) -> None:

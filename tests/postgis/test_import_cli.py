@@ -65,6 +65,19 @@ def test_the_same_delivery_again_changes_nothing_once_published(folder: Path) ->
         assert done.exit_code == 0, done.output
     again = imported(folder)
     assert sum(sum(counts.values()) for counts in again["changes"].values()) == 0
+    told = CliRunner().invoke(cli.build(), ["import", str(folder / "区管点.csv"), str(folder / "区管线.csv")])
+    number = again["changeset_id"] + 1
+    assert f"Nothing changed; discard it with `pipemap discard {number}`" in told.stdout
+
+
+def test_an_import_tells_of_a_mass_deletion(folder: Path) -> None:
+    first = imported(folder)
+    words = ["publish", str(first["changeset_id"]), "-m", "first"]
+    assert CliRunner().invoke(cli.build(), words, catch_exceptions=False).exit_code == 0
+    points, lines = (folder / "区管点.csv").read_bytes().splitlines(True), (folder / "区管线.csv").read_bytes()
+    (folder / "区管点.csv").write_bytes(b"".join(points[:2]))
+    (folder / "区管线.csv").write_bytes(lines.splitlines(True)[0])
+    assert {"rule": "IMP-REMOVES", "severity": "error", "count": 1} in imported(folder)["findings"]
 
 
 def test_a_dry_run_says_what_each_column_is_taken_for(folder: Path) -> None:
