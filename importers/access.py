@@ -49,11 +49,18 @@ def _check(path: Path) -> None:
         with path.open("rb") as file:
             head = file.read(64)
     except OSError as error:
-        raise SourceError(f"{path.name} cannot be read: {error.strerror}.") from error
+        raise SourceError(
+            f"{path.name} cannot be read: {error.strerror}.", message_zh=f"{path.name} 无法读取。"
+        ) from error
     if not size:
-        raise SourceError(f"{path.name} is empty; ask for the file again.")
+        raise SourceError(
+            f"{path.name} is empty; ask for the file again.", message_zh=f"{path.name} 是空文件，请重新提供。"
+        )
     if not any(magic in head for magic in _MAGIC):
-        raise SourceError(f"{path.name} is not an Access database; ask for it again.")
+        raise SourceError(
+            f"{path.name} is not an Access database; ask for it again.",
+            message_zh=f"{path.name} 不是 Access 数据库，请重新提供。",
+        )
     if size % _PAGE_BYTES:
         raise _damaged(path, "it is cut short")
 
@@ -77,7 +84,10 @@ def _run(path: Path, *command: str) -> str:
     try:
         done = subprocess.run(command, capture_output=True, timeout=_TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired as error:
-        raise SourceError(f"{path.name} takes longer than {_TIMEOUT_S} s to read and was given up.") from error
+        raise SourceError(
+            f"{path.name} takes longer than {_TIMEOUT_S} s to read and was given up.",
+            message_zh=f"{path.name} 读取超过 {_TIMEOUT_S} 秒，已放弃。",
+        ) from error
     words = done.stderr.decode("utf-8", "replace").strip().splitlines()
     if done.returncode or any("error" in word.casefold() or "can't" in word.casefold() for word in words):
         raise _damaged(path, words[0] if words else "it cannot be opened")
@@ -99,4 +109,6 @@ def _by_parser(path: Path) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def _damaged(path: Path, how: str) -> SourceError:
-    return SourceError(f"{path.name} is damaged ({how}); ask for the file again.")
+    return SourceError(
+        f"{path.name} is damaged ({how}); ask for the file again.", message_zh=f"{path.name} 已损坏，请重新提供。"
+    )

@@ -98,7 +98,9 @@ def read_tables(paths: Sequence[Path], profile: str | Path | None, on_progress: 
     on_progress("read", len(paths), len(paths))
     if not any(len(table.rows) for table, _ in tables):
         names = ", ".join(path.name for path in paths)
-        raise SourceError(f"There is nothing to import in {names}: no table has a row.")
+        raise SourceError(
+            f"There is nothing to import in {names}: no table has a row.", message_zh=f"{names} 中没有可导入的数据行。"
+        )
     columns = (str(name) for table, _ in tables for name in table.rows.columns)
     chosen, why = (given, "it was asked for") if given else choose_profile(columns, {name for _, name in tables})
     files = [SourceFile(path.name, _sha256(path), reader.name, chosen.name) for path, reader in readers]
@@ -133,7 +135,9 @@ def normalised(reading: Reading, srid: int, source_crs: str | None, dataset: str
         names = ", ".join(file.name for file in reading.files)
         raise SourceError(
             f"Nothing in {names} is known to be points or pipes by the profile {reading.profile.name}; "
-            "`pipemap import --dry-run` shows what each column is taken for."
+            "`pipemap import --dry-run` shows what each column is taken for.",
+            message_zh=f"按配置 {reading.profile.name} 无法识别 {names} 中的管点或管线；"
+            "可用 `pipemap import --dry-run` 查看各列的识别结果。",
         )
     on_progress("join", 0, 1)
     nodes, segments = join(frames.whole("node"), frames.whole("segment"), ledger)
@@ -168,9 +172,12 @@ def require_files(paths: Sequence[Path]) -> list[Path]:
     """The paths, all of which exist; NotFoundError names the first that does not, SourceError a folder."""
     for path in paths:
         if not path.exists():
-            raise NotFoundError(f"There is no file {path.name}.")
+            raise NotFoundError(f"There is no file {path.name}.", message_zh=f"文件 {path.name} 不存在。")
         if path.is_dir() and path.suffix.lower() != ".gdb":
-            raise SourceError(f"{path.name} is a folder; name the files in it.")
+            raise SourceError(
+                f"{path.name} is a folder; name the files in it.",
+                message_zh=f"{path.name} 是文件夹，请指明其中的文件。",
+            )
     return list(paths)
 
 
@@ -187,7 +194,9 @@ def reader_of(path: Path) -> Reader:
         if reader.accepts(path):
             return reader
     raise SourceError(
-        f"{path.name} is of no kind that can be imported; use xlsx, xls, csv, txt, mdb, shp, gpkg, geojson, dxf or inp."
+        f"{path.name} is of no kind that can be imported; "
+        "use xlsx, xls, csv, txt, mdb, shp, gpkg, geojson, dxf or inp.",
+        message_zh=f"{path.name} 的格式不能导入；请使用 xlsx、xls、csv、txt、mdb、shp、gpkg、geojson、dxf 或 inp。",
     )
 
 

@@ -42,14 +42,17 @@ class Georeference:
         if named is None and is_layer and table.geometry is not None:
             raise CrsError(
                 f"{table.file} ({table.sheet}) does not say which coordinate reference system it is in; "
-                "add its .prj or name the system with --crs."
+                "add its .prj or name the system with --crs.",
+                message_zh=f"{table.file}（{table.sheet}）未说明坐标系，请附上 .prj 文件或用 --crs 指明。",
             )
         crs = named or self.project
         unsafe = {_datum(crs), _datum(self.project)} & set(_UNSAFE_DATUMS)
         if unsafe and _datum(crs) != _datum(self.project):
             raise CrsError(
                 f"{crs.name} cannot be transformed to {self.project.name} safely: the shift of this datum differs "
-                "from city to city and must be given by the survey authority; deliver in CGCS2000."
+                "from city to city and must be given by the survey authority; deliver in CGCS2000.",
+                message_zh=f"{crs.name} 无法可靠地转换到 {self.project.name}：转换参数因城市而异，须由测绘部门提供；"
+                "请以 CGCS2000 提交。",
             )
         return crs
 
@@ -68,18 +71,25 @@ class Georeference:
         if _mostly(outside, east):
             swapped = self._outside(north, east, crs, crs)
             if _mostly(swapped, east):
-                raise CrsError(_not_there(label, crs, east))
+                raise CrsError(
+                    _not_there(label, crs, east),
+                    message_zh=f"{label}：坐标不在 {crs.name} 的适用范围内，请用 --crs 指明正确的坐标系。",
+                )
             if axis != "auto":
                 raise SourceError(
                     f"{label}: X and Y are swapped: read in the order of the profile {self.profile.name} the places "
                     f'do not lie in {crs.name}, the other way round they do; set axis = "auto" or the other axis '
-                    "order in the profile."
+                    "order in the profile.",
+                    message_zh=f"{label}：X、Y 互换：按配置 {self.profile.name} 的坐标顺序不在 {crs.name} 范围内，"
+                    "互换后则在；请在配置文件中修改 axis。",
                 )
             east, north, outside = north, east, swapped
         if _mostly(self._outside(east, north, crs, self.project), east):
             raise CrsError(
                 f"{label}: read in {crs.name} the places lie far from where {self.project.name}, the system of this "
-                "map, is used; name the right system with --crs."
+                "map, is used; name the right system with --crs.",
+                message_zh=f"{label}：按 {crs.name} 读取的坐标远离本图坐标系 {self.project.name} 的适用范围，"
+                "请用 --crs 指明正确的坐标系。",
             )
         east, north = self._to_project(east, north, crs)
         return east, north, outside
@@ -117,7 +127,10 @@ def parse_crs(text: str) -> CRS:
     try:
         return CRS.from_user_input(text)
     except ProjError as error:
-        raise CrsError(f"{text} is not a known coordinate reference system; give it like EPSG:4547.") from error
+        raise CrsError(
+            f"{text} is not a known coordinate reference system; give it like EPSG:4547.",
+            message_zh=f"{text} 不是已知的坐标系，请写成 EPSG:4547 的形式。",
+        ) from error
 
 
 @lru_cache(maxsize=16)

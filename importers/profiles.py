@@ -207,11 +207,17 @@ def load_profile(name: str | Path) -> Profile:
         return _shipped(name)
     path = Path(name)
     if not path.is_file():
-        raise NotFoundError(f"There is no profile {name}; the shipped ones are {', '.join(shipped())}.")
+        raise NotFoundError(
+            f"There is no profile {name}; the shipped ones are {', '.join(shipped())}.",
+            message_zh=f"没有配置 {name}；内置配置有 {'、'.join(shipped())}。",
+        )
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"The profile {path.name} cannot be read; it must be text in UTF-8.") from error
+        raise SourceError(
+            f"The profile {path.name} cannot be read; it must be text in UTF-8.",
+            message_zh=f"配置文件 {path.name} 无法读取，须为 UTF-8 文本。",
+        ) from error
     return _build(text, path.name)
 
 
@@ -259,7 +265,9 @@ def _build(text: str, label: str) -> Profile:
     except (tomllib.TOMLDecodeError, ValidationError) as error:
         detail = error.errors()[0] if isinstance(error, ValidationError) else None
         words = f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" if detail else str(error)
-        raise SourceError(f"The profile {label} is not valid: {words}.") from error
+        raise SourceError(
+            f"The profile {label} is not valid: {words}.", message_zh=f"配置文件 {label} 无效：{words}。"
+        ) from error
 
 
 def _checked(profile: Profile, label: str) -> Profile:
@@ -270,7 +278,10 @@ def _checked(profile: Profile, label: str) -> Profile:
     wrong_classes = set(profile.classes.values()) - set(code_table("utility_class")) - {SECRET}
     wrong = sorted(unknown_roles | unknown | wrong_classes | _wrong_codes(profile))
     if wrong:
-        raise SourceError(f"The profile {label} names what the model does not have: {', '.join(wrong)}.")
+        raise SourceError(
+            f"The profile {label} names what the model does not have: {', '.join(wrong)}.",
+            message_zh=f"配置文件 {label} 使用了模型中没有的名称：{'、'.join(wrong)}。",
+        )
     return profile
 
 

@@ -62,14 +62,17 @@ def _text_grid(path: Path, options: dict[str, Any]) -> Grid:
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=False)
         return [[cell if cell.strip() else None for cell in row] for row in rows]
     except csv.Error as error:
-        raise SourceError(f"{path.name} is not a text table ({error}).") from error
+        raise SourceError(
+            f"{path.name} is not a text table ({error}).", message_zh=f"{path.name} 不是文本表格。"
+        ) from error
 
 
 def _decoded(path: Path, encoding: str | None) -> str:
     data = _bytes(path)
     if b"\0" in data[:4096]:
         raise SourceError(
-            f"{path.name} is not text in UTF-8 or GB18030 (it holds zero bytes); save it as CSV UTF-8 and try again."
+            f"{path.name} is not text in UTF-8 or GB18030 (it holds zero bytes); save it as CSV UTF-8 and try again.",
+            message_zh=f"{path.name} 不是 UTF-8 或 GB18030 编码的文本，请另存为 CSV UTF-8 后重试。",
         )
     for candidate in [encoding] if encoding else ["utf-8-sig", "gb18030"]:
         try:
@@ -78,7 +81,10 @@ def _decoded(path: Path, encoding: str | None) -> str:
             continue
     tried = encoding or "UTF-8 nor GB18030"
     raise SourceError(
-        f"{path.name} is not in {tried}; save it as CSV UTF-8, or name its encoding in the profile ([reader] encoding)."
+        f"{path.name} is not in {tried}; save it as CSV UTF-8, "
+        "or name its encoding in the profile ([reader] encoding).",
+        message_zh=f"{path.name} 不是 {encoding or 'UTF-8、GB18030'} 编码，请另存为 CSV UTF-8，"
+        "或在配置文件中指明编码（[reader] encoding）。",
     )
 
 
@@ -86,9 +92,13 @@ def _bytes(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise SourceError(f"{path.name} cannot be read: {error.strerror}.") from error
+        raise SourceError(
+            f"{path.name} cannot be read: {error.strerror}.", message_zh=f"{path.name} 无法读取。"
+        ) from error
     if not data.strip():
-        raise SourceError(f"{path.name} is empty; ask for the file again.")
+        raise SourceError(
+            f"{path.name} is empty; ask for the file again.", message_zh=f"{path.name} 是空文件，请重新提供。"
+        )
     return data
 
 
@@ -103,18 +113,27 @@ def _sheets(path: Path) -> Iterator[tuple[str, Grid]]:
     try:
         book = python_calamine.CalamineWorkbook.from_path(str(path))
     except (python_calamine.CalamineError, OSError) as error:
-        raise SourceError(f"{path.name} is not a workbook that can be read ({error}); ask for it again.") from error
+        raise SourceError(
+            f"{path.name} is not a workbook that can be read ({error}); ask for it again.",
+            message_zh=f"{path.name} 不是可读取的工作簿，请重新提供。",
+        ) from error
     empty = True
     for name in book.sheet_names:
         try:
             grid = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
         except python_calamine.CalamineError as error:
-            raise SourceError(f"Sheet {name} of {path.name} is damaged ({error}); ask for it again.") from error
+            raise SourceError(
+                f"Sheet {name} of {path.name} is damaged ({error}); ask for it again.",
+                message_zh=f"{path.name} 的工作表 {name} 已损坏，请重新提供。",
+            ) from error
         rows = [[None if cell == "" else cell for cell in row] for row in grid]
         empty = empty and not any(cell is not None for row in rows for cell in row)
         yield name, rows
     if empty:
-        raise SourceError(f"{path.name} has no cell with anything in it; ask for the file again.")
+        raise SourceError(
+            f"{path.name} has no cell with anything in it; ask for the file again.",
+            message_zh=f"{path.name} 中没有任何内容，请重新提供。",
+        )
 
 
 def _table(file: str, sheet: str, grid: Grid, known: frozenset[str]) -> RecordTable:

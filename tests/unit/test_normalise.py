@@ -375,3 +375,15 @@ def test_a_finding_about_a_line_stands_where_its_first_known_end_is(
 def test_a_finding_about_a_point_stands_at_the_point(tmp_path: Path) -> None:
     delivery = read(tmp_path, points(point("A"), point("B", ground="high", step=30)), lines())
     assert [(f.rule, f.x_m, f.y_m) for f in delivery.findings] == [("IMP-NUMBER", EAST + 30, NORTH + 30)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.csv", b""), ("a.csv", b"\0\0"), ("a.mdb", b"no database"), ("a.xlsx", b"no workbook"), ("a.odt", b"letter")],
+)
+def test_a_file_that_cannot_be_read_is_refused_in_both_languages(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SourceError, match=name) as refused:
+        read_delivery([tmp_path / name], srid=4547)
+    assert name in refused.value.details["message_zh"]
+    assert "请" in refused.value.details["message_zh"]
