@@ -1,5 +1,6 @@
 """Real GIS deliveries read completely: rows, bounds and attributes equal what fiona sees on its own."""
 
+from collections import Counter
 from pathlib import Path
 
 import fiona
@@ -8,6 +9,7 @@ import pytest
 import shapely
 
 from importers.archive import unpacked
+from importers.delivery import read_delivery
 from importers.gis import GisReader
 
 LAYERS = [
@@ -102,3 +104,17 @@ def test_japanese_text_and_numbers(shared_data: Path) -> None:
     tables = {t.sheet: t for t in GisReader().read([shared_data / "plateau-nagaoka-unf" / "nagaoka_unf.gpkg"], {})}
     names = {name for name in tables["unf_line"].rows["name"] if name}
     assert any("\u3040" <= letter <= "\u9fff" for name in names for letter in name)
+
+
+def test_a_giswater_network_is_water_with_its_sizes_and_states(shared_data: Path) -> None:
+    path = shared_data / "giswater-samples" / "ws_network.gpkg"
+    delivery = read_delivery([path], srid=25831)
+    assert delivery.files[0].profile == "giswater-ws"
+    with fiona.open(path, layer="ws_arc") as arcs:
+        rows = [feature["properties"] for feature in arcs]
+    assert set(delivery.segments["class_code"]) == set(delivery.nodes["class_code"]) == {"water"}
+    assert sorted(delivery.segments["width_mm"].dropna()) == sorted(row["dnom_mm"] for row in rows if row["dnom_mm"])
+    states = Counter({0: "abandoned", 1: "in_service", 2: "planned"}[row["state"]] for row in rows)
+    assert Counter(delivery.segments["lifecycle_code"]) == states
+    joined = {f"{row['node_1']}->{row['node_2']}" for row in rows if row["node_1"] and row["node_2"]}
+    assert joined <= set(delivery.segments["source_key"])
