@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.cases import burst_lines, history_lines, load_city, lookup_lines
 from bench.city import build_city
-from bench.measure import report
+from bench.measure import Line, report, row
 from pipemap.cluster import Cluster
 
 _RESULTS = Path(__file__).parent / "results"
@@ -25,13 +25,20 @@ def main() -> None:
     try:
         files = build_city(segments).write(folder)
         city, lines = load_city(cluster, files)
+        show(lines)
         for case in (burst_lines, lookup_lines, history_lines):
-            print(f"running {case.__name__}", file=sys.stderr)
-            lines += case(city)
+            found = case(city)
+            show(found)
+            lines += found
         print(report(segments, lines, _RESULTS))
     finally:
         cluster.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def show(lines: list[Line]) -> None:
+    """Tell lines as they are taken; a long run may be interrupted."""
+    print("\n".join(map(row, lines)), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -59,10 +59,11 @@ def report(size: int, lines: list[Line], results: Path) -> str:
     rows = [{**asdict(line), "ratio": line.ratio} for line in lines]
     (results / f"{size}.json").write_bytes(orjson.dumps({"machine": machine(), "segments": size, "lines": rows}))
     head = f"{size:,} segments; {machine()}\n\n| case | ours | other | ratio | |\n|---|---|---|---|---|\n"
-    return head + "\n".join(_row(line) for line in lines)
+    return head + "\n".join(row(line) for line in lines)
 
 
-def _row(line: Line) -> str:
+def row(line: Line) -> str:
+    """One line as a row of the Markdown table."""
     ratio = f"{line.ratio:.3g}" if line.ratio else "-"
     return f"| {line.name} | {_time(line.ours_s)} | {_time(line.other_s)} {line.other} | {ratio} | {line.note} |"
 
