@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 UV_VERSION := 0.13.9
-DEBIAN_PACKAGES := postgresql-15 postgresql-15-postgis-3 mdbtools python3-venv
+DEBIAN_PACKAGES := postgresql-15 postgresql-15-postgis-3 mdbtools gdal-bin python3-venv
 TEST_PACKAGES := chromium fonts-noto-cjk
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export UV_PROJECT_ENVIRONMENT := $(VENV)
@@ -16,7 +16,7 @@ demo: setup            ## load the sample district, publish it, serve it
 
 test: DEBIAN_PACKAGES += $(TEST_PACKAGES)
 test: setup lint       ## everything that must hold
-	$(RUN)/pytest
+	$(RUN)/pytest -n 2 --dist loadfile
 
 setup: system $(VENV)/.ready viewer/static/vendor/.ready
 
