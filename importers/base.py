@@ -27,7 +27,8 @@ class RecordTable:
     knows: a format with fixed meaning says "node", "segment", "consumer" or "structure", others leave
     it to the profile. Every profile knows the attributes of `importers.profiles.ATTRIBUTES` by their
     own names too, so a reader of a fixed format names its columns by them. `skipped_rows` counts
-    rows that are left out of `rows` because they hold nothing to load, for example totals.
+    rows that are left out of `rows` because they hold nothing to load, for example totals;
+    `refused_rows` those left out because the reader could not read them: a finding tells of each.
     """
 
     file: str
@@ -37,6 +38,7 @@ class RecordTable:
     crs: CRS | None = None
     role: str | None = None
     skipped_rows: int = 0
+    refused_rows: int = 0
     findings: list[Finding] = field(default_factory=list)
 
 

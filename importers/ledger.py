@@ -117,13 +117,13 @@ class Ledger:
         return {"file": table.file, "sheet": table.sheet, "row": int(table.rows.index[place])}
 
     def counts(self) -> list[RowCount]:
-        """Rows by table and class; rows left out by the reader stand without a class as skipped."""
+        """Rows by table and class; rows left out by the reader stand without a class as refused or skipped."""
         counts: dict[tuple[str, str, str], RowCount] = {}
         for table, counted, fates, classes in zip(self.tables, self._counted, self._fates, self._classes, strict=True):
             for class_code, of_class in pd.Series(fates[counted]).groupby(classes[counted], sort=True):
                 _add(counts, table, str(class_code), np.bincount(of_class, minlength=3))
-            if table.skipped_rows or not len(fates):
-                _add(counts, table, "", np.array([0, 0, table.skipped_rows]))
+            if table.skipped_rows or table.refused_rows or not len(fates):
+                _add(counts, table, "", np.array([0, table.refused_rows, table.skipped_rows]))
         return list(counts.values())
 
 
