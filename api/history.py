@@ -79,10 +79,15 @@ def list_findings(
     changeset_id: ChangesetId,
     rule: str | None = None,
     severity: str | None = None,
+    class_code: str | None = None,
+    sheet: str | None = None,
     limit: LimitParam = 100,
     offset: OffsetParam = 0,
 ) -> Response:
     """Findings of a changeset, errors first."""
     with service.reading() as connection:
         changesets.get_changeset(connection, changeset_id)
-        return as_json(findings.list_findings(connection, changeset_id, rule, severity, limit, offset))
+        found = findings.list_findings(
+            connection, changeset_id, rule, severity, limit, offset, class_code=class_code, sheet=sheet
+        )
+        return as_json(found)

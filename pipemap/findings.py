@@ -1,6 +1,7 @@
 """Findings kept beside their changeset: saved by imports and checks, listed, and what blocks publishing."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from psycopg.rows import DictRow
 from psycopg.sql import SQL
@@ -36,16 +37,35 @@ def list_findings(
     severity: str | None = None,
     limit: int = 100,
     offset: int = 0,
+    *,
+    class_code: str | None = None,
+    sheet: str | None = None,
 ) -> list[DictRow]:
     """Findings of a changeset as rows of the fields of `Finding`, errors first."""
     statement = SQL(queries("findings")["list_findings"]).format(columns=columns(_FIELDS))
-    wanted = {"changeset_id": changeset_id, "rule": rule, "severity": severity, "limit": limit, "offset": offset}
-    return fetch_all(connection, statement, wanted)
+    wanted = _wanted(changeset_id, rule, severity, class_code, sheet)
+    return fetch_all(connection, statement, wanted | {"limit": limit, "offset": offset})
 
 
-def count_findings(connection: Connection, changeset_id: int) -> list[DictRow]:
-    """How many findings each rule has: rows of rule, severity, count; errors first."""
-    return fetch_all(connection, queries("findings")["count_findings"], {"changeset_id": changeset_id})
+def count_findings(
+    connection: Connection,
+    changeset_id: int,
+    *,
+    rule: str | None = None,
+    severity: str | None = None,
+    class_code: str | None = None,
+    sheet: str | None = None,
+) -> list[DictRow]:
+    """How many of these findings each rule has: rows of rule, severity, count; errors first."""
+    wanted = _wanted(changeset_id, rule, severity, class_code, sheet)
+    return fetch_all(connection, queries("findings")["count_findings"], wanted)
+
+
+def _wanted(
+    changeset_id: int, rule: str | None, severity: str | None, class_code: str | None, sheet: str | None
+) -> dict[str, Any]:
+    filters = {"rule": rule, "severity": severity, "class_code": class_code, "sheet": sheet}
+    return {"changeset_id": changeset_id, **filters}
 
 
 def blocking_findings(connection: Connection, changeset_id: int) -> dict[str, int]:

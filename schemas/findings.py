@@ -26,6 +26,7 @@ class Finding(BaseModel):
     feature_kind: str | None = Field(None, description="node, pipe_segment, consumer or structure.")
     feature_key: str | None = Field(None, description="The source's own key, for example a point number.")
     feature_id: int | None = None
+    class_code: str | None = Field(None, description="Utility class of the feature, code table utility_class.")
     file: str | None = Field(None, description="File name as delivered, without folders.")
     sheet: str | None = Field(None, description="Sheet, layer or table.")
     row: int | None = Field(None, description="Row as a person counts it in the file, header included.")

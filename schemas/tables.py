@@ -294,6 +294,7 @@ finding = Table(
     Column("feature_kind", TEXT),
     Column("feature_key", TEXT),
     Column("feature_id", BIGINT),
+    Column("class_code", TEXT, comment="Utility class of the feature the finding is about."),
     Column("file", TEXT),
     Column("sheet", TEXT),
     Column("row", INTEGER),

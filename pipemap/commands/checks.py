@@ -33,6 +33,8 @@ class Language(StrEnum):
 ChangesetArgument = Annotated[int, typer.Argument(help="Number of the changeset.")]
 LanguageOption = Annotated[Language | None, typer.Option("--lang", help="zh or en; default from the settings.")]
 SeverityOption = Annotated[Severity | None, typer.Option(help="Only findings of this severity.")]
+ClassOption = Annotated[str | None, typer.Option("--class", help="Only findings about this utility class.")]
+SheetOption = Annotated[str | None, typer.Option("--sheet", help="Only findings in this sheet, layer or table.")]
 RulesOption = Annotated[Path | None, typer.Option("--rules", help="TOML file with a city's thresholds.")]
 HtmlOption = Annotated[Path | None, typer.Option("--html", help="Write a report with a map.")]
 PackageOption = Annotated[Path | None, typer.Option("--gpkg", help="Write a GeoPackage.")]
@@ -83,6 +85,8 @@ def findings(
     changeset: ChangesetArgument,
     rule: Annotated[str | None, typer.Option("--rule", help="Only findings of this rule.")] = None,
     severity: SeverityOption = None,
+    class_code: ClassOption = None,
+    sheet: SheetOption = None,
     html: HtmlOption = None,
     gpkg: PackageOption = None,
     csv: CsvOption = None,
@@ -97,12 +101,11 @@ def findings(
     with open_database() as database:
         with database.transaction(read_only=True) as connection:
             get_changeset(connection, changeset)
-            counts = [dict(line) for line in count_findings(connection, changeset)]
-            rows = list_findings(connection, changeset, rule, severity, limit, offset)
+            wanted = {"rule": rule, "severity": severity, "class_code": class_code, "sheet": sheet}
+            counts = [dict(line) for line in count_findings(connection, changeset, **wanted)]
+            rows = list_findings(connection, changeset, limit=limit, offset=offset, **wanted)
         _write_reports(database, changeset, _language(lang), html, gpkg, csv, report_json)
-    total = sum(
-        line["count"] for line in counts if rule in (None, line["rule"]) and severity in (None, line["severity"])
-    )
+    total = sum(line["count"] for line in counts)
     if as_json:
         emit_json({"changeset_id": changeset, "counts": counts, "total": total, "findings": rows})
         return

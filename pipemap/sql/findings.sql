@@ -7,6 +7,8 @@ FROM pipemap.finding
 WHERE changeset_id = %(changeset_id)s
   AND (%(rule)s::text IS NULL OR rule = %(rule)s)
   AND (%(severity)s::text IS NULL OR severity = %(severity)s)
+  AND (%(class_code)s::text IS NULL OR class_code = %(class_code)s)
+  AND (%(sheet)s::text IS NULL OR sheet = %(sheet)s)
 ORDER BY array_position(ARRAY['error', 'warning', 'info'], severity), rule, finding_id
 LIMIT %(limit)s OFFSET %(offset)s
 
@@ -14,6 +16,10 @@ LIMIT %(limit)s OFFSET %(offset)s
 SELECT rule, severity, count(*) AS count
 FROM pipemap.finding
 WHERE changeset_id = %(changeset_id)s
+  AND (%(rule)s::text IS NULL OR rule = %(rule)s)
+  AND (%(severity)s::text IS NULL OR severity = %(severity)s)
+  AND (%(class_code)s::text IS NULL OR class_code = %(class_code)s)
+  AND (%(sheet)s::text IS NULL OR sheet = %(sheet)s)
 GROUP BY rule, severity
 ORDER BY array_position(ARRAY['error', 'warning', 'info'], severity), rule
 

@@ -185,6 +185,11 @@ def test_the_commands_answer_as_table_and_as_json(
     )
     assert [each["rule"] for each in page["findings"]] == ["R14"]
     assert page["total"] == sum(each["count"] for each in document["counts"] if each["severity"] == "error")
+    gas = orjson.loads(run(database, monkeypatch, "findings", changeset, "--class", "gas", "--json").stdout)
+    assert (gas["total"], gas["counts"], gas["findings"]) == (0, [], [])
+    lines = orjson.loads(run(database, monkeypatch, "findings", changeset, "--sheet", "lines", "--json").stdout)
+    assert {each["sheet"] for each in lines["findings"]} == {"lines"}
+    assert lines["total"] == len(lines["findings"]) < document["total"]
     told_in_chinese = run(database, monkeypatch, "findings", changeset, "--rule", "R17", "--lang", "zh").stdout
     assert "管线过长" in told_in_chinese
     city = tmp_path / "city.toml"
