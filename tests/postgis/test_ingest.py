@@ -93,7 +93,8 @@ ATTRIBUTES = {
     "installed_on": st.none() | st.dates(date(1900, 1, 1), date(2030, 1, 1)),
     "extra": st.none() | st.dictionaries(st.sampled_from(["备注", "a"]), st.integers(0, 9), min_size=1),
 }
-KEYS = [f"N{i}" for i in range(5)]
+# Points enough that no drawn delivery deletes more than half of its dataset.
+KEYS = [f"N{i}" for i in range(7)]
 
 
 @st.composite
