@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -89,7 +90,9 @@ def read_delivery(
 def read_tables(paths: Sequence[Path], profile: str | Path | None, on_progress: OnProgress) -> Reading:
     """Read every table and settle on a profile."""
     given = load_profile(profile) if profile is not None else None
-    options = {**given.reader, "known_headers": headers_of(given)} if given else {}
+    options: dict[str, Any] = {"delivered": [path.name for path in paths]}
+    if given:
+        options |= {**given.reader, "known_headers": headers_of(given), "profile": given}
     tables: list[tuple[RecordTable, str]] = []
     readers = [(path, reader_of(path)) for path in paths]
     for done, (path, reader) in enumerate(readers):

@@ -259,15 +259,19 @@ def choose_profile(columns: Iterable[str], readers: Iterable[str]) -> tuple[Prof
 
 def _build(text: str, label: str) -> Profile:
     try:
-        own = tomllib.loads(text)
-        base = tomllib.loads(_text(own["extends"])) if own.get("extends") in shipped() else {}
-        return _checked(Profile.model_validate(_merged(base, own)), label)
+        return _checked(Profile.model_validate(_extended(tomllib.loads(text))), label)
     except (tomllib.TOMLDecodeError, ValidationError) as error:
         detail = error.errors()[0] if isinstance(error, ValidationError) else None
         words = f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" if detail else str(error)
         raise SourceError(
             f"The profile {label} is not valid: {words}.", message_zh=f"配置文件 {label} 无效：{words}。"
         ) from error
+
+
+def _extended(own: Mapping[str, Any]) -> dict[str, Any]:
+    """A profile over the shipped one that it extends, which may extend another."""
+    base = own.get("extends")
+    return _merged(_extended(tomllib.loads(_text(base))), own) if base in shipped() else dict(own)
 
 
 def _checked(profile: Profile, label: str) -> Profile:
