@@ -52,8 +52,10 @@ class Reader(Protocol):
         ...
 
     def read(self, paths: Sequence[Path], options: dict[str, Any]) -> Iterator[RecordTable]:
-        """Yield the tables of the files; `options` is the profile's `[reader]` section, its `profile` if one
-        was given, and `delivered`, the names of all files of the delivery.
+        """Yield the tables of the files.
+
+        `options` is the `[reader]` section of the profile that was given, with it as `profile`, and
+        `delivered`, the names of all files of the delivery.
 
         Raises
         ------
