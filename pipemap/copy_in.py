@@ -5,7 +5,7 @@ bytes (int32, -1 for null) and its big-endian value. Each column becomes an Arro
 fields, and Arrow joins the columns row by row.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -39,7 +39,18 @@ def copy_frame(
     types: dict[str, TypeEngine[Any]],
     on_rows: Progress | None = None,
 ) -> None:
-    """Append the rows of a frame to a table; a column the frame lacks is null.
+    """Append the rows of one frame to a table; see `copy_frames`."""
+    copy_frames(connection, target, [frame], types, on_rows)
+
+
+def copy_frames(
+    connection: Connection,
+    target: Composable,
+    frames: Iterable[pd.DataFrame],
+    types: dict[str, TypeEngine[Any]],
+    on_rows: Progress | None = None,
+) -> None:
+    """Append the rows of frames to a table in one COPY; a column that a frame lacks is null.
 
     `types` names the columns to write and their database types. Geometries are shapely ones that
     carry their SRID, JSONB cells are dicts, and missing values of any kind become null.
@@ -47,12 +58,19 @@ def copy_frame(
     statement = SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(target, columns(types))
     with connection.cursor().copy(statement) as copy:
         copy.write(_HEADER)
-        for start in range(0, len(frame), _CHUNK_ROWS):
-            chunk = frame.iloc[start : start + _CHUNK_ROWS]
+        done = 0
+        for chunk in _chunks(frames):
             copy.write(_rows([_fields(chunk, name, kind) for name, kind in types.items()]))
+            done += len(chunk)
             if on_rows is not None:
-                on_rows(start + len(chunk))
+                on_rows(done)
         copy.write(_TRAILER)
+
+
+def _chunks(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    for frame in frames:
+        for start in range(0, len(frame), _CHUNK_ROWS):
+            yield frame.iloc[start : start + _CHUNK_ROWS]
 
 
 def _rows(fields: Sequence[pa.Array | pa.Scalar]) -> memoryview:

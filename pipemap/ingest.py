@@ -1,7 +1,7 @@
 """Turns a delivery into a draft changeset: exactly what it adds, changes and takes away."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
 from typing import Any, TypeAlias
 
@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy.dialects.postgresql import TEXT
 from sqlalchemy.types import TypeEngine
 
-from pipemap.copy_in import copy_frame
+from pipemap.copy_in import copy_frames
 from pipemap.db import Connection, Database, fetch_all, fetch_one
 from pipemap.drafts import add_changeset, add_dataset
 from pipemap.findings import save_findings
@@ -77,13 +77,15 @@ class _Staging:
         self.changeset_id = add_changeset(connection, title, "import", author, dataset_id=self.dataset_id)
         self.findings = list(delivery.findings)
         self.counts = {(c.file, c.sheet, c.class_code): replace(c) for c in delivery.counts}
+        # What the delivery speaks of: columns with a value by kind, and classes.
+        self.given: dict[str, set[str]] = {kind: set() for kind in FEATURE_KINDS}
+        self.classes = {count.class_code for count in delivery.counts if count.rows}
 
     def stage(self) -> None:
-        """Copy every frame into a temporary table of its kind."""
-        for kind, frame in _frames(self.delivery).items():
+        """Copy the features of every kind into a temporary table."""
+        for kind in FEATURE_KINDS:
             self._create_stage(kind)
-            if len(frame):
-                self._copy(kind, self._without_repeated_keys(kind, frame))
+            self._copy(kind)
             self.connection.execute(SQL("ANALYZE {} (source_key)").format(_staged(kind)))
 
     def compare(self, partial: bool) -> None:
@@ -119,17 +121,26 @@ class _Staging:
         delivered = columns(_delivered(kind))
         self._run("stage", kind, staged=_staged(kind), delivered=delivered, keys=SQL("").join(keys))
 
-    def _copy(self, kind: str, frame: pd.DataFrame) -> None:
+    def _copy(self, kind: str) -> None:
         known = metadata.tables[f"pipemap.{kind}"].columns
         types: dict[str, TypeEngine[Any]] = {name: known[name].type for name in _delivered(kind)}
         types |= {key: TEXT() for key in NODE_LINKS[kind].values()}
-        copy_frame(
+        total = self.delivery.size(kind)
+        copy_frames(
             self.connection,
             _staged(kind),
-            self._completed(frame, types),
+            (self._completed(frame, types) for frame in self._frames(kind)),
             types,
-            lambda rows: self.on_progress(f"load {kind}", rows, len(frame)),
+            lambda rows: self.on_progress(f"load {kind}", rows, total),
         )
+
+    def _frames(self, kind: str) -> Iterator[pd.DataFrame]:
+        """The features of a kind, each key once, while what they speak of is noted."""
+        is_checked = not isinstance(self.delivery.features[kind], pd.DataFrame)
+        for frame in self.delivery.chunks(kind):
+            self.given[kind] |= _given(frame)
+            self.classes |= set(frame["class_code"].dropna().unique()) if "class_code" in frame.columns else {kind}
+            yield frame if is_checked else self._without_repeated_keys(kind, frame)
 
     def _completed(self, frame: pd.DataFrame, types: Iterable[str]) -> pd.DataFrame:
         """The frame with its geometries in the project CRS, its files by identity, and no forbidden null."""
@@ -161,14 +172,14 @@ class _Staging:
             for row in fetch_all(self.connection, statement, self._identities()):
                 held[row["class_code"]] += row["held"]
                 removed[row["class_code"]] += row["removed"]
-        emptied = {name for name in held if held[name] == removed[name]} - _classes(self.delivery)
+        emptied = {name for name in held if held[name] == removed[name]} - self.classes
         if emptied or 2 * removed.total() > held.total():
             self.findings.append(_removals(held, removed))
 
     def _keep_undelivered(self, kind: str) -> None:
         """Let what the map knows stand where the delivery has no such column at all; `extra` is merged."""
-        frame = _frames(self.delivery)[kind]
-        absent = [name for name in attribute_names(kind) if name in _delivered(kind) and _is_absent(frame, name)]
+        given, delivered = self.given[kind], _delivered(kind)
+        absent = [name for name in attribute_names(kind) if name in delivered and name not in given]
         kept = [SQL("{0} = c.{0},").format(Identifier(name)) for name in absent]
         self._run("keep_undelivered", kind, staged=_staged(kind), kept=SQL(" ").join(kept))
 
@@ -245,25 +256,13 @@ class _Staging:
         )
 
 
-def _frames(delivery: Delivery) -> dict[str, pd.DataFrame]:
-    frames = (delivery.nodes, delivery.segments, delivery.consumers, delivery.structures)
-    return dict(zip(FEATURE_KINDS, frames, strict=True))
-
-
-def _is_absent(frame: pd.DataFrame, name: str) -> bool:
-    if name not in frame.columns:
-        return True
-    given = frame[name]
-    return bool((given.isna() | (given == _WHEN_ABSENT[name])).all() if name in _WHEN_ABSENT else given.isna().all())
-
-
-def _classes(delivery: Delivery) -> set[str]:
-    """Classes that a delivery speaks of; a kind without classes counts as one, by its name."""
-    classes = {count.class_code for count in delivery.counts if count.rows}
-    for kind, frame in _frames(delivery).items():
-        if len(frame):
-            classes |= set(frame["class_code"].dropna()) if "class_code" in frame.columns else {kind}
-    return classes
+def _given(frame: pd.DataFrame) -> set[str]:
+    """Columns in which some row has a value; a default that stands for unknown is none."""
+    return {
+        str(name)
+        for name, column in frame.items()
+        if (column.notna() & (column != _WHEN_ABSENT[name]) if name in _WHEN_ABSENT else column.notna()).any()
+    }
 
 
 def _delivered(kind: str) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """A delivery: what an importer hands to the core, already normalised, and the account of its rows."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -35,7 +36,38 @@ class RowCount:
     skipped: int = 0
 
 
-@dataclass
+class Features(Protocol):
+    """The features of one kind where they are too many for one frame."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+    def chunks(self) -> Iterator[pd.DataFrame]:
+        """All of them from the start, in frames of bounded size.
+
+        The frames differ from the whole in two columns: `geom` may hold EWKB or WKB, and `extra` JSON text.
+        """
+        ...
+
+    def whole(self) -> pd.DataFrame:
+        """All of them in one frame."""
+        ...
+
+
+def _in_one_frame(kind: str) -> Any:
+    def frame(delivery: "Delivery") -> pd.DataFrame:
+        held = delivery.features[kind]
+        if not isinstance(held, pd.DataFrame):
+            held = delivery.features[kind] = held.whole()
+        return held
+
+    def put(delivery: "Delivery", frame: pd.DataFrame) -> None:
+        delivery.features[kind] = frame
+
+    return property(frame, put)
+
+
 class Delivery:
     """Normalised features of one delivery, in the project CRS.
 
@@ -44,13 +76,41 @@ class Delivery:
     yet known: `source_key` stands for `feature_id`, `from_key`/`to_key` for `from_node_id` and
     `to_node_id`, and `node_key` for a consumer's `node_id`. `geom` holds shapely geometries, `extra`
     dicts, and `source_file` the index into `files`. A column that is absent is wholly unknown.
+
+    Each kind is given as such a frame or as `Features`; `chunks` gives either piece by piece, without
+    ever holding all of it.
     """
 
-    dataset: str
-    files: Sequence[SourceFile]
-    nodes: pd.DataFrame
-    segments: pd.DataFrame
-    consumers: pd.DataFrame = field(default_factory=pd.DataFrame)
-    structures: pd.DataFrame = field(default_factory=pd.DataFrame)
-    findings: list[Finding] = field(default_factory=list)
-    counts: list[RowCount] = field(default_factory=list)
+    nodes = _in_one_frame("node")
+    segments = _in_one_frame("pipe_segment")
+    consumers = _in_one_frame("consumer")
+    structures = _in_one_frame("structure")
+
+    def __init__(
+        self,
+        dataset: str,
+        files: Sequence[SourceFile],
+        nodes: pd.DataFrame | Features,
+        segments: pd.DataFrame | Features,
+        consumers: pd.DataFrame | Features | None = None,
+        structures: pd.DataFrame | Features | None = None,
+        findings: list[Finding] | None = None,
+        counts: list[RowCount] | None = None,
+    ) -> None:
+        self.dataset, self.files = dataset, files
+        self.features: dict[str, pd.DataFrame | Features] = {
+            "node": nodes,
+            "pipe_segment": segments,
+            "consumer": pd.DataFrame() if consumers is None else consumers,
+            "structure": pd.DataFrame() if structures is None else structures,
+        }
+        self.findings, self.counts = findings or [], counts or []
+
+    def size(self, kind: str) -> int:
+        """How many features of a kind there are."""
+        return len(self.features[kind])
+
+    def chunks(self, kind: str) -> Iterator[pd.DataFrame]:
+        """The features of a kind in frames, none of them empty."""
+        held = self.features[kind]
+        yield from ([held] if len(held) else []) if isinstance(held, pd.DataFrame) else held.chunks()
