@@ -10,12 +10,15 @@ import pandas as pd
 
 from importers.cells import Floats, Objects, coalesced, is_unknown
 from importers.columns import Columns
-from importers.sections import Section, parse_section
+from importers.sections import Section, parse_section, sizes
+from schemas.codetables import codes_where
 
 _PAIR = re.compile(r"\s*(?:->|[,，;；~→])\s*")
 _VOLTAGE = re.compile(r"^(\d+(?:\.\d+)?)\s*(kv|v|千伏|伏)?$", re.IGNORECASE)
 _PRESSURE = re.compile(r"^(\d+(?:\.\d+)?)\s*(mpa|kpa|兆帕|千帕)?$", re.IGNORECASE)
 _TWO_NUMBERS = re.compile(r"(-?\d+(?:\.\d+)?)(?:\s*/\s*(-?\d+(?:\.\d+)?))?")
+_COUNTS = ("hole_count", "cable_count")
+_SIZES = ("width_mm", "height_mm", "nominal_mm", "inner_width_mm", "inner_height_mm")
 _ZERO = frozenset({"0", "0.0", "0.00"})
 
 
@@ -61,43 +64,88 @@ def _pair(word: str) -> tuple[str, str] | None:
     return (parts[0], parts[1]) if len(parts) == 2 and all(parts) else None
 
 
-def section(columns: Columns) -> dict[str, Any]:
-    """Section text, shape, sizes, holes and cables; own columns of sizes and counts win over the text."""
-    texts, index, sections = _parsed_sections(columns)
+def section(columns: Columns, class_codes: Objects, material_codes: Objects) -> dict[str, Any]:
+    """Section text, shape, sizes, holes and cables; own columns of sizes and counts win over the text.
 
-    def sizes(attribute: str) -> Floats:
-        in_text = _floats(getattr(found, attribute) for found in sections)[index]
-        own = columns.numbers(attribute) if attribute != "hole_count" else _holes(columns)[0]
-        return np.where(np.isnan(own), in_text, own)
-
-    width, height = sizes("width_mm"), sizes("height_mm")
+    `width_mm` and `height_mm` are outer where that is known, else as stated; `size_basis_code` tells which, and
+    nominal and inner sizes stand beside them.
+    """
+    texts, index, sections = _parsed_sections(columns, class_codes, material_codes)
+    measured = _sizes(columns, sections, index, material_codes)
     shape = np.array([found.shape_code for found in sections], dtype=object)[index]
-    is_own = ~np.isnan(width) & ~np.isnan(height) & (shape == "unknown")
+    is_own = ~np.isnan(measured["width_mm"]) & ~np.isnan(measured["height_mm"]) & (shape == "unknown")
+    is_round = measured["width_mm"] == measured["height_mm"]
+    total, used = _holes(columns)
+    in_text = {name: _floats(getattr(found, name) for found in sections)[index] for name in _COUNTS}
     return {
         "section_text": texts,
-        "shape_code": np.where(is_own, np.where(width == height, "circle", "rect"), shape),
-        "width_mm": width,
-        "height_mm": height,
-        "hole_count": sizes("hole_count"),
-        "used_hole_count": _holes(columns)[1],
-        "cable_count": sizes("cable_count"),
+        "shape_code": np.where(is_own, np.where(is_round, "circle", "rect"), shape),
+        **measured,
+        "hole_count": _first(total, in_text["hole_count"]),
+        "used_hole_count": used,
+        "cable_count": _first(columns.numbers("cable_count"), in_text["cable_count"]),
     }
 
 
-def _parsed_sections(columns: Columns) -> tuple[Objects, npt.NDArray[np.int64], list[Section]]:
+def _sizes(
+    columns: Columns, parsed: Sequence[Section], index: npt.NDArray[np.int64], material_codes: Objects
+) -> dict[str, Any]:
+    """Outer or stated, nominal and inner sizes: of columns that say which they hold, else of the text."""
+    own = {name: columns.numbers(name) for name in (*_SIZES, "wall_mm", "outer_diameter", "inner_diameter")}
+    outer, inner, wall = own["outer_diameter"], own["inner_diameter"], own["wall_mm"]
+    row, cases = _cases(index, material_codes, wall)
+    found = [sizes(parsed[place], material, wall_mm) for place, material, wall_mm in cases]
+    in_text = {name: _floats(getattr(one, name) for one in found)[row] for name in _SIZES}
+    in_text["inner_width_mm"], in_text["inner_height_mm"] = (
+        _first(inner, np.where(np.isnan(outer), in_text[name], outer - 2 * wall))
+        for name in ("inner_width_mm", "inner_height_mm")
+    )
+    known = {name: _first(own[name], in_text[name]) for name in _SIZES}
+    for name in ("width_mm", "height_mm"):
+        known[name] = _first(own[name], outer, in_text[name], inner)
+    basis = np.array([one.basis_code for one in found], dtype=object)[row]
+    basis[is_unknown(basis) & ~np.isnan(inner)] = "inner"
+    basis[~np.isnan(outer)] = "outer"
+    return {**known, "size_basis_code": coalesced(columns.codes("size_basis", "size_basis"), basis)}
+
+
+def _cases(*known: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], list[tuple[Any, ...]]]:
+    """The distinct rows of some columns, unknown as None, and which of them each row is."""
+    row, cases = pd.factorize(pd.MultiIndex.from_arrays(known))
+    return row, [tuple(None if value != value else value for value in case) for case in cases]
+
+
+def _first(*values: Floats) -> Floats:
+    """The first of several values that is known, row by row."""
+    found = values[0]
+    for value in values[1:]:
+        found = np.where(np.isnan(found), value, found)
+    return found
+
+
+def _parsed_sections(
+    columns: Columns, class_codes: Objects, material_codes: Objects
+) -> tuple[Objects, npt.NDArray[np.int64], list[Section]]:
     """Section texts, and each row's place among the distinct sections; the diameter fills blank sections."""
     texts = columns.texts("section")
     for attribute in ("section", "diameter"):
         texts = coalesced(texts, columns.texts(attribute))
     texts[np.isin(texts.astype(str), list(_ZERO))] = None
-    index, words = pd.factorize(texts, use_na_sentinel=True)
-    sections = [parse_section(str(word), columns.profile.millimetres) for word in words]
-    unreadable = [str(word) for word, found in zip(words, sections, strict=True) if not found.is_known]
+    is_cable = np.isin(class_codes.astype(str), list(codes_where("utility_class", "flow", "cable")))
+    stated = np.flatnonzero(~is_unknown(texts))
+    row, cases = _cases(texts[stated], material_codes[stated], is_cable[stated])
+    sections = [
+        parse_section(text, columns.profile.millimetres, material=material, is_cable=of_cable)
+        for text, material, of_cable in cases
+    ]
+    index = np.full(len(texts), len(sections))
+    index[stated] = row
+    unreadable = [text for (text, *_), found in zip(cases, sections, strict=True) if not found.is_known]
     for attribute in ("section", "diameter"):
         if unreadable and attribute in columns:
             found = columns.cells(attribute)
             columns.unknown_words(attribute, found, np.isin(found.texts().astype(str), unreadable), "IMP-SECTION")
-    return texts, np.where(index < 0, len(sections), index), [*sections, Section()]
+    return texts, index, [*sections, Section()]
 
 
 def _holes(columns: Columns) -> tuple[Floats, Floats]:

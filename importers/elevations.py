@@ -2,8 +2,8 @@
 
 At each end, the elevation of the *datum* (outer top, inner bottom or axis) is the surveyed pipe
 elevation, else ground elevation less depth (BdJm check 04: ground = depth + pipe elevation). The axis
-lies half the section's height below a crown and above an invert; the wall is not known, so inner and
-outer size count as one. An axis is `measured` when both ends are, and `inferred`
+lies half the section's outer height below a crown and half its inner one above an invert; where only one of
+the two is known it stands for both. An axis is `measured` when both ends are, and `inferred`
 
 * when an end without a depth takes the elevation that other segments of its class and datum have at
   that node, or
@@ -138,11 +138,18 @@ def _axis(segments: pd.DataFrame, ends: _Ends) -> tuple[Floats, npt.NDArray[np.b
     nearby_m = _at_neighbours(segments, datum_m)
     is_inferred = np.isnan(datum_m) & ~np.isnan(nearby_m)
     datum_m = np.where(is_inferred, nearby_m, datum_m)
-    half_m = segments["height_mm"].to_numpy(float) / 2000
-    side = segments["depth_datum_code"].map({"crown": -1.0, "invert": 1.0, "axis": 0.0}).to_numpy(float)
-    offset_m = np.where(side == 0, 0.0, side * half_m)
+    sides = {"crown": -1.0, "invert": 1.0, "axis": 0.0}
+    side = np.asarray(segments["depth_datum_code"].map(sides), dtype=np.float64)
+    offset_m = np.where(side == 0, 0.0, side * _half_height_m(segments, side))
     is_blind = np.isnan(offset_m)
     return datum_m + np.where(is_blind, 0.0, offset_m)[:, None], is_inferred | is_blind[:, None]
+
+
+def _half_height_m(segments: pd.DataFrame, side: Floats) -> Floats:
+    """From the datum to the axis: half the outer height from a crown, half the inner one from an invert."""
+    height_mm, inner_mm = segments["height_mm"].to_numpy(float), segments["inner_height_mm"].to_numpy(float)
+    is_inner = (side > 0) & ~np.isnan(inner_mm)
+    return np.asarray(np.where(is_inner, inner_mm, height_mm) / 2000)
 
 
 def _at_neighbours(segments: pd.DataFrame, datum_m: Floats) -> Floats:

@@ -170,13 +170,14 @@ class Normaliser:
 
     def _segments(self, columns: Columns, is_layer: bool) -> pd.DataFrame:
         from_key, to_key = ends(columns)
+        classes, materials = columns.classes(), columns.codes("material", "material")
         frame = columns.frame(
             from_key=from_key,
             to_key=to_key,
             line_id=columns.texts("line_id"),
-            class_code=columns.classes(),
-            **section(columns),
-            material_code=columns.codes("material", "material"),
+            class_code=classes,
+            **section(columns, classes, materials),
+            material_code=materials,
             burial_code=columns.codes("burial", "burial"),
             **pressure_and_voltage(columns),
             flow_direction_code=columns.codes("flow_direction", "flow_direction"),

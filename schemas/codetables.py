@@ -17,6 +17,7 @@ CODE_TABLES = (
     "operability",
     "elevation_source",
     "section_shape",
+    "size_basis",
     "depth_datum",
     "consumer_kind",
     "structure_kind",

@@ -22,6 +22,7 @@ _CODED: dict[Kind, dict[str, str]] = {
     "pipe_segment": {
         "class_code": "utility_class",
         "shape_code": "section_shape",
+        "size_basis_code": "size_basis",
         "material_code": "material",
         "burial_code": "burial",
         "pressure_code": "pressure",

@@ -75,8 +75,12 @@ const ATTRIBUTES = {
   class_code: ["Class", "管线类别"],
   name: ["Name", "名称"],
   shape_code: ["Section", "断面形状"],
-  width_mm: ["Outer width (mm)", "外宽 (mm)"],
-  height_mm: ["Outer height (mm)", "外高 (mm)"],
+  width_mm: ["Width (mm)", "宽 (mm)"],
+  height_mm: ["Height (mm)", "高 (mm)"],
+  size_basis_code: ["Width and height are", "宽高所指"],
+  nominal_mm: ["Nominal size (mm)", "公称尺寸 (mm)"],
+  inner_width_mm: ["Inner width (mm)", "内宽 (mm)"],
+  inner_height_mm: ["Inner height (mm)", "内高 (mm)"],
   section_text: ["Section as surveyed", "管径或断面"],
   material_code: ["Material", "材质"],
   burial_code: ["Burial", "敷设方式"],
@@ -123,7 +127,7 @@ const ATTRIBUTES = {
   valid_from_version: ["Since version", "自版本"],
 };
 
-const TABLE_OF = { class_code: "utility_class", shape_code: "section_shape", state_code: "valve_state" };
+const TABLE_OF = { class_code: "utility_class", shape_code: "section_shape", size_basis_code: "size_basis", state_code: "valve_state" };
 let codes = {};
 let language = "zh";
 
