@@ -40,6 +40,7 @@ class RecordTable:
     skipped_rows: int = 0
     refused_rows: int = 0
     findings: list[Finding] = field(default_factory=list)
+    title: str | None = None
 
 
 class Reader(Protocol):

@@ -4,7 +4,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -180,6 +180,7 @@ class Profile(BaseModel):
         return by_burial.get(class_code) or self.datum.by_class.get(class_code) or shared
 
 
+@lru_cache(maxsize=65_536)
 def plain(header: str) -> str:
     """A header without case, spaces, punctuation and units, for comparing."""
     text = unicodedata.normalize("NFKC", str(header)).casefold()

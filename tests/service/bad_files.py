@@ -48,7 +48,7 @@ def write_bad_files(folder: Path) -> None:
 
 
 def _write_tables(folder: Path) -> None:
-    (folder / "utf16.csv").write_text(POINTS, encoding="utf-16")
+    (folder / "zeros.csv").write_bytes(POINTS.encode() + b"\0\0\0")
     (folder / "bytes.csv").write_bytes(random.Random(1).randbytes(4000))
     (folder / "latin.csv").write_bytes(_HEADER.encode() + b"\n" + b"\xff\xfe\xe9" * 50)
     (folder / "swapped.csv").write_text(f"{_HEADER}\nA,JS,,,{EAST},{NORTH},10\nB,JS,,,{EAST},{NORTH + 30},10\n")

@@ -39,7 +39,7 @@ def test_text_tables_read_alike_in_any_encoding_and_delimiter(tmp_path: Path, en
     [
         (b"", "is empty"),
         (b"\r\n \r\n", "is empty"),
-        ("物探点号,X\n1,2\n".encode("utf-16"), "UTF-8"),
+        (b"a,b\n1,\0\0\0\0\n", "it holds zero bytes"),
         (b"a,b\n\xff\xff\xff,1\n", "not in UTF-8 nor GB18030"),
     ],
 )
@@ -138,3 +138,118 @@ def test_without_mdbtools_the_database_reads_alike(shared_data: Path, monkeypatc
     assert by_tools.keys() == by_parser.keys()
     for name, key in (("管点调查表", "EXP_NO"), ("管线调查表", "S_POINT")):
         assert sorted(by_parser[name][key]) == sorted(by_tools[name][key])
+
+
+WESTERN = "Punto;X;Y;Descripción\nÑ1;2600000,5;500000,25;Canalización\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "gbk"])
+def test_chinese_text_reads_alike_as_other_programs_write_it(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "点.txt"
+    path.write_bytes(text_of([HEADER, *ROWS], "\t").encode(encoding))
+    (table,) = read(path)
+    assert table.rows.to_numpy().tolist() == [list(row) for row in ROWS]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-8"])
+def test_western_text_is_not_taken_for_chinese_and_its_commas_are_points(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "nodos.csv"
+    path.write_bytes(WESTERN.encode(encoding))
+    (table,) = read(path)
+    assert list(table.rows.columns) == ["Punto", "X", "Y", "Descripción"]
+    assert table.rows.iloc[0].tolist() == ["Ñ1", "2600000.5", "500000.25", "Canalización"]
+
+
+def test_runs_of_blanks_separate_columns_where_nothing_else_does(tmp_path: Path) -> None:
+    path = tmp_path / "points.txt"
+    path.write_text(
+        "物探点号   X            Y\nJS1   2600000.1    500000.2\nJS2  2600010.1   500000.2\n", encoding="gbk"
+    )
+    (table,) = read(path)
+    assert table.rows.to_numpy().tolist() == [["JS1", "2600000.1", "500000.2"], ["JS2", "2600010.1", "500000.2"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("点号;X;Y\nA;714,440;500,125\n", ["714.440", "500.125"]),
+        ("点号\tX\tY\nA\t2600714,440\t500000,1\n", ["2600714.440", "500000.1"]),
+        ('点号,X,Y\nA,"2600714,44","500000,1"\n', ["2600714.44", "500000.1"]),
+        # Thousands, and a comma that no number shows to be the decimal mark.
+        ('点号,X,Y\nA,"2,600,714.44",500000.1\n', ["2,600,714.44", "500000.1"]),
+        ("点号|X|Y\nA|1,234|5,678\n", ["1,234", "5,678"]),
+    ],
+)
+def test_a_decimal_comma_is_told_from_thousands(tmp_path: Path, text: str, expected: list[str]) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(text, encoding="utf-8")
+    (table,) = read(path)
+    assert table.rows.iloc[0].tolist()[1:] == expected
+
+
+def test_padding_and_tabs_inside_headers_and_cells_are_not_part_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("点号     ;\t\tX    ; Y \t;特征\nA   ; 1,50; 2,50;  三通  \n", encoding="utf-8")
+    (table,) = read(path)
+    assert list(table.rows.columns) == ["点号", "X", "Y", "特征"]
+    assert table.rows.iloc[0].tolist() == ["A", "1.50", "2.50", "三通"]
+
+
+def test_a_quotation_mark_that_is_never_closed_swallows_no_rows(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('起点点号,终点点号,管径,备注\nA,B,"6,\nB,C,300,"two\nlines"\nC,D,8" pipe,x\n', encoding="utf-8")
+    (table,) = read(path)
+    assert table.rows["起点点号"].tolist() == ["A", "B", "C"]
+    assert table.rows["管径"].tolist() == ['"6', "300", '8" pipe']
+    assert table.rows["备注"].tolist()[1] == "two\nlines"
+
+
+def test_a_name_cut_within_a_character_costs_one_mark_not_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    rows = "".join(f"JS{n},2600000.1,500000.2,检查井在路边\n" for n in range(20))
+    path.write_bytes(
+        ("物探点号,X,Y,备注\n" + rows).encode("gbk") + "JS20,2600000.1,500000.2,检查井".encode("gbk")[:-1] + b",\n"
+    )
+    (table,) = read(path)
+    assert len(table.rows) == 21
+    assert table.rows["备注"].tolist()[-1].startswith("检查")
+    assert [finding.rule for finding in table.findings] == ["IMP-ENCODING"]
+
+
+def test_text_that_a_program_called_an_excel_file_is_read_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "export.xls"
+    path.write_text(text_of([HEADER, *ROWS], "\t"), encoding="gbk")
+    (table,) = read(path)
+    assert table.rows["物探点号"].tolist() == ["JS1", "JS2"]
+
+
+def test_a_hidden_sheet_is_left_out_with_a_word_unless_asked_for(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "book.xlsx", {"管点": [HEADER, *ROWS], "旧": [HEADER, *ROWS]})
+    book = openpyxl.load_workbook(path)
+    book["旧"].sheet_state = "hidden"
+    book.save(path)
+    shown, hidden = read(path)
+    assert (len(shown.rows), len(hidden.rows), hidden.skipped_rows) == (2, 0, 3)
+    assert [finding.rule for finding in hidden.findings] == ["IMP-HIDDEN"]
+    assert [len(table.rows) for table in read(path, hidden_sheets=True)] == [2, 2]
+
+
+def test_an_empty_sheet_is_named(tmp_path: Path) -> None:
+    _, empty = read(workbook(tmp_path / "book.xlsx", {"管点": [HEADER, *ROWS], "空": []}))
+    assert [(finding.rule, finding.sheet) for finding in empty.findings] == [("IMP-EMPTY", "空")]
+
+
+def test_a_workbook_whose_two_cells_span_billions_is_refused_at_once(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "far.xlsx", {"a": [HEADER]})
+    book = openpyxl.load_workbook(path)
+    book["a"]["XFD1048576"] = 1
+    book.save(path)
+    with pytest.raises(SourceError, match=r"far\.xlsx spans more cells"):
+        read(path)
+
+
+def test_a_workbook_of_eighty_sheets_is_read_sheet_by_sheet(tmp_path: Path) -> None:
+    sheets = {f"{2600 + n}-500": [HEADER, *ROWS] for n in range(80)}
+    tables = read(workbook(tmp_path / "book.xlsx", sheets))
+    assert [table.sheet for table in tables] == list(sheets)
+    assert {len(table.rows) for table in tables} == {2}

@@ -1,0 +1,204 @@
+"""The header of a table: in which rows it stands, the names it gives, and what the lines above it say."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise, permutations
+from typing import Any
+
+from importers.profiles import plain
+
+HEADER_WITHIN = 20
+_MOST_ROWS = 3
+_FEW_COLUMNS = 4
+
+Row = Sequence[Any]
+Merge = tuple[tuple[int, int], tuple[int, int]]
+
+_UNIT = re.compile(r"[(（\[【]\s*(m|mm|cm|dm|kv|v|mpa|kpa|%|‰|°|米|毫米|厘米)\s*[)）\]】]", re.IGNORECASE)
+_BARE_UNIT = re.compile(r"[(（\[【]?\s*(m|mm|cm|dm|kv|v|mpa|kpa|%|‰|°|米|毫米|厘米)\s*[)）\]】]?", re.IGNORECASE)
+# These say at which end of a pipe; what they are the end of stands in the row above.
+_END_WORDS = frozenset(("起点", "终点", "起始", "终止", "起始点", "终止点", "起", "止", "终", "始", "start", "end"))
+_LABEL = re.compile(r"([^\s:：]{1,15})\s*[:：]\s*")
+
+
+@dataclass(frozen=True)
+class Header:
+    """Rows `top` to `bottom` (bottom excluded) of a grid, and a name for each column they name."""
+
+    top: int
+    bottom: int
+    names: list[str]
+    words: list[frozenset[str]] = field(default_factory=list)
+
+    def repeats(self, row: Row) -> bool:
+        """Whether a row says again what the header says, as on each page of a printed table."""
+        pairs = [(plain(cell), words) for cell, words in zip(row, self.words, strict=False) if _is_filled(cell)]
+        return len(pairs) > 1 and sum(word in words for word, words in pairs) * 2 > len(pairs)
+
+    def is_numbering(self, row: Row) -> bool:
+        """Whether a row counts the columns, (1) (2) (3), as printed forms do under the header."""
+        digits = [re.sub(r"\D", "", _text(cell)) for cell in row]
+        return len(digits) > _FEW_COLUMNS and digits == [str(n) for n in range(1, len(self.names) + 1)]
+
+
+def find_header(rows: Sequence[Row], known: frozenset[str], merges: Sequence[Merge] = ()) -> Header | None:
+    """The header among the first rows of a grid: the one to three rows that give most known column names.
+
+    Where no name is known it is the first of the widest rows of words; None where such a row holds numbers,
+    that is, where the table has no header.
+
+    Parameters
+    ----------
+    rows
+        The first rows of the grid, longer than the header may be.
+    merges
+        Merged cells as (first row and column, last row and column), counted from 0.
+    """
+    top, bottom = _rows_of_names(rows, known, merges)
+    if not top < bottom:
+        return None
+    bottom += bottom - top < _MOST_ROWS and _goes_on(rows[bottom - 1], rows[bottom] if bottom < len(rows) else ())
+    bottom += _is_row_of_units(rows, bottom)
+    named = rows[top:bottom]
+    return Header(top, bottom, _names(named, top, known, merges), _words(named))
+
+
+def header_score(rows: Sequence[Row], known: frozenset[str]) -> int:
+    """How many known names the row that has most of them holds, among the rows a header may be in."""
+    return max((_n_known(map(_text, row), known) for row in rows[:HEADER_WITHIN]), default=0)
+
+
+def labels(row: Row, wanted: frozenset[str]) -> dict[str, str]:
+    """What a line above a table says of its rows under the wanted labels: `管线类别: 给水`, in one cell or in two."""
+    found: dict[str, str] = {}
+    cells = [_text(cell) for cell in row if _is_filled(cell)]
+    for cell, after in pairwise([*cells, ""]):
+        marks = list(_LABEL.finditer(cell))
+        stops = [*(mark.start() for mark in marks[1:]), len(cell)]
+        pairs = [(mark[1], cell[mark.end() : stop].strip()) for mark, stop in zip(marks, stops, strict=False)]
+        for label, value in pairs or [(cell, "")]:
+            value = value or ("" if _LABEL.match(after) else after)
+            if value and plain(label) in wanted and plain(value) not in wanted:
+                found.setdefault(label, value)
+    return found
+
+
+def title(rows: Sequence[Row]) -> str | None:
+    """The line above a table that says what it is: its longest cell that is no label."""
+    words = [str(cell).strip() for row in rows for cell in row if isinstance(cell, str) and _is_filled(cell)]
+    return max((word for word in words if not re.search("[:：]", word)), key=len, default=None)
+
+
+def _words(rows: Sequence[Row]) -> list[frozenset[str]]:
+    width = _width(rows)
+    return [frozenset(plain(row[n]) for row in rows if n < len(row) and _is_filled(row[n])) for n in range(width)]
+
+
+def _names(rows: Sequence[Row], first: int, known: frozenset[str], merges: Sequence[Merge]) -> list[str]:
+    parts = _parts(rows, first, merges)
+    return _distinct([_name(part, known) for part in parts])
+
+
+def _parts(rows: Sequence[Row], first: int, merges: Sequence[Merge]) -> list[list[str]]:
+    """The header cells that stand over each column, from the top; a cell over several columns counts for each."""
+    width = _width(rows)
+    grid = [[_text(row[n]) if n < len(row) else "" for n in range(width)] for row in rows]
+    inside = [merge for merge in merges if first <= merge[0][0] < first + len(rows)]
+    for (top, left), (_, right) in inside:
+        for n in range(left + 1, min(right + 1, width)):
+            grid[top - first][n] = grid[top - first][n] or grid[top - first][left]
+    if not inside:
+        for above, below in pairwise(grid):
+            for n in range(1, width):
+                if below[n] and not above[n]:
+                    above[n] = above[n - 1]
+    return [list(dict.fromkeys(line[n] for line in grid if line[n])) for n in range(width)]
+
+
+def _name(parts: Sequence[str], known: frozenset[str]) -> str:
+    """One name from the cells over a column: the known one that uses most of them, else all of them.
+
+    埋深 over 起点 is 起点埋深, 坐标 over X is X坐标; the unit of any of them stays.
+    """
+    if len(parts) < 2:
+        return parts[0] if parts else ""
+    units = [match[0] for part in parts if (match := _UNIT.search(part) or _BARE_UNIT.fullmatch(part))]
+    bare = [word for part in parts if not _BARE_UNIT.fullmatch(part) and (word := _UNIT.sub("", part).strip())]
+    unit = f"({_bare_unit(units[-1])})" if units else ""
+    for size in range(len(bare), 0, -1):
+        for chosen in permutations(reversed(bare), size):
+            is_end_alone = size == 1 and plain(chosen[0]) in _END_WORDS
+            if bare[-1] in chosen and plain("".join(chosen)) in known and not is_end_alone:
+                return "".join(chosen) + unit
+    return " ".join(bare) + unit
+
+
+def _bare_unit(unit: str) -> str:
+    return re.sub(r"[\s()（）\[\]【】]", "", unit)
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Blanks and repeats get the column's number so that nothing is lost."""
+    distinct: list[str] = []
+    taken: set[str] = set()
+    for place, name in enumerate(names, start=1):
+        name = name or f"column {place}"
+        distinct.append(name if name not in taken else f"{name} ({place})")
+        taken.add(distinct[-1])
+    return distinct
+
+
+def _n_known(names: Iterable[str], known: frozenset[str]) -> int:
+    return len({plain(name) for name in names} & known)
+
+
+def _rows_of_names(rows: Sequence[Row], known: frozenset[str], merges: Sequence[Merge]) -> tuple[int, int]:
+    """First and last row (excluded) of the header; an empty range where there is none."""
+    best, score = (0, 0), (0, 0)
+    for first in range(min(HEADER_WITHIN, len(rows))):
+        for n_rows in range(1, min(_MOST_ROWS, len(rows) - first) + 1):
+            found = _n_known(_names(rows[first : first + n_rows], first, known, merges), known), -n_rows
+            if found > score:
+                best, score = (first, first + n_rows), found
+    widths = [sum(map(_is_filled, row)) for row in rows[:HEADER_WITHIN]]
+    widest = max(range(len(widths)), key=lambda n: (widths[n], -n), default=0)
+    # One known word may stand anywhere; a wide row of words is the header then, unless it holds numbers.
+    if score[0] > 1 or (score[0] and widths[best[0]] + 2 >= widths[widest]):
+        return best
+    return (0, 0) if any(map(_is_number, rows[widest])) else (widest, widest + 1)
+
+
+def _goes_on(row: Row, below: Row) -> bool:
+    """Whether words stand below only where the row's groups are, and under the blanks that they leave."""
+    filled = [n for n, cell in enumerate(below) if _is_filled(cell)]
+    blank = [n for n in range(1, len(row)) if not _is_filled(row[n])]
+    under = [n for n in filled if n in blank]
+    return bool(under) and all(not _is_number(below[n]) and (n in blank or n + 1 in under) for n in filled)
+
+
+def _is_row_of_units(rows: Sequence[Row], place: int) -> bool:
+    filled = [str(cell).strip() for cell in rows[place] if _is_filled(cell)] if place < len(rows) else []
+    return bool(filled) and all(_BARE_UNIT.fullmatch(cell) for cell in filled)
+
+
+def _width(rows: Sequence[Row]) -> int:
+    return max(map(len, rows), default=0)
+
+
+def _text(cell: Any) -> str:
+    if not _is_filled(cell):
+        return ""
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)
+    return " ".join(str(cell).split())
+
+
+def _is_filled(cell: Any) -> bool:
+    return cell is not None and not (isinstance(cell, str) and not cell.strip())
+
+
+def _is_number(cell: Any) -> bool:
+    if isinstance(cell, int | float):
+        return True
+    return isinstance(cell, str) and re.fullmatch(r"\s*[-+]?\d+(?:[.,]\d+)?\s*", cell) is not None
