@@ -11,11 +11,13 @@ import pandas as pd
 from importers.cells import Floats, Objects, coalesced, is_unknown
 from importers.columns import Columns
 from importers.sections import Section, parse_section, sizes
+from importers.units import PRESSURES_MPA, VOLTAGES_KV
 from schemas.codetables import codes_where
 
 _PAIR = re.compile(r"\s*(?:->|[,，;；~→])\s*")
 _VOLTAGE = re.compile(r"^(\d+(?:\.\d+)?)\s*(kv|v|千伏|伏)?$", re.IGNORECASE)
-_PRESSURE = re.compile(r"^(\d+(?:\.\d+)?)\s*(mpa|kpa|兆帕|千帕)?$", re.IGNORECASE)
+_PRESSURE = re.compile(r"^(\d+(?:\.\d+)?)\s*(mpa|kpa|bar|兆帕|千帕)?$", re.IGNORECASE)
+_UNITS = VOLTAGES_KV | PRESSURES_MPA
 _TWO_NUMBERS = re.compile(r"(-?\d+(?:\.\d+)?)(?:\s*/\s*(-?\d+(?:\.\d+)?))?")
 _COUNTS = ("hole_count", "cable_count")
 _SIZES = ("width_mm", "height_mm", "nominal_mm", "inner_width_mm", "inner_height_mm")
@@ -127,16 +129,16 @@ def _parsed_sections(
     columns: Columns, class_codes: Objects, material_codes: Objects
 ) -> tuple[Objects, npt.NDArray[np.int64], list[Section]]:
     """Section texts, and each row's place among the distinct sections; the diameter fills blank sections."""
-    texts = columns.texts("section")
-    for attribute in ("section", "diameter"):
-        texts = coalesced(texts, columns.texts(attribute))
+    texts, in_mm = columns.texts("section"), np.full(len(columns.rows), columns.factor("section"))
+    in_mm[is_unknown(texts)] = columns.factor("diameter")
+    texts = coalesced(texts, columns.texts("diameter"))
     texts[np.isin(texts.astype(str), list(_ZERO))] = None
     is_cable = np.isin(class_codes.astype(str), list(codes_where("utility_class", "flow", "cable")))
     stated = np.flatnonzero(~is_unknown(texts))
-    row, cases = _cases(texts[stated], material_codes[stated], is_cable[stated])
+    row, cases = _cases(texts[stated], in_mm[stated], material_codes[stated], is_cable[stated])
     sections = [
-        parse_section(text, columns.profile.millimetres, material=material, is_cable=of_cable)
-        for text, material, of_cable in cases
+        parse_section(text, mm_per_unit, material=material, is_cable=of_cable)
+        for text, mm_per_unit, material, of_cable in cases
     ]
     index = np.full(len(texts), len(sections))
     index[stated] = row
@@ -167,20 +169,23 @@ def pressure_and_voltage(columns: Columns) -> dict[str, Any]:
     def code(word: str) -> str | None:
         return words.get(word.casefold())
 
+    def kv(word: str) -> float | None:
+        return _voltage_kv(word, columns.factor("voltage"))
+
     def mpa(word: str) -> float | None:
-        return None if code(word) else _pressure_mpa(word)
+        return None if code(word) else _pressure_mpa(word, columns.factor("pressure"))
 
     def marked_kv(word: str) -> float | None:
         return _voltage_kv(word) if word[-1:].casefold() in ("v", "伏") else None
 
     known: dict[str, tuple[Callable[[str], Any], ...]] = {
         "pressure": (code, mpa),
-        "voltage": (_voltage_kv,),
+        "voltage": (kv,),
         "pressure_or_voltage": (code, marked_kv),
     }
     for attribute, parsers in known.items():
         _report_unread(columns, attribute, parsers)
-    own_code, own_kv = pressure.each(code), voltage.each(_voltage_kv)
+    own_code, own_kv = pressure.each(code), voltage.each(kv)
     return {
         "pressure_code": coalesced(own_code, shared.each(code)),
         "pressure_mpa": _floats(pressure.each(mpa)),
@@ -194,18 +199,18 @@ def _report_unread(columns: Columns, attribute: str, parsers: Sequence[Callable[
     columns.unknown_words(attribute, found, lost)
 
 
-def _voltage_kv(word: str) -> float | None:
+def _voltage_kv(word: str, factor: float = 1.0) -> float | None:
     match = _VOLTAGE.match(word)
     if not match or float(match[1]) == 0:
         return None
-    return float(match[1]) / (1000.0 if (match[2] or "").casefold() in ("v", "伏") else 1.0)
+    return float(match[1]) * (_UNITS[match[2].casefold()] if match[2] else factor)
 
 
-def _pressure_mpa(word: str) -> float | None:
+def _pressure_mpa(word: str, factor: float = 1.0) -> float | None:
     match = _PRESSURE.match(word)
     if not match or float(match[1]) == 0:
         return None
-    return float(match[1]) / (1000.0 if (match[2] or "").casefold() in ("kpa", "千帕") else 1.0)
+    return float(match[1]) * (_UNITS[match[2].casefold()] if match[2] else factor)
 
 
 def heights(columns: Columns) -> dict[str, Floats]:
@@ -221,7 +226,8 @@ def heights(columns: Columns) -> dict[str, Floats]:
 def _split(columns: Columns, attribute: str) -> tuple[Floats, Floats]:
     """Two numbers written as one, `0.85/0.92`; a single number is the first."""
     pairs = columns.parsed(attribute, _two_numbers, "IMP-NUMBER", lambda pair: pair is not None)
-    return _floats(pair and pair[0] for pair in pairs), _floats(pair and pair[1] for pair in pairs)
+    factor = columns.factor(attribute)
+    return _floats(pair and pair[0] for pair in pairs) * factor, _floats(pair and pair[1] for pair in pairs) * factor
 
 
 def _two_numbers(word: str) -> tuple[float, float] | None:

@@ -64,7 +64,7 @@ class Columns:
         """The attribute's column by its distinct values."""
         if attribute not in self.mapping:
             return Cells(np.zeros(len(self.rows), dtype=np.int64), [None])
-        return cells(self.rows[self.mapping[attribute]], self.nulls)
+        return cells(self.rows[self.mapping[attribute]], self.nulls | self.profile.null_words(attribute))
 
     def texts(self, attribute: str) -> Objects:
         """The attribute as text, None where unknown."""
@@ -75,7 +75,8 @@ class Columns:
         if attribute not in self.mapping:
             return np.full(len(self.rows), np.nan)
         column = self.mapping[attribute]
-        values, bad = numbers(self.rows[column], self.nulls, attribute in self.profile.zero_is_unknown)
+        nulls = self.nulls | self.profile.null_words(attribute)
+        values, bad = numbers(self.rows[column], nulls, attribute in self.profile.zero_is_unknown)
         if bad.any():
             self._keep(column, bad)
             self.ledger.report(
@@ -88,7 +89,11 @@ class Columns:
                 column=column,
                 value="value",
             )
-        return values
+        return self.profile.in_model(attribute, column, values)
+
+    def factor(self, attribute: str) -> float:
+        """What numbers in the attribute's column are multiplied with; see `Profile.factor`."""
+        return self.profile.factor(attribute, self.mapping.get(attribute, ""))
 
     def bad_numbers(self, attribute: str) -> Mask:
         """Which cells of the attribute are no number."""

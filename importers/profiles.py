@@ -10,8 +10,11 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from importers.units import factor, unit_of
 from pipemap.errors import NotFoundError, SourceError
 from schemas.codetables import CODE_TABLES, aliases, code_table
 
@@ -42,6 +45,10 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "consumer": ("key", "class", *_PLACE, "node_key", "kind", "name", "address", "people", "demand_m3_per_d"),
     "structure": ("key", *_PLACE, "kind", "name", "base_elevation_m", "top_elevation_m"),
 }
+ELEVATIONS = frozenset(
+    {"ground_elevation_m", "from_ground_m", "to_ground_m", "from_elevation_m", "to_elevation_m", "base_elevation_m",
+     "top_elevation_m"}
+)  # fmt: skip
 # One of these sets of attributes must be there for a table to play the role.
 _ENOUGH: dict[str, tuple[frozenset[str], ...]] = {
     "segment": (
@@ -59,7 +66,10 @@ _ENOUGH: dict[str, tuple[frozenset[str], ...]] = {
     "structure": (),
 }
 _ROLE_OF_GEOMETRY = {"Point": "node", "LineString": "segment", "Polygon": "structure"}
-_CHINESE_UNIT = re.compile(r"(?<=[\u4e00-\u9fff])(?:mm|m|kv|mpa|米|毫米)$")
+_BRACKETED_UNIT = re.compile(
+    r"[(\[【](?:单位:?)?(?:m|mm|cm|dm|ft|in|kv|v|mpa|kpa|bar|dn|米|毫米|厘米|千伏|兆帕|‰|%)[)\]】]"
+)
+_CHINESE_UNIT = re.compile(r"(?<=[\u4e00-\u9fff])(?:mm|cm|m|kv|mpa|kpa|米|毫米|厘米|‰)$")
 
 
 def _pattern(text: str) -> str:
@@ -91,6 +101,17 @@ class Datum(BaseModel):
     )
 
 
+class Vertical(BaseModel):
+    """What the elevations of a delivery are counted from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    datum: str | None = Field(None, description="Name of the delivery's vertical datum.")
+    offset_m: float | None = Field(
+        None, description="Added to every elevation to bring it to the project's datum; 0 says that it is the same."
+    )
+
+
 class Profile(BaseModel):
     """How one kind of delivery maps to the model."""
 
@@ -106,7 +127,14 @@ class Profile(BaseModel):
     axis: Literal["x_is_northing", "x_is_easting", "auto"] = "x_is_northing"
     nulls: list[str] = Field(default_factory=list, description="Words that stand for unknown.")
     zero_is_unknown: list[str] = Field(default_factory=list, description="Attributes where 0 stands for unknown.")
-    millimetres: float = Field(1.0, description="Millimetres per unit of section sizes.", gt=0)
+    null_values: dict[str, list[float | str]] = Field(
+        default_factory=dict, description="Attribute to numbers or words that stand for unknown there alone."
+    )
+    millimetres: float = Field(1.0, description="Millimetres per unit of section sizes without a unit.", gt=0)
+    units: dict[str, str] = Field(
+        default_factory=dict, description="Attribute to the unit of its numbers; stronger than a unit in the header."
+    )
+    vertical: Vertical = Field(default_factory=Vertical)
     geometry_z: Literal["axis", "ground", "ignore"] = Field("ignore", description="What z in geometries is.")
     unnumbered: Literal["refuse", "by_place"] = Field(
         "refuse", description="Rows without a point number in a table that has numbers; by_place snaps them."
@@ -119,6 +147,9 @@ class Profile(BaseModel):
     )
     default_class: str | None = Field(None, description="Class of rows that name none.")
     columns: dict[str, dict[str, list[str]]] = Field(default_factory=dict, description="Role, attribute, names.")
+    leave: dict[str, list[str]] = Field(
+        default_factory=dict, description="Role to source columns that no attribute takes, whatever they are called."
+    )
     classes: dict[str, str] = Field(default_factory=dict, description="Source code (or prefix*) to class or `secret`.")
     words: dict[str, dict[str, str]] = Field(default_factory=dict, description="Code table, source word, code.")
     datum: Datum = Field(default_factory=Datum)
@@ -139,8 +170,10 @@ class Profile(BaseModel):
     def mapping(self, role: str, columns: Iterable[str]) -> dict[str, str]:
         """Attribute to source column; the first name of each attribute's list that is there wins."""
         there: dict[str, str] = {}
+        left = {plain(name) for name in self.leave.get(role, [])}
         for column in columns:
-            there.setdefault(plain(column), column)
+            if plain(column) not in left:
+                there.setdefault(plain(column), column)
         taken: dict[str, str] = {}
         for attribute in ATTRIBUTES[role]:
             for name in self.names(role, attribute):
@@ -154,6 +187,23 @@ class Profile(BaseModel):
         """Source names of an attribute, its own name first."""
         shared = ("segment", "node") if role == "combined" else (role,)
         return [attribute, *(name for part in shared for name in self.columns.get(part, {}).get(attribute, []))]
+
+    def factor(self, attribute: str, column: str) -> float:
+        """What a column's numbers are multiplied with to be in the attribute's unit, as stated here or in its name."""
+        stated = self.units.get(attribute) or unit_of(column)
+        known = factor(attribute, stated) if stated else None
+        return known or (self.millimetres if attribute in ("section", "diameter") else 1.0)
+
+    def in_model(self, attribute: str, column: str, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The numbers of a column in the attribute's unit, elevations from the project's vertical datum."""
+        nulls = [null for null in self.null_values.get(attribute, []) if isinstance(null, float)]
+        known = np.where(np.isin(values, nulls), np.nan, values) if nulls else values
+        raised = (self.vertical.offset_m or 0.0) if attribute in ELEVATIONS else 0.0
+        return known * self.factor(attribute, column) + raised
+
+    def null_words(self, attribute: str) -> frozenset[str]:
+        """Words that stand for unknown in this attribute alone, case-folded."""
+        return frozenset(str(null).casefold() for null in self.null_values.get(attribute, []))
 
     def class_words(self) -> dict[str, str]:
         """Case-folded source word to utility class (or `secret`); prefixes end in an asterisk."""
@@ -184,7 +234,7 @@ class Profile(BaseModel):
 def plain(header: str) -> str:
     """A header without case, spaces, punctuation and units, for comparing."""
     text = unicodedata.normalize("NFKC", str(header)).casefold()
-    text = re.sub(r"\((?:m|mm|cm|kv|mpa|dn|米|毫米|千伏)\)", "", text)
+    text = _BRACKETED_UNIT.sub("", text)
     return _CHINESE_UNIT.sub("", re.sub(r"[\s_\-.·:()\[\]/]", "", text))
 
 
@@ -277,12 +327,12 @@ def _extended(own: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _checked(profile: Profile, label: str) -> Profile:
-    unknown_roles = set(profile.columns) - set(ATTRIBUTES) | set(profile.roles) - {*ROLES, "ignored"}
-    unknown = {name for role in profile.columns.keys() & ATTRIBUTES for name in profile.columns[role]} - {
-        name for names in ATTRIBUTES.values() for name in names
-    }
+    roles = {*profile.columns, *profile.leave} - ATTRIBUTES.keys() | profile.roles.keys() - {*ROLES, "ignored"}
+    known = {name for names in ATTRIBUTES.values() for name in names}
+    used = {*profile.units, *profile.null_values}.union(*(profile.columns[r] for r in profile.columns.keys() - roles))
+    units = {f"{name} in {unit}" for name, unit in profile.units.items() if factor(name, unit) is None}
     wrong_classes = set(profile.classes.values()) - set(code_table("utility_class")) - {SECRET}
-    wrong = sorted(unknown_roles | unknown | wrong_classes | _wrong_codes(profile))
+    wrong = sorted(roles | used - known | units | wrong_classes | _wrong_codes(profile))
     if wrong:
         raise SourceError(
             f"The profile {label} names what the model does not have: {', '.join(wrong)}.",

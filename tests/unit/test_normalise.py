@@ -387,3 +387,28 @@ def test_a_file_that_cannot_be_read_is_refused_in_both_languages(tmp_path: Path,
         read_delivery([tmp_path / name], srid=4547)
     assert name in refused.value.details["message_zh"]
     assert "请" in refused.value.details["message_zh"]
+
+
+def test_units_in_headers_and_profiles_bring_numbers_into_the_model(tmp_path: Path) -> None:
+    header = "起点点号,终点点号,管线类型,起点埋深(cm),终点埋深,断面尺寸(m),电压(V),压力"
+    profile = tmp_path / "mine.toml"
+    profile.write_text(
+        'name = "mine"\ntitle = "t"\nextends = "default"\n[units]\nto_depth_m = "mm"\npressure = "kpa"\n',
+        encoding="utf-8",
+    )
+    delivery = read(tmp_path, TWO_POINTS, f"{header}\nA,B,JS,120,2100,0.6X0.4,380,300\n", profile=profile)
+    pipe = delivery.segments.iloc[0]
+    assert (pipe["from_depth_m"], pipe["to_depth_m"]) == pytest.approx((1.2, 2.1))
+    assert (pipe["width_mm"], pipe["height_mm"], pipe["voltage_kv"], pipe["pressure_mpa"]) == (600, 400, 0.38, 0.3)
+
+
+def test_nulls_of_one_attribute_and_another_vertical_datum_are_what_the_profile_says(tmp_path: Path) -> None:
+    profile = tmp_path / "mine.toml"
+    text = 'name = "mine"\ntitle = "t"\nextends = "default"\n[null_values]\nfrom_depth_m = [99]\n'
+    profile.write_text(
+        text + 'ground_elevation_m = [-1]\n[vertical]\ndatum = "1956"\noffset_m = -0.03\n', encoding="utf-8"
+    )
+    table = points(point("A", ground=-1), point("B", ground=11, step=30))
+    delivery = read(tmp_path, table, lines("A,B,JS,99,2,300,PE,直埋"), profile=profile)
+    assert np.isnan(delivery.segments.from_depth_m[0])
+    assert delivery.nodes.ground_elevation_m.tolist() == pytest.approx([np.nan, 10.97], nan_ok=True)

@@ -128,6 +128,11 @@ def test_a_profile_of_ones_own_extends_a_shipped_one(tmp_path: Path) -> None:
         ('name = "m"\ntitle = "t"\n[columns.node]\nkeys = ["a"]\n', "keys"),
         ('name = "m"\ntitle = "t"\n[classes]\nJS = "watr"\n', "watr"),
         ('name = "m"\ntitle = "t"\naxis = "north"\n', "axis"),
+        ('name = "m"\ntitle = "t"\n[units]\nfrom_depth_m = "kv"\n', "from_depth_m in kv"),
+        ('name = "m"\ntitle = "t"\n[units]\ndeep = "cm"\n', "deep"),
+        ('name = "m"\ntitle = "t"\n[leave]\npoints = ["a"]\n', "points"),
+        ('name = "m"\ntitle = "t"\n[null_values]\ndeep = [99]\n', "deep"),
+        ('name = "m"\ntitle = "t"\n[vertical]\noffset = 1\n', "offset"),
         ('name = "m"\ntitle = "t"\nclass_from_sheet = ["(("]\n', "(("),
     ],
 )
@@ -142,3 +147,34 @@ def test_a_mistake_in_a_profile_is_named(tmp_path: Path, text: str, said: str) -
 def test_an_unknown_profile_is_answered_with_the_known_ones() -> None:
     with pytest.raises(NotFoundError, match="egw-survey"):
         load_profile("nope")
+
+
+@pytest.mark.parametrize(
+    ("column", "attribute", "factor"),
+    [
+        ("起点埋深(cm)", "from_depth_m", 0.01),
+        ("起点埋深（单位：厘米）", "from_depth_m", 0.01),
+        ("DEPTH_FT", "from_depth_m", 0.3048),
+        ("起点埋深", "from_depth_m", 1.0),
+        ("from_depth_m", "from_depth_m", 1.0),
+        ("管径mm", "diameter", 1.0),
+        ("断面(m)", "section", 1000.0),
+        ("电压(V)", "voltage", 0.001),
+        ("SJYL(kPa)", "pressure", 0.001),
+        # A unit that the attribute cannot be in is no unit of it.
+        ("埋深(kV)", "from_depth_m", 1.0),
+    ],
+)
+def test_a_unit_in_a_header_is_the_unit_of_its_numbers(column: str, attribute: str, factor: float) -> None:
+    assert load_profile("default").factor(attribute, column) == factor
+
+
+def test_units_and_columns_to_leave_are_what_the_profile_says(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    text = 'name = "mine"\ntitle = "t"\nextends = "default"\n[units]\nfrom_depth_m = "cm"\nsection = "m"\n'
+    path.write_text(text + '[leave]\nsegment = ["管径"]\n', encoding="utf-8")
+    profile = load_profile(path)
+    assert profile.factor("from_depth_m", "起点埋深(m)") == 0.01
+    assert profile.factor("section", "断面尺寸") == 1000
+    assert "diameter" not in profile.mapping("segment", ["起点点号", "终点点号", "管径(mm)"])
+    assert "diameter" in load_profile("default").mapping("segment", ["起点点号", "终点点号", "管径(mm)"])
