@@ -275,7 +275,7 @@ def load_profile(name: str | Path) -> Profile:
 
 @cache
 def _shipped(name: str) -> Profile:
-    return _build(_text(name), f"{name}.toml")
+    return _build(profile_text(name), f"{name}.toml")
 
 
 @cache
@@ -323,7 +323,7 @@ def _build(text: str, label: str) -> Profile:
 def _extended(own: Mapping[str, Any]) -> dict[str, Any]:
     """A profile over the shipped one that it extends, which may extend another."""
     base = own.get("extends")
-    return _merged(_extended(tomllib.loads(_text(base))), own) if base in shipped() else dict(own)
+    return _merged(_extended(tomllib.loads(profile_text(base))), own) if base in shipped() else dict(own)
 
 
 def _checked(profile: Profile, label: str) -> Profile:
@@ -369,7 +369,8 @@ def _merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _text(name: str) -> str:
+def profile_text(name: str) -> str:
+    """A shipped profile as it is written, comments and all."""
     return (_folder() / f"{name}.toml").read_text(encoding="utf-8")
 
 
