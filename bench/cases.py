@@ -25,6 +25,7 @@ from pipemap.cluster import Cluster
 from pipemap.db import Connection, Database, fetch_all, fetch_one
 from pipemap.ingest import create_import
 from pipemap.network import Network, NodeKind, load_network
+from pipemap.network.kinds import node_kinds
 from pipemap.projects import create_database, init_project
 from pipemap.publishing import publish
 from pipemap.settings import Settings
@@ -147,7 +148,7 @@ def _user(cluster: Cluster) -> str:
 def _scipy_components(network: Network) -> None:
     """From scratch, twice: components with every valve shut, then what still reaches a source."""
     nodes, segments = network.nodes, network.segments
-    valve = network.node_kinds() == NodeKind.OPEN_VALVE
+    valve = node_kinds(network, "water") == NodeKind.OPEN_VALVE
     is_open = ~valve[segments.from_node] & ~valve[segments.to_node]
     for keep in (is_open, slice(None)):
         a, b = segments.from_node[keep], segments.to_node[keep]

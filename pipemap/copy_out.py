@@ -36,12 +36,13 @@ class TextColumn:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def widened(self, extra: int, order: npt.NDArray[np.int64]) -> "TextColumn":
-        """The rows followed by `extra` nulls, all taken in `order`."""
-        bounds = np.concatenate([self.offsets, np.full(extra, self.offsets[-1])])
-        starts, lengths = bounds[:-1][order], np.diff(bounds)[order]
+    def merged(self, other: "TextColumn", order: npt.NDArray[np.int64]) -> "TextColumn":
+        """The rows followed by those of another column, all taken in `order`."""
+        blob = np.concatenate([self.blob, other.blob])
+        starts = np.concatenate([self.offsets[:-1], len(self.blob) + other.offsets[:-1]])[order]
+        lengths = np.concatenate([np.diff(self.offsets), np.diff(other.offsets)])[order]
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-        return TextColumn(_compact(self.blob, starts, offsets), offsets)
+        return TextColumn(_compact(blob, starts, offsets), offsets)
 
     @classmethod
     def empty(cls, length: int) -> "TextColumn":
@@ -78,10 +79,14 @@ class CopiedRows:
 def copy_rows(connection: Connection, query: psycopg.sql.Composable, columns: int) -> CopiedRows:
     """Run a query of `columns` columns and read its rows through one binary COPY."""
     statement = psycopg.sql.SQL("COPY ({}) TO STDOUT (FORMAT binary)").format(query)
+    # One growing buffer: a million rows kept as objects of their own would cost more than sending them.
+    buffer = bytearray()
     with connection.cursor() as cursor:
         with cursor.copy(statement) as copy:
-            stream = np.frombuffer(b"".join(copy), dtype=np.uint8)
+            for row in copy:
+                buffer += row
         count = cursor.rowcount
+    stream = np.frombuffer(buffer, dtype=np.uint8)
     starts = np.empty((count, columns), np.int64)
     lengths = np.empty((count, columns), np.int64)
     if not _scan(stream, _HEADER_BYTES, starts, lengths):

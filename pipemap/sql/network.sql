@@ -15,7 +15,7 @@ FROM {relation} AS node
 
 -- name: segments
 -- One row per segment: identity, end nodes, length along the axis in m (in plan where z is unknown), middle of the
--- axis (z null where unknown), codes, key.
+-- axis (z null where unknown), codes, outer sizes in mm, key.
 SELECT feature_id,
        from_node_id,
        to_node_id,
@@ -26,6 +26,11 @@ SELECT feature_id,
        array_position({classes}, class_code) AS class,
        CASE flow_direction_code WHEN 'forward' THEN 1 WHEN 'backward' THEN -1 ELSE 0 END AS flow,
        lifecycle_code IS NULL OR lifecycle_code = ANY({active}) AS is_active,
+       array_position({shapes}, shape_code) AS shape,
+       width_mm,
+       height_mm,
+       array_position({materials}, material_code) AS material,
+       array_position({pressures}, pressure_code) AS pressure,
        source_key
 FROM {relation} AS pipe_segment, ST_LineInterpolatePoint(geom, 0.5) AS middle
 
@@ -41,6 +46,16 @@ SELECT feature_id,
        is_critical,
        CASE WHEN is_critical THEN name END AS name
 FROM {relation} AS consumer
+
+-- name: changed_ids
+-- Features whose state is not the one they had at a version: new, superseded or gone since.
+SELECT feature_id FROM {current} WHERE valid_from_version > {version}
+UNION
+SELECT feature_id FROM {history} WHERE valid_to_version > {version}
+
+-- name: changed_states
+-- The current states that began after a version.
+(SELECT * FROM {current} WHERE valid_from_version > {version})
 
 -- name: nearest_segment
 -- The live segment of some classes that is nearest to a point: in 3D where both heights are known, else in plan.

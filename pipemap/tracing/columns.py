@@ -32,8 +32,9 @@ def network_from_arrays(
     """A network from plain columns, for designs, models and what-if questions.
 
     `nodes` needs `id` (ascending) and may give x_m, y_m, appurtenance, state, operability and is_active;
-    `segments` needs `id` (ascending), `from_id` and `to_id` and may give length_m, class_code, flow and
-    is_active; `consumers` needs `id` and `node_id` and may give people, kind_code and is_critical.
+    `segments` needs `id` (ascending), `from_id` and `to_id` and may give length_m, class_code, flow, is_active,
+    shape_code, width_mm, height_mm, material_code and pressure_code; `consumers` needs `id` and `node_id`
+    and may give people, kind_code and is_critical.
     Codes are words of the code tables, "" for none; flow is 1, -1 or 0.
     """
     node_ids = np.asarray(nodes["id"], np.int64)
@@ -46,6 +47,7 @@ def network_from_arrays(
         state=_codes(nodes, "state", count, STATES, ""),
         operability=_codes(nodes, "operability", count, OPERABILITIES, ""),
         is_active=_column(nodes, "is_active", count, True, np.bool_),
+        is_missing=np.zeros(count, np.bool_),
         key=TextColumn.empty(count),
         name=TextColumn.empty(count),
         address=TextColumn.empty(count),
@@ -69,6 +71,11 @@ def _plain_segments(given: Mapping[str, npt.ArrayLike], nodes: Nodes) -> Segment
         class_=_codes(given, "class_code", count, tuple(code_table("utility_class")), "water"),
         flow=_column(given, "flow", count, 0, np.int8),
         is_active=_column(given, "is_active", count, True, np.bool_),
+        shape=_codes(given, "shape_code", count, tuple(code_table("section_shape")), "unknown"),
+        width_mm=_column(given, "width_mm", count, np.nan, np.float32),
+        height_mm=_column(given, "height_mm", count, np.nan, np.float32),
+        material=_codes(given, "material_code", count, tuple(code_table("material")), ""),
+        pressure=_codes(given, "pressure_code", count, tuple(code_table("pressure")), ""),
         key=TextColumn.empty(count),
     )
 

@@ -4,43 +4,79 @@ A trace stays in the burst's group of classes (water, gas, heat, industrial); se
 not in service are not there. Exactly what is meant, and what the tests hold the code to:
 
 - **Valves.** A closed valve parts, whatever its operability. An open valve can be closed unless it is
-  inoperable or inaccessible; then it joins its sides and the cut widens (warning `valve-stuck`). State
-  unknown counts as open and has to be closed (warning `valve-state-unknown`, with the valves to close
-  instead should it not hold). Operability unknown counts as operable. A valve node parts all segments
-  that meet at it.
+  inoperable, inaccessible or broken open; then it joins its sides and the cut widens. State unknown counts as
+  open and has to be closed. Operability unknown counts as operable. One that is broken open lets water pass
+  whatever its state, one that is broken closed parts for good. A valve node parts all segments that meet at it.
 - **One-way devices** (check and pressure-reducing valves, pumps, regulators) let water pass the way the
-  flow directions of their segments say, never isolate and are never closed. One drawn direction is
-  enough; with none drawn they let water pass both ways (warning `one-way-undirected`).
+  flow directions of their segments say, never isolate and are never closed for a burst. One drawn direction is
+  enough; with none drawn they let water pass both ways. Shut or broken closed they part like a closed valve,
+  broken open they join their sides.
 - **Sources.** Nothing flows through a source. It feeds the segments at it but those whose flow direction
-  goes into it (a tank's inlet).
+  goes into it (a tank's inlet). Which appurtenances are sources of a group says the code table.
 - **Isolated**: every zone from which water can reach a burst zone through devices that cannot be closed,
-  the burst zones included. A source that feeds one of them has to be shut itself (warning
-  `source-in-zone`).
+  the burst zones included. A source that feeds one of them has to be shut itself.
 - **Valves to close**: the open valves between an isolated zone and one that some source still reaches
   with the isolated zones and all valves on their rim taken out. The others on the rim stay as they are.
 - **Dry**: fed before, not isolated, and no longer reached by any source. **Already dry**: not fed before,
   not isolated, in the same area (connected through devices of any state) as a burst.
 - **No source known** in the burst's area: nobody can say which side is fed, so the whole rim has to be
-  closed and nothing is called dry (warning `no-source-known`).
-- A consumer or hydrant shares the fate of its node; at a device it is lost when every side is.
+  closed and nothing is called dry.
+- **Assumed** for one question: valves that cannot be closed, valves that can after all, and closed valves opened
+  to feed what would go dry. One that would be opened beside the burst stays closed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from pipemap.errors import UsageError
-from pipemap.network import Ints, Network, NodeKind, class_groups
-from pipemap.tracing.dominators import flood, grouped
-from pipemap.tracing.zones import Flags, Zones, marked, spread, zones_of
+from pipemap.network import Ints, Network, NodeKind, SmallInts, class_groups
+from pipemap.tracing.floods import FED, ISOLATED, LOST, OPEN_QUESTION, Statuses, Touches, closure, settle
+from pipemap.tracing.ports import Flags, spread
+from pipemap.tracing.zones import Zones, zones_of
 from schemas.codetables import code_table
+
+
+def _none() -> Ints:
+    return np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Assumed:
+    """What a question takes to be otherwise than on the map, as devices (see `ports`)."""
+
+    stuck: Ints = field(default_factory=_none)
+    freed: Ints = field(default_factory=_none)
+    opened: Ints = field(default_factory=_none)
+
+    def is_nothing(self) -> bool:
+        """Whether everything is as on the map."""
+        return not (len(self.stuck) or len(self.freed) or len(self.opened))
+
+    def kinds(self, zones: Zones) -> SmallInts:
+        """NodeKind of every device as the question has it."""
+        if self.is_nothing():
+            return zones.ports.kind
+        kind = zones.ports.kind.copy()
+        kind[self.stuck[kind[self.stuck] == NodeKind.OPEN_VALVE]] = NodeKind.STUCK_VALVE
+        kind[self.freed[kind[self.freed] == NodeKind.STUCK_VALVE]] = NodeKind.OPEN_VALVE
+        opened = self.opened[kind[self.opened] == NodeKind.CLOSED_VALVE]
+        kind[opened] = np.where(zones.ports.is_one_way[opened], NodeKind.ONE_WAY, NodeKind.OPEN_VALVE)
+        return kind
 
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """The plan in positions: devices as in zones.Ports, zones of `zones`, segments of the network."""
+    """The plan in positions: devices as in `ports.Ports`, zones of `zones`, segments of the network.
+
+    `kept_closed` are valves that the question would open but that stand beside the burst.
+    """
 
     zones: Zones
+    assumed: Assumed
+    touches: Touches
+    status: Statuses
+    burst_zones: Ints
     valves: Ints
     relied_on: Ints
     isolated_zones: Ints
@@ -48,45 +84,22 @@ class Cut:
     isolated: Ints
     dry: Ints
     already_dry: Ints
+    kept_closed: Ints
+
+    def is_wet(self, some: Ints) -> Flags:
+        """Whether a source still reaches some zones."""
+        if len(self.assumed.opened):
+            settle(self.touches, self.zones.hops, self.status, some, True)
+        status = self.status[some]
+        was_fed = self.zones.is_fed[some] & (status == OPEN_QUESTION)
+        is_wet: Flags = was_fed | (status == FED)
+        return is_wet
 
 
-@dataclass(frozen=True, eq=False)
-class Dependants:
-    """Things that hang on nodes (consumers, hydrants), by the zone of their node.
-
-    `members[bounds[z]:bounds[z + 1]]` hang on zone z; `straddling` ones stand at a device and
-    `port_zones[straddling_bounds[i]:...]` are the zones around the i-th.
-    """
-
-    members: Ints
-    bounds: Ints
-    straddling: Ints
-    straddling_bounds: Ints
-    port_zones: Ints
-
-    def lost(self, cut: Cut) -> tuple[Ints, Flags]:
-        """Positions of the lost ones, and which of them are in the isolated rather than the dry zone."""
-        near = self.members[spread(self.bounds, cut.isolated_zones)]
-        beyond = self.members[spread(self.bounds, cut.dry_zones)]
-        between, touches = self._lost_at_devices(cut)
-        lost = np.concatenate([near, beyond, between])
-        is_near = np.concatenate([np.ones(len(near), np.bool_), np.zeros(len(beyond), np.bool_), touches])
-        order = np.argsort(lost)
-        return lost[order], is_near[order]
-
-    def _lost_at_devices(self, cut: Cut) -> tuple[Ints, Flags]:
-        if not len(self.straddling):
-            return self.straddling, np.zeros(0, np.bool_)
-        near = marked(cut.zones.count, cut.isolated_zones)[self.port_zones]
-        out = near | marked(cut.zones.count, cut.dry_zones)[self.port_zones]
-        is_lost = np.logical_and.reduceat(out, self.straddling_bounds[:-1])
-        return self.straddling[is_lost], np.logical_or.reduceat(near, self.straddling_bounds[:-1])[is_lost]
-
-
-def cut_at(network: Network, bursts: Ints) -> Cut:
+def cut_at(network: Network, bursts: Ints, assumed: Assumed | None = None) -> Cut:
     """The plan for bursts at some segments (positions in the network)."""
     zones = zones_of(network, pressure_group(network, bursts))
-    return cut_of_zones(zones, zones.segment_zone[bursts])
+    return cut_of_zones(zones, zones.segment_zone[bursts], assumed)
 
 
 def pressure_group(network: Network, bursts: Ints) -> str:
@@ -104,93 +117,95 @@ def pressure_group(network: Network, bursts: Ints) -> str:
     return str(groups[0])
 
 
-def cut_of_zones(zones: Zones, burst_zones: Ints) -> Cut:
+def cut_of_zones(zones: Zones, burst_zones: Ints, assumed: Assumed | None = None) -> Cut:
     """The plan that parts some zones from every source."""
-    isolated = _closure(zones, burst_zones)
-    rim, rim_ports = _rim(zones, isolated)
-    if len(isolated) == 1 and not zones.needs_flood[isolated[0]]:
-        dry, is_wet = _looked_up(zones, int(isolated[0]), zones.ports.zone[rim_ports])
-    else:
-        dry, is_wet = _flooded(zones, isolated, rim, zones.ports.zone[rim_ports])
-    is_wet |= ~zones.is_known[zones.ports.zone[rim_ports]]
-    is_open = zones.ports.kind[rim_ports] == NodeKind.OPEN_VALVE
-    device = zones.ports.device[rim_ports]
-    return Cut(
+    assumed = assumed or Assumed()
+    touches = _touches(zones, assumed.kinds(zones))
+    status = np.zeros(zones.count, np.uint8)
+    cluster = _lone_cluster(zones, burst_zones) if assumed.is_nothing() else None
+    isolated = closure(touches, status, burst_zones) if cluster is None else _look_up(zones, cluster, status)
+    rim, far = _rim(zones, isolated, status)
+    beside_burst = np.intersect1d(rim, assumed.opened)
+    if len(beside_burst):
+        narrower = replace(assumed, opened=np.setdiff1d(assumed.opened, beside_burst))
+        return replace(cut_of_zones(zones, burst_zones, narrower), kept_closed=beside_burst)
+    dry = _dry(zones, cluster, touches, status, far, bool(len(assumed.opened)))
+    cut = Cut(
         zones=zones,
-        valves=np.unique(device[is_wet & is_open]),
-        relied_on=np.unique(device[is_wet & ~is_open]),
+        assumed=assumed,
+        touches=touches,
+        status=status,
+        burst_zones=burst_zones,
+        valves=_none(),
+        relied_on=_none(),
         isolated_zones=isolated,
         dry_zones=dry,
         isolated=_segments_in(zones, isolated),
         dry=_segments_in(zones, dry),
-        already_dry=_already_dry(zones, burst_zones, isolated),
+        already_dry=_already_dry(zones, burst_zones, status),
+        kept_closed=_none(),
+    )
+    return _with_valves(cut, far)
+
+
+def devices_beside(zones: Zones, isolated: Ints) -> Ints:
+    """Every device that touches some zones."""
+    return np.unique(zones.ports.device[zones.ports.of_zones(isolated)])
+
+
+def _touches(zones: Zones, kind: SmallInts) -> Touches:
+    ports = zones.ports
+    return Touches(
+        ports.device, ports.zone, ports.takes, ports.gives, ports.device_bounds, ports.zone_bounds, ports.by_zone, kind
     )
 
 
-def _closure(zones: Zones, burst_zones: Ints) -> Ints:
-    """The zones from which water reaches the burst zones through one-way devices, these included."""
-    arcs, ports = zones.arcs, zones.ports
-    seen = set(burst_zones.tolist())
-    stack = [zone for zone in seen if zones.needs_flood[zone]]
-    while stack:
-        zone = stack.pop()
-        for arc in range(arcs.back_starts[zone], arcs.back_starts[zone + 1]):
-            device, tail = arcs.back_device[arc], int(arcs.tails[arc])
-            if device < 0 or tail in seen or ports.kind[ports.device_bounds[device]] != NodeKind.ONE_WAY:
-                continue
-            seen.add(tail)
-            stack.append(tail)
-    return np.array(sorted(seen), np.int64)
+def _lone_cluster(zones: Zones, burst_zones: Ints) -> int | None:
+    """The one cluster of all bursts, if taking it out shuts nothing else."""
+    first = int(zones.cluster[burst_zones[0]])
+    alone = not zones.needs_flood[first] and (zones.cluster[burst_zones] == first).all()
+    return first if alone else None
 
 
-def _rim(zones: Zones, isolated: Ints) -> tuple[Ints, Ints]:
-    """Valves between the isolated zones and others, open and closed, and their ports on the others."""
-    near = zones.ports.of_zones(isolated)
-    kind = zones.ports.kind[near]
-    is_valve = (kind == NodeKind.OPEN_VALVE) | (kind == NodeKind.CLOSED_VALVE)
-    devices = np.unique(zones.ports.device[near[is_valve]])
+def _look_up(zones: Zones, cluster: int, status: Statuses) -> Ints:
+    isolated = np.arange(zones.cluster_bounds[cluster], zones.cluster_bounds[cluster + 1])
+    status[isolated] = ISOLATED
+    return isolated
+
+
+def _rim(zones: Zones, isolated: Ints, status: Statuses) -> tuple[Ints, Ints]:
+    """Devices that touch an isolated zone, and their ports on others; a source parts its sides as it is."""
+    devices = devices_beside(zones, isolated)
+    devices = devices[zones.ports.kind[devices] != NodeKind.SOURCE]
     ports = zones.ports.of_devices(devices)
-    return devices, ports[~marked(zones.count, isolated)[zones.ports.zone[ports]]]
+    return devices, ports[status[zones.ports.zone[ports]] != ISOLATED]
 
 
-def _looked_up(zones: Zones, isolated: int, far: Ints) -> tuple[Ints, Flags]:
-    """Zones that go dry, and which of the far zones stay fed, when one zone is taken out: one range of zones."""
-    first, end = isolated + 1, isolated + int(zones.span[isolated])
-    return np.arange(first, end), zones.is_fed[far] & ~((far >= first) & (far < end))
+def _dry(zones: Zones, cluster: int | None, touches: Touches, status: Statuses, far: Ints, anew: bool) -> Ints:
+    if cluster is None:
+        return settle(touches, zones.hops, status, zones.ports.zone[far], anew)
+    dry = np.arange(zones.cluster_bounds[cluster + 1], zones.subtree_end[cluster])
+    status[dry] = LOST
+    return dry
 
 
-def _flooded(zones: Zones, isolated: Ints, rim: Ints, far: Ints) -> tuple[Ints, Flags]:
-    """The same when several zones or valves with a third side are taken out: a walk from the sources."""
-    is_cut = marked(zones.count, isolated)
-    is_shut = marked(len(zones.ports.device_bounds) - 1, rim)
-    reached = flood(zones.arcs.starts, zones.arcs.heads, zones.arcs.device, is_cut, is_shut)
-    return np.flatnonzero(zones.is_fed & ~reached & ~is_cut), reached[far]
+def _with_valves(cut: Cut, far: Ints) -> Cut:
+    """The cut with its valves: those on the rim with water behind them, or where nobody knows."""
+    ports = cut.zones.ports
+    zone, device = ports.zone[far], ports.device[far]
+    is_wet = cut.is_wet(zone) | ~cut.zones.is_known[zone]
+    kind = cut.touches.kind[device]
+    return replace(
+        cut,
+        valves=np.unique(device[is_wet & (kind == NodeKind.OPEN_VALVE)]),
+        relied_on=np.unique(device[is_wet & (kind == NodeKind.CLOSED_VALVE)]),
+    )
 
 
 def _segments_in(zones: Zones, some: Ints) -> Ints:
     return np.sort(zones.segments[spread(zones.segment_bounds, some)])
 
 
-def _already_dry(zones: Zones, burst_zones: Ints, isolated: Ints) -> Ints:
-    zone = zones.segment_zone[zones.unfed]
-    # Areas are fewer than zones.
-    here = marked(zones.count, zones.area[burst_zones])[zones.area] & ~marked(zones.count, isolated)
-    return zones.unfed[here[zone]]
-
-
-def dependants_of(network: Network, zones: Zones, nodes: Ints) -> Dependants:
-    """Things by the zone of the node they hang on; `nodes` is a position in the network for each, -1 for none."""
-    zone = np.where(nodes >= 0, zones.node_zone[nodes], -1)
-    settled = np.flatnonzero(zone >= 0)
-    bounds, order = grouped(zone[settled], zones.count)
-    kinds = network.node_kinds()[nodes]
-    at_device = (nodes >= 0) & (zone < 0) & (kinds != NodeKind.SOURCE)
-    sides = np.diff(zones.ports.device_bounds)
-    straddling = np.flatnonzero(at_device & (sides[nodes] > 0))
-    return Dependants(
-        members=settled[order],
-        bounds=bounds,
-        straddling=straddling,
-        straddling_bounds=np.concatenate([np.zeros(1, np.int64), np.cumsum(sides[nodes[straddling]])]),
-        port_zones=zones.ports.zone[zones.ports.of_devices(nodes[straddling])],
-    )
+def _already_dry(zones: Zones, burst_zones: Ints, status: Statuses) -> Ints:
+    segments = zones.unfed[spread(zones.unfed_bounds, np.unique(zones.area[burst_zones]))]
+    return np.sort(segments[status[zones.segment_zone[segments]] != ISOLATED])

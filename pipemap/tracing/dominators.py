@@ -29,21 +29,23 @@ def grouped(keys: Ints, count: int) -> tuple[Ints, Ints]:  # pragma: no cover
 
 
 @numba.njit(cache=True)
-def flood(starts: Ints, heads: Ints, device: Ints, is_cut: Flags, is_shut: Flags) -> Flags:  # pragma: no cover
-    """Vertices reached from vertex 0 past no cut vertex and through no shut device (-1 is no device)."""
-    reached = np.zeros(len(starts) - 1, np.bool_)
-    stack = np.empty(len(starts), np.int64)
-    reached[0], stack[0], depth = True, 0, 1
-    while depth > 0:
-        depth -= 1
-        vertex = stack[depth]
+def hops(starts: Ints, heads: Ints, root: int) -> Ints:  # pragma: no cover
+    """Least number of arcs from the root to every vertex, -1 where there is no way."""
+    count = len(starts) - 1
+    far = np.full(count, -1, np.int64)
+    queue = np.empty(count, np.int64)
+    far[root], queue[0], end = 0, root, 1
+    for turn in range(count):
+        if turn == end:
+            break
+        vertex = queue[turn]
         for arc in range(starts[vertex], starts[vertex + 1]):
             head = heads[arc]
-            if not reached[head] and not is_cut[head] and not (device[arc] >= 0 and is_shut[device[arc]]):
-                reached[head] = True
-                stack[depth] = head
-                depth += 1
-    return reached
+            if far[head] < 0:
+                far[head] = far[vertex] + 1
+                queue[end] = head
+                end += 1
+    return far
 
 
 @numba.njit(cache=True)

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pipemap.network import OPERABILITIES, STATES, Floats, Ints, Network, class_groups, positions_of
-from pipemap.tracing.cuts import Cut, Dependants, cut_at, dependants_of
+from pipemap.network import OPERABILITIES, STATES, Floats, Ints, Network, positions_of
+from pipemap.tracing.cuts import Cut, cut_at
+from pipemap.tracing.dependants import consumers_of, hydrant_nodes, hydrants_of
+from pipemap.tracing.ports import Flags
 from pipemap.tracing.warnings import warnings_of
-from pipemap.tracing.zones import Flags, Zones
-from schemas.codetables import code_table, codes_where
+from schemas.codetables import code_table
 from schemas.isolation import BurstAnswer, BurstPlace, BurstValve, ConsumersLost, CriticalConsumer, HydrantLost
 
 
@@ -26,8 +27,7 @@ def burst(network: Network, segment_ids: Sequence[int]) -> BurstAnswer:
     """
     bursts = positions_of(network.segments.id, np.unique(np.array(segment_ids, np.int64)), "segment")
     cut = cut_at(network, bursts)
-    consumers, is_near = _consumers(network, cut.zones).lost(cut)
-    hydrants = _hydrants(network, cut.zones)
+    consumers, is_near = consumers_of(network, cut.zones).lost(cut)
     valves = valves_in_order(network, cut.valves, bursts)
     ids = network.segments.id
     return BurstAnswer(
@@ -42,7 +42,7 @@ def burst(network: Network, segment_ids: Sequence[int]) -> BurstAnswer:
         dry_length_m=_length_m(network, cut.dry),
         consumers=_consumers_lost(network, consumers, is_near),
         consumer_ids=network.consumers.id[consumers].tolist(),
-        hydrants_lost=_hydrants_lost(network, hydrants, cut),
+        hydrants_lost=_hydrants_lost(network, cut),
         warnings=warnings_of(network, cut, consumers),
     )
 
@@ -115,14 +115,6 @@ def _length_m(network: Network, segments: Ints) -> float:
     return float(network.segments.length_m[segments].sum())
 
 
-def _consumers(network: Network, zones: Zones) -> Dependants:
-    def of_group() -> Dependants:
-        served = (class_groups() == zones.group)[network.consumers.class_]
-        return dependants_of(network, zones, np.where(served, network.consumers.node, -1))
-
-    return network.once(f"consumers {zones.group}", of_group)
-
-
 def _consumers_lost(network: Network, lost: Ints, is_near: Flags) -> ConsumersLost:
     kinds = list(code_table("consumer_kind"))
     people = network.consumers.people[lost]
@@ -150,19 +142,8 @@ def _critical(network: Network, consumer: int, is_near: bool, kinds: list[str]) 
     )
 
 
-def _hydrant_nodes(network: Network) -> Ints:
-    codes = list(code_table("appurtenance"))
-    hydrants = [codes.index(code) for code in codes_where("appurtenance", "role", "hydrant")]
-    return np.flatnonzero(np.isin(network.nodes.appurtenance, hydrants) & network.nodes.is_active)
-
-
-def _hydrants(network: Network, zones: Zones) -> Dependants:
-    return network.once(f"hydrants {zones.group}", lambda: dependants_of(network, zones, _hydrant_nodes(network)))
-
-
-def _hydrants_lost(network: Network, hydrants: Dependants, cut: Cut) -> list[HydrantLost]:
-    lost, _ = hydrants.lost(cut)
-    nodes = network.once("hydrants", lambda: _hydrant_nodes(network))[lost]
+def _hydrants_lost(network: Network, cut: Cut) -> list[HydrantLost]:
+    lost, _ = hydrants_of(network, cut.zones).lost(cut)
     return [
         HydrantLost(
             node_id=int(network.nodes.id[node]),
@@ -170,5 +151,5 @@ def _hydrants_lost(network: Network, hydrants: Dependants, cut: Cut) -> list[Hyd
             x_m=known(network.nodes.x_m[node]),
             y_m=known(network.nodes.y_m[node]),
         )
-        for node in nodes.tolist()
+        for node in hydrant_nodes(network)[lost].tolist()
     ]

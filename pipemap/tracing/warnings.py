@@ -4,9 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from pipemap.network import STATES, UNKNOWN, Flags, Ints, Network, NodeKind, valve_kinds
-from pipemap.tracing.cuts import Cut, cut_of_zones
-from pipemap.tracing.zones import marked
+from pipemap.network import STATES, UNKNOWN, Flags, Ints, Network, NodeKind
+from pipemap.tracing.cuts import Assumed, Cut, cut_of_zones, devices_beside
 from schemas.isolation import BurstWarning
 
 _MOST_NAMED = 5
@@ -75,36 +74,29 @@ def _source_warnings(network: Network, cut: Cut) -> Iterable[BurstWarning]:
 def _sources_in(cut: Cut) -> Ints:
     """Sources that feed an isolated zone with no valve between."""
     ports = cut.zones.ports.of_zones(cut.isolated_zones)
-    feeding = (cut.zones.ports.kind[ports] == NodeKind.SOURCE) & cut.zones.ports.gives[ports]
-    return np.unique(cut.zones.ports.device[ports[feeding]])
+    device = cut.zones.ports.device[ports]
+    return np.unique(device[(cut.touches.kind[device] == NodeKind.SOURCE) & cut.zones.ports.gives[ports]])
 
 
 def _passage_warnings(network: Network, cut: Cut) -> Iterable[BurstWarning]:
     """Valves that should have parted but cannot, and one-way devices nobody drew a direction at."""
-    isolated = cut.isolated
-    ends = np.unique(np.concatenate([network.segments.from_node[isolated], network.segments.to_node[isolated]]))
-    stuck = ends[network.node_kinds()[ends] == NodeKind.STUCK_VALVE]
-    layer = network.pair_valves
-    is_isolated = marked(len(network.segments.id), isolated)[layer.segment]
-    in_layer = np.flatnonzero(is_isolated & (valve_kinds(layer.state, layer.operability) == NodeKind.STUCK_VALVE))
-    stuck = np.concatenate([stuck, in_layer + len(network.nodes.id)])
+    devices = devices_beside(cut.zones, cut.isolated_zones)
+    stuck = devices[cut.touches.kind[devices] == NodeKind.STUCK_VALVE]
     if len(stuck):
         yield _warning("valve-stuck", names=_names(network, stuck))
     ports = cut.zones.ports.of_zones(cut.isolated_zones)
-    one_way = cut.zones.ports.kind[ports] == NodeKind.ONE_WAY
-    undirected = one_way & cut.zones.ports.takes[ports] & cut.zones.ports.gives[ports]
+    device = cut.zones.ports.device[ports]
+    undirected = cut.zones.ports.takes[ports] & cut.zones.ports.gives[ports]
+    undirected &= cut.touches.kind[device] == NodeKind.ONE_WAY
     if undirected.any():
-        yield _warning(
-            "one-way-undirected", names=_names(network, np.unique(cut.zones.ports.device[ports[undirected]]))
-        )
+        yield _warning("one-way-undirected", names=_names(network, np.unique(device[undirected])))
 
 
 def _state_warnings(network: Network, cut: Cut) -> Iterable[BurstWarning]:
     """For each valve of unknown state what to close should it not hold, for the first few."""
     doubtful = cut.valves[_is_unknown(network, cut.valves)]
     for device in doubtful[:_MOST_PLANS].tolist():
-        sides = cut.zones.ports.zone[cut.zones.ports.of_devices(np.array([device]))]
-        wider = cut_of_zones(cut.zones, np.concatenate([cut.isolated_zones, sides]))
+        wider = cut_of_zones(cut.zones, cut.burst_zones, Assumed(stuck=np.array([device])))
         instead = np.concatenate([np.setdiff1d(wider.valves, cut.valves), _sources_in(wider)])
         yield _warning(
             "valve-state-unknown", names=_names(network, np.array([device])), instead=_names(network, instead)

@@ -1,0 +1,89 @@
+"""What hangs on the nodes of a network (consumers, hydrants), and which of it a cut takes the supply from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipemap.network import Ints, Network, NodeKind, class_groups
+from pipemap.network.kinds import has_role
+from pipemap.tracing.cuts import Cut
+from pipemap.tracing.dominators import grouped
+from pipemap.tracing.floods import FED, ISOLATED, LOST, Statuses
+from pipemap.tracing.ports import Flags, spread
+from pipemap.tracing.zones import Zones
+
+
+@dataclass(frozen=True, eq=False)
+class Dependants:
+    """Things that hang on nodes, by the zone of their node.
+
+    `members[bounds[z]:bounds[z + 1]]` hang on zone z. The others stand at a device:
+    `straddling[straddling_bounds[z]:straddling_bounds[z + 1]]` at one that touches zone z. `device` is by thing.
+    """
+
+    zones: Zones
+    members: Ints
+    bounds: Ints
+    straddling: Ints
+    straddling_bounds: Ints
+    device: Ints
+
+    def lost(self, cut: Cut) -> tuple[Ints, Flags]:
+        """Positions of the lost ones, and which of them are in the isolated rather than the dry zone."""
+        return self.lost_in(cut.isolated_zones, cut.dry_zones, cut.status)
+
+    def lost_in(self, isolated: Ints, dry: Ints, status: Statuses) -> tuple[Ints, Flags]:
+        """The same for the zones of some cut: at a device a thing is lost when no side of it is fed any more."""
+        near = self.members[spread(self.bounds, isolated)]
+        beyond = self.members[spread(self.bounds, dry)]
+        between, touches = self._lost_at_devices(np.concatenate([isolated, dry]), status)
+        lost = np.concatenate([near, beyond, between])
+        is_near = np.concatenate([np.ones(len(near), np.bool_), np.zeros(len(beyond), np.bool_), touches])
+        order = np.argsort(lost)
+        return lost[order], is_near[order]
+
+    def _lost_at_devices(self, some: Ints, status: Statuses) -> tuple[Ints, Flags]:
+        there = np.unique(self.straddling[spread(self.straddling_bounds, some)])
+        if not len(there):
+            return there, np.zeros(0, np.bool_)
+        ports = self.zones.ports
+        device = self.device[there]
+        first = np.cumsum(np.diff(ports.device_bounds)[device])
+        starts = np.concatenate([np.zeros(1, np.int64), first[:-1]])
+        zone = ports.zone[ports.of_devices(device)]
+        is_unfed = (status[zone] == LOST) | (~self.zones.is_fed[zone] & (status[zone] != FED))
+        is_out = (status[zone] == ISOLATED) | (is_unfed & self.zones.is_known[zone])
+        is_lost = np.logical_and.reduceat(is_out, starts)
+        return there[is_lost], np.logical_or.reduceat(status[zone] == ISOLATED, starts)[is_lost]
+
+
+def dependants_of(zones: Zones, nodes: Ints) -> Dependants:
+    """Things by the zone of the node they hang on; `nodes` is a position in the network for each, -1 for none."""
+    zone = np.where(nodes >= 0, zones.node_zone[nodes], -1)
+    settled = np.flatnonzero(zone >= 0)
+    bounds, order = grouped(zone[settled], zones.count)
+    sides = np.diff(zones.ports.device_bounds)[nodes]
+    at_device = np.flatnonzero((nodes >= 0) & (zone < 0) & (sides > 0) & (zones.ports.kind[nodes] != NodeKind.SOURCE))
+    thing = np.repeat(at_device, sides[at_device])
+    straddling_bounds, by_zone = grouped(zones.ports.zone[zones.ports.of_devices(nodes[at_device])], zones.count)
+    return Dependants(zones, settled[order], bounds, thing[by_zone], straddling_bounds, nodes)
+
+
+def consumers_of(network: Network, zones: Zones) -> Dependants:
+    """The consumers that the group of the zones serves, as positions in Network.consumers."""
+
+    def served() -> Dependants:
+        of_group = (class_groups() == zones.group)[network.consumers.class_]
+        return dependants_of(zones, np.where(of_group, network.consumers.node, -1))
+
+    return network.once(f"consumers {zones.group}", served)
+
+
+def hydrant_nodes(network: Network) -> Ints:
+    """Positions of the hydrants in service."""
+    return network.once("hydrant nodes", lambda: np.flatnonzero(has_role(network, "hydrant")))
+
+
+def hydrants_of(network: Network, zones: Zones) -> Dependants:
+    """The hydrants, as positions in `hydrant_nodes`."""
+    return network.once(f"hydrants {zones.group}", lambda: dependants_of(zones, hydrant_nodes(network)))

@@ -1,0 +1,188 @@
+"""Walks from zone to zone through devices: what cannot be parted from a burst, and what goes dry beyond a cut.
+
+The walks stay near the cut: whether a zone is still fed is asked by going upstream towards the nearest source,
+so the work follows the size of the answer and not that of the network. Arrays are those of `ports.Ports`.
+"""
+
+from typing import NamedTuple, TypeAlias
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from pipemap.network import Ints, SmallInts
+from pipemap.tracing.ports import Flags
+
+# What is known of a zone once some zones are taken out; OPEN_QUESTION and WALKED end as one of the others.
+OPEN_QUESTION, FED, LOST, ISOLATED, WALKED = range(5)
+_OPEN, _CLOSED, _ONE_WAY, _SOURCE, _STUCK = 1, 2, 3, 4, 5
+Statuses = npt.NDArray[np.uint8]
+Walk: TypeAlias = list[int]
+
+
+class Touches(NamedTuple):
+    """The columns of `ports.Ports` that walks need, with the kind of every device as the question has it."""
+
+    device: Ints
+    zone: Ints
+    takes: Flags
+    gives: Flags
+    device_bounds: Ints
+    zone_bounds: Ints
+    by_zone: Ints
+    kind: SmallInts
+
+
+@numba.njit(cache=True)
+def closure(at: Touches, status: Statuses, zones: Ints) -> Ints:  # pragma: no cover
+    """The zones from which water reaches some zones past no valve that can be closed, these included; sorted.
+
+    They are marked ISOLATED in `status`.
+    """
+    found = list(zones)
+    for zone in zones:
+        status[zone] = ISOLATED
+    turn = 0
+    while turn < len(found):
+        zone = found[turn]
+        turn += 1
+        for touch in at.by_zone[at.zone_bounds[zone] : at.zone_bounds[zone + 1]]:
+            device = at.device[touch]
+            kind = at.kind[device]
+            if not at.gives[touch] or (kind != _STUCK and kind != _ONE_WAY):
+                continue
+            for other in range(at.device_bounds[device], at.device_bounds[device + 1]):
+                tail = at.zone[other]
+                if at.takes[other] and status[tail] != ISOLATED:
+                    status[tail] = ISOLATED
+                    found.append(tail)
+    return np.sort(np.array(found))
+
+
+@numba.njit(cache=True)
+def _is_shut(at: Touches, status: Statuses, device: int) -> bool:  # pragma: no cover
+    """Whether a device lets no water pass: closed, a source, or an open valve on the rim of what is isolated."""
+    kind = at.kind[device]
+    if kind != _OPEN:
+        return kind in (_CLOSED, _SOURCE)
+    for touch in range(at.device_bounds[device], at.device_bounds[device + 1]):
+        if status[at.zone[touch]] == ISOLATED:
+            return True
+    return False
+
+
+@numba.njit(cache=True)
+def _feeds(at: Touches, status: Statuses, zone: int) -> bool:  # pragma: no cover
+    """Whether a source, or a zone known to be fed, gives water straight into a zone."""
+    for touch in at.by_zone[at.zone_bounds[zone] : at.zone_bounds[zone + 1]]:
+        device = at.device[touch]
+        if not at.gives[touch]:
+            continue
+        if at.kind[device] == _SOURCE:
+            return True
+        if _is_shut(at, status, device):
+            continue
+        for other in range(at.device_bounds[device], at.device_bounds[device + 1]):
+            if at.takes[other] and status[at.zone[other]] == FED:
+                return True
+    return False
+
+
+@numba.njit(cache=True)
+def _push_tails(
+    at: Touches, hops: Ints, status: Statuses, from_zone: Ints, here: int, nearer: bool, walked: Walk, stack: Walk
+) -> None:  # pragma: no cover
+    """Put the unsettled zones that give water into one on the stack: those nearer to a source, or the others."""
+    for touch in at.by_zone[at.zone_bounds[here] : at.zone_bounds[here + 1]]:
+        device = at.device[touch]
+        if not at.gives[touch] or _is_shut(at, status, device):
+            continue
+        for other in range(at.device_bounds[device], at.device_bounds[device + 1]):
+            tail = at.zone[other]
+            is_nearer = hops[tail] >= 0 and hops[tail] < hops[here]
+            if at.takes[other] and status[tail] == OPEN_QUESTION and is_nearer == nearer:
+                status[tail], from_zone[tail] = WALKED, here
+                walked.append(tail)
+                stack.append(tail)
+
+
+@numba.njit(cache=True)
+def _search(at: Touches, hops: Ints, status: Statuses, from_zone: Ints, zone: int) -> None:  # pragma: no cover
+    """Settle one zone: walk upstream, nearest to a source first, until one is found or nothing is left.
+
+    Everything on the way found is FED; without a way everything walked is LOST.
+    """
+    walked, stack = [zone], [zone]
+    status[zone], from_zone[zone] = WALKED, -1
+    while len(stack) > 0:
+        here = stack.pop()
+        if _feeds(at, status, here):
+            for seen in walked:
+                status[seen] = OPEN_QUESTION
+            while here >= 0:
+                status[here] = FED
+                here = from_zone[here]
+            return
+        _push_tails(at, hops, status, from_zone, here, False, walked, stack)
+        _push_tails(at, hops, status, from_zone, here, True, walked, stack)
+    for seen in walked:
+        status[seen] = LOST
+
+
+@numba.njit(cache=True)
+def settle(at: Touches, hops: Ints, status: Statuses, zones: Ints, anew: bool) -> Ints:  # pragma: no cover
+    """Settle some zones and whatever goes dry behind them; the fed zones that are LOST, sorted.
+
+    `status` has the isolated zones marked. Zones that no source reached before (`hops` below 0) are LOST at once,
+    unless valves were opened for the question (`anew`).
+    """
+    from_zone = np.empty(len(status), np.int64)
+    queue = list(zones)
+    dry = [np.int64(0) for _ in range(0)]
+    turn = 0
+    while turn < len(queue):
+        zone = queue[turn]
+        turn += 1
+        if status[zone] == OPEN_QUESTION:
+            if hops[zone] < 0 and not anew:
+                status[zone] = LOST
+            else:
+                _search(at, hops, status, from_zone, zone)
+        if status[zone] != LOST or hops[zone] < 0:
+            continue
+        status[zone] = WALKED
+        dry.append(zone)
+        for touch in at.by_zone[at.zone_bounds[zone] : at.zone_bounds[zone + 1]]:
+            device = at.device[touch]
+            if not at.takes[touch] or _is_shut(at, status, device):
+                continue
+            for other in range(at.device_bounds[device], at.device_bounds[device + 1]):
+                if at.gives[other]:
+                    queue.append(at.zone[other])
+    for zone in dry:
+        status[zone] = LOST
+    return np.sort(np.array(dry))
+
+
+@numba.njit(cache=True)
+def reach(at: Touches, status: Statuses, zones: Ints) -> Ints:  # pragma: no cover
+    """The LOST zones that water comes to from some of them, these included; sorted. `status` is left as it was."""
+    found = list(zones)
+    for zone in zones:
+        status[zone] = WALKED
+    turn = 0
+    while turn < len(found):
+        zone = found[turn]
+        turn += 1
+        for touch in at.by_zone[at.zone_bounds[zone] : at.zone_bounds[zone + 1]]:
+            device = at.device[touch]
+            if not at.takes[touch] or _is_shut(at, status, device):
+                continue
+            for other in range(at.device_bounds[device], at.device_bounds[device + 1]):
+                head = at.zone[other]
+                if at.gives[other] and status[head] == LOST:
+                    status[head] = WALKED
+                    found.append(head)
+    for zone in found:
+        status[zone] = LOST
+    return np.sort(np.array(found))
