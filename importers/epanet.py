@@ -1,19 +1,31 @@
 """EPANET models as deliveries: junctions, tanks, reservoirs, pipes, pumps, valves and demands."""
 
+import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import shapely
+from pyproj import CRS
 
+from importers.apart import refusal
 from importers.base import DERIVED, RecordTable
-from importers.epanet_model import ModelLink, ModelNode, read_model
-from pipemap.errors import SourceError
+from importers.elements import Element, Sheet, halved, map_in_degrees, scale_of_map
+from importers.epanet_model import Fault, Model, ModelLink, ModelNode, read_model
+from importers.inp_files import is_swmm
+from schemas.findings import Finding, Severity
 
 _NODE_APPURTENANCES = {"junctions": None, "reservoirs": "reservoir", "tanks": "tank"}
-_DEVICES = {"PRV": "pressure_reducing_valve", "PUMP": "pump_station", "CV": "check_valve"}
+_ELEVATIONS = {"junctions": "ground_elevation_m", "reservoirs": "head_m", "tanks": "bottom_elevation_m"}
+_DEGREES = "degrees"
+# A throttle, a general, a positional and a pressure breaker valve are ways to reckon with a plain valve.
+_DEVICES = {
+    "PRV": "pressure_reducing_valve",
+    "PSV": "pressure_sustaining_valve",
+    "FCV": "flow_control_valve",
+    "PUMP": "pump_station",
+    "CV": "check_valve",
+}
 
 _Row = dict[str, Any]
 
@@ -23,10 +35,10 @@ class EpanetReader:
 
     Tables (sheet, role): `junctions`, `reservoirs`, `tanks` (node); `pipes`, `pumps`, `valves`
     (node where there are devices, and segment); `demands` (consumer: each junction with a mean demand
-    above 0). Columns are named by the attributes of the model: `key`, `class`, `ground_elevation_m`,
-    `appurtenance`, `valve_state`; `from_key`, `to_key`, `diameter` (mm), `flow_direction`;
-    `node_key`, `kind`, `demand_m3_per_d`. `id`, `type`, `status`, `length_m`, `head_m` and
-    `bottom_elevation_m` are the model's own. Unknown is None or NaN.
+    above 0). Columns are named by the attributes of the model: `key`, `class`, `name` (the comment),
+    `ground_elevation_m`, `appurtenance`, `valve_state`; `from_key`, `to_key`, `diameter` (mm),
+    `flow_direction`; `node_key`, `demand_m3_per_d`. `id`, `type`, `status`, `length_m`, `roughness`, `setting`,
+    `comment`, `tag`, `head_m` and `bottom_elevation_m` are the model's own. Unknown is None or NaN.
 
     A pump, a valve, a pipe with a check valve and a closed pipe have a node in their middle (named
     like the link, with the device as appurtenance; a closed pipe has a closed valve) and two
@@ -34,15 +46,17 @@ class EpanetReader:
     all but one of the rows that an element became: a pump or valve counts as its node, a pipe as
     its first half. Demands are all derived, since their junction has been counted.
 
-    Coordinates are the model's own, often schematic: `crs` is always None. Junction elevations are
-    taken for the ground; a reservoir's is its head and a tank's its bottom, so their ground is unknown.
+    A line that the engine finds fault with is refused with the engine's words, or, where it named its nodes,
+    loaded with its numbers unknown. Coordinates are the model's own, often schematic: `crs` is None but where
+    the map is in degrees. Junction elevations are taken for the ground; a reservoir's is its head and a tank's
+    its bottom, so their ground is unknown.
     """
 
     name = "epanet"
 
     def accepts(self, path: Path) -> bool:
-        """Whether the file is called .inp; other models of that name are refused with a sentence."""
-        return path.suffix.lower() == ".inp"
+        """Whether the file is called .inp and is no SWMM model."""
+        return path.suffix.lower() == ".inp" and not (path.is_file() and is_swmm(path.read_bytes()))
 
     def read(self, paths: Sequence[Path], options: dict[str, Any]) -> Iterator[RecordTable]:
         """Yield the tables of each model, nodes first; there are no options.
@@ -53,39 +67,107 @@ class EpanetReader:
             When EPANET refuses the file (with its reason), or it holds no network or no coordinates.
         """
         for path in paths:
-            if not path.is_file():
-                raise SourceError(f"{path.name} does not exist.", message_zh=f"{path.name} 不存在。")
-            nodes, links = read_model(path)
-            _demand_a_network(path, nodes, links)
-            yield from _node_tables(path, nodes)
-            yield from _link_tables(path, nodes, links)
-            consumers = [(node.row, _consumer(node), _point(node)) for node in nodes if node.demand_m3_per_d > 0]
-            yield from _table(path, "demands", "consumer", consumers)
+            model = read_model(path)
+            _demand_a_network(path, model)
+            tables = [table for sheet in _sheets(path.name, model) for table in sheet.tables()]
+            tables[0].findings += [*_of_map(path.name, model), *_of_other_sections(path.name, model)]
+            yield from tables
 
 
-def _demand_a_network(path: Path, nodes: list[ModelNode], links: list[ModelLink]) -> None:
-    if not nodes or not links:
-        raise SourceError(
-            f"{path.name} holds no network: sections like [JUNCTIONS] and [PIPES] were looked for.",
-            message_zh=f"{path.name} 中没有管网（未找到 [JUNCTIONS]、[PIPES] 等段）。",
+def _demand_a_network(path: Path, model: Model) -> None:
+    if not model.nodes or not model.links:
+        told = f"; EPANET says: {model.faults[0].words}" if model.faults else ""
+        raise refusal(
+            path,
+            f"holds no network: sections like [JUNCTIONS] and [PIPES] were looked for{told}",
+            f"中没有管网（未找到 [JUNCTIONS]、[PIPES] 等段{told}）",
         )
-    if all(node.xy is None for node in nodes):
-        raise SourceError(
-            f"{path.name} has no [COORDINATES]; export the model with its map coordinates.",
-            message_zh=f"{path.name} 没有 [COORDINATES] 坐标段，请连同地图坐标一起导出。",
+    if all(node.xy is None for node in model.nodes):
+        raise refusal(
+            path,
+            "has no [COORDINATES]; export the model with its map coordinates",
+            "没有 [COORDINATES] 坐标段，请连同地图坐标一起导出",
         )
 
 
-def _node_tables(path: Path, nodes: list[ModelNode]) -> Iterator[RecordTable]:
+def _sheets(file: str, model: Model) -> Iterator[Sheet]:
+    """Nodes before what joins them; an element's faults stand with the last sheet of its name."""
+    crs = CRS.from_epsg(4326) if model.map_units == _DEGREES else None
     for kind in _NODE_APPURTENANCES:
-        rows = [(node.row, _node(node), _point(node)) for node in nodes if node.kind == kind]
-        yield from _table(path, kind, "node", rows)
+        nodes = [Element(node.row, _node(node), _places(node)) for node in model.nodes if node.kind == kind]
+        yield Sheet(file, kind, "node", nodes, crs, **_faults_of(file, kind, model))
+    keys = _device_keys(model)
+    for kind in ("pipes", "pumps", "valves"):
+        links = [link for link in model.links if link.kind == kind]
+        split = {link.id: halved(link.path) for link in links if _is_device(link)}
+        devices = [
+            Element(link.row, _device(link, keys[link.kind, link.id]), split[link.id][1])
+            for link in links
+            if _is_device(link)
+        ]
+        yield Sheet(file, kind, "node", devices, crs)
+        segments = [element for link in links for element in _segments(link, keys, split.get(link.id))]
+        yield Sheet(file, kind, "segment", segments, crs, **_faults_of(file, kind, model))
+    demanding = [node for node in model.nodes if node.demand_m3_per_d > 0]
+    consumers = [Element(node.row, _consumer(node), _places(node)) for node in demanding]
+    yield Sheet(file, "demands", "consumer", consumers, crs)
+
+
+def _faults_of(file: str, kind: str, model: Model) -> dict[str, Any]:
+    faults = [fault for fault in model.faults if fault.section == kind]
+    return {
+        "refused_rows": sum(fault.is_refused for fault in faults),
+        "findings": [_finding(file, fault) for fault in faults],
+    }
+
+
+def _finding(file: str, fault: Fault) -> Finding:
+    fate = ("was refused", "未载入") if fault.is_refused else ("was taken with its numbers unknown", "数值按未知处理")
+    return Finding(
+        rule="IMP-RECORD",
+        severity=Severity.ERROR,
+        message_en=f"EPANET says: {fault.words}; the line {fate[0]}.",
+        message_zh=f"EPANET 提示：{fault.words}；该行{fate[1]}。",
+        file=file,
+        sheet=fault.section,
+        row=fault.row,
+        value=fault.text,
+    )
+
+
+def _of_other_sections(file: str, model: Model) -> Iterator[Finding]:
+    """Faults that leave the elements as they are: in controls, patterns, places and the like."""
+    for fault in (fault for fault in model.faults if fault.row == 0):
+        yield Finding(
+            rule="IMP-RECORD",
+            severity=Severity.WARNING,
+            message_en=f"EPANET finds fault with {fault.n_lines} lines of the section [{fault.section}…]; "
+            f"of the first it says: {fault.words}.",
+            message_zh=f"[{fault.section}…] 段有 {fault.n_lines} 行有误；EPANET 对首行的提示：{fault.words}。",
+            file=file,
+            sheet=fault.section,
+            value=fault.text,
+            details={"rows": fault.n_lines},
+        )
+
+
+def _of_map(file: str, model: Model) -> list[Finding]:
+    if model.map_units == _DEGREES:
+        return [map_in_degrees(file)]
+    drawn = [sum(math.dist(a, b) for a, b in pairwise(link.path)) for link in model.links]
+    return scale_of_map(file, drawn, [link.length_m for link in model.links])
 
 
 def _node(node: ModelNode) -> _Row:
-    elevation_of = {"junctions": "ground_elevation_m", "reservoirs": "head_m", "tanks": "bottom_elevation_m"}
-    row = {"key": node.id, "class": "water", "appurtenance": _NODE_APPURTENANCES[node.kind], DERIVED: False}
-    return {**row, elevation_of[node.kind]: node.elevation_m}
+    return {
+        "key": node.id,
+        "class": "water",
+        "appurtenance": _NODE_APPURTENANCES[node.kind],
+        "name": node.comment,
+        "tag": node.tag,
+        _ELEVATIONS[node.kind]: node.elevation_m,
+        DERIVED: False,
+    }
 
 
 def _consumer(node: ModelNode) -> _Row:
@@ -93,32 +175,23 @@ def _consumer(node: ModelNode) -> _Row:
         "key": node.id,
         "class": "water",
         "node_key": node.id,
-        "kind": "household",
         "demand_m3_per_d": node.demand_m3_per_d,
         DERIVED: True,
     }
 
 
-def _link_tables(path: Path, nodes: list[ModelNode], links: list[ModelLink]) -> Iterator[RecordTable]:
-    taken = {node.id for node in nodes}
-    for kind in ("pipes", "pumps", "valves"):
-        devices: list[tuple[int, _Row, Any]] = []
-        segments: list[tuple[int, _Row, Any]] = []
-        for link in (link for link in links if link.kind == kind):
-            if link.type == "PIPE" and not link.is_closed:
-                segments.append(
-                    (link.row, _segment(link), None if link.path is None else shapely.LineString(link.path))
-                )
-            else:
-                # Nodes and links have names of their own in EPANET, a point number has to be unique.
-                key = link.id if link.id not in taken else f"{link.id}@link"
-                taken.add(key)
-                before, middle, after = _split(link.path)
-                devices.append((link.row, _device(link, key), middle))
-                first, second = _halves(link, key)
-                segments += [(link.row, first, before), (link.row, second, after)]
-        yield from _table(path, kind, "node", devices)
-        yield from _table(path, kind, "segment", segments)
+def _device_keys(model: Model) -> dict[tuple[str, str], str]:
+    """Point numbers of devices by kind and id; nodes and links may share a name in EPANET, point numbers may not."""
+    taken = {node.id for node in model.nodes}
+    keys: dict[tuple[str, str], str] = {}
+    for link in filter(_is_device, model.links):
+        keys[link.kind, link.id] = link.id if link.id not in taken else f"{link.id}@link"
+        taken.add(keys[link.kind, link.id])
+    return keys
+
+
+def _is_device(link: ModelLink) -> bool:
+    return link.type != "PIPE" or link.is_closed
 
 
 def _device(link: ModelLink, key: str) -> _Row:
@@ -127,11 +200,27 @@ def _device(link: ModelLink, key: str) -> _Row:
         "class": "water",
         "appurtenance": _DEVICES.get(link.type, "valve"),
         "valve_state": None if link.type in ("PUMP", "CV") else "closed" if link.is_closed else "open",
+        "name": link.comment,
         "id": link.id,
         "type": link.type,
         "status": "closed" if link.is_closed else "open",
+        "setting": link.setting,
+        "tag": link.tag,
         DERIVED: link.kind == "pipes",
     }
+
+
+def _segments(link: ModelLink, keys: dict[tuple[str, str], str], split: Any) -> Iterator[Element]:
+    """The link as one segment, or as two halves on either side of its device."""
+    whole = _segment(link)
+    if split is None:
+        yield Element(link.row, whole, link.path)
+        return
+    before, _, after = split
+    half = {**whole, "length_m": link.length_m / 2}
+    key = keys[link.kind, link.id]
+    yield Element(link.row, {**half, "to_key": key, DERIVED: link.kind != "pipes"}, before)
+    yield Element(link.row, {**half, "from_key": key, DERIVED: True}, after)
 
 
 def _segment(link: ModelLink) -> _Row:
@@ -145,41 +234,12 @@ def _segment(link: ModelLink) -> _Row:
         "type": link.type,
         "status": "closed" if link.is_closed else "open",
         "length_m": link.length_m,
+        "roughness": link.roughness,
+        "comment": link.comment,
+        "tag": link.tag,
         DERIVED: False,
     }
 
 
-def _halves(link: ModelLink, key: str) -> tuple[_Row, _Row]:
-    whole = _segment(link)
-    half = {**whole, "length_m": whole["length_m"] / 2}
-    return {**half, "to_key": key, DERIVED: link.kind != "pipes"}, {**half, "from_key": key, DERIVED: True}
-
-
-def _split(path: list[tuple[float, float]] | None) -> tuple[Any, Any, Any]:
-    """The path's first half, its middle and its second half; vertices stay on their side."""
-    if path is None:
-        return None, None, None
-    line = shapely.LineString(path)
-    middle = shapely.line_interpolate_point(line, line.length / 2)
-    cut = (middle.x, middle.y)
-    along_m = np.cumsum(np.hypot(*np.diff(np.asarray(path), axis=0).T))[:-1]
-    n_before = 1 + int(np.sum(along_m < line.length / 2))
-    n_not_after = 1 + int(np.sum(along_m <= line.length / 2))
-    return shapely.LineString([*path[:n_before], cut]), middle, shapely.LineString([cut, *path[n_not_after:]])
-
-
-def _point(node: ModelNode) -> shapely.Point | None:
-    return None if node.xy is None else shapely.Point(node.xy)
-
-
-def _table(path: Path, sheet: str, role: str, records: list[tuple[int, _Row, Any]]) -> Iterator[RecordTable]:
-    if records:
-        numbers, rows, shapes = zip(*records, strict=True)
-        frame = pd.DataFrame({name: _column(rows, name) for name in rows[0]}).set_index(pd.Index(numbers))
-        yield RecordTable(path.name, sheet, frame, np.array([*shapes, None], dtype=object)[:-1], role=role)
-
-
-def _column(rows: Sequence[_Row], name: str) -> "pd.Series[Any]":
-    values = [row[name] for row in rows]
-    is_text = any(value is None or isinstance(value, str) for value in values)
-    return pd.Series(values, dtype=object if is_text else None)
+def _places(node: ModelNode) -> list[tuple[float, float]]:
+    return [] if node.xy is None else [node.xy]

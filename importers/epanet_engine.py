@@ -1,16 +1,15 @@
-"""The EPANET engine in a process of its own: on some damaged files it crashes, and must not take us along.
+"""What the EPANET engine finds in an input file; run by `importers.apart`, since it crashes on some damaged files.
 
-Run as `python -m importers.epanet_engine MODEL REPORT ANSWER`; the answer is JSON in the model's own
-units, read by `importers.epanet_model`.
+Ids and words are text in which each character is one byte of the file: the engine knows no encoding.
 """
 
-import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 from epanet import toolkit
+
+from importers.inp_files import plain
 
 _NODE_KINDS = {toolkit.JUNCTION: "junctions", toolkit.RESERVOIR: "reservoirs", toolkit.TANK: "tanks"}
 _PIPES = {toolkit.PIPE: "PIPE", toolkit.CVPIPE: "CV"}
@@ -24,34 +23,51 @@ _M3_PER_DAY = {
     toolkit.AFD: 1233.481838, toolkit.LPS: 86.4, toolkit.LPM: 1.44, toolkit.MLD: 1000.0, toolkit.CMH: 24.0,
     toolkit.CMD: 1.0, toolkit.CMS: 86400.0,
 }  # fmt: skip
-_MESSAGE = re.compile(r"Error 2\d\d: (?!one or more)(.+)")
+# EN_DEFDEMANDPAT of the engine, to which its Python toolkit gives no name.
+_DEFAULT_PATTERN = 23
+_INPUT_ERROR = "Error 200"
+_PLAIN, _REPORT = "plain.inp", "report.txt"
+# `Error 203: undefined node Z in [PIPES] section:` and on the next line what stands there.
+_FAULT = re.compile(r"Error (2\d\d): (.+?)(?: in \[(\w+)\] section)?:[ \t]*\n([^\n]*)")
 
 
-def answer(model: Path, report: Path) -> dict[str, Any]:
-    """The network: `is_metric`, `nodes` and `links` as keyword dicts, or `refused` with the engine's reason."""
+def answer(model: Path) -> dict[str, Any]:
+    """The network: `is_metric`, `nodes` and `links` as keyword dicts, and the `faults` the engine tells of lines.
+
+    A fault is [what is wrong, section, the line]. A file with faults is read as far as it goes; one that
+    the engine refuses as a whole gives `refused` with its reason.
+    """
+    Path(_PLAIN).write_bytes(plain(model.read_bytes()))
     project = toolkit.createproject()
     try:
-        toolkit.open(project, str(model), str(report), "")
+        toolkit.openX(project, _PLAIN, _REPORT, "")
     except Exception as error:  # The toolkit raises nothing more precise.
-        toolkit.close(project)
-        found = _MESSAGE.findall(report.read_text("utf-8", "replace")) if report.exists() else []
-        return {"refused": found[0].strip() if found else str(error)}
+        if not str(error).startswith(_INPUT_ERROR):
+            return {"refused": str(error)}
     n_nodes, n_links = (toolkit.getcount(project, what) for what in (toolkit.NODECOUNT, toolkit.LINKCOUNT))
-    return {
+    found = {
         "is_metric": toolkit.getflowunits(project) >= toolkit.LPS,
         "nodes": [_node(project, index) for index in range(1, n_nodes + 1)],
         "links": [_link(project, index) for index in range(1, n_links + 1)],
     }
+    toolkit.close(project)
+    return {**found, "faults": _faults()}
+
+
+def _faults() -> list[list[str]]:
+    report = Path(_REPORT).read_bytes().decode("latin-1") if Path(_REPORT).exists() else ""
+    return [[words, section, line.strip()] for _, words, section, line in _FAULT.findall(report)]
 
 
 def _node(project: Any, index: int) -> dict[str, Any]:
     kind = _NODE_KINDS[toolkit.getnodetype(project, index)]
     return {
         "kind": kind,
-        "id": toolkit.getnodeid(project, index),
+        "id": _bytes(toolkit.getnodeid(project, index)),
         "xy": _coordinates(project, index),
         "elevation": toolkit.getnodevalue(project, index, toolkit.ELEVATION),
         "demand_m3_per_d": _demand_m3_per_d(project, index) if kind == "junctions" else 0.0,
+        "comment": _bytes(toolkit.getcomment(project, toolkit.NODE, index)),
     }
 
 
@@ -60,16 +76,23 @@ def _link(project: Any, index: int) -> dict[str, Any]:
     kind = "pipes" if engine_type in _PIPES else "valves" if engine_type in _VALVES else "pumps"
     start, end = toolkit.getlinknodes(project, index)
     vertices = range(1, toolkit.getvertexcount(project, index) + 1)
+
+    def number(what: int) -> float:
+        return float(toolkit.getlinkvalue(project, index, what))
+
     return {
         "kind": kind,
-        "id": toolkit.getlinkid(project, index),
+        "id": _bytes(toolkit.getlinkid(project, index)),
         "type": {**_PIPES, **_VALVES}.get(engine_type, "PUMP"),
         "from_place": start - 1,
         "to_place": end - 1,
-        "vertices": [toolkit.getvertex(project, index, vertex) for vertex in vertices],
-        "diameter": None if kind == "pumps" else toolkit.getlinkvalue(project, index, toolkit.DIAMETER),
-        "length": toolkit.getlinkvalue(project, index, toolkit.LENGTH) if kind == "pipes" else None,
+        "vertices": [list(toolkit.getvertex(project, index, vertex)) for vertex in vertices],
+        "diameter": None if kind == "pumps" else number(toolkit.DIAMETER),
+        "length": number(toolkit.LENGTH) if kind == "pipes" else None,
+        "roughness": number(toolkit.ROUGHNESS) if kind == "pipes" else None,
+        "setting": number(toolkit.INITSETTING) if kind == "valves" else None,
         "is_closed": toolkit.getlinkvalue(project, index, toolkit.INITSTATUS) == toolkit.CLOSED,
+        "comment": _bytes(toolkit.getcomment(project, toolkit.LINK, index)),
     }
 
 
@@ -86,13 +109,13 @@ def _demand_m3_per_d(project: Any, index: int) -> float:
     """Sum over the demand categories of base demand times the mean of its pattern."""
     total = 0.0
     for category in range(1, toolkit.getnumdemands(project, index) + 1):
-        pattern = toolkit.getdemandpattern(project, index, category)
+        own = toolkit.getdemandpattern(project, index, category)
+        pattern = own or int(toolkit.getoption(project, _DEFAULT_PATTERN))
         mean = toolkit.getaveragepatternvalue(project, pattern) if pattern > 0 else 1.0
         total += toolkit.getbasedemand(project, index, category) * mean
     multiplier = toolkit.getoption(project, toolkit.DEMANDMULT)
     return float(total * multiplier * _M3_PER_DAY[toolkit.getflowunits(project)])
 
 
-if __name__ == "__main__":
-    model_file, report_file, answer_file = map(Path, sys.argv[1:])
-    answer_file.write_text(json.dumps(answer(model_file, report_file)), encoding="ascii")
+def _bytes(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("latin-1")

@@ -1,22 +1,18 @@
-"""An EPANET input file as nodes and links in metres and millimetres."""
+"""An EPANET input file as nodes and links in metres and millimetres, and the lines that the engine refuses."""
 
-import json
-import re
-import shutil
-import subprocess
-import sys
-import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipemap.errors import SourceError
+from importers.apart import asked, demand_content, refusal
+from importers.elements import FOOT_M, UNKNOWN, known_place
+from importers.inp_files import Line, encoding_of, is_swmm, lines_of, plain
 
-FOOT_M = 0.3048
 INCH_MM = 25.4
 
-_TIME_LIMIT_S = 120
-_SECTIONS = {
+SECTIONS = {
     "JUNC": "junctions",
     "RESE": "reservoirs",
     "TANK": "tanks",
@@ -24,7 +20,10 @@ _SECTIONS = {
     "PUMP": "pumps",
     "VALV": "valves",
 }
-_SWMM_SECTION = re.compile(rb"^\s*\[(CONDUITS|SUBCATCHMENTS|OUTFALLS)\]", re.IGNORECASE | re.MULTILINE)
+
+_SECTIONS_READ = frozenset({*SECTIONS, "TAGS", "BACK"})
+_REPEATED, _SUMMARY = "duplicate ID", "one or more errors"
+_ENGINE = "importers.epanet_engine"
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,16 @@ class ModelNode:
     xy: tuple[float, float] | None
     elevation_m: float
     demand_m3_per_d: float
+    comment: str | None
+    tag: str | None
 
 
 @dataclass(frozen=True)
 class ModelLink:
-    """A pipe, pump or valve; `type` is PIPE, CV, PUMP or a valve type, `path` the plan from start to end."""
+    """A pipe, pump or valve; `type` is PIPE, CV, PUMP or a valve type, `path` the plan from start to end.
+
+    `roughness` and `setting` are in the units of the model.
+    """
 
     row: int
     kind: str
@@ -49,13 +53,89 @@ class ModelLink:
     type: str
     from_node: ModelNode
     to_node: ModelNode
-    path: list[tuple[float, float]] | None
+    path: list[tuple[float, float]]
     diameter_mm: float
     length_m: float
+    roughness: float
+    setting: float
     is_closed: bool
+    comment: str | None
+    tag: str | None
 
 
-def read_model(path: Path) -> tuple[list[ModelNode], list[ModelLink]]:
+@dataclass(frozen=True)
+class Fault:
+    """A line that the engine finds fault with, in its own words; `is_refused` when no element came of it.
+
+    `section` is the sheet of the element; a fault of another section (by its first four letters) stands for
+    all `n_lines` of it, with row 0.
+    """
+
+    section: str
+    row: int
+    text: str
+    words: str
+    n_lines: int
+    is_refused: bool
+
+
+@dataclass(frozen=True)
+class Model:
+    """What an input file holds; `map_units` are those its backdrop names, in lower case."""
+
+    nodes: list[ModelNode]
+    links: list[ModelLink]
+    faults: list[Fault]
+    map_units: str
+
+
+class _Text:
+    """The file's own words: lines of elements, tags, units of the map, and what the engine says of lines."""
+
+    def __init__(self, content: bytes, faults: list[list[str]]) -> None:
+        self.encoding = encoding_of(content)
+        self.elements: list[Line] = []
+        self.map_units = ""
+        self._tags: dict[tuple[str, str], str] = {}
+        self._lines: dict[tuple[str, str], list[Line]] = defaultdict(list)
+        for line in lines_of(content.decode(self.encoding, "replace"), _SECTIONS_READ):
+            self._take(line)
+        self.faults: dict[tuple[str, str], str] = {}
+        for words, section, said in faults:
+            place = (section[:4].upper(), self.legible(said).split(";")[0].strip())
+            self.faults.setdefault(place, self.legible(words))
+
+    def _take(self, line: Line) -> None:
+        if line.section in SECTIONS:
+            self.elements.append(line)
+            self._lines[SECTIONS[line.section], line.words[0]].append(line)
+        elif line.section == "TAGS" and len(line.words) > 2:
+            self._tags[line.words[0].upper(), line.words[1]] = " ".join(line.words[2:])
+        elif line.words[0].upper() == "UNITS" and len(line.words) > 1:
+            self.map_units = line.words[1].lower()
+
+    def legible(self, words: str) -> str:
+        """What the engine handed through as bytes."""
+        return words.encode("latin-1").decode(self.encoding, "replace").strip()
+
+    def tag(self, kind: str, name: str) -> str | None:
+        return self._tags.get((kind, name))
+
+    def line_of(self, kind: str, name: str) -> tuple[Line | None, bool]:
+        """The line that an element of the engine came from, and whether there is a fault in it."""
+        lines = self._lines.get((kind, name), [])
+        sound = next((line for line in lines if not self.fault_of(line)), None)
+        first = sound or next(iter(lines), None)
+        return first, first is not None and sound is None
+
+    def fault_of(self, line: Line) -> str | None:
+        """What is wrong with a line; the first of several of one name is not the repeated one."""
+        words = self.faults.get((line.section, line.text))
+        is_first = self._lines[SECTIONS[line.section], line.words[0]][0] is line
+        return None if words is None or (is_first and words.startswith(_REPEATED)) else words
+
+
+def read_model(path: Path) -> Model:
     """Nodes and links in the engine's order; `row` is the element's line in the file, NaN is unknown.
 
     Raises
@@ -63,94 +143,92 @@ def read_model(path: Path) -> tuple[list[ModelNode], list[ModelLink]]:
     SourceError
         With the engine's own words where it refuses the file.
     """
-    content = path.read_bytes()
+    demand_content(path)
+    content = plain(path.read_bytes())
     if not content.strip():
-        raise _refusal(path, "is empty; ask for the model again", "是空文件，请重新提供")
-    if _SWMM_SECTION.search(content):
-        raise _refusal(path, "is a SWMM model, not an EPANET one", "是 SWMM 模型，不是 EPANET 模型")
-    found = _asked_engine(path)
+        raise refusal(path, "is empty; ask for the model again", "是空文件，请重新提供")
+    if is_swmm(content):
+        raise refusal(path, "is a SWMM model, not an EPANET one", "是 SWMM 模型，不是 EPANET 模型")
+    found = asked(_ENGINE, path)
     if "refused" in found:
-        reason = found["refused"]
-        raise _refusal(path, f"is refused by EPANET: {reason.rstrip('.:')}", f"被 EPANET 拒绝：{reason}")
-    lines = _line_numbers(content)
+        reason = found["refused"].rstrip(".:")
+        raise refusal(path, f"is refused by EPANET: {reason}", f"被 EPANET 拒绝：{reason}")
+    text = _Text(content, found["faults"])
+    _demand_known_units(path, text)
     metres, millimetres = (1.0, 1.0) if found["is_metric"] else (FOOT_M, INCH_MM)
-    nodes = [_node(raw, lines, metres) for raw in found["nodes"]]
-    return nodes, [_link(raw, nodes, lines, metres, millimetres) for raw in found["links"]]
+    nodes = [_node(raw, text, metres) for raw in found["nodes"]]
+    links = [_link(raw, nodes, text, metres, millimetres) for raw in found["links"]]
+    loaded = {(node.kind, node.row) for node in nodes} | {(link.kind, link.row) for link in links}
+    return Model(nodes, links, list(_faults(text, loaded)), text.map_units)
 
 
-def _asked_engine(path: Path) -> dict[str, Any]:
-    # The engine keeps only 259 characters of a path: it gets a copy in a short one.
-    with tempfile.TemporaryDirectory(prefix="pipemap-epanet-") as folder:
-        answer_file = Path(folder, "answer.json")
-        shutil.copyfile(path, Path(folder, "model.inp"))
-        command = [sys.executable, "-m", "importers.epanet_engine", "model.inp", "report.txt", answer_file.name]
-        try:
-            ended = subprocess.run(command, cwd=folder, capture_output=True, timeout=_TIME_LIMIT_S, check=False)
-        except subprocess.TimeoutExpired as error:
-            raise _refusal(
-                path, "keeps EPANET busy without end; it is damaged", "使 EPANET 无法结束，文件已损坏"
-            ) from error
-        if ended.returncode != 0:
-            raise _refusal(path, "makes the EPANET engine break down; it is damaged", "使 EPANET 引擎崩溃，文件已损坏")
-        found: dict[str, Any] = json.loads(answer_file.read_text(encoding="ascii"))
-        return found
+def _demand_known_units(path: Path, text: _Text) -> None:
+    """Refuse a model in flow units that the engine does not know: it would take them for gallons and feet."""
+    for (section, line), words in text.faults.items():
+        if section == "OPTI" and line.upper().startswith("UNITS"):
+            raise refusal(path, f"is refused by EPANET: {words} ({line})", f"被 EPANET 拒绝：{words}（{line}）")
 
 
-def _node(raw: dict[str, Any], lines: dict[tuple[str, str], int], metres: float) -> ModelNode:
+def _faults(text: _Text, loaded: set[tuple[str, int]]) -> Iterator[Fault]:
+    """Faulty lines of elements, and one fault for each other section."""
+    for line in text.elements:
+        words = text.fault_of(line)
+        is_refused = (SECTIONS[line.section], line.number) not in loaded
+        if words or is_refused:
+            said = words or "no element came of it"
+            yield Fault(SECTIONS[line.section], line.number, line.text, said, 1, is_refused)
+    others: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for (section, said), words in text.faults.items():
+        if section and section not in SECTIONS and not words.startswith(_SUMMARY):
+            others[section].append((said, words))
+    for section, told in others.items():
+        yield Fault(section, 0, *told[0], len(told), False)
+
+
+def _node(raw: dict[str, Any], text: _Text, metres: float) -> ModelNode:
+    name = text.legible(raw["id"])
+    line, is_faulty = text.line_of(raw["kind"], name)
+    xy = raw["xy"]
     return ModelNode(
-        row=lines.get((raw["kind"], raw["id"]), 0),
+        row=line.number if line else 0,
         kind=raw["kind"],
-        id=_legible(raw["id"]),
-        xy=None if raw["xy"] is None else (raw["xy"][0], raw["xy"][1]),
-        elevation_m=raw["elevation"] * metres,
-        demand_m3_per_d=raw["demand_m3_per_d"],
+        id=name,
+        xy=(xy[0], xy[1]) if xy and None not in xy and known_place(*xy) else None,
+        elevation_m=UNKNOWN if is_faulty or raw["elevation"] is None else raw["elevation"] * metres,
+        demand_m3_per_d=0.0 if is_faulty else raw["demand_m3_per_d"] or 0.0,
+        comment=text.legible(raw["comment"]) or None,
+        tag=text.tag("NODE", name),
     )
 
 
-def _link(
-    raw: dict[str, Any], nodes: list[ModelNode], lines: dict[tuple[str, str], int], metres: float, millimetres: float
-) -> ModelLink:
+def _link(raw: dict[str, Any], nodes: list[ModelNode], text: _Text, metres: float, millimetres: float) -> ModelLink:
+    name = text.legible(raw["id"])
+    line, is_faulty = text.line_of(raw["kind"], name)
+
+    def number(what: str, factor: float = 1.0) -> float:
+        return UNKNOWN if is_faulty or raw[what] is None else raw[what] * factor
+
     start, end = nodes[raw["from_place"]], nodes[raw["to_place"]]
-    vertices = [(x, y) for x, y in raw["vertices"]]
     return ModelLink(
-        row=lines.get((raw["kind"], raw["id"]), 0),
+        row=line.number if line else 0,
         kind=raw["kind"],
-        id=_legible(raw["id"]),
+        id=name,
         type=raw["type"],
         from_node=start,
         to_node=end,
-        path=None if start.xy is None or end.xy is None else [start.xy, *vertices, end.xy],
-        diameter_mm=_or_unknown(raw["diameter"], millimetres),
-        length_m=_or_unknown(raw["length"], metres),
+        path=_path(start, raw["vertices"], end),
+        diameter_mm=number("diameter", millimetres) or UNKNOWN,
+        length_m=number("length", metres) or UNKNOWN,
+        roughness=number("roughness"),
+        setting=number("setting"),
         is_closed=raw["is_closed"],
+        comment=text.legible(raw["comment"]) or None,
+        tag=text.tag("LINK", name),
     )
 
 
-def _or_unknown(value: float | None, factor: float) -> float:
-    return value * factor if value else float("nan")
-
-
-def _legible(name: str) -> str:
-    """An id as text; the engine hands through the bytes of a file in a Chinese code page."""
-    raw = name.encode("utf-8", "surrogateescape")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("gb18030", "replace")
-
-
-def _line_numbers(content: bytes) -> dict[tuple[str, str], int]:
-    """Line of each element by (kind, id as the engine gives it)."""
-    lines: dict[tuple[str, str], int] = {}
-    kind = None
-    for number, line in enumerate(content.decode("utf-8", "surrogateescape").split("\n"), 1):
-        words = line.split(";")[0].split()
-        if words and words[0].startswith("["):
-            kind = _SECTIONS.get(words[0][1:5].upper())
-        elif words and kind is not None:
-            lines[kind, words[0].strip('"')] = number
-    return lines
-
-
-def _refusal(path: Path, what_en: str, what_zh: str) -> SourceError:
-    return SourceError(f"{path.name} {what_en}.", message_zh=f"{path.name} {what_zh}。")
+def _path(start: ModelNode, vertices: list[list[float | None]], end: ModelNode) -> list[tuple[float, float]]:
+    if start.xy is None or end.xy is None:
+        return []
+    known = [(x, y) for x, y in vertices if x is not None and y is not None and known_place(x, y)]
+    return [start.xy, *known, end.xy]

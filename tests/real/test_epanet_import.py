@@ -2,10 +2,12 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+import wntr
 
-from importers.base import DERIVED
+from importers.base import DERIVED, RecordTable
 from importers.delivery import read_delivery
 from importers.epanet import EpanetReader
 
@@ -67,7 +69,39 @@ def test_diameters_are_millimetres(shared_data: Path) -> None:
     assert first.to_dict() == pytest.approx({link: size * 25.4 for link, size in inches.items()}, rel=1e-6)
 
 
-@pytest.mark.parametrize("name", ["epanet_1e", "epanet_2e"])
+@pytest.mark.parametrize("name", ["Net3", "Net6", "L-TOWN", "ky4", "C-Town_BCN"])
+def test_counts_lengths_and_sizes_agree_with_wntr(shared_data: Path, name: str) -> None:
+    path = shared_data / "epanet-networks" / f"{name}.inp"
+    model = wntr.network.WaterNetworkModel(str(path))
+    tables = list(EpanetReader().read([path], {}))
+    [pipes] = [t.rows for t in tables if (t.sheet, t.role) == ("pipes", "segment")]
+    first = pipes.drop_duplicates("id").set_index("id")
+    expected = {link: (pipe.length, pipe.diameter * 1000) for link, pipe in model.pipes()}
+    assert len(first) == model.num_pipes
+    assert pipes.groupby("id")["length_m"].sum().to_dict() == pytest.approx(
+        {link: length for link, (length, _) in expected.items()}, rel=1e-4
+    )
+    assert first["diameter"].to_dict() == pytest.approx({link: size for link, (_, size) in expected.items()}, rel=1e-4)
+    [ground] = [t.rows.set_index("key")["ground_elevation_m"] for t in tables if t.sheet == "junctions"]
+    assert ground.to_dict() == pytest.approx({node: j.elevation for node, j in model.junctions()}, rel=1e-4, abs=1e-6)
+    demands = {key: demand for t in tables if t.sheet == "demands" for key, demand in demands_of(t)}
+    expected_demands = {node: mean_demand_m3_per_d(model, junction) for node, junction in model.junctions()}
+    assert demands == pytest.approx({node: mean for node, mean in expected_demands.items() if mean > 0}, rel=1e-4)
+
+
+def demands_of(table: RecordTable) -> list[tuple[str, float]]:
+    return list(zip(table.rows["node_key"], table.rows["demand_m3_per_d"], strict=True))
+
+
+def mean_demand_m3_per_d(model: Any, junction: Any) -> float:
+    means = [
+        series.base_value * (series.pattern.multipliers.mean() if series.pattern else 1.0)
+        for series in junction.demand_timeseries_list
+    ]
+    return float(sum(means) * model.options.hydraulic.demand_multiplier * 86400)
+
+
+@pytest.mark.parametrize("name", ["epanet_1e", "epanet_1e_nogw", "epanet_2e"])
 def test_models_of_real_streets(shared_data: Path, name: str) -> None:
     path = shared_data / "giswater-samples" / "import_examples" / "inp" / f"{name}.inp"
     sections = section_lines(path)
@@ -83,3 +117,16 @@ def test_a_schematic_model_says_once_that_it_is_not_where_the_map_is(shared_data
     assert "as they are" in told.message_en
     assert "示意" in told.message_zh
     assert told.details == {"rows": len(delivery.nodes)}
+
+
+def test_a_map_in_feet_is_told_by_its_lengths(shared_data: Path) -> None:
+    files = ("ky4", "Net6", "L-TOWN")
+    told = {
+        name: [
+            finding.rule
+            for table in EpanetReader().read([shared_data / "epanet-networks" / f"{name}.inp"], {})
+            for finding in table.findings
+        ]
+        for name in files
+    }
+    assert told == {"ky4": ["IMP-SCALE"], "Net6": [], "L-TOWN": []}

@@ -7,8 +7,10 @@ import pytest
 import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from wntr.epanet.util import FlowUnits, HydParam, to_si
 
 from importers.base import DERIVED, RecordTable
+from importers.delivery import read_delivery
 from importers.epanet import EpanetReader
 from pipemap.errors import SourceError
 
@@ -122,6 +124,12 @@ def test_mean_demands(model: Path) -> None:
     assert set(consumers.index) == {"A", "节点C"}
 
 
+def test_demands_without_a_pattern_follow_the_default_one(model: Path) -> None:
+    model.write_text(MODEL.replace(" 1   0.5 1.5 1.0", " 1   0.5 1.5 4.0"), encoding="utf-8")
+    consumers = read(model)["demands", "consumer"].rows.set_index("node_key")
+    assert consumers.demand_m3_per_d["A"] == pytest.approx(2 * 2.0 * 2 * 3.785411784e-3 * 60 * 24)
+
+
 def test_devices_stand_in_the_middle_of_two_segments(model: Path) -> None:
     tables = read(model)
     pipe_nodes = tables["pipes", "node"].rows.set_index("key")
@@ -205,8 +213,8 @@ def test_a_long_path(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        (" P1  R A 1000", " P1  R Z 1000", "undefined node Z"),
-        (" P1  R A 1000", " P1  R A abc", "illegal numeric value abc"),
+        (" UNITS GPM", " UNITS FOO", "invalid option value FOO (UNITS FOO)"),
+        (MODEL[MODEL.index("[JUNCTIONS]") : MODEL.index("[RESERVOIRS]")], "", "undefined node A"),
         (MODEL, "", "is empty"),
         (MODEL, "a;b;c\n1;2;3\n", "holds no network"),
         (MODEL, "[CONDUITS]\nC1 A B 10\n", "SWMM"),
@@ -216,6 +224,114 @@ def test_a_long_path(tmp_path: Path) -> None:
 def test_refusals_say_why(model: Path, old: str, new: str, words: str) -> None:
     model.write_text(MODEL.replace(old, new), encoding="utf-8")
     assert words in refusal(model)
+
+
+def test_a_line_the_engine_refuses_is_told_in_its_words_and_the_rest_is_read(model: Path) -> None:
+    model.write_text(MODEL.replace(" P1  R A 1000", " P1  R Z 1000"), encoding="utf-8")
+    pipes = read(model)["pipes", "segment"]
+    assert pipes.refused_rows == 1
+    assert list(dict.fromkeys(pipes.rows["id"])) == ["P2", "P3"]
+    [told] = pipes.findings
+    assert "undefined node Z" in told.message_en
+    assert (told.sheet, told.row) == ("pipes", MODEL.splitlines().index(" P1  R A 1000 12 100 0 Open") + 1)
+    assert told.value == "P1  R Z 1000 12 100 0 Open"
+
+
+def test_an_element_whose_numbers_the_engine_cannot_read_keeps_its_place(model: Path) -> None:
+    model.write_text(MODEL.replace(" B   90", " B   9O"), encoding="utf-8")
+    junctions = read(model)["junctions", "node"]
+    assert junctions.refused_rows == 0
+    assert junctions.rows.key.tolist() == ["A", "B", "节点C", "D"]
+    assert np.isnan(junctions.rows.ground_elevation_m.iloc[1])
+    [told] = junctions.findings
+    assert "illegal numeric value 9O" in told.message_en
+    assert told.row == 6
+
+
+def test_of_two_lines_of_one_name_the_first_is_the_element(model: Path) -> None:
+    model.write_text(MODEL.replace(" B   90\n", " B   90\n B   90\n"), encoding="utf-8")
+    junctions = read(model)["junctions", "node"]
+    assert junctions.rows.index.tolist() == [5, 6, 8, 9]
+    assert junctions.rows.ground_elevation_m.notna().all()
+    assert junctions.refused_rows == 1
+    assert [(told.row, "duplicate ID label B" in told.message_en) for told in junctions.findings] == [(7, True)]
+
+
+def test_faults_in_controls_are_told_once_and_harm_nothing(model: Path) -> None:
+    controls = "[CONTROLS]\n LINK X OPEN AT TIME 1\n LINK Y OPEN AT TIME 1\n[OPTIONS]"
+    model.write_text(MODEL.replace("[OPTIONS]", controls), encoding="utf-8")
+    tables = read(model)
+    [told] = [told for table in tables.values() for told in table.findings]
+    assert told.details == {"rows": 2}
+    assert "undefined link X" in told.message_en
+    assert len(tables["junctions", "node"].rows) == 4
+
+
+def test_comments_name_points_and_tags_are_kept(model: Path) -> None:
+    text = MODEL.replace(" B   90", " B   90 ;西门").replace("A B 500 8 100 0 CV", "A B 500 8 100 0 CV ;旧管")
+    model.write_text(text.replace("[OPTIONS]", "[TAGS]\n NODE B 二区\n LINK P2 主干\n[OPTIONS]"), encoding="utf-8")
+    tables = read(model)
+    junctions = tables["junctions", "node"].rows.set_index("key")
+    assert (junctions["name"]["B"], junctions.tag["B"]) == ("西门", "二区")
+    pipes = tables["pipes", "segment"].rows.set_index("id")
+    assert set(pipes.comment["P2"]) == {"旧管"}
+    assert set(pipes.tag["P2"]) == {"主干"}
+    assert tables["pipes", "segment"].rows.roughness.tolist() == [100.0] * 5
+
+
+@pytest.mark.parametrize(
+    ("valve", "appurtenance"),
+    [
+        ("PRV 40", "pressure_reducing_valve"),
+        ("PSV 40", "pressure_sustaining_valve"),
+        ("PBV 4", "valve"),
+        ("FCV 9", "flow_control_valve"),
+        ("TCV 2", "valve"),
+        ("GPV G", "valve"),
+    ],
+)
+def test_every_kind_of_valve_and_its_status(model: Path, valve: str, appurtenance: str) -> None:
+    text = MODEL.replace("PRV 40", valve).replace("[OPTIONS]", "[CURVES]\n G 1 1\n G 2 3\n[OPTIONS]")
+    for status, state in (("", "open"), ("[STATUS]\n A Closed\n", "closed")):
+        model.write_text(text.replace("[OPTIONS]", f"{status}[OPTIONS]"), encoding="utf-8")
+        [device] = read(model)["valves", "node"].rows.itertuples()
+        assert (device.appurtenance, device.valve_state, device.type) == (appurtenance, state, valve[:3])
+
+
+def test_consumers_are_of_unknown_kind(model: Path) -> None:
+    delivery = read_delivery([model], srid=4547)
+    assert set(delivery.consumers["kind_code"]) == {"unknown"}
+
+
+@pytest.mark.parametrize("unit", ["CFS", "GPM", "MGD", "IMGD", "AFD", "LPS", "LPM", "MLD", "CMH", "CMD"])
+def test_demands_of_every_flow_unit_agree_with_wntr(model: Path, unit: str) -> None:
+    model.write_text(MODEL.replace("GPM", unit), encoding="utf-8")
+    consumers = read(model)["demands", "consumer"].rows.set_index("node_key")
+    m3_per_s = to_si(FlowUnits[unit], 4.0, HydParam.Demand)
+    assert consumers.demand_m3_per_d["A"] == pytest.approx(m3_per_s * 86400, rel=1e-4)
+
+
+def test_a_map_in_degrees_says_so(model: Path) -> None:
+    model.write_text(MODEL.replace("[OPTIONS]", "[BACKDROP]\n UNITS DEGREES\n[OPTIONS]"), encoding="utf-8")
+    tables = read(model)
+    assert all(table.crs is not None and table.crs.to_epsg() == 4326 for table in tables.values())
+    assert [told.rule for table in tables.values() for told in table.findings] == ["IMP-SCALE"]
+
+
+def test_a_map_in_feet_is_told_by_the_lengths(model: Path) -> None:
+    tables = "[JUNCTIONS]\n A 1\n B 1\n[RESERVOIRS]\n R 9\n[PIPES]\n P A B {} 300 100\n Q B R {} 300 100\n"
+    places = "[COORDINATES]\n A 0 0\n B 1000 0\n R 2000 0\n[OPTIONS]\n UNITS LPS\n[END]\n"
+    for length_m, expected in ((304.8, ["IMP-SCALE"]), (1000, []), (500, [])):
+        model.write_text(tables.format(length_m, length_m) + places, encoding="utf-8")
+        assert [told.rule for table in read(model).values() for told in table.findings] == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_hides_nothing(model: Path, encoding: str) -> None:
+    model.write_text(MODEL.removeprefix("[TITLE]\nfive nodes\n"), encoding=encoding)
+    junctions = read(model)["junctions", "node"].rows
+    assert junctions.key.tolist() == ["A", "B", "节点C", "D"]
+    assert junctions.index.tolist() == [3, 4, 5, 6]
 
 
 def test_an_absent_file(tmp_path: Path) -> None:
