@@ -73,8 +73,11 @@ def section(columns: Columns, class_codes: Objects, material_codes: Objects) -> 
     nominal and inner sizes stand beside them.
     """
     texts, index, sections = _parsed_sections(columns, class_codes, material_codes)
+    in_text_shape = np.array([found.shape_code for found in sections], dtype=object)[index]
+    shape = coalesced(columns.codes("shape", "section_shape"), in_text_shape)
     measured = _sizes(columns, sections, index, material_codes)
-    shape = np.array([found.shape_code for found in sections], dtype=object)[index]
+    for one, other in (("width_mm", "height_mm"), ("height_mm", "width_mm")):
+        measured[one] = np.where(shape == "circle", _first(measured[one], measured[other]), measured[one])
     is_own = ~np.isnan(measured["width_mm"]) & ~np.isnan(measured["height_mm"]) & (shape == "unknown")
     is_round = measured["width_mm"] == measured["height_mm"]
     total, used = _holes(columns)
@@ -151,7 +154,8 @@ def _parsed_sections(
 
 
 def _holes(columns: Columns) -> tuple[Floats, Floats]:
-    total, used = columns.numbers("hole_count"), columns.numbers("used_hole_count")
+    total, unused = columns.numbers("hole_count"), columns.numbers("unused_hole_count")
+    used = _first(columns.numbers("used_hole_count"), total - unused)
     for attribute, is_total_first in (("holes", True), ("used_holes", False)):
         if attribute in columns:
             first, second = _split(columns, attribute)

@@ -185,15 +185,17 @@ def _classified(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> 
 
 
 def _with_other_ends(segments: pd.DataFrame) -> pd.DataFrame:
-    """Depths at the far end of lines of combined tables, which give each line once from either end."""
+    """Heights at the far end of lines of combined tables, which give each line once from either end."""
     if "both_ways" not in segments:
         return segments
+    both_ways = segments["both_ways"].eq(True)
     pair = segments["from_key"] + "\0" + segments["to_key"]
     twin = segments["to_key"] + "\0" + segments["from_key"]
-    is_first = segments["both_ways"].eq(True) & ~pair.duplicated()
-    depth_at = segments[is_first].set_index(pair[is_first])["from_depth_m"]
-    told = twin.map(depth_at).where(segments["both_ways"].eq(True)).astype(float)
-    return segments.assign(to_depth_m=segments["to_depth_m"].fillna(told))
+    first = segments[both_ways & ~pair.duplicated()].set_index(pair[both_ways & ~pair.duplicated()])
+    for name in _DIRECTED:
+        told = twin.map(first[f"from_{name}"]).where(both_ways).astype(float)
+        segments = segments.assign(**{f"to_{name}": segments[f"to_{name}"].fillna(told)})
+    return segments
 
 
 def _without_repeats(segments: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:

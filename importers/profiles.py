@@ -31,9 +31,9 @@ _POINT = (
 )  # fmt: skip
 _LINE = (
     "from_key", "to_key", "pair_key", "line_id", "class", "from_x", "from_y", "to_x", "to_y", "section", "diameter",
-    "width_mm", "height_mm", "outer_diameter", "inner_diameter", "wall_mm", "nominal_mm", "inner_width_mm",
+    "shape", "width_mm", "height_mm", "outer_diameter", "inner_diameter", "wall_mm", "nominal_mm", "inner_width_mm",
     "inner_height_mm", "size_basis", "material", "burial", "pressure", "voltage", "pressure_or_voltage", "hole_count",
-    "used_hole_count", "holes", "used_holes", "cable_count", "flow_direction", "circuit", *_LIFE,
+    "unused_hole_count", "used_hole_count", "holes", "used_holes", "cable_count", "flow_direction", "circuit", *_LIFE,
     "from_depth_m", "to_depth_m", "depths", "from_ground_m", "to_ground_m", "from_elevation_m", "to_elevation_m",
     "depth_datum",
 )  # fmt: skip
@@ -216,12 +216,11 @@ class Profile(BaseModel):
         return {**shared, **own}
 
     def sheet_class(self, sheet: str) -> str | None:
-        """The class code in a sheet or layer name, as the source writes it."""
-        for pattern in self.class_from_sheet:
-            match = re.search(pattern, sheet, re.IGNORECASE)
-            if match:
-                return match[1]
-        return None
+        """The class code in a sheet or layer name, as the source writes it; of several, the first that is known."""
+        matches = (re.search(pattern, sheet, re.IGNORECASE) for pattern in self.class_from_sheet)
+        words = [match[1] for match in matches if match]
+        known = self.class_words()
+        return next((word for word in words if word.casefold() in known), words[0] if words else None)
 
     def datum_of(self, class_code: str, burial_code: str | None) -> str:
         """What depth and elevation refer to; by burial, by class, then by the code table."""
