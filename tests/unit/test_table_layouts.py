@@ -15,6 +15,10 @@ NORTH, EAST = 2_494_000.0, 492_000.0
 Rows = Sequence[Sequence[Any]]
 
 
+def words(text: str) -> list[str]:
+    return text.split()
+
+
 def workbook(path: Path, sheets: Mapping[str, Rows]) -> Path:
     book = openpyxl.Workbook()
     book.remove(book.worksheets[0])
@@ -95,13 +99,13 @@ def test_workbooks_of_points_and_lines_named_p_and_l(tmp_path: Path) -> None:
     assert node(delivery, "J2").appurtenance_code == "valve"
 
 
-CANGNAN_POINTS = (
+CANGNAN_POINTS = words(
     "Exp_No Map_NO Surf_H Feature Subsid Offset Angle MapNum P_Type Memo X Y MapNo_X MapNo_Y Mdata B_Code Road PID"
-).split()
-CANGNAN_LINES = (
+)
+CANGNAN_LINES = words(
     "S_point E_point S_Deep E_Deep Material D_S Mdata Cab_Count Voltage Hole_Num FlowDirect P_Type "
     "Memo D_Type B_Code Pressure Hole_Used D_Dia Road PID"
-).split()
+)
 
 
 def cangnan_point(key: str, class_code: str, ground: float, step: float) -> list[Any]:
@@ -179,19 +183,19 @@ def test_a_table_written_from_a_drawing_gives_used_before_total_and_both_depths_
     assert ends_z(delivery, "DL3->DL4") == [9.1, 9.03]
 
 
-YUTAI_POINT = (
+YUTAI_POINT = words(
     "P_No M_No X Y H Feature Subsid PSTYLE PDS PMA ProjectNo CODE ROADCODE MapNumber DCode BCode "
     "CCode Mdate DDate Precision Rotang Remark"
-).split()
-YUTAI_LINE = (
+)
+YUTAI_LINE = words(
     "S_Point E_Point S_Deep E_Deep S_H E_H Material D_Type Line_Style D_S Mdate DDate BCode CCode "
     "ProjectNo PD_M CODE ROADCODE Cab_Count Vol_Pres Hole_Count Hole_Used DCode UseStatus Flow_D "
     "Remark"
-).split()
-YUTAI_PASSAGE = (
+)
+YUTAI_PASSAGE = words(
     "Link_Code S_Point E_Point S_Deep E_Deep S_H E_H D_S Material Belong CCode P_Type D_Type CODE "
     "B_Type LineCode ProjectNo Mdate DCode DDate C_Descrip Remark"
-).split()
+)
 
 
 def record(header: Sequence[str], **cells: Any) -> list[Any]:
@@ -249,14 +253,14 @@ def test_product_tables_with_passages_auxiliary_lines_and_annotation(tmp_path: P
 
 def test_census_tables_carry_datum_and_dictionaries_as_numbers(tmp_path: Path) -> None:
     points = [
-        "FCODE PCDYBH FEATUREID GXDDH TZ FSW DMGC X Y PXJW DATASOURCE CHDW GXRQ BZ".split(),
+        words("FCODE PCDYBH FEATUREID GXDDH TZ FSW DMGC X Y PXJW DATASOURCE CHDW GXRQ BZ"),
         ["5104210100", "U1", "F1", "JS1", "三通", None, 10, NORTH, EAST, None, "探测", "测绘院", "20230101", None],
         ["5104220400", "U1", "F2", "JS2", None, "阀门", 10, NORTH, EAST + 40, None, "探测", "测绘院", "20230101", None],
     ]  # fmt: skip
-    names = (
+    names = words(
         "FCODE GXDBH GXQDDH GXZDDH GXQDMS GXZDMS GXQDDMGC GXZDDMGC GXQDGDGC GXZDGDGC GC SJYL DYZ LX FSFS "
         "GJ DMCC GDGCWZ XLTS ZKS YYKS GXZT JCNY"
-    ).split()
+    )
     line = record(
         names, GXQDDH="JS1", GXZDDH="JS2", GXQDMS=1, GXZDMS=1.1, GXQDDMGC=10, GXZDDMGC=10, GXQDGDGC=9, GXZDGDGC=8.9,
         GC="3", FSFS="0", DMCC="300X300", GDGCWZ=1, GXZT="在用", JCNY="201506",
@@ -277,7 +281,7 @@ COMBINED_TOP = [
     "埋深(m)", None, "管道高程(m)", None, "电压(kV)", "设计压力", "总孔数/已用孔数", "线缆条数", "流向", "权属单位",
     "敷设方式", "建成年月", "备注",
 ]  # fmt: skip
-COMBINED_LOW = [*[None] * 3, *"特征 附属物 X Y 地面".split(), None, None, *"起点 终点 起点 终点".split(), *[None] * 9]
+COMBINED_LOW = [*[None] * 3, *words("特征 附属物 X Y 地面"), None, None, *words("起点 终点 起点 终点"), *[None] * 9]
 
 
 def combined(tmp_path: Path, merged: bool) -> Path:
@@ -335,10 +339,10 @@ def test_a_combined_table_gives_every_point_and_every_line_once(tmp_path: Path, 
 
 
 def test_lines_with_the_places_of_both_ends_make_their_points(tmp_path: Path) -> None:
-    names = (
+    names = words(
         "Prj_No S_Exp S_X S_Y S_Deep E_Exp E_X E_Y E_Deep Type Code Material WallThick PSize EmBed "
         "FlowDir Belong Mdate Lno"
-    ).split()
+    )
 
     def line(start: str, end: str, at: float, to: float) -> list[Any]:
         return record(
