@@ -1,14 +1,24 @@
-"""The character encoding of a shapefile's dBASE table, which old software leaves to be guessed."""
+"""dBASE tables, the attributes of shapefiles: the encoding of their text, often to be guessed, and their records."""
 
 import codecs
+import re
+import shutil
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
 
 # Language driver byte -> encoding; 0x57 (the maker's Windows code page) and 0x00 say nothing.
 _LANGUAGE_DRIVERS = {0x4D: "gb18030", 0x7A: "gb18030", 0x4F: "cp950", 0x78: "cp950", 0x13: "cp932", 0x7B: "cp932"}
 _SAMPLE_RECORDS = 5_000
 _HEADER = struct.Struct("<4xIHH")
+_FIELD_BYTES = 32
+_NAME_BYTES = 11
+_END_OF_FIELDS = 0x0D
+_DELETED = 0x2A
+_SCANNED_BYTES = 2**24
+_HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
 
 
 def dbf_encoding(dbf: Path, declared: str | None) -> tuple[str, bool]:
@@ -22,9 +32,62 @@ def dbf_encoding(dbf: Path, declared: str | None) -> tuple[str, bool]:
     for encoding in (_python_name(declared), _language_driver(dbf)):
         if encoding and _fits(texts, encoding):
             return encoding, False
+    return text_encoding(texts)
+
+
+def text_encoding(texts: list[bytes]) -> tuple[str, bool]:
+    """UTF-8, GB18030 or Latin-1, whichever comes first that all texts can be read with; and whether it is a guess."""
     if all(text.isascii() for text in texts):
         return "utf-8", False
-    return next((encoding for encoding in ("utf-8", "gb18030") if _fits(texts, encoding)), "iso-8859-1"), True
+    if _fits(texts, "utf-8"):
+        return "utf-8", True
+    return "gb18030" if _fits(texts, "gb18030") and _comes_in_pairs(texts) else "iso-8859-1", True
+
+
+def _comes_in_pairs(texts: list[bytes]) -> bool:
+    """Common Chinese characters are two high bytes each; in European text most high bytes stand alone."""
+    runs = [len(run) for text in texts for run in _HIGH_BYTES.findall(text)]
+    return 2 * sum(length % 2 == 0 for length in runs) > len(runs)
+
+
+class Table:
+    """The records of a table, without their meaning."""
+
+    def __init__(self, dbf: Path) -> None:
+        self._dbf = dbf
+        with dbf.open("rb") as file:
+            head = file.read(_HEADER.size)
+        self.n_records, self._header_bytes, self._record_bytes = (
+            _HEADER.unpack(head) if len(head) == _HEADER.size else (0, 0, 0)
+        )
+
+    def deleted_records(self, n_records: int) -> int:
+        """How many of the first records are marked as deleted."""
+        if not self._record_bytes:
+            return 0
+        n_deleted, n_at_once = 0, max(_SCANNED_BYTES // self._record_bytes, 1)
+        with self._dbf.open("rb") as file:
+            file.seek(self._header_bytes)
+            for start in range(0, n_records, n_at_once):
+                n_bytes = min(n_at_once, n_records - start) * self._record_bytes
+                flags = np.frombuffer(file.read(n_bytes), dtype=np.uint8)[:: self._record_bytes]
+                n_deleted += int((flags == _DELETED).sum())
+        return n_deleted
+
+    def with_whole_names(self, encoding: str, copy: Path) -> Path:
+        """The table, or a copy of it where a column's name is cut off within a character, at 10 bytes."""
+        with self._dbf.open("rb") as file:
+            head = file.read(self._header_bytes)
+        whole = bytearray(head)
+        for place in _field_places(head):
+            name = head[place : place + _NAME_BYTES].split(b"\x00")[0]
+            whole[place : place + len(name)] = _whole(name, encoding).ljust(len(name), b"\x00")
+        if whole == head:
+            return self._dbf
+        shutil.copyfile(self._dbf, copy)
+        with copy.open("r+b") as file:
+            file.write(whole)
+        return copy
 
 
 def _python_name(declared: str | None) -> str | None:
@@ -56,14 +119,25 @@ def _readable(text: bytes, encoding: str) -> bool:
     return True
 
 
+def _whole(text: bytes, encoding: str) -> bytes:
+    """The text up to its last whole character."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        decoder.decode(text)
+    except UnicodeDecodeError:
+        return text
+    pending = decoder.getstate()[0]
+    return text[: len(text) - len(pending)]
+
+
 def _texts(dbf: Path) -> Iterator[bytes]:
     with dbf.open("rb") as file:
         head = file.read(_HEADER.size)
         if len(head) < _HEADER.size:
             return
         records, header_bytes, record_bytes = _HEADER.unpack(head)
-        file.seek(32)
-        fields = _fields(file.read(max(header_bytes - 32, 0)))
+        file.seek(0)
+        fields = _fields(file.read(header_bytes))
         yield from (name for name, _, _ in fields)
         file.seek(header_bytes)
         for _ in range(min(records, _SAMPLE_RECORDS)):
@@ -73,13 +147,19 @@ def _texts(dbf: Path) -> Iterator[bytes]:
             yield from (text for _, start, end in fields if (text := record[start:end].rstrip(b" \x00")))
 
 
-def _fields(descriptors: bytes) -> list[tuple[bytes, int, int]]:
+def _fields(head: bytes) -> list[tuple[bytes, int, int]]:
+    """Name and place within a record of the text columns."""
     fields, offset = [], 1
-    for place in range(0, len(descriptors) - 31, 32):
-        descriptor = descriptors[place : place + 32]
-        if descriptor[0] == 0x0D:
-            break
+    for place in _field_places(head):
+        descriptor = head[place : place + _FIELD_BYTES]
         if descriptor[11:12] == b"C":
-            fields.append((descriptor[:11].split(b"\x00")[0], offset, offset + descriptor[16]))
+            fields.append((descriptor[:_NAME_BYTES].split(b"\x00")[0], offset, offset + descriptor[16]))
         offset += descriptor[16]
     return fields
+
+
+def _field_places(head: bytes) -> Iterator[int]:
+    for place in range(_FIELD_BYTES, len(head) - _FIELD_BYTES + 1, _FIELD_BYTES):
+        if head[place] == _END_OF_FIELDS:
+            return
+        yield place

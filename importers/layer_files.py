@@ -1,42 +1,64 @@
-"""GIS files before GDAL sees them: the declared format is held to, missing parts are asked for."""
+"""What GDAL is given of a delivered layer file, and how its faults are told."""
 
-import struct
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from importers.dbf import dbf_encoding
 from pipemap.errors import SourceError
 
-_SHAPEFILE_CODE = b"\x00\x00\x27\x0a"
-_SHAPEFILE_HEADER_BYTES = 100
-_GEOPACKAGE_IDS = (b"GPKG", b"GP10", b"GP11")
-_GDB_CATALOG = "a00000001.gdbtable"
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# Where in its own source GDAL stumbled is nobody's business here.
+_GDAL_SOURCE = re.compile(r"Error occurred in \S+ at line \d+")
 
 
 @dataclass(frozen=True)
 class LayerFile:
-    """A file that holds what its name says; `source` is what GDAL is given."""
+    """A file that holds what its name says.
+
+    `path` is the delivered file, `place` the file or link that GDAL opens in its stead, and `prefix`
+    what stands before it to pin the driver; with one, or where `is_proven` says so, no further proof of
+    the format is needed. `declared_rows` is given where GDAL would not tell of rows that it leaves out.
+    `lost_rows` have a geometry and no attributes or the other way round, `deleted_rows` are marked so,
+    `bad_lines` hold nothing that can be read.
+    """
 
     path: Path
     driver: str
-    source: str
+    place: Path
+    prefix: str = ""
     encoding: str | None = None
-    guessed_encoding: bool = False
-    is_text: bool = False
+    guessed_encoding: str | None = None
+    is_proven: bool = False
     lacks_attributes: bool = False
+    declared_rows: int | None = None
+    lost_rows: int = 0
+    deleted_rows: int = 0
+    bad_lines: tuple[int, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def source(self) -> str:
+        """What GDAL is given: an absolute path, behind the prefix that pins the driver."""
+        return f"{self.prefix}{self.place}"
+
+
+def refusal(path: Path, what_en: str, what_zh: str) -> SourceError:
+    """The refusal of a file: its name and what is wrong with it."""
+    return SourceError(f"{path.name} {what_en}.", message_zh=f"{path.name} {what_zh}。")
 
 
 def damage(file: LayerFile, error: Exception) -> SourceError:
     """The refusal of a file in which GDAL or fiona stumbled; no folder of ours is named."""
-    words = " ".join(str(error).replace(str(file.path), file.path.name).split()).rstrip(".")
-    prj = _companion(file.path, ".prj")
+    words = _GDAL_SOURCE.sub("", " ".join(str(error).split()))
+    for folder in (file.place.parent, file.path.parent):
+        words = words.replace(f"{folder}/", "")
+    words = words.strip(" ;.") or "no reason given"
+    prj = companion(file.path, ".prj")
     if prj is not None and not _is_crs(prj.read_text("utf-8", "replace")):
-        return _refusal(
+        return refusal(
             file.path,
             f"comes with a damaged {prj.name} ({words}); ask for it again, or take it away and name the CRS",
             f"所附 {prj.name} 已损坏，请重新提供，或移除后指定坐标系",
@@ -47,104 +69,31 @@ def damage(file: LayerFile, error: Exception) -> SourceError:
     )
 
 
-def is_layer_file(path: Path) -> bool:
-    """Whether the name is that of a GIS format; a .json also has to begin like GeoJSON."""
-    suffix = path.suffix.lower()
-    if suffix == ".json":
-        return path.is_file() and b'"type"' in _head(path, 4096) and _begins_as_object(path)
-    return suffix in _OPENERS
-
-
-def opened(path: Path, encoding: str | None = None) -> LayerFile:
-    """Look at the file and its companions; `encoding` overrides what a shapefile declares.
-
-    GDAL tries every format it knows on a file, some of which (VRT) make it open other files or
-    addresses. So the first bytes must be those of the declared format.
-
-    Raises
-    ------
-    SourceError
-        When the file is absent, empty, of another format, cut off, or lacks a part.
-    """
-    # An absolute path that exists can be neither a connection string nor one of GDAL's virtual files.
-    path = path.resolve()
-    if not path.exists():
-        raise _refusal(path, "does not exist", "不存在")
-    if path.is_file() and path.stat().st_size == 0:
-        raise _refusal(path, "is empty (0 bytes); ask for the file again", "是空文件（0 字节），请重新提供")
-    return _OPENERS[path.suffix.lower()](path, encoding)
-
-
-def _shapefile(path: Path, encoding: str | None) -> LayerFile:
-    head = _head(path, _SHAPEFILE_HEADER_BYTES)
-    if not head.startswith(_SHAPEFILE_CODE) or len(head) < _SHAPEFILE_HEADER_BYTES:
-        raise _refusal(path, "is not a shapefile, whatever its name says", "不是 Shapefile 文件")
-    declared_bytes = 2 * struct.unpack(">i", head[24:28])[0]
-    if path.stat().st_size < declared_bytes:
-        raise _refusal(path, "is cut off: it is shorter than it declares; ask for it again", "不完整，请重新提供")
-    if _companion(path, ".shx") is None:
-        raise _refusal(
-            path,
-            f"comes without its index {path.stem}.shx; ask for the complete shapefile (.shp, .shx, .dbf, .prj)",
-            "缺少索引文件 .shx，请提供完整的 Shapefile（.shp、.shx、.dbf、.prj）",
-        )
-    dbf, cpg = _companion(path, ".dbf"), _companion(path, ".cpg")
-    declared = encoding or (cpg.read_text("ascii", "replace") if cpg else None)
-    found, guessed = dbf_encoding(dbf, declared) if dbf else (None, False)
-    return LayerFile(path, "ESRI Shapefile", str(path), found, guessed, lacks_attributes=dbf is None)
-
-
-def _geopackage(path: Path, _: str | None) -> LayerFile:
-    head = _head(path, 100)
-    if not head.startswith(b"SQLite format 3\x00"):
-        raise _refusal(path, "is not a GeoPackage, whatever its name says", "不是 GeoPackage 文件")
-    if head[68:72] not in _GEOPACKAGE_IDS:
-        raise _refusal(path, "is an SQLite database but not a GeoPackage", "是 SQLite 数据库，但不是 GeoPackage")
-    return LayerFile(path, "GPKG", str(path))
-
-
-def _geojson(path: Path, _: str | None) -> LayerFile:
-    if not _begins_as_object(path):
-        raise _refusal(path, "is not GeoJSON, whatever its name says", "不是 GeoJSON 文件")
-    # The prefix pins the driver: text anywhere in the file could otherwise make GDAL take it for a VRT.
-    return LayerFile(path, "GeoJSON", f"GeoJSON:{path}", is_text=True)
-
-
-def _geodatabase(path: Path, _: str | None) -> LayerFile:
-    if not path.is_dir() or not any(entry.name.lower() == _GDB_CATALOG for entry in path.iterdir()):
-        raise _refusal(
-            path,
-            f"is not a file geodatabase folder (no {_GDB_CATALOG} in it); deliver the whole .gdb folder",
-            "不是文件地理数据库，请提供完整的 .gdb 文件夹",
-        )
-    if any(entry.is_symlink() for entry in path.iterdir()):
-        raise _refusal(path, "holds links instead of files", "含有链接文件")
-    return LayerFile(path, "OpenFileGDB", str(path))
-
-
-_OPENERS: dict[str, Callable[[Path, str | None], LayerFile]] = {
-    ".shp": _shapefile,
-    ".gpkg": _geopackage,
-    ".geojson": _geojson,
-    ".json": _geojson,
-    ".gdb": _geodatabase,
-}
-
-
-def _head(path: Path, n_bytes: int) -> bytes:
+def head(path: Path, n_bytes: int) -> bytes:
+    """The first bytes of a file; SourceError for a folder."""
     if not path.is_file():
-        raise _refusal(path, "is a folder, not a file", "是文件夹而不是文件")
+        raise refusal(path, "is a folder, not a file", "是文件夹而不是文件")
     with path.open("rb") as file:
         return file.read(n_bytes)
 
 
-def _begins_as_object(path: Path) -> bool:
-    return _head(path, 4096).removeprefix(_BYTE_ORDER_MARK).lstrip().startswith(b"{")
-
-
-def _companion(path: Path, suffix: str) -> Path | None:
+def companion(path: Path, suffix: str) -> Path | None:
+    """The file beside it with another suffix, in whatever case its name is written."""
     wanted = path.with_suffix(suffix).name.lower()
-    return next((entry for entry in path.parent.iterdir() if entry.name.lower() == wanted), None)
+    return next((entry for entry in sorted(path.parent.iterdir()) if entry.name.lower() == wanted), None)
+
+
+def companions(path: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    """The files beside it with these suffixes."""
+    found = {suffix: companion(path, suffix) for suffix in suffixes}
+    return {suffix: other for suffix, other in found.items() if other is not None}
+
+
+def linked(scratch: Path, stem: str, parts: Mapping[str, Path]) -> Path:
+    """Links to the parts of one file in a folder of their own, named alike; the first one's path."""
+    for suffix, part in parts.items():
+        (scratch / f"{stem}{suffix}").symlink_to(part)
+    return scratch / f"{stem}{next(iter(parts))}"
 
 
 def _is_crs(wkt: str) -> bool:
@@ -153,7 +102,3 @@ def _is_crs(wkt: str) -> bool:
     except CRSError:
         return False
     return True
-
-
-def _refusal(path: Path, what_en: str, what_zh: str) -> SourceError:
-    return SourceError(f"{path.name} {what_en}.", message_zh=f"{path.name} {what_zh}。")

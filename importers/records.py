@@ -41,7 +41,9 @@ class RecordStream:
         self._file = file
         self._undecoded = _UndecodedTexts()
         try:
-            self._collection = fiona.open(str(file.path), driver=file.driver, layer=layer, encoding=file.encoding)
+            self._collection = fiona.open(
+                str(file.place), driver=file.driver, layer=layer, encoding=file.encoding, **file.options
+            )
             self._records = self._collection.filter(skip, None) if skip else iter(self._collection)
             self.fields = [str(name) for name in self._collection.schema["properties"]]
             self.crs_wkt: str | None = self._collection.crs_wkt or None

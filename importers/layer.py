@@ -1,0 +1,96 @@
+"""The tables of one layer, chunk by chunk, and what is found wrong with its rows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+from pyproj import CRS
+
+from importers import shapes
+from importers.base import DERIVED, RecordTable
+from importers.layer_files import LayerFile
+from schemas.findings import Finding, Severity
+
+_DEGREES = 360.0
+
+
+@dataclass
+class Layer:
+    """A layer being read: its fields and CRS as soon as they are known, and how many rows have been read."""
+
+    file: LayerFile
+    name: str
+    fields: list[str] = field(default_factory=list)
+    crs: CRS | None = None
+    rows_read: int = 0
+    notes: list[Finding] = field(default_factory=list)
+
+    def numbers(self, n_rows: int) -> npt.NDArray[np.int64]:
+        """The numbers of the next rows, which count as read from now on."""
+        self.rows_read += n_rows
+        return np.arange(self.rows_read - n_rows + 1, self.rows_read + 1)
+
+    def tables(
+        self, numbers: npt.NDArray[np.int64], columns: dict[str, Any], geometry: npt.NDArray[np.object_] | None
+    ) -> Iterator[RecordTable]:
+        """The rows of these numbers, one table for each dimension of geometry among them."""
+        index = pd.Index(numbers)
+        rows = pd.DataFrame({name: _series(cells, index) for name, cells in columns.items()}, index=index)
+        if geometry is None:
+            yield self._table(rows, None)
+            return
+        geometry, places = shapes.opened_collections(self._usable(numbers, geometry))
+        if len(places) > len(numbers):
+            rows = rows.iloc[places].assign(**{DERIVED: np.r_[False, places[1:] == places[:-1]]})
+        masks = list(shapes.by_dimension(geometry))
+        for mask in masks:
+            yield self._table(rows[mask] if len(masks) > 1 else rows, geometry[mask])
+
+    def refused(self, n_rows: int) -> RecordTable:
+        """No rows, and the account of some that could not be read; the findings say why."""
+        return self._table(pd.DataFrame({name: [] for name in self.fields}), None, n_rows)
+
+    def note(
+        self, rule: str, severity: Severity, en: str, zh: str, row: int | None = None, value: str | None = None
+    ) -> None:
+        """Add a finding to the next table."""
+        place = {"file": self.file.path.name, "sheet": self.name, "row": row, "value": value}
+        self.notes.append(Finding(rule=rule, severity=severity, message_en=en, message_zh=zh, **place))
+
+    def note_bad_geometry(self, row: int) -> None:
+        """Add the finding of a row whose geometry is lost."""
+        self.note("IMP-GEOMETRY", Severity.ERROR, "The geometry cannot be read.", "几何无法读取。", row)
+
+    def _table(
+        self, rows: pd.DataFrame, geometry: npt.NDArray[np.object_] | None, refused_rows: int = 0
+    ) -> RecordTable:
+        notes, self.notes = self.notes, []
+        return RecordTable(
+            self.file.path.name, self.name, rows, geometry, self.crs, refused_rows=refused_rows, findings=notes
+        )
+
+    def _usable(self, numbers: npt.NDArray[np.int64], geometry: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
+        """Plain shapes with places that are numbers, in a CRS that can be theirs."""
+        usable = shapes.simplest(geometry)
+        for place in np.flatnonzero(shapes.are_nowhere(usable)):
+            self.note_bad_geometry(int(numbers[place]))
+            usable[place] = None
+        if self.file.driver.startswith("GeoJSON") and self._exceeds_degrees(usable):
+            # GeoJSON without a crs member is taken for degrees; these are not, so nothing is known.
+            self.crs = None
+        return usable
+
+    def _exceeds_degrees(self, geometry: npt.NDArray[np.object_]) -> bool:
+        if self.crs is None or not self.crs.is_geographic:
+            return False
+        return bool(np.nanmax(np.abs(shapely.total_bounds(geometry)), initial=0.0) > _DEGREES)
+
+
+def _series(cells: Any, index: "pd.Index[Any]") -> "pd.Series[Any]":
+    # Only arrays of numbers keep their type: pandas would turn None among texts into NaN.
+    is_numeric = isinstance(cells, np.ndarray) and cells.dtype != object
+    return pd.Series(cells, index=index, dtype=None if is_numeric else object)

@@ -1,0 +1,86 @@
+"""MapInfo tables (.tab with its parts) and interchange files (.mif, .mid): parts, references and encoding."""
+
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from importers.dbf import dbf_encoding, text_encoding
+from importers.layer_files import LayerFile, companion, companions, head, linked, refusal
+
+_TAB_PARTS = (".dat", ".map", ".id", ".ind", ".dbf")
+_HEAD_BYTES = 2**16
+_SAMPLE_BYTES = 2**20
+_TAB_TYPE = re.compile(rb"^\s*type\s+(\w+)", re.IGNORECASE | re.MULTILINE)
+_CHARSET = re.compile(rb'^(\s*!?charset\s+"?|.*\bcharset\s+")(neutral|)(?="?\s*$)', re.IGNORECASE | re.MULTILINE)
+_CHARSETS = {"utf-8": b"UTF-8", "gb18030": b"WindowsSimpChinese", "iso-8859-1": b"WindowsLatin1"}
+_ASKS_FOR_MORE = b"<OGR"
+
+
+def tab_file(path: Path, scratch: Path, _encoding: str | None) -> LayerFile:
+    """A native table; tables that only point to other files or to a database are refused."""
+    first = head(path, _HEAD_BYTES)
+    if not first.lstrip().lower().startswith(b"!table") or _ASKS_FOR_MORE in first:
+        raise refusal(path, "is not a MapInfo table, whatever its name says", "不是 MapInfo 表文件")
+    kind = _TAB_TYPE.search(first)
+    if kind is None or kind[1].lower() not in (b"native", b"dbf"):
+        raise refusal(
+            path,
+            "is a table that holds no data of its own but points to other files; deliver those tables",
+            "是只引用其他文件的表，请直接提供被引用的表",
+        )
+    parts = companions(path, _TAB_PARTS)
+    data = parts.get(".dat") or parts.get(".dbf")
+    if data is None:
+        raise refusal(
+            path,
+            "comes without its data; ask for the complete table (.tab, .dat, .map, .id)",
+            "缺少数据文件，请提供完整的表（.tab、.dat、.map、.id）",
+        )
+    encoding, guessed = dbf_encoding(data, None)
+    own = _with_charset(path, scratch, encoding) if guessed else path
+    place = linked(scratch, path.stem, {".tab": own} | parts)
+    return LayerFile(path, "MapInfo File", place, guessed_encoding=encoding if own != path else None)
+
+
+def mif_file(path: Path, scratch: Path, _encoding: str | None) -> LayerFile:
+    """An interchange file with its attributes."""
+    first = head(path, _HEAD_BYTES)
+    if not first.lstrip().lower().startswith(b"version") or _ASKS_FOR_MORE in first:
+        raise refusal(path, "is not a MapInfo interchange file, whatever its name says", "不是 MIF 文件")
+    mid = companion(path, ".mid")
+    if mid is None:
+        raise refusal(
+            path, f"comes without its attributes {path.stem}.mid; ask for both files", "缺少 .mid 属性文件，请一并提供"
+        )
+    encoding, guessed = text_encoding([first, *head(mid, _SAMPLE_BYTES).splitlines()[:-1]])
+    own = _with_charset(path, scratch, encoding) if guessed else path
+    place = linked(scratch, path.stem, {".mif": own, ".mid": mid})
+    with mid.open("rb") as lines:
+        n_rows = _rows(lines)
+    guess = encoding if own != path else None
+    return LayerFile(path, "MapInfo File", place, guessed_encoding=guess, declared_rows=n_rows)
+
+
+def _rows(lines: Iterable[bytes]) -> int:
+    """Rows of a .mid file: one a line, and a quoted text may go over several lines."""
+    n_rows, is_open = 0, False
+    for line in lines:
+        if line.strip() and not is_open:
+            n_rows += 1
+        is_open ^= line.count(b'"') % 2 == 1
+    return n_rows
+
+
+def _with_charset(path: Path, scratch: Path, encoding: str) -> Path:
+    """The file, or where it says that its text is in no charset ("Neutral"), a copy that names one, for GDAL to use."""
+    with path.open("rb") as file:
+        first = file.read(_HEAD_BYTES)
+        named = _CHARSET.sub(lambda found: found[1] + _CHARSETS[encoding], first)
+        if named == first:
+            return path
+        copy = scratch / f"charset{path.suffix.lower()}"
+        with copy.open("wb") as sink:
+            sink.write(named)
+            shutil.copyfileobj(file, sink)
+    return copy
