@@ -1,4 +1,4 @@
-"""Layers of GIS files in bulk and in chunks: every format of `layer_formats`, through GDAL."""
+"""Layers of GIS files in bulk and in chunks: every format of `layers.formats`, through GDAL."""
 
 import os
 import warnings
@@ -17,11 +17,11 @@ import shapely
 from pyproj import CRS
 from pyproj.exceptions import CRSError as ProjError
 
-from importers import layer_formats, shapes
 from importers.base import RecordTable
-from importers.layer import Layer
-from importers.layer_files import LayerFile, damage, refusal
-from importers.records import Record, RecordStream
+from importers.layers import formats, shapes
+from importers.layers.files import LayerFile, damage, refusal
+from importers.layers.layer import Layer
+from importers.layers.records import Record, RecordStream
 from schemas.findings import Severity
 
 DEFAULT_CHUNK_ROWS = 50_000
@@ -66,7 +66,7 @@ class GisReader:
 
     def accepts(self, path: Path) -> bool:
         """Whether the file is named like one of the formats (.json, .xml: and begins like GeoJSON, GML)."""
-        return layer_formats.is_layer_file(path)
+        return formats.is_layer_file(path)
 
     def read(self, paths: Sequence[Path], options: dict[str, Any]) -> Iterator[RecordTable]:
         """Yield the tables of all layers of all files.
@@ -79,7 +79,7 @@ class GisReader:
         wanted, chunk_rows = options.get("layers"), options.get("chunk_rows", DEFAULT_CHUNK_ROWS)
         for path in paths:
             with TemporaryDirectory(prefix="pipemap-layers-") as scratch:
-                file = layer_formats.opened(path, Path(scratch), options.get("encoding"))
+                file = formats.opened(path, Path(scratch), options.get("encoding"))
                 for name in _layer_names(file):
                     if wanted is None or name in wanted:
                         yield from _read_layer(Layer(file, name), chunk_rows)

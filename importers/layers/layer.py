@@ -10,9 +10,9 @@ import pandas as pd
 import shapely
 from pyproj import CRS
 
-from importers import shapes
 from importers.base import DERIVED, RecordTable
-from importers.layer_files import LayerFile
+from importers.layers import shapes
+from importers.layers.files import LayerFile
 from schemas.findings import Finding, Severity
 
 _DEGREES = 360.0

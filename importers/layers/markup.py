@@ -8,7 +8,7 @@ from xml.parsers import expat
 
 import fiona
 
-from importers.layer_files import LayerFile, head, linked, refusal
+from importers.layers.files import LayerFile, head, linked, refusal
 
 _READ_BYTES = 2**20
 _HEAD_BYTES = 2**14

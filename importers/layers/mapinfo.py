@@ -5,8 +5,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from importers.dbf import dbf_encoding, text_encoding
-from importers.layer_files import LayerFile, companion, companions, head, linked, refusal
+from importers.layers.dbf import dbf_encoding, text_encoding
+from importers.layers.files import LayerFile, companion, companions, head, linked, refusal
 
 _TAB_PARTS = (".dat", ".map", ".id", ".ind", ".dbf")
 _HEAD_BYTES = 2**16

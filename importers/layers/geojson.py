@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from importers.layer_files import LayerFile, head, refusal
+from importers.layers.files import LayerFile, head, refusal
 
 _HEAD_BYTES = 4096
 _MAX_LINE_BYTES = 2**24

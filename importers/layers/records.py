@@ -9,7 +9,7 @@ import fiona
 import shapely
 import shapely.geometry
 
-from importers.layer_files import LayerFile, damage
+from importers.layers.files import LayerFile, damage
 
 _MAX_BAD_IN_A_ROW = 1_000
 _FIONA_LOG = logging.getLogger("fiona.ogrext")

@@ -4,11 +4,11 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from importers.geojson import geojson, geojson_lines, is_geojson
-from importers.layer_files import LayerFile, head, refusal
-from importers.mapinfo import mif_file, tab_file
-from importers.markup import gml_file, is_gml, kml_file
-from importers.shapefiles import dbf_file, shapefile
+from importers.layers.files import LayerFile, head, refusal
+from importers.layers.geojson import geojson, geojson_lines, is_geojson
+from importers.layers.mapinfo import mif_file, tab_file
+from importers.layers.markup import gml_file, is_gml, kml_file
+from importers.layers.shapefiles import dbf_file, shapefile
 
 _GEOPACKAGE_IDS = (b"GPKG", b"GP10", b"GP11")
 _GDB_CATALOG = "a00000001.gdbtable"
