@@ -1,8 +1,9 @@
 """Access databases, through mdbtools where it is installed and access-parser where it is not."""
 
-import io
+import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,21 @@ import pandas as pd
 from importers.base import RecordTable
 from pipemap.errors import SourceError
 
+CHUNK_ROWS = 50_000
+
 _MAGIC = (b"Standard Jet DB", b"Standard ACE DB")
 _PAGE_BYTES = 2048
 _TIMEOUT_S = 120
+# The first page is scrambled from byte 0x18 on with one key for all databases; the key of the pages stands in it.
+_HEADER_KEY = bytes((0xC7, 0xDA, 0x39, 0x6B))
+_SCRAMBLED_FROM, _PAGE_KEY_AT = 0x18, 0x3E
+_SINGLE = 6
+_LONG, _LONG_NUMBER = 17, re.compile(r"-?\d*\.\d+(?:e[-+]?\d+)?")
+_DATES = ("-D", "%Y-%m-%d %H:%M:%S", "-T", "%Y-%m-%d %H:%M:%S")
 
 
 class AccessReader:
-    """Reads every user table of .mdb and .accdb files; rows count from 1, as Access shows them."""
+    """Reads every user table of .mdb and .accdb files as texts; rows count from 1, as Access shows them."""
 
     name = "access"
 
@@ -27,19 +36,18 @@ class AccessReader:
         return path.suffix.lower() in {".mdb", ".accdb"}
 
     def read(self, paths: Sequence[Path], options: dict[str, Any]) -> Iterator[RecordTable]:
-        """Yield one table per Access table, empty ones too.
+        """Yield one table or more per Access table, empty ones too.
 
         Raises
         ------
         SourceError
-            When a file is no Access database, is cut short, or takes too long to read.
+            When a file is no Access database, is cut short or encrypted, or takes too long to read.
         """
         for path in paths:
             _check(path)
-            tables = _by_mdbtools(path) if shutil.which("mdb-export") else _by_parser(path)
-            for name, rows in tables:
-                rows.index = pd.RangeIndex(1, len(rows) + 1)
-                yield RecordTable(path.name, name, rows)
+            chunk_rows = options.get("chunk_rows", CHUNK_ROWS)
+            has_tools = shutil.which("mdb-export") is not None
+            yield from _by_mdbtools(path, chunk_rows) if has_tools else _by_parser(path)
 
 
 def _check(path: Path) -> None:
@@ -47,7 +55,7 @@ def _check(path: Path) -> None:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            head = file.read(64)
+            head = file.read(128)
     except OSError as error:
         raise SourceError(
             f"{path.name} cannot be read: {error.strerror}.", message_zh=f"{path.name} 无法读取。"
@@ -63,26 +71,70 @@ def _check(path: Path) -> None:
         )
     if size % _PAGE_BYTES:
         raise _damaged(path, "it is cut short")
+    if _MAGIC[1] in head and any(page_key(head)):
+        raise SourceError(
+            f"{path.name} is encrypted with a password; ask for a copy without one.",
+            message_zh=f"{path.name} 已用密码加密，请提供未加密的文件。",
+        )
 
 
-def _by_mdbtools(path: Path) -> Iterator[tuple[str, pd.DataFrame]]:
+def page_key(head: bytes) -> bytes:
+    """The key that a database's pages are encrypted with, from its first 128 bytes; zeros where they are not.
+
+    The header is scrambled by RC4, as mdbtools and Jackcess unscramble it.
+    """
+    state = list(range(256))
+    j = 0
+    for i in range(256):
+        j = (j + state[i] + _HEADER_KEY[i % len(_HEADER_KEY)]) % 256
+        state[i], state[j] = state[j], state[i]
+    clear, i, j = bytearray(), 0, 0
+    for byte in head[_SCRAMBLED_FROM : _PAGE_KEY_AT + 4]:
+        i = (i + 1) % 256
+        j = (j + state[i]) % 256
+        state[i], state[j] = state[j], state[i]
+        clear.append(byte ^ state[(state[i] + state[j]) % 256])
+    return bytes(clear[-4:])
+
+
+def _by_mdbtools(path: Path, chunk_rows: int) -> Iterator[RecordTable]:
     for name in _run(path, "mdb-tables", "-1", str(path)).splitlines():
-        if not name.strip():
+        if not name.strip() or name.startswith("~"):
             continue
-        # A column that holds the delimiter is quoted; ISO dates are unambiguous.
-        text = _run(path, "mdb-export", "-D", "%Y-%m-%d", "-T", "%Y-%m-%d", str(path), name)
-        if not text.strip():
-            raise _damaged(path, f"table {name} cannot be read")
-        rows = pd.read_csv(io.StringIO(text), dtype=object, keep_default_na=False, na_values=[""])
+        n_rows = 0
+        for rows in _exported(path, name, chunk_rows):
+            yield _table(path, name, rows, n_rows)
+            n_rows += len(rows)
         # The tools leave out what lies on missing pages without a word.
-        if len(rows) != int(_run(path, "mdb-count", str(path), name)):
+        if n_rows != int(_run(path, "mdb-count", str(path), name)):
             raise _damaged(path, f"rows of table {name} are missing")
-        yield name, rows.astype(object).where(rows.notna(), None)
 
 
-def _run(path: Path, *command: str) -> str:
+def _exported(path: Path, name: str, chunk_rows: int) -> Iterator[pd.DataFrame]:
+    """The rows of one table; at least one frame, which tells the columns."""
+    # Laid by on disk: a table can be larger than memory, and what the tools say comes at the end.
+    with tempfile.TemporaryFile("w+b") as file:
+        _run(path, "mdb-export", "-b", "strip", *_DATES, str(path), name, output=file)
+        file.seek(0)
+        if not file.read(1):
+            raise _damaged(path, f"table {name} cannot be read")
+        file.seek(0)
+        try:
+            yield from pd.read_csv(
+                file,
+                dtype=object,
+                keep_default_na=False,
+                na_values=[""],
+                chunksize=chunk_rows,
+                encoding_errors="replace",
+            )
+        except (pd.errors.ParserError, ValueError) as error:
+            raise _damaged(path, f"table {name} cannot be read") from error
+
+
+def _run(path: Path, *command: str, output: Any = subprocess.PIPE) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, timeout=_TIMEOUT_S, check=False)
+        done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, timeout=_TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired as error:
         raise SourceError(
             f"{path.name} takes longer than {_TIMEOUT_S} s to read and was given up.",
@@ -91,21 +143,69 @@ def _run(path: Path, *command: str) -> str:
     words = done.stderr.decode("utf-8", "replace").strip().splitlines()
     if done.returncode or any("error" in word.casefold() or "can't" in word.casefold() for word in words):
         raise _damaged(path, words[0] if words else "it cannot be opened")
-    return done.stdout.decode("utf-8", "replace")
+    return (done.stdout or b"").decode("utf-8", "replace")
 
 
-def _by_parser(path: Path) -> Iterator[tuple[str, pd.DataFrame]]:
+def _by_parser(path: Path) -> Iterator[RecordTable]:
     from access_parser import AccessParser
 
     try:
         database = AccessParser(str(path))
-        names = [name for name in database.catalog if not name.startswith("MSys")]
-        for name in names:
-            columns = database.parse_table(name)
-            yield name, pd.DataFrame({column: list(cells) for column, cells in columns.items()}, dtype=object)
+        names = [name for name in database.catalog if not name.startswith(("MSys", "~"))]
+        frames = {name: _parsed(path, database.get_table(name)) for name in names}
+    except SourceError:
+        raise
     except Exception as error:
         # The parser has no error of its own: a damaged page fails wherever its bytes lead.
         raise _damaged(path, "its tables cannot be found") from error
+    for name, rows in frames.items():
+        yield _table(path, name, rows, 0)
+
+
+def _parsed(path: Path, table: Any) -> pd.DataFrame:
+    """The rows of one table, as mdbtools would write them."""
+    columns = sorted(table.columns.values(), key=lambda column: int(column.column_id))
+    names = [str(column.col_name_str) for column in columns]
+    n_rows = int(table.table_header.number_of_rows)
+    cells = table.parse() if n_rows else {}
+    frame = pd.DataFrame(
+        {
+            name: pd.Series([_text(cell, int(column.type)) for cell in cells.get(name, ())], dtype=object)
+            for name, column in zip(names, columns, strict=True)
+        }
+    )
+    # Pages that a table gave back still hold its deleted rows, and the parser cannot tell.
+    if len(frame) != n_rows:
+        raise SourceError(
+            f"{path.name} holds deleted rows that only mdbtools can tell; install it, or compact the database.",
+            message_zh=f"{path.name} 含有已删除的行，需安装 mdbtools 或在 Access 中压缩数据库后再导入。",
+        )
+    return frame
+
+
+def _text(cell: Any, kind: int) -> str | None:
+    if cell is None or isinstance(cell, bytes):
+        return None
+    if isinstance(cell, bool):
+        return str(int(cell))
+    if isinstance(cell, float):
+        return format(cell, ".8g" if kind == _SINGLE else ".15g")
+    return str(cell)
+
+
+def _table(path: Path, name: str, rows: pd.DataFrame, n_before: int) -> RecordTable:
+    cells = {str(column): [_plain(cell) for cell in rows[column].tolist()] for column in rows.columns}
+    frame = pd.DataFrame(cells, index=pd.RangeIndex(n_before + 1, n_before + 1 + len(rows)), dtype=object)
+    return RecordTable(path.name, name, frame)
+
+
+def _plain(text: Any) -> str | None:
+    """A text without the midnight of a date and without digits beyond those that a double holds; None for blank."""
+    if text is None or text != text or text == "":
+        return None
+    if len(text) >= _LONG and _LONG_NUMBER.fullmatch(text):
+        return format(float(text), ".15g")
+    return str(text).removesuffix(" 00:00:00")
 
 
 def _damaged(path: Path, how: str) -> SourceError:
