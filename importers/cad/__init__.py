@@ -1,0 +1,1 @@
+"""Drawings: DXF groups into entities, and what their data, layers, blocks and texts tell."""

@@ -1,0 +1,185 @@
+"""What names, blocks and texts of a drawing tell, as columns beside the data of its entities."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from importers.cad.entities import Entity
+from importers.cad.label_words import PipeLabel
+from importers.cad.labels import Candidate, Matching, candidates, match_lines, match_points, told_of_line
+from importers.cad.sheets import Sheet, Sorting
+from importers.cad.spot_heights import ground_at, heights
+from importers.profiles import Profile
+
+_SIZE, _DEPTHS = ("section", "diameter"), ("depths", "from_depth_m", "from_elevation_m")
+_ON_POINT_M, _SAME_HEIGHT_M = 0.05, 0.01
+
+
+@dataclass
+class Labels:
+    """The account of a drawing's texts that could be labels."""
+
+    n_numbers: int = 0
+    n_of_lines: int = 0
+    n_contradicting: int = 0
+    ambiguous: list[Candidate] = field(default_factory=list)
+    unused: list[Candidate] = field(default_factory=list)
+
+
+class Drawn:
+    """Columns `drawn_*` of the sheets of one drawing, each only where no attribute of the rows says the same.
+
+    `drawn_number` and the size, material, depths and class of pipes come from texts within `label_reach_m`, the
+    last four, and appurtenances, also from layer and block names; `drawn_z_m` is the height of a point.
+    """
+
+    def __init__(self, sheets: Sequence[Sheet], sorting: Sorting, profile: Profile, options: dict[str, Any]) -> None:
+        self._sheets, self._sorting, self._profile, self._options = sheets, sorting, profile, options
+        self.labels = Labels()
+        self.n_manholes = 0
+        self.n_from_spots = 0
+        self.n_heights = 0
+        self._spots = heights([spot for sheet in sheets for spot in sheet.spots])
+        self._told: dict[int, dict[str, Any]] = defaultdict(dict)
+
+    def read(self, is_note: Callable[[Entity], bool], take_in: Callable[[], None]) -> None:
+        """Read all names and texts; `take_in` is called when all lines are known, to add points at their ends."""
+        texts = [entity for sheet in self._sheets for entity in sheet.entities if entity.text is not None]
+        found = candidates(texts, self._sorting.names.read, self._sorting.names.words, is_note)
+        reach_m = float(self._options.get("label_reach_m", 0))
+        of_lines = self._labels_of_lines(found, reach_m)
+        take_in()
+        self._numbers(found, of_lines, reach_m)
+        for sheet in self._sheets:
+            self._names(sheet)
+
+    def cells(self, entity: Entity) -> dict[str, Any]:
+        """The drawn columns of one row."""
+        return self._told.get(entity.row, {})
+
+    def lacks(self, sheet: Sheet, role: str, *attributes: str) -> bool:
+        """Whether the data of a sheet's rows of a role gives none of the attributes."""
+        columns = dict.fromkeys(name for entity in sheet.rows[role] for name in entity.attributes)
+        return not any(name in self._profile.mapping(role, columns) for name in attributes)
+
+    def _labels_of_lines(self, found: list[Candidate], reach_m: float) -> Matching:
+        wanting = [
+            (entity, sheet.told)
+            for sheet in self._sheets
+            if any(self.lacks(sheet, "segment", *names) for names in (_SIZE, ("material",), _DEPTHS))
+            for entity in sheet.rows["segment"]
+            if len(entity.vertices) > 1
+        ]
+        matching = match_lines(found, wanting, reach_m)
+        self._take_in_labelled(matching, reach_m)
+        for row, about in matching.of.items():
+            told, contradicts = told_of_line(about)
+            self.labels.n_contradicting += contradicts
+            self._told[row].update(told)
+        return matching
+
+    def _take_in_labelled(self, matching: Matching, reach_m: float) -> None:
+        """Lines of which nothing but a size beside them says that they are pipes."""
+        silent = [
+            (entity, sheet.told, sheet)
+            for sheet in self._sheets
+            for entity in sheet.silent
+            if entity.role == "segment" and not entity.is_closed and len(entity.vertices) > 1
+        ]
+        signed = [candidate for candidate in matching.unused if candidate.label and candidate.label.is_signed]
+        more = match_lines(signed, [(entity, told) for entity, told, _ in silent], reach_m)
+        for entity, _, sheet in silent:
+            if entity.row in more.of:
+                sheet.silent.remove(entity)
+                sheet.rows["segment"].append(entity)
+        matching.of.update(more.of)
+        matching.n_used += more.n_used
+        used = {id(candidate) for about in more.of.values() for candidate in about}
+        matching.unused = [candidate for candidate in matching.unused if id(candidate) not in used]
+
+    def _numbers(self, found: list[Candidate], of_lines: Matching, reach_m: float) -> None:
+        used = {id(candidate) for about in of_lines.of.values() for candidate in about}
+        wanting = [
+            (entity, sheet.told)
+            for sheet in self._sheets
+            if self.lacks(sheet, "node", "key")
+            for entity in sheet.rows["node"]
+            if entity.vertices
+        ]
+        matching = match_points([c for c in found if id(c) not in used], wanting, reach_m)
+        for row, about in matching.of.items():
+            self._told[row]["drawn_number"] = about[0].number
+        used |= {id(candidate) for about in matching.of.values() for candidate in about}
+        self._account(found, used, of_lines, matching)
+
+    def _account(self, found: list[Candidate], used: set[int], of_lines: Matching, numbers: Matching) -> None:
+        self.labels.n_of_lines, self.labels.n_numbers = of_lines.n_used, numbers.n_used
+        tied = {id(candidate) for candidate in (*of_lines.ambiguous, *numbers.ambiguous)} - used
+        self.labels.ambiguous = [candidate for candidate in found if id(candidate) in tied]
+        self.labels.unused = [candidate for candidate in found if id(candidate) not in used | tied]
+
+    def _names(self, sheet: Sheet) -> None:
+        told = sheet.told
+        for role in ("node", "segment"):
+            if told.class_word and self.lacks(sheet, role, "class"):
+                for entity in sheet.rows[role]:
+                    self._told[entity.row].setdefault("drawn_class", told.class_word)
+        if told.label is not None:
+            self._named_pipes(sheet, told.label)
+        if self.lacks(sheet, "node", "appurtenance"):
+            for entity in sheet.rows["node"]:
+                self._device(entity, sheet)
+        if self.lacks(sheet, "node", "ground_elevation_m"):
+            self._heights(sheet.rows["node"])
+
+    def _named_pipes(self, sheet: Sheet, label: PipeLabel) -> None:
+        for name, value, attributes in (
+            ("drawn_section", label.section, _SIZE),
+            ("drawn_material", label.material, ("material",)),
+        ):
+            if value and self.lacks(sheet, "segment", *attributes):
+                for entity in sheet.rows["segment"]:
+                    self._told[entity.row].setdefault(name, value)
+
+    def _device(self, entity: Entity, sheet: Sheet) -> None:
+        words = self._sorting.names.words
+        if entity.block and words.is_appurtenance(entity.block):
+            self._told[entity.row]["drawn_appurtenance"] = entity.block
+        elif sheet.told.appurtenance:
+            self._told[entity.row]["drawn_appurtenance"] = sheet.told.appurtenance
+        elif self._sorting.is_manhole(entity, sheet):
+            self._told[entity.row]["drawn_appurtenance"] = "manhole"
+            self.n_manholes += 1
+
+    def _heights(self, nodes: Sequence[Entity]) -> None:
+        placed = [entity for entity in nodes if entity.vertices]
+        if not placed:
+            return
+        z = np.array([entity.vertices[0][2] for entity in placed])
+        if self._options.get("ground_points") == "fill":
+            xy = np.array([entity.vertices[0][:2] for entity in placed])
+            found = ground_at(xy, self._spots, float(self._options.get("ground_reach_m", 0)))
+            filled = (z == 0) & ~np.isnan(found)
+            self.n_from_spots += int(np.count_nonzero(filled))
+            z = np.where(filled, found, z)
+        self.n_heights += int(np.count_nonzero(z))
+        for entity, height in zip(placed, z.tolist(), strict=True):
+            if height:
+                self._told[entity.row]["drawn_z_m"] = round(height, 4)
+
+
+def lie_at_point_height(sheets: Sequence[Sheet]) -> tuple[int, int]:
+    """How many line ends with a height stand on a point with one, and how many of them have its height."""
+    points = [e.vertices[0] for s in sheets for e in s.rows["node"] if e.vertices and e.vertices[0][2]]
+    ends = [v for s in sheets for e in s.rows["segment"] if e.vertices for v in (e.vertices[0], e.vertices[-1]) if v[2]]
+    if not points or not ends:
+        return 0, 0
+    there, here = np.array(points), np.array(ends)
+    apart, nearest = cKDTree(there[:, :2]).query(here[:, :2])
+    on_point = apart <= _ON_POINT_M
+    same = np.abs(there[nearest, 2] - here[:, 2]) <= _SAME_HEIGHT_M
+    return int(np.count_nonzero(on_point)), int(np.count_nonzero(on_point & same))

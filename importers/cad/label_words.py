@@ -1,0 +1,136 @@
+"""What short texts say of pipes and points: `DN300 铸铁 1.20`, `给 DN200 0.85`, `PVC110-PN16`, `J12`."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cached_property
+
+from importers.columns import class_of
+from importers.profiles import Profile
+from importers.sections import parse_section
+
+_SIGNED = r"(?:HDN|DN|DE|[Dd]|[ΦφØøФф¢⌀∅])\s*\d{2,4}(?:\.\d+)?(?:\s*mm)?"
+_BOX = r"\d{2,5}(?:\.\d+)?\s*[xX×*]\s*\d{2,5}(?:\.\d+)?(?:\s*mm)?"
+_DUCTS = r"\d+\s*孔(?:\s*\d+\s*根)?"
+_SECTION = re.compile(rf"(?<![A-Za-z0-9.])(?:{_SIGNED}|{_BOX}|{_DUCTS})(?![A-Za-z0-9.])", re.IGNORECASE)
+_GLUED = re.compile(r"(?<=[A-Za-z])(?=[一-鿿])|(?<=[一-鿿])(?=[A-Za-z0-9ΦφØ⌀∅])|(?<=\d)(?=[一-鿿])(?!孔|根|米)")
+_DEPTH = r"-?\d{1,2}\.\d{1,3}"
+_DEPTHS = re.compile(rf"(?<![\w.])(?:埋深|深|[hH])?\s*[=:]?\s*({_DEPTH})(?:\s*[/~-]\s*({_DEPTH}))?(?:\s*m)?(?![\w.%‰])")
+# Slope, length, pressure and wall rating: beside the point, but no reason to doubt the rest.
+_REMARK = re.compile(
+    r"(?<![\w.])(?:[iI]\s*=\s*[\d.]+\s*[%‰]?|[\d.]+\s*[%‰]|[lL]\s*=?\s*[\d.]+\s*m?|PN\s*[\d.]+|SDR\s*[\d.]+|SN\s*\d+)(?![\w.])"
+)
+_PLAIN_SIZE = re.compile(r"^([1-9]\d{1,3})(?:mm)?$")
+_WORD_AND_SIZE = re.compile(r"^([A-Za-z]+(?:-[A-Za-z]+)?|[一-鿿]+)([1-9]\d{1,3})$")
+_GRADE = re.compile(r"^(PE)(?:63|80|100)$", re.IGNORECASE)
+_NUMBER = re.compile(r"^(?:[A-Za-z]{1,4}|[一-鿿]{1,2})[-_]?\d{1,6}(?:[-_]\d{1,4})?[A-Za-z]?$")
+_DIGITS = re.compile(r"^\d{1,5}$")
+_AMBIGUOUS_SIZE = re.compile(r"^D\d+$")
+_MAX_STRANGE = 6
+
+
+@dataclass(frozen=True)
+class PipeLabel:
+    """What a text says of a pipe, each part as it is written; `depths` are one or two numbers joined by `/`."""
+
+    section: str
+    material: str | None = None
+    class_word: str | None = None
+    depths: str | None = None
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether the size is written as one (DN300, 700X400) and not only a number."""
+        return not self.section.isdigit()
+
+
+class Vocabulary:
+    """The words of a profile for classes and materials, to find them in texts and layer names."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._millimetres = profile.millimetres
+
+    @cached_property
+    def _classes(self) -> dict[str, str]:
+        return self._profile.class_words()
+
+    @cached_property
+    def _materials(self) -> dict[str, str]:
+        return self._profile.code_words("material")
+
+    @cached_property
+    def _appurtenances(self) -> dict[str, str]:
+        return self._profile.code_words("appurtenance")
+
+    def class_code(self, word: str) -> str | None:
+        """The class a word stands for."""
+        return class_of(word, self._classes)
+
+    def material(self, word: str) -> str | None:
+        """The word as the dictionary has it (铸铁 for 铸铁管) where it names a material."""
+        return next((name for name in (word, word.removesuffix("管")) if name.casefold() in self._materials), None)
+
+    def is_appurtenance(self, word: str) -> bool:
+        """Whether a word names an appurtenance."""
+        return word.casefold() in self._appurtenances
+
+    def pipe_label(self, text: str) -> PipeLabel | None:
+        """Size and what stands with it; None where there is no size or too much that is not understood."""
+        rest = unicodedata.normalize("NFKC", text).strip()
+        found = _SECTION.search(_GLUED.sub(" ", rest))
+        rest = _GLUED.sub(" ", rest)
+        section = None
+        if found is not None and parse_section(found[0], self._millimetres).is_known:
+            section, rest = found[0].replace(" ", ""), f"{rest[: found.start()]} {rest[found.end() :]}"
+        rest = _REMARK.sub(" ", rest)
+        depths = _DEPTHS.search(rest)
+        rest = _DEPTHS.sub(" ", rest, count=1)
+        return self._with_words(section, depths, [word for word in re.split(r"[\s,，;；、()\[\]/_\-]+", rest) if word])
+
+    def _with_words(self, section: str | None, depths: re.Match[str] | None, words: list[str]) -> PipeLabel | None:
+        material = class_word = plain = None
+        strange = ""
+        for word in words:
+            for name, size in self._taken_apart(word):
+                if material is None and self.material(name):
+                    material, plain = self.material(name), plain or size
+                elif class_word is None and self.class_code(name) and not (size and name.isascii()):
+                    class_word, plain = name, plain or size
+                elif section is None and plain is None and _PLAIN_SIZE.match(name):
+                    plain = name
+                else:
+                    strange += name
+        if section is None and (strange or not (material or class_word)):
+            return None
+        size = section or plain
+        if size is None or len(strange) > _MAX_STRANGE:
+            return None
+        told = "/".join((depths[1], depths[2] or depths[1])) if depths else None
+        return PipeLabel(size, material, class_word, told)
+
+    def _taken_apart(self, word: str) -> list[tuple[str, str | None]]:
+        """Words with the size glued to them: `PVC110`; `给水铸铁` is two words; PE100 is a grade of the material."""
+        grade = _GRADE.match(word)
+        if grade:
+            return [(grade[1], None)]
+        match = _WORD_AND_SIZE.match(word)
+        name, size = (match[1], match[2]) if match else (word, None)
+        for end in range(len(name) - 1, 0, -1):
+            if not name.isascii() and self.class_code(name[:end]) and self.material(name[end:]):
+                return [(name[:end], None), (name[end:], size)]
+        return [(name, size)]
+
+    def bare_size(self, text: str) -> PipeLabel | None:
+        """A text that is nothing but digits, as a size."""
+        size = _PLAIN_SIZE.match(text.strip())
+        return PipeLabel(size[1]) if size else None
+
+    def point_number(self, text: str, digits_too: bool = False) -> str | None:
+        """A text that can be the number of a point; `D300` can be that or a size."""
+        word = unicodedata.normalize("NFKC", text).strip()
+        if digits_too and _DIGITS.match(word):
+            return word
+        if not _NUMBER.match(word):
+            return None
+        return word if _AMBIGUOUS_SIZE.match(word) or self.pipe_label(word) is None else None

@@ -1,0 +1,90 @@
+"""What the name of a layer says: a class (`JSLINE`, `JS注记`, `给水`), material and size (`PVC110-PN16`), a device."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from importers.cad.label_words import PipeLabel, Vocabulary
+from importers.profiles import Profile
+
+# Names that AutoCAD gives to layers of attached (ref|name) and bound (ref$0$name) drawings.
+_OF_ATTACHED = re.compile(r"^.*(?:\||\$\d+\$)")
+_WORDS = re.compile(r"[A-Za-z]+|[一-鿿]+")
+
+
+@dataclass(frozen=True)
+class LayerName:
+    """A layer's name as understood; `is_drawing_matter` are frames, base map and the like."""
+
+    class_word: str | None = None
+    class_code: str | None = None
+    label: PipeLabel | None = None
+    appurtenance: str | None = None
+    is_drawing_matter: bool = False
+    is_annotation: bool = False
+    is_structure: bool = False
+    numbers_points: bool = False
+
+    @property
+    def is_network(self) -> bool:
+        """Whether pipes and their points are to be expected on the layer though none has an attribute."""
+        told = self.class_code or self.label or self.appurtenance
+        return bool(told) and not self.is_drawing_matter
+
+
+class LayerNames:
+    """Reads layer names by the patterns and words of a profile.
+
+    Options: `ignored_layers`, `annotation_layers`, `point_number_layers` and `structure_layers`, lists of patterns;
+    `network_layers`, patterns of layers that hold network whatever else their names say.
+    """
+
+    def __init__(self, profile: Profile, options: dict[str, Any]) -> None:
+        self.words = Vocabulary(profile)
+        self._profile = profile
+        self._patterns = {name: options.get(f"{name}_layers", []) for name in
+                          ("ignored", "annotation", "point_number", "structure", "network")}  # fmt: skip
+        self.read = lru_cache(maxsize=None)(self._read)
+
+    def _read(self, layer: str) -> LayerName:
+        name = _OF_ATTACHED.sub("", layer).strip()
+        if self._matches("network", name):
+            return LayerName(*self._class(name) or (name, "unknown"), label=self._label(name))
+        if self._matches("ignored", name):
+            return LayerName(is_drawing_matter=True)
+        is_annotation = self._matches("annotation", name)
+        word, code = self._class(name) or (None, None)
+        return LayerName(
+            word,
+            code,
+            None if is_annotation else self._label(name),
+            name if self.words.is_appurtenance(name) else None,
+            is_annotation=is_annotation,
+            is_structure=self._matches("structure", name),
+            numbers_points=self._matches("point_number", name),
+        )
+
+    def _matches(self, kind: str, name: str) -> bool:
+        patterns: Sequence[str] = self._patterns[kind]
+        return any(re.search(pattern, name, re.IGNORECASE) for pattern in patterns)
+
+    def _class(self, name: str) -> tuple[str, str] | None:
+        """The word for the class and the class: by the profile's patterns, the whole name, or one of its words."""
+        by_pattern = self._profile.sheet_class(name)
+        for word in (by_pattern, name, *_WORDS.findall(name)):
+            if (word and len(word) > 1) or (word == by_pattern and word):
+                code = self.words.class_code(str(word))
+                if code is not None:
+                    return str(word), code
+        return None
+
+    def _label(self, name: str) -> PipeLabel | None:
+        found = self.words.pipe_label(name.replace("_", " "))
+        return found if found is not None else self._rated(name)
+
+    def _rated(self, name: str) -> PipeLabel | None:
+        """`FC110-PN16`: a pressure class after a size says that it is one, whatever the material."""
+        match = re.match(r"^([A-Za-z]+)[ _-]?(\d{2,4})[ _-](?:PN|SDR)\s?\d+$", name)
+        return PipeLabel(match[2], match[1]) if match else None

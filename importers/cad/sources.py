@@ -1,0 +1,220 @@
+"""A delivered drawing and the drawings attached to it, read into entities in metres of the map."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ezdxf.math import Matrix44
+
+from importers.cad import dwg
+from importers.cad.damage import demand_whole, is_dwg, n_entities_begun, refusal, repaired
+from importers.cad.drawing import Block, Drawing
+from importers.cad.entities import Attachment, Entity, EntityReader
+from importers.cad.geometry import MALFORMED, placement, point
+from importers.cad.groups import DamagedGroups
+from importers.cad.units import scale_of
+from pipemap.errors import SourceError
+from schemas.findings import Finding, Severity
+
+_MAX_ATTACHED = 100
+
+
+@dataclass
+class Source:
+    """One drawing: its file's name, its entities, and what is to be said of the file as a whole."""
+
+    file: str
+    entities: list[Entity]
+    hidden_layers: dict[str, str] = field(default_factory=dict)
+    notes: list[Finding] = field(default_factory=list)
+
+    def note(self, rule: str, severity: Severity, en: str, zh: str, **where: Any) -> None:
+        """Add what is to be said."""
+        self.notes.append(Finding(rule=rule, severity=severity, message_en=en, message_zh=zh, file=self.file, **where))
+
+
+class SourceReader:
+    """Reads a drawing and, once each, those it attaches that lie beside it; `entities.EntityReader` has the rest.
+
+    Options: `encoding`, `units` (see `units.UNITS`), and `delivered`, names of files that are read on their own.
+    """
+
+    def __init__(
+        self,
+        is_name: Callable[[str], bool],
+        holds_network: Callable[[Drawing, Block], bool],
+        options: dict[str, Any],
+    ) -> None:
+        self._is_name, self._holds_network, self._options = is_name, holds_network, options
+        self._n_attached = 0
+
+    def read(self, path: Path) -> list[Source]:
+        """The drawing first, then what is attached to it.
+
+        Raises
+        ------
+        SourceError
+            When the drawing itself cannot be read; attached ones are reported instead.
+        """
+        return [*self._read(path, None, (path.name.casefold(),))]
+
+    def _read(self, path: Path, to_host: Matrix44 | None, chain: tuple[str, ...]) -> Iterator[Source]:
+        with ExitStack() as stack:
+            source, reader = self._opened(path, to_host, stack)
+            if reader.drawing.n_in_paper_space:
+                _note_paper_space(source, reader.drawing.n_in_paper_space)
+            if reader.n_too_deep:
+                _note_too_deep(source, reader.n_too_deep)
+            yield source
+            for attachment in reader.attachments:
+                yield from self._attached(path, attachment, source, chain)
+
+    def _opened(self, path: Path, to_host: Matrix44 | None, stack: ExitStack) -> tuple[Source, EntityReader]:
+        found, dropped = stack.enter_context(dwg.converted(path)) if path.is_file() and is_dwg(path) else (path, None)
+        demand_whole(found)
+        source = Source(path.name, [])
+        try:
+            reader = self._entities(found, source, to_host)
+        except DamagedGroups as error:
+            reader = self._repaired(found, error, source, to_host, stack)
+        if dropped is not None:
+            source.notes.append(dropped)
+        return source, reader
+
+    def _repaired(
+        self, path: Path, why: DamagedGroups, source: Source, to_host: Matrix44 | None, stack: ExitStack
+    ) -> EntityReader:
+        damaged = refusal(path, f"is a damaged DXF drawing ({why})", "DXF 图形已损坏")
+        try:
+            reader = self._entities(stack.enter_context(repaired(path, why)), source, to_host)
+        except DamagedGroups as error:
+            raise damaged from error
+        if not source.entities:
+            raise damaged
+        _note_repair(source, n_entities_begun(path), str(why))
+        return reader
+
+    def _entities(self, path: Path, source: Source, to_host: Matrix44 | None) -> EntityReader:
+        """Read in the drawing's own unit; again where its coordinates turn out not to be metres."""
+        reader = self._reader(path, to_host)
+        entities = reader.read()
+        if reader.drawing.n_sections == 0:
+            raise DamagedGroups("it has no section")
+        scale, note = scale_of(reader.drawing, entities, self._options) if to_host is None else (None, None)
+        if scale is not None:
+            reader = self._reader(path, scale)
+            entities = reader.read()
+        source.entities, source.notes = entities, [note] if note is not None else []
+        source.hidden_layers = reader.drawing.hidden_layers
+        return reader
+
+    def _reader(self, path: Path, to_world: Matrix44 | None) -> EntityReader:
+        drawing = Drawing(path, self._options.get("encoding"))
+        return EntityReader(drawing, self._is_name, self._holds_network, to_world)
+
+    def _attached(self, host: Path, attachment: Attachment, source: Source, chain: tuple[str, ...]) -> Iterator[Source]:
+        wanted = str(attachment.block.xref).replace("\\", "/").rsplit("/", 1)[-1] or attachment.block.name
+        path = _beside(host, wanted)
+        self._n_attached += 1
+        if path is None:
+            _note_missing(source, wanted, "is not beside it", "未一并提供")
+        elif path.name.casefold() in chain or self._n_attached > _MAX_ATTACHED:
+            _note_missing(source, wanted, "is attached in a circle or too often", "循环引用或引用过多")
+        elif path.name in self._options.get("delivered", ()):
+            _note_delivered(source, path.name)
+        else:
+            yield from self._placed(path, attachment, source, chain)
+
+    def _placed(self, path: Path, attachment: Attachment, source: Source, chain: tuple[str, ...]) -> Iterator[Source]:
+        try:
+            place = placement(attachment.tags, _base(path))
+            to_world = place if attachment.to_world is None else place @ attachment.to_world
+            found = [*self._read(path, to_world, (*chain, path.name.casefold()))]
+        except (SourceError, DamagedGroups, OSError, *MALFORMED) as error:
+            _note_missing(source, path.name, f"cannot be read ({_one_line(error)})", "无法读取")
+            return
+        source.note(
+            "IMP-XREF",
+            Severity.INFO,
+            f"The attached drawing {path.name} was read with it: {sum(len(s.entities) for s in found)} entities.",
+            f"已一并读取外部参照 {path.name}。",
+            value=path.name,
+        )
+        yield from found
+
+
+def _base(path: Path) -> tuple[float, float, float]:
+    if is_dwg(path):
+        return 0.0, 0.0, 0.0
+    held = Drawing(path).header.get("$INSBASE", {})
+    return point(held, 10) if 10 in held and 20 in held else (0.0, 0.0, 0.0)
+
+
+def _beside(host: Path, name: str) -> Path | None:
+    """The file of that name in the host's folder, as DXF if there is one; never one from elsewhere."""
+    stem = Path(name).stem.casefold()
+    found = [path for path in _files(host.parent) if path.stem.casefold() == stem]
+    by_suffix = {path.suffix.lower(): path for path in found}
+    return by_suffix.get(".dxf") or by_suffix.get(".dwg")
+
+
+def _files(folder: Path) -> Sequence[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file() and not path.is_symlink())
+
+
+def _note_paper_space(source: Source, n: int) -> None:
+    source.note(
+        "IMP-PAPER",
+        Severity.INFO,
+        f"{n} entities lie in the paper space (title, frame, viewports) and were not looked at.",
+        f"图纸空间的 {n} 个图元（图框、视口等）未读取。",
+        details={"rows": n},
+    )
+
+
+def _note_too_deep(source: Source, n: int) -> None:
+    source.note(
+        "IMP-XREF",
+        Severity.WARNING,
+        f"Blocks are nested so deeply or often that {n} entities in them were not read.",
+        f"图块嵌套过深或过多，{n} 个图元未读取。",
+        details={"rows": n},
+    )
+
+
+def _note_repair(source: Source, n_begun: int, why: str) -> None:
+    n_lost = max(n_begun - len(source.entities), 0)
+    source.note(
+        "IMP-DAMAGED",
+        Severity.ERROR,
+        f"The drawing is damaged ({why}); it was repaired as far as possible: of {n_begun} entities that begin in it, "
+        f"{n_lost} were lost. Ask for the drawing again.",
+        f"图形已损坏，已尽量修复：共 {n_begun} 个图元，丢失 {n_lost} 个。请重新提供。",
+        details={"rows": n_lost},
+    )
+
+
+def _note_missing(source: Source, name: str, en: str, zh: str) -> None:
+    source.note(
+        "IMP-XREF",
+        Severity.WARNING,
+        f"The attached drawing {name} {en}; what is drawn in it was not read.",
+        f"外部参照 {name} {zh}，其内容未读取。",
+        value=name,
+    )
+
+
+def _note_delivered(source: Source, name: str) -> None:
+    source.note(
+        "IMP-XREF",
+        Severity.INFO,
+        f"The attached drawing {name} is itself part of the delivery and is read on its own.",
+        f"外部参照 {name} 已单独提供，按独立文件读取。",
+        value=name,
+    )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
