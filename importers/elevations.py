@@ -29,6 +29,8 @@ Floats = npt.NDArray[np.float64]
 
 # Rounding of two decimals in three numbers (R27).
 AGREEMENT_M = 0.02
+# Elevations of one place in two columns of one file.
+_SAME_M = 0.0005
 # Depths below this say nothing about whether a column holds ground or pipe elevations.
 _TELLING_DEPTH_M = 0.1
 
@@ -208,13 +210,17 @@ def _drawn_axis(segments: pd.DataFrame, lines: npt.NDArray[np.object_], axis_m: 
 
 
 def _raised(lines: npt.NDArray[np.object_], axis_m: Floats) -> npt.NDArray[np.object_]:
-    """The lines at their axis elevation, even between the ends; without z where an end is unknown."""
+    """The lines at their axis elevation, even between the ends; without z where an end is unknown.
+
+    A line that is drawn at its axis elevations keeps what is drawn between the ends.
+    """
     raised: npt.NDArray[np.object_] = shapely.force_2d(lines)
     known = np.flatnonzero(~np.isnan(axis_m).any(axis=1))
     if not len(known):
         return raised
     xy, owner = shapely.get_coordinates(raised[known], return_index=True)
     first = np.r_[True, np.diff(owner) > 0]
+    is_end = first | np.r_[np.diff(owner) > 0, True]
     steps = np.r_[0.0, np.hypot(*np.diff(xy, axis=0).T)]
     steps[first] = 0.0
     along = np.cumsum(steps)
@@ -222,6 +228,10 @@ def _raised(lines: npt.NDArray[np.object_], axis_m: Floats) -> npt.NDArray[np.ob
     length = along[np.r_[np.flatnonzero(first)[1:] - 1, len(owner) - 1]]
     share = np.divide(along, length[owner], out=np.where(first, 0.0, 1.0), where=length[owner] > 0)
     z = axis_m[known, 0][owner] * (1 - share) + axis_m[known, 1][owner] * share
+    drawn_m = shapely.get_coordinates(lines[known], include_z=True)[:, 2]
+    off_m = np.zeros(len(known))
+    np.maximum.at(off_m, owner[is_end], np.nan_to_num(np.abs(drawn_m - z)[is_end], nan=np.inf))
+    z = np.where((off_m < _SAME_M)[owner] & ~np.isnan(drawn_m), drawn_m, z)
     raised[known] = shapely.linestrings(np.column_stack([xy, z]), indices=owner)
     return raised
 

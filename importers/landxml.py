@@ -18,6 +18,7 @@ _INFRAMODEL = "inframodel"
 _PRESSURE = ("water", "gas", "districtheating", "districtcooling")
 _APPURTENANCES = {"CircStruct": "manhole", "RectStruct": "manhole", "OutletStruct": "outfall"}
 _OF_PIPES = frozenset({"desc", "diameter", "thickness", "material", "height", "width", "span", "widthTop"})
+_SHAPES = {"RectPipe": "rect", "EggPipe": "egg", "Channel": "trapezoid"}
 _FLOWS = {"out": "forward", "in": "backward"}
 # How far a drawn arc may lie from the true one, and into how many pieces it is cut at most.
 _SAGITTA_M = 0.005
@@ -32,8 +33,8 @@ class LandXmlReader:
     Each network gives two tables, `NETWORK / Structs` (node) and `NETWORK / Pipes` (segment). Columns are named by
     the attributes of the model: `key`, `class` (the network's type), `ground_elevation_m` (rim), `well_depth_m`
     (rim to sump), `appurtenance`, `feature`, `lifecycle` (state), `name` (description); `from_key`, `to_key`,
-    `diameter` or `width_mm` and `height_mm`, `wall_mm`, `material`, `from_elevation_m` and `to_elevation_m` (the
-    inverts of the pipe in the structures at its ends), `depth_datum`, `flow_direction`. `network`, `length_m`,
+    `diameter` or `shape`, `width_mm` and `height_mm`, `wall_mm`, `material`, `from_elevation_m` and `to_elevation_m`
+    (the inverts of the pipe in the structures at its ends), `depth_datum`, `flow_direction`. `network`, `length_m`,
     `slope`, `form`, `sump_m` and the properties of extensions are the file's own. Unknown is None or NaN.
 
     Coordinates stand north before east in LandXML. A pipe whose structure is not there is drawn from the ends
@@ -196,8 +197,7 @@ class _Networks:
         widths = (told.get(name, UNKNOWN) for name in ("width", "span", "widthTop"))
         width = next((_rounded(width) for width in widths if width > 0), UNKNOWN)
         height = _rounded(told.get("height", UNKNOWN))
-        section = f"egg {width:g}x{height:g}" if pipe["form"] == "EggPipe" and width * height > 0 else None
-        return {"width_mm": width, "height_mm": height, "section": section, **wall}
+        return {"shape": _SHAPES.get(pipe["form"]), "width_mm": width, "height_mm": height, **wall}
 
     def _center(self, struct: Any) -> list[Place]:
         return self._place(struct["center"] or self.found["points"].get(struct["center_point"]))

@@ -27,8 +27,8 @@ class SwmmReader:
     `orifices`, `weirs`, `outlets` (node where the device is, and segment). Columns are named by the attributes
     of the model: `key`, `ground_elevation_m` (invert and greatest depth), `well_depth_m`, `appurtenance` (the kind
     of the element; a junction without a greatest depth is none), `name` (the comment); `from_key`, `to_key`,
-    `width_mm`, `height_mm`, `section`, `from_elevation_m` and `to_elevation_m` (inverts), `depth_datum`,
-    `flow_direction`. Sizes are those of the clear opening, so inner ones. `id`, `model_type`, `shape`, `barrels`,
+    `shape`, `width_mm`, `height_mm`, `from_elevation_m` and `to_elevation_m` (inverts), `depth_datum`,
+    `flow_direction`. Sizes are those of the clear opening, so inner ones. `id`, `model_type`, `barrels`,
     `length_m`, `roughness`, `invert_m`, `crest_m`, `flap_gate`, `dwf_m3_per_d`, `inflow_m3_per_d`, `comment` and
     `tag` are the model's own. Unknown is None or NaN.
 
@@ -193,7 +193,6 @@ def _sizes(link: SwmmLink) -> _Row:
         "inner_width_mm": width,
         "inner_height_mm": height,
         "size_basis": "inner" if is_known else None,
-        "section": f"{section.word} {width:g}x{height:g}" if section.word and is_known else None,
         "shape": section.shape,
         "barrels": section.barrels if section.barrels > 1 else None,
     }

@@ -187,7 +187,6 @@ class _Reading:
                     in_units.shape,
                     in_units.width * self.metres,
                     in_units.height * self.metres,
-                    in_units.word,
                     in_units.barrels,
                 )
         return found

@@ -10,42 +10,32 @@ from dataclasses import dataclass
 
 from importers.inp_files import number
 
-# Shapes given by their height alone: the widest place as a share of it, and the word for the shape.
+# Shapes given by their height alone: the widest place as a share of it.
 _BY_HEIGHT = {
-    "EGG": (2 / 3, "egg"),
-    "HORSESHOE": (1.0, "arch"),
-    "GOTHIC": (0.84, "arch"),
-    "CATENARY": (0.9, "arch"),
-    "SEMIELLIPTICAL": (1.0, "arch"),
-    "BASKETHANDLE": (0.944, "arch"),
-    "SEMICIRCULAR": (1.64, "arch"),
+    "EGG": 2 / 3,
+    "HORSESHOE": 1.0,
+    "GOTHIC": 0.84,
+    "CATENARY": 0.9,
+    "SEMIELLIPTICAL": 1.0,
+    "BASKETHANDLE": 0.944,
+    "SEMICIRCULAR": 1.64,
 }
 _ROUND = ("CIRCULAR", "FORCE_MAIN", "FILLED_CIRCULAR")
-_BOXES = ("RECT_CLOSED", "RECT_OPEN")
-_BY_HEIGHT_AND_WIDTH = {
-    "RECT_TRIANGULAR": "",
-    "RECT_ROUND": "",
-    "MODBASKETHANDLE": "arch",
-    "TRIANGULAR": "",
-    "PARABOLIC": "",
-    "POWER": "",
-}
-_BARRELS_AT = 5
+_BY_HEIGHT_AND_WIDTH = (
+    "RECT_CLOSED", "RECT_OPEN", "RECT_TRIANGULAR", "RECT_ROUND", "MODBASKETHANDLE", "TRIANGULAR", "PARABOLIC", "POWER",
+)  # fmt: skip
 # With a width of 0 or a size code behind them, these are of a catalogue and not measured.
-_OF_CATALOGUE = {"HORIZ_ELLIPSE": "", "VERT_ELLIPSE": "", "ARCH": "arch"}
+_OF_CATALOGUE = ("HORIZ_ELLIPSE", "VERT_ELLIPSE", "ARCH")
+_BARRELS_AT = 5
 
 
 @dataclass(frozen=True)
 class CrossSection:
-    """A clear opening: `shape` as the model names it, sizes in the model's unit of length, NaN where unknown.
-
-    `word` names the shape where the sections of surveys have a word for it.
-    """
+    """A clear opening: `shape` as the model names it, sizes in the model's unit of length, NaN where unknown."""
 
     shape: str
     width: float = math.nan
     height: float = math.nan
-    word: str = ""
     barrels: int = 1
 
 
@@ -59,31 +49,26 @@ def cross_section(words: Sequence[str], curves: Mapping[str, float]) -> CrossSec
     """
     shape = words[0].upper()
     sizes = [number(word) for word in words[1:5]] + [math.nan] * 4
-    width, height, word = _sizes(shape, sizes, words, curves)
+    width, height = _sizes(shape, sizes, words, curves)
     barrels = number(words[_BARRELS_AT]) if len(words) > _BARRELS_AT else 1.0
-    return CrossSection(shape, _positive(width), _positive(height), word, int(barrels) if barrels >= 1 else 1)
+    return CrossSection(shape, _positive(width), _positive(height), int(barrels) if barrels >= 1 else 1)
 
 
 def _sizes(
     shape: str, sizes: Sequence[float], words: Sequence[str], curves: Mapping[str, float]
-) -> tuple[float, float, str]:
+) -> tuple[float, float]:
     height, width, third, fourth = sizes[:4]
     if shape in _ROUND:
-        return height, height, ""
-    if shape in _BOXES:
-        return width, height, ""
+        return height, height
     if shape in _BY_HEIGHT:
-        share, word = _BY_HEIGHT[shape]
-        return share * height, height, word
+        return _BY_HEIGHT[shape] * height, height
     if shape == "TRAPEZOIDAL":
-        return width + height * (third + fourth), height, "trapezoid"
-    if shape in _BY_HEIGHT_AND_WIDTH:
-        return width, height, _BY_HEIGHT_AND_WIDTH[shape]
-    if shape in _OF_CATALOGUE and width > 0 and not third > 0:
-        return width, height, _OF_CATALOGUE[shape]
+        return width + height * (third + fourth), height
+    if shape in _BY_HEIGHT_AND_WIDTH or (shape in _OF_CATALOGUE and width > 0 and not third > 0):
+        return width, height
     if shape == "CUSTOM" and len(words) > 2:
-        return curves.get(words[2], math.nan) * height, height, ""
-    return math.nan, math.nan, ""
+        return curves.get(words[2], math.nan) * height, height
+    return math.nan, math.nan
 
 
 def _positive(value: float) -> float:

@@ -148,6 +148,7 @@ def test_a_delivery_of_it(file: Path) -> None:
     segments = delivery.segments.set_index("source_key")
     assert segments["class_code"].to_dict() == {"M1->M2": "foul", "M2->O1": "foul", "M1@Water->W2": "water"}
     assert segments["material_code"]["M1->M2"] == "pvc"
+    assert segments["shape_code"].to_dict() == {"M1->M2": "circle", "M2->O1": "egg", "M1@Water->W2": "circle"}
     assert segments["lifecycle_code"]["M1->M2"] == "in_service"
     assert segments["depth_datum_code"]["M1->M2"] == "invert"
     assert segments["extra"]["M1->M2"]["id"] == "P1"

@@ -256,6 +256,9 @@ def test_a_delivery_of_it_has_appurtenances_directions_and_axes(model: Path) -> 
     assert axis[:, 2].tolist() == pytest.approx([10.3, 9.9])
     assert [place[:2] for place in segments["geom"]["J2->ST"].coords] == [(50, 0), (80, 0), (80, 40), (120, 40)]
     assert segments["extra"]["J1->J2"]["flap_gate"] is True
+    shapes = segments["shape_code"][["J1->J2", "J2->ST", "D1->J3", "J3->O1"]]
+    assert shapes.tolist() == ["circle", "egg", "rect", "trapezoid"]
+    assert {found.rule for found in delivery.findings} == {"IMP-SCHEMATIC"}
     assert {count.sheet: (count.rows, count.loaded, count.skipped) for count in delivery.counts}["subcatchments"] == (
         1,
         0,
