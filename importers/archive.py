@@ -5,6 +5,7 @@ import stat
 import tempfile
 import zipfile
 import zlib
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from lzma import LZMAError
@@ -22,17 +23,31 @@ _CHUNK_BYTES = 2**18
 _PASSWORD_FLAG = 0x1
 _UTF8_FLAG = 0x800
 _ARCHIVE_SUFFIXES = {".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"}
-_SIDECAR_SUFFIXES = (".shx", ".dbf", ".prj", ".cpg", ".qpj", ".qix", ".sbn", ".sbx", ".shp.xml", ".fbn", ".fbx", ".qmd")
+_ZIPPED = {".zip", ".kmz"}
+_STYLES = (".qml", ".qmd", ".sld")
+# What lies beside the file that stands for a layer.
+_SIDECAR_SUFFIXES = {
+    ".shp": (
+        ".shx", ".dbf", ".prj", ".cpg", ".qix", ".qpj", ".sbn", ".sbx", ".shp.xml", ".fbn", ".fbx", ".ain", ".aih",
+        *_STYLES,
+    ),
+    ".dbf": (".cpg", ".dbf.xml"),
+    ".tab": (".dat", ".map", ".id", ".ind"),
+    ".mif": (".mid",),
+    ".gml": (".xsd", ".gfs"),
+    ".gpkg": _STYLES,
+    ".geojson": _STYLES,
+}  # fmt: skip
 _LITTER = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$|Thumbs\.db$|desktop\.ini$|\._)", re.IGNORECASE)
 _ABSOLUTE = re.compile(r"^/|^[A-Za-z]:")
 
 
 @contextmanager
 def unpacked(paths: Sequence[Path], max_bytes: int = MAX_BYTES) -> Iterator[list[Path]]:
-    """Give the delivered files with every .zip replaced by what is in it, until the block ends.
+    """Give the delivered files with every .zip and .kmz replaced by what is in it, until the block ends.
 
-    A shapefile is given as its .shp (its other files lie beside it) and a file geodatabase as its
-    .gdb folder. The folder is readable by this user alone and is removed at the end. Names in
+    A shapefile is given as its .shp (its other files lie beside it), MapInfo's formats likewise, and a
+    file geodatabase as its .gdb folder. The folder is readable by this user alone and is removed at the end. Names in
     archives made on a Chinese Windows come out right.
 
     Raises
@@ -46,7 +61,7 @@ def unpacked(paths: Sequence[Path], max_bytes: int = MAX_BYTES) -> Iterator[list
         files: list[Path] = []
         room = _Room(max_bytes)
         for number, path in enumerate(paths):
-            if path.suffix.lower() == ".zip" and path.is_file():
+            if path.suffix.lower() in _ZIPPED and path.is_file():
                 folder = Path(name, str(number))
                 _unpack(path, folder, room)
                 files += _datasets(path, folder)
@@ -131,20 +146,27 @@ def _decoded_name(member: zipfile.ZipInfo) -> str:
 
 def _datasets(archive: Path, folder: Path) -> list[Path]:
     found: list[Path] = []
-    for path in sorted(folder.rglob("*")):
+    names: dict[Path, set[str]] = defaultdict(set)
+    paths = sorted(folder.rglob("*"))
+    for path in paths:
+        names[path.parent].add(path.name.lower())
+    for path in paths:
         inside_geodatabase = any(parent.suffix.lower() == ".gdb" for parent in path.relative_to(folder).parents)
         is_geodatabase = path.is_dir() and path.suffix.lower() == ".gdb"
-        if not inside_geodatabase and (is_geodatabase or (path.is_file() and not _is_sidecar(path))):
+        is_file = path.is_file() and not _is_sidecar(path.name.lower(), names[path.parent])
+        if not inside_geodatabase and (is_geodatabase or is_file):
             found.append(path)
     if not found:
         raise _refusal(archive, "holds no files", "没有文件")
     return found
 
 
-def _is_sidecar(path: Path) -> bool:
-    lower = path.name.lower()
-    stem = next((lower.removesuffix(suffix) for suffix in _SIDECAR_SUFFIXES if lower.endswith(suffix)), None)
-    return stem is not None and any(sibling.name.lower() == f"{stem}.shp" for sibling in path.parent.iterdir())
+def _is_sidecar(name: str, siblings: set[str]) -> bool:
+    return any(
+        name.endswith(suffix) and name.removesuffix(suffix) + owner in siblings
+        for owner, suffixes in _SIDECAR_SUFFIXES.items()
+        for suffix in suffixes
+    )
 
 
 def _refusal(archive: Path, what_en: str, what_zh: str) -> SourceError:

@@ -73,6 +73,22 @@ def test_a_shapefile_counts_once_and_a_geodatabase_is_a_folder(tmp_path: Path) -
         assert sorted(file.name for file in files) == ["alone.dbf", "city.gdb", "p.shp"]
 
 
+def test_files_of_several_parts_count_once_in_whatever_folder(tmp_path: Path) -> None:
+    names = [
+        "A/管线.SHP", "A/管线.shx", "A/管线.DBF", "A/管线.shp.xml", "A/管线.qml", "B/管线.tab", "B/管线.DAT",
+        "B/管线.map", "B/管线.id", "C/x.mif", "C/x.mid", "D/x.gml", "D/x.xsd", "D/x.gfs",
+        "E/x.dbf", "E/x.cpg", "F/x.qml", "G/x.dat",
+    ]  # fmt: skip
+    with unpacked([make_zip(tmp_path / "a.zip", dict.fromkeys(names, b"x"))]) as files:
+        found = [f"{file.parent.name}/{file.name}" for file in files]
+    assert found == ["A/管线.SHP", "B/管线.tab", "C/x.mif", "D/x.gml", "E/x.dbf", "F/x.qml", "G/x.dat"]
+
+
+def test_a_kmz_is_its_kml(tmp_path: Path) -> None:
+    with unpacked([make_zip(tmp_path / "a.kmz", {"doc.kml": b"<kml/>"})]) as files:
+        assert [file.name for file in files] == ["doc.kml"]
+
+
 @pytest.mark.parametrize("name", ["管线点.csv", "排水/雨水管线.csv"])
 def test_chinese_names_from_a_chinese_windows(tmp_path: Path, name: str) -> None:
     stand_in = "n" * len(name.encode("gbk"))
