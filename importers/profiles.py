@@ -322,7 +322,22 @@ def _build(text: str, label: str) -> Profile:
 def _extended(own: Mapping[str, Any]) -> dict[str, Any]:
     """A profile over the shipped one that it extends, which may extend another."""
     base = own.get("extends")
-    return _merged(_extended(tomllib.loads(profile_text(base))), own) if base in shipped() else dict(own)
+    if base not in shipped():
+        return dict(own)
+    inherited = _extended(tomllib.loads(profile_text(base)))
+    return _merged({**inherited, "columns": _left_to(inherited.get("columns", {}), own.get("columns", {}))}, own)
+
+
+def _left_to(inherited: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The inherited names of columns without those that the profile gives to an attribute itself."""
+    taken = {role: {plain(name) for names in attributes.values() for name in names} for role, attributes in own.items()}
+    return {
+        role: {
+            attribute: [name for name in names if plain(name) not in taken.get(role, set())]
+            for attribute, names in attributes.items()
+        }
+        for role, attributes in inherited.items()
+    }
 
 
 def _checked(profile: Profile, label: str) -> Profile:

@@ -19,7 +19,10 @@ _ENCODING = re.compile(r"""encoding=["'][\w-]+["']""", re.IGNORECASE)
 _MULTIBYTE = {"gbk": "gb18030", "gb2312": "gb18030", "gb18030": "gb18030", "big5": "big5", "shift_jis": "cp932"}
 # Schemas are not fetched; a template is written, beside the link.
 _GML_OPTIONS = {"DOWNLOAD_SCHEMA": "NO", "WRITE_GFS": "YES"}
-_UNKNOWN_3D = re.compile(r"(?<=<GeometryType>)-2147483648(?=<)")
+_UNKNOWN_3D = re.compile(
+    r"<GeometryName>[^<]*</GeometryName>\s*<GeometryElementPath>[^<]*</GeometryElementPath>\s*(?:<!--[^>]*-->\s*)?"
+    r"<GeometryType>-2147483648<"
+)
 
 
 def is_gml(path: Path) -> bool:
@@ -97,14 +100,18 @@ class _Outline:
 
 
 def _learn_layers(file: LayerFile) -> None:
-    """Let GDAL write its template, and mend in it the one type of geometry that its Python bindings refuse."""
+    """Let GDAL write its template, and mend in it the classes with several kinds of geometry.
+
+    GDAL gives such a class a type that its Python bindings refuse, and would look for geometry only where it
+    first found one: in CityGML that loses objects of another level of detail.
+    """
     try:
         fiona.listlayers(file.source, **file.options)
     except fiona.errors.FionaError:
         return  # Told when the layers are listed for reading.
     template = file.place.with_suffix(".gfs")
     if template.is_file():
-        template.write_text(_UNKNOWN_3D.sub("0", template.read_text("utf-8")), "utf-8")
+        template.write_text(_UNKNOWN_3D.sub("<GeometryType>0<", template.read_text("utf-8")), "utf-8")
         # A template older than its file is not believed.
         later = max(time.time(), file.place.stat().st_mtime) + 1
         os.utime(template, (later, later))

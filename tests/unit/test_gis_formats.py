@@ -138,6 +138,30 @@ def test_gml_in_the_order_of_its_crs_comes_out_east_then_north(tmp_path: Path) -
     ]
 
 
+def test_city_gml_objects_of_several_levels_of_detail_keep_their_geometry(tmp_path: Path) -> None:
+    face = (
+        "<gml:surfaceMember><gml:Polygon><gml:exterior><gml:LinearRing><gml:posList>{0}</gml:posList></gml:LinearRing>"
+    )
+    face += "</gml:exterior></gml:Polygon></gml:surfaceMember>"
+    faces = [face.format(ring) for ring in ("5 2 0 5 3 0 6 3 0 5 2 0", "5 2 0 5 3 0 6 3 1.5 5 2 0")]
+    (tmp_path / "a.gml").write_text(
+        '<core:CityModel xmlns:core="http://www.opengis.net/citygml/2.0" xmlns:gml="http://www.opengis.net/gml" '
+        'xmlns:u="http://u"><gml:boundedBy><gml:Envelope srsName="http://www.opengis.net/def/crs/EPSG/0/10169" '
+        'srsDimension="3"><gml:lowerCorner>1 1 0</gml:lowerCorner><gml:upperCorner>9 9 2</gml:upperCorner>'
+        "</gml:Envelope></gml:boundedBy><core:cityObjectMember><u:Manhole gml:id='m1'><u:a><u:lod0><gml:Point><gml:pos>"
+        "7 4 0</gml:pos></gml:Point></u:lod0></u:a></u:Manhole></core:cityObjectMember><core:cityObjectMember>"
+        "<u:Manhole gml:id='m2'><u:lod2><gml:Solid><gml:exterior><gml:CompositeSurface>"
+        + "".join(faces)
+        + "</gml:CompositeSurface></gml:exterior></gml:Solid></u:lod2></u:Manhole></core:cityObjectMember>"
+        "</core:CityModel>"
+    )
+    points, bodies = read(tmp_path / "a.gml")
+    assert points.rows["gml_id"].tolist() == ["m1"]
+    assert (points.geometry[0].x, points.geometry[0].y) == (4, 7)
+    assert bodies.rows["gml_id"].tolist() == ["m2"]
+    assert bodies.geometry[0].bounds == (2, 5, 3, 6)
+
+
 def test_gml_in_gbk(tmp_path: Path) -> None:
     path = write(tmp_path / "a.gml", pipes(), driver="GML")
     text = path.read_text("utf-8").replace('encoding="utf-8"', 'encoding="GB2312"')

@@ -178,3 +178,10 @@ def test_units_and_columns_to_leave_are_what_the_profile_says(tmp_path: Path) ->
     assert profile.factor("section", "断面尺寸") == 1000
     assert "diameter" not in profile.mapping("segment", ["起点点号", "终点点号", "管径(mm)"])
     assert "diameter" in load_profile("default").mapping("segment", ["起点点号", "终点点号", "管径(mm)"])
+
+
+def test_a_column_that_a_profile_gives_to_one_attribute_is_no_others_by_inheritance() -> None:
+    columns = ["node_1", "node_2", "y1", "y2", "elev1", "elev2"]
+    mapping = load_profile("giswater-ud").mapping("segment", columns)
+    assert (mapping["from_depth_m"], mapping["to_depth_m"]) == ("y1", "y2")
+    assert load_profile("default").mapping("segment", columns)["from_y"] == "y1"
