@@ -21,6 +21,11 @@ _UNITS = VOLTAGES_KV | PRESSURES_MPA
 _TWO_NUMBERS = re.compile(r"(-?\d+(?:\.\d+)?)(?:\s*/\s*(-?\d+(?:\.\d+)?))?")
 _COUNTS = ("hole_count", "cable_count")
 _SIZES = ("width_mm", "height_mm", "nominal_mm", "inner_width_mm", "inner_height_mm")
+# A circle's sizes, each known from the other.
+_WIDTH_AND_HEIGHT = (
+    ("width_mm", "height_mm"), ("height_mm", "width_mm"), ("inner_width_mm", "inner_height_mm"),
+    ("inner_height_mm", "inner_width_mm"),
+)  # fmt: skip
 _ZERO = frozenset({"0", "0.0", "0.00"})
 
 
@@ -76,7 +81,7 @@ def section(columns: Columns, class_codes: Objects, material_codes: Objects) -> 
     in_text_shape = np.array([found.shape_code for found in sections], dtype=object)[index]
     shape = coalesced(columns.codes("shape", "section_shape"), in_text_shape)
     measured = _sizes(columns, sections, index, material_codes)
-    for one, other in (("width_mm", "height_mm"), ("height_mm", "width_mm")):
+    for one, other in _WIDTH_AND_HEIGHT:
         measured[one] = np.where(shape == "circle", _first(measured[one], measured[other]), measured[one])
     is_own = ~np.isnan(measured["width_mm"]) & ~np.isnan(measured["height_mm"]) & (shape == "unknown")
     is_round = measured["width_mm"] == measured["height_mm"]
@@ -106,10 +111,11 @@ def _sizes(
         for name in ("inner_width_mm", "inner_height_mm")
     )
     known = {name: _first(own[name], in_text[name]) for name in _SIZES}
+    is_inner = np.isnan(_first(outer, own["width_mm"], own["height_mm"], in_text["width_mm"]))
     for name in ("width_mm", "height_mm"):
-        known[name] = _first(own[name], outer, in_text[name], inner)
+        known[name] = _first(own[name], outer, in_text[name], np.where(is_inner, known[f"inner_{name}"], np.nan))
     basis = np.array([one.basis_code for one in found], dtype=object)[row]
-    basis[is_unknown(basis) & ~np.isnan(inner)] = "inner"
+    basis[is_unknown(basis) & is_inner & ~np.isnan(_first(known["width_mm"], known["height_mm"]))] = "inner"
     basis[~np.isnan(outer)] = "outer"
     return {**known, "size_basis_code": coalesced(columns.codes("size_basis", "size_basis"), basis)}
 
