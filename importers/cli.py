@@ -11,13 +11,19 @@ import typer
 from rich.progress import TaskID
 
 from importers.archive import unpacked
-from importers.delivery import OnProgress, Reading, dataset_name, read_delivery, read_tables, require_files
-from importers.proposal import propose
+from importers.delivery import OnProgress, dataset_name, read_delivery, require_files
+from importers.dry_run import dry_run
+from importers.dry_run_words import document, show
+from importers.georeference import parse_crs
+from importers.place_readings import Home
 from pipemap.changesets import Changeset, get_changeset
+from pipemap.cluster import Cluster
 from pipemap.commands.session import open_database
+from pipemap.errors import NotFoundError, StorageError, UsageError
 from pipemap.findings import count_findings
 from pipemap.ingest import create_import
-from pipemap.projects import read_project
+from pipemap.placing import existing_extent
+from pipemap.projects import DEFAULT_SRID, read_project
 from pipemap.settings import Settings
 from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text, progress, say
 from schemas.delivery import Delivery
@@ -39,14 +45,18 @@ def import_files(
     title: Annotated[str | None, typer.Option(help="Title of the changeset.")] = None,
     author: Annotated[str | None, typer.Option(help="Who imports; default: the setting PIPEMAP_USER.")] = None,
     partial: Annotated[bool, typer.Option("--partial", help="Keep what the delivery does not mention.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what each column is taken for.")] = False,
+    is_dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what each column is taken for, and what an import would find.")
+    ] = False,
+    write_profile: Annotated[
+        Path | None, typer.Option("--write-profile", help="Write the profile that a dry run proposes to this file.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Import survey files as a draft changeset. 导入调查成果"""
-    if dry_run:
-        with _progress() as on_progress, unpacked(require_files(files)) as paths:
-            reading = read_tables(paths, profile, on_progress)
-        _show_proposal(reading, as_json)
+    if is_dry_run or write_profile is not None:
+        options = {"profile": profile, "source_crs": crs, "default_class": default_class}
+        _try(files, _home(crs), write_profile, as_json, **options)
         return
     with open_database() as database:
         with database.transaction(read_only=True) as connection:
@@ -119,29 +129,43 @@ def _show_import(summary: dict[str, Any], as_json: bool) -> None:
         emit_text(f"Nothing changed; discard it with `pipemap discard {number}`. 与现状一致，无变更")
 
 
-def _show_proposal(reading: Reading, as_json: bool) -> None:
-    proposals = propose(reading)
+def _try(files: list[Path], home: Home, write_profile: Path | None, as_json: bool, **options: Any) -> None:
+    """Show what an import would make of files, and write the profile that was proposed."""
+    if write_profile is not None and write_profile.exists():
+        raise UsageError(
+            f"{write_profile.name} is there already and may hold your changes; name another file, or delete it first.",
+            message_zh=f"{write_profile.name} 已存在，可能含有您的修改；请换一个文件名，或先删除。",
+        )
+    name = write_profile.stem if write_profile else "mine"
+    with _progress() as on_progress, unpacked(require_files(files)) as paths:
+        found = dry_run(paths, home, name=name, on_progress=on_progress, **options)
+    if write_profile is not None:
+        try:
+            write_profile.write_text(found.text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(
+                f"{write_profile} cannot be written: {error.strerror}.", message_zh=f"无法写入 {write_profile}。"
+            ) from error
     if as_json:
-        emit_json(
-            {
-                "profile": reading.profile.name,
-                "why": reading.why,
-                "axis": reading.profile.axis,
-                "columns": [asdict(proposal) for proposal in proposals],
-            }
-        )
-        return
-    say(f"Profile {reading.profile.name}: {reading.why}. Axis order: {reading.profile.axis}.")
-    for file, sheet, role in dict.fromkeys((p.file, p.sheet, p.role) for p in proposals):
-        emit_table(
-            f"{file} / {sheet}: {role or 'not recognised 未识别'}",
-            ("column", "taken for", "why", "samples"),
-            [
-                (p.column, p.attribute, p.why, " | ".join(p.samples))
-                for p in proposals
-                if (p.file, p.sheet) == (file, sheet)
-            ],
-        )
+        emit_json(document(found))
+    else:
+        show(found, Settings().language)
+    if write_profile is not None:
+        say(f"The profile is in {write_profile}; edit it, then import with --profile {write_profile}. 已写出配置")
+
+
+def _home(crs: str | None) -> Home:
+    """Where the map is; without a map the system that was named, or the usual one."""
+    settings = Settings()
+    if settings.database_url is not None or Cluster(settings.data_dir).exists():
+        try:
+            with open_database(settings) as database, database.transaction(read_only=True) as connection:
+                return Home(parse_crs(f"EPSG:{read_project(connection).srid}"), existing_extent(connection))
+        except (NotFoundError, StorageError) as error:
+            say(f"No map to compare with: {error.message}")
+    given = parse_crs(crs) if crs else None
+    is_usable = given is not None and given.is_projected and given.to_epsg() is not None
+    return Home(given if given is not None and is_usable else parse_crs(f"EPSG:{DEFAULT_SRID}"))
 
 
 @contextmanager

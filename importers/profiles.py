@@ -229,6 +229,12 @@ class Profile(BaseModel):
         return by_burial.get(class_code) or self.datum.by_class.get(class_code) or shared
 
 
+def is_enough(role: str, certainty: Mapping[str, float]) -> float | None:
+    """The certainty of the least sure attribute that a table needs for a role, None where it has not what it needs."""
+    sets = [min(certainty[name] for name in enough) for enough in _ENOUGH[role] if enough <= certainty.keys()]
+    return max(sets, default=None)
+
+
 @lru_cache(maxsize=65_536)
 def plain(header: str) -> str:
     """A header without case, spaces, punctuation and units, for comparing."""

@@ -17,6 +17,7 @@ _SCALES |= dict.fromkeys(PRESSURES_MPA, "pressure")
 _WORDS = "|".join(sorted(map(re.escape, (*_LENGTHS, *VOLTAGES_KV, *PRESSURES_MPA)), key=len, reverse=True))
 _IN_BRACKETS = re.compile(rf"[(\[【]\s*(?:单位\s*[:：]?\s*)?({_WORDS})\s*[)\]】]\s*$")
 # Behind Chinese any unit stands out; behind Latin letters a single m or v can be the end of a word.
+_METRES = re.compile(r"[_\s]m$", re.IGNORECASE)
 _AT_END = re.compile(rf"(?:(?<=[一-龥])({_WORDS})|[_\s-](km|dm|cm|mm|ft|kv|kpa|mpa))$")
 
 
@@ -25,6 +26,13 @@ def unit_of(header: str) -> str | None:
     text = unicodedata.normalize("NFKC", header).casefold().strip()
     match = _IN_BRACKETS.search(text) or _AT_END.search(text)
     return next((unit for unit in match.groups() if unit), None) if match else None
+
+
+def without_unit(header: str) -> str:
+    """A header without the unit at its end."""
+    text = unicodedata.normalize("NFKC", header).strip()
+    match = _IN_BRACKETS.search(text.casefold()) or _AT_END.search(text.casefold())
+    return text[: match.start()] if match else _METRES.sub("", text)
 
 
 def factor(attribute: str, unit: str) -> float | None:

@@ -48,7 +48,7 @@ class Cluster:
 
     def start(self) -> None:
         """Create the server if it is missing and start it if it is down."""
-        if not self._exists():
+        if not self.exists():
             self._create()
         if not self.is_running():
             log = self.data_dir / "postgresql.log"
@@ -64,7 +64,8 @@ class Cluster:
     def _pgdata(self) -> Path:
         return self.data_dir / "pgdata"
 
-    def _exists(self) -> bool:
+    def exists(self) -> bool:
+        """Whether the server's data is there, made by an earlier start."""
         return (self._pgdata() / "PG_VERSION").exists() and (self._pgdata() / "pipemap.ready").exists()
 
     def _create(self) -> None:

@@ -95,7 +95,7 @@ def test_a_dry_run_says_what_each_column_is_taken_for(folder: Path) -> None:
     ("name", "content", "options", "exit_code", "said"),
     [
         ("empty.csv", b"", [], 41, "is empty"),
-        ("wrong.csv", "物探点号,X\n".encode("utf-16"), [], 41, "UTF-8"),
+        ("wrong.csv", b"a,b\n\x80\xff,\xff\xff\n", [], 41, "UTF-8"),
         ("cut.mdb", b"\0\1\0\0Standard Jet DB\0" + b"\0" * 1000, [], 41, "cut short"),
         ("swap.csv", f"物探点号,X,Y\nA,{EAST},{NORTH}\n".encode(), [], 41, "X and Y are swapped"),
         ("far.csv", b"\xe7\x89\xa9\xe6\x8e\xa2\xe7\x82\xb9\xe5\x8f\xb7,X,Y\nA,1,2\n", [], 45, "--crs"),

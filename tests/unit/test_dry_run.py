@@ -1,0 +1,240 @@
+"""Dry runs of deliveries that no profile knows: what is proposed, and that the written profile gives just that."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyproj import Transformer
+
+from importers.delivery import read_delivery
+from importers.dry_run import DryRun, dry_run
+from importers.georeference import parse_crs
+from importers.place_readings import Home
+from importers.profiles import load_profile
+from schemas.delivery import Delivery
+
+HOME = Home(parse_crs("EPSG:4547"))
+TO_DEGREES = Transformer.from_crs(4547, 4490, always_xy=True)
+NORTH, EAST = 2_494_000.0, 492_000.0
+
+# A usual name of each column, and others for it that no shipped profile knows: words, English, pinyin, slips.
+POINT_NAMES = {
+    "物探点号": ["井代号", "窨井号", "MH_REF", "ManholeID", "GDH", "检查井代号", "物探点好"],
+    "X": ["纵向", "北坐标值", "N", "Northing_m", "northing_coordinate"],
+    "Y": ["横向", "东坐标值", "E", "Easting_m", "easting_coordinate"],
+    "地面高程": ["地高", "井盖标高", "CL", "GroundLevel", "rim_elev", "DMBG", "地面高成"],
+    "特征": ["管点性质", "点特征", "TZD", "FeatureClass"],
+}
+LINE_NAMES = {
+    "起点点号": ["上井代号", "始端井号", "US_REF", "UpstreamManhole", "QDJH", "起始井号", "FNODE"],
+    "终点点号": ["下井代号", "终端井号", "DS_REF", "DownstreamManhole", "ZDJH", "终止井号", "TNODE"],
+    "起点埋深": ["上端埋深", "start_depth_m", "US Depth", "QDSD", "起点埋身"],
+    "终点埋深": ["下端埋深", "end_depth_m", "DS Depth", "ZDSD", "终点埋身"],
+    "管径": ["管道直径", "PIPE_DIA", "Diameter_mm", "ZJ"],
+    "材质": ["管道材质", "PIPE_MATRL", "MAT'L", "CZ", "管才"],
+    "埋设方式": ["铺设方式", "埋设方法", "laying_method", "MSLX"],
+    "建成年月": ["建造年", "YearBuilt", "JSND", "竣工年份"],
+}
+
+
+def network(count: int, seed: int) -> tuple[list[list[Any]], list[list[Any]]]:
+    drawn = random.Random(seed)
+    points = [
+        [f"W{at:03d}", f"{NORTH + 30 * at + drawn.random():.3f}", f"{EAST + 9 * at + drawn.random():.3f}",
+         f"{20 + drawn.random():.3f}", drawn.choice(["弯头", "三通"])]
+        for at in range(count)
+    ]  # fmt: skip
+    lines = [
+        [points[at][0], points[at + 1][0], f"{1 + drawn.random():.2f}", f"{1 + drawn.random():.2f}",
+         drawn.choice([300, 400, 600]), drawn.choice(["PE", "球墨铸铁", "混凝土"]), drawn.choice(["直埋", "管埋"]),
+         drawn.choice(["2015-06", "1998-01"])]
+        for at in range(count - 1)
+    ]  # fmt: skip
+    return points, lines
+
+
+def write(path: Path, header: list[str], rows: list[list[Any]]) -> Path:
+    path.write_text("\n".join(",".join(map(str, row)) for row in [header, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def tried(paths: list[Path], home: Home = HOME, **options: Any) -> DryRun:
+    return dry_run(paths, home, on_progress=lambda *_: None, **options)
+
+
+def with_written(paths: list[Path], text: str, folder: Path) -> Delivery:
+    profile = folder / "mine.toml"
+    profile.write_text(text, encoding="utf-8")
+    return read_delivery(paths, profile=profile, srid=4547)
+
+
+def same(one: Delivery, other: Delivery) -> None:
+    """Features of two deliveries are equal, whatever their columns were called."""
+    for kind in ("nodes", "segments"):
+        frames = [getattr(delivery, kind).sort_values("source_key").reset_index(drop=True) for delivery in (one, other)]
+        left, right = (frame.drop(columns=["geom", "source_file"]) for frame in frames)
+        pd.testing.assert_frame_equal(left, right)
+        assert shapely.equals_exact(frames[0]["geom"], frames[1]["geom"]).all()
+    assert [(f.rule, f.value) for f in one.findings] == [(f.rule, f.value) for f in other.findings]
+
+
+def taken(found: DryRun, sheet: str) -> dict[str, str | None]:
+    (table,) = [table for table in found.tables if table.sheet == sheet]
+    return {column.column: column.attribute for column in table.columns}
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(choice=st.randoms(use_true_random=False), count=st.integers(min_value=8, max_value=14))
+def test_a_delivery_with_names_never_seen_is_read_by_its_written_profile(
+    tmp_path: Path, choice: random.Random, count: int
+) -> None:
+    points, lines = network(count, seed=count)
+    usual = [write(tmp_path / "点.csv", list(POINT_NAMES), points), write(tmp_path / "线.csv", list(LINE_NAMES), lines)]
+    headers = [[choice.choice(names) for names in known.values()] for known in (POINT_NAMES, LINE_NAMES)]
+    folder = tmp_path / "strange"
+    folder.mkdir(exist_ok=True)
+    strange = [write(folder / "点.csv", headers[0], points), write(folder / "线.csv", headers[1], lines)]
+    found = tried(strange)
+    assert None not in taken(found, "点").values(), headers[0]
+    assert None not in taken(found, "线").values(), headers[1]
+    same(with_written(strange, found.text, folder), read_delivery(usual, srid=4547))
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    extra=st.lists(st.text(alphabet="备注图幅abc_# \"'\\号", min_size=1, max_size=6), max_size=3, unique=True),
+    count=st.integers(min_value=4, max_value=9),
+)
+def test_a_known_delivery_gives_the_same_with_the_written_profile(tmp_path: Path, extra: list[str], count: int) -> None:
+    points, lines = network(count, seed=count)
+    header = [*POINT_NAMES, *(f'"{name.replace(chr(34), chr(34) * 2)}"' for name in extra)]
+    paths = [
+        write(tmp_path / "点.csv", header, [[*row, *("x" for _ in extra)] for row in points]),
+        write(tmp_path / "线.csv", list(LINE_NAMES), lines),
+    ]
+    same(with_written(paths, tried(paths).text, tmp_path), read_delivery(paths, srid=4547))
+
+
+def test_every_column_tells_what_it_was_taken_for_why_how_sure_and_what_stands_in_it(tmp_path: Path) -> None:
+    points, lines = network(9, seed=1)
+    found = tried([
+        write(tmp_path / "点.csv", ["物探点号", "N", "E", "说明", "点特征"], points),
+        write(tmp_path / "线.csv", ["上井代号", "下井代号", "甲", "乙", "管径", "管才", "埋设方式", "丙"], lines),
+    ])  # fmt: skip
+    columns = {column.column: column for table in found.tables for column in table.columns}
+    key, north, start, material, a = (columns[name] for name in ("物探点号", "N", "上井代号", "管才", "甲"))
+    assert (key.attribute, key.certainty, key.samples) == ("key", 1.0, ("W000", "W001", "W002"))
+    assert "profile default knows this name" in key.why.en
+    assert "列名" in key.why.zh
+    assert (north.attribute, start.attribute, material.attribute) == ("northing_m", "from_key", "material")
+    assert "上 + 井 + 代号" in start.why.en
+    assert (a.attribute, a.by_values) == ("from_depth_m", True)
+    sure = [column.certainty or 0.0 for column in (a, material, key)]
+    assert sure == sorted(sure)
+    assert sure[0] < sure[1] < sure[2]
+    left = columns["说明"]
+    assert (left.attribute, left.samples[0]) == (None, points[0][3])
+    assert [match.attribute for match in left.near] == ["ground_elevation_m"]
+
+
+def test_what_only_values_say_is_used_from_a_written_profile_alone(tmp_path: Path) -> None:
+    points, lines = network(9, seed=2)
+    paths = [
+        write(tmp_path / "一.csv", list("ABCDE"), points),
+        write(tmp_path / "二.csv", list("FGHIJKLM"), lines),
+    ]
+    found = tried(paths)
+    assert {table.sheet: table.role for table in found.tables} == {"一": "node", "二": "segment"}
+    assert all(column.by_values for table in found.tables for column in table.columns if column.attribute)
+    delivery = with_written(paths, found.text, tmp_path)
+    assert (len(delivery.nodes), len(delivery.segments)) == (9, 8)
+    with pytest.raises(Exception, match="--dry-run"):
+        read_delivery(paths, srid=4547)
+
+
+def test_ground_depth_and_elevation_tell_themselves_by_what_they_add_up_to(tmp_path: Path) -> None:
+    points, lines = network(9, seed=3)
+    ground = {row[0]: float(row[3]) for row in points}
+    rows = [[start, end, f"{ground[start] - float(up):.3f}", up, f"{ground[end]:.3f}"] for start, end, up, *_ in lines]
+    paths = [write(tmp_path / "点.csv", list(POINT_NAMES), points), write(tmp_path / "线.csv", [*"起终甲乙丙"], rows)]
+    found = tried(paths)
+    assert taken(found, "线") == {
+        "起": "from_key", "终": "to_key", "甲": "from_elevation_m", "乙": "from_depth_m", "丙": "to_ground_m",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "axis", "crs"),
+    [
+        (NORTH, EAST, "x_is_northing", None),
+        (EAST, NORTH, "x_is_easting", None),
+        (NORTH, 38e6 + EAST, "x_is_northing", "EPSG:4526"),
+        (22.54, 113.92, "x_is_northing", "EPSG:4490"),
+        (113.92, 22.54, "x_is_easting", "EPSG:4490"),
+    ],
+)
+def test_the_written_profile_says_how_coordinates_are_read(
+    tmp_path: Path, first: float, second: float, axis: str, crs: str | None
+) -> None:
+    step = 1e-4 if first < 1000 else 10
+    rows = [[f"W{at}", first + step * at, second + step * at, 10] for at in range(5)]
+    paths = [write(tmp_path / "点.csv", ["物探点号", "X", "Y", "地面高程"], rows)]
+    found = tried(paths)
+    assert found.fault is None
+    profile = tmp_path / "mine.toml"
+    profile.write_text(found.text, encoding="utf-8")
+    assert (load_profile(profile).axis, load_profile(profile).crs) == (axis, crs)
+    lon_lat = shapely.transform(
+        with_written(paths, found.text, tmp_path).nodes["geom"].to_numpy(),
+        lambda xy: np.column_stack(TO_DEGREES.transform(xy[:, 0], xy[:, 1])),
+    )
+    assert 113.9 < shapely.get_x(lon_lat[0]) < 113.95
+    assert 22.5 < shapely.get_y(lon_lat[0]) < 22.6
+
+
+def test_columns_named_the_wrong_way_round_change_places(tmp_path: Path) -> None:
+    rows = [[f"W{at}", NORTH + 10 * at, EAST + 10 * at, 10] for at in range(5)]
+    found = tried([write(tmp_path / "点.csv", ["物探点号", "东坐标", "北坐标", "地面高程"], rows)])
+    assert taken(found, "点") == {
+        "物探点号": "key", "东坐标": "northing_m", "北坐标": "easting_m", "地面高程": "ground_elevation_m",
+    }  # fmt: skip
+    assert found.fault is None
+
+
+def test_unknown_words_come_with_the_nearest_known_one(tmp_path: Path) -> None:
+    points, lines = network(9, seed=4)
+    for row, word in zip(lines, ["球墨铸铁管", "砼管", "ductil iron", "月石", "PE", "PE", "PE", "PE"], strict=True):
+        row[5] = word
+    found = tried([
+        write(tmp_path / "点.csv", list(POINT_NAMES), points), write(tmp_path / "线.csv", list(LINE_NAMES), lines)
+    ])  # fmt: skip
+    near = {word.word: word.near and word.near.code for word in found.words}
+    assert near == {"球墨铸铁管": "ductile_iron", "砼管": "concrete", "ductil iron": "ductile_iron", "月石": None}
+    assert '# "球墨铸铁管" = "ductile_iron"' in found.text
+
+
+def test_a_unit_in_a_header_or_in_the_values_is_proposed(tmp_path: Path) -> None:
+    points, lines = network(9, seed=5)
+    for row in lines:
+        row[2], row[3] = round(float(row[2]) * 100), round(float(row[3]) * 100)
+    names = ["起点点号", "终点点号", "起点埋深(cm)", "终点埋深", *list(LINE_NAMES)[4:]]
+    paths = [write(tmp_path / "点.csv", list(POINT_NAMES), points), write(tmp_path / "线.csv", names, lines)]
+    found = tried(paths)
+    units = {column.column: column.unit for table in found.tables for column in table.columns}
+    assert (units["起点埋深(cm)"], units["终点埋深"]) == ("cm", "cm")
+    depths = with_written(paths, found.text, tmp_path).segments[["from_depth_m", "to_depth_m"]]
+    assert ((depths > 0.9) & (depths < 2.1)).all(axis=None)
+
+
+def test_what_stands_in_the_way_of_an_import_is_told_and_the_profile_is_there_all_the_same(tmp_path: Path) -> None:
+    rows = [["W1", 1.0, 2.0, 10], ["W2", 1.5, 2.5, 10]]
+    found = tried([write(tmp_path / "点.csv", ["物探点号", "X", "Y", "地面高程"], rows)])
+    assert found.fault is not None
+    assert found.trial is None
+    assert "[columns.node]" in found.text

@@ -1,0 +1,67 @@
+"""Ways to read two columns as places; what they should give is worked out with pyproj from one point in Shenzhen."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyproj import CRS, Transformer
+
+from importers.place_readings import Home, place_readings
+
+PROJECT = CRS.from_epsg(4547)
+LON, LAT = 113.92, 22.54
+OF_DEGREES = np.arange(20) * 1e-4
+
+
+def columns(epsg: int, swapped: bool) -> tuple[np.ndarray, np.ndarray]:
+    to_source = Transformer.from_crs(4490, epsg, always_xy=True)
+    east, north = to_source.transform(LON + OF_DEGREES, LAT + OF_DEGREES)
+    return (np.asarray(east), np.asarray(north)) if swapped else (np.asarray(north), np.asarray(east))
+
+
+def bounds() -> tuple[float, float, float, float]:
+    north, east = columns(4547, swapped=False)
+    return (float(east.min()) - 500, float(north.min()) - 500, float(east.max()) + 500, float(north.max()) + 500)
+
+
+# 4526 is zone 38 (CM 114), 4548 CM 117 without zone, 4490 degrees.
+@pytest.mark.parametrize("epsg", [4547, 4526, 4548, 4490])
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("axis", ["x_is_northing", "x_is_easting"])
+def test_system_and_axes_are_found_by_where_the_map_is(epsg: int, swapped: bool, axis: str) -> None:
+    first, second = columns(epsg, swapped)
+    best = place_readings(first, second, Home(PROJECT, bounds()), None, axis)[0]
+    assert best.fits
+    assert best.name == f"EPSG:{epsg}"
+    assert best.axis == ("x_is_easting" if swapped else "x_is_northing")
+    assert best.distance_m == 0
+
+
+def test_a_neighbouring_zone_cannot_be_told_while_the_map_is_empty() -> None:
+    first, second = columns(4548, swapped=False)
+    assert not [reading for reading in place_readings(first, second, Home(PROJECT), None, "x_is_northing")
+                if reading.name == "EPSG:4548"]  # fmt: skip
+
+
+def test_places_far_from_the_map_do_not_fit() -> None:
+    first, second = columns(4547, swapped=False)
+    found = place_readings(first + 200_000, second, Home(PROJECT, bounds()), None, "x_is_northing")
+    assert found
+    assert not any(reading.fits for reading in found)
+    assert found[0].distance_m == pytest.approx(200_000, abs=2_000)
+
+
+def test_where_both_orders_are_possible_the_map_decides_and_without_one_the_stated_order() -> None:
+    local = CRS.from_proj4("+proj=tmerc +lat_0=22 +lon_0=114 +x_0=50000 +y_0=0 +ellps=GRS80 +units=m")
+    first, second = np.array([40_000.0, 40_100.0]), np.array([60_000.0, 60_100.0])
+    assert place_readings(first, second, Home(local), None, "x_is_northing")[0].axis == "x_is_northing"
+    assert place_readings(first, second, Home(local), None, "x_is_easting")[0].axis == "x_is_easting"
+    there = (39_000.0, 59_000.0, 41_000.0, 61_000.0)
+    assert place_readings(first, second, Home(local, there), None, "x_is_northing")[0].axis == "x_is_easting"
+
+
+@given(st.lists(st.tuples(st.floats(width=32), st.floats(width=32)), max_size=5))
+def test_any_numbers_are_read_or_not_without_fault(pairs: list[tuple[float, float]]) -> None:
+    values = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    for reading in place_readings(values[:, 0], values[:, 1], Home(PROJECT, bounds()), None, "x_is_northing"):
+        assert 0.5 < reading.inside <= 1

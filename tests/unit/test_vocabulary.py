@@ -1,0 +1,75 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from importers.code_words import nearest
+from importers.profiles import ATTRIBUTES
+from importers.vocabulary import labels, readings
+from schemas.codetables import aliases
+
+
+def best(role: str, header: str) -> str | None:
+    found = readings(role, header)
+    return found[0].attribute if found and found[0].trust >= 0.5 else None
+
+
+@pytest.mark.parametrize(
+    ("role", "header", "attribute"),
+    [
+        ("node", "节点编号", "key"),
+        ("node", "manholeId", "key"),
+        ("node", "GXDBH", "key"),
+        ("node", "坐标Y", "y"),
+        ("node", "LONGITUDE", "easting_m"),
+        ("node", "NODE_COVELEV", "ground_elevation_m"),
+        ("node", "井盖高程(m)", "ground_elevation_m"),
+        ("node", "Cota_terreno", "ground_elevation_m"),
+        ("node", "权属", "owner"),
+        ("segment", "下游井号", "to_key"),
+        ("segment", "us_mh_id", "from_key"),
+        ("segment", "Nodo 2", "to_key"),
+        ("segment", "ZDMS", "to_depth_m"),
+        ("segment", "起点管底标高", "from_elevation_m"),
+        ("segment", "START_INVELEV", "from_elevation_m"),
+        ("segment", "START_COVELEV", "from_ground_m"),
+        ("segment", "终点埋身", "to_depth_m"),
+        ("segment", "X1", "from_x"),
+        ("segment", "PIPE_MATRL", "material"),
+        ("segment", "管壁厚度", "wall_mm"),
+        ("segment", "流水方向", "flow_direction"),
+        ("segment", "长度", None),
+        ("node", "备注", None),
+        ("node", "图幅号", None),
+        ("segment", "qwertz", None),
+    ],
+)
+def test_a_name_is_read_by_its_words(role: str, header: str, attribute: str | None) -> None:
+    assert best(role, header) == attribute
+
+
+@given(header=st.text(max_size=30), role=st.sampled_from(sorted(ATTRIBUTES)))
+def test_any_name_is_read_without_fault_and_with_a_trust_that_is_a_share(header: str, role: str) -> None:
+    for found in readings(role, header):
+        assert found.attribute in ATTRIBUTES[role]
+        assert 0 < found.trust <= 1
+
+
+def test_every_attribute_has_a_chinese_name() -> None:
+    assert labels().keys() == {name for names in ATTRIBUTES.values() for name in names}
+
+
+@pytest.mark.parametrize(
+    ("word", "code"),
+    [("球墨铸铁管", "ductile_iron"), ("砼管", "concrete"), ("PE", "pe"), ("ductil iron", "ductile_iron"),
+     ("HDPE双壁波纹管", "pe"), ("月石", None), ("7", None), ("", None)],
+)  # fmt: skip
+def test_the_nearest_word_of_a_dictionary_is_found_or_none(word: str, code: str | None) -> None:
+    found = nearest(word, aliases("material"))
+    assert (found and found.code) == code
+
+
+@given(st.sampled_from(sorted(aliases("appurtenance"))))
+def test_a_word_of_the_dictionary_is_nearest_to_itself(word: str) -> None:
+    found = nearest(word, aliases("appurtenance"))
+    assert found is not None
+    assert (found.code, found.nearness) == (aliases("appurtenance")[word], 1.0)
