@@ -19,6 +19,7 @@ from pyproj.exceptions import CRSError as ProjError
 
 from importers.base import RecordTable
 from importers.layers import formats, shapes
+from importers.layers.domains import coded_values
 from importers.layers.files import LayerFile, damage, refusal
 from importers.layers.layer import Layer
 from importers.layers.records import Record, RecordStream
@@ -56,7 +57,8 @@ class GisReader:
     own. Geometry keeps its z and loses its m; arcs become chords; the faces of a body become a
     multi-polygon; the members of a collection become rows of their own, derived but one; a multi-part
     line or point of one part comes as that part, one of several parts stays multi-part; a missing or
-    empty geometry is None. Dates are ISO text. `crs` is None where the file does not say.
+    empty geometry is None. Codes come as the names that the file's own domains give them, dates as
+    ISO text. `crs` is None where the file does not say.
 
     Options: `encoding` overrides what a shapefile declares, `layers` names the layers to read,
     `chunk_rows` sets the size of a chunk.
@@ -113,6 +115,7 @@ def _all_layer_names(file: LayerFile) -> list[str]:
 def _read_layer(layer: Layer, chunk_rows: int) -> Iterator[RecordTable]:
     n_rows = _declared_rows(layer)
     _note_what_the_file_lacks(layer)
+    _learn_codes(layer)
     try:
         yield from _in_bulk(layer, chunk_rows)
     except _DAMAGE as error:
@@ -143,6 +146,14 @@ def _lost(layer: Layer, n_rows: int) -> RecordTable:
         en = f"{n_lost} members of the collection are no GeoJSON features and were left out."
         layer.note("IMP-RECORD", Severity.ERROR, en, f"有 {n_lost} 个成员不是 GeoJSON 要素，未读取。")
     return layer.refused(n_lost)
+
+
+def _learn_codes(layer: Layer) -> None:
+    layer.domains = coded_values(layer.file, layer.name)
+    if layer.domains:
+        names = ", ".join(layer.domains)
+        en = f"The file says what the codes of {names} stand for; read by these names."
+        layer.note("IMP-CODES", Severity.INFO, en, f"列 {names} 的代码已按文件自带的值域翻译为名称。")
 
 
 def _note_what_the_file_lacks(layer: Layer) -> None:

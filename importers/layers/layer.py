@@ -12,6 +12,7 @@ from pyproj import CRS
 
 from importers.base import DERIVED, RecordTable
 from importers.layers import shapes
+from importers.layers.domains import Domains, decoded
 from importers.layers.files import LayerFile
 from schemas.findings import Finding, Severity
 
@@ -20,13 +21,14 @@ _DEGREES = 360.0
 
 @dataclass
 class Layer:
-    """A layer being read: its fields and CRS as soon as they are known, and how many rows have been read."""
+    """A layer being read: its fields, CRS and codes as soon as they are known, and how many rows have been read."""
 
     file: LayerFile
     name: str
     fields: list[str] = field(default_factory=list)
     crs: CRS | None = None
     rows_read: int = 0
+    domains: Domains = field(default_factory=dict)
     notes: list[Finding] = field(default_factory=list)
 
     def numbers(self, n_rows: int) -> npt.NDArray[np.int64]:
@@ -39,6 +41,9 @@ class Layer:
     ) -> Iterator[RecordTable]:
         """The rows of these numbers, one table for each dimension of geometry among them."""
         index = pd.Index(numbers)
+        for name, names in self.domains.items():
+            if name in columns:
+                columns[name] = decoded(columns[name], names)
         rows = pd.DataFrame({name: _series(cells, index) for name, cells in columns.items()}, index=index)
         if geometry is None:
             yield self._table(rows, None)

@@ -1,9 +1,11 @@
 """Every GIS format gives the rows that the file has, whatever was lost or odd on its way from the survey firm."""
 
 import json
+import sqlite3
 import struct
 import subprocess
 import warnings
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -355,3 +357,41 @@ def test_measures_go_and_heights_stay(tmp_path: Path, shape: str) -> None:
     table = one(geopackage_of_wkt(tmp_path, [f"{shape} ({places})"]))
     assert shapely.has_z(table.geometry[0]) == ("Z" in shape)
     assert not shapely.has_m(table.geometry[0])
+
+
+@pytest.fixture
+def with_codes(tmp_path: Path) -> Path:
+    """A GeoPackage whose columns have domains: numbers for materials, letters for burial."""
+    frame = pipes(CZ=[1.0, 2.0, None, 9.0], FSFS=["ZM", "GG", "XX", None])
+    path = write(tmp_path / "a.gpkg", frame, layer="管线", geometry_type="Unknown")
+    codes = [("材质", "1", "铸铁"), ("材质", "2", "PE"), ("埋设", "ZM", "直埋"), ("埋设", "GG", "管沟")]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(
+            """CREATE TABLE gpkg_data_columns (table_name TEXT, column_name TEXT, name TEXT, title TEXT,
+            description TEXT, mime_type TEXT, constraint_name TEXT);
+            CREATE TABLE gpkg_data_column_constraints (constraint_name TEXT, constraint_type TEXT, value TEXT,
+            min NUMERIC, min_is_inclusive BOOLEAN, max NUMERIC, max_is_inclusive BOOLEAN, description TEXT);
+            CREATE TABLE IF NOT EXISTS gpkg_extensions (table_name TEXT, column_name TEXT, extension_name TEXT,
+            definition TEXT, scope TEXT);"""
+        )
+        for table in ("gpkg_data_columns", "gpkg_data_column_constraints"):
+            row = (table, None, "gpkg_schema", "http://www.geopackage.org/spec/#extension_schema", "read-write")
+            connection.execute("INSERT INTO gpkg_extensions VALUES (?, ?, ?, ?, ?)", row)
+        for column, domain in (("CZ", "材质"), ("FSFS", "埋设")):
+            row = ("管线", column, None, None, None, None, domain)
+            connection.execute("INSERT INTO gpkg_data_columns VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        connection.executemany(
+            "INSERT INTO gpkg_data_column_constraints VALUES (?, 'enum', ?, NULL, NULL, NULL, NULL, ?)", codes
+        )
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.gpkg", "a.gdb"])
+def test_codes_are_read_by_the_names_that_the_file_gives_them(with_codes: Path, name: str) -> None:
+    if name == "a.gdb":
+        command = ["ogr2ogr", "-f", "OpenFileGDB", "a.gdb", "a.gpkg", "-nlt", "MULTILINESTRING"]
+        subprocess.run(command, cwd=with_codes.parent, check=True, capture_output=True)
+    table = one(with_codes.parent / name)
+    assert table.rows["CZ"].tolist() == ["铸铁", "PE", None, 9.0]
+    assert table.rows["FSFS"].tolist() == ["直埋", "管沟", "XX", None]
+    assert notes([table]) == [("IMP-CODES", None)]
