@@ -13,8 +13,9 @@ from typing import Any
 import python_calamine
 
 PROTECTED = 3
-_MAX_MEMORY_BYTES = 6 * 2**30
-_MAX_CPU_S = 120
+# What an honest workbook needs grows with its size; a mutilated one may ask for anything.
+_MEMORY_BYTES, _MEMORY_PER_BYTE = 2**30, 60
+_CPU_S, _BYTES_PER_CPU_S = 6, 2**20
 
 
 def sheets(path: Path) -> Iterator[tuple[str, bool, Iterable[list[Any]], list[Any]]]:
@@ -29,10 +30,15 @@ def sheets(path: Path) -> Iterator[tuple[str, bool, Iterable[list[Any]], list[An
 
 def main() -> None:
     """Write every sheet of the workbook that is named on the command line."""
-    resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (_MAX_CPU_S, _MAX_CPU_S))
+    path = Path(sys.argv[1])
+    size = path.stat().st_size
+    for limit, most in (
+        (resource.RLIMIT_AS, _MEMORY_BYTES + _MEMORY_PER_BYTE * size),
+        (resource.RLIMIT_CPU, _CPU_S + size // _BYTES_PER_CPU_S),
+    ):
+        resource.setrlimit(limit, (most, most))
     try:
-        for name, is_hidden, rows, merges in sheets(Path(sys.argv[1])):
+        for name, is_hidden, rows, merges in sheets(path):
             pickle.dump((name, is_hidden, list(rows), merges), sys.stdout.buffer)
     except python_calamine.PasswordError:
         sys.exit(PROTECTED)

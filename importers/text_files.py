@@ -24,6 +24,9 @@ _POINT_NUMBER = re.compile(r"[-+]?\d+\.\d+")
 _BLANKS = re.compile(r"\s+")
 _WIDE_BLANKS = re.compile(r"\t|\s{2,}")
 
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
+_IN_FOURS = re.compile(rb"[\x81-\xfe]\d[\x81-\xfe]\d")
+
 Score = Callable[[list[list[str]]], int]
 
 
@@ -150,9 +153,12 @@ def _decodes(path: Path, encoding: str) -> bool:
 
 
 def _looks_western(head: bytes) -> bool:
-    """Whether bytes beyond ASCII stand alone among letters, as in Latin-1; Chinese ones come in pairs."""
-    runs = [len(run) for run in re.findall(rb"[\x80-\xff]+", head)]
-    return bool(runs) and sum(length == 1 for length in runs) * 4 > len(runs) * 3
+    """Whether bytes beyond ASCII stand alone among letters, as in Latin-1.
+
+    Chinese ones come in pairs, or in fours that begin with such a byte and a digit.
+    """
+    runs = _BEYOND_ASCII.findall(_IN_FOURS.sub(b"", head))
+    return bool(runs) and sum(len(run) == 1 for run in runs) * 4 > len(runs) * 3
 
 
 def _mostly_decodes(head: bytes, encoding: str) -> bool:

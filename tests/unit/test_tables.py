@@ -1,6 +1,6 @@
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from importers.access import AccessReader, page_key
 from importers.base import RecordTable
 from importers.tables import TableReader
 from pipemap.errors import SourceError
+from tests.unit.old_workbooks import write_ods, write_xls
 
 HEADER = ("物探点号", "X", "Y", "地面高程", "特征")
 ROWS = [("JS1", "2600000.1", "500000.2", "12.5", "三通"), ("JS2", "2600010.1", "500000.2", "12.4", "弯头")]
@@ -279,3 +280,13 @@ def test_a_workbook_of_eighty_sheets_is_read_sheet_by_sheet(tmp_path: Path) -> N
     tables = read(workbook(tmp_path / "book.xlsx", sheets))
     assert [table.sheet for table in tables] == list(sheets)
     assert {len(table.rows) for table in tables} == {2}
+
+
+@pytest.mark.parametrize(("name", "write"), [("a.xls", write_xls), ("a.et", write_xls), ("a.ods", write_ods)])
+def test_older_workbooks_read_like_new_ones(
+    tmp_path: Path, name: str, write: Callable[[Path, dict[str, Sequence[Sequence[Any]]]], Path]
+) -> None:
+    rows = [["管点成果表"], HEADER, ["JS1", 2600000.5, 500000.5, 12, "三通"], ["合计", 1]]
+    points, lines = read(write(tmp_path / name, {"管点": rows, "管线": [["起点点号", "终点点号"], ["JS1", "JS2"]]}))
+    assert points.rows.to_numpy().tolist() == [["JS1", 2600000.5, 500000.5, 12.0, "三通"]]
+    assert (points.skipped_rows, lines.rows.to_numpy().tolist()) == (1, [["JS1", "JS2"]])
