@@ -49,9 +49,10 @@ class Nodes:
 class Segments:
     """Segments in ascending order of `id`; ends are positions in Nodes; flow 1 along, -1 against, 0 unknown.
 
-    x_m, y_m, z_m is the middle of the axis in the project CRS; outer sizes in mm; NaN when unknown. `class_`, `shape`,
-    `material` and `pressure` are positions in the code tables `utility_class`, `section_shape`, `material`
-    and `pressure`; -1 is unknown.
+    x_m, y_m, z_m is the middle of the axis in the project CRS, NaN when unknown. `bore_width_mm` and `bore_height_mm`
+    are the clear section; `is_bore_assumed` where an outer or unexplained size stands in. `class_`, `shape`,
+    `material` and `pressure` are positions in the code tables `utility_class`, `section_shape`, `material` and
+    `pressure`; -1 is unknown.
     """
 
     id: Ints
@@ -65,8 +66,9 @@ class Segments:
     flow: SmallInts
     is_active: Flags
     shape: SmallInts
-    width_mm: Reals
-    height_mm: Reals
+    bore_width_mm: Reals
+    bore_height_mm: Reals
+    is_bore_assumed: Flags
     material: SmallInts
     pressure: SmallInts
     key: TextColumn
@@ -141,6 +143,11 @@ class Network:
         """Position of the node a device is or stands beside."""
         count = len(self.nodes.id)
         return device if device < count else int(self.pair_valves.node[device - count])
+
+    def device_segment_id(self, device: int) -> int | None:
+        """Identity of the segment a valve of the layer stands on; None for a node."""
+        place = device - len(self.nodes.id)
+        return int(self.segments.id[self.pair_valves.segment[place]]) if place >= 0 else None
 
     def device_key(self, device: int) -> str | None:
         """Key of a device: of its node, or "segment@node" for a valve of the layer, numbered after the nodes."""

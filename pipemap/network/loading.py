@@ -154,7 +154,7 @@ def _read_segments(connection: Connection, relation: Composable) -> CopiedRows:
         pressures=code_table("pressure"),
         active=_active_codes(),
     )
-    return copy_rows(connection, query, 16)
+    return copy_rows(connection, query, 17)
 
 
 def _segments(rows: CopiedRows, node_ids: Ints) -> Segments:
@@ -172,11 +172,12 @@ def _segments(rows: CopiedRows, node_ids: Ints) -> Segments:
         flow=rows.numbers(8, np.int32)[order].astype(np.int8),
         is_active=rows.numbers(9, np.bool_)[order],
         shape=_places(rows, 10)[order],
-        width_mm=rows.numbers(11, np.float32, null=np.nan)[order],
-        height_mm=rows.numbers(12, np.float32, null=np.nan)[order],
-        material=_places(rows, 13)[order],
-        pressure=_places(rows, 14)[order],
-        key=rows.text(15, order),
+        bore_width_mm=rows.numbers(11, np.float32, null=np.nan)[order],
+        bore_height_mm=rows.numbers(12, np.float32, null=np.nan)[order],
+        is_bore_assumed=rows.numbers(13, np.bool_)[order],
+        material=_places(rows, 14)[order],
+        pressure=_places(rows, 15)[order],
+        key=rows.text(16, order),
     )
 
 

@@ -15,7 +15,8 @@ FROM {relation} AS node
 
 -- name: segments
 -- One row per segment: identity, end nodes, length along the axis in m (in plan where z is unknown), middle of the
--- axis (z null where unknown), codes, outer sizes in mm, key.
+-- axis (z null where unknown), codes, clear width
+-- and height in mm (assumed where only an outer or an unexplained size is known), key.
 SELECT feature_id,
        from_node_id,
        to_node_id,
@@ -27,8 +28,9 @@ SELECT feature_id,
        CASE flow_direction_code WHEN 'forward' THEN 1 WHEN 'backward' THEN -1 ELSE 0 END AS flow,
        lifecycle_code IS NULL OR lifecycle_code = ANY({active}) AS is_active,
        array_position({shapes}, shape_code) AS shape,
-       width_mm,
-       height_mm,
+       coalesce(inner_width_mm, width_mm) AS bore_width_mm,
+       coalesce(inner_height_mm, height_mm) AS bore_height_mm,
+       inner_width_mm IS NULL AND coalesce(size_basis_code, 'unknown') NOT IN ('inner', 'nominal') AS is_bore_assumed,
        array_position({materials}, material_code) AS material,
        array_position({pressures}, pressure_code) AS pressure,
        source_key

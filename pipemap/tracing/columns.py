@@ -33,7 +33,7 @@ def network_from_arrays(
 
     `nodes` needs `id` (ascending) and may give x_m, y_m, appurtenance, state, operability and is_active;
     `segments` needs `id` (ascending), `from_id` and `to_id` and may give length_m, class_code, flow, is_active,
-    shape_code, width_mm, height_mm, material_code and pressure_code; `consumers` needs `id` and `node_id`
+    shape_code, bore_width_mm, bore_height_mm, material_code and pressure_code; `consumers` needs `id` and `node_id`
     and may give people, kind_code and is_critical.
     Codes are words of the code tables, "" for none; flow is 1, -1 or 0.
     """
@@ -72,8 +72,9 @@ def _plain_segments(given: Mapping[str, npt.ArrayLike], nodes: Nodes) -> Segment
         flow=_column(given, "flow", count, 0, np.int8),
         is_active=_column(given, "is_active", count, True, np.bool_),
         shape=_codes(given, "shape_code", count, tuple(code_table("section_shape")), "unknown"),
-        width_mm=_column(given, "width_mm", count, np.nan, np.float32),
-        height_mm=_column(given, "height_mm", count, np.nan, np.float32),
+        bore_width_mm=_column(given, "bore_width_mm", count, np.nan, np.float32),
+        bore_height_mm=_column(given, "bore_height_mm", count, np.nan, np.float32),
+        is_bore_assumed=np.zeros(count, np.bool_),
         material=_codes(given, "material_code", count, tuple(code_table("material")), ""),
         pressure=_codes(given, "pressure_code", count, tuple(code_table("pressure")), ""),
         key=TextColumn.empty(count),

@@ -29,12 +29,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from pipemap.errors import UsageError
-from pipemap.network import Ints, Network, NodeKind, SmallInts, class_groups
+from pipemap.network import Ints, NodeKind, SmallInts
+from pipemap.network.grouping import spread
 from pipemap.tracing.floods import FED, ISOLATED, LOST, OPEN_QUESTION, Statuses, Touches, closure, settle
-from pipemap.tracing.ports import Flags, spread
-from pipemap.tracing.zones import Zones, zones_of
-from schemas.codetables import code_table
+from pipemap.tracing.ports import Flags
+from pipemap.tracing.sites import Site
+from pipemap.tracing.zones import Zones
 
 
 def _none() -> Ints:
@@ -96,25 +96,9 @@ class Cut:
         return is_wet
 
 
-def cut_at(network: Network, bursts: Ints, assumed: Assumed | None = None) -> Cut:
-    """The plan for bursts at some segments (positions in the network)."""
-    zones = zones_of(network, pressure_group(network, bursts))
-    return cut_of_zones(zones, zones.segment_zone[bursts], assumed)
-
-
-def pressure_group(network: Network, bursts: Ints) -> str:
-    """The one group of pressure classes that live segments belong to; UsageError when there is none."""
-    if not len(bursts):
-        raise UsageError("Name at least one segment that has burst.")
-    if not network.segments.is_active[bursts].all():
-        raise UsageError("The segment is not in service, so it cannot burst.")
-    groups = np.unique(class_groups()[network.segments.class_[bursts]])
-    classes = np.array(list(code_table("utility_class")))[network.segments.class_[bursts]]
-    if len(groups) > 1:
-        raise UsageError("Segments of different utilities do not burst into one another; ask for each on its own.")
-    if any(code_table("utility_class")[str(code)].fields["flow"] != "pressure" for code in classes):
-        raise UsageError(f"A burst is a question for pressure pipes; {groups[0]} is none.")
-    return str(groups[0])
+def cut_at(site: Site, assumed: Assumed | None = None) -> Cut:
+    """The plan for bursts at a site."""
+    return cut_of_zones(site.zones, site.burst_zones, assumed)
 
 
 def cut_of_zones(zones: Zones, burst_zones: Ints, assumed: Assumed | None = None) -> Cut:
@@ -140,8 +124,8 @@ def cut_of_zones(zones: Zones, burst_zones: Ints, assumed: Assumed | None = None
         relied_on=_none(),
         isolated_zones=isolated,
         dry_zones=dry,
-        isolated=_segments_in(zones, isolated),
-        dry=_segments_in(zones, dry),
+        isolated=zones.segments_in(isolated),
+        dry=zones.segments_in(dry),
         already_dry=_already_dry(zones, burst_zones, status),
         kept_closed=_none(),
     )
@@ -200,10 +184,6 @@ def _with_valves(cut: Cut, far: Ints) -> Cut:
         valves=np.unique(device[is_wet & (kind == NodeKind.OPEN_VALVE)]),
         relied_on=np.unique(device[is_wet & (kind == NodeKind.CLOSED_VALVE)]),
     )
-
-
-def _segments_in(zones: Zones, some: Ints) -> Ints:
-    return np.sort(zones.segments[spread(zones.segment_bounds, some)])
 
 
 def _already_dry(zones: Zones, burst_zones: Ints, status: Statuses) -> Ints:

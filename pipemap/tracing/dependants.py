@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipemap.network import Ints, Network, NodeKind, class_groups
+from pipemap.network.grouping import grouped, spread
 from pipemap.network.kinds import has_role
 from pipemap.tracing.cuts import Cut
-from pipemap.tracing.dominators import grouped
 from pipemap.tracing.floods import FED, ISOLATED, LOST, Statuses
-from pipemap.tracing.ports import Flags, spread
+from pipemap.tracing.ports import Flags
 from pipemap.tracing.zones import Zones
 
 
@@ -48,7 +48,7 @@ class Dependants:
             return there, np.zeros(0, np.bool_)
         ports = self.zones.ports
         device = self.device[there]
-        first = np.cumsum(np.diff(ports.device_bounds)[device])
+        first = np.cumsum(ports.sides(device))
         starts = np.concatenate([np.zeros(1, np.int64), first[:-1]])
         zone = ports.zone[ports.of_devices(device)]
         is_unfed = (status[zone] == LOST) | (~self.zones.is_fed[zone] & (status[zone] != FED))
@@ -62,7 +62,7 @@ def dependants_of(zones: Zones, nodes: Ints) -> Dependants:
     zone = np.where(nodes >= 0, zones.node_zone[nodes], -1)
     settled = np.flatnonzero(zone >= 0)
     bounds, order = grouped(zone[settled], zones.count)
-    sides = np.diff(zones.ports.device_bounds)[nodes]
+    sides = zones.ports.sides(nodes)
     at_device = np.flatnonzero((nodes >= 0) & (zone < 0) & (sides > 0) & (zones.ports.kind[nodes] != NodeKind.SOURCE))
     thing = np.repeat(at_device, sides[at_device])
     straddling_bounds, by_zone = grouped(zones.ports.zone[zones.ports.of_devices(nodes[at_device])], zones.count)

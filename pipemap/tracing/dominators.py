@@ -12,23 +12,6 @@ Flags = npt.NDArray[np.bool_]
 
 
 @numba.njit(cache=True)
-def grouped(keys: Ints, count: int) -> tuple[Ints, Ints]:  # pragma: no cover
-    """Bounds of each key 0..count-1 and the positions of `keys` sorted by key, stable (counting sort)."""
-    starts = np.zeros(count + 1, np.int64)
-    for key in keys:
-        starts[key + 1] += 1
-    for key in range(count):
-        starts[key + 1] += starts[key]
-    order = np.empty(len(keys), np.int64)
-    free = starts[:-1].copy()
-    for position in range(len(keys)):
-        key = keys[position]
-        order[free[key]] = position
-        free[key] += 1
-    return starts, order
-
-
-@numba.njit(cache=True)
 def hops(starts: Ints, heads: Ints, root: int) -> Ints:  # pragma: no cover
     """Least number of arcs from the root to every vertex, -1 where there is no way."""
     count = len(starts) - 1

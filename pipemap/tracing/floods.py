@@ -90,7 +90,15 @@ def _feeds(at: Touches, status: Statuses, zone: int) -> bool:  # pragma: no cove
 
 @numba.njit(cache=True)
 def _push_tails(
-    at: Touches, hops: Ints, status: Statuses, from_zone: Ints, here: int, nearer: bool, walked: Walk, stack: Walk
+    at: Touches,
+    hops: Ints,
+    status: Statuses,
+    from_zone: Ints,
+    here: int,
+    nearer: bool,
+    anew: bool,
+    walked: Walk,
+    stack: Walk,
 ) -> None:  # pragma: no cover
     """Put the unsettled zones that give water into one on the stack: those nearer to a source, or the others."""
     for touch in at.by_zone[at.zone_bounds[here] : at.zone_bounds[here + 1]]:
@@ -99,15 +107,18 @@ def _push_tails(
             continue
         for other in range(at.device_bounds[device], at.device_bounds[device + 1]):
             tail = at.zone[other]
-            is_nearer = hops[tail] >= 0 and hops[tail] < hops[here]
-            if at.takes[other] and status[tail] == OPEN_QUESTION and is_nearer == nearer:
+            if not at.takes[other] or status[tail] != OPEN_QUESTION or not (anew or hops[tail] >= 0):
+                continue
+            if (hops[tail] >= 0 and hops[tail] < hops[here]) == nearer:
                 status[tail], from_zone[tail] = WALKED, here
                 walked.append(tail)
                 stack.append(tail)
 
 
 @numba.njit(cache=True)
-def _search(at: Touches, hops: Ints, status: Statuses, from_zone: Ints, zone: int) -> None:  # pragma: no cover
+def _search(
+    at: Touches, hops: Ints, status: Statuses, from_zone: Ints, zone: int, anew: bool
+) -> None:  # pragma: no cover
     """Settle one zone: walk upstream, nearest to a source first, until one is found or nothing is left.
 
     Everything on the way found is FED; without a way everything walked is LOST.
@@ -123,8 +134,8 @@ def _search(at: Touches, hops: Ints, status: Statuses, from_zone: Ints, zone: in
                 status[here] = FED
                 here = from_zone[here]
             return
-        _push_tails(at, hops, status, from_zone, here, False, walked, stack)
-        _push_tails(at, hops, status, from_zone, here, True, walked, stack)
+        _push_tails(at, hops, status, from_zone, here, False, anew, walked, stack)
+        _push_tails(at, hops, status, from_zone, here, True, anew, walked, stack)
     for seen in walked:
         status[seen] = LOST
 
@@ -133,7 +144,7 @@ def _search(at: Touches, hops: Ints, status: Statuses, from_zone: Ints, zone: in
 def settle(at: Touches, hops: Ints, status: Statuses, zones: Ints, anew: bool) -> Ints:  # pragma: no cover
     """Settle some zones and whatever goes dry behind them; the fed zones that are LOST, sorted.
 
-    `status` has the isolated zones marked. Zones that no source reached before (`hops` below 0) are LOST at once,
+    `status` has the isolated zones marked. Zones that no source reached before (`hops` below 0) stay as they are,
     unless valves were opened for the question (`anew`).
     """
     from_zone = np.empty(len(status), np.int64)
@@ -143,11 +154,8 @@ def settle(at: Touches, hops: Ints, status: Statuses, zones: Ints, anew: bool) -
     while turn < len(queue):
         zone = queue[turn]
         turn += 1
-        if status[zone] == OPEN_QUESTION:
-            if hops[zone] < 0 and not anew:
-                status[zone] = LOST
-            else:
-                _search(at, hops, status, from_zone, zone)
+        if status[zone] == OPEN_QUESTION and (anew or hops[zone] >= 0):
+            _search(at, hops, status, from_zone, zone, anew)
         if status[zone] != LOST or hops[zone] < 0:
             continue
         status[zone] = WALKED
@@ -186,3 +194,23 @@ def reach(at: Touches, status: Statuses, zones: Ints) -> Ints:  # pragma: no cov
     for zone in found:
         status[zone] = LOST
     return np.sort(np.array(found))
+
+
+@numba.njit(cache=True)
+def unfed_above(at: Touches, hops: Ints, status: Statuses, zones: Ints) -> Ints:  # pragma: no cover
+    """Zones that no source reached before but that would pass water on to some LOST ones; marked LOST as well."""
+    queue = list(zones)
+    turn = 0
+    while turn < len(queue):
+        zone = queue[turn]
+        turn += 1
+        for touch in at.by_zone[at.zone_bounds[zone] : at.zone_bounds[zone + 1]]:
+            device = at.device[touch]
+            if not at.gives[touch] or _is_shut(at, status, device):
+                continue
+            for other in range(at.device_bounds[device], at.device_bounds[device + 1]):
+                tail = at.zone[other]
+                if at.takes[other] and hops[tail] < 0 and status[tail] == OPEN_QUESTION:
+                    status[tail] = LOST
+                    queue.append(tail)
+    return np.array(queue[len(zones) :])

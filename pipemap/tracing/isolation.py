@@ -1,114 +1,156 @@
-"""Burst impact: from segments that have burst to an answer a person acts on. What is meant: pipemap/tracing/cuts.py."""
+"""Burst impact: from what has burst to an answer a person acts on. What is meant: pipemap/tracing/cuts.py."""
 
 from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from pipemap.network import OPERABILITIES, STATES, Floats, Ints, Network, positions_of
-from pipemap.tracing.cuts import Cut, cut_at
-from pipemap.tracing.dependants import consumers_of, hydrant_nodes, hydrants_of
-from pipemap.tracing.ports import Flags
-from pipemap.tracing.warnings import warnings_of
+from pipemap.errors import UsageError
+from pipemap.network import Flags, Ints, Network, NodeKind, positions_of
+from pipemap.network.kinds import has_role
+from pipemap.tracing.alternatives import Otherwise, alternatives_of
+from pipemap.tracing.backfeed import Regain, regains_of
+from pipemap.tracing.cuts import Assumed, Cut, cut_at, devices_beside
+from pipemap.tracing.dependants import consumers_of
+from pipemap.tracing.describing import described_valves, device_places, known
+from pipemap.tracing.drainage import drainage_of
+from pipemap.tracing.floods import ISOLATED, LOST
+from pipemap.tracing.hydrants import hydrants_lost, lost_hydrants, nearest_hydrants
+from pipemap.tracing.sites import Site, site_of
+from pipemap.tracing.walking import listed, walk_to
+from pipemap.tracing.warnings import sources_feeding, warnings_of
+from pipemap.tracing.zones import Zones
 from schemas.codetables import code_table
-from schemas.isolation import BurstAnswer, BurstPlace, BurstValve, ConsumersLost, CriticalConsumer, HydrantLost
+from schemas.isolation import (
+    Alternative,
+    BackFeed,
+    BurstAnswer,
+    BurstPlace,
+    BurstPlan,
+    ConsumersLost,
+    CriticalConsumer,
+)
+
+_NEAREST_HYDRANTS = 3
+_MOST_BACK_FEEDS = 20
 
 
-def burst(network: Network, segment_ids: Sequence[int]) -> BurstAnswer:
-    """What happens when these segments burst at once.
+def burst(
+    network: Network,
+    segment_ids: Sequence[int] = (),
+    node_ids: Sequence[int] = (),
+    *,
+    inaccessible: Sequence[int] = (),
+    opened: Sequence[int] = (),
+) -> BurstAnswer:
+    """What happens when these segments and nodes burst at once.
+
+    Parameters
+    ----------
+    inaccessible
+        Nodes of valves that cannot be closed, whatever the map says.
+    opened
+        Nodes of closed valves that are opened to feed from elsewhere.
 
     Raises
     ------
     NotFoundError
-        When a segment is not in this version.
+        When a segment or node is not in this version.
     UsageError
-        When one is not in service, or they are not all of one group of pressure classes.
+        When one is not in service, or they are not all of one group of pressure classes, or a valve named is none.
     """
-    bursts = positions_of(network.segments.id, np.unique(np.array(segment_ids, np.int64)), "segment")
-    cut = cut_at(network, bursts)
-    consumers, is_near = consumers_of(network, cut.zones).lost(cut)
-    valves = valves_in_order(network, cut.valves, bursts)
-    ids = network.segments.id
+    site = site_of(network, segment_ids, node_ids)
+    return answer_for(network, site, _assumed(network, site.zones, inaccessible, opened))
+
+
+def answer_for(network: Network, site: Site, assumed: Assumed | None = None) -> BurstAnswer:
+    """The whole answer for bursts at a site."""
+    cut = cut_at(site, assumed)
+    plan = _Plan(network, site, cut)
+    otherwise, left_out = alternatives_of(network, cut, plan.walk.devices)
     return BurstAnswer(
+        **plan.fields(),
         version=network.version,
-        burst=[_place(network, position) for position in bursts.tolist()],
-        valves_to_close=valves,
-        closed_valves_relied_on=valves_in_order(network, cut.relied_on, bursts),
-        isolated_segment_ids=ids[cut.isolated].tolist(),
-        dry_segment_ids=ids[cut.dry].tolist(),
-        already_dry_segment_ids=ids[cut.already_dry].tolist(),
-        isolated_length_m=_length_m(network, cut.isolated),
-        dry_length_m=_length_m(network, cut.dry),
-        consumers=_consumers_lost(network, consumers, is_near),
-        consumer_ids=network.consumers.id[consumers].tolist(),
-        hydrants_lost=_hydrants_lost(network, cut),
-        warnings=warnings_of(network, cut, consumers),
+        burst=_places(network, site),
+        already_dry_segment_ids=network.segments.id[cut.already_dry].tolist(),
+        alternatives=[_alternative(network, site, one) for one in otherwise],
+        alternatives_left_out=left_out,
+        back_feeds=_back_feeds(network, site, regains_of(network, cut, plan.consumers)),
+        nearest_hydrants=nearest_hydrants(network, cut, plan.hydrants, site.place_m(network), _NEAREST_HYDRANTS),
+        drainage=drainage_of(network, cut.isolated),
+        sources_not_refilled=device_places(network, _not_refilled(cut)),
+        pumps_to_stop=device_places(network, _pumps(network, cut)),
+        warnings=warnings_of(network, cut, otherwise, plan.consumers),
     )
 
 
-def valves_in_order(network: Network, devices: Ints, bursts: Ints) -> list[BurstValve]:
-    """Valves by their straight distance from the nearest burst; without coordinates by identity."""
-    nodes, state, operability = _valve_columns(network, devices)
-    order = np.lexsort((nodes, _distance_m(network, nodes, bursts)))
-    return [
-        _valve(network, int(nodes[i]), int(devices[i]), place + 1, int(state[i]), int(operability[i]))
-        for place, i in enumerate(order)
+class _Plan:
+    """A cut in the words of an answer."""
+
+    def __init__(self, network: Network, site: Site, cut: Cut) -> None:
+        self.network, self.site, self.cut = network, site, cut
+        self.walk = walk_to(network, site, cut, cut.valves)
+        self.consumers, self.is_near = consumers_of(network, cut.zones).lost(cut)
+        self.hydrants = lost_hydrants(network, cut)
+
+    def fields(self) -> dict[str, object]:
+        """The fields of schemas.isolation.BurstPlan."""
+        network, cut = self.network, self.cut
+        return {
+            "order_basis": "walk" if self.walk.is_along_pipes else "straight",
+            "valves_to_close": described_valves(network, self.walk),
+            "closed_valves_relied_on": described_valves(network, listed(network, self.site, cut.relied_on)),
+            "sources_to_shut": device_places(network, sources_feeding(cut)),
+            "isolated_segment_ids": network.segments.id[cut.isolated].tolist(),
+            "dry_segment_ids": network.segments.id[cut.dry].tolist(),
+            "isolated_length_m": _length_m(network, cut.isolated),
+            "dry_length_m": _length_m(network, cut.dry),
+            "consumers": _consumers_lost(network, self.consumers, self.is_near),
+            "consumer_ids": network.consumers.id[self.consumers].tolist(),
+            "hydrants_lost": hydrants_lost(network, cut, self.hydrants),
+        }
+
+
+def _assumed(network: Network, zones: Zones, inaccessible: Sequence[int], opened: Sequence[int]) -> Assumed:
+    return Assumed(
+        stuck=_devices(network, zones, inaccessible, "is no valve that could be closed", NodeKind.OPEN_VALVE),
+        opened=_devices(network, zones, opened, "is no closed valve that could be opened", NodeKind.CLOSED_VALVE),
+    )
+
+
+def _devices(network: Network, zones: Zones, node_ids: Sequence[int], reproach: str, kind: NodeKind) -> Ints:
+    nodes = positions_of(network.nodes.id, np.unique(np.array(node_ids, np.int64)), "node")
+    is_wrong = zones.ports.kind[nodes] != kind
+    if is_wrong.any():
+        raise UsageError(f"Node {network.nodes.id[nodes[is_wrong][0]]} {reproach}.")
+    return nodes
+
+
+def _places(network: Network, site: Site) -> list[BurstPlace]:
+    segments, nodes = network.segments, network.nodes
+    codes = list(code_table("utility_class"))
+    places = [
+        BurstPlace(
+            segment_id=int(segments.id[one]),
+            source_key=segments.key[one],
+            class_code=codes[segments.class_[one]],
+            x_m=known(segments.x_m[one]),
+            y_m=known(segments.y_m[one]),
+            z_m=known(segments.z_m[one]),
+        )
+        for one in site.segments.tolist()
     ]
-
-
-def _valve_columns(network: Network, devices: Ints) -> tuple[Ints, npt.NDArray[np.int8], npt.NDArray[np.int8]]:
-    """Node, state and operability of valves that are nodes or, numbered after them, of the valve layer."""
-    layer, count = network.pair_valves, len(network.nodes.id)
-    in_layer = devices >= count
-    at_node, of_layer = np.where(in_layer, 0, devices), np.where(in_layer, devices - count, 0)
-    if not in_layer.any():
-        return devices, network.nodes.state[devices], network.nodes.operability[devices]
-    return (
-        np.where(in_layer, layer.node[of_layer], at_node),
-        np.where(in_layer, layer.state[of_layer], network.nodes.state[at_node]),
-        np.where(in_layer, layer.operability[of_layer], network.nodes.operability[at_node]),
-    )
-
-
-def _valve(network: Network, node: int, device: int, order: int, state: int, operability: int) -> BurstValve:
-    nodes = network.nodes
-    return BurstValve(
-        node_id=int(nodes.id[node]),
-        source_key=network.device_key(device),
-        order=order,
-        state_code=STATES[state] if state >= 0 else "unknown",
-        operability_code=OPERABILITIES[operability] if operability >= 0 else "unknown",
-        name=nodes.name[node],
-        address=nodes.address[node],
-        x_m=known(nodes.x_m[node]),
-        y_m=known(nodes.y_m[node]),
-    )
-
-
-def known(value: float) -> float | None:
-    """A number, or None for the unknown (NaN)."""
-    return None if np.isnan(value) else float(value)
-
-
-def _distance_m(network: Network, nodes: Ints, bursts: Ints) -> Floats:
-    """Distance of each node from the nearest burst's middle; infinite without coordinates."""
-    east_m = network.nodes.x_m[nodes, None] - network.segments.x_m[bursts]
-    north_m = network.nodes.y_m[nodes, None] - network.segments.y_m[bursts]
-    away = np.hypot(east_m, north_m)
-    nearest: Floats = np.where(np.isnan(away), np.inf, away).min(axis=1)
-    return nearest
-
-
-def _place(network: Network, segment: int) -> BurstPlace:
-    return BurstPlace(
-        segment_id=int(network.segments.id[segment]),
-        source_key=network.segments.key[segment],
-        class_code=list(code_table("utility_class"))[network.segments.class_[segment]],
-        x_m=known(network.segments.x_m[segment]),
-        y_m=known(network.segments.y_m[segment]),
-        z_m=known(network.segments.z_m[segment]),
-    )
+    return places + [
+        BurstPlace(
+            segment_id=None,
+            node_id=int(nodes.id[one]),
+            source_key=nodes.key[one],
+            class_code=None,
+            x_m=known(nodes.x_m[one]),
+            y_m=known(nodes.y_m[one]),
+        )
+        for one in site.nodes.tolist()
+    ]
 
 
 def _length_m(network: Network, segments: Ints) -> float:
@@ -117,15 +159,19 @@ def _length_m(network: Network, segments: Ints) -> float:
 
 def _consumers_lost(network: Network, lost: Ints, is_near: Flags) -> ConsumersLost:
     kinds = list(code_table("consumer_kind"))
-    people = network.consumers.people[lost]
     counted = Counter(network.consumers.kind[lost].tolist())
     critical = np.flatnonzero(network.consumers.is_critical[lost])
     return ConsumersLost(
         count=len(lost),
-        people=int(people[people >= 0].sum()),
+        people=_people(network, lost),
         by_kind={kinds[kind]: count for kind, count in sorted(counted.items())},
         critical=[_critical(network, int(lost[i]), bool(is_near[i]), kinds) for i in critical],
     )
+
+
+def _people(network: Network, consumers: Ints) -> int:
+    people = network.consumers.people[consumers]
+    return int(people[people >= 0].sum())
 
 
 def _critical(network: Network, consumer: int, is_near: bool, kinds: list[str]) -> CriticalConsumer:
@@ -142,14 +188,52 @@ def _critical(network: Network, consumer: int, is_near: bool, kinds: list[str]) 
     )
 
 
-def _hydrants_lost(network: Network, cut: Cut) -> list[HydrantLost]:
-    lost, _ = hydrants_of(network, cut.zones).lost(cut)
-    return [
-        HydrantLost(
-            node_id=int(network.nodes.id[node]),
-            source_key=network.nodes.key[node],
-            x_m=known(network.nodes.x_m[node]),
-            y_m=known(network.nodes.y_m[node]),
-        )
-        for node in hydrant_nodes(network)[lost].tolist()
-    ]
+def _alternative(network: Network, site: Site, one: Otherwise) -> Alternative:
+    valves = described_valves(network, listed(network, site, one.devices))
+    plan = BurstPlan.model_validate(_Plan(network, site, one.cut).fields())
+    return Alternative(outcome=one.outcome, valves=valves, plan=plan)
+
+
+def _back_feeds(network: Network, site: Site, regains: list[Regain]) -> list[BackFeed]:
+    """One entry a valve: in the order of what they give back, the nearer first where that is the same."""
+    found: list[BackFeed] = []
+    for regain in regains:
+        also_close = described_valves(network, listed(network, site, regain.also_close))
+        critical = regain.consumers[network.consumers.is_critical[regain.consumers]]
+        for valve in described_valves(network, listed(network, site, regain.devices)):
+            if len(found) == _MOST_BACK_FEEDS:
+                return found
+            found.append(
+                BackFeed(
+                    valve=valve.model_copy(update={"order": len(found) + 1}),
+                    also_close=also_close,
+                    consumers=len(regain.consumers),
+                    people=_people(network, regain.consumers),
+                    critical=[network.consumers.name[one] for one in critical.tolist()],
+                    length_m=_length_m(network, regain.segments),
+                    segment_ids=network.segments.id[regain.segments].tolist(),
+                )
+            )
+    return found
+
+
+def _not_refilled(cut: Cut) -> Ints:
+    """Sources that nothing fills any more: all their inlets are cut off."""
+    ports = cut.zones.ports
+    near = ports.of_zones(np.concatenate([cut.isolated_zones, cut.dry_zones]))
+    inlets = near[(ports.kind[ports.device[near]] == NodeKind.SOURCE) & ~ports.gives[near]]
+    sources = np.unique(ports.device[inlets])
+    touches = ports.of_devices(sources)
+    owner = np.repeat(np.arange(len(sources)), ports.sides(sources))
+    status = cut.status[ports.zone[touches]]
+    still_filled = owner[~ports.gives[touches] & (status != ISOLATED) & (status != LOST)]
+    return np.delete(sources, still_filled)
+
+
+def _pumps(network: Network, cut: Cut) -> Ints:
+    """Pumps that draw from or press into an isolated zone."""
+    devices = devices_beside(cut.zones, cut.isolated_zones)
+    devices = devices[devices < len(network.nodes.id)]
+    is_pump = network.once("is pump", lambda: has_role(network, "pump"))
+    pumps: Ints = devices[is_pump[devices] & (cut.touches.kind[devices] != NodeKind.CLOSED_VALVE)]
+    return pumps

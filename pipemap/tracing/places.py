@@ -11,7 +11,7 @@ from pipemap.projects import read_project
 from pipemap.sql import queries
 from pipemap.versions import relation
 from schemas.codetables import code_table, codes_where
-from schemas.isolation import BurstAnswer, BurstWarning, ClickedSegment
+from schemas.isolation import BurstAnswer, ClickedSegment, Note
 
 CLICK_RADIUS_M = 50.0
 # Beyond this another pipe may well be meant.
@@ -61,9 +61,9 @@ def answer_at(answer: BurstAnswer, clicked: ClickedSegment) -> BurstAnswer:
     return answer.model_copy(update={"clicked": clicked, "warnings": warnings})
 
 
-def _far_from_place(clicked: ClickedSegment) -> BurstWarning:
+def _far_from_place(clicked: ClickedSegment) -> Note:
     key, away = clicked.source_key or clicked.segment_id, f"{clicked.distance_m:.1f} m"
-    return BurstWarning(
+    return Note(
         code="far-from-place",
         message_en=f"The segment taken, {key}, lies {away} from the place given; check that it is the one that burst.",
         message_zh=f"所取管段 {key} 距所给位置 {away}，请核实爆管是否为该管段。",

@@ -12,8 +12,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from pipemap.network import Ints, Network, NodeKind, SmallInts, class_groups
+from pipemap.network.grouping import grouped, spread
 from pipemap.network.kinds import ONE_WAY_ROLES, has_role, node_kinds, valve_kinds
-from pipemap.tracing.dominators import grouped
 
 Flags = npt.NDArray[np.bool_]
 
@@ -50,6 +50,10 @@ class Ports:
     def of_devices(self, devices: Ints) -> Ints:
         """Ports of some devices."""
         return spread(self.device_bounds, devices)
+
+    def sides(self, devices: Ints) -> Ints:
+        """How many ports some devices have."""
+        return self.device_bounds[devices + 1] - self.device_bounds[devices]
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,13 +127,6 @@ def components(pairs: tuple[Ints, Ints], count: int) -> tuple[Ints, int]:
     links = coo_array((np.ones(len(pairs[0]), np.int8), pairs), shape=(count, count))
     found, label = connected_components(links, directed=False)
     return label.astype(np.int64), int(found)
-
-
-def spread(bounds: Ints, keys: Ints) -> Ints:
-    """The positions `bounds[k]:bounds[k + 1]` of every key, one after the other."""
-    counts = bounds[keys + 1] - bounds[keys]
-    skipped = np.repeat(bounds[keys] - np.cumsum(counts) + counts, counts)
-    return skipped + np.arange(len(skipped))
 
 
 def marked(count: int, positions: Ints) -> Flags:

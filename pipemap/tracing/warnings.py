@@ -1,12 +1,16 @@
 """What a plan rests on that a person has to know, in English and Chinese."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from pipemap.network import STATES, UNKNOWN, Flags, Ints, Network, NodeKind
-from pipemap.tracing.cuts import Assumed, Cut, cut_of_zones, devices_beside
-from schemas.isolation import BurstWarning
+from pipemap.network import Flags, Ints, Network, NodeKind
+from pipemap.network.adjacency import adjacency_of
+from pipemap.tracing.alternatives import Otherwise, is_state_unknown
+from pipemap.tracing.cuts import Cut, devices_beside
+from pipemap.tracing.describing import note
+from schemas.codetables import code_table
+from schemas.isolation import Note
 
 _MOST_NAMED = 5
 _MOST_PLANS = 3
@@ -32,6 +36,10 @@ _TEXTS = {
         "No flow direction is drawn at {names}; water is taken to pass both ways there.",
         "{names} 处未标流向，按双向通水处理。",
     ),
+    "tank-undirected": (
+        "No flow direction is drawn at {names}; it is taken to feed all its pipes, also those that only fill it.",
+        "{names} 处未标流向，按向所有相连管线供水处理（包括只进水的管线）。",
+    ),
     "valve-state-unknown": (
         "State of {names} is unknown. Should it not hold, close or shut instead: {instead}.",
         "阀门 {names} 状态不明；若关不严，改关（或停水源）：{instead}。",
@@ -40,6 +48,22 @@ _TEXTS = {
         "{count} more valves of the plan have an unknown state: {names}.",
         "方案中另有 {count} 个阀门状态不明：{names}。",
     ),
+    "kept-closed": (
+        "{names} stands beside the burst and is kept closed; opening it would feed the burst.",
+        "{names} 紧邻爆点，保持关闭；若开启会向爆点供水。",
+    ),
+    "classes-joined": (
+        "Pipes of different classes are joined in the isolated zone ({names}); the trace runs through all of them.",
+        "隔离区内不同类别的管线相连（{names}），分析按连通处理。",
+    ),
+    "out-of-service-joined": (
+        "{count} segments marked as not in service join the isolated zone; the trace stops there: {names}.",
+        "有 {count} 条标为停用的管段与隔离区相连，分析至此为止：{names}。",
+    ),
+    "node-missing": (
+        "{count} segments of the isolated zone end at a point that is not on the map; the trace stops there: {names}.",
+        "隔离区内有 {count} 条管段的端点不在图上，分析至此为止：{names}。",
+    ),
     "people-unknown": (
         "For {count} of the consumers lost the number of people is unknown and not counted.",
         "受影响用户中有 {count} 户人数不明，未计入。",
@@ -47,12 +71,13 @@ _TEXTS = {
 }
 
 
-def warnings_of(network: Network, cut: Cut, consumers: Ints) -> list[BurstWarning]:
+def warnings_of(network: Network, cut: Cut, alternatives: list[Otherwise], consumers: Ints) -> list[Note]:
     """Everything the plan rests on; `consumers` are the positions of the lost ones."""
     found = [
         *_source_warnings(network, cut),
         *_passage_warnings(network, cut),
-        *_state_warnings(network, cut),
+        *_state_warnings(network, cut, alternatives),
+        *_topology_warnings(network, cut),
     ]
     uncounted = int((network.consumers.people[consumers] < 0).sum())
     if uncounted:
@@ -60,25 +85,40 @@ def warnings_of(network: Network, cut: Cut, consumers: Ints) -> list[BurstWarnin
     return found
 
 
-def _source_warnings(network: Network, cut: Cut) -> Iterable[BurstWarning]:
-    zones = cut.zones
-    if not zones.is_known[cut.isolated_zones].all():
-        yield _warning("no-source-known")
-    elif not zones.is_fed[cut.isolated_zones].any():
-        yield _warning("already-dry")
-    feeding = _sources_in(cut)
-    if len(feeding):
-        yield _warning("source-in-zone", names=_names(network, feeding))
-
-
-def _sources_in(cut: Cut) -> Ints:
+def sources_feeding(cut: Cut) -> Ints:
     """Sources that feed an isolated zone with no valve between."""
     ports = cut.zones.ports.of_zones(cut.isolated_zones)
     device = cut.zones.ports.device[ports]
     return np.unique(device[(cut.touches.kind[device] == NodeKind.SOURCE) & cut.zones.ports.gives[ports]])
 
 
-def _passage_warnings(network: Network, cut: Cut) -> Iterable[BurstWarning]:
+def _source_warnings(network: Network, cut: Cut) -> Iterable[Note]:
+    zones = cut.zones
+    if not zones.is_known[cut.isolated_zones].all():
+        yield _warning("no-source-known")
+    elif not zones.is_fed[cut.isolated_zones].any():
+        yield _warning("already-dry")
+    feeding = sources_feeding(cut)
+    if len(feeding):
+        yield _warning("source-in-zone", names=_names(network, feeding))
+    tanks = feeding[_are_undirected_tanks(network, feeding)]
+    if len(tanks):
+        yield _warning("tank-undirected", names=_names(network, tanks))
+
+
+def _are_undirected_tanks(network: Network, devices: Ints) -> Flags:
+    is_tank = network.nodes.appurtenance[devices] == list(code_table("appurtenance")).index("tank")
+    adjacency = adjacency_of(network)
+    return np.array(
+        [
+            bool(tank) and not network.segments.flow[adjacency.at(np.array([device]))].all()
+            for device, tank in zip(devices.tolist(), is_tank.tolist(), strict=True)
+        ],
+        np.bool_,
+    )
+
+
+def _passage_warnings(network: Network, cut: Cut) -> Iterable[Note]:
     """Valves that should have parted but cannot, and one-way devices nobody drew a direction at."""
     devices = devices_beside(cut.zones, cut.isolated_zones)
     stuck = devices[cut.touches.kind[devices] == NodeKind.STUCK_VALVE]
@@ -90,36 +130,61 @@ def _passage_warnings(network: Network, cut: Cut) -> Iterable[BurstWarning]:
     undirected &= cut.touches.kind[device] == NodeKind.ONE_WAY
     if undirected.any():
         yield _warning("one-way-undirected", names=_names(network, np.unique(device[undirected])))
+    if len(cut.kept_closed):
+        yield _warning("kept-closed", names=_names(network, cut.kept_closed))
 
 
-def _state_warnings(network: Network, cut: Cut) -> Iterable[BurstWarning]:
+def _state_warnings(network: Network, cut: Cut, alternatives: list[Otherwise]) -> Iterable[Note]:
     """For each valve of unknown state what to close should it not hold, for the first few."""
-    doubtful = cut.valves[_is_unknown(network, cut.valves)]
-    for device in doubtful[:_MOST_PLANS].tolist():
-        wider = cut_of_zones(cut.zones, cut.burst_zones, Assumed(stuck=np.array([device])))
-        instead = np.concatenate([np.setdiff1d(wider.valves, cut.valves), _sources_in(wider)])
-        yield _warning(
-            "valve-state-unknown", names=_names(network, np.array([device])), instead=_names(network, instead)
-        )
-    rest = doubtful[_MOST_PLANS:]
+    alone = [one for one in alternatives if one.outcome == "fails" and len(one.devices) == 1][:_MOST_PLANS]
+    for one in alone:
+        instead = np.concatenate([np.setdiff1d(one.cut.valves, cut.valves), sources_feeding(one.cut)])
+        yield _warning("valve-state-unknown", names=_names(network, one.devices), instead=_names(network, instead))
+    doubtful = cut.valves[is_state_unknown(network, cut.valves)]
+    rest = np.setdiff1d(doubtful, [one.devices[0] for one in alone])
     if len(rest):
         yield _warning("valves-state-unknown", count=len(rest), names=_names(network, rest))
 
 
-def _is_unknown(network: Network, devices: Ints) -> Flags:
-    count = len(network.nodes.id)
-    at_nodes, in_layer = devices[devices < count], devices[devices >= count] - count
-    states = np.concatenate([network.nodes.state[at_nodes], network.pair_valves.state[in_layer]])
-    is_unknown: Flags = (states == UNKNOWN) | (states == STATES.index("unknown"))
-    return is_unknown
+def _topology_warnings(network: Network, cut: Cut) -> Iterator[Note]:
+    """Where the map is such that the trace may have stopped too early, or run on where it should not."""
+    segments, isolated = network.segments, cut.isolated
+    classes = np.unique(segments.class_[isolated])
+    if len(classes) > 1:
+        codes = list(code_table("utility_class"))
+        yield _warning("classes-joined", names=", ".join(codes[one] for one in classes))
+    joints, inside = _joints(network, cut)
+    ends_nowhere = inside[network.nodes.is_missing[joints]]
+    if len(ends_nowhere):
+        yield _warning("node-missing", count=len(ends_nowhere), names=_segment_names(network, ends_nowhere))
+    beside = adjacency_of(network).at(np.unique(joints))
+    idle = np.unique(beside[~segments.is_active[beside]])
+    idle = idle[np.isin(segments.class_[idle], classes)]
+    if len(idle):
+        yield _warning("out-of-service-joined", count=len(idle), names=_segment_names(network, idle))
+
+
+def _joints(network: Network, cut: Cut) -> tuple[Ints, Ints]:
+    """Ends of the isolated segments that are no devices, and the segment of each."""
+    isolated = cut.isolated
+    ends = np.concatenate([network.segments.from_node[isolated], network.segments.to_node[isolated]])
+    is_joint = cut.zones.node_zone[ends] >= 0
+    return ends[is_joint], np.tile(isolated, 2)[is_joint]
 
 
 def _names(network: Network, devices: Ints) -> str:
-    named = [network.device_name(device) for device in devices[:_MOST_NAMED].tolist()]
-    more = len(devices) - _MOST_NAMED
+    return _listed([network.device_name(device) for device in devices[:_MOST_NAMED].tolist()], len(devices))
+
+
+def _segment_names(network: Network, segments: Ints) -> str:
+    keys, ids = network.segments.key, network.segments.id
+    return _listed([keys[one] or str(ids[one]) for one in segments[:_MOST_NAMED].tolist()], len(segments))
+
+
+def _listed(named: list[str], count: int) -> str:
+    more = count - len(named)
     return ", ".join(named) + (f" (+{more})" if more > 0 else "") or "-"
 
 
-def _warning(code: str, **values: object) -> BurstWarning:
-    english, chinese = _TEXTS[code]
-    return BurstWarning(code=code, message_en=english.format(**values), message_zh=chinese.format(**values))
+def _warning(code: str, **values: object) -> Note:
+    return note(code, _TEXTS[code], **values)

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipemap.network import Ints, Network, NodeKind
-from pipemap.tracing.dominators import dominator_tree, grouped, hops, tree_ranges
+from pipemap.network.grouping import grouped, spread
+from pipemap.tracing.dominators import dominator_tree, hops, tree_ranges
 from pipemap.tracing.ports import Elements, Flags, Ports, components, elements_of, marked, ports_of
 
 PASSABLE = (NodeKind.OPEN_VALVE, NodeKind.STUCK_VALVE, NodeKind.ONE_WAY)
@@ -58,6 +59,10 @@ class Zones:
     def count(self) -> int:
         """Number of zones, the place before all sources included."""
         return len(self.cluster)
+
+    def segments_in(self, some: Ints) -> Ints:
+        """Positions of the segments in some zones, sorted."""
+        return np.sort(self.segments[spread(self.segment_bounds, some)])
 
 
 def zones_of(network: Network, group: str) -> Zones:
@@ -141,7 +146,7 @@ def _links(ports: Ports) -> tuple[Ints, Ints]:
     """Every way for water, as (from zone, to zone): through what is open, and out of the sources from zone 0."""
     kind = ports.kind[ports.device]
     inlet = np.flatnonzero(ports.takes & np.isin(kind, PASSABLE))
-    fan = np.diff(ports.device_bounds)[ports.device[inlet]]
+    fan = ports.sides(ports.device[inlet])
     inlet, outlet = np.repeat(inlet, fan), ports.of_devices(ports.device[inlet])
     real = ports.gives[outlet] & (ports.zone[inlet] != ports.zone[outlet])
     seeds = np.unique(ports.zone[(kind == NodeKind.SOURCE) & ports.gives])
@@ -176,6 +181,6 @@ def _areas(ports: Ports) -> tuple[Ints, Flags]:
 def _needs_flood(ports: Ports, cluster: Ints, clusters: int) -> Flags:
     """Clusters that drag others along: fed through a one-way device, or beside a valve with a third side."""
     kind = ports.kind[ports.device]
-    several = np.diff(ports.device_bounds)[ports.device] > 2
+    several = ports.sides(ports.device) > 2
     drags = ((kind == NodeKind.OPEN_VALVE) & several) | ((kind == NodeKind.ONE_WAY) & ports.gives)
     return marked(clusters, cluster[ports.zone[drags]])

@@ -17,6 +17,7 @@ from pipemap.network import Network, load_network
 from pipemap.publishing import publish
 from pipemap.tracing.columns import network_from_arrays
 from pipemap.tracing.cuts import cut_at
+from pipemap.tracing.sites import site_at
 from pipemap.tracing.zones import zones_of
 
 Layer = list[tuple[str, str]]
@@ -206,7 +207,7 @@ def compare_every_zone(network: Network, names: list[str], layer: Layer, referen
     _, one_per_zone = np.unique(zones.segment_zone, return_index=True)
     assert len(one_per_zone) > 150
     for segment in one_per_zone.tolist():
-        cut = cut_at(network, np.array([segment]))
+        cut = cut_at(site_at(network, np.array([segment]), np.zeros(0, np.int64)))
         answered = (
             {layer[device - len(network.nodes.id)] for device in cut.valves.tolist()},
             {names[i] for i in cut.isolated},

@@ -1,5 +1,6 @@
 """An independent, slow burst trace: plain networkx, remove and flood. And random cities to ask it about."""
 
+import os
 from dataclasses import dataclass, field, replace
 
 import networkx as nx
@@ -7,6 +8,12 @@ from hypothesis import strategies as st
 
 from pipemap.network import Network
 from pipemap.tracing.columns import network_from_arrays
+
+
+def examples(count: int) -> int:
+    """How many examples to try; PIPEMAP_LONG_RUN multiplies them."""
+    return count * int(os.environ.get("PIPEMAP_LONG_RUN", "1"))
+
 
 VALVES = ("valve", "valve_well")
 ONE_WAY = ("check_valve", "pressure_reducing_valve", "pump_station")
@@ -42,6 +49,10 @@ class City:
         layer_states, layer_operabilities = zip(*self.layer.values(), strict=True) if self.layer else ((), ())
         return network.with_valves(self.layer, layer_states, layer_operabilities)
 
+    def condition(self, device: object) -> tuple[str, str]:
+        """State and operability of a device."""
+        return self.layer[device] if isinstance(device, tuple) else self.nodes[device][1:]
+
     @property
     def devices(self) -> list[object]:
         """Names of the devices in the order in which the network numbers them."""
@@ -57,6 +68,7 @@ class Plan:
     already_dry: set[int]
     consumers: set[int]
     source_in_zone: bool
+    at_the_rim: set[int] = field(default_factory=set, compare=False)
 
 
 @dataclass(frozen=True)
@@ -92,6 +104,7 @@ class Reference:
         self.taps: set[object] = set()
         self.source_parts: set[object] = set()
         self.sides: dict[object, set[object]] = {}
+        self.walls: set[object] = set()
         for pipe in range(len(city.pipes)):
             self._add_pipe(pipe)
         for node in range(len(city.nodes)):
@@ -126,6 +139,8 @@ class Reference:
                 self._join([body, tip], None, "hole")
 
     def _join(self, parts: list[object], device: object, what: str) -> None:
+        if what == "wall":
+            self.walls.add(device)
         for a in parts:
             for b in parts:
                 if a != b:
@@ -219,12 +234,16 @@ class Reference:
             already_dry=self._pipes((touched - before - isolated) - self.unknown),
             consumers=self._consumers(isolated, dry, after),
             source_in_zone=bool(self.taps & isolated),
+            at_the_rim={number for number, (node, _) in enumerate(self.city.consumers) if self._parts(node) & isolated},
         )
+
+    def _parts(self, node: int) -> set[object]:
+        return self.sides.get(node, {("node", node)})
 
     def _consumers(self, isolated: set[object], dry: set[object], after: set[object]) -> set[int]:
         lost = set()
         for number, (node, _) in enumerate(self.city.consumers):
-            parts = self.sides.get(node, {("node", node)})
+            parts = self._parts(node)
             supplied = (after - isolated) | (self.unknown - isolated)
             if self.city.nodes[node][0] not in SOURCES and parts & (isolated | dry) and not parts & supplied:
                 lost.add(number)

@@ -97,7 +97,7 @@ def test_nothing_flows_through_a_source() -> None:
     said, _ = ask("S1-v1-a-T2-b-c", "v1a")
     # T2 feeds both its sides; the burst does not reach through it.
     assert (said["close"], said["isolated"], said["dry"]) == ("v1", "v1a aT2", "")
-    assert said["warned"] == "source-in-zone"
+    assert said["warned"] == "source-in-zone tank-undirected"
 
 
 def test_a_tank_does_not_feed_its_inlet() -> None:
@@ -142,7 +142,7 @@ def test_a_reducing_valve_neither_isolates_nor_lets_water_back() -> None:
 
 def test_a_district_behind_a_reducing_valve_with_its_own_tank_stays_fed() -> None:
     said, _ = ask("S1-v1-a->1-b-T2", "v1a")
-    assert said["warned"] == "source-in-zone one-way-undirected"
+    assert said["warned"] == "source-in-zone tank-undirected one-way-undirected"
     said, _ = ask(
         """
         S1-v1-a->1-b

@@ -3,7 +3,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipemap.tracing.dominators import dominator_tree, grouped, tree_ranges
+from pipemap.network.grouping import grouped
+from pipemap.tracing.dominators import dominator_tree, tree_ranges
 
 vertices = st.integers(0, 11)
 

@@ -1,0 +1,30 @@
+"""Many small lists in two arrays: bounds by key, and the members of each key one after the other."""
+
+import numba
+import numpy as np
+
+from pipemap.network.arrays import Ints
+
+
+@numba.njit(cache=True)
+def grouped(keys: Ints, count: int) -> tuple[Ints, Ints]:  # pragma: no cover
+    """Bounds of each key 0..count-1 and the positions of `keys` sorted by key, stable (counting sort)."""
+    starts = np.zeros(count + 1, np.int64)
+    for key in keys:
+        starts[key + 1] += 1
+    for key in range(count):
+        starts[key + 1] += starts[key]
+    order = np.empty(len(keys), np.int64)
+    free = starts[:-1].copy()
+    for position in range(len(keys)):
+        key = keys[position]
+        order[free[key]] = position
+        free[key] += 1
+    return starts, order
+
+
+def spread(bounds: Ints, keys: Ints) -> Ints:
+    """The positions `bounds[k]:bounds[k + 1]` of every key, one after the other."""
+    counts = bounds[keys + 1] - bounds[keys]
+    skipped = np.repeat(bounds[keys] - np.cumsum(counts) + counts, counts)
+    return skipped + np.arange(len(skipped))

@@ -1,0 +1,81 @@
+"""Where pipes have burst: segments and nodes of one group of pressure classes, and the zones they lie in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipemap.errors import UsageError
+from pipemap.network import Floats, Ints, Network, class_groups, positions_of
+from pipemap.network.adjacency import adjacency_of
+from pipemap.tracing.zones import Zones, zones_of
+from schemas.codetables import code_table
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """Bursts at some segments and nodes (positions in the network), all at once; `burst_zones` is sorted."""
+
+    zones: Zones
+    segments: Ints
+    nodes: Ints
+    burst_zones: Ints
+
+    def place_m(self, network: Network) -> Floats:
+        """Plan positions (bursts, 2) of the middles of the segments and of the nodes, NaN where unknown."""
+        x_m = np.concatenate([network.segments.x_m[self.segments], network.nodes.x_m[self.nodes]])
+        y_m = np.concatenate([network.segments.y_m[self.segments], network.nodes.y_m[self.nodes]])
+        return np.stack([x_m, y_m], axis=1)
+
+
+def site_of(network: Network, segment_ids: Sequence[int], node_ids: Sequence[int] = ()) -> Site:
+    """Bursts at segments and nodes named by identity.
+
+    Raises
+    ------
+    NotFoundError
+        When one is not in this version.
+    UsageError
+        When nothing is named, when something is not in service or on no pressure pipe, or when they
+        are not all of one group of classes.
+    """
+    segments = positions_of(network.segments.id, np.unique(np.array(segment_ids, np.int64)), "segment")
+    nodes = positions_of(network.nodes.id, np.unique(np.array(node_ids, np.int64)), "node")
+    return site_at(network, segments, nodes)
+
+
+def site_at(network: Network, segments: Ints, nodes: Ints) -> Site:
+    """Bursts at positions in the network."""
+    if not network.segments.is_active[segments].all():
+        raise UsageError("The segment is not in service, so it cannot burst.")
+    beside = _beside(network, nodes)
+    zones = zones_of(network, pressure_group(network, np.concatenate([segments, beside])))
+    touched = zones.node_zone[nodes]
+    at_devices = zones.ports.zone[zones.ports.of_devices(nodes[touched < 0])]
+    burst_zones = np.concatenate([zones.segment_zone[segments], touched[touched >= 0], at_devices])
+    return Site(zones, segments, nodes, np.unique(burst_zones))
+
+
+def pressure_group(network: Network, segments: Ints) -> str:
+    """The one group of pressure classes that segments belong to; UsageError when there is none."""
+    if not len(segments):
+        raise UsageError("Name at least one segment or node that has burst.")
+    groups = np.unique(class_groups()[network.segments.class_[segments]])
+    classes = np.array(list(code_table("utility_class")))[network.segments.class_[segments]]
+    if len(groups) > 1:
+        raise UsageError("Segments of different utilities do not burst into one another; ask for each on its own.")
+    if any(code_table("utility_class")[str(code)].fields["flow"] != "pressure" for code in np.unique(classes)):
+        raise UsageError(f"A burst is a question for pressure pipes; {groups[0]} is none.")
+    return str(groups[0])
+
+
+def _beside(network: Network, nodes: Ints) -> Ints:
+    """The live segments at some nodes, each of which has at least one."""
+    adjacency = adjacency_of(network)
+    beside = adjacency.at(nodes)
+    is_live = network.segments.is_active[beside]
+    at_node = np.repeat(np.arange(len(nodes)), adjacency.counts(nodes))
+    lonely = np.setdiff1d(np.arange(len(nodes)), at_node[is_live])
+    if len(lonely):
+        raise UsageError(f"Node {network.nodes.id[nodes[lonely[0]]]} is on no pipe that is in service.")
+    return beside[is_live]
