@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from importers.georeference import Georeference
 from schemas.delivery import RowCount
@@ -63,15 +65,24 @@ def placed(findings: Sequence[Finding], frames: Mapping[str, pd.DataFrame]) -> l
 
     `frames` by kind have the columns source_key, x_m and y_m; findings that have a place keep it.
     """
-    places = {kind: _places(frame) for kind, frame in frames.items()}
+    named = [finding.feature_key for finding in findings if finding.x_m is None and finding.feature_key]
+    wanted = {key: None for name in named for key in (name, *_ends(name))}
+    places = {kind: _places(frame, list(wanted)) for kind, frame in frames.items()}
     return [finding if finding.x_m is not None else _placed(finding, places) for finding in findings]
 
 
-def _places(frame: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    if not len(frame):
+def _places(frame: pd.DataFrame, keys: list[str]) -> dict[str, tuple[float, float]]:
+    """The places of the few keys that are asked for."""
+    if not len(frame) or not keys:
         return {}
-    xy = zip(frame["x_m"].astype(float), frame["y_m"].astype(float), strict=True)
-    return dict(zip(frame["source_key"], xy, strict=True))
+    known = pa.array(frame["source_key"], type=pa.string())
+    found = pc.index_in(pa.array(keys, pa.string()), value_set=known).fill_null(-1).to_numpy()
+    x_m, y_m = (frame[name].to_numpy(float) for name in ("x_m", "y_m"))
+    return {key: (float(x_m[at]), float(y_m[at])) for key, at in zip(keys, found, strict=True) if at >= 0}
+
+
+def _ends(key: str) -> list[str]:
+    return key.split("#")[0].split("->")
 
 
 def _placed(finding: Finding, places: Mapping[str, Mapping[str, tuple[float, float]]]) -> Finding:
@@ -79,6 +90,6 @@ def _placed(finding: Finding, places: Mapping[str, Mapping[str, tuple[float, flo
     if key is None:
         return finding
     of_kind = places.get(finding.feature_kind or "node", places["node"])
-    of_ends = (places["node"].get(end) for end in key.split("#")[0].split("->"))
+    of_ends = (places["node"].get(end) for end in _ends(key))
     place = of_kind.get(key) or next((end for end in of_ends if end is not None), None)
     return finding if place is None else finding.model_copy(update={"x_m": place[0], "y_m": place[1]})

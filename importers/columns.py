@@ -1,35 +1,23 @@
-"""One table seen through a profile: attributes as texts, numbers, codes and dates, faults reported."""
+"""A part of a table seen through a profile: attributes as texts, numbers, codes and dates, faults reported."""
 
-import re
 from collections.abc import Callable
-from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
-from importers.cells import (
-    Cells,
-    Floats,
-    Mask,
-    Objects,
-    cells,
-    coalesced,
-    codes,
-    is_unknown,
-    numbers,
-    parse_date,
-)
-from importers.ledger import Ledger, listed
-from importers.profiles import SECRET, Profile
+from importers.base import DERIVED, RecordTable
+from importers.cells import Cells, Floats, Mask, Objects, cells, codes, numbers, parse_date
+from importers.extra import objects
+from importers.ledger import Ledger
+from importers.profiles import Profile
+from importers.words import UnknownWords
 from schemas.findings import Severity
 
-# More unknown words than this in one column say that the column is another, not that the words are wrong.
-_TELLING_WORDS = 20
 _ELEMENT_CODE_DIGITS = 8
-
-_ACCESS_DAY = re.compile(r"(\d{4}-\d\d-\d\d|\d\d/\d\d/\d\d) 00:00:00")
 
 _KINDS = {
     "node": "node",
@@ -46,11 +34,18 @@ class Columns:
     Cells that cannot be understood become unknown with a finding, and their text goes to `extra`.
     """
 
-    def __init__(self, ledger: Ledger, number: int, role: str, profile: Profile) -> None:
+    def __init__(
+        self, ledger: Ledger, number: int, role: str, profile: Profile, table: RecordTable, words: UnknownWords
+    ) -> None:
         self.ledger, self.number, self.role, self.profile = ledger, number, role, profile
-        self.rows = ledger.tables[number].rows
+        self.table, self.words = table, words
+        self.first_place = ledger.add_rows(number, table)
+        self.rows = table.rows.drop(columns=DERIVED, errors="ignore")
         self.mapping = profile.mapping(role, [str(name) for name in self.rows.columns])
         self._kept: dict[str, Mask] = {}
+        self._cells: dict[str, Cells] = {}
+        self._numbers: dict[str, Floats] = {}
+        self._told: set[tuple[str, str]] = set()
 
     @cached_property
     def nulls(self) -> frozenset[str]:
@@ -64,7 +59,10 @@ class Columns:
         """The attribute's column by its distinct values."""
         if attribute not in self.mapping:
             return Cells(np.zeros(len(self.rows), dtype=np.int64), [None])
-        return cells(self.rows[self.mapping[attribute]], self.nulls | self.profile.null_words(attribute))
+        if attribute not in self._cells:
+            nulls = self.nulls | self.profile.null_words(attribute)
+            self._cells[attribute] = cells(self.rows[self.mapping[attribute]], nulls)
+        return self._cells[attribute]
 
     def texts(self, attribute: str) -> Objects:
         """The attribute as text, None where unknown."""
@@ -74,11 +72,16 @@ class Columns:
         """The attribute as numbers, NaN where unknown; letters are reported and unknown."""
         if attribute not in self.mapping:
             return np.full(len(self.rows), np.nan)
+        if attribute not in self._numbers:
+            self._numbers[attribute] = self._read_numbers(attribute, severity)
+        return self._numbers[attribute]
+
+    def _read_numbers(self, attribute: str, severity: Severity) -> Floats:
         column = self.mapping[attribute]
         nulls = self.nulls | self.profile.null_words(attribute)
         values, bad = numbers(self.rows[column], nulls, attribute in self.profile.zero_is_unknown)
         if bad.any():
-            self._keep(column, bad)
+            self.keep(column, bad)
             self.ledger.report(
                 self._frame(bad, column),
                 severity,
@@ -121,93 +124,36 @@ class Columns:
         """The attribute as dates."""
         return self.parsed(attribute, parse_date, "IMP-DATE", lambda value: value is not None)
 
-    def classes(self) -> Objects:
-        """Utility class (or `secret`) of every row, None where neither column, sheet nor profile tells."""
-        words = self.profile.class_words()
-        found = self.cells("class")
-        translated = found.each(lambda word: class_of(word, words))
-        unknown = found.where(lambda word: class_of(word, words) is None)
-        # A column that marks secret lines is believed, however little else of it is understood.
-        if unknown.sum() * 2 > found.where(bool).sum() and SECRET not in translated:
-            self._disown_class(found, unknown)
-            translated = np.full(len(translated), None, dtype=object)
-        else:
-            self.unknown_words("class", found, unknown)
-        sheet = self.profile.sheet_class(self.ledger.tables[self.number].sheet)
-        shared = class_of(sheet, words) if sheet else None
-        fallback = shared or self.profile.default_class
-        return coalesced(translated, np.full(len(translated), fallback, dtype=object))
-
-    def extra(self) -> Objects:
-        """The source columns that no attribute took, and cells that were not understood, as one dict per row."""
+    def extra(self) -> pa.Array:
+        """The source columns that no attribute took, and cells that were not understood, as JSON text per row."""
         taken = {column for attribute, column in self.mapping.items() if attribute != "line_id"}
         kept = {str(name): self.rows[name] for name in self.rows.columns if name not in taken}
         for column, mask in self._kept.items():
             kept[column] = self.rows[column].astype(object).where(mask, None)
-        return _dicts(kept, len(self.rows))
+        return objects(kept, len(self.rows))
+
+    def keep(self, column: str, mask: Mask) -> None:
+        """Let `extra` hold the cells of a source column where the mask is true."""
+        self._kept[column] = self._kept.get(column, np.zeros(len(self.rows), dtype=bool)) | mask
 
     def unknown_words(self, attribute: str, found: Cells, unknown: Mask, rule: str = "R12") -> None:
-        """Report words that were not understood: one finding per distinct word."""
-        if not unknown.any():
+        """Report words that were not understood: one finding per distinct word of the whole sheet."""
+        if not unknown.any() or (attribute, rule) in self._told:
             return
+        self._told.add((attribute, rule))
         column = self.mapping[attribute]
-        self._keep(column, unknown)
-        places = np.flatnonzero(unknown)
-        words = pd.Series(found.texts()[places], index=places)
-        if words.nunique() > _TELLING_WORDS:
-            self._report_foreign(column, rule, words)
-            return
-        for word, same in words.groupby(words, sort=False):
-            first = self.ledger.place(self.number, int(same.index[0]))
-            self.ledger.note(
-                self.number,
-                Severity.WARNING if attribute == "class" else Severity.INFO,
-                rule,
-                f"“{word}” in column {column} is not in the dictionary of the profile; {len(same)} rows, "
-                f"first ones {listed(list(self.rows.index[same.index]))}.",
-                f"列 {column} 的“{word}”不在字典中，共 {len(same)} 行。",
-                column=column,
-                value=str(word),
-                row=first["row"],
-                details={"rows": len(same)},
-            )
+        self.keep(column, unknown)
+        self.words.add(rule, column, Severity.INFO, found.texts()[unknown], self.rows.index.to_numpy()[unknown])
 
-    def _disown_class(self, found: Cells, unknown: Mask) -> None:
-        """A column whose words are mostly no classes (numbers of features, say) is not the class; `extra` keeps it."""
-        column = self.mapping.pop("class")
-        words = list(dict.fromkeys(found.texts()[unknown]))
-        self.ledger.note(
-            self.number,
-            Severity.WARNING,
-            "R12",
-            f"Column {column} was not taken for the class: {int(unknown.sum())} of its values are not in the "
-            f"dictionary of the profile ({listed(words)}).",
-            f"列 {column} 有 {int(unknown.sum())} 行取值不在字典中（{listed(words)}），未作为类别列使用。",
-            column=column,
-            details={"rows": int(unknown.sum())},
-        )
-
-    def _report_foreign(self, column: str, rule: str, words: "pd.Series[Any]") -> None:
-        self.ledger.note(
-            self.number,
-            Severity.WARNING,
-            rule,
-            f"{words.nunique()} different words in column {column} are not in the dictionary of the profile "
-            f"({listed(list(words.unique()))}); the column may hold something else.",
-            f"列 {column} 有 {words.nunique()} 种取值不在字典中，该列含义可能不同。",
-            column=column,
-            details={"rows": len(words)},
-        )
-
-    def frame(self, **columns: Any) -> pd.DataFrame:
-        """A frame with one row per source row that knows where it came from."""
-        place = {"table": self.number, "place": np.arange(len(self.rows))}
-        return pd.DataFrame({**place, **columns}, index=range(len(self.rows)))
+    def places(self) -> npt.NDArray[np.int64]:
+        """The place of every row in its table."""
+        return np.arange(self.first_place, self.first_place + len(self.rows))
 
     def _frame(self, mask: Mask, column: str) -> pd.DataFrame:
         places = np.flatnonzero(mask)
         values = self.rows[column].to_numpy(object)[places]
         keys = self._keys()[places]
+        places = self.places()[places]
         return pd.DataFrame({"table": self.number, "place": places, "value": values, "source_key": keys})
 
     def _keys(self) -> Objects:
@@ -217,9 +163,6 @@ class Columns:
             named = [f"{a}->{b}" if a and b else None for a, b in zip(starts, stops, strict=True)]
             return np.array(named, dtype=object)
         return self.texts("key")
-
-    def _keep(self, column: str, mask: Mask) -> None:
-        self._kept[column] = self._kept.get(column, np.zeros(len(self.rows), dtype=bool)) | mask
 
 
 def class_of(word: str, words: dict[str, str]) -> str | None:
@@ -235,39 +178,3 @@ def _begins(word: str, prefix: str) -> bool:
     # 53* stands for the national element codes, not for every number that begins with 53.
     is_code = not prefix.isdigit() or (word.isdigit() and len(word) == _ELEMENT_CODE_DIGITS)
     return is_code and word.startswith(prefix)
-
-
-def without_secrets(ledger: Ledger, frame: pd.DataFrame) -> pd.DataFrame:
-    """Refuse military and secret lines (standards.md section 4); the finding says how many, never where."""
-    secret = frame[frame["class_code"] == SECRET]
-    for number, rows in secret.groupby("table"):
-        ledger.refuse_silently(rows)
-        ledger.note(
-            int(str(number)),
-            Severity.WARNING,
-            "IMP-SECRET",
-            f"{len(rows)} rows are of a military or secret class and were not loaded.",
-            f"{len(rows)} 行属于军用或保密类别，未载入。",
-            details={"rows": len(rows)},
-        )
-    ledger.classify(secret)
-    return frame.drop(secret.index)
-
-
-def _dicts(kept: dict[str, "pd.Series[Any]"], n_rows: int) -> Objects:
-    answers = np.empty(n_rows, dtype=object)
-    names = [name for name, column in kept.items() if column.notna().any()]
-    lists = [[_plain(value) for value in kept[name].tolist()] for name in names]
-    for place, values in enumerate(zip(*lists, strict=True)) if lists else ():
-        answers[place] = {name: value for name, value in zip(names, values, strict=True) if value is not None}
-    answers[is_unknown(answers)] = {}
-    return answers
-
-
-def _plain(value: Any) -> Any:
-    if value is None or value != value or value == "":
-        return None
-    # Exports of one Access table write its dates differently; a day is the same day.
-    if isinstance(value, datetime | str) and (day := _ACCESS_DAY.fullmatch(str(value))):
-        return str(parse_date(day[1]) or value)
-    return value if isinstance(value, str | int | float | bool) else str(value)

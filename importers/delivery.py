@@ -9,24 +9,19 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import shapely
-
+from importers import standalone
 from importers.archive import unpacked
 from importers.base import Reader, RecordTable
 from importers.closing import placed, schematic, unclassed
 from importers.elevations import with_axis
+from importers.features import Sources, consumers_of, nodes_of, segments_of, structures_of
 from importers.georeference import Georeference, parse_crs
-from importers.joining import join, position_key
-from importers.ledger import Ledger
-from importers.normalise import Normaliser
+from importers.joining import join
 from importers.profiles import Profile, choose_profile, headers_of, load_profile
+from importers.sheets import Context, Sheet
 from pipemap.errors import NotFoundError, SourceError, UsageError
 from schemas.codetables import code_table
 from schemas.delivery import Delivery, SourceFile
-from schemas.findings import Severity
-from schemas.tables import state_names
 
 OnProgress = Callable[[str, int, int], None]
 
@@ -34,7 +29,6 @@ _DATASET_SUFFIX = re.compile(
     r"[\s_\-（(]*(?:管点|管线|用户|点|线)?(?:调查表|成果表|表)?[\s_\-)）]*(?:gbk|utf8|utf-8)?$|[\s_\-](?:point|line|[PL])$",
     re.IGNORECASE,
 )
-_LINKS = {"pipe_segment": ("from_key", "to_key"), "consumer": ("node_key",)}
 
 
 @dataclass(frozen=True)
@@ -128,13 +122,8 @@ def normalised(reading: Reading, srid: int, source_crs: str | None, dataset: str
     georeference = Georeference(
         parse_crs(f"EPSG:{srid}"), reading.profile, parse_crs(source_crs) if source_crs else None
     )
-    normaliser = Normaliser(reading.profile, georeference)
-    while reading.tables:
-        table, reader = reading.tables.pop(0)
-        on_progress("normalise", len(normaliser.ledger.tables), len(normaliser.ledger.tables) + len(reading.tables) + 1)
-        normaliser.add(table, is_layer=reader == "gis")
-    ledger, frames = normaliser.ledger, normaliser.frames
-    if not any((frames.node, frames.segment, frames.consumer, frames.structure)):
+    context = Context(reading.profile, georeference)
+    if not _take_sheets(reading, context, on_progress):
         names = ", ".join(file.name for file in reading.files)
         raise SourceError(
             f"Nothing in {names} is known to be points or pipes by the profile {reading.profile.name}; "
@@ -143,30 +132,46 @@ def normalised(reading: Reading, srid: int, source_crs: str | None, dataset: str
             "可用 `pipemap import --dry-run` 查看各列的识别结果。",
         )
     on_progress("join", 0, 1)
-    nodes, segments = join(frames.whole("node"), frames.whole("segment"), ledger)
-    if len(segments):
-        nodes, segments = with_axis(nodes, segments, reading.profile, ledger)
-    nodes = (
-        nodes.assign(geom=shapely.points(nodes["x_m"].astype(float), nodes["y_m"].astype(float)))
-        if len(nodes)
-        else nodes
-    )
-    consumers = _consumers(frames.whole("consumer"), nodes, ledger)
-    structures = _structures(frames.whole("structure"), ledger)
+    delivery = _joined(context, reading.files, srid, dataset)
     on_progress("join", 1, 1)
-    kinds = {"node": nodes, "pipe_segment": segments, "consumer": consumers, "structure": structures}
+    return delivery
+
+
+def _take_sheets(reading: Reading, context: Context, on_progress: OnProgress) -> bool:
+    """Normalise every table, and say whether any of them was of use."""
+    sheet: Sheet | None = None
+    is_of_use = False
+    taken, total = 0, len(reading.tables)
+    while reading.tables:
+        on_progress("normalise", taken, total)
+        table, reader = reading.tables.pop(0)
+        taken += 1
+        if sheet is None or not sheet.continues_with(table, reader == "gis"):
+            is_of_use = (sheet is not None and sheet.finish()) or is_of_use
+            sheet = Sheet(table, reader == "gis", context)
+        sheet.add(table)
+    on_progress("normalise", taken, total)
+    return (sheet is not None and sheet.finish()) or is_of_use
+
+
+def _joined(context: Context, files: Sequence[SourceFile], srid: int, dataset: str) -> Delivery:
+    ledger, pools = context.ledger, context.pools
+    nodes, segments, keys = join(pools["node"].frame(), pools["pipe_segment"].frame(), ledger)
+    if len(segments):
+        nodes, segments = with_axis(nodes, segments, keys, context.profile, ledger)
+    consumers = standalone.consumers(pools["consumer"].frame(), nodes, keys, ledger)
+    structures = standalone.structures(pools["structure"].frame(), ledger)
     counts = ledger.counts()
-    findings = [*ledger.findings, *unclassed(counts), *schematic(nodes, georeference)]
-    located = {kind: kinds[kind] for kind in ("node", "consumer", "structure")}
-    ready = {kind: _columns_of(kind, frame, reading.files, ledger) for kind, frame in kinds.items()}
+    findings = [*ledger.findings, *unclassed(counts), *schematic(nodes, context.georeference)]
+    sources = Sources(context, files)
     return Delivery(
         dataset=dataset,
-        files=reading.files,
-        nodes=ready["node"],
-        segments=ready["pipe_segment"],
-        consumers=ready["consumer"],
-        structures=ready["structure"],
-        findings=placed(findings, located),
+        files=files,
+        nodes=nodes_of(nodes, keys, pools["node"], sources, srid),
+        segments=segments_of(segments, nodes, keys, pools["pipe_segment"], sources, srid),
+        consumers=consumers_of(consumers, pools["consumer"], sources, srid),
+        structures=structures_of(structures, pools["structure"], sources, srid),
+        findings=placed(findings, {"node": nodes, "consumer": consumers, "structure": structures}),
         counts=counts,
     )
 
@@ -218,79 +223,6 @@ def _sha256(path: Path) -> str:
                 while chunk := file.read(1 << 20):
                     digest.update(chunk)
     return digest.hexdigest()
-
-
-def _consumers(consumers: pd.DataFrame, nodes: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
-    """Consumers with a place and a class; both come from the node where the row has none."""
-    if not len(consumers):
-        return consumers
-    by_key = nodes.set_index("source_key") if len(nodes) else pd.DataFrame(columns=["class_code", "x_m", "y_m"])
-    node_key = consumers["node_key"].astype(object)
-    lost = node_key.notna() & ~node_key.isin(by_key.index)
-    ledger.report(
-        consumers[lost].assign(end=node_key[lost]),
-        Severity.WARNING,
-        "R20",
-        "Consumer {source_key} refers to point {end}, which is not in the point table.",
-        "用户 {source_key} 引用的管点 {end} 不在管点表中。",
-        kind="consumer",
-        value="end",
-    )
-    consumers = consumers.assign(node_key=node_key.where(~lost, None))
-    for name, default in (("class_code", "unknown"), ("x_m", np.nan), ("y_m", np.nan)):
-        own = consumers[name].astype(object)
-        own = own.where(own.notna(), consumers["node_key"].map(by_key[name]))
-        consumers[name] = own.where(own.notna(), default)
-    ledger.classify(consumers)
-    kept = _with_place_and_key(consumers, "consumer", ledger)
-    return kept.assign(geom=shapely.points(kept["x_m"].astype(float), kept["y_m"].astype(float)))
-
-
-def _structures(structures: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
-    if not len(structures):
-        return structures
-    kept = _with_place_and_key(structures, "structure", ledger)
-    points = shapely.points(kept["x_m"].astype(float), kept["y_m"].astype(float))
-    return kept.assign(geom=np.where(kept["geom"].isna(), points, kept["geom"]))
-
-
-def _with_place_and_key(frame: pd.DataFrame, kind: str, ledger: Ledger) -> pd.DataFrame:
-    lost = frame["x_m"].isna() | frame["y_m"].isna()
-    ledger.refuse(
-        frame[lost], Severity.ERROR, "R03", "{source_key} has no coordinates.", "{source_key} 没有坐标。", kind=kind
-    )
-    frame = frame[~lost]
-    at_place = [position_key(x, y) for x, y in zip(frame["x_m"], frame["y_m"], strict=True)]
-    frame = frame.assign(source_key=frame["source_key"].where(frame["source_key"].notna(), at_place))
-    repeated = frame["source_key"].duplicated()
-    ledger.refuse(
-        frame[repeated],
-        Severity.ERROR,
-        "R07",
-        "{source_key} stands twice; only the first was loaded.",
-        "编号 {source_key} 重复，仅载入第一行。",
-        kind=kind,
-    )
-    return frame[~repeated]
-
-
-def _columns_of(kind: str, frame: pd.DataFrame, files: Sequence[SourceFile], ledger: Ledger) -> pd.DataFrame:
-    """The columns of the table of the kind, with file, sheet and row in place of the ledger's numbers."""
-    if not len(frame):
-        return pd.DataFrame()
-    numbers, places = frame["table"].to_numpy(int), frame["place"].to_numpy(int)
-    names = [file.name for file in files]
-    rows = np.empty(len(frame), dtype=np.int64)
-    for number in np.unique(numbers):
-        of_table = numbers == number
-        rows[of_table] = ledger.tables[number].rows.index.to_numpy()[places[of_table]]
-    file_of = {n: names.index(table.file) for n, table in enumerate(ledger.tables)}
-    sheet_of = {n: table.sheet for n, table in enumerate(ledger.tables)}
-    frame = frame.assign(
-        source_file=[file_of[n] for n in numbers], source_sheet=[sheet_of[n] for n in numbers], source_row=rows
-    )
-    wanted = {*state_names(kind), *_LINKS.get(kind, ()), "source_file"}
-    return frame[[name for name in frame.columns if name in wanted]].reset_index(drop=True)
 
 
 def _quiet(_stage: str, _done: int, _total: int) -> None:

@@ -1,4 +1,4 @@
-"""The height of a segment's axis from what was surveyed, and its geometry.
+"""The height of a segment's axis from what was surveyed.
 
 At each end, the elevation of the *datum* (outer top, inner bottom or axis) is the surveyed pipe
 elevation, else ground elevation less depth (BdJm check 04: ground = depth + pipe elevation). The axis
@@ -10,18 +10,20 @@ the two is known it stands for both. An axis is `measured` when both ends are, a
 * when the height of the section is unknown: the axis then stands at the datum itself, off by half the
   unknown height at most.
 
-Where an end stays unknown, so does the axis: the geometry has no z.
+Where an end stays unknown, so does the axis: the geometry will have no z.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import shapely
 
-from importers.joining import SNAP_M, line_ends
+from importers.compact import BURIAL, CLASS, DATUM, ELEVATION_SOURCE, codes
+from importers.joining import SNAP_M, Keys
 from importers.ledger import Ledger
+from importers.normalise import LINE_ENDS
 from importers.profiles import Profile
 from schemas.findings import Severity
 
@@ -29,8 +31,6 @@ Floats = npt.NDArray[np.float64]
 
 # Rounding of two decimals in three numbers (R27).
 AGREEMENT_M = 0.02
-# Elevations of one place in two columns of one file.
-_SAME_M = 0.0005
 # Depths below this say nothing about whether a column holds ground or pipe elevations.
 _TELLING_DEPTH_M = 0.1
 
@@ -45,31 +45,41 @@ class _Ends:
 
 
 def with_axis(
-    nodes: pd.DataFrame, segments: pd.DataFrame, profile: Profile, ledger: Ledger
+    nodes: pd.DataFrame, segments: pd.DataFrame, keys: Keys, profile: Profile, ledger: Ledger
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Segments with datum, elevation source and geometry, and nodes with the ground that segments know."""
+    """Segments with datum, elevation source and axis, and nodes with the ground that segments know.
+
+    Ends of segments are positions in `nodes`, `from_node` and `to_node`. The columns added to segments
+    are `from_axis_m` and `to_axis_m`, and `is_reversed` where the line is drawn from its end node.
+    """
     segments = segments.assign(depth_datum_code=_datums(segments, profile))
     segments = _without_ground_in_elevations(nodes, segments, ledger)
     nodes = _with_ground(nodes, segments)
     ends = _surveyed(nodes, segments)
-    _report_disagreement(segments, ends, ledger)
+    _report_disagreement(segments, ends, keys, ledger)
     axis_m, is_inferred = _axis(segments, ends)
-    lines = _lines(nodes, segments, ledger)
-    drawn_m = _drawn_axis(segments, lines, axis_m) if profile.geometry_z == "axis" else None
-    if drawn_m is not None:
-        axis_m = np.where(np.isnan(axis_m), drawn_m, axis_m)
+    is_reversed = _drawn_backwards(nodes, segments, keys, ledger)
+    if profile.geometry_z == "axis":
+        axis_m = np.where(np.isnan(axis_m), _drawn_axis(segments, is_reversed), axis_m)
     is_unknown = np.isnan(axis_m).any(axis=1)
     source = np.where(is_unknown, "unknown", np.where(is_inferred.any(axis=1), "inferred", "measured"))
-    return nodes, segments.assign(geom=_raised(lines, axis_m), elevation_source_code=source)
+    return nodes, segments.assign(
+        from_axis_m=axis_m[:, 0],
+        to_axis_m=axis_m[:, 1],
+        elevation_source_code=pd.Categorical(source, dtype=ELEVATION_SOURCE),
+        is_reversed=is_reversed,
+    )
 
 
-def _datums(segments: pd.DataFrame, profile: Profile) -> "pd.Series[str]":
+def _datums(segments: pd.DataFrame, profile: Profile) -> "pd.Series[Any]":
     """The datum the row states, else the profile's for its class and burial."""
-    burial = segments["burial_code"].astype(object).where(segments["burial_code"].notna(), "")
-    pairs = segments["class_code"].astype(str) + "/" + burial.astype(str)
-    rules = {pair: profile.datum_of(*str(pair).split("/", 1)) for pair in pairs.unique()}
-    stated = segments["depth_datum_code"].astype(object)
-    return stated.where(stated.notna(), pairs.map(rules))
+    classes, burials = list(CLASS.categories), [*BURIAL.categories, None]
+    pairs = codes(segments["class_code"]) * len(burials) + codes(segments["burial_code"]) + 1
+    row, distinct = pd.factorize(pairs)
+    known = [divmod(int(pair), len(burials)) for pair in distinct]
+    rules = [profile.datum_of(classes[of_class], burials[burial - 1]) for of_class, burial in known]
+    ruled = pd.Series(pd.Categorical(rules, dtype=DATUM).take(row), index=segments.index)
+    return segments["depth_datum_code"].where(segments["depth_datum_code"].notna(), ruled)
 
 
 def _without_ground_in_elevations(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
@@ -101,28 +111,29 @@ def _without_ground_in_elevations(nodes: pd.DataFrame, segments: pd.DataFrame, l
 
 
 def _with_ground(nodes: pd.DataFrame, segments: pd.DataFrame) -> pd.DataFrame:
-    told = pd.concat([segments.set_index(f"{end}_key")[f"{end}_ground_m"] for end in ("from", "to")]).dropna()
-    if "ground_elevation_m" not in nodes:
-        nodes = nodes.assign(ground_elevation_m=np.nan)
-    first = nodes["source_key"].map(told[~told.index.duplicated()])
-    return nodes.assign(ground_elevation_m=nodes["ground_elevation_m"].astype(float).fillna(first.astype(float)))
+    told = np.full(len(nodes), np.nan)
+    at = np.concatenate([segments["from_node"], segments["to_node"]])
+    ground_m = np.concatenate([segments["from_ground_m"], segments["to_ground_m"]])
+    known = np.flatnonzero(~np.isnan(ground_m))[::-1]
+    # What is told first is written last.
+    told[at[known]] = ground_m[known]
+    own_m = nodes["ground_elevation_m"]
+    return nodes.assign(ground_elevation_m=own_m.where(own_m.notna(), told))
 
 
 def _surveyed(nodes: pd.DataFrame, segments: pd.DataFrame) -> _Ends:
-    if "ground_elevation_m" in nodes:
-        of_node = nodes.set_index("source_key")["ground_elevation_m"].astype(float)
-        ground = [segments[f"{end}_key"].map(of_node).to_numpy(float) for end in ("from", "to")]
-    else:
-        ground = [np.full(len(segments), np.nan)] * 2
-    return _Ends(np.column_stack(ground), _both(segments, "depth_m"), _both(segments, "elevation_m"))
+    ground_m = nodes["ground_elevation_m"].to_numpy()
+    at_ends = np.column_stack([ground_m[segments["from_node"]], ground_m[segments["to_node"]]])
+    return _Ends(at_ends, _both(segments, "depth_m"), _both(segments, "elevation_m"))
 
 
-def _report_disagreement(segments: pd.DataFrame, ends: _Ends, ledger: Ledger) -> None:
+def _report_disagreement(segments: pd.DataFrame, ends: _Ends, keys: Keys, ledger: Ledger) -> None:
     apart = np.abs(ends.ground_m - ends.depth_m - ends.elevation_m)
     for column, end in enumerate(("from", "to")):
         wrong = apart[:, column] > AGREEMENT_M + 1e-9
+        told = keys.named(segments[wrong])
         ledger.report(
-            segments[wrong].assign(end=segments.loc[wrong, f"{end}_key"], apart=apart[:, column].round(3)[wrong]),
+            told.assign(end=told[f"{end}_key"], apart=apart[wrong, column].round(3)),
             Severity.WARNING,
             "R27",
             "{source_key} at {end}: ground elevation less depth and pipe elevation differ by {apart} m; "
@@ -156,28 +167,25 @@ def _half_height_m(segments: pd.DataFrame, side: Floats) -> Floats:
 
 def _at_neighbours(segments: pd.DataFrame, datum_m: Floats) -> Floats:
     """Mean datum elevation of the segments of the same class and datum at each end's node."""
-    group = segments["class_code"].astype(str) + "/" + segments["depth_datum_code"].astype(str) + "/"
-    names = np.concatenate([group + segments["from_key"], group + segments["to_key"]])
-    means = pd.Series(np.concatenate([datum_m[:, 0], datum_m[:, 1]])).groupby(names).transform("mean")
+    values = datum_m.T.ravel()
+    if not np.isnan(values).any():
+        return datum_m
+    kind = codes(segments["class_code"]) << 8 | codes(segments["depth_datum_code"])
+    groups = np.concatenate([kind << 32 | segments[f"{end}_node"].to_numpy() for end in ("from", "to")])
+    means = pd.Series(values).groupby(groups).transform("mean")
     return np.asarray(means.to_numpy(float).reshape(2, -1).T)
 
 
-def _lines(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> npt.NDArray[np.object_]:
-    """Plan lines from start to end node; drawn ones keep their vertices between the nodes."""
-    places = nodes.set_index("source_key")[["x_m", "y_m"]]
-    xy = np.stack([places.loc[segments[f"{end}_key"]].to_numpy(float) for end in ("from", "to")], axis=1)
-    lines: npt.NDArray[np.object_] = shapely.linestrings(xy)
-    drawn = segments["line"].to_numpy(object)
-    given = np.flatnonzero(~shapely.is_missing(drawn))
-    if not len(given):
-        return lines
-    ends = line_ends(drawn[given])
-    forward, backward = _deviation(ends, xy[given]), _deviation(ends, xy[given, ::-1])
-    along = np.where(backward < forward, shapely.reverse(drawn[given]), drawn[given])
-    deviation = np.minimum(forward, backward)
-    wrong = deviation > SNAP_M
+def _drawn_backwards(nodes: pd.DataFrame, segments: pd.DataFrame, keys: Keys, ledger: Ledger) -> npt.NDArray[np.bool_]:
+    """Which lines are drawn from their end node to their start node; ends that are not at their nodes are reported."""
+    places = nodes[["x_m", "y_m"]].to_numpy(float)
+    at_nodes = np.stack([places[segments["from_node"]], places[segments["to_node"]]], axis=1)
+    drawn = segments[list(LINE_ENDS)].to_numpy().reshape(-1, 2, 2)
+    forward, backward = _deviation_m(drawn, at_nodes), _deviation_m(drawn, at_nodes[:, ::-1])
+    deviation_m = np.fmin(forward, backward)
+    wrong = deviation_m > SNAP_M
     ledger.report(
-        segments.iloc[given[wrong]].assign(apart=deviation[wrong].round(3)),
+        keys.named(segments[wrong]).assign(apart=deviation_m[wrong].round(3)),
         Severity.WARNING,
         "IMP-ENDS",
         "The drawn line {source_key} ends {apart} m from its points; it was moved to them.",
@@ -186,54 +194,18 @@ def _lines(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> npt.N
         value="apart",
         limit=f"{SNAP_M} m",
     )
-    lines[given] = _with_ends(along, xy[given])
-    return lines
+    return backward < forward
 
 
-def _deviation(ends: Floats, xy: Floats) -> Floats:
-    return np.asarray(np.linalg.norm(ends - xy, axis=2).max(axis=1))
+def _deviation_m(ends: Floats, places: Floats) -> Floats:
+    return np.asarray(np.linalg.norm(ends - places, axis=2).max(axis=1))
 
 
-def _with_ends(lines: npt.NDArray[np.object_], xy: Floats) -> npt.NDArray[np.object_]:
-    coordinates, owner = shapely.get_coordinates(lines, include_z=True, return_index=True)
-    first = np.flatnonzero(np.r_[True, np.diff(owner) > 0])
-    last = np.r_[first[1:] - 1, len(owner) - 1]
-    coordinates[first, :2], coordinates[last, :2] = xy[:, 0], xy[:, 1]
-    moved: npt.NDArray[np.object_] = shapely.linestrings(coordinates, indices=owner)
-    return moved
-
-
-def _drawn_axis(segments: pd.DataFrame, lines: npt.NDArray[np.object_], axis_m: Floats) -> Floats:
-    """Elevation of the drawn ends; NaN and exactly 0 mean that the drawing is flat."""
-    ends = np.column_stack([shapely.get_z(shapely.get_point(lines, end)) for end in (0, -1)])
-    return np.where(ends == 0, np.nan, ends)
-
-
-def _raised(lines: npt.NDArray[np.object_], axis_m: Floats) -> npt.NDArray[np.object_]:
-    """The lines at their axis elevation, even between the ends; without z where an end is unknown.
-
-    A line that is drawn at its axis elevations keeps what is drawn between the ends.
-    """
-    raised: npt.NDArray[np.object_] = shapely.force_2d(lines)
-    known = np.flatnonzero(~np.isnan(axis_m).any(axis=1))
-    if not len(known):
-        return raised
-    xy, owner = shapely.get_coordinates(raised[known], return_index=True)
-    first = np.r_[True, np.diff(owner) > 0]
-    is_end = first | np.r_[np.diff(owner) > 0, True]
-    steps = np.r_[0.0, np.hypot(*np.diff(xy, axis=0).T)]
-    steps[first] = 0.0
-    along = np.cumsum(steps)
-    along -= along[first][owner]
-    length = along[np.r_[np.flatnonzero(first)[1:] - 1, len(owner) - 1]]
-    share = np.divide(along, length[owner], out=np.where(first, 0.0, 1.0), where=length[owner] > 0)
-    z = axis_m[known, 0][owner] * (1 - share) + axis_m[known, 1][owner] * share
-    drawn_m = shapely.get_coordinates(lines[known], include_z=True)[:, 2]
-    off_m = np.zeros(len(known))
-    np.maximum.at(off_m, owner[is_end], np.nan_to_num(np.abs(drawn_m - z)[is_end], nan=np.inf))
-    z = np.where((off_m < _SAME_M)[owner] & ~np.isnan(drawn_m), drawn_m, z)
-    raised[known] = shapely.linestrings(np.column_stack([xy, z]), indices=owner)
-    return raised
+def _drawn_axis(segments: pd.DataFrame, is_reversed: npt.NDArray[np.bool_]) -> Floats:
+    """Elevation of the drawn ends, start node first; NaN and exactly 0 mean that the drawing is flat."""
+    drawn_m = segments.reindex(columns=["start_z", "end_z"]).to_numpy(float)
+    along_m = np.where(is_reversed[:, None], drawn_m[:, ::-1], drawn_m)
+    return np.where(along_m == 0, np.nan, along_m)
 
 
 def _both(segments: pd.DataFrame, name: str) -> Floats:

@@ -94,16 +94,14 @@ class Georeference:
         east, north = self._to_project(east, north, crs)
         return east, north, outside
 
-    def moved(self, geometry: npt.NDArray[np.object_], crs: CRS, label: str) -> tuple[npt.NDArray[np.object_], Mask]:
-        """Geometries in the project CRS, and which begin outside the area of use; z is kept."""
-        ends = _first_points(geometry)
-        _, _, outside = self.placed(ends[:, 0], ends[:, 1], "x_is_easting", crs, label)
+    def shifted(self, geometry: npt.NDArray[np.object_], crs: CRS) -> npt.NDArray[np.object_]:
+        """Geometries in the project CRS, wherever they lie; z is kept."""
         if crs.equals(self.project, ignore_axis_order=True):
-            return geometry, outside
+            return geometry
         shifted: npt.NDArray[np.object_] = shapely.transform(
             geometry, lambda xy: np.column_stack(self._to_project(xy[:, 0], xy[:, 1], crs)), include_z=False
         )
-        return _with_z(shifted, geometry), outside
+        return _with_z(shifted, geometry)
 
     def is_elsewhere(self, east: Floats, north: Floats) -> bool:
         """Whether most of the places, in the project CRS, lie outside its area of use."""
@@ -170,14 +168,6 @@ def _not_there(label: str, crs: CRS, east: Floats) -> str:
         # CGCS2000 3-degree zone form: 4513 is zone 25, and eastings begin with the zone.
         return f"{message}; the eastings begin with zone number {zone}: try --crs EPSG:{4513 + zone - 25}."
     return f"{message}; name the right system with --crs."
-
-
-def _first_points(geometry: npt.NDArray[np.object_]) -> Floats:
-    xy = np.full((len(geometry), 2), np.nan)
-    coordinates, owners = shapely.get_coordinates(geometry, return_index=True)
-    owner, first = np.unique(owners, return_index=True)
-    xy[owner] = coordinates[first]
-    return xy
 
 
 def _with_z(flat: npt.NDArray[np.object_], original: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:

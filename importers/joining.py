@@ -1,34 +1,69 @@
-"""Joins lines to points: by point number, else by snapping line ends within a tolerance."""
+"""Joins lines to points: by point number, else by snapping line ends within a tolerance.
 
-from collections.abc import Iterable
+Frames hold what `importers.pool` keeps in memory. Once lines are joined, their ends are positions in
+the frame of nodes (`from_node`, `to_node`) and no longer numbers.
+"""
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import shapely
+import pyarrow as pa
+import pyarrow.compute as pc
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from importers.compact import CLASS, codes
 from importers.ledger import Ledger
+from importers.normalise import LINE_ENDS
 from schemas.findings import Severity
 
 SNAP_M = 0.05
 
 _DIRECTED = ("depth_m", "elevation_m", "ground_m")
-_SAME = ("class_code", "line_id", "section_text", "material_code", "burial_code", "width_mm", "height_mm", "circuit")
+# The columns of nodes where there is no table of points.
+_NODE: dict[str, Any] = {
+    **dict.fromkeys(("row", "table", "place"), np.int32),
+    **dict.fromkeys(("x_m", "y_m", "ground_elevation_m"), np.float64),
+    "source_key": "str",
+    "class_code": CLASS,
+}
+Ints = npt.NDArray[np.int32]
 
 
-def join(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> tuple[pd.DataFrame, pd.DataFrame]:
+@dataclass(frozen=True)
+class Keys:
+    """Point numbers by what stands for them: the position of a node, beyond the nodes what is no point's number."""
+
+    texts: pa.Array
+
+    def named(self, segments: pd.DataFrame) -> pd.DataFrame:
+        """Segments with the numbers of their ends and their own key, for findings."""
+        start, end = (self.of(segments[f"{name}_node"].to_numpy()) for name in ("from", "to"))
+        names = segment_keys(start, end, segments["nth"].to_numpy())
+        told = {"from_key": start, "to_key": end, "source_key": names}
+        return segments.assign(**{name: texts.to_numpy(zero_copy_only=False) for name, texts in told.items()})
+
+    def of(self, numbers: Ints) -> pa.Array:
+        """The texts of numbers."""
+        return self.texts.take(pa.array(numbers, mask=numbers < 0))
+
+
+def join(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> tuple[pd.DataFrame, pd.DataFrame, Keys]:
     """Nodes with unique keys, and segments whose two ends are among them; what does not fit is refused."""
     nodes = _unique_nodes(_with_keys(nodes), ledger)
     if not len(segments):
-        return _classified(nodes, segments, ledger)
-    nodes, segments = _snapped(nodes, segments, ledger)
-    segments = _joined(nodes, segments, ledger)
+        nodes, segments = _classified(nodes, segments, ledger)
+        return nodes, segments, Keys(_texts(nodes["source_key"]))
+    nodes, segments = _snapped(nodes, segments)
+    segments, keys = _numbered(nodes, segments)
+    segments = _joined(len(nodes), segments, keys, ledger)
     nodes, segments = _classified(nodes, segments, ledger)
-    segments = _without_repeats(_with_other_ends(segments), ledger)
-    return nodes, segments.assign(source_key=_segment_keys(segments))
+    segments = _without_repeats(_with_other_ends(segments), keys, ledger)
+    return nodes, segments.assign(nth=_nth_of_pair(segments)), keys
 
 
 def position_key(x_m: float, y_m: float) -> str:
@@ -36,21 +71,38 @@ def position_key(x_m: float, y_m: float) -> str:
     return f"@{x_m:.2f},{y_m:.2f}"
 
 
+def segment_keys(start: pa.Array, end: pa.Array, nth: Ints) -> pa.Array:
+    """The keys of segments: their ends' numbers, and which of several between them each is."""
+    names = pc.binary_join_element_wise(start, end, "->")
+    is_further = nth > 0
+    if is_further.any():
+        tails = np.where(is_further, np.char.add("#", (nth + 1).astype(str)), "")
+        names = pc.binary_join_element_wise(names, pa.array(tails), "")
+    return names
+
+
+def _texts(column: "pd.Series[Any]") -> pa.Array:
+    array = pa.array(column, type=pa.string())
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
 def _with_keys(nodes: pd.DataFrame) -> pd.DataFrame:
     if not len(nodes):
-        return pd.DataFrame({name: pd.Series(dtype=object) for name in ("source_key", "class_code", "table", "place")})
+        return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in _NODE.items()})
     blank = nodes["source_key"].isna()
-    keys = nodes["source_key"].astype(object)
-    keys[blank] = [position_key(x, y) for x, y in zip(nodes["x_m"][blank], nodes["y_m"][blank], strict=True)]
-    return nodes.assign(source_key=keys)
+    if blank.any():
+        places = zip(nodes["x_m"][blank], nodes["y_m"][blank], strict=True)
+        nodes.loc[blank, "source_key"] = [position_key(x, y) for x, y in places]
+    return nodes
 
 
 def _unique_nodes(nodes: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
     repeated = nodes["source_key"].duplicated()
     if not repeated.any():
-        return nodes
-    content = [name for name in nodes.columns if name not in ("table", "place", "extra")]
-    agrees = nodes.duplicated(subset=content)
+        return nodes.drop(columns="content", errors="ignore")
+    content = [name for name in nodes.columns if name not in ("row", "table", "place")]
+    alike = nodes[nodes["source_key"].isin(nodes["source_key"][repeated].astype(object).unique())]
+    agrees = alike.duplicated(subset=content).reindex(nodes.index, fill_value=False)
     ledger.refuse(
         nodes[repeated & agrees],
         Severity.WARNING,
@@ -67,41 +119,34 @@ def _unique_nodes(nodes: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
         "点号 {source_key} 重复且内容不一致，仅载入第一行。",
         kind="node",
     )
-    return nodes[~repeated]
+    return nodes[~repeated].drop(columns="content").reset_index(drop=True)
 
 
-def _snapped(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _snapped(nodes: pd.DataFrame, segments: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Give lines without point numbers the keys of points at their ends, and make points where there are none."""
-    has_line = segments["line"].notna()
-    loose = has_line & (segments["from_key"].isna() | segments["to_key"].isna())
+    has_line = segments["start_x"].notna()
+    is_nameless = segments["from_key"].isna() | segments["to_key"].isna()
     # Numbers without any point table: the drawn ends are the points.
-    named = has_line & ~loose if not len(nodes) else has_line & False
-    if not (loose.any() or named.any()):
+    chosen = segments[has_line & is_nameless if len(nodes) else has_line]
+    if not len(chosen):
         return nodes, segments
-    chosen = segments[loose | named]
-    ends = np.concatenate([*line_ends(chosen["line"].to_numpy(object)).swapaxes(0, 1)])
-    keys = np.concatenate([chosen["from_key"], chosen["to_key"]]).astype(object)
-    classes = np.concatenate([chosen["class_code"], chosen["class_code"]]).astype(object)
+    at_ends = chosen[list(LINE_ENDS)].to_numpy()
+    ends = np.concatenate([at_ends[:, :2], at_ends[:, 2:]])
+    keys = np.concatenate([chosen["from_key"].to_numpy(object), chosen["to_key"].to_numpy(object)])
+    classes = pd.Categorical.from_codes(np.tile(codes(chosen["class_code"]), 2), dtype=CLASS)
     missing = pd.isna(keys)
     keys[missing] = _keys_at(ends[missing], classes[missing], nodes)
-    segments = segments.copy()
-    segments.loc[chosen.index, "from_key"] = keys[: len(chosen)]
-    segments.loc[chosen.index, "to_key"] = keys[len(chosen) :]
-    made = pd.DataFrame(
-        {
-            "source_key": keys,
-            "class_code": classes,
-            "x_m": ends[:, 0],
-            "y_m": ends[:, 1],
-            "table": np.tile(chosen["table"], 2),
-            "place": np.tile(chosen["place"], 2),
-        }
-    )
-    made = made[~made["source_key"].isin(set(nodes["source_key"]))].drop_duplicates("source_key")
-    return _stacked(nodes, made), segments
+    for name, of_end in (("from_key", keys[: len(chosen)]), ("to_key", keys[len(chosen) :])):
+        segments.loc[chosen.index, name] = of_end
+    made = pd.DataFrame({"source_key": pd.array(keys, dtype="str"), "class_code": classes})
+    made = made.assign(x_m=ends[:, 0], y_m=ends[:, 1], row=np.int32(-1))
+    made = made.assign(**{name: np.tile(chosen[name], 2) for name in ("table", "place")})
+    made = made[~made["source_key"].isin(nodes["source_key"])].drop_duplicates("source_key")
+    made = made.assign(ground_elevation_m=np.nan)
+    return pd.concat([nodes, made], ignore_index=True) if len(nodes) else made.reset_index(drop=True), segments
 
 
-def _keys_at(ends: npt.NDArray[np.float64], classes: npt.NDArray[np.object_], nodes: pd.DataFrame) -> list[str]:
+def _keys_at(ends: npt.NDArray[np.float64], classes: pd.Categorical, nodes: pd.DataFrame) -> npt.NDArray[np.object_]:
     """The key of the point within `SNAP_M` of each end; ends of one class within it of each other share a new one."""
     keys = np.full(len(ends), None, dtype=object)
     if len(nodes):
@@ -109,38 +154,65 @@ def _keys_at(ends: npt.NDArray[np.float64], classes: npt.NDArray[np.object_], no
         found = np.isfinite(distance)
         keys[found] = nodes["source_key"].to_numpy(object)[np.asarray(nearest)[found]]
     left = np.flatnonzero(pd.isna(keys))
-    for class_code in pd.unique(classes[left]):
-        same = left[pd.isna(classes[left]) if class_code is None else classes[left] == class_code]
-        for cluster in _clusters(ends[same]):
-            x_m, y_m = min(map(tuple, ends[same[cluster]]))
-            keys[same[cluster]] = f"{class_code or ''}{position_key(x_m, y_m)}"
-    return list(keys)
+    for code in np.unique(classes.codes[left]):
+        same = left[classes.codes[left] == code]
+        cluster, corner = _clusters(ends[same])
+        prefix = "" if code < 0 else str(classes.categories[code])
+        names = np.array([prefix + position_key(x_m, y_m) for x_m, y_m in corner], dtype=object)
+        keys[same] = names[cluster]
+    return keys
 
 
-def _clusters(xy: npt.NDArray[np.float64]) -> Iterable[npt.NDArray[np.int64]]:
-    pairs = np.asarray(cKDTree(xy).query_pairs(SNAP_M, output_type="ndarray"))
-    graph = coo_array((np.ones(len(pairs), dtype=np.int8), (pairs[:, 0], pairs[:, 1])), shape=(len(xy), len(xy)))
+def _clusters(xy: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.integer[Any]], npt.NDArray[np.float64]]:
+    """The cluster of each place, and of each cluster its westernmost place (of several the southernmost)."""
+    # Each place once: many lines may end at one, and their pairs are many more.
+    places, place_of = np.unique(xy, axis=0, return_inverse=True)
+    pairs = np.asarray(cKDTree(places).query_pairs(SNAP_M, output_type="ndarray"))
+    graph = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(len(places), len(places)))
     labels = np.asarray(connected_components(graph, directed=False)[1]).ravel()
-    order = np.argsort(labels, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
+    # Places are sorted by x, then y, so that a cluster's first one is its corner.
+    _, first = np.unique(labels, return_index=True)
+    return labels[place_of.ravel()], places[first]
 
 
-def _joined(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
-    unnamed = segments["from_key"].isna() | segments["to_key"].isna()
+def _numbered(nodes: pd.DataFrame, segments: pd.DataFrame) -> tuple[pd.DataFrame, Keys]:
+    """Segments with numbers for the keys of their ends: those of nodes are the nodes' positions, -1 is none."""
+    columns = [_texts(column) for column in (nodes["source_key"], segments["from_key"], segments["to_key"])]
+    found = pa.chunked_array(columns).dictionary_encode().unify_dictionaries()
+    numbers = [found.chunk(at).indices.fill_null(-1).to_numpy() for at in (1, 2)]
+    numbered = segments.drop(columns=["from_key", "to_key"]).assign(from_node=numbers[0], to_node=numbers[1])
+    return numbered, Keys(found.chunk(0).dictionary)
+
+
+def _pairs(segments: pd.DataFrame, is_reversed: bool = False) -> npt.NDArray[np.int64]:
+    start, end = (segments[f"{name}_node"].to_numpy().astype(np.int64) for name in ("from", "to"))
+    return end << 32 | start if is_reversed else start << 32 | end
+
+
+def _nth_of_pair(segments: pd.DataFrame) -> Ints:
+    """Of the lines from one point to another, how many came before."""
+    pairs = pd.Series(_pairs(segments))
+    if not pairs.duplicated().any():
+        return np.zeros(len(pairs), dtype=np.int32)
+    return pairs.groupby(pairs).cumcount().to_numpy().astype(np.int32)
+
+
+def _joined(node_count: int, segments: pd.DataFrame, keys: Keys, ledger: Ledger) -> pd.DataFrame:
+    is_nameless = (segments["from_node"] < 0) | (segments["to_node"] < 0)
     ledger.refuse(
-        segments[unnamed],
+        segments[is_nameless],
         Severity.ERROR,
         "R03",
         "A line without start or end point number and without a drawn line.",
         "管线缺少起点号或终点号，也没有图形。",
         kind="pipe_segment",
     )
-    segments = segments[~unnamed]
-    # Findings name a line by it; what is left over is numbered anew.
-    segments = segments.assign(source_key=_segment_keys(segments))
-    to_itself = segments["from_key"] == segments["to_key"]
+    segments = segments[~is_nameless]
+    # Findings name a line by its ends and, of several between them, its place among these.
+    segments = segments.assign(nth=_nth_of_pair(segments))
+    to_itself = segments["from_node"] == segments["to_node"]
     ledger.refuse(
-        segments[to_itself],
+        keys.named(segments[to_itself]),
         Severity.ERROR,
         "R13",
         "The line starts and ends at the same point {from_key}.",
@@ -148,14 +220,10 @@ def _joined(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> pd.D
         kind="pipe_segment",
     )
     segments = segments[~to_itself]
-    known = set(nodes["source_key"])
-    # As objects: Arrow strings look a large set up one scalar at a time.
-    starts, stops = segments["from_key"].astype(object), segments["to_key"].astype(object)
-    lost_from, lost_to = ~starts.isin(known), ~stops.isin(known)
-    lost = lost_from | lost_to
-    ends = segments["from_key"].where(lost_from, segments["to_key"])
+    lost_from, lost_to = segments["from_node"] >= node_count, segments["to_node"] >= node_count
+    lost = keys.named(segments[lost_from | lost_to])
     ledger.refuse(
-        segments[lost].assign(end=ends[lost]),
+        lost.assign(end=lost["from_key"].where(lost_from[lost.index], lost["to_key"])),
         Severity.ERROR,
         "R20",
         "Line {from_key}->{to_key}: point {end} is not in the point table.",
@@ -163,55 +231,53 @@ def _joined(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> pd.D
         kind="pipe_segment",
         value="end",
     )
-    return segments[~lost]
+    return segments[~(lost_from | lost_to)].reset_index(drop=True)
 
 
 def _classified(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fill missing classes from the other end of the join; what nobody names is of unknown class."""
+    unknown = list(CLASS.categories).index("unknown")
+    of_node = codes(nodes["class_code"])
     if len(segments):
-        of_node = nodes.set_index("source_key")["class_code"]
-        own = segments["class_code"].astype(object)
-        own = own.where(own.notna(), segments["from_key"].map(of_node)).where(lambda c: c.notna(), "unknown")
-        segments = segments.assign(class_code=own)
-        ends = pd.concat([segments.set_index(end)["class_code"] for end in ("from_key", "to_key")])
-        of_line = ends[~ends.index.duplicated()]
-        given = nodes["class_code"].astype(object)
-        nodes = nodes.assign(class_code=given.where(given.notna(), nodes["source_key"].map(of_line)))
+        start, end = segments["from_node"].to_numpy(), segments["to_node"].to_numpy()
+        own = codes(segments["class_code"])
+        own = np.where(own < 0, of_node[start], own)
+        own = np.where(own < 0, unknown, own)
+        segments = segments.assign(class_code=pd.Categorical.from_codes(own, dtype=CLASS))
+        of_line = np.full(len(nodes), -1)
+        # The first line at a node wins, one that starts there before any that ends there: written last.
+        of_line[np.concatenate([start, end])[::-1]] = np.concatenate([own, own])[::-1]
+        of_node = np.where(of_node < 0, of_line, of_node)
         ledger.classify(segments)
-    given = nodes["class_code"].astype(object)
-    nodes = nodes.assign(class_code=given.where(given.notna(), "unknown"))
-    ledger.classify(nodes[nodes["from_row"]] if "from_row" in nodes else nodes)
+    of_node = np.where(of_node < 0, unknown, of_node)
+    nodes = nodes.assign(class_code=pd.Categorical.from_codes(of_node, dtype=CLASS))
+    ledger.classify(nodes[nodes["row"] >= 0])
     return nodes, segments
 
 
 def _with_other_ends(segments: pd.DataFrame) -> pd.DataFrame:
     """Heights at the far end of lines of combined tables, which give each line once from either end."""
-    if "both_ways" not in segments:
+    both_ways = segments["both_ways"].to_numpy()
+    if not both_ways.any():
         return segments
-    both_ways = segments["both_ways"].eq(True)
-    pair = segments["from_key"] + "\0" + segments["to_key"]
-    twin = segments["to_key"] + "\0" + segments["from_key"]
-    first = segments[both_ways & ~pair.duplicated()].set_index(pair[both_ways & ~pair.duplicated()])
+    told = segments[[f"from_{name}" for name in _DIRECTED]].set_axis(pd.Index(_pairs(segments)), axis=0)
+    told = told[both_ways & ~told.index.duplicated()].reindex(_pairs(segments, is_reversed=True))
     for name in _DIRECTED:
-        told = twin.map(first[f"from_{name}"]).where(both_ways).astype(float)
-        segments = segments.assign(**{f"to_{name}": segments[f"to_{name}"].fillna(told)})
+        own_m, other_m = segments[f"to_{name}"], told[f"from_{name}"].to_numpy()
+        segments = segments.assign(**{f"to_{name}": own_m.where(own_m.notna() | ~both_ways, other_m)})
     return segments
 
 
-def _without_repeats(segments: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
+def _without_repeats(segments: pd.DataFrame, keys: Keys, ledger: Ledger) -> pd.DataFrame:
     """Refuse lines that repeat another one, also reversed; parallel lines that differ stay, with a warning."""
-    content = _content(segments)
-    both_ways = segments["both_ways"].eq(True) if "both_ways" in segments else pd.Series(False, index=segments.index)
-    same_pair = content.duplicated(subset=["low", "high", "class_code"])
-    same = content.duplicated()
-    starts, stops = segments["from_key"].astype(object), segments["to_key"].astype(object)
-    reverse = pd.Series(
-        (stops + "\0" + starts).isin(set(starts + "\0" + stops)),
-        index=segments.index,
-    )
-    expected = both_ways & reverse & same_pair
+    pair = _either_way(segments)
+    if not pair.duplicated().any():
+        return segments
+    alike = segments[pair.duplicated(keep=False)]
+    same_pair, same = pair.loc[alike.index].duplicated(), _content(alike).duplicated()
+    expected = alike["both_ways"] & np.isin(_pairs(alike), _pairs(segments, is_reversed=True)) & same_pair
     ledger.refuse(
-        segments[same & ~expected],
+        keys.named(alike[same & ~expected]),
         Severity.WARNING,
         "R14",
         "Line {from_key}->{to_key} repeats another one and was left out.",
@@ -219,46 +285,29 @@ def _without_repeats(segments: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
         kind="pipe_segment",
     )
     ledger.report(
-        segments[same_pair & ~same & ~expected & segments["line_id"].isna()],
+        keys.named(alike[same_pair & ~same & ~expected & ~alike["has_line_id"]]),
         Severity.WARNING,
         "R14",
         "A second line joins {from_key} and {to_key} with other attributes; loaded as a parallel line.",
         "{from_key} 与 {to_key} 之间有属性不同的重复管线，按并行管线载入。",
         kind="pipe_segment",
     )
-    return segments[~(same | expected)]
+    return segments.drop(alike.index[same | expected]).reset_index(drop=True)
+
+
+def _either_way(segments: pd.DataFrame) -> pd.DataFrame:
+    ends = segments[["from_node", "to_node"]].to_numpy()
+    ends = np.sort(ends, axis=1)
+    return pd.DataFrame(
+        {"low": ends[:, 0], "high": ends[:, 1], "class_code": codes(segments["class_code"])}, index=segments.index
+    )
 
 
 def _content(segments: pd.DataFrame) -> pd.DataFrame:
     """What makes two lines the same line, whichever way they are written."""
-    is_forward = segments["from_key"] <= segments["to_key"]
-    content = {
-        "low": segments["from_key"].where(is_forward, segments["to_key"]),
-        "high": segments["to_key"].where(is_forward, segments["from_key"]),
-        "length": np.round(shapely.length(segments["line"].to_numpy(object)), 2),
-    }
+    is_forward = segments["from_node"] <= segments["to_node"]
+    content = _either_way(segments).assign(content=segments["content"], length_m=segments["length_m"])
     for name in _DIRECTED:
         start, end = segments[f"from_{name}"], segments[f"to_{name}"]
         content[f"low_{name}"], content[f"high_{name}"] = start.where(is_forward, end), end.where(is_forward, start)
-    return pd.DataFrame(content | {name: segments[name] for name in _SAME})
-
-
-def _segment_keys(segments: pd.DataFrame) -> "pd.Series[str]":
-    keys = segments["from_key"].astype(object) + "->" + segments["to_key"].astype(object)
-    nth = keys.groupby(keys).cumcount()
-    return keys.where(nth == 0, keys + "#" + (nth + 1).astype(str))
-
-
-def line_ends(lines: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:
-    """First and last place of every line in plan, shape (n, 2, 2)."""
-    coordinates, counts = shapely.get_coordinates(lines), shapely.get_num_coordinates(lines)
-    last = np.cumsum(counts) - 1
-    return np.stack([coordinates[last - counts + 1], coordinates[last]], axis=1)
-
-
-def _stacked(nodes: pd.DataFrame, made: pd.DataFrame) -> pd.DataFrame:
-    """Both kinds of nodes; `from_row` tells those that have a row of their own."""
-    made = made.assign(from_row=False)
-    if not len(nodes):
-        return made.reset_index(drop=True)
-    return pd.concat([nodes.assign(from_row=True), made], ignore_index=True)
+    return content

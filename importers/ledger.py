@@ -1,6 +1,7 @@
 """The account of a delivery: what became of every row, and what was found wrong with it."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,50 +13,82 @@ from schemas.delivery import RowCount
 from schemas.findings import Finding, Severity
 
 LOADED, REFUSED, SKIPPED = 0, 1, 2
+_NO_CLASS = ""
+
+
+class _Column:
+    """An array that grows by pieces and is put together when it is looked at."""
+
+    def __init__(self, dtype: npt.DTypeLike) -> None:
+        self._pieces: list[npt.NDArray[Any]] = [np.empty(0, dtype)]
+
+    def add(self, piece: npt.NDArray[Any]) -> None:
+        self._pieces.append(piece.astype(self._pieces[0].dtype))
+
+    @property
+    def values(self) -> npt.NDArray[Any]:
+        if len(self._pieces) > 1:
+            self._pieces = [np.concatenate(self._pieces)]
+        return self._pieces[0]
+
+
+@dataclass
+class Account:
+    """What became of the rows of one sheet, layer or table, and what it is called."""
+
+    file: str
+    sheet: str
+    skipped_rows: int = 0
+    refused_rows: int = 0
+    n_rows: int = 0
+    # Row numbers as a person counts them, which of them count (several rows may derive from one), fates and classes.
+    numbers: _Column = field(default_factory=lambda: _Column(np.int32))
+    counted: _Column = field(default_factory=lambda: _Column(np.bool_))
+    fates: _Column = field(default_factory=lambda: _Column(np.int8))
+    classes: _Column = field(default_factory=lambda: _Column(np.int16))
 
 
 class Ledger:
     """Keeps one fate and one class per row, so that loaded + refused + skipped is always all rows.
 
-    Rows are named by two columns of a frame: `table`, the number `enter` gave, and `place`, the row's
-    place in that table's `rows`.
+    Rows are named by two columns of a frame: `table`, the number `enter` gave, and `place`, how many
+    rows of that table came before it.
     """
 
     def __init__(self) -> None:
-        self.tables: list[RecordTable] = []
+        self.accounts: list[Account] = []
         self.findings: list[Finding] = []
-        self._counted: list[npt.NDArray[np.bool_]] = []
-        self._fates: list[npt.NDArray[np.int8]] = []
-        self._classes: list[npt.NDArray[np.object_]] = []
+        self._classes: dict[str, int] = {_NO_CLASS: 0}
 
     def enter(self, table: RecordTable) -> int:
-        """Open the account of one table, all rows loaded; return the table's number."""
-        self.tables.append(table)
-        self.findings += table.findings
-        derived = table.rows.get(DERIVED)
-        table.rows = table.rows.drop(columns=DERIVED, errors="ignore")
-        self._counted.append(np.full(len(table.rows), True) if derived is None else ~derived.to_numpy(bool))
-        self._fates.append(np.full(len(table.rows), LOADED, dtype=np.int8))
-        self._classes.append(np.full(len(table.rows), "", dtype=object))
-        return len(self.tables) - 1
+        """Open the account of one sheet, layer or table, still without rows; return its number."""
+        self.accounts.append(Account(table.file, table.sheet))
+        return len(self.accounts) - 1
 
-    def without_blanks(self, number: int, blank: npt.NDArray[np.bool_]) -> None:
-        """Take blank rows out of a table just entered; they count as skipped."""
-        table, keep = self.tables[number], np.flatnonzero(~blank)
-        table.rows = table.rows.iloc[keep]
-        table.geometry = None if table.geometry is None else table.geometry[keep]
-        table.skipped_rows += int(blank.sum())
-        self._counted[number] = self._counted[number][keep]
-        self._fates[number], self._classes[number] = self._fates[number][keep], self._classes[number][keep]
+    def add_rows(self, number: int, table: RecordTable) -> int:
+        """Take the rows of a table, or of the next part of it, as loaded; return the place of the first."""
+        account, derived = self.accounts[number], table.rows.get(DERIVED)
+        first, count = account.n_rows, len(table.rows)
+        account.n_rows += count
+        account.skipped_rows += table.skipped_rows
+        account.refused_rows += table.refused_rows
+        account.numbers.add(table.rows.index.to_numpy())
+        account.counted.add(np.full(count, True) if derived is None else ~derived.to_numpy(bool))
+        account.fates.add(np.full(count, LOADED))
+        account.classes.add(np.full(count, 0))
+        return first
 
     def classify(self, frame: pd.DataFrame) -> None:
-        """Note the class of rows, column `class_code`."""
-        for number, rows in _by_table(frame):
-            self._classes[number][rows["place"]] = rows["class_code"].astype(object).fillna("unknown")
+        """Note the class of rows, column `class_code`; one that is not known is `unknown`."""
+        index, names = pd.factorize(frame["class_code"], use_na_sentinel=True)
+        numbers = [self._class(str(name)) for name in names]
+        classes = np.array([*numbers, self._class("unknown")], dtype=np.int16)[index]
+        for number, places, rows in _by_table(frame):
+            self.accounts[number].classes.values[places] = classes[rows]
 
     def skip(self, number: int, places: npt.NDArray[Any] | slice) -> None:
         """Note that rows hold nothing to load."""
-        self._fates[number][places] = SKIPPED
+        self.accounts[number].fates.values[places] = SKIPPED
 
     def refuse(self, frame: pd.DataFrame, severity: Severity, rule: str, en: str, zh: str, **where: str | None) -> None:
         """Note that rows did not become features, and why; see `report`."""
@@ -67,8 +100,8 @@ class Ledger:
 
     def refuse_silently(self, frame: pd.DataFrame) -> None:
         """Note that rows did not become features where one finding speaks for all of them."""
-        for number, rows in _by_table(frame):
-            self._fates[number][rows["place"]] = REFUSED
+        for number, places, _ in _by_table(frame):
+            self.accounts[number].fates.values[places] = REFUSED
 
     def report(
         self,
@@ -107,30 +140,40 @@ class Ledger:
 
     def note(self, number: int, severity: Severity, rule: str, en: str, zh: str, **where: Any) -> None:
         """Add one finding about a whole table or column."""
-        table = self.tables[number]
-        place = {"file": table.file, "sheet": table.sheet}
+        account = self.accounts[number]
+        place = {"file": account.file, "sheet": account.sheet}
         self.findings.append(Finding(rule=rule, severity=severity, message_en=en, message_zh=zh, **(place | where)))
+
+    def order_by_row(self, earlier: int) -> None:
+        """Put the findings after the first `earlier` ones in the order of their rows."""
+        self.findings[earlier:] = sorted(self.findings[earlier:], key=lambda finding: finding.row or 0)
 
     def place(self, number: int, place: int) -> dict[str, Any]:
         """File, sheet and row, as a person counts it."""
-        table = self.tables[number]
-        return {"file": table.file, "sheet": table.sheet, "row": int(table.rows.index[place])}
+        account = self.accounts[number]
+        return {"file": account.file, "sheet": account.sheet, "row": int(account.numbers.values[place])}
 
     def counts(self) -> list[RowCount]:
         """Rows by table and class; rows left out by the reader stand without a class as refused or skipped."""
         counts: dict[tuple[str, str, str], RowCount] = {}
-        for table, counted, fates, classes in zip(self.tables, self._counted, self._fates, self._classes, strict=True):
-            for class_code, of_class in pd.Series(fates[counted]).groupby(classes[counted], sort=True):
-                _add(counts, table, str(class_code), np.bincount(of_class, minlength=3))
-            if table.skipped_rows or table.refused_rows or not len(fates):
-                _add(counts, table, "", np.array([0, table.refused_rows, table.skipped_rows]))
+        names = list(self._classes)
+        for account in self.accounts:
+            fates, classes = (column.values[account.counted.values] for column in (account.fates, account.classes))
+            for class_code in sorted(names[number] for number in np.unique(classes)):
+                of_class = fates[classes == self._classes[class_code]]
+                _add(counts, account, class_code, np.bincount(of_class, minlength=3))
+            if account.skipped_rows or account.refused_rows or not account.n_rows:
+                _add(counts, account, _NO_CLASS, np.array([0, account.refused_rows, account.skipped_rows]))
         return list(counts.values())
+
+    def _class(self, name: str) -> int:
+        return self._classes.setdefault(name, len(self._classes))
 
 
 def _add(
-    counts: dict[tuple[str, str, str], RowCount], table: RecordTable, class_code: str, by_fate: npt.NDArray[Any]
+    counts: dict[tuple[str, str, str], RowCount], account: Account, class_code: str, by_fate: npt.NDArray[Any]
 ) -> None:
-    key = (table.file, table.sheet, class_code)
+    key = (account.file, account.sheet, class_code)
     count = counts.setdefault(key, RowCount(*key))
     loaded, refused, skipped = (int(n) for n in by_fate)
     count.rows += loaded + refused + skipped
@@ -139,8 +182,12 @@ def _add(
     count.skipped += skipped
 
 
-def _by_table(frame: pd.DataFrame) -> Iterable[tuple[int, pd.DataFrame]]:
-    return ((int(str(number)), rows) for number, rows in frame.groupby("table", sort=False))
+def _by_table(frame: pd.DataFrame) -> Iterable[tuple[int, npt.NDArray[Any], npt.NDArray[Any]]]:
+    """Number of each table of a frame, and the places and the positions in the frame of its rows."""
+    tables, places = frame["table"].to_numpy(), frame["place"].to_numpy()
+    for number in np.unique(tables):
+        rows = np.flatnonzero(tables == number)
+        yield int(number), places[rows], rows
 
 
 def _text(value: Any) -> str | None:
@@ -151,7 +198,8 @@ def _number(value: Any) -> float | None:
     return None if value is None or value != value else float(value)
 
 
-def listed(values: Sequence[Any], at_most: int = 5) -> str:
-    """The first few values in words, and how many more there are."""
+def listed(values: Sequence[Any], at_most: int = 5, count: int | None = None) -> str:
+    """The first few values in words, and how many more there are: of `count` when not all of them are given."""
     shown = ", ".join(str(value) for value in values[:at_most])
-    return shown if len(values) <= at_most else f"{shown} (+{len(values) - at_most})"
+    left = (len(values) if count is None else count) - at_most
+    return f"{shown} (+{left})" if left > 0 else shown

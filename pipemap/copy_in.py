@@ -53,7 +53,8 @@ def copy_frames(
     """Append the rows of frames to a table in one COPY; a column that a frame lacks is null.
 
     `types` names the columns to write and their database types. Geometries are shapely ones that
-    carry their SRID, JSONB cells are dicts, and missing values of any kind become null.
+    carry their SRID, or EWKB as Arrow, JSONB cells are dicts, or JSON text as Arrow, and missing values of
+    any kind become null.
     """
     statement = SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(target, columns(types))
     with connection.cursor().copy(statement) as copy:
@@ -133,7 +134,10 @@ def _text(series: "pd.Series[Any]") -> pa.Array:
 
 
 def _json(series: "pd.Series[Any]") -> pa.Array:
-    return _variable(pa.array(_json_cells(series), pa.binary()))
+    if series.dtype == object:
+        return _variable(pa.array(_json_cells(series), pa.binary()))
+    version = pa.scalar(b"\x01", pa.binary())
+    return _variable(pc.binary_join_element_wise(version, _arrow(series, pa.binary()), pa.scalar(b"", pa.binary())))
 
 
 def _json_cells(cells: Iterable[Any]) -> list[bytes | None]:
@@ -147,7 +151,9 @@ def _json_cells(cells: Iterable[Any]) -> list[bytes | None]:
 
 
 def _geometry(series: "pd.Series[Any]") -> pa.Array:
-    return _variable(pa.array(shapely.to_wkb(series.to_numpy(object), include_srid=True), pa.binary()))
+    if series.dtype == object:
+        return _variable(pa.array(shapely.to_wkb(series.to_numpy(object), include_srid=True), pa.binary()))
+    return _variable(_arrow(series, pa.binary()))
 
 
 _ENCODERS: dict[type[TypeEngine[Any]], Callable[["pd.Series[Any]"], pa.Array]] = {

@@ -145,15 +145,16 @@ class _Staging:
     def _completed(self, frame: pd.DataFrame, types: Iterable[str]) -> pd.DataFrame:
         """The frame with its geometries in the project CRS, its files by identity, and no forbidden null."""
         complete = frame.copy(deep=False)
-        complete["geom"] = shapely.set_srid(frame["geom"].to_numpy(object), self.srid)
+        if frame["geom"].dtype == object:
+            complete["geom"] = shapely.set_srid(frame["geom"].to_numpy(object), self.srid)
         if "source_file" in frame.columns:
             complete["source_file_id"] = frame["source_file"].map(dict(enumerate(self.file_ids)))
-        if "extra" in frame.columns:
+        if "extra" in frame.columns and frame["extra"].dtype == object:
             complete["extra"] = frame["extra"].where(frame["extra"].astype(bool), None)
         for name, default in _WHEN_ABSENT.items():
             if name in types:
                 given = frame[name] if name in frame.columns else pd.Series(None, index=frame.index, dtype=object)
-                complete[name] = given.astype(object).where(given.notna(), default)
+                complete[name] = given.where(given.notna(), default)
         return complete
 
     def _add_deletions(self, kind: str) -> None:

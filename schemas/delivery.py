@@ -1,7 +1,8 @@
 """A delivery: what an importer hands to the core, already normalised, and the account of its rows."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import pandas as pd
@@ -55,19 +56,26 @@ class Features(Protocol):
         ...
 
 
-def _in_one_frame(kind: str) -> Any:
-    def frame(delivery: "Delivery") -> pd.DataFrame:
-        held = delivery.features[kind]
+class _InOneFrame:
+    """A kind of features, given in either form and read in one frame."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def __get__(self, delivery: "Delivery | None", _: type | None = None) -> Any:
+        if delivery is None:
+            # The default of the field.
+            return None
+        held = delivery.features[self.kind]
         if not isinstance(held, pd.DataFrame):
-            held = delivery.features[kind] = held.whole()
+            held = delivery.features[self.kind] = held.whole()
         return held
 
-    def put(delivery: "Delivery", frame: pd.DataFrame) -> None:
-        delivery.features[kind] = frame
-
-    return property(frame, put)
+    def __set__(self, delivery: "Delivery", features: pd.DataFrame | Features | None) -> None:
+        delivery.features[self.kind] = pd.DataFrame() if features is None else features
 
 
+@dataclass
 class Delivery:
     """Normalised features of one delivery, in the project CRS.
 
@@ -81,30 +89,19 @@ class Delivery:
     ever holding all of it.
     """
 
-    nodes = _in_one_frame("node")
-    segments = _in_one_frame("pipe_segment")
-    consumers = _in_one_frame("consumer")
-    structures = _in_one_frame("structure")
+    dataset: str
+    files: Sequence[SourceFile]
+    nodes: _InOneFrame = _InOneFrame("node")
+    segments: _InOneFrame = _InOneFrame("pipe_segment")
+    consumers: _InOneFrame = _InOneFrame("consumer")
+    structures: _InOneFrame = _InOneFrame("structure")
+    findings: list[Finding] = field(default_factory=list)
+    counts: list[RowCount] = field(default_factory=list)
 
-    def __init__(
-        self,
-        dataset: str,
-        files: Sequence[SourceFile],
-        nodes: pd.DataFrame | Features,
-        segments: pd.DataFrame | Features,
-        consumers: pd.DataFrame | Features | None = None,
-        structures: pd.DataFrame | Features | None = None,
-        findings: list[Finding] | None = None,
-        counts: list[RowCount] | None = None,
-    ) -> None:
-        self.dataset, self.files = dataset, files
-        self.features: dict[str, pd.DataFrame | Features] = {
-            "node": nodes,
-            "pipe_segment": segments,
-            "consumer": pd.DataFrame() if consumers is None else consumers,
-            "structure": pd.DataFrame() if structures is None else structures,
-        }
-        self.findings, self.counts = findings or [], counts or []
+    @cached_property
+    def features(self) -> dict[str, pd.DataFrame | Features]:
+        """The features by kind, as they were given."""
+        return {}
 
     def size(self, kind: str) -> int:
         """How many features of a kind there are."""

@@ -1,0 +1,231 @@
+"""One sheet, layer or table from its first part to its last: what only all of its rows together can tell.
+
+Parts are normalised as they come. At the end of the sheet its class column is believed or not, its
+places are put on the map, and rows that cannot become features are refused. So it makes no difference
+in how many parts a sheet arrives.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import shapely
+
+from importers.base import DERIVED, RecordTable
+from importers.cells import Floats, Mask
+from importers.classes import ClassColumn
+from importers.columns import Columns
+from importers.compact import COMPACT
+from importers.georeference import Georeference
+from importers.ledger import Ledger
+from importers.normalise import LINE_ENDS, READS, Geometry, Part, Source, coordinate_columns, geometry_of, role_of
+from importers.pool import Pool
+from importers.profiles import Profile
+from importers.refusals import numbered_only, placed_only, without_secrets
+from importers.spool import Spool
+from importers.words import UnknownWords
+from schemas.findings import Finding, Severity
+from schemas.tables import FEATURE_KINDS
+
+
+@dataclass
+class Context:
+    """What the sheets of one delivery share."""
+
+    profile: Profile
+    georeference: Georeference
+    ledger: Ledger = field(default_factory=Ledger)
+    pools: dict[str, Pool] = field(init=False)
+    # Sheets whose class column was none: its cells go to `extra`.
+    disowned: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        spool = Spool()
+        self.pools = {kind: Pool(spool) for kind in FEATURE_KINDS}
+
+
+class Sheet:
+    """The parts of one sheet; `finish` must be called after the last."""
+
+    def __init__(self, table: RecordTable, is_layer: bool, context: Context) -> None:
+        self.ledger, self.profile, self.context = context.ledger, context.profile, context
+        self.number = context.ledger.enter(table)
+        self.role: str | None = None
+        self._first, self._is_layer, self._has_geometry = table, is_layer, False
+        self._waiting: list[RecordTable] = []
+        self._mapping: dict[str, str] = {}
+        self._axis: str = context.profile.axis
+        self._kept: dict[str, list[pd.DataFrame]] = {}
+        self._delivered: list[Floats] = []
+        self._notes: dict[str, Finding] = {}
+        self._words = UnknownWords()
+        self._class = ClassColumn(context.profile, table.sheet)
+
+    def continues_with(self, table: RecordTable, is_layer: bool) -> bool:
+        """Whether a table is the next part of this sheet."""
+        return is_layer == self._is_layer and self._kind(table) == self._kind(self._first)
+
+    def add(self, table: RecordTable) -> None:
+        """Take the next part in; it waits until the sheet has a role and, if it may have one, a geometry."""
+        self.role = self.role or role_of(table, self.profile)
+        self._has_geometry = self._has_geometry or _has_geometry(table)
+        self._waiting.append(table)
+        if self.role == "ignored" or (self.role and (table.geometry is None or self._has_geometry)):
+            self._take_waiting()
+
+    def finish(self) -> bool:
+        """Say what the sheet as a whole tells, hand its features to the pools, and say whether it can hold any."""
+        self._take_waiting()
+        if self.role is None:
+            self._note_unknown()
+        if not self._class.tell(self.ledger, self.number):
+            self.context.disowned.add(self.number)
+        for kind in list(self._kept):
+            self._hand_over(kind)
+        self._words.tell(self.ledger, self.number)
+        self.ledger.findings += self._notes.values()
+        return self.role in READS
+
+    def _kind(self, table: RecordTable) -> tuple[Any, ...]:
+        by_columns = self.profile.role_of(table.sheet, map(str, table.rows.columns), None)
+        return table.file, table.sheet, table.role, table.geometry is None, by_columns
+
+    def _take_waiting(self) -> None:
+        for table in self._waiting:
+            earlier = len(self.ledger.findings)
+            self._note(table.findings)
+            if self.role in READS:
+                self._read(table)
+            else:
+                self.ledger.skip(self.number, slice(self.ledger.add_rows(self.number, table), None))
+            self.ledger.order_by_row(earlier)
+        self._waiting = []
+
+    def _note(self, findings: Sequence[Finding]) -> None:
+        self.ledger.findings += [finding for finding in findings if finding.row is not None]
+        self._notes |= {finding.model_dump_json(): finding for finding in findings if finding.row is None}
+
+    def _note_unknown(self) -> None:
+        account = self.ledger.accounts[self.number]
+        sheet, count = account.sheet, account.n_rows
+        if count:
+            self.ledger.note(
+                self.number,
+                Severity.WARNING,
+                "IMP-TABLE",
+                f"Nothing in the columns of {sheet} says what it holds; its {count} rows were skipped.",
+                f"无法识别 {sheet} 的内容，跳过 {count} 行。",
+            )
+
+    def _read(self, table: RecordTable) -> None:
+        columns = Columns(self.ledger, self.number, str(self.role), self.profile, _without_blanks(table), self._words)
+        self._mapping, (_, self._axis) = columns.mapping, coordinate_columns(columns)
+        words, cells = self._class.add(columns)
+        source = Source(columns, self._class.meanings(words), self._geometry(columns.table))
+        if source.geometry is not None:
+            self._delivered.append(source.geometry.delivered)
+        for kind, read in READS[str(self.role)].items():
+            self._keep(kind, read(source), columns.places(), words, cells)
+
+    def _geometry(self, table: RecordTable) -> Geometry | None:
+        georeference = self.context.georeference
+        crs = georeference.crs_of(self._first, self._is_layer)
+        if table.geometry is None or not self._has_geometry:
+            return None
+        return geometry_of(table.geometry, crs, georeference)
+
+    def _keep(
+        self, kind: str, part: Part, places: npt.NDArray[np.int64], words: npt.NDArray[np.int32], cells: pa.Array
+    ) -> None:
+        rows = self.context.pools[kind].lay_by({**part.spooled, "class_cell": cells})
+        known = {"row": rows, "table": np.int32(self.number), "place": places.astype(np.int32), "class_word": words}
+        kept = {name: pd.array(part.kept[name], dtype=COMPACT[name]) for name in part.kept.keys() & COMPACT}
+        self._kept.setdefault(kind, []).append(pd.DataFrame({**known, **part.kept, **kept}))
+
+    def _hand_over(self, kind: str) -> None:
+        frame = pd.concat(self._kept.pop(kind), ignore_index=True)
+        classes = self._class.codes(frame.pop("class_word").to_numpy())
+        frame["class_code"] = "" if kind == "structure" else classes
+        frame = self._with_ends(frame) if kind == "pipe_segment" else self._placed(frame)
+        if self.role == "combined":
+            frame = _rows_of_combined(frame, kind)
+        frame = self._with_numbers(kind, without_secrets(frame, self.ledger))
+        if kind in ("node", "structure"):
+            frame = placed_only(frame, kind, self.ledger)
+        self.context.pools[kind].keep(frame.drop(columns="outside", errors="ignore"))
+
+    def _with_numbers(self, kind: str, frame: pd.DataFrame) -> pd.DataFrame:
+        if self.profile.unnumbered == "by_place":
+            return frame
+        mapping = self._mapping
+        if kind == "node" and "key" in mapping:
+            return numbered_only(frame, ["source_key"], mapping["key"], self.ledger)
+        column = mapping.get("pair_key", mapping.get("from_key"))
+        if kind == "pipe_segment" and column is not None:
+            return numbered_only(frame, ["from_key", "to_key"], column, self.ledger)
+        return frame
+
+    def _placed(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The frame with places in the project CRS, and which of them lie outside the area of use."""
+        first, second = (frame.pop(name).to_numpy() for name in ("first", "second"))
+        if self._has_geometry:
+            return frame.assign(x_m=first, y_m=second, outside=self._outside())
+        east, north, outside = self._on_the_map(first, second, self._axis)
+        return frame.assign(x_m=east, y_m=north, outside=outside)
+
+    def _with_ends(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The frame with line ends in the project CRS, all of them unknown where one is."""
+        if self._has_geometry:
+            self._outside()
+            return frame
+        told = frame[list(LINE_ENDS)].to_numpy()
+        if np.isnan(told).all():
+            return frame
+        sides = [self._on_the_map(told[:, at], told[:, at + 1], self.profile.axis)[:2] for at in (0, 2)]
+        ends = np.column_stack([*sides[0], *sides[1]])
+        ends[np.isnan(ends).any(axis=1)] = np.nan
+        length_m = np.hypot(ends[:, 2] - ends[:, 0], ends[:, 3] - ends[:, 1]).round(2)
+        return frame.assign(**dict(zip(LINE_ENDS, ends.T, strict=True)), length_m=length_m)
+
+    def _outside(self) -> Mask:
+        """Which geometries begin outside the area of use; CrsError when most of them do."""
+        delivered = np.concatenate(self._delivered)
+        return self._on_the_map(delivered[:, 0], delivered[:, 1], "x_is_easting")[2]
+
+    def _on_the_map(self, first: Floats, second: Floats, axis: str) -> tuple[Floats, Floats, Mask]:
+        georeference = self.context.georeference
+        crs = georeference.crs_of(self._first, self._is_layer)
+        return georeference.placed(first, second, axis, crs, f"{self._first.file} ({self._first.sheet})")
+
+
+def _has_geometry(table: RecordTable) -> bool:
+    return table.geometry is not None and not bool(shapely.is_missing(table.geometry).all())
+
+
+def _without_blanks(table: RecordTable) -> RecordTable:
+    """The table without its blank rows, which count as skipped."""
+    blank = np.ones(len(table.rows), dtype=bool)
+    if table.geometry is not None:
+        blank &= shapely.is_missing(table.geometry)
+    for name in table.rows.columns:
+        if name != DERIVED and blank.any():
+            blank &= table.rows[name].isna().to_numpy()
+    if not blank.any():
+        return table
+    return replace(
+        table,
+        rows=table.rows[~blank],
+        geometry=None if table.geometry is None else table.geometry[~blank],
+        skipped_rows=table.skipped_rows + int(blank.sum()),
+    )
+
+
+def _rows_of_combined(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Only the first row of a point carries the point; the others carry its further lines."""
+    if kind == "node":
+        return frame[frame["x_m"].notna() & ~frame["source_key"].duplicated()]
+    return frame[frame["to_key"].notna()]
