@@ -105,7 +105,7 @@ def main(module: str, file: str, answer_file: str, limit_s: int) -> int:
         code, found = _REFUSED, {"en": error.en, "zh": error.zh}
     except (MemoryError, RecursionError):
         return _OUT_OF_MEMORY
-    Path(answer_file).write_bytes(orjson.dumps(found))
+    Path(answer_file).write_bytes(orjson.dumps(found, default=str))
     return code
 
 
