@@ -203,8 +203,9 @@ def reader_of(path: Path) -> Reader:
             return reader
     raise SourceError(
         f"{path.name} is of no kind that can be imported; "
-        "use xlsx, xls, csv, txt, mdb, shp, gpkg, geojson, dxf or inp.",
-        message_zh=f"{path.name} 的格式不能导入；请使用 xlsx、xls、csv、txt、mdb、shp、gpkg、geojson、dxf 或 inp。",
+        "use xlsx, xls, csv, txt, mdb, shp, gpkg, geojson, dxf, inp, LandXML or ifc.",
+        message_zh=f"{path.name} 的格式不能导入；"
+        "请使用 xlsx、xls、csv、txt、mdb、shp、gpkg、geojson、dxf、inp、LandXML 或 ifc。",
     )
 
 
