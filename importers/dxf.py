@@ -46,7 +46,7 @@ class DxfReader:
     size; and where a bare point stands at the end of such a line. All others are counted as skipped,
     with the reason in a finding. So rows + skipped_rows + refused_rows = entities, those inside of
     pasted blocks among them, which are numbered after the others. Attached drawings beside the file
-    come as tables of their own file.
+    come as sheets called `name|layer`, with the places in their own file.
 
     Options: those in profiles/drawing.toml, and `encoding`, `units` (m, mm, cm, dm, km, in, ft, us-ft)
     and `network_layers`, patterns of layers that are network whatever their names say.
@@ -113,13 +113,14 @@ def _drawn(
 def _tables_of(source: Source, sheets: list[Sheet], drawn: Drawn, is_flat: bool) -> Iterator[RecordTable]:
     notes = source.notes
     for sheet in sheets:
-        findings = [*notes, *accounts.left_out(source.file, sheet)]
+        name = source.prefix + sheet.name
+        findings = [*notes, *accounts.left_out(source.file, name, sheet)]
         notes = []
         n_skipped = sum(sheet.left_out.values()) - sheet.n_custom
         roles = [role for role in _TABLE_ROLES if sheet.rows[role]]
         for place, role in enumerate(roles or [None]):
             rows = sheet.rows[role] if role else []
-            table = _table(source.file, sheet.name, role, rows, drawn, is_flat)
+            table = _table(source.file, name, role, rows, drawn, is_flat)
             if place == 0:
                 table.skipped_rows, table.refused_rows, table.findings = n_skipped, sheet.n_custom, findings
             yield table
@@ -171,11 +172,12 @@ def _name_test(more: frozenset[str]) -> Callable[[str], bool]:
 
 def _network_test(names: LayerNames, is_name: Callable[[str], bool]) -> Callable[[Drawing, Block], bool]:
     """Whether a block is drawn network that was pasted as one, rather than a symbol."""
+    answers: dict[tuple[int, str], bool] = {}
 
-    def speaks(drawing: Drawing, group: Group, above: frozenset[str]) -> bool:
+    def speaks(drawing: Drawing, group: Group) -> bool:
         if group.kind == "INSERT":
             inner = drawing.blocks.get(drawing.text(group.tags().get(2, "")).upper())
-            if inner is not None and inner.name not in above and (inner.xref or holds(drawing, inner, above)):
+            if inner is not None and (inner.xref or holds(drawing, inner)):
                 return True
         data = extended_data(group, drawing.codec, is_name) if group.kind in ROLES else ()
         return bool(group.parts and group.kind == "INSERT") or any(is_name(name) for name, _ in data)
@@ -184,12 +186,16 @@ def _network_test(names: LayerNames, is_name: Callable[[str], bool]) -> Callable
         layer = names.read(drawing.text(group.tags().get(8, "")))
         return ROLES.get(group.kind) == "segment" and layer.is_network and not layer.is_annotation
 
-    def holds(drawing: Drawing, block: Block, above: frozenset[str] = frozenset()) -> bool:
-        if any(speaks(drawing, group, above | {block.name}) for group in block.groups):
-            return True
-        # A symbol may be drawn on a layer of the network, but with a few strokes only.
-        n_pipes = sum(is_pipe(drawing, group) for group in block.groups)
-        return n_pipes > (0 if block.name.upper().startswith(_PASTED) else _MAX_STROKES)
+    def holds(drawing: Drawing, block: Block) -> bool:
+        place = id(drawing), block.name
+        if place not in answers:
+            # Said first, so that a block within itself ends.
+            answers[place] = False
+            n_pipes = sum(is_pipe(drawing, group) for group in block.groups)
+            # A symbol may be drawn on a layer of the network, but with a few strokes only.
+            least = 1 if block.name.upper().startswith(_PASTED) else _MAX_STROKES
+            answers[place] = n_pipes >= least or any(speaks(drawing, group) for group in block.groups)
+        return answers[place]
 
     return holds
 

@@ -14,7 +14,7 @@ from schemas.findings import Finding, Severity
 _LISTED = 20
 
 
-def left_out(file: str, sheet: Sheet) -> list[Finding]:
+def left_out(file: str, name: str, sheet: Sheet) -> list[Finding]:
     """One finding for what a layer's entities that are no rows are, by reason and kind; one more for objects."""
     if not sheet.left_out:
         return []
@@ -28,10 +28,10 @@ def left_out(file: str, sheet: Sheet) -> list[Finding]:
         Finding(
             rule="IMP-SKIPPED",
             severity=Severity.WARNING if CUSTOM in reasons or "silent" in reasons else Severity.INFO,
-            message_en=f"{n_all} of {len(sheet.entities)} entities of layer {sheet.name} were left out: {en}.",
-            message_zh=f"图层 {sheet.name} 的 {len(sheet.entities)} 个图元中有 {n_all} 个未载入：{zh}。",
+            message_en=f"{n_all} of {len(sheet.entities)} entities of layer {name} were left out: {en}.",
+            message_zh=f"图层 {name} 的 {len(sheet.entities)} 个图元中有 {n_all} 个未载入：{zh}。",
             file=file,
-            sheet=sheet.name,
+            sheet=name,
             details={"rows": n_all, "reasons": {reason: dict(kinds) for reason, kinds in reasons.items()}},
         )
     ]

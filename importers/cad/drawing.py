@@ -1,6 +1,7 @@
 """One DXF drawing: header, layers and blocks at hand, the entities of its model space as a stream."""
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from importers.cad.groups import Group, groups_of, text_of
 
 _UTF8_FROM = "AC1021"
 _FROZEN, _XREF, _OVERLAY = 1, 4, 8
+_HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
+_SAMPLE_BYTES, _CHINESE_SHARE = 1 << 24, 0.9
 _KEPT_OBJECTS = ("DICTIONARY", "XRECORD")
 
 
@@ -114,7 +117,8 @@ class Drawing:
                 held.setdefault(code, value)
         version = self.text(self.header.get("$ACADVER", {}).get(1, ""))
         page = self.text(self.header.get("$DWGCODEPAGE", {}).get(3, ""))
-        self.codec = self._encoding or ("utf-8" if version >= _UTF8_FROM else toencoding(page))
+        declared = "utf-8" if version >= _UTF8_FROM else toencoding(page)
+        self.codec = self._encoding or (_code_page(self.path) if declared == "cp1252" else declared)
 
     def _add_layer(self, tags: dict[int, Any]) -> None:
         try:
@@ -131,7 +135,8 @@ class Drawing:
             self.blocks.setdefault(block.name.upper(), block)
             if block.name.upper().startswith(("*PAPER_SPACE", "$PAPER_SPACE")):
                 self.n_in_paper_space += len(block.groups)
-        elif block is not None:
+            return None
+        if block is not None:
             block.groups.append(group)
         return block
 
@@ -141,6 +146,25 @@ class Drawing:
             return Block(self.text(tags[2]), point(tags, 10), self.text(tags.get(1, "")) if is_attached else None)
         except MALFORMED:
             return None
+
+
+def _code_page(path: Path) -> str:
+    """GBK or the Western code page, which old files declare, or fail to, whatever they are written in.
+
+    Chinese texts are pairs of high bytes; accents in Western ones mostly stand alone.
+    """
+    with path.open("rb") as file:
+        runs = _HIGH_BYTES.findall(file.read(_SAMPLE_BYTES))
+    n_chinese = sum(_is_chinese(run) for run in runs)
+    return "gb18030" if n_chinese > _CHINESE_SHARE * len(runs) else "cp1252"
+
+
+def _is_chinese(run: bytes) -> bool:
+    try:
+        run.decode("gb2312")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def extension_dictionary(group: Group) -> str | None:

@@ -16,6 +16,9 @@ from importers.cad.spot_heights import ground_at, heights
 from importers.profiles import Profile
 
 _SIZE, _DEPTHS = ("section", "diameter"), ("depths", "from_depth_m", "from_elevation_m")
+_OF_LINES = {
+    "drawn_section": _SIZE, "drawn_material": ("material",), "drawn_depths": _DEPTHS, "drawn_class": ("class",),
+}  # fmt: skip
 _ON_POINT_M, _SAME_HEIGHT_M = 0.05, 0.01
 
 
@@ -45,6 +48,7 @@ class Drawn:
         self.n_heights = 0
         self._spots = heights([spot for sheet in sheets for spot in sheet.spots])
         self._told: dict[int, dict[str, Any]] = defaultdict(dict)
+        self._given: dict[tuple[str, str, int], frozenset[str]] = {}
 
     def read(self, is_note: Callable[[Entity], bool], take_in: Callable[[], None]) -> None:
         """Read all names and texts; `take_in` is called when all lines are known, to add points at their ends."""
@@ -63,8 +67,11 @@ class Drawn:
 
     def lacks(self, sheet: Sheet, role: str, *attributes: str) -> bool:
         """Whether the data of a sheet's rows of a role gives none of the attributes."""
-        columns = dict.fromkeys(name for entity in sheet.rows[role] for name in entity.attributes)
-        return not any(name in self._profile.mapping(role, columns) for name in attributes)
+        place = sheet.name, role, len(sheet.rows[role])
+        if place not in self._given:
+            columns = dict.fromkeys(name for entity in sheet.rows[role] for name in entity.attributes)
+            self._given[place] = frozenset(self._profile.mapping(role, columns))
+        return self._given[place].isdisjoint(attributes)
 
     def _labels_of_lines(self, found: list[Candidate], reach_m: float) -> Matching:
         wanting = [
@@ -76,26 +83,32 @@ class Drawn:
         ]
         matching = match_lines(found, wanting, reach_m)
         self._take_in_labelled(matching, reach_m)
-        for row, about in matching.of.items():
-            told, contradicts = told_of_line(about)
-            self.labels.n_contradicting += contradicts
-            self._told[row].update(told)
+        for sheet in self._sheets:
+            self._describe(sheet, matching)
         return matching
+
+    def _describe(self, sheet: Sheet, matching: Matching) -> None:
+        """Give a layer's lines what the texts about them say and their data does not."""
+        wanted = {name for name, attributes in _OF_LINES.items() if self.lacks(sheet, "segment", *attributes)}
+        for entity in sheet.rows["segment"]:
+            if entity.row in matching.of:
+                told, contradicts = told_of_line(matching.of[entity.row])
+                self.labels.n_contradicting += contradicts
+                self._told[entity.row].update({name: told[name] for name in wanted & told.keys()})
 
     def _take_in_labelled(self, matching: Matching, reach_m: float) -> None:
         """Lines of which nothing but a size beside them says that they are pipes."""
         silent = [
-            (entity, sheet.told, sheet)
+            (entity, sheet.told)
             for sheet in self._sheets
             for entity in sheet.silent
             if entity.role == "segment" and not entity.is_closed and len(entity.vertices) > 1
         ]
         signed = [candidate for candidate in matching.unused if candidate.label and candidate.label.is_signed]
-        more = match_lines(signed, [(entity, told) for entity, told, _ in silent], reach_m)
-        for entity, _, sheet in silent:
-            if entity.row in more.of:
-                sheet.silent.remove(entity)
-                sheet.rows["segment"].append(entity)
+        more = match_lines(signed, silent, reach_m)
+        for sheet in self._sheets:
+            sheet.rows["segment"] += [entity for entity in sheet.silent if entity.row in more.of]
+            sheet.silent = [entity for entity in sheet.silent if entity.row not in more.of]
         matching.of.update(more.of)
         matching.n_used += more.n_used
         used = {id(candidate) for about in more.of.values() for candidate in about}

@@ -17,7 +17,9 @@ ROLES = {
     "LINE": "segment", "LWPOLYLINE": "segment", "POLYLINE": "segment", "ARC": "segment", "SPLINE": "segment",
     "ELLIPSE": "segment",
 }  # fmt: skip
-_MAX_DEPTH, _MAX_INSIDE = 12, 1_000_000
+_MAX_DEPTH = 12
+# A drawing shows what it stores a few times over; far more than that is a trap.
+_LEAST_INSIDE, _TIMES_STORED = 20_000, 4
 
 
 @dataclass(slots=True)
@@ -80,11 +82,13 @@ class EntityReader:
         self._dictionaries: list[tuple[Entity, str]] = []
         self._tips: dict[str, tuple[float, float]] = {}
         self._by_handle: dict[str, texts.Text] = {}
-        self._n_read = 0
+        self._n_read = self._n_allowed = 0
 
     def read(self) -> list[Entity]:
         """Entities of the model space in drawing order, then those of pasted blocks."""
         found = [self._entity(group, self._to_world) for group in self.drawing.model_space()]
+        n_stored = sum(len(block.groups) for block in self.drawing.blocks.values())
+        self._n_allowed = self._n_read + _LEAST_INSIDE + _TIMES_STORED * n_stored
         found += self._inside(list(self._pasted), 1)
         self._resolve()
         return found
@@ -93,7 +97,7 @@ class EntityReader:
         for block, to_world, layer in pasted:
             self._pasted.clear()
             for group in block.groups:
-                if self._n_read > _MAX_INSIDE or depth > _MAX_DEPTH:
+                if self._n_read > self._n_allowed or depth > _MAX_DEPTH:
                     self.n_too_deep += 1
                     continue
                 entity = self._entity(group, to_world)

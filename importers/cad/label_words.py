@@ -86,7 +86,11 @@ class Vocabulary:
         rest = _REMARK.sub(" ", rest)
         depths = _DEPTHS.search(rest)
         rest = _DEPTHS.sub(" ", rest, count=1)
-        return self._with_words(section, depths, [word for word in re.split(r"[\s,，;；、()\[\]/_\-]+", rest) if word])
+        words = [word for word in re.split(r"[\s,，;；、()\[\]/_\-]+", rest) if word]
+        label = self._with_words(section, depths, words)
+        # JS-12 and 给12 are numbers of points, 给 200 is a pipe.
+        is_number = section is None and label is not None and label.material is None and " " not in text.strip()
+        return None if is_number else label
 
     def _with_words(self, section: str | None, depths: re.Match[str] | None, words: list[str]) -> PipeLabel | None:
         material = class_word = plain = None

@@ -23,12 +23,18 @@ _MAX_ATTACHED = 100
 
 @dataclass
 class Source:
-    """One drawing: its file's name, its entities, and what is to be said of the file as a whole."""
+    """A drawing, or one that it attaches: the delivered file's name, entities, what is to be said of it as a whole."""
 
     file: str
     entities: list[Entity]
     hidden_layers: dict[str, str] = field(default_factory=dict)
     notes: list[Finding] = field(default_factory=list)
+    attached_as: str | None = None
+
+    @property
+    def prefix(self) -> str:
+        """What layer names of an attached drawing begin with, as CAD programs write them."""
+        return f"{self.attached_as}|" if self.attached_as else ""
 
     def note(self, rule: str, severity: Severity, en: str, zh: str, **where: Any) -> None:
         """Add what is to be said."""
@@ -58,7 +64,11 @@ class SourceReader:
         SourceError
             When the drawing itself cannot be read; attached ones are reported instead.
         """
-        return [*self._read(path, None, (path.name.casefold(),))]
+        sources = [*self._read(path, None, (path.name.casefold(),))]
+        for source in sources:
+            source.file = path.name
+            source.notes = [note.model_copy(update={"file": path.name}) for note in source.notes]
+        return sources
 
     def _read(self, path: Path, to_host: Matrix44 | None, chain: tuple[str, ...]) -> Iterator[Source]:
         with ExitStack() as stack:
@@ -132,6 +142,7 @@ class SourceReader:
             place = placement(attachment.tags, _base(path))
             to_world = place if attachment.to_world is None else place @ attachment.to_world
             found = [*self._read(path, to_world, (*chain, path.name.casefold()))]
+            found[0].attached_as = attachment.block.name
         except (SourceError, DamagedGroups, OSError, *MALFORMED) as error:
             _note_missing(source, path.name, f"cannot be read ({_one_line(error)})", "无法读取")
             return

@@ -1,0 +1,286 @@
+"""Texts beside points and along lines become attributes of the nearest, each once; the rest are told."""
+
+from pathlib import Path
+from typing import Any
+
+import ezdxf
+import pytest
+from ezdxf.document import Drawing
+from ezdxf.math import Vec2
+from ezdxf.render.mleader import ConnectionSide
+
+from importers.cad.label_words import PipeLabel, Vocabulary
+from importers.delivery import read_delivery
+from importers.profiles import load_profile
+from schemas.findings import Severity
+from tests.unit.drawings import Read, at, drawn, label, tagged
+
+
+@pytest.fixture(scope="module")
+def words() -> Vocabulary:
+    return Vocabulary(load_profile("drawing"))
+
+
+@pytest.mark.parametrize(
+    ("text", "section", "material", "class_word", "depths"),
+    [
+        ("DN300 铸铁 1.20", "DN300", "铸铁", None, "1.20/1.20"),
+        ("给 DN200 0.85", "DN200", None, "给", "0.85/0.85"),
+        ("DN300铸铁1.20", "DN300", "铸铁", None, "1.20/1.20"),
+        ("给水铸铁DN300", "DN300", "铸铁", "给水", None),
+        ("700X400 砼 1.2/1.5", "700X400", "砼", None, "1.2/1.5"),
+        ("铸铁管 DN300 1.20-1.35", "DN300", "铸铁", None, "1.20/1.35"),
+        ("DN400 i=0.003 L=25.0", "DN400", None, None, None),
+        ("雨 d600 3‰", "d600", None, "雨", None),
+        ("DN200 PN1.6 h=0.9", "DN200", None, None, "0.9/0.9"),
+        ("PE100 DN110", "DN110", "PE", None, None),
+        ("PVC110-PN16", "110", "PVC", None, None),
+        ("16孔 PVC", "16孔", "PVC", None, None),
+        ("Ø300", "Ø300", None, None, None),
+        ("JS-DN300-铸铁-1.20", "DN300", "铸铁", "JS", "1.20/1.20"),
+    ],
+)
+def test_descriptions_of_pipes(
+    words: Vocabulary, text: str, section: str, material: str | None, class_word: str | None, depths: str | None
+) -> None:
+    assert words.pipe_label(text) == PipeLabel(section, material, class_word, depths)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "J12",
+        "JS1024",
+        "12.345",
+        "施工区",
+        "K0+100",
+        "R=12",
+        "GB/T 300",
+        "300",
+        "本图比例为1:500 DN300管道见说明",
+        "铸铁",
+        "",
+    ],
+)
+def test_texts_that_describe_no_pipe(words: Vocabulary, text: str) -> None:
+    assert words.pipe_label(text) is None
+
+
+@pytest.mark.parametrize("text", ["J12", "JS1024", "WS-12", "Y3-2", "给12", "J12a", "D300"])
+def test_numbers_of_points(words: Vocabulary, text: str) -> None:
+    assert words.point_number(text) == text
+
+
+@pytest.mark.parametrize("text", ["DN300", "PE110", "12", "12.5", "施工区", "埋深1.2", "给水铸铁DN300", "1:500"])
+def test_texts_that_are_no_number_of_a_point(words: Vocabulary, text: str) -> None:
+    assert words.point_number(text) is None
+
+
+def street(drawing: Drawing) -> Any:
+    """J1 --- J2, then J3 to the north of J2: bare points and lines with texts beside them."""
+    space = drawing.modelspace()
+    for start, end in ((at(0), at(50)), (at(50), at(50, 40))):
+        space.add_line(start, end, {"layer": "JSLINE"})
+    for number, (east, north) in enumerate(((0, 0), (50, 0), (50, 40)), 1):
+        space.add_point(at(east, north), {"layer": "JSPOINT"})
+        label(space, f"J{number}", at(east + 0.5, north + 0.5), "JS点注记")
+    return space
+
+
+def test_numbers_sizes_materials_and_depths_reach_the_network(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = street(drawing)
+        label(space, "DN300 铸铁 1.20", at(20, 0.4), "JS注记")
+        label(space, "给 DN200 0.85/0.95", at(49.6, 15), "JS注记", rotation=90)
+
+    delivery = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547)
+    assert sorted(delivery.nodes["source_key"]) == ["J1", "J2", "J3"]
+    pipes = delivery.segments.set_index("source_key")
+    wanted = ["class_code", "section_text", "width_mm", "material_code", "from_depth_m", "to_depth_m"]
+    assert pipes.loc["J1->J2", wanted].tolist() == ["water", "DN300", 300, "cast_iron", 1.2, 1.2]
+    assert pipes.loc["J2->J3", wanted[:3] + wanted[4:]].tolist() == ["water", "DN200", 200, 0.85, 0.95]
+    [told] = [finding for finding in delivery.findings if finding.rule == "IMP-LABELS"]
+    assert "3 point numbers and 2 descriptions of pipes" in told.message_en
+    assert (told.severity, told.limit) == (Severity.INFO, "2.0 m")
+
+
+def test_a_text_out_of_reach_is_left_and_told(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = street(drawing)
+        label(space, "DN300", at(20, 2.6), "JS注记")
+        label(space, "J9", at(-30, 0), "JS点注记")
+
+    path = drawn(tmp_path / "a.dxf", draw)
+    read = Read(path)
+    assert read.column("JSLINE", "segment", "drawn_section") == [None, None]
+    [told] = read.findings("IMP-LABELS")
+    assert told.severity == Severity.WARNING
+    assert (told.details["n_unused"], sorted(told.details["unused"])) == (2, ["DN300", "J9"])
+    assert Read(path, label_reach_m=3.0).column("JSLINE", "segment", "drawn_section") == ["DN300", None]
+
+
+def test_a_text_between_two_pipes_is_nobodys(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        for north in (0, 2):
+            drawing.modelspace().add_line(at(0, north), at(50, north), {"layer": "JSLINE"})
+        label(drawing.modelspace(), "DN300", at(20, 0.5), "JS注记")
+
+    read = Read(drawn(tmp_path / "a.dxf", draw))
+    assert read.column("JSLINE", "segment", "drawn_section") == [None, None]
+    [told] = read.findings("IMP-LABELS")
+    assert (told.details["n_ambiguous"], told.details["ambiguous"]) == (1, ["DN300"])
+    assert "1 texts stand equally near to two (DN300)" in told.message_en
+
+
+def test_a_text_between_two_points_goes_to_the_one_without_a_nearer_text(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        space.add_line(at(0), at(4), {"layer": "JSLINE"})
+        for east in (0, 4):
+            space.add_point(at(east), {"layer": "JSPOINT"})
+        label(space, "J1", at(1.25, 0.3), "JS点注记")
+        label(space, "J2", at(4.1, -1.2), "JS点注记")
+
+    read = Read(drawn(tmp_path / "a.dxf", draw))
+    assert read.column("JSPOINT", "node", "drawn_number") == ["J1", "J2"]
+
+
+def test_a_turned_text_belongs_to_the_pipe_that_runs_its_way(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        space.add_line(at(0), at(40, 40), {"layer": "JSLINE"})
+        space.add_line(at(0, 19), at(40, 21), {"layer": "JSLINE"})
+        label(space, "DN300", at(16, 17.5), "JS注记", rotation=45)
+
+    read = Read(drawn(tmp_path / "a.dxf", draw))
+    assert read.column("JSLINE", "segment", "drawn_section") == ["DN300", None]
+
+
+def test_a_text_of_another_class_is_not_taken(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        space.add_line(at(0), at(40), {"layer": "JSLINE"})
+        space.add_line(at(0, 1.5), at(40, 1.5), {"layer": "RQLINE"})
+        label(space, "DN300", at(20, 0.1), "RQ注记")
+
+    read = Read(drawn(tmp_path / "a.dxf", draw))
+    assert read.column("JSLINE", "segment", "drawn_section") == [None]
+    assert read.column("RQLINE", "segment", "drawn_section") == ["DN300"]
+
+
+def test_texts_that_contradict_each_other_are_told(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        space.add_line(at(0), at(90), {"layer": "JSLINE"})
+        for east, text in ((10, "DN300"), (40, "铸铁 DN300"), (70, "DN200")):
+            label(space, text, at(east, 0.2 + east / 100), "JS注记")
+
+    read = Read(drawn(tmp_path / "a.dxf", draw))
+    assert read.column("JSLINE", "segment", "drawn_section") == ["DN300"]
+    assert read.column("JSLINE", "segment", "drawn_material") == ["铸铁"]
+    [told] = read.findings("IMP-LABELS")
+    assert "1 pipes have texts that contradict each other" in told.message_en
+
+
+def test_plain_digits_are_a_size_along_a_pipe_and_a_number_beside_a_point(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        space.add_line(at(0), at(40, 20), {"layer": "JSLINE"})
+        space.add_point(at(0), {"layer": "JSPOINT"})
+        label(space, "200", at(18, 9.5), "JS注记", rotation=26.5)
+        label(space, "17", at(0.3, 0.3), "JS点注记")
+
+    read = Read(drawn(tmp_path / "a.dxf", draw))
+    assert read.column("JSLINE", "segment", "drawn_section") == ["200"]
+    assert read.column("JSPOINT", "node", "drawn_number") == ["17"]
+
+
+def test_paragraphs_with_formats_and_several_lines(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        space.add_line(at(0), at(50), {"layer": "JSLINE"})
+        space.add_point(at(0), {"layer": "JSPOINT"})
+        text = r"{\fSimSun|b0|i0|c134|p2;\H1x;%%c300} \C1;铸铁\P1.20"
+        space.add_mtext(text, {"layer": "JS注记", "insert": at(25, 0.3), "char_height": 1, "attachment_point": 8})
+        space.add_mtext(
+            r"J1\P12.205", {"layer": "JS点注记", "insert": at(0.5, 0.5), "char_height": 1, "attachment_point": 7}
+        )
+
+    read = Read(drawn(tmp_path / "a.dxf", draw))
+    assert read.column("JSLINE", "segment", "drawn_section") == ["Ø300"]
+    assert read.column("JSLINE", "segment", "drawn_material") == ["铸铁"]
+    assert read.column("JSLINE", "segment", "drawn_depths") == ["1.20/1.20"]
+    assert read.column("JSPOINT", "node", "drawn_number") == ["J1"]
+
+
+def test_a_leader_points_at_what_its_text_is_about(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        for north in (0, 2):
+            space.add_line(at(0, north), at(50, north), {"layer": "RQ"})
+        builder = space.add_multileader_mtext("Standard")
+        builder.set_content("DN150 PE 0.9")
+        builder.add_leader_line(ConnectionSide.left, [Vec2(at(25))])
+        builder.build(insert=Vec2(at(30, 20)))
+        text = space.add_mtext("DN100 钢 1.1", {"insert": at(10, 30), "char_height": 1})
+        leader = space.add_leader([at(8, 2), at(10, 29)])
+        leader.dxf.annotation_handle = text.dxf.handle
+
+    read = Read(drawn(tmp_path / "a.dxf", draw))
+    assert read.column("RQ", "segment", "drawn_section") == ["DN150", "DN100"]
+    assert read.column("RQ", "segment", "drawn_material") == ["PE", "钢"]
+
+
+def test_texts_aligned_and_turned_over_are_where_they_are_seen(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        space.add_line(at(0), at(50), {"layer": "JSLINE"})
+        space.add_line(at(0, 100), at(50, 100), {"layer": "JSLINE"})
+        # Anchored 3 m to the right of the pipe's end; the text itself reaches back to it.
+        far = space.add_text("DN300 铸铁 钢 1.20", height=1, dxfattribs={"layer": "JS注记"})
+        far.set_placement(at(50, 0.2), align=ezdxf.enums.TextEntityAlignment.RIGHT)
+        mirrored = {"layer": "JS注记", "insert": (-at(30)[0], at(0, 100.3)[1]), "extrusion": (0, 0, -1)}
+        space.add_text("DN200", height=1, dxfattribs=mirrored)
+
+    read = Read(drawn(tmp_path / "a.dxf", draw))
+    assert read.column("JSLINE", "segment", "drawn_section") == ["DN300", "DN200"]
+
+
+def test_a_size_beside_a_line_tells_that_it_is_a_pipe(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        space.add_line(at(0), at(50), {"layer": "0"})
+        space.add_line(at(0, 30), at(50, 30), {"layer": "0"})
+        space.add_point(at(50), {"layer": "0"})
+        label(space, "给 DN300 1.2", at(20, 0.3), "0")
+
+    delivery = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547)
+    [pipe] = delivery.segments.itertuples()
+    assert (pipe.class_code, pipe.width_mm, pipe.from_depth_m) == ("water", 300, 1.2)
+    assert len(delivery.nodes) == 2
+
+
+def test_data_of_the_entities_is_stronger_than_texts(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        tagged(space.add_line(at(0), at(50), {"layer": "JSLINE"}), "A", "管径:DN200", "起点埋深:1.0", "终点埋深:1.1")
+        label(space, "DN300 铸铁 1.20", at(20, 0.3), "JS注记")
+
+    delivery = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547)
+    [pipe] = delivery.segments.itertuples()
+    assert (pipe.section_text, pipe.material_code, pipe.from_depth_m, pipe.to_depth_m) == (
+        "DN200",
+        "cast_iron",
+        1.0,
+        1.1,
+    )
+
+
+def test_texts_that_carry_the_data_of_a_feature_are_no_labels_of_others(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        space.add_line(at(0), at(50), {"layer": "JSLINE"})
+        tagged(label(space, "DN300", at(20, 0.3), "JS注记"), "A", "线号:J1,J2")
+
+    read = Read(drawn(tmp_path / "a.dxf", draw))
+    assert read.column("JSLINE", "segment", "drawn_section") == [None]
