@@ -8,12 +8,15 @@ import numpy as np
 from importers.cells import Floats
 from importers.content import Sample, fit
 from importers.matching import Match, Reason
+from importers.units import unit_of
+from importers.vocabulary import says_else
 
 # Rounding of two decimals in three numbers.
 _AGREEMENT_M = 0.0201
 _LEAST_SHARE, _LEAST_ROWS = 0.8, 5
 _TRUST, _TRUST_IN_ORDER = 0.9, 0.5
 _MOST_COLUMNS = 12
+_LEAST_DEPTH_M = 0.2
 
 
 def heights(
@@ -68,12 +71,21 @@ def _in_order(samples: Mapping[str, Sample], left: Sequence[str], ends: Mapping[
     """Two neighbouring columns that look like depths, where no other column gives any."""
     if any(f"{end}_{what}_m" in ends for end in ("from", "to") for what in ("depth", "elevation")):
         return {}
-    alike = [n for n in left if (fit("from_depth_m", samples[n]) or 0) > 0.95 and samples[n].decimal_share > 0.3]
+    alike = [name for name in left if _is_depth(name, samples[name])]
     if len(alike) != 2:
         return {}
     why = Reason("two columns of small decimals, in this order", "两列小数，按先后次序")
     pairs = zip(alike, ("from_depth_m", "to_depth_m"), strict=True)
     return {name: [Match(attribute, _TRUST_IN_ORDER, why, by_values=True)] for name, attribute in pairs}
+
+
+def _is_depth(name: str, sample: Sample) -> bool:
+    """Whether a column can be depths of a street: decimals, not too small, and not said to be something else."""
+    if says_else("segment", name) or unit_of(name) not in (None, "m", "cm", "米", "厘米"):
+        return False
+    values = sample.known_numbers[sample.known_numbers != 0]
+    is_deep = len(values) > 0 and float(np.median(values)) > _LEAST_DEPTH_M
+    return is_deep and sample.decimal_share > 0.3 and (fit("from_depth_m", sample) or 0.0) > 0.95
 
 
 def _ground(samples: Mapping[str, Sample], column: str | None, ground_m: Mapping[str, float]) -> Floats | None:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import lru_cache
 
 # What the field puts behind a word without changing it.
 _SUFFIX = re.compile(r"(?:管材|管道|管线|管|井|阀|点|类|型|式|敷设|埋设)$")
@@ -22,23 +21,24 @@ class NearWord:
 
 def nearest(word: str, known: Mapping[str, str]) -> NearWord | None:
     """The nearest word of a dictionary of case-folded words to codes, None when none is near."""
-    return _nearest(word.casefold().strip(), tuple(known.items()))
+    folded = word.casefold().strip()
+    return akin(word, known) or _most_alike(folded, {text: code for text, code in known.items() if "*" not in text})
 
 
-@lru_cache(maxsize=20_000)
-def _nearest(word: str, known: tuple[tuple[str, str], ...]) -> NearWord | None:
-    words = {text: code for text, code in known if not text.endswith("*")}
-    if word in words:
-        return NearWord(word, words[word], 1.0)
-    stem = _SUFFIX.sub("", word)
+def akin(word: str, known: Mapping[str, str]) -> NearWord | None:
+    """The known word that is the word, its stem, or within it; None when there is none."""
+    folded = word.casefold().strip()
+    if folded in known:
+        return NearWord(folded, known[folded], 1.0)
+    stem = _SUFFIX.sub("", folded)
     for text in (stem, *(f"{stem}{suffix}" for suffix in ("管", "井", "阀"))):
-        if text in words and (len(text) > 2 or not text.isascii()):
-            return NearWord(text, words[text], 0.9)
-    within = [text for text in words if len(text) > (1 if not text.isascii() else 3) and text in word]
-    if within:
-        longest = max(within, key=len)
-        return NearWord(longest, words[longest], round(_WITHIN + 0.2 * len(longest) / len(word), 2))
-    return _most_alike(word, words)
+        if text in known and (len(text) > 2 or not text.isascii()):
+            return NearWord(text, known[text], 0.9)
+    within = [text for text in known if len(text) > (1 if not text.isascii() else 3) and text in folded]
+    if not within:
+        return None
+    longest = max(within, key=len)
+    return NearWord(longest, known[longest], round(_WITHIN + 0.2 * len(longest) / len(folded), 2))
 
 
 def _most_alike(word: str, words: Mapping[str, str]) -> NearWord | None:

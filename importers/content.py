@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from importers.cells import Cells, Floats, cells, numbers, parse_date
-from importers.code_words import nearest
+from importers.code_words import akin
 from importers.columns import class_of
 from importers.profiles import Profile
 from importers.sections import parse_section
@@ -40,6 +40,12 @@ _OWNER = re.compile(
 _ROAD = re.compile(r"[路街道巷]$|大道|street|road|avenue|straße|strasse|calle", re.IGNORECASE)
 _DECIMAL = re.compile(r"-?\d+\.\d+")
 _MARKED = re.compile(r"[a-zΦφØ⌀￠¢]|[x×*]|孔", re.IGNORECASE)
+# Columns of more words than this hold no code words.
+_MOST_CODE_WORDS = 200
+_FEW_WORDS = 60
+_LEAST_NUMBERS = 3
+_SMALLEST_MM = 10.0
+_LEAST_COORDINATE_M = 1_000.0
 _DEEPEST_M, _DEEPEST_CM = 15.0, 1500.0
 _FILLS = (-9999.0, -999.0, -99999.0)
 
@@ -94,6 +100,11 @@ class Sample:
         return len(self.known_numbers) / self.n_known if self.n_known else 0.0
 
     @cached_property
+    def is_blank(self) -> bool:
+        """Whether every value is the same zero, as software fills columns that nobody used."""
+        return self.number_share == 1.0 and not self.known_numbers.any()
+
+    @cached_property
     def distinct_share(self) -> float:
         """Distinct values by known ones: 1 where no value repeats."""
         return len(self.words) / self.n_known if self.n_known else 0.0
@@ -110,6 +121,9 @@ def fit(attribute: str, sample: Sample) -> float | None:
         return None
     if attribute in _CODES:
         return _coded(_CODES[attribute], sample)
+    if attribute == "key":
+        share = sample.distinct_share if sample.distinct_share > 0.98 else 0.6 * sample.distinct_share**2
+        return share if sample.decimal_share < 0.1 else 0.0
     look = _LOOKS.get(attribute) or _LOOKS.get(attribute.removeprefix("from_").removeprefix("to_"))
     return None if look is None else look(sample)
 
@@ -118,15 +132,22 @@ def guess(attribute: str, sample: Sample) -> float:
     """How far the values alone say that a column is the attribute: never more than a name would."""
     weight = _TELLING.get(attribute, 0.0)
     looks = {"owner": _OWNER, "address": _ROAD}
-    if not weight or not sample.n_known:
+    if not weight or not sample.n_known or sample.is_blank:
         return 0.0
     if attribute in looks:
         return weight * sample.share(lambda word: looks[attribute].search(word) is not None)
+    if attribute in ("ground_elevation_m", "depths"):
+        return weight * sample.decimal_share * (fit(attribute, sample) or 0.0)
     if attribute == "section":
         return weight * sample.share(lambda word: bool(_MARKED.search(word)) and parse_section(word).is_known)
-    if attribute == "key":
-        return weight * (sample.distinct_share if sample.decimal_share < 0.1 and sample.n_known > 2 else 0.0)
-    return weight * (fit(attribute, sample) or 0.0)
+    if attribute == "key" and sample.n_known < _LEAST_NUMBERS:
+        return 0.0
+    return weight * (0.8 if len(sample.words) == 1 else 1.0) * (fit(attribute, sample) or 0.0)
+
+
+def telling(attribute: str) -> float:
+    """What a fit of the values alone is worth for an attribute."""
+    return _TELLING.get(attribute, 0.0)
 
 
 def in_centimetres(sample: Sample) -> bool:
@@ -138,14 +159,20 @@ def in_centimetres(sample: Sample) -> bool:
 def _coded(table: str, sample: Sample) -> float:
     words = sample.profile.class_words() if table == "utility_class" else sample.profile.code_words(table)
     known = sample.share(lambda word: (class_of(word, words) or words.get(word.casefold())) is not None)
-    if table != "utility_class":
-        near = sample.share(lambda word: nearest(word, words) is not None)
+    if table != "utility_class" and sample.number_share < 0.5 and len(sample.words) <= _MOST_CODE_WORDS:
+        near = sample.share(lambda word: akin(word, words) is not None)
         known += 0.8 * (near - known)
-    # Figures are in many dictionaries; they tell little.
-    return known * (0.3 if sample.number_share > 0.5 else 1.0)
+    if sample.number_share > 0.5:
+        # Figures are in many dictionaries; they tell little.
+        return known * 0.3
+    # A few words that come again and again may be codes of a dictionary that is not known yet.
+    is_dictionary = len(sample.words) <= _FEW_WORDS and sample.distinct_share < 0.5
+    return max(known, 0.3) if is_dictionary else known
 
 
 def _section(sample: Sample) -> float:
+    if sample.number_share > 0.5:
+        return float(((sample.known_numbers == 0) | (sample.known_numbers >= _SMALLEST_MM)).mean())
     return sample.share(lambda word: parse_section(word).is_known or word == "0")
 
 
@@ -184,7 +211,12 @@ def _elevation(sample: Sample) -> float:
 
 def _coordinate(sample: Sample) -> float:
     values = np.abs(sample.known_numbers)
-    return sample.number_share * float((values > 0).mean()) if len(values) else 0.0
+    if not len(values):
+        return 0.0
+    is_degrees = (
+        float((values <= 180).mean()) > 0.9 and sample.share(lambda word: len(word.partition(".")[2]) > 3) > 0.5
+    )
+    return sample.number_share * (1.0 if is_degrees or float(np.median(values)) > _LEAST_COORDINATE_M else 0.1)
 
 
 def _date(sample: Sample) -> float:
@@ -195,7 +227,9 @@ def _pressure(sample: Sample) -> float:
     words = sample.profile.code_words("pressure")
     told = sample.share(lambda word: word.casefold() in words or _PRESSURE.fullmatch(word) is not None)
     values = sample.known_numbers
-    return max(told, 0.5 * sample.number_share * float(((values >= 0) & (values <= 10)).mean()) if len(values) else 0.0)
+    return max(
+        told, 0.45 * sample.number_share * float(((values >= 0) & (values <= 10)).mean()) if len(values) else 0.0
+    )
 
 
 def _voltage(sample: Sample) -> float:
@@ -232,7 +266,7 @@ _LOOKS: dict[str, Callable[[Sample], float]] = {
 }
 # How much a fit of the values alone is worth; what many columns look like, small whole numbers say, is worth nothing.
 _TELLING = {
-    "key": 0.5, "class": 0.6, "material": 0.75, "burial": 0.75, "feature": 0.7, "appurtenance": 0.7, "lifecycle": 0.55,
+    "key": 0.5, "class": 0.6, "material": 0.75, "burial": 0.65, "feature": 0.7, "appurtenance": 0.7, "lifecycle": 0.55,
     "flow_direction": 0.4, "section": 0.7, "diameter": 0.55, "installed_on": 0.55, "pressure": 0.5, "voltage": 0.55,
     "owner": 0.6, "address": 0.5, "ground_elevation_m": 0.35, "depths": 0.35,
 }  # fmt: skip

@@ -20,7 +20,10 @@ def show(found: DryRun, language: str) -> None:
     """Print a dry run: each table and column, how places are read, unknown words, and what an import would load."""
     say(f"Profile {found.profile.name}: {found.why}.")
     for table in found.tables:
-        _show_table(table, language)
+        if table.role == "ignored" or not table.n_rows:
+            emit_text(f"{table.file} / {table.sheet}: {table.n_rows} rows 行, left out 不导入")
+        else:
+            _show_table(table, language)
     for place, readings in found.places.items():
         _show_places(place[1], readings)
     if found.words:
@@ -57,7 +60,11 @@ def _show_table(table: TableProposal, language: str) -> None:
     sure = "" if table.certainty is None or table.is_known else f" ({sureness(table.certainty)})"
     title = f"{table.file} / {table.sheet}: {table.n_rows} rows 行, {role}{sure}; {_said(table.why, language)}"
     columns = ("column 列", "taken for 识别为", "how sure 把握", "why 依据", "samples 示例", "or 也可能")
-    emit_table(title, columns, [_row(column, language) for column in table.columns])
+    shown = [column for column in table.columns if column.attribute or column.samples]
+    emit_table(title, columns, [_row(column, language) for column in shown])
+    empty = [column.column for column in table.columns if column not in shown]
+    if empty:
+        emit_text(f"Empty 空列: {', '.join(empty)}")
 
 
 def _row(column: ColumnProposal, language: str) -> tuple[str | None, ...]:

@@ -16,12 +16,17 @@ from importers import content
 from importers.content import Sample
 from importers.place_readings import Home, place_readings
 from importers.profiles import ATTRIBUTES, Profile, load_profile, plain, shipped
-from importers.vocabulary import readings
+from importers.vocabulary import readings, says_else
 
 ADOPTED = 0.5
 MENTIONED = 0.25
 _KNOWN, _IN_A_LAYOUT = 1.0, 0.95
+_LEFT = 0.4
 _CONTRADICTED, _AGREED = 0.2, 0.5
+_SPOILT = 0.4
+_LINKED = 0.8
+# Numbers of lines make different pipes of lines that are else the same; the user says whether they are.
+_CAUTIOUS = {"line_id": 0.45}
 _TRUST_IN_PLACES = 0.75
 _MOST_COORDINATES = 8
 _LEAST_TYPO_LETTERS = {True: 5, False: 3}
@@ -55,6 +60,7 @@ class Candidates:
 
     `links` gives, for a column, the share of its values that are point numbers of another table (or of the column
     of point numbers in its own), and that column's name; `referred` the other way round, the column that refers.
+    Of a table that `is_settled`, the profile was made for this very layout: what it has no name for is nothing to it.
     """
 
     samples: Mapping[str, Sample]
@@ -62,6 +68,8 @@ class Candidates:
     home: Home | None = None
     links: Mapping[str, tuple[float, str]] = field(default_factory=dict)
     referred: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+    is_settled: bool = False
+    has_geometry: bool = False
 
 
 def sureness(certainty: float) -> str:
@@ -74,13 +82,22 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
     """For every column what it may be in a table of this role, the surest first."""
     taken = table.profile.mapping(role, table.samples)
     known = {column: attribute for attribute, column in taken.items()}
-    linked = [column for column in table.samples if table.links.get(column, (0.0, ""))[0] >= ADOPTED]
-    places = _by_places(table) if "x" in ATTRIBUTES[role] and not {"x", "easting_m"} & taken.keys() else {}
+    linked = [column for column in table.samples if table.links.get(column, (0.0, ""))[0] >= _LINKED]
+    is_placed = table.has_geometry or "x" not in ATTRIBUTES[role] or {"x", "easting_m"} & taken.keys()
+    places = {} if is_placed else _by_places(table)
+    left = {plain(name) for name in table.profile.leave.get(role, [])}
     found = {}
     for column, sample in table.samples.items():
-        named = _by_name(table.profile, role, column, known.get(column))
-        valued = [*_by_links(table, role, column, linked), *_by_values(role, sample), *places.get(column, [])]
-        found[column] = _merged([_weighed(match, sample, table, column) for match in named], valued)
+        named = [] if plain(column) in left else _by_name(table.profile, role, column, known.get(column))
+        weighed = [_weighed(match, sample, table, column) for match in named]
+        if column not in known and (table.is_settled or plain(column) in left):
+            found[column] = [replace(match, certainty=min(match.certainty, _LEFT)) for match in weighed]
+            continue
+        valued = _by_links(table, role, column, linked)
+        by_sight = [*_by_values(role, sample), *places.get(column, [])]
+        most = _LEFT if says_else(role, column) else 1.0
+        valued += [replace(match, certainty=min(match.certainty, most)) for match in by_sight]
+        found[column] = _merged(weighed, valued)
     return found
 
 
@@ -108,7 +125,10 @@ def _by_name(profile: Profile, role: str, column: str, attribute: str | None) ->
     ]
     if in_layouts:
         return in_layouts
-    read = [Match(found.attribute, found.trust, _words(found.words)) for found in readings(role, column)]
+    read = [
+        Match(found.attribute, min(found.trust, _CAUTIOUS.get(found.attribute, 1.0)), _words(found.words))
+        for found in readings(role, column)
+    ]
     return [*read, *_misspelt(role, plain(column))]
 
 
@@ -171,9 +191,10 @@ def _weighed(match: Match, sample: Sample, table: Candidates, column: str) -> Ma
     if fit < _CONTRADICTED:
         shown = ", ".join(sample.words[:2])
         why = Reason(f"but its values do not look like it ({shown})", f"但取值与之不符（{shown}）")
-        return replace(match, certainty=match.certainty / 2, why=match.why.but(why))
+        return replace(match, certainty=match.certainty * _SPOILT, why=match.why.but(why))
     if fit >= _AGREED and match.certainty < _IN_A_LAYOUT:
-        return replace(match, certainty=match.certainty + (1 - match.certainty) * 0.5 * fit)
+        worth = 1.0 if match.certainty >= ADOPTED else content.telling(match.attribute)
+        return replace(match, certainty=match.certainty + (1 - match.certainty) * 0.5 * fit * worth)
     return match
 
 
@@ -201,7 +222,8 @@ def _misspelt(role: str, name: str) -> list[Match]:
         return []
     known = min(slips)
     why = Reason(f"its name is one letter away from {known}", f"列名与 {known} 仅一字之差")
-    return [Match(attributes.pop(), 0.6 + 0.02 * min(len(name), 8), why)]
+    attribute = attributes.pop()
+    return [Match(attribute, min(0.6, _CAUTIOUS.get(attribute, 1.0)), why)]
 
 
 def _one_slip(one: str, other: str) -> bool:

@@ -81,7 +81,7 @@ def place_readings(first: Floats, second: Floats, home: Home, declared: CRS | No
         _reading(east, north, crs, order, home)
         for order in axes
         for east, north in [_ordered(first[known], second[known], order)]
-        for crs in _systems(east, north, home, declared)
+        for crs in dict.fromkeys(_systems(east, north, home, declared))
     ]
     stated = declared or home.crs
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from importers.arithmetic import heights
-from importers.base import RecordTable
+from importers.base import DERIVED, RecordTable
 from importers.cells import cells, numbers
 from importers.content import Sample, in_centimetres
 from importers.delivery import Reading
@@ -17,6 +17,8 @@ from importers.units import unit_of
 
 _SAMPLES = 3
 _MENTIONS = 3
+# Of a column as sure as this, nobody asks what else it could be.
+_SURE = 0.95
 # A column of point numbers is looked at to its end: lines refer to any of them.
 _ALL_NUMBERS = 500_000
 
@@ -75,7 +77,8 @@ def propose(reading: Reading, home: Home | None = None) -> list[TableProposal]:
 
     `home` is where the map is; without it nothing is known of places.
     """
-    tables = _linked([_Table(table, _samples(table, reading.profile)) for table in _first_chunks(reading.tables)])
+    first = _first_chunks(reading.tables)
+    tables = _linked([_Table(table, _samples(table, reading.profile)) for table in first], reading.profile)
     proposals = [_table(each, reading.profile, home) for each in tables]
     ground_m = _ground_m(tables, proposals)
     return [_with_heights(each, proposal, ground_m) for each, proposal in zip(tables, proposals, strict=True)]
@@ -121,21 +124,25 @@ def _first_chunks(tables: Iterable[tuple[RecordTable, str]]) -> list[RecordTable
 
 def _samples(table: RecordTable, profile: Profile) -> dict[str, Sample]:
     found = {}
-    for name in map(str, table.rows.columns):
+    for name in (str(column) for column in table.rows.columns if column != DERIVED):
         sample = Sample.of(table.rows[name], profile)
         is_number = sample.n_known > 2 and sample.distinct_share >= 0.98 and sample.decimal_share < 0.1
         found[name] = Sample.of(table.rows[name], profile, _ALL_NUMBERS) if is_number else sample
     return found
 
 
-def _linked(tables: Sequence[_Table]) -> list[_Table]:
-    found = links([(each.table.sheet, each.samples) for each in tables])
+def _linked(tables: Sequence[_Table], profile: Profile) -> list[_Table]:
+    """The tables with what refers to what; only numbers of points are referred to."""
+    are_points = [role_of(each.table, profile) in (None, "node", "combined") for each in tables]
+    found = links([(each.table.sheet, each.samples) for each in tables], are_points)
     return [replace(each, links=linked) for each, linked in zip(tables, found, strict=True)]
 
 
 def _table(each: _Table, profile: Profile, home: Home | None) -> TableProposal:
     table, known = each.table, role_of(each.table, profile)
-    candidates = Candidates(each.samples, profile, home, each.links.refers, each.links.referred)
+    is_settled = known is not None and bool(profile.signature)
+    links_of = (each.links.refers, each.links.referred)
+    candidates = Candidates(each.samples, profile, home, *links_of, is_settled, table.geometry is not None)
     if known == "ignored":
         why = Reason(
             f"the profile {profile.name} leaves out tables of this name", f"配置 {profile.name} 不导入此名称的表"
@@ -197,7 +204,8 @@ def _columns(table: Candidates, role: str) -> list[ColumnProposal]:
 def _column(
     name: str, sample: Sample, match: Match | None, options: Sequence[Match], holders: Mapping[str, str]
 ) -> ColumnProposal:
-    near = tuple(option for option in options if option is not match and option.certainty >= MENTIONED)[:_MENTIONS]
+    others = [option for option in options if option is not match and option.certainty >= MENTIONED]
+    near = () if match is not None and match.certainty >= _SURE else tuple(others[:_MENTIONS])
     samples, filled = tuple(sample.words[:_SAMPLES]), sample.filled
     if match is not None:
         unit = _unit(match.attribute, name, sample)

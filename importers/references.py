@@ -32,13 +32,13 @@ class _Column:
     is_serial: bool
 
 
-def links(tables: Sequence[tuple[str, Mapping[str, Sample]]]) -> list[Links]:
-    """The links between the columns of named tables; each table is referred to by one column of numbers only."""
+def links(tables: Sequence[tuple[str, Mapping[str, Sample]]], may_be_points: Sequence[bool]) -> list[Links]:
+    """The links between columns of named tables; those that may hold points are referred to, by one column each."""
     columns = [_column(at, name, sample) for at, (_, samples) in enumerate(tables) for name, sample in samples.items()]
     shares = {
         (one.table, one.name, other.table, other.name): share
         for other in columns
-        if other.is_key
+        if other.is_key and may_be_points[other.table]
         for one in columns
         if (share := _share(one, other)) >= _LEAST_SHARE
     }

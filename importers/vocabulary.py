@@ -60,6 +60,12 @@ def readings(role: str, header: str) -> tuple[NameReading, ...]:
     return tuple(sorted(best.values(), key=lambda found: -found.trust))
 
 
+@cache
+def says_else(role: str, header: str) -> bool:
+    """Whether all words of a name are known and make it something that no attribute is: a length, a remark, a sheet."""
+    return not readings(role, header) and any(trust >= _TRUST_IN_HALF for _, trust in _cuts(header))
+
+
 def _fitting(role: str, concepts: Words) -> Iterator[str]:
     parts = ("segment", "node") if role == "combined" else (role,)
     for part in parts:
