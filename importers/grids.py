@@ -1,7 +1,9 @@
 """Rows of cells into record tables: the header found, what is no record left out, columns typed, in chunks."""
 
+import gc
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
@@ -95,13 +97,30 @@ def tables_of(grid: Grid, names: Names, chunk_rows: int = CHUNK_ROWS) -> Iterato
     header = find_header(first, names.known, grid.merges)
     top, start = (header.top, header.bottom) if header else (0, 0)
     body = _Body(grid, names, header, first[:top], first[top:start])
+    chunks = _chunks(chain(first[start:], rows), chunk_rows, body.begins_point)
     yielded = False
-    for chunk in _chunks(chain(first[start:], rows), chunk_rows, body.begins_point):
-        yield body.table(chunk, start)
-        start += len(chunk)
+    while True:
+        with _collection_paused():
+            chunk = next(chunks, [])
+            table = body.table(chunk, start) if chunk or not yielded else None
+        if table is None:
+            return
+        n_rows, chunk = len(chunk), []
+        yield table
+        start += n_rows
         yielded = True
-    if not yielded:
-        yield body.table([], start)
+
+
+@contextmanager
+def _collection_paused() -> Iterator[None]:
+    """Python's search for cycles would go through millions of new cells again and again, and find none."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @dataclass
@@ -175,7 +194,7 @@ class _Body:
         """Which rows are no records, and why."""
         first = _first_filled(columns, n_rows)
         skipped = dict.fromkeys(np.flatnonzero(_is_none(first)).tolist(), _BLANK)
-        suspects = {cell for cell in set(first.tolist()) if type(cell) is str and self._is_suspect(cell)}
+        suspects = set(filter(self._is_suspect, _odd_words(first.tolist(), self.header_cells)))
         places = [place for place, cell in enumerate(first.tolist()) if cell in suspects] if suspects else []
         for place in {*places, *range(min(_ROWS_OF_HEADER, n_rows) if is_top else 0)} - skipped.keys():
             if why := self._why_skipped(str(first[place]), _row(columns, place)):
@@ -185,9 +204,7 @@ class _Body:
         return dict(sorted(skipped.items()))
 
     def _is_suspect(self, cell: str) -> bool:
-        if cell.isascii() and not cell.startswith(_ASCII_STARTS):
-            return cell in self.header_cells
-        return _SUSPECT.search(cell) is not None or cell in self.header_cells
+        return cell.isascii() or cell in self.header_cells or _SUSPECT.search(cell) is not None
 
     def _why_skipped(self, cell: str, row: Row) -> str | None:
         for pattern, why in _REASONS.items():
@@ -277,33 +294,34 @@ def _columns(rows: list[Row], width: int, clean: Callable[[str], str]) -> list[C
         return [np.empty(0, dtype=object)] * width
     if any(len(row) != width for row in rows):
         rows = [_fitted(row, width) for row in rows]
-    return [_column(cells, clean) for cells in zip(*rows, strict=True)]
+    return [_column(cells, clean) for cells in np.array(rows, dtype=object).reshape(len(rows), width).T]
 
 
-def _column(cells: tuple[Any, ...], clean: Callable[[str], str]) -> Column:
-    kinds = set(map(type, cells))
-    if kinds == {float}:
-        return np.array(cells, dtype=np.float64)
-    column = np.empty(len(cells), dtype=object)
-    column[:] = [clean(cell) for cell in cells] if kinds == {str} else cells
-    if str not in kinds:
-        return column
-    if kinds != {str}:
-        is_text = [type(cell) is str for cell in cells]
-        column[is_text] = [clean(cell) for cell in column[is_text]]
-    is_blank = np.array(column == "", dtype=bool)
-    if kinds <= {str, float} and is_blank.all(where=is_text if kinds != {str} else True):
+def _column(cells: Column, clean: Callable[[str], str]) -> Column:
+    kind = pd.api.types.infer_dtype(cells, skipna=False)
+    if kind == "floating":
+        return cells.astype(np.float64)
+    if kind == "string":
+        return _texts(cells, clean)
+    is_text = np.array([type(cell) is str for cell in cells], dtype=bool)
+    column = cells.copy()
+    column[is_text] = _texts(cells[is_text], clean)
+    is_blank = _is_none(column)
+    if not (is_text & ~is_blank).any() and all(type(cell) is float for cell in column[~is_blank]):
         return np.where(is_blank, np.nan, column).astype(np.float64)
-    column[is_blank] = None
-    return _without_point_zero(column)
-
-
-def _without_point_zero(column: Column) -> Column:
-    """Whole numbers that a program wrote as 12.0 throughout a column of texts, as 12."""
-    words = [cell for cell in column if cell is not None]
-    if all(type(cell) is str and cell.endswith(".0") and cell[:-2].isdigit() for cell in words):
-        column[[cell is not None for cell in column]] = [cell[:-2] for cell in words]
     return column
+
+
+def _texts(cells: Column, clean: Callable[[str], str]) -> Column:
+    """Texts cleaned, one object for all that are alike, None where blank; 12.0 throughout a column is 12."""
+    index, words = pd.factorize(cells)
+    known = [clean(word) or None for word in words]
+    # Whole numbers that a program wrote as decimals.
+    if all(word is None or (word.endswith(".0") and word[:-2].isdigit()) for word in known):
+        known = [word and word[:-2] for word in known]
+    distinct = np.empty(len(known), dtype=object)
+    distinct[:] = known
+    return distinct[index]
 
 
 def _first_filled(columns: list[Column], n_rows: int) -> npt.NDArray[np.object_]:
@@ -314,6 +332,15 @@ def _first_filled(columns: list[Column], n_rows: int) -> npt.NDArray[np.object_]
             break
         first[blank] = column[blank]
     return first
+
+
+def _odd_words(cells: list[Any], odd: set[str]) -> set[str]:
+    """Words that are not plainly numbers of points: those beyond ASCII, totals in English, and the given ones."""
+    return {
+        cell
+        for cell in set(cells)
+        if type(cell) is str and (not cell.isascii() or cell.startswith(_ASCII_STARTS) or cell in odd)
+    }
 
 
 def _is_none(cells: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
