@@ -10,6 +10,8 @@ import fiona
 
 from importers.layers.files import LayerFile, head, linked, refusal
 
+MAX_KML_BYTES = 2**26
+
 _READ_BYTES = 2**20
 _HEAD_BYTES = 2**14
 _GML_NAMESPACE = "http://www.opengis.net/gml"
@@ -43,7 +45,13 @@ def gml_file(path: Path, scratch: Path, _encoding: str | None) -> LayerFile:
 
 
 def kml_file(path: Path, scratch: Path, _encoding: str | None) -> LayerFile:
-    """KML; network links in it stay links."""
+    """KML; network links in it stay links. GDAL builds the whole document in memory, so its size is limited."""
+    if path.stat().st_size > MAX_KML_BYTES:
+        raise refusal(
+            path,
+            f"is larger than the {MAX_KML_BYTES >> 20} MiB that KML is read up to; deliver a GeoPackage",
+            f"超过 KML 允许的 {MAX_KML_BYTES >> 20} MiB，请改用 GeoPackage 提交",
+        )
     own = _in_known_encoding(path, scratch)
     root, _ = xml_root(path, own)
     if root != "kml":

@@ -103,6 +103,12 @@ def test_kml_folders_are_layers_in_degrees(tmp_path: Path) -> None:
     assert table.rows["material"].tolist() == NAMES
 
 
+def test_kml_is_read_up_to_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "a.kml", pipes("EPSG:4326"), driver="LIBKML")
+    monkeypatch.setattr("importers.layers.markup.MAX_KML_BYTES", 1000)
+    assert "deliver a GeoPackage" in refusal(path)
+
+
 @pytest.mark.parametrize("name", ["a.geojsonl", "a.ndjson", "a.geojson"])
 @pytest.mark.parametrize("separator", ["", "\x1e"])
 def test_a_bad_line_of_newline_delimited_geojson_costs_that_line(tmp_path: Path, name: str, separator: str) -> None:
