@@ -181,7 +181,21 @@ class Profile(BaseModel):
                 if found is not None and found not in taken.values():
                     taken[attribute] = found
                     break
-        return taken
+        return taken | self._cut_off(role, [column for column in there.values() if column not in taken.values()], taken)
+
+    def _cut_off(self, role: str, columns: Iterable[str], taken: Mapping[str, str]) -> dict[str, str]:
+        """Attributes of columns whose name a shapefile cut off at 10 bytes, where it can be one attribute only."""
+        found: dict[str, str] = {}
+        for column in filter(_may_be_cut_off, columns):
+            start = plain(column)
+            fitting = [
+                attribute
+                for attribute in ATTRIBUTES[role]
+                if any(plain(name).startswith(start) for name in self.names(role, attribute))
+            ]
+            if len(fitting) == 1 and fitting[0] not in taken:
+                found.setdefault(fitting[0], column)
+        return found
 
     def names(self, role: str, attribute: str) -> list[str]:
         """Source names of an attribute, its own name first."""
@@ -236,6 +250,11 @@ def is_enough(role: str, certainty: Mapping[str, float]) -> float | None:
 
 
 @lru_cache(maxsize=65_536)
+def _may_be_cut_off(column: str) -> bool:
+    """Whether a name fills the 10 bytes that a dBASE table has for it, but for the part of a character."""
+    return any(len(column.encode(encoding, "replace")) in (9, 10) for encoding in ("utf-8", "gb18030"))
+
+
 def plain(header: str) -> str:
     """A header without case, spaces, punctuation and units, for comparing."""
     text = unicodedata.normalize("NFKC", str(header)).casefold()

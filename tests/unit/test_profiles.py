@@ -185,3 +185,22 @@ def test_a_column_that_a_profile_gives_to_one_attribute_is_no_others_by_inherita
     mapping = load_profile("giswater-ud").mapping("segment", columns)
     assert (mapping["from_depth_m"], mapping["to_depth_m"]) == ("y1", "y2")
     assert load_profile("default").mapping("segment", columns)["from_y"] == "y1"
+
+
+@pytest.mark.parametrize(
+    ("column", "attribute"),
+    [
+        ("起点地面高", "from_ground_m"),
+        ("起点埋", "from_depth_m"),
+        ("终点管线点", None),
+        ("START_INVE", None),
+        ("埋设方", "burial"),
+    ],
+)
+def test_names_that_a_shapefile_cut_off_are_known_where_they_can_be_one_thing_only(
+    column: str, attribute: str | None
+) -> None:
+    mapping = load_profile("gis-layers").mapping("segment", ["起点点号", "终点点号", column])
+    assert {name: taken for name, taken in mapping.items() if taken == column} == (
+        {attribute: column} if attribute else {}
+    )
