@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,14 @@ _DATE_PATTERNS = (
     (re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{2,4})"), ("m", "d", "y")),
     (re.compile(r"^(\d{4})(\d{2})(\d{2})?$"), ("y", "m", "d")),
     (re.compile(r"^(\d{4})年?$"), ("y",)),
+    (re.compile(r"^(\d{1,2})\.(\d{1,2})\.(\d{4})$"), ("d", "m", "y")),
+    (re.compile(r"^(\d{1,2})[-/.](\d{4})$"), ("m", "y")),
 )
+# Days since 1899-12-30, as a spreadsheet holds a date that has lost its format: 1940 to 2099.
+_SERIAL = re.compile(r"^\d{5}(?:\.\d+)?$")
+_SERIAL_DAYS = range(14_611, 73_051)
+_SERIAL_EPOCH = date(1899, 12, 30)
+_THOUSANDS = re.compile(r"^[-+]?\d{1,3}(?:,\d{3})+\.\d+$|^[-+]?\d{1,3}(?:,\d{3}){2,}$")
 
 
 @dataclass(frozen=True)
@@ -45,14 +52,17 @@ class Cells:
 
     def texts(self) -> Objects:
         """The text of every row, None where unknown."""
-        return self.each(str)
+        words = np.empty(len(self.words), dtype=object)
+        words[:] = self.words
+        return words[self.index]
 
 
 def cells(column: "pd.Series[Any]", nulls: Collection[str]) -> Cells:
     """Read a column as text; null markers, NaN and blanks are unknown."""
     index, values = pd.factorize(column, use_na_sentinel=True)
-    words = [_word(value) for value in values]
-    known = [None if word is None or word.casefold() in nulls else word for word in words]
+    longest = max(map(len, nulls), default=0)
+    words = map(_word, values)
+    known = [None if len(word) <= longest and word.casefold() in nulls else word for word in words]
     return Cells(np.where(index < 0, len(known), index), [*known, None])
 
 
@@ -66,16 +76,33 @@ def numbers(column: "pd.Series[Any]", nulls: Collection[str], zero_is_unknown: b
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         bad = np.zeros(len(values), dtype=bool)
+    elif pd.api.types.infer_dtype(column, skipna=True) == "string":
+        values, bad = _numbers_of_texts(column, nulls)
     else:
-        words = cells(column, nulls)
-        known = pd.Series(words.words, dtype=object)
-        parsed = pd.to_numeric(known, errors="coerce").to_numpy(dtype=np.float64)
-        wrong = (known.notna().to_numpy()) & ~np.isfinite(parsed)
-        values, bad = parsed[words.index], wrong[words.index]
-    unknown = ~np.isfinite(values) | np.isin(values, _FILL_NUMBERS)
+        values, bad = _numbers_of_words(column, nulls)
+    null_numbers = pd.to_numeric(pd.Series(list(nulls), dtype=object), errors="coerce").dropna()
+    unknown = ~np.isfinite(values) | np.isin(values, [*_FILL_NUMBERS, *null_numbers])
     if zero_is_unknown:
         unknown |= values == 0
     return np.where(unknown, np.nan, values), bad
+
+
+def _numbers_of_texts(column: "pd.Series[Any]", nulls: Collection[str]) -> tuple[Floats, Mask]:
+    """Texts as numbers all at once; only those that are not plainly numbers are looked at one by one."""
+    values = np.array(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
+    left = ~np.isfinite(values) & column.notna().to_numpy()
+    bad = np.zeros(len(values), dtype=bool)
+    if left.any():
+        values[left], bad[left] = _numbers_of_words(column[left], nulls)
+    return values, bad
+
+
+def _numbers_of_words(column: "pd.Series[Any]", nulls: Collection[str]) -> tuple[Floats, Mask]:
+    words = cells(column, nulls)
+    known = pd.Series([_without_thousands(word) for word in words.words], dtype=object)
+    parsed = pd.to_numeric(known, errors="coerce").to_numpy(dtype=np.float64)
+    wrong = known.notna().to_numpy() & ~np.isfinite(parsed)
+    return parsed[words.index], wrong[words.index]
 
 
 def codes(column: Cells, words: Mapping[str, str]) -> tuple[Objects, Mask]:
@@ -104,6 +131,8 @@ def parse_date(word: str) -> date | None:
         if match:
             parts = {name: int(text) for name, text in zip(order, match.groups(), strict=True) if text}
             return _date(parts.get("y", 0), parts.get("m", 1), parts.get("d", 1))
+    if _SERIAL.match(word) and (days := int(float(word))) in _SERIAL_DAYS:
+        return _SERIAL_EPOCH + timedelta(days=days)
     return None
 
 
@@ -116,10 +145,15 @@ def _date(year: int, month: int, day: int) -> date | None:
         return None
 
 
+def _without_thousands(word: str | None) -> str | None:
+    return word.replace(",", "") if word and "," in word and _THOUSANDS.match(word) else word
+
+
 def _word(value: Any) -> str:
+    if type(value) is str and value.isascii():
+        return value.strip()
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         value = int(value)
     if isinstance(value, datetime | date):
         return value.isoformat()[:10]
-    text = str(value)
-    return (text if text.isascii() else unicodedata.normalize("NFKC", text)).strip()
+    return unicodedata.normalize("NFKC", str(value)).strip()
