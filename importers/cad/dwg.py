@@ -12,11 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from fiona.errors import FionaError
+
 from importers.cad.damage import refusal
+from importers.cad.gdal_layers import write_dxf
+from importers.cad.geometry import MALFORMED
 from schemas.findings import Finding, Severity
 
 TIMEOUT_S = 300
-_MAX_MEMORY_BYTES, _MAX_FILE_BYTES = 4 * 2**30, 4 * 2**30
+MAX_MEMORY_BYTES, MAX_FILE_BYTES = 4 * 2**30, 4 * 2**30
 _R2000 = b"AC1015"
 # Releases by the mark at the beginning of a file.
 _RELEASES = {b"AC1012": "R13", b"AC1014": "R14", b"AC1015": "2000", b"AC1018": "2004", b"AC1021": "2007",
@@ -25,22 +29,43 @@ _RELEASES = {b"AC1012": "R13", b"AC1014": "R14", b"AC1015": "2000", b"AC1018": "
 
 @dataclass(frozen=True)
 class Converter:
-    """A program that turns DWG into DXF, how it is called, and whether it carries attributes over."""
+    """A program that turns DWG into DXF, how it is called, and what it leaves behind.
+
+    `finish` makes the DXF of what the program wrote, where that is something else.
+    """
 
     program: str
     arguments: Callable[[Path, Path], Sequence[str]]
+    loses_en: str = ""
+    loses_zh: str = ""
     only_r2000: bool = False
-    is_lossy: bool = False
+    suffix: str = ".dxf"
+    finish: Callable[[Path, Path], None] | None = None
 
 
 # The most faithful first. The ODA converter works on folders: everything in one, into another.
 CONVERTERS = (
-    Converter("ODAFileConverter", lambda source, target: [
-        str(source.parent), str(target.parent), "ACAD2018", "DXF", "0", "1", source.name]),
+    Converter(
+        "ODAFileConverter",
+        lambda source, target: [str(source.parent), str(target.parent), "ACAD2018", "DXF", "0", "1", source.name],
+    ),
     Converter("dwg2dxf", lambda source, target: ["-y", "-o", str(target), str(source)]),
-    Converter("ezdwg", lambda source, target: ["convert", str(source), str(target)], is_lossy=True),
-    Converter("ogr2ogr", lambda source, target: ["-f", "DXF", str(target), str(source)], True, is_lossy=True),
-)  # fmt: skip
+    Converter(
+        "ezdwg",
+        lambda source, target: ["convert", str(source), str(target)],
+        "extended data and attributes of blocks may be lost",
+        "扩展数据和块属性可能丢失",
+    ),
+    Converter(
+        "ogr2ogr",
+        lambda source, target: ["-f", "GPKG", "-nlt", "CONVERT_TO_LINEAR", str(target), str(source)],
+        "only layers, lines, points and texts were kept; blocks, extended data and the size of texts are lost",
+        "仅保留图层、线、点和文字，块、扩展数据和文字大小丢失",
+        only_r2000=True,
+        suffix=".gpkg",
+        finish=write_dxf,
+    ),
+)
 
 
 @contextmanager
@@ -79,23 +104,32 @@ def _found(converter: Converter) -> str | None:
 def _made(path: Path, folder: Path, converter: Converter, program: str) -> Path | None:
     (folder / "in").mkdir(parents=True)
     (folder / "out").mkdir()
-    source, target = folder / "in" / "drawing.dwg", folder / "out" / "drawing.dxf"
+    source, target = folder / "in" / "drawing.dwg", folder / "out" / f"drawing{converter.suffix}"
     shutil.copyfile(path, source)
-    ended_well = _run([program, *converter.arguments(source, target)], folder)
-    return target if ended_well and target.is_file() and target.stat().st_size > 0 else None
+    if not _run([program, *converter.arguments(source, target)], folder) or not target.is_file():
+        return None
+    made = target.with_suffix(".dxf")
+    if converter.finish is not None:
+        try:
+            converter.finish(target, made)
+        except (FionaError, OSError, *MALFORMED):
+            return None
+    return made if made.stat().st_size > 0 else None
 
 
 def _run(command: Sequence[str], folder: Path) -> bool:
     """Run a program that hostile files may break: no terminal, little memory, an end; whether it ended well."""
     environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     environment |= {"HOME": str(folder), "TMPDIR": str(folder), "QT_QPA_PLATFORM": "offscreen"}
+    # GDAL turns arcs into chords of this many degrees.
+    environment["OGR_ARC_STEPSIZE"] = "1"
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, start_new_session=True,
     ) as child:  # fmt: skip
         try:
-            resource.prlimit(child.pid, resource.RLIMIT_DATA, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
-            resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (_MAX_FILE_BYTES, _MAX_FILE_BYTES))
+            resource.prlimit(child.pid, resource.RLIMIT_DATA, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+            resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (MAX_FILE_BYTES, MAX_FILE_BYTES))
             return child.wait(TIMEOUT_S) == 0
         except ProcessLookupError:
             return child.wait() == 0
@@ -107,11 +141,11 @@ def _run(command: Sequence[str], folder: Path) -> bool:
 
 
 def _note(path: Path, converter: Converter) -> Finding:
-    lost_en = "; extended data and attributes of blocks may be lost in it" if converter.is_lossy else ""
-    lost_zh = "，扩展数据和块属性可能丢失" if converter.is_lossy else ""
+    lost_en = f"; {converter.loses_en}" if converter.loses_en else ""
+    lost_zh = f"，{converter.loses_zh}" if converter.loses_zh else ""
     return Finding(
         rule="IMP-DWG",
-        severity=Severity.WARNING if converter.is_lossy else Severity.INFO,
+        severity=Severity.WARNING if converter.loses_en else Severity.INFO,
         message_en=f"The DWG drawing was converted by {converter.program}{lost_en}.",
         message_zh=f"DWG 图形已由 {converter.program} 转换{lost_zh}。",
         file=path.name,
