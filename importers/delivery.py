@@ -1,6 +1,5 @@
 """Files of one delivery in, normalised features out: the way from survey to core."""
 
-import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,13 +17,16 @@ from importers.features import Sources, consumers_of, nodes_of, segments_of, str
 from importers.georeference import Georeference, parse_crs
 from importers.joining import join
 from importers.profiles import Profile, choose_profile, headers_of, load_profile
-from importers.sheets import Context, Sheet
+from importers.sheets import Context, Sheets
+from importers.sources import Source, sha256
 from pipemap.errors import NotFoundError, SourceError, UsageError
 from schemas.codetables import code_table
 from schemas.delivery import Delivery, SourceFile
 
 OnProgress = Callable[[str, int, int], None]
 
+# So many rows of each table of a large file tell what it holds.
+_HEAD_ROWS = 50_000
 _DATASET_SUFFIX = re.compile(
     r"[\s_\-（(]*(?:管点|管线|用户|点|线)?(?:调查表|成果表|表)?[\s_\-)）]*(?:gbk|utf8|utf-8)?$|[\s_\-](?:point|line|[PL])$",
     re.IGNORECASE,
@@ -33,12 +35,17 @@ _DATASET_SUFFIX = re.compile(
 
 @dataclass(frozen=True)
 class Reading:
-    """The tables of a delivery as read, with the profile that will be used and why."""
+    """The files of a delivery as read, with the profile that will be used and why."""
 
-    tables: list[tuple[RecordTable, str]]
+    sources: list[Source]
     files: list[SourceFile]
     profile: Profile
     why: str
+
+    @property
+    def tables(self) -> list[tuple[RecordTable, str]]:
+        """The tables, of large files the first rows of each, with the name of their reader."""
+        return [(table, source.reader.name) for source in self.sources for table in source.tables]
 
 
 def read_delivery(
@@ -75,33 +82,36 @@ def read_delivery(
     """
     said = on_progress or _quiet
     with unpacked(require_files(paths)) as files:
-        reading = read_tables(files, profile, said)
+        reading = read_tables(files, profile, said, head_rows=1)
         if default_class is not None:
             reading = with_class(reading, default_class)
         return normalised(reading, srid, source_crs, dataset or dataset_name(paths[0]), said)
 
 
-def read_tables(paths: Sequence[Path], profile: str | Path | None, on_progress: OnProgress) -> Reading:
-    """Read every table and settle on a profile."""
+def read_tables(
+    paths: Sequence[Path], profile: str | Path | None, on_progress: OnProgress, head_rows: int = _HEAD_ROWS
+) -> Reading:
+    """Read every table, of large files the first `head_rows` rows of each, and settle on a profile."""
     given = load_profile(profile) if profile is not None else None
     options: dict[str, Any] = {"delivered": [path.name for path in paths]}
     if given:
         options |= {**given.reader, "known_headers": headers_of(given), "profile": given}
-    tables: list[tuple[RecordTable, str]] = []
-    readers = [(path, reader_of(path)) for path in paths]
-    for done, (path, reader) in enumerate(readers):
+    sources = [Source(path, reader_of(path), options) for path in paths]
+    for done, source in enumerate(sources):
         on_progress("read", done, len(paths))
-        tables += [(table, reader.name) for table in reader.read([path], options)]
+        source.open(head_rows)
     on_progress("read", len(paths), len(paths))
-    if not any(len(table.rows) for table, _ in tables):
+    tables = [table for source in sources for table in source.tables]
+    if not any(len(table.rows) for table in tables):
         names = ", ".join(path.name for path in paths)
         raise SourceError(
             f"There is nothing to import in {names}: no table has a row.", message_zh=f"{names} 中没有可导入的数据行。"
         )
-    columns = (str(name) for table, _ in tables for name in table.rows.columns)
-    chosen, why = (given, "it was asked for") if given else choose_profile(columns, {name for _, name in tables})
-    files = [SourceFile(path.name, _sha256(path), reader.name, chosen.name) for path, reader in readers]
-    return Reading(tables, files, chosen, why)
+    columns = (str(name) for table in tables for name in table.rows.columns)
+    used = {source.reader.name for source in sources if source.tables}
+    chosen, why = (given, "it was asked for") if given else choose_profile(columns, used)
+    files = [SourceFile(s.path.name, sha256(s.path), s.reader.name, chosen.name) for s in sources]
+    return Reading(sources, files, chosen, why)
 
 
 def with_class(reading: Reading, class_code: str) -> Reading:
@@ -139,19 +149,14 @@ def normalised(reading: Reading, srid: int, source_crs: str | None, dataset: str
 
 def _take_sheets(reading: Reading, context: Context, on_progress: OnProgress) -> bool:
     """Normalise every table, and say whether any of them was of use."""
-    sheet: Sheet | None = None
-    is_of_use = False
-    taken, total = 0, len(reading.tables)
-    while reading.tables:
-        on_progress("normalise", taken, total)
-        table, reader = reading.tables.pop(0)
-        taken += 1
-        if sheet is None or not sheet.continues_with(table, reader == "gis"):
-            is_of_use = (sheet is not None and sheet.finish()) or is_of_use
-            sheet = Sheet(table, reader == "gis", context)
-        sheet.add(table)
-    on_progress("normalise", taken, total)
-    return (sheet is not None and sheet.finish()) or is_of_use
+    sheets = Sheets(context)
+    for done, source in enumerate(reading.sources):
+        on_progress("normalise", done, len(reading.sources))
+        for table in source.all_tables():
+            sheets.add(table, source.reader.name == "gis")
+    sheets.finish()
+    on_progress("normalise", len(reading.sources), len(reading.sources))
+    return sheets.is_of_use
 
 
 def _joined(context: Context, files: Sequence[SourceFile], srid: int, dataset: str) -> Delivery:
@@ -213,17 +218,6 @@ def dataset_name(path: Path) -> str:
     """The delivery series a file belongs to: its stem without what tells points from lines, else its folder."""
     path = Path(path).resolve()
     return _DATASET_SUFFIX.sub("", path.stem) or path.parent.name or path.stem
-
-
-def _sha256(path: Path) -> str:
-    """Of a file, or of all files in a folder (a file geodatabase)."""
-    digest = hashlib.sha256()
-    for part in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if part.is_file():
-            with part.open("rb") as file:
-                while chunk := file.read(1 << 20):
-                    digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _quiet(_stage: str, _done: int, _total: int) -> None:

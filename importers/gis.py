@@ -2,8 +2,9 @@
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -78,13 +79,25 @@ class GisReader:
         SourceError
             When a file is not of the format its name says, lacks a part, or is damaged.
         """
-        wanted, chunk_rows = options.get("layers"), options.get("chunk_rows", DEFAULT_CHUNK_ROWS)
         for path in paths:
-            with TemporaryDirectory(prefix="pipemap-layers-") as scratch:
-                file = formats.opened(path, Path(scratch), options.get("encoding"))
-                for name in _layer_names(file):
-                    if wanted is None or name in wanted:
-                        yield from _read_layer(Layer(file, name), chunk_rows)
+            for tables in _layers(path, options):
+                yield from tables
+
+    def heads(self, path: Path, options: dict[str, Any]) -> Iterator[RecordTable]:
+        """Yield the first table of every layer of a file; what is wrong with the rest is for `read` to say."""
+        for tables in _layers(path, options):
+            with closing(tables):
+                yield from islice(tables, 1)
+
+
+def _layers(path: Path, options: dict[str, Any]) -> Iterator[Generator[RecordTable]]:
+    """The tables of each layer of a file, to be used up before the next."""
+    wanted, chunk_rows = options.get("layers"), options.get("chunk_rows", DEFAULT_CHUNK_ROWS)
+    with TemporaryDirectory(prefix="pipemap-layers-") as scratch:
+        file = formats.opened(path, Path(scratch), options.get("encoding"))
+        for name in _layer_names(file):
+            if wanted is None or name in wanted:
+                yield _read_layer(Layer(file, name), chunk_rows)
 
 
 def _layer_names(file: LayerFile) -> list[str]:
@@ -112,7 +125,7 @@ def _all_layer_names(file: LayerFile) -> list[str]:
             return list(fiona.listlayers(str(file.place)))
 
 
-def _read_layer(layer: Layer, chunk_rows: int) -> Iterator[RecordTable]:
+def _read_layer(layer: Layer, chunk_rows: int) -> Generator[RecordTable]:
     n_rows = _declared_rows(layer)
     _note_what_the_file_lacks(layer)
     _learn_codes(layer)

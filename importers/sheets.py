@@ -51,10 +51,10 @@ class Context:
 class Sheet:
     """The parts of one sheet; `finish` must be called after the last."""
 
-    def __init__(self, table: RecordTable, is_layer: bool, context: Context) -> None:
+    def __init__(self, table: RecordTable, is_layer: bool, role: str | None, context: Context) -> None:
         self.ledger, self.profile, self.context = context.ledger, context.profile, context
         self.number = context.ledger.enter(table)
-        self.role: str | None = None
+        self.role = role
         self._first, self._is_layer, self._has_geometry = table, is_layer, False
         self._waiting: list[RecordTable] = []
         self._mapping: dict[str, str] = {}
@@ -65,20 +65,15 @@ class Sheet:
         self._words = UnknownWords()
         self._class = ClassColumn(context.profile, table.sheet)
 
-    def continues_with(self, table: RecordTable, is_layer: bool) -> bool:
-        """Whether a table is the next part of this sheet."""
-        return is_layer == self._is_layer and self._kind(table) == self._kind(self._first)
-
     def add(self, table: RecordTable) -> None:
-        """Take the next part in; it waits until the sheet has a role and, if it may have one, a geometry."""
-        self.role = self.role or role_of(table, self.profile)
+        """Take the next part in; it waits until the sheet has a geometry if it may have one."""
         self._has_geometry = self._has_geometry or _has_geometry(table)
         self._waiting.append(table)
-        if self.role == "ignored" or (self.role and (table.geometry is None or self._has_geometry)):
+        if table.geometry is None or self._has_geometry or self.role not in READS:
             self._take_waiting()
 
-    def finish(self) -> bool:
-        """Say what the sheet as a whole tells, hand its features to the pools, and say whether it can hold any."""
+    def finish(self) -> None:
+        """Say what the sheet as a whole tells, and hand its features to the pools."""
         self._take_waiting()
         if self.role is None:
             self._note_unknown()
@@ -88,11 +83,6 @@ class Sheet:
             self._hand_over(kind)
         self._words.tell(self.ledger, self.number)
         self.ledger.findings += self._notes.values()
-        return self.role in READS
-
-    def _kind(self, table: RecordTable) -> tuple[Any, ...]:
-        by_columns = self.profile.role_of(table.sheet, map(str, table.rows.columns), None)
-        return table.file, table.sheet, table.role, table.geometry is None, by_columns
 
     def _take_waiting(self) -> None:
         for table in self._waiting:
@@ -200,6 +190,56 @@ class Sheet:
         georeference = self.context.georeference
         crs = georeference.crs_of(self._first, self._is_layer)
         return georeference.placed(first, second, axis, crs, f"{self._first.file} ({self._first.sheet})")
+
+
+class Sheets:
+    """Takes tables in as readers yield them: those of one file, sheet and role are parts of one sheet."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._name: tuple[str, str] | None = None
+        self._open: dict[tuple[Any, ...], Sheet] = {}
+        self._shapeless: list[tuple[RecordTable, bool]] = []
+        self.is_of_use = False
+
+    def add(self, table: RecordTable, is_layer: bool) -> None:
+        """Take the next table in; `is_layer` tells that its reader knows coordinate systems."""
+        if (table.file, table.sheet) != self._name:
+            self.finish()
+            self._name = (table.file, table.sheet)
+        role = role_of(table, self._context.profile)
+        if role is None and table.geometry is not None and not _has_geometry(table):
+            # The shapes that came before, or will follow, tell what it holds.
+            self._add_shapeless(table, is_layer)
+        else:
+            self._sheet(table, is_layer, role).add(table)
+
+    def _add_shapeless(self, table: RecordTable, is_layer: bool) -> None:
+        like = [sheet for (_, _, role, is_table), sheet in self._open.items() if role is not None and not is_table]
+        if like:
+            like[0].add(table)
+        else:
+            self._shapeless.append((table, is_layer))
+
+    def finish(self) -> None:
+        """Hand over what the sheets that are open hold."""
+        shapeless, self._shapeless = self._shapeless, []
+        for table, is_layer in shapeless:
+            self._sheet(table, is_layer, None).add(table)
+        for sheet in self._open.values():
+            sheet.finish()
+        self._open = {}
+
+    def _sheet(self, table: RecordTable, is_layer: bool, role: str | None) -> "Sheet":
+        kind = (table.role, is_layer, role, table.geometry is None)
+        if kind not in self._open:
+            self._open[kind] = Sheet(table, is_layer, role, self._context)
+            self.is_of_use |= role in READS
+            if role is not None and table.geometry is not None:
+                shapeless, self._shapeless = self._shapeless, []
+                for earlier, _ in shapeless:
+                    self._open[kind].add(earlier)
+        return self._open[kind]
 
 
 def _has_geometry(table: RecordTable) -> bool:

@@ -1,0 +1,68 @@
+"""The files of a delivery and the tables in them: held when they are small, read again as they are used when not."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from importers.base import Reader, RecordTable
+
+# Files up to this size are read once and held; of larger ones the first rows are read, and all of it as it is used.
+_HELD_BYTES = 16 * 2**20
+
+
+@runtime_checkable
+class StreamingReader(Reader, Protocol):
+    """A reader whose files may be larger than memory: it yields tables in parts, and their first rows fast."""
+
+    def heads(self, path: Path, options: dict[str, Any]) -> Iterator[RecordTable] | None:
+        """The first part of every table, None when that is no faster than reading all of it."""
+        ...
+
+
+@dataclass
+class Source:
+    """One file, its reader, and its tables: all of them, or the first part of each."""
+
+    path: Path
+    reader: Reader
+    options: dict[str, Any]
+    tables: list[RecordTable] = field(default_factory=list)
+    is_whole: bool = True
+
+    def open(self, head_rows: int) -> None:
+        """Read what the file holds, of a large one `head_rows` rows of each table; SourceError as `Reader.read`."""
+        heads = None
+        if isinstance(self.reader, StreamingReader) and size_bytes(self.path) > _HELD_BYTES:
+            heads = self.reader.heads(self.path, self.options | {"chunk_rows": head_rows})
+        self.is_whole = heads is None
+        self.tables = list(self.reader.read([self.path], self.options) if heads is None else heads)
+
+    def all_tables(self) -> Iterator[RecordTable]:
+        """Every table from first to last; those that were held are let go."""
+        if not self.is_whole:
+            yield from self.reader.read([self.path], self.options)
+        while self.is_whole and self.tables:
+            yield self.tables.pop(0)
+
+
+def size_bytes(path: Path) -> int:
+    """Size of a file with the other files of its dataset, or of all files in a folder."""
+    parts = path.rglob("*") if path.is_dir() else path.parent.glob(f"{_escaped(path.stem)}.*")
+    return sum(part.stat().st_size for part in parts if part.is_file())
+
+
+def sha256(path: Path) -> str:
+    """Of a file, or of all files in a folder (a file geodatabase)."""
+    digest = hashlib.sha256()
+    for part in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if part.is_file():
+            with part.open("rb") as file:
+                while chunk := file.read(1 << 20):
+                    digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _escaped(stem: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in stem)
