@@ -15,11 +15,12 @@ from importers.delivery import OnProgress, dataset_name, read_delivery, require_
 from importers.dry_run import dry_run
 from importers.dry_run_words import document, show
 from importers.georeference import parse_crs
+from importers.local_grid import read_local_grid
 from importers.place_readings import Home
 from pipemap.changesets import Changeset, get_changeset
 from pipemap.cluster import Cluster
 from pipemap.commands.session import open_database
-from pipemap.errors import NotFoundError, StorageError, UsageError
+from pipemap.errors import CrsError, NotFoundError, StorageError, UsageError
 from pipemap.findings import count_findings
 from pipemap.ingest import create_import
 from pipemap.placing import existing_extent
@@ -37,7 +38,12 @@ FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Fi
 def import_files(
     files: FilesArgument,
     profile: Annotated[str | None, typer.Option(help="Shipped profile or TOML file; default: the best fit.")] = None,
-    crs: Annotated[str | None, typer.Option(help="CRS of the files, for example EPSG:4547.")] = None,
+    crs: Annotated[
+        str | None, typer.Option(help="CRS of the files, for example EPSG:4547; local: that of PIPEMAP_CRS_FILE.")
+    ] = None,
+    crs_file: Annotated[
+        Path | None, typer.Option(help="TOML file that defines the local system of the files. 地方坐标系参数文件")
+    ] = None,
     dataset: Annotated[str | None, typer.Option(help="Delivery series; default: from the first file's name.")] = None,
     default_class: Annotated[
         str | None, typer.Option("--class", help="Class of rows that name none, for example water.")
@@ -54,22 +60,18 @@ def import_files(
     as_json: JsonOption = False,
 ) -> None:
     """Import survey files as a draft changeset. 导入调查成果"""
+    crs, crs_file = _system(crs, crs_file)
+    options: dict[str, Any] = {"profile": profile, "source_crs": crs, "crs_file": crs_file}
+    options["default_class"] = default_class
     if is_dry_run or write_profile is not None:
-        options = {"profile": profile, "source_crs": crs, "default_class": default_class}
         _try(files, _home(crs), write_profile, as_json, **options)
         return
     with open_database() as database:
         with database.transaction(read_only=True) as connection:
-            srid = read_project(connection).srid
+            srid, bounds = read_project(connection).srid, existing_extent(connection)
         with _progress() as on_progress:
             delivery = read_delivery(
-                files,
-                profile=profile,
-                srid=srid,
-                source_crs=crs,
-                dataset=dataset,
-                default_class=default_class,
-                on_progress=on_progress,
+                files, srid=srid, bounds=bounds, dataset=dataset, on_progress=on_progress, **options
             )
             number = create_import(
                 database,
@@ -152,6 +154,28 @@ def _try(files: list[Path], home: Home, write_profile: Path | None, as_json: boo
         show(found, Settings().language)
     if write_profile is not None:
         say(f"The profile is in {write_profile}; edit it, then import with --profile {write_profile}. 已写出配置")
+
+
+def _system(crs: str | None, crs_file: Path | None) -> tuple[str | None, Path | None]:
+    """The system that the options name: a code, or the file that defines a local one."""
+    if crs is None or not crs.casefold().startswith("local"):
+        if crs is not None and crs_file is not None:
+            raise UsageError(
+                "Give either --crs or --crs-file: both name the system of the files.",
+                message_zh="--crs 与 --crs-file 均指定文件的坐标系，请只用其一。",
+            )
+        return crs, crs_file
+    file = crs_file or Settings().crs_file
+    if file is None:
+        raise UsageError(
+            f"{crs} is defined in a file: name it with --crs-file or the setting PIPEMAP_CRS_FILE.",
+            message_zh=f"{crs} 须由文件定义：请用 --crs-file 或设置 PIPEMAP_CRS_FILE 指明。",
+        )
+    if crs.casefold() not in ("local", (found := read_local_grid(file).name).casefold()):
+        raise CrsError(
+            f"{file.name} defines {found}, not {crs}.", message_zh=f"{file.name} 定义的是 {found}，不是 {crs}。"
+        )
+    return None, file
 
 
 def _home(crs: str | None) -> Home:

@@ -16,6 +16,8 @@ from importers.elevations import with_axis
 from importers.features import Sources, consumers_of, nodes_of, segments_of, structures_of
 from importers.georeference import Georeference, parse_crs
 from importers.joining import join
+from importers.local_grid import LocalGrid, read_local_grid
+from importers.place_readings import Bounds
 from importers.profiles import Profile, choose_profile, headers_of, load_profile
 from importers.sheets import Context, Sheets
 from importers.sources import Source, sha256
@@ -56,6 +58,8 @@ def read_delivery(
     source_crs: str | None = None,
     dataset: str | None = None,
     default_class: str | None = None,
+    crs_file: Path | None = None,
+    bounds: Bounds | None = None,
     on_progress: OnProgress | None = None,
 ) -> Delivery:
     """Read files as one delivery into the project CRS; faults in the data become findings.
@@ -72,6 +76,10 @@ def read_delivery(
         Name of the delivery series; by default from the first file's name.
     default_class
         Utility class of rows that name none, stronger than the profile's.
+    crs_file
+        Definition of the local system that the files are in, see `importers.local_grid`; stronger than any other.
+    bounds
+        Of what the map holds, in the project CRS: where X and Y can be either way round, it decides.
 
     Raises
     ------
@@ -85,7 +93,13 @@ def read_delivery(
         reading = read_tables(files, profile, said, head_rows=1)
         if default_class is not None:
             reading = with_class(reading, default_class)
-        return normalised(reading, srid, source_crs, dataset or dataset_name(paths[0]), said)
+        grid = read_local_grid(crs_file) if crs_file is not None else None
+        if grid is not None:
+            reading = _in_grid(reading, grid)
+        georeference = Georeference(
+            parse_crs(f"EPSG:{srid}"), reading.profile, parse_crs(source_crs) if source_crs else None, grid, bounds
+        )
+        return normalised(reading, georeference, dataset or dataset_name(paths[0]), said)
 
 
 def read_tables(
@@ -127,11 +141,14 @@ def with_class(reading: Reading, class_code: str) -> Reading:
     return replace(reading, profile=profile, files=files)
 
 
-def normalised(reading: Reading, srid: int, source_crs: str | None, dataset: str, on_progress: OnProgress) -> Delivery:
+def _in_grid(reading: Reading, grid: LocalGrid) -> Reading:
+    """The reading with files that say which local system they were read in, by its name alone."""
+    files = [replace(file, profile=f"{file.profile} ({grid.name})") for file in reading.files]
+    return replace(reading, files=files)
+
+
+def normalised(reading: Reading, georeference: Georeference, dataset: str, on_progress: OnProgress) -> Delivery:
     """Give meaning to tables: features, findings and the account of every row."""
-    georeference = Georeference(
-        parse_crs(f"EPSG:{srid}"), reading.profile, parse_crs(source_crs) if source_crs else None
-    )
     context = Context(reading.profile, georeference)
     if not _take_sheets(reading, context, on_progress):
         names = ", ".join(file.name for file in reading.files)
@@ -142,7 +159,7 @@ def normalised(reading: Reading, srid: int, source_crs: str | None, dataset: str
             "可用 `pipemap import --dry-run` 查看各列的识别结果。",
         )
     on_progress("join", 0, 1)
-    delivery = _joined(context, reading.files, srid, dataset)
+    delivery = _joined(context, reading.files, dataset)
     on_progress("join", 1, 1)
     return delivery
 
@@ -159,7 +176,8 @@ def _take_sheets(reading: Reading, context: Context, on_progress: OnProgress) ->
     return sheets.is_of_use
 
 
-def _joined(context: Context, files: Sequence[SourceFile], srid: int, dataset: str) -> Delivery:
+def _joined(context: Context, files: Sequence[SourceFile], dataset: str) -> Delivery:
+    srid = context.georeference.project.to_epsg() or 0
     ledger, pools = context.ledger, context.pools
     nodes, segments, keys = join(pools["node"].frame(), pools["pipe_segment"].frame(), ledger)
     if len(segments):
@@ -167,7 +185,8 @@ def _joined(context: Context, files: Sequence[SourceFile], srid: int, dataset: s
     consumers = standalone.consumers(pools["consumer"].frame(), nodes, keys, ledger)
     structures = standalone.structures(pools["structure"].frame(), ledger)
     counts = ledger.counts()
-    findings = [*ledger.findings, *unclassed(counts), *schematic(nodes, context.georeference)]
+    findings = [*ledger.findings, *context.georeference.findings, *unclassed(counts)]
+    findings += schematic(nodes, context.georeference)
     sources = Sources(context, files)
     return Delivery(
         dataset=dataset,

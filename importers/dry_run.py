@@ -4,15 +4,16 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from pyproj import CRS
 
 from importers.base import RecordTable
 from importers.cells import numbers
 from importers.delivery import OnProgress, Reading, read_delivery, read_tables
 from importers.georeference import parse_crs
-from importers.place_readings import Home, PlaceReading, place_readings
+from importers.local_grid import LocalGrid, read_local_grid
+from importers.place_readings import Home, PlaceReading, System, place_readings
 from importers.profile_writing import Settled, profile_text
 from importers.profiles import Profile
 from importers.proposal import ColumnProposal, TableProposal, propose
@@ -48,6 +49,7 @@ def dry_run(
     name: str = "mine",
     profile: str | Path | None = None,
     source_crs: str | None = None,
+    crs_file: Path | None = None,
     default_class: str | None = None,
     on_progress: OnProgress,
 ) -> DryRun:
@@ -60,7 +62,8 @@ def dry_run(
     """
     reading = read_tables(paths, profile, on_progress)
     tables = propose(reading, home)
-    places = _places(reading, tables, home, parse_crs(source_crs) if source_crs else None)
+    given = read_local_grid(crs_file) if crs_file else parse_crs(source_crs) if source_crs else None
+    places = _places(reading, tables, home, given)
     tables = [_set_right(table, places.get((table.file, table.sheet), [])) for table in tables]
     settled = replace(_settled(reading.profile, tables, places, home), default_class=default_class)
     if source_crs:
@@ -68,7 +71,7 @@ def dry_run(
     text = profile_text(name, reading.profile, tables, settled)
     trial = fault = None
     try:
-        trial = _tried(paths, text, home, on_progress)
+        trial = _tried(paths, text, home, crs_file, on_progress)
     except PipemapError as error:
         fault = error
     words = unknown_words(trial.findings, tables, reading.profile) if trial else []
@@ -76,17 +79,18 @@ def dry_run(
     return DryRun(reading.profile, reading.why, tables, places, words, text, trial, fault)
 
 
-def _tried(paths: Sequence[Path], text: str, home: Home, on_progress: OnProgress) -> Delivery:
+def _tried(paths: Sequence[Path], text: str, home: Home, crs_file: Path | None, on_progress: OnProgress) -> Delivery:
     with tempfile.TemporaryDirectory(prefix="pipemap-") as folder:
         written = Path(folder) / "proposed.toml"
         written.write_text(text, encoding="utf-8")
         srid = home.crs.to_epsg()
         assert srid is not None
-        return read_delivery(paths, profile=written, srid=srid, on_progress=on_progress)
+        options: dict[str, Any] = {"srid": srid, "bounds": home.bounds, "crs_file": crs_file}
+        return read_delivery(paths, profile=written, on_progress=on_progress, **options)
 
 
 def _places(
-    reading: Reading, tables: Sequence[TableProposal], home: Home, given: CRS | None
+    reading: Reading, tables: Sequence[TableProposal], home: Home, given: System | None
 ) -> dict[tuple[str, str], list[PlaceReading]]:
     """The ways to read the coordinates of every table that has columns of them."""
     found: dict[tuple[str, str], list[PlaceReading]] = {}
@@ -130,6 +134,6 @@ def _settled(
     }
     named = {(table.file, table.sheet) for table in tables if table.column_of("easting_m")}
     axes = {reading.axis for place, reading in best.items() if place not in named}
-    systems = {reading.name for reading in best.values() if reading.crs != home.crs}
+    systems = {r.name for r in best.values() if not isinstance(r.crs, LocalGrid) and r.crs != home.crs}
     axis = profile.axis if not axes or axes == {profile.axis} else axes.pop() if len(axes) == 1 else "auto"
     return Settled(axis, systems.pop() if len(systems) == 1 else profile.crs, [(p[1], r) for p, r in best.items()])

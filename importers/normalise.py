@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import shapely
-from pyproj import CRS
 
 from importers.attributes import ends, feature_and_appurtenance, heights, life, pressure_and_voltage, section
 from importers.base import RecordTable
 from importers.cells import Floats, Objects, is_unknown
 from importers.columns import Columns
 from importers.georeference import Georeference
+from importers.place_readings import System
 from importers.pool import content_hash
 from importers.profiles import Profile
 from schemas.codetables import code_table
@@ -65,7 +65,7 @@ def role_of(table: RecordTable, profile: Profile) -> str | None:
     return profile.role_of(table.sheet, map(str, table.rows.columns), shape)
 
 
-def geometry_of(shapes: Objects, crs: CRS, georeference: Georeference) -> Geometry:
+def geometry_of(shapes: Objects, crs: System, georeference: Georeference) -> Geometry:
     """Geometries brought into the project CRS."""
     return Geometry(georeference.shifted(shapes, crs), first_points(shapes))
 

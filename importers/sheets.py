@@ -20,7 +20,7 @@ from importers.cells import Floats, Mask
 from importers.classes import ClassColumn
 from importers.columns import Columns
 from importers.compact import COMPACT
-from importers.georeference import Georeference
+from importers.georeference import Georeference, Place
 from importers.ledger import Ledger
 from importers.normalise import LINE_ENDS, READS, Geometry, Part, Source, coordinate_columns, geometry_of, role_of
 from importers.pool import Pool
@@ -189,7 +189,7 @@ class Sheet:
     def _on_the_map(self, first: Floats, second: Floats, axis: str) -> tuple[Floats, Floats, Mask]:
         georeference = self.context.georeference
         crs = georeference.crs_of(self._first, self._is_layer)
-        return georeference.placed(first, second, axis, crs, f"{self._first.file} ({self._first.sheet})")
+        return georeference.placed(first, second, axis, crs, Place(self._first.file, self._first.sheet))
 
 
 class Sheets:

@@ -34,5 +34,6 @@ class Settings(BaseSettings):
         default_factory=lambda: os.environ.get("USER") or "root", description="Author written into changesets."
     )
     require_approval: bool = Field(False, description="Publish only what someone else has approved.")
+    crs_file: Path | None = Field(None, description="TOML file that defines the city's own coordinate system.")
     max_upload_mb: int = Field(512, description="Largest delivery, unpacked, in MiB.")
     statement_timeout_s: int = Field(30, description="Longest a query of the service may run, in seconds.")

@@ -412,3 +412,55 @@ def test_nulls_of_one_attribute_and_another_vertical_datum_are_what_the_profile_
     delivery = read(tmp_path, table, lines("A,B,JS,99,2,300,PE,直埋"), profile=profile)
     assert np.isnan(delivery.segments.from_depth_m[0])
     assert delivery.nodes.ground_elevation_m.tolist() == pytest.approx([np.nan, 10.97], nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("north", "east", "hint"),
+    [
+        (NORTH, 19_797_000.0, "EPSG:4497"),
+        (22.54, 113.92, "EPSG:4490"),
+        (113.92, 22.54, "EPSG:4490"),
+    ],
+)
+def test_a_system_that_the_numbers_can_be_in_is_named(tmp_path: Path, north: float, east: float, hint: str) -> None:
+    step = 1e-5 if north < 1000 else 1.0
+    text = points(*(f"{key},JS,弯头,,{north + n * step},{east + n * step},10" for n, key in enumerate("ABC")))
+    with pytest.raises(CrsError, match=f"try --crs {hint}") as fault:
+        read(tmp_path, text, lines("A,B,JS,1,2,300,PE,直埋"))
+    assert f"--crs {hint}" in fault.value.details["message_zh"]
+
+
+# A made-up city grid in which either order of axes is possible: both coordinates have five digits.
+LOCAL_GRID = 'id = "city"\ntarget = "EPSG:4547"\n[helmert4]\ndelta_north_m = 2450000\ndelta_east_m = 450000\n'
+
+
+def in_local_grid(folder: Path, axis: str, first: float, second: float, **options: Any) -> Delivery:
+    (folder / "grid.toml").write_text(LOCAL_GRID, encoding="utf-8")
+    profile = folder / "mine.toml"
+    profile.write_text(f'name = "mine"\ntitle = "t"\nextends = "default"\naxis = "{axis}"\n', encoding="utf-8")
+    table = points(*(f"{key},JS,弯头,,{first + n},{second + n},10" for n, key in enumerate("ABCD")))
+    return read(folder, table, lines(), profile=profile, crs_file=folder / "grid.toml", **options)
+
+
+THERE = (479_000.0, 2_489_000.0, 481_000.0, 2_491_000.0)
+
+
+def test_where_either_order_of_axes_can_be_the_map_decides_and_it_is_told(tmp_path: Path) -> None:
+    delivery = in_local_grid(tmp_path, "auto", 30_000, 40_000, bounds=THERE)
+    assert (delivery.nodes.geom[0].x, delivery.nodes.geom[0].y) == (480_000, 2_490_000)
+    (told,) = [finding for finding in delivery.findings if finding.rule == "IMP-AXIS"]
+    assert (told.file, told.sheet, told.severity) == ("区管点.csv", "区管点", "info")
+
+
+def test_where_either_order_can_be_and_the_map_is_empty_the_order_is_told_as_uncertain(tmp_path: Path) -> None:
+    delivery = in_local_grid(tmp_path, "auto", 30_000, 40_000)
+    assert (delivery.nodes.geom[0].x, delivery.nodes.geom[0].y) == (490_000, 2_480_000)
+    (told,) = [finding for finding in delivery.findings if finding.rule == "IMP-AXIS"]
+    assert told.severity == "warning"
+
+
+def test_a_stated_order_that_the_map_contradicts_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="X and Y are swapped"):
+        in_local_grid(tmp_path, "x_is_northing", 30_000, 40_000, bounds=THERE)
+    stated = in_local_grid(tmp_path, "x_is_easting", 30_000, 40_000, bounds=THERE)
+    assert stated.nodes.geom[0].x == 480_000
