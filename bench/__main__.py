@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.cases import burst_lines, history_lines, load_city, lookup_lines
 from bench.city import build_city
 from bench.measure import Line, report, row
+from bench.tables import table_lines
 from pipemap.cluster import Cluster
 
 _RESULTS = Path(__file__).parent / "results"
@@ -25,6 +26,7 @@ def main() -> None:
     try:
         files = build_city(segments).write(folder)
         city, lines = load_city(cluster, files)
+        lines += table_lines(folder)
         show(lines)
         for case in (burst_lines, lookup_lines, history_lines):
             found = case(city)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from importers import markup
 from importers.base import RecordTable
 from importers.grids import CHUNK_ROWS, Grid, Names, tables_of
 from importers.headers import header_score
@@ -48,10 +49,13 @@ class TableReader:
         """
         names = _names(frozenset(options.get("known_headers", ())))
         for path in paths:
-            if path.suffix.lower() in _TEXT or (path.suffix.lower() in _OFTEN_TEXT and not is_workbook(path)):
+            may_be_text = path.suffix.lower() in _OFTEN_TEXT and not is_workbook(path)
+            if may_be_text and markup.is_markup(path):
+                yield from _tables_of_book(path, markup.sheets(path), options, names)
+            elif path.suffix.lower() in _TEXT or may_be_text:
                 yield from tables_of(_text_grid(path, options, names), names, options.get("chunk_rows", CHUNK_ROWS))
             else:
-                yield from _tables_of_book(path, options, names)
+                yield from _tables_of_book(path, sheets(path), options, names)
 
 
 @cache
@@ -81,9 +85,9 @@ def _with_point_and_stripped(cell: str) -> str:
     return with_point(cell.strip())
 
 
-def _tables_of_book(path: Path, options: dict[str, Any], names: Names) -> Iterator[RecordTable]:
+def _tables_of_book(path: Path, book: Iterator[Sheet], options: dict[str, Any], names: Names) -> Iterator[RecordTable]:
     is_empty = True
-    for sheet in sheets(path):
+    for sheet in book:
         if sheet.is_hidden and not options.get("hidden_sheets"):
             yield _hidden(path, sheet)
             continue

@@ -78,7 +78,7 @@ def _is_spreadsheet_xml(path: Path) -> bool:
     with zipfile.ZipFile(path) as archive:
         parts = archive.infolist()
         if sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
-            raise _too_large(path)
+            raise too_large(path)
         if not any(part.filename == "xl/workbook.xml" for part in parts):
             return False
         for part in parts:
@@ -103,7 +103,7 @@ def _check_span(path: Path, file: IO[bytes]) -> None:
         tail = piece[-_OVERLAP_BYTES:]
     span = last_row * last_column
     if span > MAX_SPAN or span > max(_SMALL_SPAN, _MOST_SPAN_PER_BYTE * n_bytes):
-        raise _too_large(path)
+        raise too_large(path)
 
 
 def _number_of_column(letters: bytes) -> int:
@@ -162,7 +162,8 @@ def _protected(path: Path) -> SourceError:
     )
 
 
-def _too_large(path: Path) -> SourceError:
+def too_large(path: Path) -> SourceError:
+    """What is said of a sheet that would fill the memory."""
     return SourceError(
         f"{path.name} spans more cells than can be read; delete what stands far from the table and try again.",
         message_zh=f"{path.name} 的单元格范围过大，请删除远离表格的内容后重试。",

@@ -290,3 +290,36 @@ def test_older_workbooks_read_like_new_ones(
     points, lines = read(write(tmp_path / name, {"管点": rows, "管线": [["起点点号", "终点点号"], ["JS1", "JS2"]]}))
     assert points.rows.to_numpy().tolist() == [["JS1", 2600000.5, 500000.5, 12.0, "三通"]]
     assert (points.skipped_rows, lines.rows.to_numpy().tolist()) == (1, [["JS1", "JS2"]])
+
+
+PAGE = """<html><head><meta charset="gb2312"></head><body><table border=1>
+<tr><td colspan=5>管点成果表</td></tr>
+<tr><th rowspan=2>物探点号</th><th colspan=2>坐标(m)</th><th rowspan=2>地面高程</th><th rowspan=2>特征</th></tr>
+<tr><th>X</th><th>Y</th></tr>
+<tr><td>JS1</td><td>2600000.5</td><td>500000.5</td><td>12</td><td>三通</td></tr></table></body></html>"""
+SHEET = """<?xml version="1.0" encoding="UTF-8"?><?mso-application progid="Excel.Sheet"?>
+<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet" xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet">
+<Worksheet ss:Name="管点"><Table><Row><Cell><Data ss:Type="String">物探点号</Data></Cell>
+<Cell><Data ss:Type="String">X</Data></Cell><Cell><Data ss:Type="String">Y</Data></Cell></Row>
+<Row><Cell><Data ss:Type="String">JS1</Data></Cell>
+<Cell ss:Index="3"><Data ss:Type="Number">500000.5</Data></Cell></Row>
+</Table></Worksheet></Workbook>"""
+
+
+def test_pages_that_a_program_called_an_excel_file_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "export.xls"
+    path.write_text(PAGE, encoding="gb2312")
+    (table,) = read(path)
+    assert list(table.rows.columns) == ["物探点号", "X坐标(m)", "Y坐标(m)", "地面高程", "特征"]
+    assert table.rows.iloc[0].tolist() == ["JS1", "2600000.5", "500000.5", "12", "三通"]
+    path.write_text(SHEET, encoding="utf-8")
+    (table,) = read(path)
+    assert (table.sheet, table.rows["物探点号"].tolist(), table.rows["Y"].tolist()) == ("管点", ["JS1"], [500000.5])
+    assert table.rows["X"].isna().all()
+
+
+def test_a_page_without_a_table_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "login.xls"
+    path.write_text("<html><body>请登录</body></html>", encoding="utf-8")
+    with pytest.raises(SourceError, match=r"login\.xls is a page without a table"):
+        read(path)
