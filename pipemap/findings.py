@@ -1,6 +1,6 @@
 """Findings kept beside their changeset: saved by imports and checks, listed, and what blocks publishing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from psycopg.rows import DictRow
@@ -13,21 +13,55 @@ from schemas.findings import Finding
 from schemas.tables import finding as finding_table
 
 _FIELDS = tuple(Finding.model_fields)
+_ROWS_AT_ONCE = 20_000
 
 
 def save_findings(connection: Connection, changeset_id: int, origin: str, findings: Iterable[Finding]) -> None:
     """Replace what one origin (`import` or `check`) has found in a changeset."""
-    # Imported here: slow to load, and whoever reads findings does without.
-    import pandas as pd
+    drop_findings(connection, changeset_id, origin)
+    with FindingWriter(connection, changeset_id, origin) as writer:
+        for found in findings:
+            writer.add({name: [getattr(found, name)] for name in _FIELDS})
 
-    from pipemap.copy_in import copy_frame
 
+def drop_findings(connection: Connection, changeset_id: int, origin: str) -> None:
+    """Forget what one origin has found in a changeset."""
     connection.execute(queries("findings")["drop_findings"], {"changeset_id": changeset_id, "origin": origin})
-    found = list(findings)
-    cells = {name: pd.Series([getattr(each, name) for each in found], dtype=object) for name in _FIELDS}
-    frame = pd.DataFrame({"changeset_id": changeset_id, "origin": origin, **cells})
-    types = {name: finding_table.columns[name].type for name in frame.columns}
-    copy_frame(connection, table("finding"), frame, types)
+
+
+class FindingWriter:
+    """Adds findings to a changeset as they come, some thousand at a time, so that memory does not grow with them."""
+
+    def __init__(self, connection: Connection, changeset_id: int, origin: str) -> None:
+        self._connection = connection
+        self._whose = {"changeset_id": changeset_id, "origin": origin}
+        self._held: dict[str, list[Any]] = {name: [] for name in _FIELDS}
+
+    def __enter__(self) -> "FindingWriter":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._write()
+
+    def add(self, block: Mapping[str, Sequence[Any]]) -> None:
+        """Add findings given as one list for each field of `Finding`."""
+        for name, held in self._held.items():
+            held.extend(block[name])
+        if len(self._held["rule"]) >= _ROWS_AT_ONCE:
+            self._write()
+
+    def _write(self) -> None:
+        # Imported here: slow to load, and whoever reads findings does without.
+        import pandas as pd
+
+        from pipemap.copy_in import copy_frame
+
+        held = {name: pd.Series(values, dtype=object) for name, values in self._held.items()}
+        frame = pd.DataFrame({**held, **self._whose})
+        types = {str(name): finding_table.columns[str(name)].type for name in frame}
+        copy_frame(self._connection, table("finding"), frame, types)
+        self._held = {name: [] for name in _FIELDS}
 
 
 def list_findings(
@@ -40,10 +74,11 @@ def list_findings(
     *,
     class_code: str | None = None,
     sheet: str | None = None,
+    origin: str | None = None,
 ) -> list[DictRow]:
     """Findings of a changeset as rows of the fields of `Finding`, errors first."""
     statement = SQL(queries("findings")["list_findings"]).format(columns=columns(_FIELDS))
-    wanted = _wanted(changeset_id, rule, severity, class_code, sheet)
+    wanted = _wanted(changeset_id, rule, severity, class_code, sheet, origin)
     return fetch_all(connection, statement, wanted | {"limit": limit, "offset": offset})
 
 
@@ -55,16 +90,22 @@ def count_findings(
     severity: str | None = None,
     class_code: str | None = None,
     sheet: str | None = None,
+    origin: str | None = None,
 ) -> list[DictRow]:
     """How many of these findings each rule has: rows of rule, severity, count; errors first."""
-    wanted = _wanted(changeset_id, rule, severity, class_code, sheet)
+    wanted = _wanted(changeset_id, rule, severity, class_code, sheet, origin)
     return fetch_all(connection, queries("findings")["count_findings"], wanted)
 
 
 def _wanted(
-    changeset_id: int, rule: str | None, severity: str | None, class_code: str | None, sheet: str | None
+    changeset_id: int,
+    rule: str | None,
+    severity: str | None,
+    class_code: str | None,
+    sheet: str | None,
+    origin: str | None,
 ) -> dict[str, Any]:
-    filters = {"rule": rule, "severity": severity, "class_code": class_code, "sheet": sheet}
+    filters = {"rule": rule, "severity": severity, "class_code": class_code, "sheet": sheet, "origin": origin}
     return {"changeset_id": changeset_id, **filters}
 
 

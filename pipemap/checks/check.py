@@ -1,31 +1,24 @@
-"""One rule at work on one scope: its thresholds, and how a breach becomes a finding."""
+"""One rule at work on one scope: its thresholds, and how what it finds is told."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
+from pipemap.checks.breaches import Breaches, Note, Says
+from pipemap.checks.columns import Floats, Ints
 from pipemap.checks.registry import Rule
 from pipemap.checks.scope import Kind, Scope
-from schemas.codetables import code_table
-from schemas.findings import Finding, Severity
+from schemas.findings import Severity
 
-Positions = npt.NDArray[np.int64]
+Positions: TypeAlias = Ints
+Told: TypeAlias = Iterable[Breaches | Note]
 _GRAVITY_ORDER = (Severity.ERROR, Severity.WARNING, Severity.INFO)
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-
-@dataclass(frozen=True)
-class Says:
-    """What a breach says: format strings over `key`, `class_en`, `class_zh`, the fields and the thresholds."""
-
-    en: str
-    zh: str
-    value: str | None = None
-    limit: str | None = None
-    column: str | None = None
+__all__ = ["Check", "Positions", "Says", "Told"]
 
 
 @dataclass(frozen=True)
@@ -45,105 +38,55 @@ class Check:
         says: Says,
         *,
         at_most: Severity | None = None,
-        place: npt.NDArray[np.float64] | None = None,
-        details: Sequence[dict[str, Any]] | None = None,
-        **fields: Sequence[Any] | npt.NDArray[Any] | pd.Series,
-    ) -> list[Finding]:
-        """Findings for the features of one kind at the positions `at`; those the changeset does not touch are left out.
+        place: Floats | None = None,
+        details: Mapping[str, Any] | Sequence[Mapping[str, Any]] = _NOTHING,
+        **fields: Any,
+    ) -> Breaches:
+        """Breaches by the features of one kind at the positions `at`; those that are not told of here are left out.
 
-        `fields`, `place` (x, y in metres; shape (len(at), 2)) and `details` are aligned with `at`.
-        `at_most` caps the severity, whatever a city has set for the rule.
+        `fields`, `details` and `place` (x, y in metres; shape (len(at), 2)) are aligned with `at`; a field
+        or detail that is neither a list nor an array is the same for all. `at_most` caps the severity,
+        whatever a city has set for the rule.
         """
-        frame = self.scope.frame(kind)
-        kept = np.flatnonzero(frame["touched"].to_numpy()[at])
-        carried = {name: frame[name].to_numpy()[at[kept]] for name in _CARRIED}
-        said = {name: np.asarray(values, dtype=object)[kept] for name, values in fields.items()}
-        spots = (self.scope.places(kind)[at] if place is None else place)[kept]
-        severity = self._severity(at_most)
-        return [
-            self._finding(kind, row, says, words, severity, spot, details[index] if details else {})
-            for index, row, words, spot in zip(
-                kept.tolist(),
-                _rows(carried, len(kept)),
-                _rows(said, len(kept)),
-                np.where(np.isfinite(spots), spots, np.array(None)).tolist(),
-                strict=True,
-            )
-        ]
-
-    def note(self, says: Says, details: dict[str, Any], *, at_most: Severity | None = None, **fields: Any) -> Finding:
-        """A finding about the whole, not about one feature."""
-        fields = {**self.rule.thresholds, **fields, **_class_names(fields.get("class_code"))}
-        return Finding(
-            rule=self.rule.id,
-            severity=self._severity(at_most),
-            message_en=says.en.format_map(fields),
-            message_zh=says.zh.format_map(fields),
-            class_code=fields.get("class_code"),
-            value=_filled(says.value, fields),
-            limit=_filled(says.limit, fields),
-            column=says.column,
-            details=details,
+        kept = np.flatnonzero(self.scope.told[kind][at])
+        kept = kept[np.argsort(self.scope.columns[kind].values("feature_id")[at[kept]], kind="stable")]
+        return Breaches(
+            self.rule.id,
+            self._severity(at_most),
+            self.scope,
+            kind,
+            at[kept],
+            says,
+            {**self.rule.thresholds, **_chosen(fields, kept)},
+            _chosen(details, kept) if isinstance(details, Mapping) else [details[row] for row in kept.tolist()],
+            None if place is None else place[kept],
         )
+
+    def note(
+        self,
+        says: Says,
+        details: Mapping[str, Any],
+        *,
+        counts: Mapping[str, int],
+        class_code: str | None = None,
+        at_most: Severity | None = None,
+        **fields: Any,
+    ) -> Note:
+        """One thing told about the whole, not about one feature; `counts` of several tiles add up."""
+        severity, known = self._severity(at_most), {**self.rule.thresholds, **fields}
+        return Note(self.rule.id, severity, class_code, says, counts, known, details)
 
     def _severity(self, at_most: Severity | None) -> Severity:
         if at_most is None:
             return self.rule.severity
         return _GRAVITY_ORDER[max(_GRAVITY_ORDER.index(at_most), _GRAVITY_ORDER.index(self.rule.severity))]
 
-    def _finding(
-        self,
-        kind: Kind,
-        row: dict[str, Any],
-        says: Says,
-        fields: dict[str, Any],
-        severity: Severity,
-        spot: list[float | None],
-        details: dict[str, Any],
-    ) -> Finding:
-        names = _class_names(row["class_code"])
-        fields = {"key": row["source_key"], **names, **self.rule.thresholds, **fields}
-        return Finding(
-            rule=self.rule.id,
-            severity=severity,
-            message_en=says.en.format_map(fields),
-            message_zh=says.zh.format_map(fields),
-            feature_kind=kind,
-            feature_key=row["source_key"],
-            feature_id=row["feature_id"],
-            class_code=_known(row["class_code"]),
-            file=_known(row["file"]),
-            sheet=_known(row["source_sheet"]),
-            row=None if pd.isna(row["source_row"]) else int(row["source_row"]),
-            column=_filled(says.column, fields),
-            value=_filled(says.value, fields),
-            limit=_filled(says.limit, fields),
-            x_m=spot[0],
-            y_m=spot[1],
-            details=details,
-        )
+
+def _chosen(columns: Mapping[str, Any], kept: Positions) -> dict[str, Any]:
+    return {name: _taken(values, kept) for name, values in columns.items()}
 
 
-_CARRIED = ["feature_id", "source_key", "class_code", "file", "source_sheet", "source_row"]
-
-
-def _rows(columns: Mapping[str, npt.NDArray[Any]], count: int) -> Iterable[dict[str, Any]]:
-    """Each row of aligned columns by their names."""
-    if not columns:
-        return ({} for _ in range(count))
-    lists = (values.tolist() for values in columns.values())
-    return (dict(zip(columns, cells, strict=True)) for cells in zip(*lists, strict=True))
-
-
-def _known(value: Any) -> Any:
-    return None if pd.isna(value) else value
-
-
-def _filled(template: str | None, fields: dict[str, Any]) -> str | None:
-    return None if template is None else template.format_map(fields)
-
-
-def _class_names(class_code: Any) -> dict[str, str]:
-    known = code_table("utility_class").get(class_code) if isinstance(class_code, str) else None
-    word = str(class_code)
-    return {"class_en": known.name_en if known else word, "class_zh": known.name_zh if known else word}
+def _taken(values: Any, kept: Positions) -> Any:
+    if isinstance(values, np.ndarray):
+        return values[kept]
+    return [values[row] for row in kept] if isinstance(values, list) else values

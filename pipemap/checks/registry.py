@@ -11,17 +11,20 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pipemap.errors import NotFoundError, UsageError
-from schemas.findings import Finding, Severity
+from schemas.findings import Severity
 
 if TYPE_CHECKING:
-    from pipemap.checks.check import Check
+    from pipemap.checks.check import Check, Told
 
-Run: TypeAlias = "Callable[[Check], list[Finding]]"
+Run: TypeAlias = "Callable[[Check], Told]"
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: its names, where it comes from, how grave a breach is and the thresholds it measures with."""
+    """One rule: its names, where it comes from, how grave a breach is and the thresholds it measures with.
+
+    A rule that `sees_all` looks at the whole scope at once, all others at one tile after the other.
+    """
 
     id: str
     severity: Severity
@@ -30,20 +33,22 @@ class Rule:
     source: str
     thresholds: Mapping[str, float]
     run: Run
+    sees_all: bool = False
 
 
 _rules: dict[str, Rule] = {}
 
 
 def rule(
-    rule_id: str, severity: Severity, *, en: str, zh: str, source: str, **thresholds: float
+    rule_id: str, severity: Severity, *, en: str, zh: str, source: str, sees_all: bool = False, **thresholds: float
 ) -> Callable[[Run], Run]:
     """Register a function as a rule; thresholds carry their unit in the name and can be set by a city."""
 
     def register(run: Run) -> Run:
         if rule_id in _rules:
             raise ValueError(f"rule {rule_id} is declared twice")
-        _rules[rule_id] = Rule(rule_id, severity, en, zh, source, MappingProxyType(dict(thresholds)), run)
+        limits = MappingProxyType(dict(thresholds))
+        _rules[rule_id] = Rule(rule_id, severity, en, zh, source, limits, run, sees_all)
         return run
 
     return register

@@ -1,10 +1,10 @@
-"""What the rules look at: the features a changeset touches and their neighbourhood, as frames and arrays.
+"""What the rules look at: the features a changeset touches and their neighbourhood, whole or one tile of it.
 
-Positions (`from_pos`, `node`, `segment`) are row numbers of the frames, -1 where there is none.
-Heights are metres above the vertical datum; what is unknown is NaN.
+Positions (`from_pos`, `Ends.node`, `Ends.segment`) are row numbers, -1 where there is none. Heights are
+metres above the vertical datum; what is unknown is NaN.
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -13,242 +13,237 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
-from sqlalchemy.dialects.postgresql import BIGINT, BOOLEAN, DOUBLE_PRECISION, INTEGER, REAL
 
-from schemas.codetables import code_table, codes_where
-from schemas.tables import metadata, state_names
+from pipemap.checks.axes import Axes
+from pipemap.checks.columns import Bools, Column, Columns, Floats, Ints, Objects, Words
+from pipemap.checks.links import Farther, Links, is_active
+from schemas.codetables import codes_where
 
 Kind: TypeAlias = Literal["node", "pipe_segment", "consumer", "structure"]
-Floats: TypeAlias = npt.NDArray[np.float64]
-Ints: TypeAlias = npt.NDArray[np.int64]
-Bools: TypeAlias = npt.NDArray[np.bool_]
+KINDS: tuple[Kind, ...] = ("node", "pipe_segment", "consumer", "structure")
 
-_LINK_COLUMNS = ["feature_id", "from_node_id", "to_node_id", "class_code", "lifecycle_code", "touched"]
-_STATION_COLUMNS = ["feature_id", "class_code", "appurtenance_code"]
+# Lines that are meant to stand above the ground.
+ABOVE_GROUND = frozenset({"overhead", "surface", "rack"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scope:
-    """Features as data frames with the columns of their tables, plus `file` and `touched`.
+    """Columns by kind, the axes of the segments and the rows of their nodes.
 
-    `links` holds every pipe of the utility groups that are touched, all over the map, with few
-    columns, and `stations` the nodes there that have an appurtenance: what network-wide rules need.
+    A feature is `touched` when it, or what it is joined to, has changed. `told` marks the features that
+    findings may be about: those that are touched and, in a tile, at home there.
     """
 
-    nodes: pd.DataFrame
-    segments: pd.DataFrame
-    consumers: pd.DataFrame
-    structures: pd.DataFrame
-    links: pd.DataFrame
-    stations: pd.DataFrame
+    columns: Mapping[Kind, Columns]
+    axes: Axes
+    from_pos: Ints
+    to_pos: Ints
+    consumer_pos: Ints
+    told: Mapping[Kind, Bools]
+    farther: Farther
     srid: int
 
     @classmethod
     def of(
-        cls,
-        nodes: pd.DataFrame,
-        segments: pd.DataFrame,
-        consumers: pd.DataFrame | None = None,
-        structures: pd.DataFrame | None = None,
-        *,
-        links: pd.DataFrame | None = None,
-        stations: pd.DataFrame | None = None,
-        disturbed_node_ids: Collection[int] = (),
-        srid: int = 4547,
+        cls, columns: Mapping[Kind, Mapping[str, Column]], axes: Axes, disturbed: Ints, farther: Farther, srid: int
     ) -> "Scope":
-        """Complete the frames and spread `changed` to what a change touches.
-
-        A node is touched when it, or a segment at it, changed; a segment when it, or one of its
-        nodes, changed. `disturbed_node_ids` are nodes that lost a segment. A frame without a column
-        `changed` is changed throughout; a column that is absent is wholly unknown.
-        """
-        nodes, segments = _completed(nodes, "node"), _completed(segments, "pipe_segment")
-        changed = segments.loc[segments["changed"], ["from_node_id", "to_node_id"]].to_numpy().ravel()
-        disturbed = np.concatenate([changed, np.fromiter(disturbed_node_ids, np.int64)])
-        changed_nodes = nodes.loc[nodes["changed"], "feature_id"]
-        ends_changed = segments["from_node_id"].isin(changed_nodes) | segments["to_node_id"].isin(changed_nodes)
-        nodes["touched"] = nodes["changed"] | nodes["feature_id"].isin(disturbed)
-        segments["touched"] = segments["changed"] | ends_changed
-        consumers, structures = (_alone(consumers, "consumer"), _alone(structures, "structure"))
-        return cls(
-            nodes,
-            segments,
-            consumers,
-            structures,
-            links=segments[_LINK_COLUMNS] if links is None else _linked(links, segments),
-            stations=nodes[_STATION_COLUMNS] if stations is None else stations,
-            srid=srid,
+        """The scope of columns that say what has `changed`; `disturbed` are nodes that lost a segment."""
+        nodes, segments = columns["node"], columns["pipe_segment"]
+        node = pd.Index(_numbers(nodes["feature_id"]))
+        from_pos, to_pos, consumer_pos = (
+            node.get_indexer(_numbers(ids)).astype(np.int64)
+            for ids in (segments["from_node_id"], segments["to_node_id"], columns["consumer"]["node_id"])
         )
-
-    def frame(self, kind: Kind) -> pd.DataFrame:
-        """The frame of one kind."""
-        frames = {"node": self.nodes, "pipe_segment": self.segments}
-        return {**frames, "consumer": self.consumers, "structure": self.structures}[kind]
-
-    def places(self, kind: Kind) -> Floats:
-        """Where to point at each feature: x, y; the middle of a line, a point inside an area."""
-        return self._places[kind]
-
-    @cached_property
-    def _places(self) -> dict[Kind, Floats]:
-        points = {
-            "node": self.nodes["geom"].to_numpy(),
-            "pipe_segment": shapely.line_interpolate_point(self.lines, 0.5, normalized=True),
-            "consumer": self.consumers["geom"].to_numpy(),
-            "structure": shapely.point_on_surface(self.structures["geom"].to_numpy()),
+        changed = _numbers(segments["changed"]).astype(np.bool_)
+        changed_node = np.append(_numbers(nodes["changed"]).astype(np.bool_), False)
+        touched_node = changed_node.copy()
+        for at in (from_pos[changed], to_pos[changed], node.get_indexer(disturbed)):
+            touched_node[at] = True
+        touched = {
+            "node": touched_node[:-1],
+            "pipe_segment": changed | changed_node[from_pos] | changed_node[to_pos],
+            "consumer": columns["consumer"]["changed"],
+            "structure": columns["structure"]["changed"],
         }
-        return {kind: np.column_stack([shapely.get_x(each), shapely.get_y(each)]) for kind, each in points.items()}  # type: ignore[misc]
+        whole = {kind: Columns({**columns[kind], "touched": touched[kind]}) for kind in KINDS}
+        told = {kind: whole[kind].values("touched") for kind in KINDS}
+        return cls(whole, axes, from_pos, to_pos, consumer_pos, told, farther, srid)
 
-    @cached_property
-    def lines(self) -> npt.NDArray[np.object_]:
-        """Axis of each segment in plan and, where known, in height."""
-        lines: npt.NDArray[np.object_] = self.segments["geom"].to_numpy()
-        return lines
+    @property
+    def nodes(self) -> Columns:
+        """Columns of the nodes."""
+        return self.columns["node"]
+
+    @property
+    def segments(self) -> Columns:
+        """Columns of the segments."""
+        return self.columns["pipe_segment"]
+
+    @property
+    def consumers(self) -> Columns:
+        """Columns of the consumers."""
+        return self.columns["consumer"]
+
+    @property
+    def structures(self) -> Columns:
+        """Columns of the structures."""
+        return self.columns["structure"]
+
+    def classes(self, kind: Kind) -> Words:
+        """Utility class of each feature; structures have none."""
+        return Words.unknown(len(self.structures)) if kind == "structure" else self.columns[kind].words("class_code")
+
+    def places(self, kind: Kind, rows: Ints) -> Floats:
+        """Where to point at some features: x, y; the middle of a line, a point inside an area."""
+        if kind == "pipe_segment":
+            return self.axes.middles(rows)
+        if kind == "structure":
+            inside = shapely.point_on_surface(self.structures.values("geom")[rows])
+            return np.column_stack([shapely.get_x(inside), shapely.get_y(inside)])
+        columns = self.columns[kind]
+        return np.column_stack([columns.values("x_m")[rows], columns.values("y_m")[rows]])
 
     @cached_property
     def node_xy(self) -> Floats:
         """Plan position of each node, shape (nodes, 2)."""
-        return self.places("node")
+        return np.column_stack([self.nodes.values("x_m"), self.nodes.values("y_m")])
 
-    @cached_property
-    def from_pos(self) -> Ints:
-        """Row of each segment's start node."""
-        return self._positions("from_node_id")
+    def node_keys(self, rows: Ints) -> Objects:
+        """Numbers of some nodes; `?` for one that is missing (position -1)."""
+        keys = np.full(len(rows), "?", dtype=object)
+        known = rows >= 0
+        keys[known] = self.nodes.texts("source_key", rows[known])
+        return keys
 
-    @cached_property
-    def to_pos(self) -> Ints:
-        """Row of each segment's end node."""
-        return self._positions("to_node_id")
+    def segment_keys(self, rows: Ints) -> Objects:
+        """Keys of some segments."""
+        return self.segments.texts("source_key", rows)
 
-    def _positions(self, column: str) -> Ints:
-        index = pd.Index(self.nodes["feature_id"])
-        return np.asarray(index.get_indexer(pd.Index(self.segments[column])), np.int64)
-
-    @cached_property
-    def length_m(self) -> Floats:
-        """Length of each axis, in space where its height is known, else in plan."""
-        coordinates, owner = shapely.get_coordinates(self.lines, include_z=True, return_index=True)
-        steps = np.diff(coordinates, axis=0)
-        steps[:, 2] = np.nan_to_num(steps[:, 2])
-        inside = owner[1:] == owner[:-1]
-        steps_m = np.sqrt((steps[inside] ** 2).sum(axis=1))
-        return np.bincount(owner[1:][inside], steps_m, minlength=len(self.lines)).astype(np.float64)
-
-    @cached_property
-    def node_keys(self) -> npt.NDArray[np.object_]:
-        """Number of each node; the last entry stands for one that is missing (position -1)."""
-        return np.append(self.nodes["source_key"].to_numpy(object), "?")
+    def at_ends(self, values: npt.NDArray[Any], missing: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """What the nodes at the start and at the end of each segment have."""
+        padded = np.append(values, np.array([missing], values.dtype))
+        return padded[self.from_pos], padded[self.to_pos]
 
     @cached_property
     def is_gravity(self) -> Bools:
         """Whether each segment runs by gravity."""
-        return self.segments["class_code"].isin(codes_where("utility_class", "flow", "gravity")).to_numpy()
+        return self.segments.words("class_code").is_in(codes_where("utility_class", "flow", "gravity"))
+
+    @cached_property
+    def is_buried(self) -> Bools:
+        """Whether each segment lies in the ground, as far as anybody says."""
+        return ~self.segments.words("burial_code").is_in(ABOVE_GROUND)
 
     @cached_property
     def active(self) -> Bools:
         """Whether each segment is part of the live network."""
-        return is_active(self.segments["lifecycle_code"])
+        return is_active(self.segments.words("lifecycle_code"))
 
     @cached_property
-    def size_m(self) -> tuple[Floats, Floats]:
-        """Outer width and height of each segment."""
-        sizes = self.segments[["width_mm", "height_mm"]].to_numpy(np.float64) / 1000.0
-        return sizes[:, 0], sizes[:, 1]
+    def width_m(self) -> Floats:
+        """Outer width of each segment."""
+        return self.segments.values("width_mm").astype(np.float64) / 1000.0
 
     @cached_property
-    def ends(self) -> pd.DataFrame:
-        """Both ends of every segment, starts first: two rows per segment.
+    def height_m(self) -> Floats:
+        """Outer height of each segment."""
+        return self.segments.values("height_mm").astype(np.float64) / 1000.0
 
-        Columns: segment, node, other (node at the far end), is_from, class_code, x, y, ground_m,
-        depth_m, elevation_m (surveyed), axis_m, crown_m, invert_m.
-        """
-        count = len(self.segments)
-        coordinates = shapely.get_coordinates(self.lines, include_z=True)
-        last = np.cumsum(shapely.get_num_coordinates(self.lines)) - 1
-        first = np.concatenate([[0], last[:-1] + 1]) if count else last
-        at_end = coordinates[np.concatenate([first, last]).astype(np.int64)]
-        node = np.concatenate([self.from_pos, self.to_pos])
-        ends = pd.DataFrame(
-            {
-                "segment": np.tile(np.arange(count), 2),
-                "node": node,
-                "other": np.concatenate([self.to_pos, self.from_pos]),
-                "is_from": np.repeat([True, False], count),
-                "class_code": np.tile(self.segments["class_code"].to_numpy(), 2),
-                "x": at_end[:, 0],
-                "y": at_end[:, 1],
-                "ground_m": _taken(self.nodes["ground_elevation_m"].to_numpy(np.float64), node),
-                "depth_m": self._both("depth_m"),
-                "elevation_m": self._both("elevation_m"),
-                "axis_m": at_end[:, 2],
-            }
-        )
-        return ends.assign(**self._walls(ends))
-
-    def _both(self, attribute: str) -> Floats:
-        return self.segments[[f"from_{attribute}", f"to_{attribute}"]].to_numpy(np.float64).T.ravel()
-
-    def _walls(self, ends: pd.DataFrame) -> dict[str, Floats]:
-        """Crown and invert from the axis, else from the surveyed level and what it refers to."""
-        height = np.tile(self.size_m[1], 2)
-        datum = np.tile(self.segments["depth_datum_code"].to_numpy(), 2)
-        level = ends["elevation_m"].fillna(ends["ground_m"] - ends["depth_m"]).to_numpy()
-        axis = ends["axis_m"].to_numpy()
-        above = np.select(
-            [datum == "crown", datum == "axis", datum == "invert"], [0 * height, height / 2, height], np.nan
-        )
-        above[(datum == "crown") & np.isnan(height)] = 0.0
-        crown = np.where(np.isnan(axis + height), level + above, axis + height / 2)
-        return {"crown_m": crown, "invert_m": crown - height}
+    @cached_property
+    def in_well(self) -> Bools:
+        """Whether each node is a well, where lines may meet at any height."""
+        return self.nodes.words("appurtenance_code").is_in(codes_where("appurtenance", "is_enclosed", "1"))
 
     @cached_property
     def degree(self) -> Ints:
         """How many segments end at each node, removed ones left out; a loop counts twice."""
-        standing = self.segments["lifecycle_code"].ne("removed").to_numpy()
+        standing = ~self.segments.words("lifecycle_code").is_in(["removed"])
         used = np.concatenate([self.from_pos[standing], self.to_pos[standing]])
         return np.bincount(used[used >= 0], minlength=len(self.nodes)).astype(np.int64)
 
+    @cached_property
+    def ends(self) -> "Ends":
+        """Both ends of every segment."""
+        return Ends(self)
 
-def is_active(lifecycle: "pd.Series[Any]") -> Bools:
-    """Whether a lifecycle code is part of the live network; unknown counts as in service."""
-    inactive = [code.code for code in code_table("lifecycle").values() if not code.flag("is_active")]
-    return ~lifecycle.isin(inactive).to_numpy()
-
-
-def _taken(values: Floats, positions: Ints) -> Floats:
-    return np.append(values, np.nan)[positions]
-
-
-def _alone(frame: pd.DataFrame | None, kind: Kind) -> pd.DataFrame:
-    completed = _completed(pd.DataFrame() if frame is None else frame, kind)
-    return completed.assign(touched=completed["changed"])
+    @cached_property
+    def links(self) -> Links:
+        """The networks of the touched classes."""
+        return Links.of(self.nodes, self.segments, self.from_pos, self.to_pos, self.farther)
 
 
-def _completed(frame: pd.DataFrame, kind: Kind) -> pd.DataFrame:
-    """Every column of the kind in its own type, with `class_code`, `file` and `changed`, in order of their ids."""
-    types = metadata.tables[f"pipemap.{kind}"].columns
-    missing = pd.Series(np.nan, index=frame.index)
-    whole = {
-        name: _typed(frame.get(name, missing), types[name].type)
-        for name in state_names(kind)
-        if name not in ("extra", "source_file_id")
-    }
-    for name in ("class_code", "file"):
-        whole.setdefault(name, frame.get(name, missing).astype(object))
-    whole["changed"] = frame["changed"].astype(bool) if "changed" in frame else pd.Series(True, index=frame.index)
-    return pd.DataFrame(whole, index=frame.index).sort_values("feature_id", kind="stable", ignore_index=True)
+class Ends:
+    """Both ends of every segment of a scope as aligned arrays: all starts, then all ends."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        count = len(scope.segments)
+        self.segment: Ints = np.tile(np.arange(count), 2)
+        self.node: Ints = np.concatenate([scope.from_pos, scope.to_pos])
+        self.is_from: Bools = np.arange(2 * count) < count
+
+    @cached_property
+    def class_code(self) -> Words:
+        """Utility class of the segment."""
+        return self._scope.segments.words("class_code")[self.segment]
+
+    @cached_property
+    def xyz(self) -> Floats:
+        """The end of the axis, shape (ends, 3)."""
+        return np.vstack([self._scope.axes.start, self._scope.axes.end])
+
+    @property
+    def axis_m(self) -> Floats:
+        """Elevation of the axis."""
+        return self.xyz[:, 2]
+
+    @cached_property
+    def ground_m(self) -> Floats:
+        """Ground elevation at the node."""
+        return np.append(self._scope.nodes.values("ground_elevation_m"), np.nan)[self.node]
+
+    @cached_property
+    def depth_m(self) -> Floats:
+        """Surveyed depth."""
+        return self._surveyed("depth_m")
+
+    @cached_property
+    def elevation_m(self) -> Floats:
+        """Surveyed pipe elevation."""
+        return self._surveyed("elevation_m")
+
+    @cached_property
+    def level_m(self) -> Floats:
+        """What was surveyed, as an elevation: the pipe's own, else ground minus depth."""
+        return np.where(np.isnan(self.elevation_m), self.ground_m - self.depth_m, self.elevation_m)
+
+    @cached_property
+    def crown_m(self) -> Floats:
+        """Elevation of the top, from the axis, else from the surveyed level and what it refers to."""
+        height = np.tile(self._scope.height_m, 2)
+        # How far the top lies above the datum, in heights of the section.
+        share = self._scope.segments.words("depth_datum_code").translated(
+            {"crown": 0.0, "axis": 0.5, "invert": 1.0}, np.nan
+        )
+        share = np.tile(share.astype(np.float64), 2)
+        above = np.where(share == 0, 0.0, share * height)
+        return np.where(np.isnan(self.axis_m + height), self.level_m + above, self.axis_m + height / 2)
+
+    @cached_property
+    def invert_m(self) -> Floats:
+        """Elevation of the bottom."""
+        return self.crown_m - np.tile(self._scope.height_m, 2)
+
+    def keys(self, at: Ints) -> Objects:
+        """Numbers of the nodes at some ends."""
+        return self._scope.node_keys(self.node[at])
+
+    def _surveyed(self, attribute: str) -> Floats:
+        segments = self._scope.segments
+        sides = [segments.values(f"{side}_{attribute}") for side in ("from", "to")]
+        return np.concatenate(sides).astype(np.float64)
 
 
-def _typed(column: "pd.Series[Any]", kind: Any) -> "pd.Series[Any]":
-    if isinstance(kind, BIGINT) and column.notna().all():
-        return column.astype(np.int64)
-    if isinstance(kind, BIGINT | INTEGER | REAL | DOUBLE_PRECISION):
-        return column.astype(np.float64)
-    if isinstance(kind, BOOLEAN):
-        return column.eq(True)
-    return column.astype(object).where(column.notna(), None)
-
-
-def _linked(links: pd.DataFrame, segments: pd.DataFrame) -> pd.DataFrame:
-    touched = segments.loc[segments["touched"], "feature_id"]
-    return links.assign(touched=links["feature_id"].isin(touched))
+def _numbers(column: Column) -> npt.NDArray[Any]:
+    assert isinstance(column, np.ndarray)
+    return column

@@ -296,8 +296,8 @@ def _check_draft(database: Database, changeset_id: int) -> changesets.Changeset:
         # Imported here: the rules are slow to load, and every other command does without them.
         from pipemap.checks import run_checks
 
-        found = run_checks(database, changeset_id)
-        say(f"Checked: {len(found)} findings. 检查完成，{len(found)} 个问题")
+        found = run_checks(database, changeset_id).total()
+        say(f"Checked: {found} findings. 检查完成，{found} 个问题")
     return changeset
 
 

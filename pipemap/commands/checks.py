@@ -9,16 +9,16 @@ from typing import Annotated, Any
 import typer
 
 from pipemap.changesets import get_changeset
-from pipemap.checks import Rule, Rulebook, run_checks, try_rules
+from pipemap.checks import Rule, Rulebook, run_checks, tried_rules
 from pipemap.checks.running import Progress
 from pipemap.commands.session import open_database
-from pipemap.db import Database
+from pipemap.db import Connection, Database
 from pipemap.errors import UsageError
 from pipemap.findings import count_findings, list_findings
 from pipemap.report import gather_report, write_csv, write_geopackage, write_html, write_json
 from pipemap.settings import Settings
 from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_table, emit_text, progress, say
-from schemas.findings import Finding, Severity
+from schemas.findings import Severity
 
 app = typer.Typer()
 
@@ -48,6 +48,8 @@ def check(
     rules: RulesOption = None,
     rule: Annotated[list[str] | None, typer.Option("--rule", help="Try only this rule; nothing is kept.")] = None,
     severity: SeverityOption = None,
+    class_code: ClassOption = None,
+    sheet: SheetOption = None,
     html: HtmlOption = None,
     gpkg: PackageOption = None,
     csv: CsvOption = None,
@@ -60,24 +62,28 @@ def check(
     """Check a changeset and list the findings, on the terminal, as HTML, GeoPackage and CSV. 检查"""
     _require_folders(html, gpkg, csv, report_json)
     book = Rulebook.from_toml(rules) if rules else Rulebook.standard()
+    wanted = {"severity": severity, "class_code": class_code, "sheet": sheet, "origin": "check"}
     with open_database() as database:
-        with _shown_progress() as on_progress:
-            work = try_rules if rule else run_checks
-            found = work(database, changeset, rules=book.only(rule) if rule else book, on_progress=on_progress)
+        with _checked(database, changeset, book, rule) as connection:
+            listed = _listed(connection, changeset, limit, offset, wanted)
         _write_reports(database, changeset, _language(lang), html, gpkg, csv, report_json)
-    worst_first = sorted(found, key=lambda each: list(Severity).index(each.severity))
-    wanted = [each.model_dump() for each in worst_first if severity in (None, each.severity)]
-    kept = not rule
     if as_json:
-        page = wanted[offset : offset + limit]
-        emit_json(
-            {"changeset_id": changeset, "kept": kept, "counts": _counts(found), "total": len(wanted), "findings": page}
-        )
+        emit_json({"changeset_id": changeset, "kept": not rule, **listed})
         return
-    _print_counts(_counts(found), book.rules, _language(lang))
-    _print_findings(wanted[offset : offset + limit], len(wanted), offset, _language(lang))
-    if not kept:
+    _print_listed(listed, book.rules, offset, _language(lang))
+    if rule:
         say("Only some rules were tried, so nothing was kept. 仅试运行部分规则，结果未保存。")
+
+
+@contextmanager
+def _checked(database: Database, changeset: int, book: Rulebook, only: list[str] | None) -> Iterator[Connection]:
+    """A transaction to read the findings in: those of a check that is kept, or of a trial of some rules."""
+    with _shown_progress() as on_progress:
+        if not only:
+            run_checks(database, changeset, rules=book, on_progress=on_progress)
+        trial = tried_rules(database, changeset, rules=book.only(only), on_progress=on_progress) if only else None
+        with trial or database.transaction(read_only=True) as connection:
+            yield connection
 
 
 @app.command()
@@ -98,19 +104,25 @@ def findings(
 ) -> None:
     """List what import and check have found in a changeset, without checking again. 问题清单"""
     _require_folders(html, gpkg, csv, report_json)
+    wanted = {"rule": rule, "severity": severity, "class_code": class_code, "sheet": sheet}
     with open_database() as database:
         with database.transaction(read_only=True) as connection:
             get_changeset(connection, changeset)
-            wanted = {"rule": rule, "severity": severity, "class_code": class_code, "sheet": sheet}
-            counts = [dict(line) for line in count_findings(connection, changeset, **wanted)]
-            rows = list_findings(connection, changeset, limit=limit, offset=offset, **wanted)
+            listed = _listed(connection, changeset, limit, offset, wanted)
         _write_reports(database, changeset, _language(lang), html, gpkg, csv, report_json)
-    total = sum(line["count"] for line in counts)
     if as_json:
-        emit_json({"changeset_id": changeset, "counts": counts, "total": total, "findings": rows})
+        emit_json({"changeset_id": changeset, **listed})
         return
-    _print_counts(counts, Rulebook.standard().rules, _language(lang))
-    _print_findings(rows, total, offset, _language(lang))
+    _print_listed(listed, Rulebook.standard().rules, offset, _language(lang))
+
+
+def _listed(
+    connection: Connection, changeset: int, limit: int, offset: int, wanted: dict[str, str | None]
+) -> dict[str, Any]:
+    """One page of the findings wanted, how many there are of each rule and in all."""
+    counts = [dict(line) for line in count_findings(connection, changeset, **wanted)]
+    page = list_findings(connection, changeset, limit=limit, offset=offset, **wanted)
+    return {"counts": counts, "total": sum(line["count"] for line in counts), "findings": page}
 
 
 @app.command()
@@ -160,35 +172,24 @@ def _write_reports(
         say(f"{path}: {len(report.findings)} findings")
 
 
-def _print_counts(counts: list[dict[str, Any]], book: Sequence[Rule], language: Language) -> None:
+def _print_listed(listed: dict[str, Any], book: Sequence[Rule], offset: int, language: Language) -> None:
     names = {each.id: _name(each, language) for each in book}
-    lines = [(line["severity"], line["rule"], names.get(line["rule"], ""), line["count"]) for line in counts]
-    if lines:
-        emit_table("Findings 问题统计", ["severity", "rule", "what 内容", "count"], lines)
-    else:
+    lines = [(line["severity"], line["rule"], names.get(line["rule"], ""), line["count"]) for line in listed["counts"]]
+    if not lines:
         emit_text("Nothing was found. 未发现问题。")
-
-
-def _print_findings(rows: Sequence[dict[str, Any]], total: int, offset: int, language: Language) -> None:
-    lines = [
-        (row["severity"], row["rule"], row["feature_key"], row[f"message_{language}"], _place(row)) for row in rows
+        return
+    emit_table("Findings 问题统计", ["severity", "rule", "what 内容", "count"], lines)
+    rows = [
+        (row["severity"], row["rule"], row["feature_key"], row[f"message_{language}"], _place(row))
+        for row in listed["findings"]
     ]
-    if lines:
-        title = f"{offset + 1}–{offset + len(lines)} / {total}"
-        emit_table(title, ["severity", "rule", "feature", "message", "file · row"], lines)
+    if rows:
+        title = f"{offset + 1}–{offset + len(rows)} / {listed['total']}"
+        emit_table(title, ["severity", "rule", "feature", "message", "file · row"], rows)
 
 
 def _place(row: dict[str, Any]) -> str:
     return " · ".join(str(row[name]) for name in ("file", "sheet", "row", "column") if row[name] is not None)
-
-
-def _counts(found: list[Finding]) -> list[dict[str, Any]]:
-    tally: dict[tuple[str, str], int] = {}
-    for each in found:
-        tally[each.severity, each.rule] = tally.get((each.severity, each.rule), 0) + 1
-    order = list(Severity)
-    ranked = sorted(tally.items(), key=lambda line: (order.index(Severity(line[0][0])), line[0][1]))
-    return [{"rule": rule, "severity": severity, "count": count} for (severity, rule), count in ranked]
 
 
 def _rule_document(found: Rule) -> dict[str, Any]:

@@ -9,6 +9,7 @@ WHERE changeset_id = %(changeset_id)s
   AND (%(severity)s::text IS NULL OR severity = %(severity)s)
   AND (%(class_code)s::text IS NULL OR class_code = %(class_code)s)
   AND (%(sheet)s::text IS NULL OR sheet = %(sheet)s)
+  AND (%(origin)s::text IS NULL OR origin = %(origin)s)
 ORDER BY array_position(ARRAY['error', 'warning', 'info'], severity), rule, finding_id
 LIMIT %(limit)s OFFSET %(offset)s
 
@@ -20,6 +21,7 @@ WHERE changeset_id = %(changeset_id)s
   AND (%(severity)s::text IS NULL OR severity = %(severity)s)
   AND (%(class_code)s::text IS NULL OR class_code = %(class_code)s)
   AND (%(sheet)s::text IS NULL OR sheet = %(sheet)s)
+  AND (%(origin)s::text IS NULL OR origin = %(origin)s)
 GROUP BY rule, severity
 ORDER BY array_position(ARRAY['error', 'warning', 'info'], severity), rule
 

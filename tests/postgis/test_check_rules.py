@@ -1,5 +1,6 @@
 """Checking a changeset in the database: what is loaded, told, kept and marked."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipemap.changesets import get_changeset, reject
-from pipemap.checks import Rulebook, run_checks, try_rules
+from pipemap.checks import Rulebook, run_checks, tried_rules
 from pipemap.checks.registry import Rule
 from pipemap.cli import build
 from pipemap.db import Database
@@ -27,8 +28,14 @@ def kept(database: Database, changeset_id: int, origin: str = "check") -> list[d
     return [row for row in rows if row["origin"] == origin]
 
 
-def told(findings: list[Finding], rule: str) -> set[str | None]:
-    return {finding.feature_key for finding in findings if finding.rule == rule}
+def checked(database: Database, changeset_id: int) -> list[dict[str, Any]]:
+    """What a check finds in a changeset."""
+    run_checks(database, changeset_id)
+    return kept(database, changeset_id)
+
+
+def told(findings: list[dict[str, Any]], rule: str) -> set[str | None]:
+    return {finding["feature_key"] for finding in findings if finding["rule"] == rule}
 
 
 def faulty() -> Delivery:
@@ -46,14 +53,12 @@ def faulty() -> Delivery:
 
 def test_a_check_is_kept_and_marks_the_changeset(database: Database) -> None:
     changeset = bring_in(database, faulty())
-    found = run_checks(database, changeset)
-    assert told(found, "R14") == {"J1->J0"}
-    assert told(found, "R21") == {"lost"}
-    assert told(found, "R17") == {"J2->far"}
+    counts = run_checks(database, changeset)
     rows = kept(database, changeset)
-    assert sorted((row["rule"], row["feature_key"] or "") for row in rows) == sorted(
-        (each.rule, each.feature_key or "") for each in found
-    )
+    assert told(rows, "R14") == {"J1->J0"}
+    assert told(rows, "R21") == {"lost"}
+    assert told(rows, "R17") == {"J2->far"}
+    assert counts == Counter((row["rule"], row["severity"]) for row in rows)
     (twice,) = [row for row in rows if row["rule"] == "R14"]
     assert (twice["file"], twice["sheet"], twice["row"]) == ("survey.xlsx", "lines", 4)
     assert (twice["x_m"], twice["y_m"]) == (500_005, 2_500_000)
@@ -67,17 +72,25 @@ def test_a_second_check_replaces_the_first_and_leaves_the_import_alone(database:
     given = faulty()
     given.findings = [Finding(rule="IMP-X", severity=Severity.INFO, message_en="odd", message_zh="异常")]
     changeset = bring_in(database, given)
-    first = run_checks(database, changeset)
-    assert run_checks(database, changeset) == first
-    assert len(kept(database, changeset)) == len(first)
+    first, second = checked(database, changeset), checked(database, changeset)
+    assert first
+    assert [row | {"finding_id": 0} for row in second] == [row | {"finding_id": 0} for row in first]
     assert [row["rule"] for row in kept(database, changeset, "import")] == ["IMP-X"]
 
 
 def test_trying_some_rules_keeps_nothing(database: Database) -> None:
     changeset = bring_in(database, faulty())
-    found = try_rules(database, changeset, rules=Rulebook.standard().only(["r21"]))
-    assert [each.rule for each in found] == ["R21"]
-    assert kept(database, changeset) == []
+    run_checks(database, changeset)
+    before = kept(database, changeset)
+    with tried_rules(database, changeset, rules=Rulebook.standard().only(["r21"])) as connection:
+        assert [each["rule"] for each in list_findings(connection, changeset)] == ["R21"]
+    assert kept(database, changeset) == before
+
+
+def test_trying_rules_does_not_count_as_a_check(database: Database) -> None:
+    changeset = bring_in(database, faulty())
+    with tried_rules(database, changeset):
+        pass
     with database.transaction() as connection:
         assert get_changeset(connection, changeset).state == "draft"
 
@@ -91,6 +104,23 @@ def test_a_rule_that_fails_fails_the_check(database: Database) -> None:
     with pytest.raises(ZeroDivisionError):
         run_checks(database, changeset, rules=book)
     assert kept(database, changeset) == []
+
+
+def test_an_interrupted_check_leaves_the_changeset_as_it_was(database: Database) -> None:
+    def interrupt(_stage: str, done: int, total: int) -> None:
+        if done > total // 2:
+            raise KeyboardInterrupt
+
+    changeset = bring_in(database, faulty())
+    run_checks(database, changeset, rules=Rulebook.standard().only(["R21"]))
+    before = kept(database, changeset)
+    with database.transaction() as connection:
+        checked_at = get_changeset(connection, changeset).checked_at
+    with pytest.raises(KeyboardInterrupt):
+        run_checks(database, changeset, on_progress=interrupt)
+    assert kept(database, changeset) == before != []
+    with database.transaction() as connection:
+        assert get_changeset(connection, changeset).checked_at == checked_at
 
 
 def test_what_is_closed_or_absent_cannot_be_checked(database: Database) -> None:
@@ -118,10 +148,10 @@ def test_a_small_change_is_told_of_what_it_touches_and_of_nothing_else(database:
     nodes = [node("s", 45, -9), node("n", 45, 9)]
     lines = [segment("s", "n", [(45, -9, 8), (45, 9, 8)], width_mm=200.0, height_mm=200.0)]
     changeset = bring_in(database, delivery(nodes, lines, dataset="design"), partial=True)
-    found = run_checks(database, changeset)
+    found = checked(database, changeset)
     assert told(found, "R26") == {"s->n"}
-    assert "J4->J5" in next(each.message_en for each in found if each.rule == "R26")
-    assert {each.feature_key for each in found} <= {"s->n", "s", "n", None}
+    assert "J4->J5" in next(each["message_en"] for each in found if each["rule"] == "R26")
+    assert {each["feature_key"] for each in found} <= {"s->n", "s", "n", None}
 
 
 def test_a_pipe_booked_again_by_another_dataset_is_a_duplicate(database: Database) -> None:
@@ -129,7 +159,7 @@ def test_a_pipe_booked_again_by_another_dataset_is_a_duplicate(database: Databas
     again = delivery(
         [node("A", 10), node("B", 0)], [segment("A", "B", [(10, 0, 8), (0, 0, 8)])], dataset="another survey"
     )
-    found = run_checks(database, bring_in(database, again))
+    found = checked(database, bring_in(database, again))
     assert told(found, "R14") == {"A->B"}
     assert told(found, "R09") == {"A", "B"}
 
@@ -144,7 +174,7 @@ def test_taking_a_pipe_away_is_told_of_the_point_it_leaves_behind(database: Data
         title="J3 loses its pipe",
         author="surveyor",
     )
-    assert told(run_checks(database, changeset), "R21") == {"J3"}
+    assert told(checked(database, changeset), "R21") == {"J3"}
 
 
 def test_the_network_beyond_the_neighbourhood_counts_for_what_is_reached(database: Database) -> None:
@@ -160,7 +190,7 @@ def test_the_network_beyond_the_neighbourhood_counts_for_what_is_reached(databas
         segment("b", "c", [(2050, 30, 8), (2090, 30, 8)]),
     ]
     changeset = bring_in(database, delivery([*nodes, *grown], [*mains, *lines]))
-    assert told(run_checks(database, changeset), "P02") == {"b->c"}
+    assert told(checked(database, changeset), "P02") == {"b->c"}
 
 
 def run(database: Database, monkeypatch: pytest.MonkeyPatch, *words: object) -> Any:

@@ -9,9 +9,11 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipemap.checks import Rulebook, apply_rules
+from pipemap.checks import Rulebook
 from pipemap.checks.scope import Scope
 from schemas.findings import Finding, Severity
+from tests.unit.scopes import findings as told
+from tests.unit.scopes import scope_of
 
 EAST_M, NORTH_M = 500_000.0, 2_500_000.0
 Row = dict[str, Any]
@@ -47,11 +49,11 @@ def drawn(*pipes: Row) -> Scope:
         for node, place in zip(ends, (row["geom"].coords[0], row["geom"].coords[-1]), strict=True):
             point = {"feature_id": node, "source_key": f"P{node}", "class_code": row["class_code"], "changed": False}
             nodes[node] = point | {"geom": shapely.Point(place[:2]), "ground_elevation_m": 10.0}
-    return Scope.of(pd.DataFrame(list(nodes.values())), pd.DataFrame(rows))
+    return scope_of(pd.DataFrame(list(nodes.values())), pd.DataFrame(rows))
 
 
 def findings(*pipes: Row) -> list[Finding]:
-    return apply_rules(drawn(*pipes), Rulebook.standard().only(["R40"]))
+    return told(drawn(*pipes), Rulebook.standard().only(["R40"]))
 
 
 def pairs(found: list[Finding]) -> set[tuple[str, frozenset[str | None]]]:

@@ -6,10 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
-from pipemap.checks import Rulebook, all_rules, apply_rules
+from pipemap.checks import Rulebook, all_rules
 from pipemap.checks.scope import Scope
-from schemas.findings import Severity
+from schemas.findings import Finding, Severity
+from tests.unit.scopes import findings, scope_of
 
 # A place in the middle of EPSG:4547, so that only the rule about places has an opinion on it.
 EAST_M, NORTH_M = 500_000.0, 2_500_000.0
@@ -27,20 +30,25 @@ def draw(
     disturbed: tuple[str, ...] = (),
 ) -> Scope:
     """A network: points are (x, y, attributes), lines (from, to, attributes); pipes are 200 mm, 1 m deep."""
-    nodes = pd.DataFrame([_node(number, key, point, class_code) for number, (key, point) in enumerate(points.items())])
-    by_key = {row["source_key"]: row for row in nodes.to_dict("records")}
-    segments = pd.DataFrame(
-        [_segment(number, line, by_key, class_code) for number, line in enumerate(lines)],
-        columns=None if lines else ["feature_id", "geom", "from_node_id", "to_node_id"],
-    )
+    nodes, segments = frames(points, lines, class_code)
     structures = pd.DataFrame(
         [
             {"feature_id": 9000 + i, "source_key": key, "kind_code": "building", "geom": _box(*corners)}
             for i, (key, corners) in enumerate((buildings or {}).items())
         ]
     )
-    ids = [by_key[key]["feature_id"] for key in disturbed]
-    return Scope.of(nodes, segments, pd.DataFrame(consumers or []), structures, disturbed_node_ids=ids)
+    ids = nodes.set_index("source_key")["feature_id"][list(disturbed)].tolist()
+    return scope_of(nodes, segments, pd.DataFrame(consumers or []), structures, disturbed_node_ids=ids)
+
+
+def frames(points: dict[str, Point], lines: list[Line], class_code: str = "water") -> tuple[pd.DataFrame, pd.DataFrame]:
+    nodes = pd.DataFrame([_node(number, key, point, class_code) for number, (key, point) in enumerate(points.items())])
+    by_key = {row["source_key"]: row for row in nodes.to_dict("records")}
+    segments = pd.DataFrame(
+        [_segment(number, line, by_key, class_code) for number, line in enumerate(lines)],
+        columns=None if lines else ["feature_id", "geom", "from_node_id", "to_node_id"],
+    )
+    return nodes, segments
 
 
 def _box(west: float, south: float, east: float, north: float) -> shapely.Geometry:
@@ -89,7 +97,7 @@ def _axis(ends: list[tuple[dict[str, Any], float | None]], height_mm: float | No
 
 def told(rule: str, scope: Scope) -> set[str | None]:
     """Keys of the features a rule speaks of (None for a note about the whole)."""
-    return {finding.feature_key for finding in apply_rules(scope, Rulebook.standard().only([rule]))}
+    return {finding.feature_key for finding in findings(scope, Rulebook.standard().only([rule]))}
 
 
 A, B, C, D = (0.0, 0.0), (20.0, 0.0), (40.0, 0.0), (20.0, 20.0)
@@ -351,16 +359,16 @@ def test_a_sound_network_has_nothing_wrong_with_it() -> None:
         "f": (40.0, 20.0, {"feature_code": "end"}),
     }
     lines: list[Line] = [("works", "v"), ("v", "t"), ("t", "e"), ("t", "f")]
-    assert apply_rules(draw(points, lines), Rulebook.standard()) == []
+    assert findings(draw(points, lines), Rulebook.standard()) == []
 
 
 def test_an_empty_scope_has_nothing_wrong_with_it() -> None:
-    nothing = Scope.of(pd.DataFrame(), pd.DataFrame())
-    assert apply_rules(nothing, Rulebook.standard()) == []
+    nothing = scope_of(pd.DataFrame(), pd.DataFrame())
+    assert findings(nothing, Rulebook.standard()) == []
 
 
 def severities(rule: str, scope: Scope) -> list[Severity]:
-    return [finding.severity for finding in apply_rules(scope, Rulebook.standard().only([rule]))]
+    return [finding.severity for finding in findings(scope, Rulebook.standard().only([rule]))]
 
 
 def test_only_contradictions_are_errors() -> None:
@@ -381,7 +389,7 @@ def test_a_limit_nobody_has_read_never_blocks(tmp_path: Any) -> None:
     book = Rulebook.from_toml(tmp_path / "city.toml").only(["P08"])
     shallow = deep(0.2, 0.2)
     heat, gas = (draw({"a": A, "b": B}, [("a", "b", shallow)], code) for code in ("heat", "gas"))
-    (recalled,), (read,) = apply_rules(heat, book), apply_rules(gas, book)
+    (recalled,), (read,) = findings(heat, book), findings(gas, book)
     assert (recalled.severity, recalled.details["to_be_confirmed"]) == (Severity.WARNING, True)
     assert "to be confirmed" in recalled.message_en
     assert (read.severity, read.details["to_be_confirmed"]) == (Severity.ERROR, False)
@@ -392,7 +400,7 @@ def test_messages_name_the_feature_and_the_numbers_in_both_languages() -> None:
     scope = draw(
         {"J1": A, "J2": (90.0, 0.0)}, [("J1", "J2", {"file": "survey.mdb", "source_sheet": "JSLINE", "source_row": 7})]
     )
-    (found,) = apply_rules(scope, Rulebook.standard().only(["R17"]))
+    (found,) = findings(scope, Rulebook.standard().only(["R17"]))
     assert found.message_en == "water supply line J1->J2 is 90.0 m long, more than 75 m"
     assert found.message_zh == "给水管线 J1->J2 长 90.0 m，超过 75 m"
     assert (found.file, found.sheet, found.row, found.value, found.limit) == (
@@ -422,25 +430,50 @@ def test_a_new_pipe_that_meets_an_old_one_is_told_of_the_new() -> None:
     assert told("R26", draw(points, [("a", "c", old), ("s", "n")])) == {"s->n"}
 
 
-def test_findings_come_in_the_same_order_whatever_the_order_of_rows() -> None:
-    rng = np.random.default_rng(7)
-    spots = rng.uniform(0, 120, (60, 2))
-    points: dict[str, Point] = {f"n{i}": (float(x), float(y)) for i, (x, y) in enumerate(spots)}
-    ends = rng.integers(0, 60, (80, 2))
-    lines: list[Line] = [(f"n{a}", f"n{b}") for a, b in ends]
-    scope = draw(points, lines)
-    shuffled = Scope.of(scope.nodes.sample(frac=1, random_state=1), scope.segments.sample(frac=1, random_state=2))
-    assert apply_rules(scope, Rulebook.standard()) == apply_rules(shuffled, Rulebook.standard())
+def test_the_findings_are_the_same_whatever_the_order_of_rows() -> None:
+    nodes, segments = frames(*random_network(60, 80, side_m=120.0))
+    shuffled = scope_of(nodes.sample(frac=1, random_state=1), segments.sample(frac=1, random_state=2))
+    assert findings(scope_of(nodes, segments), Rulebook.standard()) == findings(shuffled, Rulebook.standard())
+
+
+@settings(deadline=None, max_examples=10, phases=[Phase.explicit, Phase.generate])
+@given(st.integers(0, 10**6), st.integers(20, 60), st.sampled_from([200.0, 600.0, 2000.0]))
+def test_the_findings_are_the_same_however_the_city_is_cut_into_tiles(seed: int, size: int, side_m: float) -> None:
+    scope = scope_of(*frames(*random_network(60, 80, side_m, seed), "foul"))
+    whole, tiled = (findings(scope, Rulebook.standard(), tile_features=features) for features in (10**9, size))
+    assert list(map(in_any_order, tiled)) == list(map(in_any_order, whole))
+
+
+def in_any_order(found: Finding) -> dict[str, Any]:
+    """A finding whose examples may come in any order."""
+    details = {name: sorted(value) if isinstance(value, list) else value for name, value in found.details.items()}
+    return {**found.model_dump(), "details": details}
+
+
+def random_network(
+    point_count: int, line_count: int, side_m: float, seed: int = 7
+) -> tuple[dict[str, Point], list[Line]]:
+    """Points strewn over a square, some in the same place, and lines between any two of them."""
+    rng = np.random.default_rng(seed)
+    spots = rng.uniform(0, side_m, (point_count, 2)).round(rng.integers(-1, 3))
+    features = rng.choice(["tee", "bend", "end", None], point_count)  # type: ignore[arg-type]
+    points: dict[str, Point] = {
+        f"n{i}": (float(x), float(y), {"feature_code": feature, "ground_elevation_m": 10 + float(level)})
+        for i, ((x, y), feature, level) in enumerate(zip(spots, features, rng.integers(0, 3, point_count), strict=True))
+    }
+    near = {i: np.argsort(np.hypot(*(spots - spots[i]).T))[:8] for i in range(point_count)}
+    ends = [(int(a), int(rng.choice(near[int(a)]))) for a in rng.integers(0, point_count, line_count)]
+    return points, [(f"n{a}", f"n{b}", {"source_key": f"{a}->{b}:{n}"}) for n, (a, b) in enumerate(ends)]
 
 
 def test_a_dataset_that_lies_elsewhere_is_one_error() -> None:
     far = {f"p{n}": (float(n), -2_400_000.0, {"dataset_id": 7}) for n in range(20)}
     scope = draw({"a": (*A, {"dataset_id": 8}), "b": (0.0, -2_400_000.0, {"dataset_id": 8}), **far}, [])
-    findings = apply_rules(scope, Rulebook.standard().only(["R06"]))
-    (whole,) = [finding for finding in findings if finding.feature_key is None]
+    found = findings(scope, Rulebook.standard().only(["R06"]))
+    (whole,) = [finding for finding in found if finding.feature_key is None]
     assert whole.severity is Severity.ERROR
     assert whole.details == {"count": 20, "first_keys": ["p0", "p1", "p2", "p3", "p4"]}
-    assert [finding.feature_key for finding in findings if finding.feature_key] == ["b"]
+    assert [finding.feature_key for finding in found if finding.feature_key] == ["b"]
 
 
 def test_lines_that_their_source_tells_apart_are_only_suspicious() -> None:

@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import pandas as pd
 
-from pipemap.checks.check import Check, Says
+from pipemap.checks.breaches import Breaches
+from pipemap.checks.check import Check, Says, Told
+from pipemap.checks.columns import Ints, numbered
 from pipemap.checks.registry import rule
+from pipemap.checks.rules.heights import worse_ends
+from pipemap.checks.scope import Scope
 from schemas.codetables import code_table, limits
-from schemas.findings import Finding, Severity
+from schemas.findings import Severity
 
 # Editions that are no longer in force stand in the table for comparison only.
 _SUPERSEDED = "GB 50289-98"
@@ -48,27 +51,27 @@ class CoverLimit:
     source="schemas/limits/cover_depth.csv, standards in force, least value (outside motor lanes)",
     tolerance_m=0.02,
 )
-def cover(check: Check) -> list[Finding]:
+def cover(check: Check) -> Told:
     """Buried lines with less ground over the crown than the least any lane would allow; one finding per line."""
-    scope = check.scope
-    ends = scope.ends.assign(cover=scope.ends["ground_m"] - scope.ends["crown_m"])
+    ends = check.scope.ends
+    above = ends.ground_m - ends.crown_m
     # Below zero the pipe sticks out, which is rule R29.
-    ends = ends[ends["cover"] >= 0].sort_values("cover").drop_duplicates("segment").sort_values("segment")
-    required = _required(scope.segments).iloc[ends["segment"]]
-    limit = np.array([found.min_cover_m if found else np.nan for found in required], dtype=np.float64)
-    thin = (ends["cover"] < limit - check["tolerance_m"]).to_numpy()
-    confirmed = np.array([found is not None and not found.to_be_confirmed for found in required], dtype=bool)
+    at = worse_ends(np.where(above >= 0, -above, np.nan))
+    number, limits_found = _required(check.scope)
+    least = np.array([np.nan if limit is None else limit.min_cover_m for limit in limits_found], np.float64)
+    at = at[above[at] < least[number[ends.segment[at]]] - check["tolerance_m"]]
     # A number nobody has read in the standard never blocks; one that was read may, if a city wishes so.
+    recalled = np.array([limit is not None and limit.to_be_confirmed for limit in limits_found], np.bool_)
+    doubtful = recalled[number[ends.segment[at]]]
     return [
-        finding
-        for which, at_most in ((confirmed, None), (~confirmed, Severity.WARNING))
-        for finding in _thin_findings(check, ends[thin & which], required[thin & which].tolist(), at_most)
+        _thin(check, which, [limits_found[one] for one in number[ends.segment[which]].tolist()], at_most)
+        for which, at_most in ((at[~doubtful], None), (at[doubtful], Severity.WARNING))
     ]
 
 
-def _thin_findings(
-    check: Check, ends: pd.DataFrame, found: list[CoverLimit], at_most: Severity | None
-) -> list[Finding]:
+def _thin(check: Check, at: Ints, found: "list[CoverLimit | None]", at_most: Severity | None) -> Breaches:
+    ends = check.scope.ends
+    limits_of = [limit for limit in found if limit is not None]
     says = Says(
         en="{class_en} line {key} has {cover:.2f} m of cover at {end}; {standard} {clause} asks "
         "for {least:g} m{tbc_en}",
@@ -78,31 +81,33 @@ def _thin_findings(
     )
     return check.report(
         "pipe_segment",
-        ends["segment"].to_numpy(),
+        ends.segment[at],
         says,
         at_most=at_most,
-        place=ends[["x", "y"]].to_numpy(),
-        details=[{"to_be_confirmed": each.to_be_confirmed, "confidence": each.confidence} for each in found],
-        cover=ends["cover"],
-        end=check.scope.node_keys[ends["node"]],
-        standard=[each.standard for each in found],
-        clause=[each.clause.split(" (")[0] for each in found],
-        least=[each.min_cover_m for each in found],
-        tbc_en=[" (limit to be confirmed)" if each.to_be_confirmed else "" for each in found],
-        tbc_zh=["（限值待核实）" if each.to_be_confirmed else "" for each in found],
+        place=ends.xyz[at, :2],
+        details={
+            "to_be_confirmed": [each.to_be_confirmed for each in limits_of],
+            "confidence": [each.confidence for each in limits_of],
+        },
+        cover=ends.ground_m[at] - ends.crown_m[at],
+        end=ends.keys(at),
+        standard=[each.standard for each in limits_of],
+        clause=[each.clause.split(" (")[0] for each in limits_of],
+        least=[each.min_cover_m for each in limits_of],
+        tbc_en=[" (limit to be confirmed)" if each.to_be_confirmed else "" for each in limits_of],
+        tbc_zh=["（限值待核实）" if each.to_be_confirmed else "" for each in limits_of],
     )
 
 
-def _required(segments: pd.DataFrame) -> pd.Series:
-    """The limit of each segment, None where none applies."""
+def _required(scope: Scope) -> "tuple[Ints, list[CoverLimit | None]]":
+    """Number of the limit of each segment in the list of limits; None where none applies."""
+    classes = scope.segments.words("class_code")
     ways = {code: found.fields["clearance_condition"] for code, found in code_table("burial").items()}
-    burial = segments["burial_code"].map(ways).fillna("?")
-    lying = burial.where(~(burial.eq("conduit") & segments["material_code"].eq("steel")), "steel conduit")
-    return pd.Series(
-        [cover_limit(class_code, how) for class_code, how in zip(segments["class_code"], lying, strict=True)],
-        index=segments.index,
-        dtype=object,
-    )
+    burial = scope.segments.words("burial_code").renamed(ways, "?")
+    in_steel = burial.is_in(["conduit"]) & scope.segments.words("material_code").is_in(["steel"])
+    number, first = numbered([classes.codes, burial.codes, in_steel])
+    examples = zip(classes[first].texts(), burial[first].texts(), in_steel[first], strict=True)
+    return number, [cover_limit(code, "steel conduit" if steel else way) for code, way, steel in examples]
 
 
 @cache

@@ -1,19 +1,17 @@
 """Rules about gravity flow: it falls, it goes on, and its pipes do not shrink on the way."""
 
 import numpy as np
-import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
-from pipemap.checks.check import Check, Says
+from pipemap.checks.breaches import Breaches
+from pipemap.checks.check import Check, Says, Told
+from pipemap.checks.columns import Floats, Ints
 from pipemap.checks.registry import rule
-from pipemap.checks.rules.attributes import joints
-from pipemap.checks.rules.networks import Graph
-from pipemap.checks.scope import Floats, Scope
+from pipemap.checks.rules.meetings import pairs_at_nodes
+from pipemap.checks.scope import Scope
 from schemas.codetables import codes_where
-from schemas.findings import Finding, Severity
-
-_DIRECTION = {"forward": 1.0, "backward": -1.0}
+from schemas.findings import Severity
 
 
 @rule(
@@ -22,9 +20,10 @@ _DIRECTION = {"forward": 1.0, "backward": -1.0}
     en="gravity line that rises along its flow",
     zh="自流管逆坡",
     source="survey practice, rule R30; height accuracy CJJ 61",
+    sees_all=True,
     tolerance_m=0.03,
 )
-def adverse_slope(check: Check) -> list[Finding]:
+def adverse_slope(check: Check) -> Told:
     """Gravity lines whose downstream end lies higher than the upstream one.
 
     Downstream is where the survey says, else the way to the nearest outfall; elsewhere nobody can tell.
@@ -39,7 +38,7 @@ def adverse_slope(check: Check) -> list[Finding]:
         value="{rise:.2f} m",
         limit="{tolerance_m:g} m",
     )
-    return check.report("pipe_segment", at, says, rise=rise[at], length=scope.length_m[at])
+    return [check.report("pipe_segment", at, says, rise=rise[at], length=scope.axes.part(at).length_m)]
 
 
 @rule(
@@ -50,24 +49,21 @@ def adverse_slope(check: Check) -> list[Finding]:
     source="survey practice, rule R31",
     min_fall_m=0.03,
 )
-def no_way_out(check: Check) -> list[Finding]:
+def no_way_out(check: Check) -> Told:
     """Points, not outfalls, that two or more gravity lines flow into and none leaves."""
-    scope = check.scope
-    ends = flow_ends(scope, check["min_fall_m"])
-    sums = ends.groupby("node")["leaving"].agg(["max", "size", "count"])
-    all_in = sums[(sums["max"] < 0) & (sums["size"] == sums["count"]) & (sums["size"] >= 2)]
-    node = all_in.index.to_numpy()
+    scope, nodes = check.scope, check.scope.nodes
+    node, _, leaving = flow_ends(scope, check["min_fall_m"])
+    coming, all_of_them = (np.bincount(node[which], minlength=len(nodes)) for which in (leaving < 0, slice(None)))
     exits = codes_where("appurtenance", "role", "outfall") | codes_where("appurtenance", "role", "pump")
-    is_exit = scope.nodes["appurtenance_code"].isin(exits) | scope.nodes["feature_code"].isin(
-        ["outlet", "not_surveyed"]
-    )
-    kept = ~is_exit.to_numpy()[node]
+    is_exit = nodes.words("appurtenance_code").is_in(exits)
+    is_exit |= nodes.words("feature_code").is_in(["outlet", "not_surveyed"])
+    at = np.flatnonzero((coming >= 2) & (coming == all_of_them) & ~is_exit)
     says = Says(
         en="{count} {class_en} lines flow into {key} and none leaves it",
         zh="{count} 条{class_zh}管线流入 {key}，无流出管线",
         value="{count}",
     )
-    return check.report("node", node[kept], says, count=all_in["size"].to_numpy()[kept])
+    return [check.report("node", at, says, count=coming[at])]
 
 
 @rule(
@@ -79,19 +75,20 @@ def no_way_out(check: Check) -> list[Finding]:
     tolerance_mm=10.0,
     min_fall_m=0.03,
 )
-def size_change(check: Check) -> list[Finding]:
+def size_change(check: Check) -> Told:
     """Gravity lines wider upstream than downstream; on pressure lines, changes at plain points are a note."""
-    return _shrinks_downstream(check) + _changes_without_reducer(check)
+    return [_shrinks_downstream(check), _changes_without_reducer(check)]
 
 
-def _shrinks_downstream(check: Check) -> list[Finding]:
+def _shrinks_downstream(check: Check) -> Breaches:
     scope = check.scope
-    ends = flow_ends(scope, check["min_fall_m"])
-    width = scope.segments["width_mm"].to_numpy()[ends["segment"]]
-    ends = ends.assign(width=width).dropna(subset="width").sort_values(["width", "segment"], ascending=False)
-    widest = [ends[which].drop_duplicates("node") for which in (ends["leaving"] < 0, ends["leaving"] > 0)]
-    both = widest[0].merge(widest[1], on="node", suffixes=("_in", "_out"))
-    both = both[both["width_out"] < both["width_in"] - check["tolerance_mm"]]
+    width = scope.segments.values("width_mm").astype(np.float64)
+    node, segment, leaving = flow_ends(scope, check["min_fall_m"])
+    coming = _widest_at(len(scope.nodes), node, segment, width, leaving < 0)
+    going = _widest_at(len(scope.nodes), node, segment, width, leaving > 0)
+    both = np.flatnonzero((coming >= 0) & (going >= 0))
+    both = both[width[going[both]] < width[coming[both]] - check["tolerance_mm"]]
+    coming, going = coming[both], going[both]
     says = Says(
         en="At {node} the {class_en} pipe {coming_key} of {coming:g} mm goes on as {key} of {going:g} mm",
         zh="{node} 处上游{class_zh}管道 {coming_key}（{coming:g} mm）接入较小的下游管道 {key}（{going:g} mm）",
@@ -101,22 +98,36 @@ def _shrinks_downstream(check: Check) -> list[Finding]:
     )
     return check.report(
         "pipe_segment",
-        both["segment_out"].to_numpy(),
+        going,
         says,
-        place=scope.node_xy[both["node"]],
-        node=scope.node_keys[both["node"]],
-        coming=both["width_in"],
-        going=both["width_out"],
-        coming_key=scope.segments["source_key"].to_numpy(object)[both["segment_in"]],
+        place=scope.node_xy[both],
+        node=scope.node_keys(both),
+        coming=width[coming],
+        going=width[going],
+        coming_key=scope.segment_keys(coming),
     )
 
 
-def _changes_without_reducer(check: Check) -> list[Finding]:
+def _widest_at(count: int, node: Ints, segment: Ints, width: Floats, which: np.ndarray) -> Ints:
+    """The widest of some line ends at each of `count` nodes, the first one of equals; -1 where there is none."""
+    node, segment = node[which], segment[which]
+    known = np.isfinite(width[segment])
+    node, segment = node[known], segment[known]
+    # What is written last stays.
+    order = np.lexsort((-segment, width[segment]))
+    widest = np.full(count, -1, np.int64)
+    widest[node[order]] = segment[order]
+    return widest
+
+
+def _changes_without_reducer(check: Check) -> Breaches:
     scope = check.scope
-    pairs = joints(scope, scope.segments["width_mm"])
-    pressure = pairs["class_code"].isin(codes_where("utility_class", "flow", "pressure"))
-    change = (pairs["one"] - pairs["other"]).abs() > check["tolerance_mm"]
-    chosen = pairs[pressure & change & pairs["feature_code"].ne("reducer") & ~pairs["in_well"]]
+    node, one, other = pairs_at_nodes(scope)
+    width = scope.segments.values("width_mm").astype(np.float64)
+    pressure = scope.segments.words("class_code").is_in(codes_where("utility_class", "flow", "pressure"))
+    reducer = scope.nodes.words("feature_code").is_in(["reducer"])
+    change = np.abs(width[one] - width[other]) > check["tolerance_mm"]
+    kept = change & pressure[one] & ~reducer[node] & ~scope.in_well[node]
     says = Says(
         en="At {key} the {class_en} pipe changes from {one:g} to {other:g} mm, "
         "but the point is not booked as a reducer",
@@ -124,45 +135,44 @@ def _changes_without_reducer(check: Check) -> list[Finding]:
         value="{one:g} / {other:g} mm",
         column="feature_code",
     )
-    return check.report(
-        "node", chosen["node"].to_numpy(), says, at_most=Severity.INFO, one=chosen["one"], other=chosen["other"]
-    )
+    return check.report("node", node[kept], says, at_most=Severity.INFO, one=width[one[kept]], other=width[other[kept]])
 
 
-def flow_ends(scope: Scope, min_fall_m: float) -> pd.DataFrame:
-    """Ends of live gravity lines with `leaving`: 1 where the flow leaves the node, -1 where it enters, NaN unknown.
+def flow_ends(scope: Scope, min_fall_m: float) -> tuple[Ints, Ints, Floats]:
+    """Ends of live gravity lines: node, segment, and 1 where the flow leaves the node, -1 where it enters, else NaN.
 
     The declared direction counts; without one, the way the line falls by at least `min_fall_m`.
     """
     declared, rise = _declared(scope), _rise_m(scope)
     fallen = np.where(np.abs(rise) >= min_fall_m, -np.sign(rise), np.nan)
     sign = np.where(np.isnan(declared), fallen, declared)
-    ends = scope.ends[["segment", "node", "is_from"]]
-    ends = ends.assign(leaving=np.where(ends["is_from"], sign[ends["segment"]], -sign[ends["segment"]]))
-    return ends[(ends["node"] >= 0) & (scope.is_gravity & scope.active)[ends["segment"]]]
+    at = np.flatnonzero((scope.ends.node >= 0) & (scope.is_gravity & scope.active)[scope.ends.segment])
+    segment = scope.ends.segment[at]
+    return scope.ends.node[at], segment, np.where(scope.ends.is_from[at], sign[segment], -sign[segment])
 
 
 def _declared(scope: Scope) -> Floats:
     """1 where the flow runs as digitised, -1 against it, NaN where nobody says."""
-    return np.asarray(scope.segments["flow_direction_code"].map(_DIRECTION), dtype=np.float64)
+    direction = {"forward": 1.0, "backward": -1.0}
+    return scope.segments.words("flow_direction_code").translated(direction, np.nan)
+
+
+def _rise_m(scope: Scope) -> Floats:
+    return scope.axes.end[:, 2] - scope.axes.start[:, 2]
 
 
 def _towards_outfall(scope: Scope) -> Floats:
     """1 where a line leads to the nearest outfall as digitised, -1 the other way round, NaN where none is reached."""
-    graph = Graph.of(scope, codes_where("utility_class", "flow", "gravity"))
-    stations = scope.stations["appurtenance_code"].isin(codes_where("appurtenance", "role", "outfall"))
-    outfalls = np.flatnonzero(np.isin(graph.node_ids, scope.stations.loc[stations, "feature_id"]))
+    lead = np.full(len(scope.segments), np.nan)
+    graph = scope.links.graph(codes_where("utility_class", "flow", "gravity"))
+    outfalls = scope.links.stations("outfall")
     if not len(outfalls):
-        return np.full(len(scope.segments), np.nan)
-    size = len(graph.node_ids)
-    links = coo_array((np.ones(len(graph.start)), (graph.start, graph.end)), shape=(size, size)).tocsr()
-    steps = np.asarray(dijkstra(links, directed=False, indices=outfalls, unweighted=True, min_only=True))
+        return lead
+    size = scope.links.vertex_count
+    matrix = coo_array((np.ones(len(graph.start)), (graph.start, graph.end)), shape=(size, size)).tocsr()
+    steps = np.asarray(dijkstra(matrix, directed=False, indices=outfalls, unweighted=True, min_only=True))
     steps[np.isinf(steps)] = np.nan
     nearer = steps[graph.start] - steps[graph.end]
-    lead = pd.Series(np.where(np.abs(nearer) == 1, nearer, np.nan), index=graph.links["feature_id"])
-    return np.asarray(lead.reindex(scope.segments["feature_id"]), dtype=np.float64)
-
-
-def _rise_m(scope: Scope) -> Floats:
-    start, end = np.split(scope.ends["axis_m"].to_numpy(), 2)
-    return np.asarray(end - start, dtype=np.float64)
+    row = scope.links.row[graph.chosen]
+    lead[row[row >= 0]] = np.where(np.abs(nearer) == 1, nearer, np.nan)[row >= 0]
+    return lead

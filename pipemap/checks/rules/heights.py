@@ -1,15 +1,14 @@
 """Rules about elevations: what one point, one line and the ground around say must agree."""
 
 import numpy as np
-import pandas as pd
 from scipy.spatial import cKDTree
 
-from pipemap.checks.check import Check, Says
+from pipemap.checks.check import Check, Says, Told
+from pipemap.checks.columns import Bools, Floats, Ints, numbered
 from pipemap.checks.registry import rule
-from pipemap.checks.rules.lines import ABOVE_GROUND
-from pipemap.checks.scope import Bools, Floats, Scope
-from schemas.codetables import code_table
-from schemas.findings import Finding, Severity
+from pipemap.checks.rules.counting import counted_by_class
+from pipemap.checks.scope import Scope
+from schemas.findings import Severity
 
 
 @rule(
@@ -20,27 +19,38 @@ from schemas.findings import Finding, Severity
     source="survey practice, rule R16 (wells excepted)",
     tolerance_m=0.05,
 )
-def heights_at_a_point(check: Check) -> list[Finding]:
+def heights_at_a_point(check: Check) -> Told:
     """Points, not wells, whose lines of the point's class end at different heights."""
-    scope = check.scope
-    ends = scope.ends[(scope.ends["node"] >= 0) & scope.ends["class_code"].notna()]
-    level = ends["elevation_m"].fillna(ends["ground_m"] - ends["depth_m"])
-    grouped = ends.assign(level=level).groupby(["node", "class_code"])[["level", "axis_m"]]
-    low, high = grouped.min(), grouped.max()
+    scope, ends = check.scope, check.scope.ends
+    node, first, order = _meetings(scope)
+    low, high = (
+        {"level": side.reduceat(ends.level_m[order], first), "axis": side.reduceat(ends.axis_m[order], first)}
+        if len(node)
+        else {"level": np.empty(0), "axis": np.empty(0)}
+        for side in (np.fmin, np.fmax)
+    )
     # Surveyors level one height per point: a main and its branch may share the crown or the axis.
-    spread = (high - low).min(axis=1)
-    well = np.array([code.code for code in code_table("appurtenance").values() if code.flag("is_enclosed")])
-    node = spread.index.get_level_values(0).to_numpy()
-    in_well = scope.nodes["appurtenance_code"].isin(well).to_numpy()[node]
-    hit = (spread > check["tolerance_m"]).to_numpy() & ~in_well
+    spread = np.fmin(high["level"] - low["level"], high["axis"] - low["axis"])
+    at = np.flatnonzero((spread > check["tolerance_m"]) & ~scope.in_well[node])
+    low_m, high_m = (np.where(np.isnan(side["level"]), side["axis"], side["level"])[at] for side in (low, high))
     says = Says(
         en="Lines meet at {key} at elevations from {low:.2f} to {high:.2f} m",
         zh="{key} 处各管线高程不一致：{low:.2f} 至 {high:.2f} m",
         value="{spread:.2f} m",
         limit="{tolerance_m:g} m",
     )
-    low_m, high_m = (side["level"].fillna(side["axis_m"]).to_numpy()[hit] for side in (low, high))
-    return check.report("node", node[hit], says, low=low_m, high=high_m, spread=spread.to_numpy()[hit])
+    return [check.report("node", node[at], says, low=low_m, high=high_m, spread=spread[at])]
+
+
+def _meetings(scope: Scope) -> tuple[Ints, Ints, Ints]:
+    """Nodes and classes whose line ends stand together: the node, where its ends begin in `order`, and `order`."""
+    ends = scope.ends
+    known = np.flatnonzero((ends.node >= 0) & ends.class_code.is_known())
+    codes = ends.class_code.codes
+    order = known[np.lexsort((codes[known], ends.node[known]))]
+    new = (np.diff(ends.node[order]) != 0) | (np.diff(codes[order]) != 0)
+    first = np.flatnonzero(np.append(True, new)[: len(order)])
+    return ends.node[order[first]], first, order
 
 
 @rule(
@@ -51,13 +61,13 @@ def heights_at_a_point(check: Check) -> list[Finding]:
     source="survey practice, rule R27",
     tolerance_m=0.02,
 )
-def elevation_balance(check: Check) -> list[Finding]:
+def elevation_balance(check: Check) -> Told:
     """Line ends where ground, depth and pipe elevation are all surveyed and do not add up."""
     ends = check.scope.ends
-    expected = ends["ground_m"] - ends["depth_m"]
-    off = (ends["elevation_m"] - expected).abs()
+    expected = ends.ground_m - ends.depth_m
+    off = np.abs(ends.elevation_m - expected)
     # The stored depths are single precision.
-    chosen = ends.assign(expected=expected, off=off)[off > check["tolerance_m"] + 1e-4]
+    at = np.flatnonzero(off > check["tolerance_m"] + 1e-4)
     says = Says(
         en="{class_en} line {key} at {end}: ground {ground:.2f} − depth {depth:.2f} = {expected:.2f} m, "
         "but the elevation is booked as {level:.2f} m",
@@ -67,19 +77,21 @@ def elevation_balance(check: Check) -> list[Finding]:
         limit="{tolerance_m:g} m",
         column="{column}",
     )
-    return check.report(
-        "pipe_segment",
-        chosen["segment"].to_numpy(),
-        says,
-        place=chosen[["x", "y"]].to_numpy(),
-        end=check.scope.node_keys[chosen["node"]],
-        ground=chosen["ground_m"],
-        depth=chosen["depth_m"],
-        expected=chosen["expected"],
-        level=chosen["elevation_m"],
-        off=chosen["off"],
-        column=np.where(chosen["is_from"], "from_elevation_m", "to_elevation_m"),
-    )
+    return [
+        check.report(
+            "pipe_segment",
+            ends.segment[at],
+            says,
+            place=ends.xyz[at, :2],
+            end=ends.keys(at),
+            ground=ends.ground_m[at],
+            depth=ends.depth_m[at],
+            expected=expected[at],
+            level=ends.elevation_m[at],
+            off=off[at],
+            column=np.where(ends.is_from[at], "from_elevation_m", "to_elevation_m"),
+        )
+    ]
 
 
 @rule(
@@ -93,10 +105,10 @@ def elevation_balance(check: Check) -> list[Finding]:
     min_deviation_m=1.5,
     factor=5.0,
 )
-def ground_outlier(check: Check) -> list[Finding]:
+def ground_outlier(check: Check) -> Told:
     """Points whose ground lies far above or below the median of their nearest neighbours."""
     scope = check.scope
-    ground = scope.nodes["ground_elevation_m"].to_numpy()
+    ground = scope.nodes.values("ground_elevation_m")
     known = np.flatnonzero(np.isfinite(ground) & np.isfinite(scope.node_xy).all(axis=1))
     around = _ground_around(check, scope.node_xy[known], ground[known])
     usual = np.nanmedian(around, axis=1)
@@ -110,12 +122,13 @@ def ground_outlier(check: Check) -> list[Finding]:
         limit="{usual:.2f} ± {min_deviation_m:g} m",
         column="ground_elevation_m",
     )
-    return check.report("node", known[hit], says, ground=ground[known][hit], usual=usual[hit], off=off[hit])
+    return [check.report("node", known[hit], says, ground=ground[known][hit], usual=usual[hit], off=off[hit])]
 
 
 def _ground_around(check: Check, xy: Floats, ground: Floats) -> Floats:
     """Ground at the nearest places of each point, NaN beyond the radius; own ground where there are too few."""
-    places = np.unique(np.column_stack([xy, ground]).round(2), axis=0)
+    places = np.column_stack([xy, ground]).round(2)
+    places = places[np.sort(numbered(list(places.T))[1])]
     if not len(places):
         return np.empty((0, 1))
     count = min(int(check["neighbours"]) + 1, len(places))
@@ -136,12 +149,12 @@ def _ground_around(check: Check, xy: Floats, ground: Floats) -> Floats:
     tolerance_m=0.05,
     far_m=0.5,
 )
-def above_ground(check: Check) -> list[Finding]:
+def above_ground(check: Check) -> Told:
     """Buried lines whose crown is above the ground; by less than `far_m` a warning."""
-    scope = check.scope
-    ends = scope.ends.assign(above=scope.ends["crown_m"] - scope.ends["ground_m"])
-    worst = ends[_is_buried(scope)[ends["segment"]] & (ends["above"] > check["tolerance_m"]).to_numpy()]
-    worst = worst.sort_values("above", ascending=False).drop_duplicates("segment").sort_values("segment")
+    scope, ends = check.scope, check.scope.ends
+    above = ends.crown_m - ends.ground_m
+    at = worse_ends(np.where(_stays_below(scope)[ends.segment], above, np.nan))
+    at = at[above[at] > check["tolerance_m"]]
     says = Says(
         en="The crown of {class_en} line {key} stands {above:.2f} m above the ground at {end} "
         "({crown:.2f} over {ground:.2f} m)",
@@ -149,71 +162,59 @@ def above_ground(check: Check) -> list[Finding]:
         value="{above:.2f} m",
         limit="{tolerance_m:g} m",
     )
-    far = (worst["above"] > check["far_m"]).to_numpy()
+    far = above[at] > check["far_m"]
     return [
-        finding
-        for rows, at_most in ((worst[far], None), (worst[~far], Severity.WARNING))
-        for finding in check.report(
+        check.report(
             "pipe_segment",
-            rows["segment"].to_numpy(),
+            ends.segment[which],
             says,
             at_most=at_most,
-            place=rows[["x", "y"]].to_numpy(),
-            above=rows["above"],
-            crown=rows["crown_m"],
-            ground=rows["ground_m"],
-            end=scope.node_keys[rows["node"]],
+            place=ends.xyz[which, :2],
+            above=above[which],
+            crown=ends.crown_m[which],
+            ground=ends.ground_m[which],
+            end=ends.keys(which),
         )
+        for which, at_most in ((at[far], None), (at[~far], Severity.WARNING))
     ]
 
 
-def _is_buried(scope: Scope) -> Bools:
-    rising = scope.nodes["feature_code"].eq("riser") | scope.nodes["appurtenance_code"].isin(["riser", "pole"])
-    rises = np.append(rising.to_numpy(), False)
-    up = rises[scope.from_pos] | rises[scope.to_pos]
-    return np.asarray(~scope.segments["burial_code"].isin(ABOVE_GROUND).to_numpy() & ~up)
+def worse_ends(badness: Floats) -> Ints:
+    """The end of each line where the value is larger, lines with no known value left out; the start when alike."""
+    start, end = np.split(badness, 2)
+    at = np.arange(len(start)) + np.where(
+        np.nan_to_num(end, nan=-np.inf) > np.nan_to_num(start, nan=-np.inf), len(start), 0
+    )
+    return at[np.isfinite(badness[at])]
+
+
+def _stays_below(scope: Scope) -> Bools:
+    """Whether a line lies in the ground from end to end: none that is led up a pole or a wall."""
+    nodes = scope.nodes
+    rising = nodes.words("feature_code").is_in(["riser"]) | nodes.words("appurtenance_code").is_in(["riser", "pole"])
+    return np.asarray(scope.is_buried & ~np.logical_or(*scope.at_ends(rising, False)))
 
 
 @rule("P06", Severity.INFO, en="elevation unknown", zh="高程不明", source="pipemap: unknown is a value")
-def elevation_unknown(check: Check) -> list[Finding]:
+def elevation_unknown(check: Check) -> Told:
     """One count per class of lines whose height nobody knows; 3D answers say `cannot tell` for them."""
-    scope = check.scope
-    start, end = np.split(scope.ends["axis_m"].to_numpy(), 2)
+    axes = check.scope.axes
     says = Says(
         en="{class_en}: the elevation of {count} of {total} lines is unknown",
         zh="{class_zh}：{total} 条管线中 {count} 条高程不明",
         value="{count}",
         column="geom",
     )
-    return count_by_class(check, np.isnan(start) | np.isnan(end), says)
+    return counted_by_class(check, "pipe_segment", np.isnan(axes.start[:, 2] + axes.end[:, 2]), says)
 
 
 @rule("P07", Severity.INFO, en="section unknown", zh="断面不明", source="pipemap: unknown is a value")
-def section_unknown(check: Check) -> list[Finding]:
+def section_unknown(check: Check) -> Told:
     """One count per class of lines without a size."""
-    width, height = check.scope.size_m
     says = Says(
         en="{class_en}: the section of {count} of {total} lines is unknown",
         zh="{class_zh}：{total} 条管线中 {count} 条断面不明",
         value="{count}",
         column="width_mm",
     )
-    return count_by_class(check, np.isnan(width) | np.isnan(height), says)
-
-
-def count_by_class(check: Check, unknown: Bools, says: Says, at_most: Severity | None = None) -> list[Finding]:
-    """One note for each class in which touched segments are marked, with how many of how many."""
-    segments = check.scope.segments
-    marked = pd.DataFrame({"class_code": segments["class_code"], "key": segments["source_key"], "unknown": unknown})
-    return [
-        check.note(
-            says,
-            {"keys": rows.loc[rows["unknown"], "key"].head(50).tolist()},
-            at_most=at_most,
-            class_code=class_code,
-            count=int(rows["unknown"].sum()),
-            total=len(rows),
-        )
-        for class_code, rows in marked[segments["touched"]].groupby("class_code")
-        if rows["unknown"].any()
-    ]
+    return counted_by_class(check, "pipe_segment", np.isnan(check.scope.width_m + check.scope.height_m), says)

@@ -1,47 +1,19 @@
 """Rules about whole networks: pieces, loops, and what no source or outfall reaches."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 import numpy as np
-import pandas as pd
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+from scipy.sparse.csgraph import minimum_spanning_tree
 
-from pipemap.checks.check import Check, Says
+from pipemap.checks.breaches import Breaches
+from pipemap.checks.check import Check, Says, Told
+from pipemap.checks.columns import Bools, Ints
+from pipemap.checks.links import Graph
 from pipemap.checks.registry import rule
-from pipemap.checks.scope import Bools, Ints, Scope, is_active
+from pipemap.checks.scope import Scope
 from schemas.codetables import code_table, codes_where
-from schemas.findings import Finding, Severity
+from schemas.findings import Severity
 
-
-@dataclass(frozen=True)
-class Graph:
-    """Live links of some classes: `start` and `end` count into `node_ids`, `piece` numbers each link's component."""
-
-    links: pd.DataFrame
-    node_ids: Ints
-    start: Ints
-    end: Ints
-    piece: Ints
-    node_piece: Ints
-
-    @classmethod
-    def of(cls, scope: Scope, class_codes: frozenset[str]) -> "Graph":
-        """The graph of the links of these classes that are in service."""
-        live = scope.links["class_code"].isin(class_codes).to_numpy() & is_active(scope.links["lifecycle_code"])
-        links = scope.links[live].reset_index(drop=True)
-        ends = links[["from_node_id", "to_node_id"]].to_numpy(np.int64)
-        node_ids, inverse = np.unique(ends, return_inverse=True)
-        start, end = inverse.reshape(ends.shape).T
-        size = len(node_ids)
-        matrix = coo_array((np.ones(len(links), bool), (start, end)), shape=(size, size))
-        _, node_piece = connected_components(matrix, directed=False) if size else (0, np.zeros(0, np.int64))
-        return cls(links, node_ids, start, end, node_piece[start].astype(np.int64), node_piece.astype(np.int64))
-
-    def pieces_of(self, ids: Ints) -> Ints:
-        """The components that hold any of these nodes."""
-        return np.unique(self.node_piece[np.isin(self.node_ids, ids)])
+_LARGEST, _KEYS = 20, 200
 
 
 @rule(
@@ -50,59 +22,73 @@ class Graph:
     en="network in several pieces",
     zh="连通性（网络被分为多片）",
     source="survey practice, rule R23; one expected",
+    sees_all=True,
     max_pieces=1,
 )
-def pieces(check: Check) -> list[Finding]:
-    """How many separate networks each touched class falls into."""
+def pieces(check: Check) -> Told:
+    """How many separate networks the touched lines of each class fall into."""
     says = Says(
         en="{class_en} falls into {count} separate networks; the largest holds {largest} of {total} lines",
         zh="{class_zh}管网分为 {count} 片，最大一片含 {largest}/{total} 条管线",
         value="{count}",
         limit="{max_pieces:g}",
     )
-    findings = []
+    notes = []
     for class_code in _touched_classes(check.scope):
-        sizes = np.sort(np.bincount(Graph.of(check.scope, frozenset([class_code])).piece))[::-1]
+        sizes = _sizes_of_touched(check.scope.links.graph([class_code]))
         if len(sizes) > check["max_pieces"]:
-            findings.append(
-                check.note(
-                    says,
-                    {"largest": sizes[:20].tolist()},
-                    class_code=class_code,
-                    count=len(sizes),
-                    largest=int(sizes[0]),
-                    total=int(sizes.sum()),
-                )
-            )
-    return findings
+            counts = {"count": len(sizes), "largest": int(sizes[0]), "total": int(sizes.sum())}
+            notes.append(check.note(says, {"largest": sizes[:_LARGEST].tolist()}, class_code=class_code, counts=counts))
+    return notes
+
+
+def _sizes_of_touched(graph: Graph) -> Ints:
+    """Links in each piece that holds a touched one, largest first; pieces that go on unseen count as one."""
+    piece = graph.piece_of_link
+    going_on = graph.holds(graph.links.open_vertex)
+    touched = np.unique(piece[graph.links.is_touched[graph.chosen]])
+    sizes = np.bincount(piece, minlength=len(going_on))[touched]
+    unseen = going_on[touched]
+    rest = [sizes[unseen].sum()] if unseen.any() else []
+    return np.sort(np.concatenate([sizes[~unseen], rest]).astype(np.int64))[::-1]
 
 
 def _touched_classes(scope: Scope) -> list[str]:
-    return sorted(scope.segments.loc[scope.segments["touched"], "class_code"].dropna().unique())
+    classes = scope.segments.words("class_code")
+    codes = np.unique(classes.codes[scope.segments.values("touched")])
+    return sorted(classes.known_words[code] for code in codes.tolist() if code >= 0)
 
 
-@rule("R25", Severity.INFO, en="closed loop of gravity lines", zh="自流管闭合环", source="survey practice, rule R25")
-def gravity_loop(check: Check) -> list[Finding]:
+@rule(
+    "R25",
+    Severity.INFO,
+    en="closed loop of gravity lines",
+    zh="自流管闭合环",
+    source="survey practice, rule R25",
+    sees_all=True,
+)
+def gravity_loop(check: Check) -> Told:
     """Lines that close a loop in the drainage network: one finding per loop, at a touched line."""
-    graph = Graph.of(check.scope, codes_where("utility_class", "flow", "gravity"))
-    touched = graph.links["touched"].to_numpy()
+    scope = check.scope
+    graph = scope.links.graph(codes_where("utility_class", "flow", "gravity"))
+    row = scope.links.row[graph.chosen]
+    identity = np.append(scope.segments.values("feature_id"), -1)[row]
     # Untouched and older lines are cheaper, so that the tree leaves out the newest; parallel lines are R14's.
-    pairs = pd.DataFrame({"low": np.minimum(graph.start, graph.end), "high": np.maximum(graph.start, graph.end)})
-    order = np.lexsort((graph.links["feature_id"], touched))
-    ordered = pairs.iloc[order]
-    single = ordered[ordered["low"] != ordered["high"]].drop_duplicates(["low", "high"])
-    single = single.assign(weight=np.arange(1.0, len(single) + 1))
-    size = len(graph.node_ids)
-    weights = coo_array((single["weight"], (single["low"], single["high"])), shape=(size, size))
-    tree = minimum_spanning_tree(weights.tocsr()).tocoo()
-    in_tree = np.isin(single["low"] * size + single["high"], np.asarray(tree.row, np.int64) * size + tree.col)
-    closing = graph.links["feature_id"].to_numpy()[single.index[~in_tree]]
-    at = np.flatnonzero(check.scope.segments["feature_id"].isin(closing))
+    order = np.lexsort((identity, scope.links.is_touched[graph.chosen]))
+    low, high = np.minimum(graph.start, graph.end)[order], np.maximum(graph.start, graph.end)[order]
+    size = scope.links.vertex_count
+    pair = low * size + high
+    _, first = np.unique(pair, return_index=True)
+    first = np.sort(first[low[first] != high[first]])
+    weights = coo_array((np.arange(1.0, len(first) + 1), (low[first], high[first])), shape=(size, size))
+    tree = minimum_spanning_tree(weights.tocsr()).tocoo() if len(first) else weights
+    in_tree = np.asarray(tree.row, np.int64) * size + tree.col
+    closing = row[order[first[~np.isin(pair[first], in_tree)]]]
     says = Says(
         en="{class_en} line {key} closes a loop of the drainage network",
         zh="{class_zh}管线 {key} 使排水管网形成闭合环",
     )
-    return check.report("pipe_segment", at, says)
+    return [check.report("pipe_segment", closing[closing >= 0], says)]
 
 
 @rule(
@@ -111,8 +97,9 @@ def gravity_loop(check: Check) -> list[Finding]:
     en="lines that no source reaches",
     zh="与水源（气源、热源）不连通的管段",
     source="pipemap: unreachable from any source",
+    sees_all=True,
 )
-def no_source(check: Check) -> list[Finding]:
+def no_source(check: Check) -> Told:
     """Pieces of a pressure network without a source, where the class has a source at all; one finding per piece."""
     says = Says(
         en="{count} {class_en} lines around {key} are not connected to any source",
@@ -128,8 +115,9 @@ def no_source(check: Check) -> list[Finding]:
     en="lines from which no outfall is reached",
     zh="与出水口不连通的管段",
     source="pipemap: unreachable from any outfall",
+    sees_all=True,
 )
-def no_outfall(check: Check) -> list[Finding]:
+def no_outfall(check: Check) -> Told:
     """Pieces of the drainage network without an outfall, where the class has an outfall at all."""
     says = Says(
         en="{count} {class_en} lines around {key} are not connected to any outfall",
@@ -139,28 +127,32 @@ def no_outfall(check: Check) -> list[Finding]:
     return _cut_off(check, "gravity", "outfall", says)
 
 
-def _cut_off(check: Check, flow: str, role: str, says: Says) -> list[Finding]:
+def _cut_off(check: Check, flow: str, role: str, says: Says) -> Told:
+    """One finding for the lines of each class in each piece that nothing of a role reaches."""
     scope = check.scope
-    row = pd.Series(np.arange(len(scope.segments)), index=scope.segments["feature_id"])
-    findings = []
-    for links in _cut_off_links(scope, flow, role):
-        touched = links[links["touched"]].sort_values("feature_id")
-        for piece, lines in touched.groupby("piece"):
-            at = row[lines["feature_id"]].to_numpy()
-            details = {"segment_keys": scope.segments["source_key"].iloc[at[:200]].tolist()}
-            count = int((links["piece"] == piece).sum())
-            findings += check.report("pipe_segment", at[:1], says, details=[details], count=[count])
-    return findings
-
-
-def _cut_off_links(scope: Scope, flow: str, role: str) -> Iterator[pd.DataFrame]:
-    """Per class, the links of pieces without a station of the role, if another piece of the class has one."""
-    groups = {code: found.fields["group_code"] for code, found in code_table("utility_class").items()}
-    stations = scope.stations[scope.stations["appurtenance_code"].isin(codes_where("appurtenance", "role", role))]
+    found: list[Breaches] = []
     flowing = codes_where("utility_class", "flow", flow)
+    groups = {code: known.fields["group_code"] for code, known in code_table("utility_class").items()}
     for group in sorted({groups[code] for code in _touched_classes(scope) if code in flowing}):
-        graph = Graph.of(scope, frozenset(code for code, own in groups.items() if own == group))
-        reached: Bools = np.isin(graph.piece, graph.pieces_of(stations["feature_id"].to_numpy(np.int64)))
-        for _, rows in graph.links.assign(piece=graph.piece, reached=reached).groupby("class_code"):
-            if rows["reached"].any():
-                yield rows[~rows["reached"]]
+        graph = scope.links.graph([code for code, own in groups.items() if own == group])
+        # What goes on unseen was connected, or told, when it came.
+        reached = graph.holds(np.concatenate([scope.links.stations(role), scope.links.open_vertex]))
+        classes = scope.links.class_code[graph.chosen]
+        for code in np.unique(classes.codes).tolist():
+            of_class = classes.codes == code
+            if reached[graph.piece_of_link[of_class]].any():
+                found.append(_told_of_pieces(check, graph, of_class & ~reached[graph.piece_of_link], says))
+    return found
+
+
+def _told_of_pieces(check: Check, graph: Graph, cut_off: Bools, says: Says) -> Breaches:
+    scope, piece = check.scope, graph.piece_of_link
+    at = np.flatnonzero(cut_off & scope.links.is_touched[graph.chosen])
+    rows = scope.links.row[graph.chosen[at]]
+    order = np.lexsort((scope.segments.values("feature_id")[rows], piece[at]))
+    at, rows = at[order], rows[order]
+    starts = np.flatnonzero(np.append(True, np.diff(piece[at]) != 0)[: len(at)])
+    sizes = np.bincount(piece[cut_off], minlength=scope.links.vertex_count)
+    members = np.split(rows, starts[1:])[: len(starts)]
+    details = [{"segment_keys": scope.segment_keys(each[:_KEYS]).tolist()} for each in members]
+    return check.report("pipe_segment", rows[starts], says, details=details, count=sizes[piece[at[starts]]])

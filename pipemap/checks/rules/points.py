@@ -1,21 +1,19 @@
 """Rules about single points: where they are, what they are, what meets there."""
 
 import numpy as np
-import pandas as pd
 from pyproj import CRS, Transformer
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
-from pipemap.checks.check import Check, Positions, Says
+from pipemap.checks.check import Check, Says, Told
+from pipemap.checks.columns import Bools, Floats
 from pipemap.checks.registry import rule
-from pipemap.checks.scope import Bools, Floats, Ints
+from pipemap.checks.rules.counting import one_by_one_or_counted
 from schemas.codetables import code_table, codes_where
-from schemas.findings import Finding, Severity
+from schemas.findings import Severity
 
 # A dataset with more of its points than this outside is in another system as a whole.
 _MOSTLY = 0.5
 _FEW = 5
+_EXAMPLES = 50
 
 
 @rule(
@@ -24,18 +22,16 @@ _FEW = 5
     en="place outside the declared coordinate system",
     zh="坐标超出坐标系适用范围",
     source="survey practice, rule R06; area of use in the EPSG database",
+    sees_all=True,
     margin_deg=1.5,
 )
-def impossible_place(check: Check) -> list[Finding]:
+def impossible_place(check: Check) -> Told:
     """Nodes that are not in, or near, the area the project CRS is made for; one finding where most of a dataset is."""
     xy = check.scope.node_xy
     outside = ~_inside(check, xy)
-    lost, findings = _lost_datasets(check, outside)
-    outside &= ~lost
-    swapped = outside & _inside(check, xy[:, ::-1])
-    at = np.flatnonzero(outside)
-    hint_en = np.where(swapped[at], "; easting and northing look swapped", "")
-    hint_zh = np.where(swapped[at], "；疑似 X、Y 互换", "")
+    lost = _in_lost_datasets(check, outside)
+    at = np.flatnonzero(outside & ~lost)
+    swapped = _inside(check, xy[at][:, ::-1])
     says = Says(
         en="{key} lies at x {x:.3f}, y {y:.3f}, outside the area of EPSG:{srid}{hint_en}",
         zh="{key} 的坐标 x {x:.3f}、y {y:.3f} 超出 EPSG:{srid} 的适用范围{hint_zh}",
@@ -43,17 +39,27 @@ def impossible_place(check: Check) -> list[Finding]:
         limit="EPSG:{srid} ± {margin_deg:g}°",
         column="geom",
     )
-    srid = np.full(len(at), check.scope.srid)
-    return findings + check.report(
-        "node", at, says, x=xy[at, 0], y=xy[at, 1], srid=srid, hint_en=hint_en, hint_zh=hint_zh
-    )
+    place = {"x": xy[at, 0], "y": xy[at, 1], "srid": check.scope.srid}
+    hint_en = np.where(swapped, "; easting and northing look swapped", "")
+    hint_zh = np.where(swapped, "；疑似 X、Y 互换", "")
+    return [
+        *_lost_datasets(check, outside & lost),
+        check.report("node", at, says, **place, hint_en=hint_en, hint_zh=hint_zh),
+    ]
 
 
-def _lost_datasets(check: Check, outside: Bools) -> tuple[Bools, list[Finding]]:
-    """Nodes of datasets that lie mostly outside, and one finding for each of these datasets and its classes."""
+def _in_lost_datasets(check: Check, outside: Bools) -> Bools:
+    """Nodes of datasets that lie mostly outside."""
+    _, dataset = np.unique(check.scope.nodes.values("dataset_id"), return_inverse=True)
+    of_each, beyond = np.bincount(dataset), np.bincount(dataset, outside)
+    return np.asarray(((beyond > _MOSTLY * of_each) & (beyond > _FEW))[dataset])
+
+
+def _lost_datasets(check: Check, lost: Bools) -> Told:
+    """One finding for each class of each dataset that lies elsewhere."""
     nodes = check.scope.nodes
-    of_dataset = pd.Series(outside).groupby(nodes["dataset_id"])
-    lost = np.asarray((of_dataset.transform("mean") > _MOSTLY) & (of_dataset.transform("sum") > _FEW))
+    told = np.flatnonzero(lost & check.scope.told["node"])
+    dataset, classes = nodes.values("dataset_id")[told], nodes.words("class_code")
     says = Says(
         en="{count} {class_en} points, among them {first}, lie outside the area of EPSG:{srid}: "
         "the coordinates of the dataset are schematic or of another system",
@@ -62,14 +68,18 @@ def _lost_datasets(check: Check, outside: Bools) -> tuple[Bools, list[Finding]]:
         limit="EPSG:{srid} ± {margin_deg:g}°",
         column="geom",
     )
-    findings = []
-    told = nodes[lost & outside & nodes["touched"].to_numpy(bool)]
-    for (_, class_code), rows in told.groupby(["dataset_id", "class_code"], sort=True):
-        keys = rows["source_key"].head(_FEW).tolist()
+    found = []
+    for number, code in np.unique(np.column_stack([dataset, classes.codes[told]]), axis=0).tolist():
+        rows = told[(dataset == number) & (classes.codes[told] == code)]
+        rows = rows[np.argsort(nodes.values("feature_id")[rows])]
+        keys = nodes.texts("source_key", rows[:_FEW]).tolist()
         details = {"count": len(rows), "first_keys": keys}
-        fields = {"count": len(rows), "first": ", ".join(keys), "srid": check.scope.srid, "class_code": class_code}
-        findings.append(check.note(says, details, **fields))
-    return lost, findings
+        class_code = classes.known_words[code] if code >= 0 else None
+        counts, first = {"count": len(rows)}, ", ".join(map(str, keys))
+        found.append(
+            check.note(says, details, class_code=class_code, counts=counts, first=first, srid=check.scope.srid)
+        )
+    return found
 
 
 def _inside(check: Check, xy: Floats) -> Bools:
@@ -84,95 +94,43 @@ def _inside(check: Check, xy: Floats) -> Bools:
 
 
 @rule(
-    "R09",
-    Severity.WARNING,
-    en="same place under different numbers",
-    zh="坐标重复",
-    source="survey practice, rule R09",
-    tolerance_m=0.01,
-)
-def repeated_place(check: Check) -> list[Finding]:
-    """Points in the same place and at the same ground elevation; of another class only a note."""
-    nodes = check.scope.nodes
-    at, first = _repeats(
-        np.column_stack([check.scope.node_xy, nodes["ground_elevation_m"].fillna(0)]), check["tolerance_m"]
-    )
-    lead, other = _touched_first(nodes["touched"].to_numpy(), at, first)
-    same_class = (nodes["class_code"].to_numpy()[lead] == nodes["class_code"].to_numpy()[other]).astype(bool)
-    says = Says(
-        en="{key} stands in the same place as {other}",
-        zh="{key} 与 {other} 坐标重复",
-        value="{other}",
-        limit="{tolerance_m:g} m",
-        column="geom",
-    )
-    keys = nodes["source_key"].to_numpy()
-    findings = check.report("node", lead[same_class], says, other=keys[other[same_class]])
-    return findings + check.report(
-        "node", lead[~same_class], says, at_most=Severity.INFO, other=keys[other[~same_class]]
-    )
-
-
-def _repeats(points: Floats, tolerance: float) -> tuple[Positions, Positions]:
-    """Members of each group of coinciding points but the first, and that first one."""
-    finite = np.flatnonzero(np.isfinite(points).all(axis=1))
-    if len(finite) < 2:
-        return finite[:0], finite[:0]
-    distance, near = map(np.asarray, cKDTree(points[finite]).query(points[finite], k=2))
-    own = np.arange(len(finite))
-    twin = np.where(near[:, 1] == own, near[:, 0], near[:, 1])
-    close = distance[:, 1] <= tolerance
-    pairs = coo_array((np.ones(close.sum()), (own[close], twin[close])), shape=(len(own), len(own)))
-    _, group = connected_components(pairs, directed=False)
-    first = pd.Series(own).groupby(group).transform("min").to_numpy()
-    repeated = first != own
-    return finite[repeated], finite[first[repeated]]
-
-
-def _touched_first(touched: Bools, one: Positions, other: Positions) -> tuple[Positions, Positions]:
-    return np.where(touched[one], one, other), np.where(touched[one], other, one)
-
-
-@rule(
     "R10",
     Severity.INFO,
     en="feature and appurtenance both or neither filled",
     zh="特征与附属物同时填写或均未填写",
     source="survey practice, rule R10 (deliveries do not follow it strictly, so points are counted)",
 )
-def feature_or_appurtenance(check: Check) -> list[Finding]:
+def feature_or_appurtenance(check: Check) -> Told:
     """One count per class of points with both, and with neither."""
-    nodes = check.scope.nodes[check.scope.nodes["touched"]]
-    feature, appurtenance = nodes["feature_code"].notna(), nodes["appurtenance_code"].notna()
-    counts = nodes.assign(both=feature & appurtenance, neither=~feature & ~appurtenance).groupby("class_code")
+    nodes, told = check.scope.nodes, check.scope.told["node"]
+    feature, appurtenance = nodes.words("feature_code").is_known(), nodes.words("appurtenance_code").is_known()
+    classes = nodes.words("class_code")
     says = Says(
         en="{class_en}: {both} points have both a feature and an appurtenance, {neither} have neither (of {total})",
         zh="{class_zh}：{both} 个管点特征与附属物同时填写，{neither} 个均未填写（共 {total} 个）",
         value="{both} / {neither}",
         column="feature_code",
     )
-    return [
-        check.note(
-            says,
-            {"neither_keys": rows.loc[rows["neither"], "source_key"].head(50).tolist()},
-            class_code=class_code,
-            both=int(rows["both"].sum()),
-            neither=int(rows["neither"].sum()),
-            total=len(rows),
-        )
-        for class_code, rows in counts
-        if rows["both"].any() or rows["neither"].any()
-    ]
+    notes = []
+    for code, class_code in enumerate(classes.known_words):
+        of_class = told & (classes.codes == code)
+        neither = np.flatnonzero(of_class & ~feature & ~appurtenance)
+        both = int((of_class & feature & appurtenance).sum())
+        if both or len(neither):
+            keys = nodes.texts("source_key", neither[:_EXAMPLES]).tolist()
+            counts = {"both": both, "neither": len(neither), "total": int(of_class.sum())}
+            notes.append(check.note(says, {"neither_keys": keys}, class_code=class_code, counts=counts))
+    return notes
 
 
 @rule("R21", Severity.WARNING, en="point that no line uses", zh="孤立点", source="survey practice, rule R21")
-def orphan(check: Check) -> list[Finding]:
+def orphan(check: Check) -> Told:
     """Nodes without a segment, the kinds that stand alone by nature left out."""
-    alone = (check.scope.degree == 0) & ~check.scope.nodes["feature_code"].isin(["not_surveyed", "well_edge"])
+    by_nature = check.scope.nodes.words("feature_code").is_in(["not_surveyed", "well_edge"])
     says = Says(
         en="No line uses the {class_en} point {key}", zh="{class_zh}管点 {key} 无管线连接", value="0", limit="1"
     )
-    return check.report("node", np.flatnonzero(alone), says)
+    return [check.report("node", np.flatnonzero((check.scope.degree == 0) & ~by_nature), says)]
 
 
 @rule(
@@ -182,14 +140,12 @@ def orphan(check: Check) -> list[Finding]:
     zh="分支数与特征不符",
     source="survey practice, rule R22; schemas/codes/feature.csv column segment_count",
 )
-def branch_count(check: Check) -> list[Finding]:
+def branch_count(check: Check) -> Told:
     """A tee must have three lines, a cross four, a bend two, an end one."""
     features = {code: found for code, found in code_table("feature").items() if found.fields["segment_count"]}
-    codes = check.scope.nodes["feature_code"]
-    expected = codes.map({code: float(found.fields["segment_count"]) for code, found in features.items()})
-    degree: Ints = check.scope.degree
-    at = np.flatnonzero(expected.notna() & (degree > 0) & (expected != degree))
-    named = [features[code] for code in codes.iloc[at]]
+    feature, degree = check.scope.nodes.words("feature_code"), check.scope.degree
+    expected = feature.translated({code: int(found.fields["segment_count"]) for code, found in features.items()}, 0)
+    at = np.flatnonzero((expected > 0) & (degree > 0) & (expected != degree))
     says = Says(
         en="{key} is booked as {name_en}, which joins {expected} lines, but {degree} meet there",
         zh="{key} 特征为{name_zh}，应有 {expected} 条管线，实际 {degree} 条",
@@ -197,15 +153,17 @@ def branch_count(check: Check) -> list[Finding]:
         limit="{expected}",
         column="feature_code",
     )
-    return check.report(
-        "node",
-        at,
-        says,
-        degree=degree[at],
-        expected=expected.to_numpy()[at].astype(int),
-        name_en=[found.name_en for found in named],
-        name_zh=[found.name_zh for found in named],
-    )
+    return [
+        check.report(
+            "node",
+            at,
+            says,
+            degree=degree[at],
+            expected=expected[at],
+            name_en=feature[at].translated({code: found.name_en for code, found in features.items()}, ""),
+            name_zh=feature[at].translated({code: found.name_zh for code, found in features.items()}, ""),
+        )
+    ]
 
 
 @rule(
@@ -214,15 +172,24 @@ def branch_count(check: Check) -> list[Finding]:
     en="valve of unknown state",
     zh="阀门状态不明",
     source="pipemap: burst analysis needs valve states",
+    sees_all=True,
+    count_from=10,
 )
-def valve_state_unknown(check: Check) -> list[Finding]:
-    """Valves of which nobody says whether they are open."""
+def valve_state_unknown(check: Check) -> Told:
+    """Valves of which nobody says whether they are open; counted where nobody says it of any valve of a class."""
     nodes = check.scope.nodes
-    valves = codes_where("appurtenance", "role", "valve")
-    unknown = nodes["valve_state_code"].isna() | (nodes["valve_state_code"] == "unknown")
+    state = nodes.words("valve_state_code")
+    valves = nodes.words("appurtenance_code").is_in(codes_where("appurtenance", "role", "valve"))
+    unknown = ~state.is_known() | state.is_in(["unknown"])
     says = Says(
         en="Nobody says whether the {class_en} valve {key} is open; it will be taken as open",
         zh="{class_zh}阀门 {key} 开关状态不明，按常开处理",
         column="valve_state_code",
     )
-    return check.report("node", np.flatnonzero(unknown & nodes["appurtenance_code"].isin(valves)), says)
+    of_none = Says(
+        en="Nobody says of any of the {count} {class_en} valves whether it is open; they will be taken as open",
+        zh="{class_zh}阀门共 {count} 个，开关状态均不明，按常开处理",
+        value="{count}",
+        column="valve_state_code",
+    )
+    return one_by_one_or_counted(check, "node", valves, unknown, says, of_none)

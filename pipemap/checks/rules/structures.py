@@ -3,10 +3,12 @@
 import numpy as np
 import shapely
 
-from pipemap.checks.check import Check, Positions, Says
+from pipemap.checks.breaches import Breaches
+from pipemap.checks.check import Check, Positions, Says, Told
+from pipemap.checks.columns import Bools, Floats
 from pipemap.checks.registry import rule
-from pipemap.checks.scope import Bools, Kind
-from schemas.findings import Finding, Severity
+from pipemap.checks.scope import Kind
+from schemas.findings import Severity
 
 
 @rule(
@@ -17,32 +19,35 @@ from schemas.findings import Finding, Severity
     source="pipemap: building over a pipe",
     min_length_m=0.5,
 )
-def under_building(check: Check) -> list[Finding]:
+def under_building(check: Check) -> Told:
     """Lines that run under a building; one that ends inside it (a house connection) is only a note."""
     scope = check.scope
-    buildings = np.flatnonzero(scope.structures["kind_code"].eq("building"))
-    outlines = shapely.force_2d(scope.structures["geom"].to_numpy()[buildings])
-    flat = shapely.force_2d(scope.lines)
-    above, line = shapely.STRtree(flat).query(outlines, predicate="intersects")
+    buildings = np.flatnonzero(scope.structures.words("kind_code").is_in(["building"]))
+    if not len(buildings):
+        return []
+    outlines = shapely.force_2d(scope.structures.values("geom")[buildings])
+    flat = shapely.force_2d(scope.axes.lines(np.arange(len(scope.segments))))
+    line, above = shapely.STRtree(outlines).query(flat, predicate="intersects")
     inside = shapely.length(shapely.intersection(flat[line], outlines[above]))
     start, end = (shapely.intersects(outlines[above], shapely.get_point(flat[line], place)) for place in (0, -1))
     long = inside > check["min_length_m"]
     through = long & ~start & ~end
     return [
-        finding
+        breaches
         for which, at_most in ((through, None), (long & ~through, Severity.INFO))
-        for finding in _told(check, line[which], buildings[above[which]], inside[which], at_most)
+        for breaches in _told(check, line[which], buildings[above[which]], inside[which], at_most)
     ]
 
 
 def _told(
-    check: Check, line: Positions, building: Positions, inside: np.ndarray, at_most: Severity | None
-) -> list[Finding]:
+    check: Check, line: Positions, building: Positions, inside: Floats, at_most: Severity | None
+) -> list[Breaches]:
     """Told of the pipe; where only the building is new, of the building."""
     scope = check.scope
-    touched: Bools = scope.segments["touched"].to_numpy()[line]
-    keys = scope.segments["source_key"].to_numpy(object)[line]
-    names = scope.structures["name"].fillna(scope.structures["source_key"]).to_numpy(object)[building]
+    touched = scope.segments.values("touched")[line]
+    keys, numbers = scope.segment_keys(line), scope.structures.texts("source_key", building)
+    given = scope.structures.texts("name", building)
+    names = [name or number for name, number in zip(given, numbers, strict=True)]
     says = Says(
         en="Line {line} runs {inside:.1f} m under the building {building}",
         zh="管线 {line} 在建筑物 {building} 下方穿行 {inside:.1f} m",
@@ -54,9 +59,14 @@ def _told(
         ("structure", building, ~touched),
     )
     return [
-        finding
-        for kind, at, told in told_of
-        for finding in check.report(
-            kind, at[told], says, at_most=at_most, inside=inside[told], building=names[told], line=keys[told]
+        check.report(
+            kind,
+            at[which],
+            says,
+            at_most=at_most,
+            inside=inside[which],
+            building=[names[row] for row in np.flatnonzero(which).tolist()],
+            line=keys[which],
         )
+        for kind, at, which in told_of
     ]

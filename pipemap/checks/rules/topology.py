@@ -1,15 +1,17 @@
 """Rules about joints that should be there and are not, and joints that should not be there."""
 
 import numpy as np
-import pandas as pd
 import shapely
-from scipy.spatial import cKDTree
 
-from pipemap.checks.check import Check, Positions, Says
+from pipemap.checks.breaches import Breaches
+from pipemap.checks.check import Check, Positions, Says, Told
+from pipemap.checks.columns import Bools, Floats, Ints, Objects
+from pipemap.checks.near import Pieces, near_pairs
 from pipemap.checks.registry import rule
-from pipemap.checks.scope import Bools, Floats, Scope
+from pipemap.checks.rules.duplicates import touched_first
+from pipemap.checks.scope import Kind, Scope
 from schemas.codetables import code_table
-from schemas.findings import Finding, Severity
+from schemas.findings import Severity
 
 
 @rule(
@@ -22,7 +24,7 @@ from schemas.findings import Finding, Severity
     near_m=0.5,
     level_m=0.3,
 )
-def missing_joint(check: Check) -> list[Finding]:
+def missing_joint(check: Check) -> Told:
     """T-candidates, dangling ends and crossings: places where two lines of one class should perhaps be joined.
 
     ::
@@ -30,65 +32,73 @@ def missing_joint(check: Check) -> list[Finding]:
         T-candidate   a ──────┬────── b      dangling end   ──────── e  f ────      crossing   ──┼──
                               n (not on a-b's ends)                 (0.3 m apart)                │
     """
-    return _points_on_lines(check) + _ends_near_points(check) + _crossings(check)
+    return [*_points_on_lines(check), _ends_near_points(check), *_crossings(check)]
 
 
-def _points_on_lines(check: Check) -> list[Finding]:
-    scope, tolerance = check.scope, check["tolerance_m"]
-    loose = _loose_ends(scope, check["near_m"])
-    reach = np.where(loose, check["near_m"], tolerance)
-    points = scope.nodes["geom"].to_numpy()
-    node, line = shapely.STRtree(scope.lines).query(points, predicate="dwithin", distance=reach)
+def _points_on_lines(check: Check) -> Told:
+    scope = check.scope
+    reach = np.where(_loose_ends(scope, check["near_m"]), check["near_m"], check["tolerance_m"])
+    node_group, line_group = _class_groups(scope)
+    points = Pieces.of_points(scope.node_xy, np.arange(len(scope.nodes)), reach, node_group)
+    lines = Pieces.of_axes(scope.axes, np.arange(len(scope.segments)), 0.0, line_group)
+    node, line, _ = near_pairs(points, lines)
     own = (scope.from_pos[line] == node) | (scope.to_pos[line] == node)
-    same = scope.nodes["class_code"].to_numpy()[node] == scope.segments["class_code"].to_numpy()[line]
-    node, line = node[same.astype(bool) & ~own], line[same.astype(bool) & ~own]
-    along, inside = _along(scope, line, points[node], check["near_m"])
-    level = _node_level(scope)[node]
-    apart = np.abs(shapely.get_z(shapely.line_interpolate_point(scope.lines[line], along)) - level)
+    # A bend in a line is near twice.
+    node, line = np.unique(np.stack([node[~own], line[~own]]), axis=1)
+    shapes, points_at = scope.axes.lines(line), shapely.points(scope.node_xy[node])
+    along, inside = _along(shapes, points_at, check["near_m"])
+    apart = np.abs(shapely.get_z(shapely.line_interpolate_point(shapes, along)) - _node_level(scope)[node])
     kept = inside & ~(apart > check["level_m"])
-    gap = shapely.distance(scope.lines[line], points[node])
-    return _joint_findings(check, node[kept], line[kept], gap[kept])
+    gap = shapely.distance(shapes[kept], points_at[kept])
+    return _joint_findings(check, node[kept], line[kept], gap)
 
 
-def _joint_findings(check: Check, node: Positions, line: Positions, gap: Floats) -> list[Finding]:
+def _class_groups(scope: Scope) -> tuple[Ints, Ints]:
+    """The class of each node and of each segment as numbers that compare; unknown ones match nothing."""
+    number = {word: code for code, word in enumerate(scope.nodes.words("class_code").known_words)}
+    of_nodes = scope.nodes.words("class_code").translated(number, -1)
+    return of_nodes, scope.segments.words("class_code").translated(number, -2)
+
+
+def _joint_findings(check: Check, node: Positions, line: Positions, gap: Floats) -> Told:
     """Told of the point where the point is touched, else of the line."""
     scope = check.scope
-    keys, line_keys = scope.node_keys[node], scope.segments["source_key"].to_numpy(object)[line]
-    spots = scope.node_xy[node]
+    keys, line_keys = scope.node_keys(node), scope.segment_keys(line)
     says = Says(
         en="{class_en} point {point} lies {gap:.2f} m from line {line} of its class and is not joined to it",
         zh="{class_zh}管点 {point} 距同类管线 {line} 仅 {gap:.2f} m，但未与其连接",
         value="{gap:.2f} m",
         limit="{near_m:g} m",
     )
-    touched = scope.nodes["touched"].to_numpy()[node]
-    found = []
-    for kind, at, which in (("node", node, touched), ("pipe_segment", line, ~touched)):
-        details = [
-            {"kind": "t-candidate", "point": p, "line": k} for p, k in zip(keys[which], line_keys[which], strict=True)
-        ]
-        found += check.report(
-            kind,  # type: ignore[arg-type]
+    touched = scope.nodes.values("touched")[node]
+    told_of: tuple[tuple[Kind, Positions, Bools], ...] = (("node", node, touched), ("pipe_segment", line, ~touched))
+    return [
+        check.report(
+            kind,
             at[which],
             says,
-            place=spots[which],
-            details=details,
+            place=scope.node_xy[node[which]],
+            details={"kind": "t-candidate", "point": keys[which], "line": line_keys[which]},
             point=keys[which],
             line=line_keys[which],
             gap=gap[which],
         )
-    return found
+        for kind, at, which in told_of
+    ]
 
 
-def _along(scope: Scope, line: Positions, points: np.ndarray, near: float) -> tuple[Floats, Bools]:
+def _along(lines: Objects, points: Objects, near_m: float) -> tuple[Floats, Bools]:
     """Distance of the foot of each point along its line, and whether that is away from both ends."""
-    along = shapely.line_locate_point(scope.lines[line], points)
-    return along, (along > near) & (along < shapely.length(scope.lines[line]) - near)
+    along = shapely.line_locate_point(lines, points)
+    return along, (along > near_m) & (along < shapely.length(lines) - near_m)
 
 
-def _loose_ends(scope: Scope, near: float) -> Bools:
+def _loose_ends(scope: Scope, near_m: float) -> Bools:
     """Nodes at the end of one line only, which is long enough for its end to be somewhere else."""
-    long = shapely.length(scope.lines) > 2 * near
+    flat = scope.axes.xyz[:, :2]
+    pieces = scope.axes.pieces
+    pieces_m = np.hypot(*(flat[pieces + 1] - flat[pieces]).T)
+    long = np.bincount(scope.axes.owner[pieces], pieces_m, minlength=len(scope.axes)) > 2 * near_m
     ends = np.concatenate([scope.from_pos[long], scope.to_pos[long]])
     reached = np.bincount(ends[ends >= 0], minlength=len(scope.nodes)) == 1
     return np.asarray(reached & (scope.degree == 1))
@@ -96,92 +106,86 @@ def _loose_ends(scope: Scope, near: float) -> Bools:
 
 def _node_level(scope: Scope) -> Floats:
     """Mean axis elevation of the lines at each node, NaN where unknown."""
-    level = scope.ends[scope.ends["node"] >= 0].groupby("node")["axis_m"].mean()
-    return level.reindex(range(len(scope.nodes))).to_numpy()
+    known = np.flatnonzero((scope.ends.node >= 0) & np.isfinite(scope.ends.axis_m))
+    node, count = scope.ends.node[known], len(scope.nodes)
+    number = np.bincount(node, minlength=count)
+    total = np.bincount(node, scope.ends.axis_m[known], minlength=count)
+    return np.asarray(np.divide(total, number, out=np.full(count, np.nan), where=number > 0))
 
 
-def _ends_near_points(check: Check) -> list[Finding]:
+def _ends_near_points(check: Check) -> Breaches:
     scope = check.scope
-    loose = np.flatnonzero(_loose_ends(scope, check["near_m"]) & np.isfinite(scope.node_xy).all(axis=1))
-    level = _node_level(scope)
-    pairs = cKDTree(scope.node_xy[loose].reshape(-1, 2)).query_pairs(check["near_m"], output_type="ndarray")
-    one, other = loose[np.asarray(pairs, np.int64)].T
-    classes = scope.nodes["class_code"].to_numpy()
-    gap = np.hypot(*(scope.node_xy[one] - scope.node_xy[other]).T)
-    kept = (classes[one] == classes[other]).astype(bool) & ~(np.abs(level[one] - level[other]) > check["level_m"])
-    one, other, gap = one[kept], other[kept], gap[kept]
-    touched = scope.nodes["touched"].to_numpy()[one]
-    lead, second = np.where(touched, one, other), np.where(touched, other, one)
+    loose, level = np.flatnonzero(_loose_ends(scope, check["near_m"])), _node_level(scope)
+    ends = Pieces.of_points(scope.node_xy, loose, check["near_m"] / 2, scope.nodes.words("class_code").codes[loose])
+    one, other, gap = near_pairs(ends, ends)
+    kept = (one < other) & ~(np.abs(level[one] - level[other]) > check["level_m"])
+    lead, second = touched_first(scope.nodes.values("touched"), one[kept], other[kept])
     says = Says(
         en="{class_en} lines end at {key} and at {other}, {gap:.2f} m apart, and are not joined",
         zh="{class_zh}管线分别止于 {key} 与 {other}，相距 {gap:.2f} m，未连接",
         value="{gap:.2f} m",
         limit="{near_m:g} m",
     )
-    keys = scope.node_keys
-    details = [{"kind": "dangling-end", "other": key} for key in keys[second]]
-    return check.report("node", lead, says, details=details, other=keys[second], gap=gap)
+    keys = scope.node_keys(second)
+    details = {"kind": "dangling-end", "other": keys}
+    return check.report("node", lead, says, details=details, other=keys, gap=gap[kept])
 
 
-def _crossings(check: Check) -> list[Finding]:
+def _crossings(check: Check) -> Told:
     scope = check.scope
     one, other, spot = _crossing_pairs(scope, check["near_m"])
-    z_one, z_other = (_height_at(scope, line, spot) for line in (one, other))
-    half = np.nan_to_num(scope.size_m[1]) / 2
-    apart = np.abs(z_one - z_other)
+    apart = np.abs(_height_at(scope, one, spot) - _height_at(scope, other, spot))
+    half = np.nan_to_num(scope.height_m) / 2
     touching = apart <= half[one] + half[other] + check["tolerance_m"]
-    touched = scope.segments["touched"].to_numpy()[one]
-    lead, second = np.where(touched, one, other), np.where(touched, other, one)
+    lead, second = touched_first(scope.segments.values("touched"), one, other)
     says = Says(
         en="{class_en} lines {key} and {other} cross without a joint{how_en}",
         zh="{class_zh}管线 {key} 与 {other} 交叉未打断{how_zh}",
         value="{apart:.2f} m",
     )
-    found = []
-    for which, how_en, how_zh, at_most in (
-        (touching, ", and their walls meet", "，且管壁相接", None),
-        (np.isnan(apart), "; their heights are not known", "，高程不明", Severity.INFO),
-    ):
-        at = np.flatnonzero(which)
-        found += check.report(
+    keys, place = scope.segment_keys(second), shapely.get_coordinates(spot)
+    return [
+        check.report(
             "pipe_segment",
-            lead[at],
+            lead[which],
             says,
             at_most=at_most,
-            place=shapely.get_coordinates(spot[at]),
-            details=[{"kind": "crossing", "other": key} for key in scope.segments["source_key"].to_numpy()[second[at]]],
-            other=scope.segments["source_key"].to_numpy()[second[at]],
-            apart=apart[at],
-            how_en=np.full(len(at), how_en, object),
-            how_zh=np.full(len(at), how_zh, object),
+            place=place[which],
+            details={"kind": "crossing", "other": keys[which]},
+            other=keys[which],
+            apart=apart[which],
+            how_en=how_en,
+            how_zh=how_zh,
         )
-    return found
+        for which, how_en, how_zh, at_most in (
+            (touching, ", and their walls meet", "，且管壁相接", None),
+            (np.isnan(apart), "; their heights are not known", "，高程不明", Severity.INFO),
+        )
+    ]
 
 
-def _crossing_pairs(scope: Scope, near: float) -> tuple[Positions, Positions, np.ndarray]:
+def _crossing_pairs(scope: Scope, near_m: float) -> tuple[Positions, Positions, Objects]:
     """Live lines of one class that cross away from their ends, and where."""
-    flat = shapely.force_2d(scope.lines)
-    one, other = shapely.STRtree(flat).query(flat, predicate="intersects")
-    classes = scope.segments["class_code"].to_numpy()
-    shared = np.zeros(len(one), bool)
+    live = np.flatnonzero(scope.active)
+    pieces = Pieces.of_axes(scope.axes, live, 0.0, scope.segments.words("class_code").codes[live])
+    one, other, _ = near_pairs(pieces, pieces)
+    shared = np.zeros(len(one), np.bool_)
     for left in (scope.from_pos, scope.to_pos):
         for right in (scope.from_pos, scope.to_pos):
             shared |= left[one] == right[other]
-    kept = (
-        (one < other)
-        & ~shared
-        & (classes[one] == classes[other]).astype(bool)
-        & (scope.active[one] & scope.active[other])
-    )
-    one, other = one[kept], other[kept]
-    spot = shapely.point_on_surface(shapely.intersection(flat[one], flat[other]))
-    inside = _along(scope, one, spot, near)[1] & _along(scope, other, spot, near)[1]
+    kept = (one < other) & ~shared
+    one, other = np.unique(np.stack([one[kept], other[kept]]), axis=1)
+    lines, others = scope.axes.lines(one), scope.axes.lines(other)
+    spot = shapely.point_on_surface(shapely.intersection(shapely.force_2d(lines), shapely.force_2d(others)))
+    met = ~shapely.is_empty(spot)
+    inside = met & _along(lines, spot, near_m)[1] & _along(others, spot, near_m)[1]
     return one[inside], other[inside], spot[inside]
 
 
-def _height_at(scope: Scope, line: Positions, spot: np.ndarray) -> Floats:
-    along = shapely.line_locate_point(scope.lines[line], spot)
-    return np.asarray(shapely.get_z(shapely.line_interpolate_point(scope.lines[line], along)), dtype=np.float64)
+def _height_at(scope: Scope, line: Positions, spot: Objects) -> Floats:
+    lines = scope.axes.lines(line)
+    along = shapely.line_locate_point(lines, spot)
+    return np.asarray(shapely.get_z(shapely.line_interpolate_point(lines, along)), dtype=np.float64)
 
 
 @rule(
@@ -191,43 +195,48 @@ def _height_at(scope: Scope, line: Positions, spot: np.ndarray) -> Floats:
     zh="管线与管点类别不符",
     source="pipemap: class mismatch at a join; GB 50014-2021: no foul water into storm sewers",
 )
-def class_mismatch(check: Check) -> list[Finding]:
+def class_mismatch(check: Check) -> Told:
     """Line ends on a point of another class; within one group only a note, but not foul on storm."""
-    scope = check.scope
-    ends = scope.ends[scope.ends["node"] >= 0]
-    at_node = scope.nodes["class_code"].to_numpy()[ends["node"]]
-    chosen = ends.assign(node_class=at_node)[ends["class_code"].to_numpy() != at_node]
-    names = code_table("utility_class")
-    group = {code: found.fields["group_code"] for code, found in names.items()}
-    alike = chosen["class_code"].map(group) == chosen["node_class"].map(group)
+    scope, ends = check.scope, check.scope.ends
+    of_node, of_line = _class_groups(scope)
+    at = np.flatnonzero((ends.node >= 0) & (np.append(of_node, -1)[ends.node] != of_line[ends.segment]))
+    line_class = scope.segments.words("class_code")[ends.segment[at]].texts()
+    node_class = scope.nodes.words("class_code")[ends.node[at]].texts()
+    group = {code: found.fields["group_code"] for code, found in code_table("utility_class").items()}
     # Foul water in a storm sewer reaches the river: GB 50014-2021 forbids it.
-    wrong = chosen[["class_code", "node_class"]].isin(["foul", "storm"]).all(axis=1)
-    related = (alike & ~wrong).to_numpy()
+    related = np.array(
+        [
+            group.get(line) == group.get(node) and {line, node} != {"foul", "storm"}
+            for line, node in zip(line_class, node_class, strict=True)
+        ],
+        np.bool_,
+    )
+    return [
+        _mismatches(check, at[which], line_class[which], node_class[which], at_most)
+        for which, at_most in ((~related, None), (related, Severity.INFO))
+    ]
+
+
+def _mismatches(
+    check: Check, at: Positions, line_class: Objects, node_class: Objects, at_most: Severity | None
+) -> Breaches:
+    ends, names = check.scope.ends, code_table("utility_class")
     says = Says(
         en="{class_en} line {key} ends on {end}, a point of class {node_en}",
         zh="{class_zh}管线 {key} 连接到{node_zh}管点 {end}",
         value="{node_class}",
-        limit="{class_code}",
+        limit="{line_class}",
         column="class_code",
     )
-    return [
-        finding
-        for rows, at_most in ((chosen[~related], None), (chosen[related], Severity.INFO))
-        for finding in _mismatches(check, rows, says, at_most)
-    ]
-
-
-def _mismatches(check: Check, rows: pd.DataFrame, says: Says, at_most: Severity | None) -> list[Finding]:
-    names = code_table("utility_class")
     return check.report(
         "pipe_segment",
-        rows["segment"].to_numpy(),
+        ends.segment[at],
         says,
         at_most=at_most,
-        place=rows[["x", "y"]].to_numpy(),
-        end=check.scope.node_keys[rows["node"]],
-        class_code=rows["class_code"],
-        node_class=rows["node_class"],
-        node_en=[names[code].name_en if code in names else code for code in rows["node_class"]],
-        node_zh=[names[code].name_zh if code in names else code for code in rows["node_class"]],
+        place=ends.xyz[at, :2],
+        end=ends.keys(at),
+        line_class=line_class,
+        node_class=node_class,
+        node_en=[names[code].name_en if code in names else code for code in node_class],
+        node_zh=[names[code].name_zh if code in names else code for code in node_class],
     )
