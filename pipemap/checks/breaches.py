@@ -103,7 +103,11 @@ class Breaches:
 
 @dataclass(frozen=True)
 class Note:
-    """One thing told about the whole, with its counts; the notes of several tiles add up."""
+    """One thing told about the whole, with its counts; the notes of several tiles add up.
+
+    `counts` says how many there are of what is told and, as `total`, of how many; a tile where there is
+    none of it still adds to the total.
+    """
 
     rule: str
     severity: Severity
@@ -117,6 +121,11 @@ class Note:
     def about(self) -> tuple[Any, ...]:
         """What a note shares with another one when both are one thing told twice."""
         return self.rule, self.severity, self.class_code, self.says
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to tell."""
+        return not any(count for name, count in self.counts.items() if name != "total")
 
     def plus(self, other: "Note") -> "Note":
         """Both as one: counts are added, listed examples joined."""

@@ -90,7 +90,7 @@ def found_blocks(
                 notes[told.about] = notes[told.about].plus(told) if told.about in notes else told
             else:
                 yield from told.blocks(_BLOCK_ROWS)
-    yield from (note.block() for note in notes.values())
+    yield from (note.block() for note in notes.values() if not note.is_empty)
 
 
 def _steps(scope: Scope, rules: Rulebook, on_progress: Progress, tile_features: int) -> Iterator[Check]:

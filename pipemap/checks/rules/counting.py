@@ -17,10 +17,9 @@ def counted_by_class(check: Check, kind: Kind, marked: Bools, says: Says, *, at_
     for code, class_code in enumerate(classes.known_words):
         of_class = told & (classes.codes == code)
         at = np.flatnonzero(of_class & marked)
-        if len(at):
-            keys = check.scope.columns[kind].texts("source_key", at[:_EXAMPLES]).tolist()
-            counts = {"count": len(at), "total": int(of_class.sum())}
-            notes.append(check.note(says, {"keys": keys}, at_most=at_most, class_code=class_code, counts=counts))
+        keys = check.scope.columns[kind].texts("source_key", at[:_EXAMPLES]).tolist()
+        counts = {"count": len(at), "total": int(of_class.sum())}
+        notes.append(check.note(says, {"keys": keys}, at_most=at_most, class_code=class_code, counts=counts))
     return notes
 
 

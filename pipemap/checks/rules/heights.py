@@ -10,6 +10,9 @@ from pipemap.checks.rules.counting import counted_by_class
 from pipemap.checks.scope import Scope
 from schemas.findings import Severity
 
+# Fewer places around a point say nothing about its ground.
+_FEWEST_NEIGHBOURS = 4
+
 
 @rule(
     "R16",
@@ -126,17 +129,17 @@ def ground_outlier(check: Check) -> Told:
 
 
 def _ground_around(check: Check, xy: Floats, ground: Floats) -> Floats:
-    """Ground at the nearest places of each point, NaN beyond the radius; own ground where there are too few."""
-    places = np.column_stack([xy, ground]).round(2)
-    places = places[np.sort(numbered(list(places.T))[1])]
-    if not len(places):
-        return np.empty((0, 1))
+    """Ground at the nearest other places of each point, NaN beyond the radius; own ground where there are too few."""
+    points = np.column_stack([xy, ground]).round(2)
+    own, first = numbered(list(points.T))
+    places = points[first]
     count = min(int(check["neighbours"]) + 1, len(places))
+    if count == 0:
+        return np.empty((0, 1))
     distance, near = cKDTree(places[:, :2]).query(xy, k=np.arange(1, count + 1))
-    around = np.where(distance <= check["radius_m"], places[near, 2], np.nan)
-    # The nearest place is the point itself, or a twin of it.
-    around[:, 0] = np.where(np.isfinite(around).sum(axis=1) >= 5, np.nan, ground)
-    around[np.isfinite(around[:, 0]), 1:] = np.nan
+    around = np.where((distance <= check["radius_m"]) & (near != own[:, None]), places[near, 2], np.nan)
+    too_few = np.isfinite(around).sum(axis=1) < _FEWEST_NEIGHBOURS
+    around[too_few] = ground[too_few, None]
     return around
 
 

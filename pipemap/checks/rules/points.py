@@ -116,10 +116,9 @@ def feature_or_appurtenance(check: Check) -> Told:
         of_class = told & (classes.codes == code)
         neither = np.flatnonzero(of_class & ~feature & ~appurtenance)
         both = int((of_class & feature & appurtenance).sum())
-        if both or len(neither):
-            keys = nodes.texts("source_key", neither[:_EXAMPLES]).tolist()
-            counts = {"both": both, "neither": len(neither), "total": int(of_class.sum())}
-            notes.append(check.note(says, {"neither_keys": keys}, class_code=class_code, counts=counts))
+        keys = nodes.texts("source_key", neither[:_EXAMPLES]).tolist()
+        counts = {"both": both, "neither": len(neither), "total": int(of_class.sum())}
+        notes.append(check.note(says, {"neither_keys": keys}, class_code=class_code, counts=counts))
     return notes
 
 
