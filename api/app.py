@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 
 from fastapi import APIRouter, FastAPI, Response
 
-from api import documentation, features, history, questions, scene, share
+from api import documentation, features, history, questions, scene, share, traces
 from api.deps import STAFF, Service, ServiceDep
 from api.features import as_json
 from api.headers import Compression, SecurityHeaders
@@ -37,14 +37,16 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.networks.watch()
         yield
+        service.networks.close()
         service.database.close()
 
     app = FastAPI(title="pipemap", description=_DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.service = service
     add_problems(app)
     app.include_router(health)
-    for part in (features, questions, history, scene):
+    for part in (features, questions, traces, history, scene):
         app.include_router(part.router, prefix="/api", dependencies=[STAFF])
     app.include_router(share.router, prefix="/share")
     documentation.add_documentation(app)

@@ -12,13 +12,14 @@ from typing import Annotated, Any, TypeAlias
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.dependencies.models import Dependant
 
-from api.networks import NetworkCache
 from api.problems import UnauthorizedError
 from pipemap.db import Connection, Database
 from pipemap.errors import UsageError
+from pipemap.network import LiveNetwork
 from pipemap.overview import overview
 from pipemap.settings import Settings
 from pipemap.sharing.items import UnknownKeyError, set_timeout
+from pipemap.tracing.asking import make_ready
 from pipemap.versions import current_version
 
 Box: TypeAlias = tuple[float, float, float, float]
@@ -37,7 +38,7 @@ class Service:
     def __init__(self, settings: Settings, database: Database) -> None:
         self.settings = settings
         self.database = database
-        self.networks = NetworkCache()
+        self.networks = LiveNetwork(database, make_ready)
         self._overview: dict[str, Any] = {}
 
     def overview(self, connection: Connection) -> dict[str, Any]:

@@ -1,24 +1,17 @@
-"""Questions about consequences: what a burst cuts off, what lies too near."""
+"""Questions about space: what lies too near."""
 
 from typing import Annotated, Literal
 
 import shapely
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.deps import STRICT, ClassCodesDep, FeatureId, ServiceDep, VersionDep, parse_crs
+from api.deps import STRICT, FeatureId, ServiceDep, VersionDep, parse_crs
 from pipemap.clearance import questions as clearance
-from pipemap.db import Connection
 from pipemap.errors import UsageError
-from pipemap.tracing import isolation
-from pipemap.tracing.places import answer_at, nearest_segment
-from pipemap.versions import resolve_version
 from schemas.clearance import ClearanceAnswer
-from schemas.isolation import BurstAnswer, ClickedSegment
 
 router = APIRouter(tags=["questions"], dependencies=[STRICT])
-SegmentIds = Annotated[list[Annotated[int, Query(ge=1, lt=2**63)]] | None, Query(description="Segments that burst")]
-Coordinate = Annotated[float | None, Query(allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Position = Annotated[list[Finite], Field(min_length=2, max_length=3)]
 
@@ -47,28 +40,6 @@ class BodyQuestion(_Question):
     )
 
 
-@router.get("/trace/burst")
-def trace_burst(
-    service: ServiceDep,
-    version: VersionDep,
-    class_codes: ClassCodesDep,
-    segment_id: SegmentIds = None,
-    x: Coordinate = None,
-    y: Coordinate = None,
-    z: Coordinate = None,
-) -> BurstAnswer:
-    """What a burst does: of named segments at once, or of the nearest one to a place in the project CRS."""
-    with service.reading() as connection:
-        resolved = resolve_version(connection, version)
-        clicked = _clicked(connection, x, y, z, class_codes, resolved) if segment_id is None else None
-        if clicked is None and (x, y, z) != (None, None, None):
-            raise UsageError("Give either segment_id or a place, not both.")
-        network = service.networks.at(connection, resolved)
-    if clicked is None:
-        return isolation.burst(network, segment_id or [])
-    return answer_at(isolation.burst(network, [clicked.segment_id]), clicked)
-
-
 @router.get("/clearance/segments/{segment_id}")
 def segment_clearance(service: ServiceDep, segment_id: FeatureId, version: VersionDep) -> ClearanceAnswer:
     """What is too near one segment, by which rule; and what cannot be told."""
@@ -92,16 +63,3 @@ def _polygon(geometry: PolygonGeometry) -> shapely.Polygon:
         return shapely.Polygon(shell, holes)
     except ValueError as error:
         raise UsageError(f"The polygon cannot be read: {error}.") from error
-
-
-def _clicked(
-    connection: Connection,
-    x: float | None,
-    y: float | None,
-    z: float | None,
-    class_codes: list[str],
-    version: int | None,
-) -> ClickedSegment:
-    if x is None or y is None:
-        raise UsageError("Say what has burst: segment_id, or x and y.")
-    return nearest_segment(connection, x, y, z, class_codes or ["water"], version)

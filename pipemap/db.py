@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from select import select
+from socket import socketpair
 from typing import Any, TypeAlias
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
+from psycopg.sql import SQL, Identifier
 from psycopg_pool import ConnectionPool, PoolTimeout
 from sqlalchemy import Engine, create_engine
 
@@ -39,6 +42,14 @@ class Database:
                 connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield connection
 
+    @contextmanager
+    def listening(self, channel: str) -> Iterator["Listener"]:
+        """A connection of its own that hears what is announced on a channel, for as long as it is open."""
+        with translated_errors(), psycopg.connect(self.url, autocommit=True, application_name="pipemap") as connection:
+            connection.execute(SQL("LISTEN {}").format(Identifier(channel)))
+            with Listener(connection) as listener:
+                yield listener
+
     def engine(self) -> Engine:
         """A SQLAlchemy engine on the same database, for migrations and small writes."""
         return create_engine(self.url.replace("postgresql://", "postgresql+psycopg://", 1))
@@ -52,6 +63,30 @@ class Database:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class Listener:
+    """Waits for announcements; another thread can end the waiting."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+        self._woken, self._waker = socketpair()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether something was announced before the time was up or somebody called `wake`."""
+        select([self._connection.fileno(), self._woken.fileno()], [], [], timeout_s)
+        return any(True for _ in self._connection.notifies(timeout=0))
+
+    def wake(self) -> None:
+        """End the waiting."""
+        self._waker.send(b".")
+
+    def __enter__(self) -> "Listener":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._woken.close()
+        self._waker.close()
 
 
 def database_url(settings: Settings) -> str:

@@ -37,7 +37,7 @@ class BurstPlace(_Answer):
     segment_id: int | None = Field(description="Null when a node has burst.")
     node_id: int | None = Field(None, description="Null when a segment has burst.")
     source_key: str | None
-    class_code: str | None
+    class_code: str
     x_m: float | None
     y_m: float | None
     z_m: float | None = Field(None, description="Axis elevation; null where it is unknown.")

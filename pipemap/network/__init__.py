@@ -25,6 +25,7 @@ from pipemap.network.arrays import (
 )
 from pipemap.network.kinds import NodeKind, class_groups
 from pipemap.network.loading import load_network, refresh_network
+from pipemap.network.watching import LiveNetwork
 
 __all__ = [
     "OPERABILITIES",
@@ -34,6 +35,7 @@ __all__ = [
     "Flags",
     "Floats",
     "Ints",
+    "LiveNetwork",
     "Network",
     "NodeKind",
     "Nodes",

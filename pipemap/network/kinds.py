@@ -33,6 +33,13 @@ def class_groups() -> npt.NDArray[np.str_]:
     return np.array([code.fields["group_code"] for code in code_table("utility_class").values()])
 
 
+def pressure_groups(network: Network) -> list[str]:
+    """Groups of pressure classes that the network has pipes of."""
+    codes = list(code_table("utility_class").values())
+    there = (codes[place] for place in np.unique(network.segments.class_).tolist() if place >= 0)
+    return sorted({code.fields["group_code"] for code in there if code.fields["flow"] == "pressure"})
+
+
 def node_kinds(network: Network, group: str) -> SmallInts:
     """NodeKind of every node to the flow of one group of classes; what is not in service is a plain joint."""
     return network.once(f"node kinds {group}", lambda: _node_kinds(network, group))

@@ -7,6 +7,7 @@ import numpy as np
 
 from pipemap.errors import UsageError
 from pipemap.network import Flags, Ints, Network, NodeKind, positions_of
+from pipemap.network.adjacency import adjacency_of
 from pipemap.network.kinds import has_role
 from pipemap.tracing.alternatives import Otherwise, alternatives_of
 from pipemap.tracing.backfeed import Regain, regains_of
@@ -60,12 +61,11 @@ def burst(
         When one is not in service, or they are not all of one group of pressure classes, or a valve named is none.
     """
     site = site_of(network, segment_ids, node_ids)
-    return answer_for(network, site, _assumed(network, site.zones, inaccessible, opened))
+    return answer_for(network, site, cut_at(site, assumed_of(network, site.zones, inaccessible, opened)))
 
 
-def answer_for(network: Network, site: Site, assumed: Assumed | None = None) -> BurstAnswer:
-    """The whole answer for bursts at a site."""
-    cut = cut_at(site, assumed)
+def answer_for(network: Network, site: Site, cut: Cut) -> BurstAnswer:
+    """All that the network says about a cut."""
     plan = _Plan(network, site, cut)
     otherwise, left_out = alternatives_of(network, cut, plan.walk.devices)
     return BurstAnswer(
@@ -111,7 +111,8 @@ class _Plan:
         }
 
 
-def _assumed(network: Network, zones: Zones, inaccessible: Sequence[int], opened: Sequence[int]) -> Assumed:
+def assumed_of(network: Network, zones: Zones, inaccessible: Sequence[int], opened: Sequence[int]) -> Assumed:
+    """Valves named by their nodes as a question takes them; UsageError where one is none."""
     return Assumed(
         stuck=_devices(network, zones, inaccessible, "is no valve that could be closed", NodeKind.OPEN_VALVE),
         opened=_devices(network, zones, opened, "is no closed valve that could be opened", NodeKind.CLOSED_VALVE),
@@ -129,6 +130,7 @@ def _devices(network: Network, zones: Zones, node_ids: Sequence[int], reproach: 
 def _places(network: Network, site: Site) -> list[BurstPlace]:
     segments, nodes = network.segments, network.nodes
     codes = list(code_table("utility_class"))
+    at_nodes = [adjacency_of(network).at(np.array([node])) for node in site.nodes.tolist()]
     places = [
         BurstPlace(
             segment_id=int(segments.id[one]),
@@ -145,11 +147,11 @@ def _places(network: Network, site: Site) -> list[BurstPlace]:
             segment_id=None,
             node_id=int(nodes.id[one]),
             source_key=nodes.key[one],
-            class_code=None,
+            class_code=codes[segments.class_[beside[segments.is_active[beside]][0]]],
             x_m=known(nodes.x_m[one]),
             y_m=known(nodes.y_m[one]),
         )
-        for one in site.nodes.tolist()
+        for one, beside in zip(site.nodes.tolist(), at_nodes, strict=True)
     ]
 
 

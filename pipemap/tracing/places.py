@@ -11,7 +11,7 @@ from pipemap.projects import read_project
 from pipemap.sql import queries
 from pipemap.versions import relation
 from schemas.codetables import code_table, codes_where
-from schemas.isolation import BurstAnswer, ClickedSegment, Note
+from schemas.isolation import ClickedSegment, Note
 
 CLICK_RADIUS_M = 50.0
 # Beyond this another pipe may well be meant.
@@ -53,15 +53,8 @@ def nearest_segment(
     return ClickedSegment(**found)
 
 
-def answer_at(answer: BurstAnswer, clicked: ClickedSegment) -> BurstAnswer:
-    """The answer, saying which segment was taken for the place, with a warning where that is a guess."""
-    warnings = answer.warnings
-    if clicked.distance_m > SURE_WITHIN_M:
-        warnings = [_far_from_place(clicked), *warnings]
-    return answer.model_copy(update={"clicked": clicked, "warnings": warnings})
-
-
-def _far_from_place(clicked: ClickedSegment) -> Note:
+def far_from_place(clicked: ClickedSegment) -> Note:
+    """The warning that the segment taken for a place is a guess."""
     key, away = clicked.source_key or clicked.segment_id, f"{clicked.distance_m:.1f} m"
     return Note(
         code="far-from-place",

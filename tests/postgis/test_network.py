@@ -174,7 +174,11 @@ def test_the_command_answers_in_json_and_in_words(street: Database, monkeypatch:
     assert [valve["node_id"] for valve in answer["valves_to_close"]] == [VALVE]
     at = run.invoke(app, ["trace", "burst", "--at", f"{EAST + 250},{NORTH + 3},-2", "--class", "water", "--json"])
     by_place = json.loads(at.stdout)
-    assert by_place == answer | {"clicked": by_place["clicked"]} and answer["clicked"] is None
+    own = ("clicked", "surroundings")
+    assert by_place == answer | {name: by_place[name] for name in own} and answer["clicked"] is None
+    # The gas pipe begins at the far end of the segment, 50 m from the place.
+    assert [one["segment_id"] for one in answer["surroundings"]["neighbours"]] == [907]
+    assert by_place["surroundings"] == {"radius_m": 5.0, "neighbours": [], "owners": {}}
     assert by_place["clicked"]["source_key"] == "13->14" and by_place["clicked"]["distance_m"] == pytest.approx(3)
     words = run.invoke(app, ["trace", "burst", "--segment", "903"])
     assert "人民路 1 号" in words.stdout

@@ -7,6 +7,8 @@ import httpx
 import pytest
 from pyproj import Transformer
 
+from pipemap.changesets import create_edit
+from tests.postgis.deliveries import publish_now
 from tests.service.conftest import X0, Y0, Town
 
 
@@ -134,16 +136,57 @@ def test_a_burst_closes_valves_and_names_the_hospital(client: httpx.Client, town
         assert answer["clicked"] is None
 
 
+def test_a_burst_names_other_utilities_in_reach_and_what_is_not_known_of_their_height(
+    client: httpx.Client, town: Town
+) -> None:
+    ids = town.ids
+    parameters = {"segment_id": ids["A->B"], "radius_m": 10.0}
+    around = client.get("/api/trace/burst", params=parameters).json()["surroundings"]
+    known, unknown = around["neighbours"]
+    # 10 m off in plan and 1 m in height, less half its width; the other is of unknown height and size.
+    assert (known["segment_id"], known["is_height_known"]) == (ids["G0->G1"], True)
+    assert known["distance_m"] == pytest.approx(101**0.5 - 0.1)
+    assert (unknown["segment_id"], unknown["is_height_known"], unknown["z_m"]) == (ids["G1->G2"], False, None)
+    assert unknown["distance_m"] == pytest.approx(10) and around["owners"] == {"": 2}
+    nearer = client.get("/api/trace/burst", params=parameters | {"radius_m": 9.9}).json()["surroundings"]
+    assert nearer["neighbours"] == []
+    assert client.get("/api/trace/burst", params=parameters | {"radius_m": 0}).json()["surroundings"] is None
+
+
+def test_several_bursts_at_segments_nodes_and_places(client: httpx.Client, town: Town) -> None:
+    ids = town.ids
+    both = client.get("/api/trace/burst", params={"at": [f"{X0 + 10},{Y0 + 100}", f"{X0 + 90},{Y0 + 100},8"]}).json()
+    assert [place["segment_id"] for place in both["burst"]] == [ids["W->V1"], ids["V2->C"]]
+    assert both["clicked"]["source_key"] == "W->V1" and both["further_clicked"][0]["source_key"] == "V2->C"
+    assert [source["source_key"] for source in both["sources_to_shut"]] == ["W"]
+    at_node = client.get("/api/trace/burst", params={"node_id": ids["A"]}).json()
+    assert at_node["burst"][0] | {"x_m": 0, "y_m": 0} == {
+        "segment_id": None, "node_id": ids["A"], "source_key": None, "class_code": "water",
+        "x_m": 0, "y_m": 0, "z_m": None,
+    }  # fmt: skip
+    at_pipe = client.get("/api/trace/burst", params={"segment_id": ids["A->B"]}).json()
+    assert at_node["isolated_segment_ids"] == at_pipe["isolated_segment_ids"]
+    assert at_node["surroundings"]["neighbours"] == []
+
+
+def test_a_valve_that_cannot_be_reached_widens_the_cut(client: httpx.Client, town: Town) -> None:
+    ids = town.ids
+    answer = client.get("/api/trace/burst", params={"segment_id": ids["A->B"], "inaccessible": ids["V1"]}).json()
+    assert answer["valves_to_close"] == [] and [one["source_key"] for one in answer["sources_to_shut"]] == ["W"]
+    assert ids["W->V1"] in answer["isolated_segment_ids"]
+    [freed] = answer["alternatives"]
+    assert freed["outcome"] == "holds" and [one["source_key"] for one in freed["valves"]] == ["V1"]
+    assert [one["source_key"] for one in freed["plan"]["valves_to_close"]] == ["V1"]
+    refused(client.get("/api/trace/burst", params={"segment_id": ids["A->B"], "inaccessible": ids["A"]}))
+    refused(client.get("/api/trace/burst", params={"segment_id": ids["A->B"], "opened": ids["V1"]}))
+
+
 def test_a_burst_in_an_older_version_and_after_a_publish(client: httpx.Client, town: Town) -> None:
     parameters = {"segment_id": town.ids["A->B"]}
     assert client.get("/api/trace/burst", params=parameters | {"version": 1}).json()["version"] == 1
     assert client.get("/api/trace/burst", params=parameters).json()["version"] == 2
-    with town.database.transaction() as connection:
-        connection.execute("UPDATE pipemap.node SET valve_state_code = 'closed' WHERE source_key = 'V2'")
-        connection.execute(
-            """INSERT INTO pipemap.version (version, changeset_id, author, message, counts)
-               VALUES (3, 99, 'a', 'm', '{}')"""
-        )
+    closed = {"kind": "node", "op": "update", "feature_id": town.ids["V2"], "values": {"valve_state_code": "closed"}}
+    publish_now(town.database, create_edit(town.database, title="t", author="a", changes=[closed]))
     answer = client.get("/api/trace/burst", params=parameters).json()
     assert answer["version"] == 3
     assert answer["dry_segment_ids"] == [] and answer["already_dry_segment_ids"] == [town.ids["V2->C"]]
@@ -225,6 +268,9 @@ UNREADABLE = [
     "/api/trace/burst?x=1",
     "/api/trace/burst?segment_id=1&x=1&y=2",
     "/api/trace/burst?x=1&y=2&class_code=dragon",
+    "/api/trace/burst?at=1",
+    "/api/trace/burst?at=1,nan",
+    "/api/trace/burst?segment_id=1&radius_m=-1",
     "/api/clearance/segments/x",
     "/api/scene?bbox=1",
     "/api/project?language=zh",

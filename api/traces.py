@@ -1,0 +1,91 @@
+"""Questions that follow the pipes: what a burst cuts off and whom."""
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel
+
+from api.deps import STRICT, ClassCodesDep, ServiceDep, VersionDep
+from pipemap.errors import UsageError
+from pipemap.tracing.asking import BurstQuestion, ask_burst
+from pipemap.tracing.surroundings import DEFAULT_RADIUS_M, Place
+from pipemap.versions import resolve_version
+from schemas.isolation import BurstAnswer
+
+router = APIRouter(tags=["traces"], prefix="/trace", dependencies=[STRICT])
+_Id = Annotated[int, Query(ge=1, lt=2**63)]
+SegmentIds = Annotated[list[_Id] | None, Query(description="Segments that burst; repeat for several at once")]
+NodeIds = Annotated[list[_Id] | None, Query(description="Nodes that burst; repeat for several at once")]
+Inaccessible = Annotated[list[_Id] | None, Query(description="Nodes of valves that cannot be closed")]
+Opened = Annotated[list[_Id] | None, Query(description="Nodes of closed valves that are opened to feed from elsewhere")]
+Places = Annotated[
+    list[str] | None,
+    Query(description="x,y or x,y,z in the project CRS, for the segment nearest to it; may be repeated"),
+]
+Radius = Annotated[
+    float,
+    Query(ge=0, le=100, description="Other utilities are told within this distance of the burst; 0 leaves them out"),
+]
+Coordinate = Annotated[float | None, Query(allow_inf_nan=False)]
+
+
+@router.get("/burst", response_model=BurstAnswer)
+def trace_burst(
+    service: ServiceDep,
+    version: VersionDep,
+    class_codes: ClassCodesDep,
+    segment_id: SegmentIds = None,
+    node_id: NodeIds = None,
+    at: Places = None,
+    x: Coordinate = None,
+    y: Coordinate = None,
+    z: Coordinate = None,
+    inaccessible: Inaccessible = None,
+    opened: Opened = None,
+    radius_m: Radius = DEFAULT_RADIUS_M,
+) -> Response:
+    """What bursts do, all at once: at named segments and nodes, or at the segments nearest to places (x, y, z or at).
+
+    The newest version is kept in memory: for a moment after a publish the answer may be of the version before,
+    and says so.
+    """
+    places = [*_place(x, y, z), *(_read_place(text) for text in at or [])]
+    if places and (segment_id or node_id):
+        raise UsageError("Give either identities or places, not both.")
+    question = BurstQuestion(
+        segment_ids=segment_id or (),
+        node_ids=node_id or (),
+        places=places,
+        class_codes=class_codes or ("water",),
+        inaccessible=inaccessible or (),
+        opened=opened or (),
+        radius_m=radius_m,
+    )
+    with service.reading() as connection:
+        network = service.networks.at(connection, resolve_version(connection, version))
+        return _as_json(ask_burst(connection, network, question))
+
+
+def _as_json(answer: BaseModel) -> Response:
+    # Written straight from the model: looking again at thousands of identities would take longer than the trace.
+    return Response(answer.__pydantic_serializer__.to_json(answer), media_type="application/json")
+
+
+def _place(x_m: float | None, y_m: float | None, z_m: float | None) -> Sequence[Place]:
+    if x_m is None and y_m is None and z_m is None:
+        return ()
+    if x_m is None or y_m is None:
+        raise UsageError("A place needs x and y.")
+    return ((x_m, y_m, z_m),)
+
+
+def _read_place(text: str) -> Place:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (2, 3) or not all(map(isfinite, numbers)):
+        raise UsageError(f"A place is x,y or x,y,z in the project CRS, not {text}.")
+    return numbers[0], numbers[1], numbers[2] if len(numbers) == 3 else None

@@ -1,0 +1,201 @@
+"""Answers of traces as a terminal shows them, in Chinese or English."""
+
+from collections.abc import Iterable, Sequence
+
+from pipemap.terminal import emit_table, emit_text, say
+from schemas.codetables import code_table
+from schemas.isolation import BackFeed, BurstAnswer, BurstPlan, BurstValve, ClickedSegment, NodePlace, Note
+
+_WORDS = {
+    "taken": ("Segment taken: {key} ({kind}, {size} mm), {away} from the place given",
+              "所取管段：{key}（{kind}，{size} mm），距所给位置 {away}"),
+    "close": ("Valves to close, in this order", "须关闭的阀门（按此顺序）"),
+    "rely": ("Closed valves that must stay closed", "已关闭且不得开启的阀门"),
+    "sources": ("Sources to shut", "须关停的水源"),
+    "pumps": ("Pumps to stop", "须停运的泵"),
+    "unfilled": ("Tanks that are no longer filled", "不再进水的水池、水塔"),
+    "warn": ("Consumers to warn", "须通知的重要用户"),
+    "lost": (
+        "Without supply: {isolated} isolated segments ({isolated_m:.0f} m), {dry} dry ({dry_m:.0f} m), "
+        "{consumers} consumers, {people} people, {hydrants} hydrants; {already} segments were dry before",
+        "停供：隔离 {isolated} 段（{isolated_m:.0f} m），其后断供 {dry} 段（{dry_m:.0f} m），"
+        "用户 {consumers} 户，{people} 人，消防栓 {hydrants} 个；另有 {already} 段原已无供",
+    ),
+    "kinds": ("Consumers by kind: {kinds}", "用户分类：{kinds}"),
+    "drain": (
+        "To drain: {volume:.1f} m³ ({assumed:.1f} m³ of it by outer or unexplained sizes); "
+        "{unknown:.0f} m of unknown size not counted",
+        "须排水 {volume:.1f} m³（其中 {assumed:.1f} m³ 按外径或不明口径估算）；另有 {unknown:.0f} m 口径不明未计",
+    ),
+    "outlets": ("Drain valves in the isolated zone", "隔离区内的排污阀"),
+    "hydrants": ("Nearest hydrants still fed", "最近的可用消防栓"),
+    "back": ("Closed valves that can be opened to give supply back", "可开启以恢复供应的常闭阀"),
+    "fails": ("If {names} does not hold", "若 {names} 关不严"),
+    "holds": ("If {names} can be closed after all", "若 {names} 能够关闭"),
+    "plan": (
+        "close {close}; isolated {isolated} segments, dry {dry}, {consumers} consumers, {people} people",
+        "关闭 {close}；隔离 {isolated} 段，断供 {dry} 段，用户 {consumers} 户，{people} 人",
+    ),
+    "left_out": (
+        "{count} more doubtful valves: ask with --inaccessible for the plan without one of them",
+        "另有 {count} 个存疑阀门：可用 --inaccessible 查询其失效时的方案",
+    ),
+    "near": ("Other utilities within {radius:g} m of the burst", "爆点 {radius:g} m 内的其他管线"),
+    "alone": ("No other utility within {radius:g} m of the burst", "爆点 {radius:g} m 内无其他管线"),
+    "in_plan": ("in plan, height unknown", "平面距离，高程不明"),
+    "nothing": ("nothing", "无"),
+    "isolated": ("isolated", "隔离区"),
+    "dry": ("dry", "断供区"),
+}  # fmt: skip
+_COLUMNS = {
+    "key": "编号", "name": "名称", "address": "地址", "state": "状态", "place": "位置",
+    "walk": "步行距离", "kind": "类别", "people": "人数", "zone": "所在区", "distance": "距离",
+    "class": "管类", "owner": "权属单位", "valve": "阀门", "consumers": "用户", "length": "管长",
+    "also close": "另须关闭",
+}  # fmt: skip
+
+
+class Words:
+    """Prints answers in one language."""
+
+    def __init__(self, language: str) -> None:
+        self.is_chinese = language == "zh"
+
+    def burst(self, answer: BurstAnswer) -> None:
+        """A whole burst answer."""
+        for clicked in [answer.clicked, *answer.further_clicked]:
+            if clicked is not None:
+                emit_text(self._taken(clicked))
+        self.plan(answer, len(answer.already_dry_segment_ids))
+        for key, nodes in (
+            ("pumps", answer.pumps_to_stop),
+            ("unfilled", answer.sources_not_refilled),
+            ("outlets", answer.drainage.outlets),
+        ):
+            self._nodes(key, nodes)
+        self._alternatives(answer)
+        self._back_feeds(answer.back_feeds)
+        drained = answer.drainage
+        emit_text(
+            self.say("drain", volume=drained.volume_m3, assumed=drained.assumed_m3, unknown=drained.unknown_length_m)
+        )
+        rows = [
+            (one.source_key, f"{one.distance_m:.0f} m", _place(one.x_m, one.y_m)) for one in answer.nearest_hydrants
+        ]
+        self._table("hydrants", ["key", "distance", "place"], rows)
+        self._surroundings(answer)
+        self.notes(answer.warnings)
+
+    def plan(self, plan: BurstPlan, already_dry: int) -> None:
+        """Valves, sources, and who is without supply."""
+        columns = ["#", "valve", "address", "state", "place", "walk"]
+        emit_table(self.say("close"), self._columns(columns), map(self._valve, plan.valves_to_close))
+        for valve in plan.valves_to_close:
+            if valve.notes:
+                emit_text(f"  {valve.order}: {' '.join(map(self._note, valve.notes))}")
+        self._table("rely", columns, map(self._valve, plan.closed_valves_relied_on))
+        self._nodes("sources", plan.sources_to_shut)
+        critical = [
+            (one.name, self.code("consumer_kind", one.kind_code), one.people, self.say(one.zone))
+            for one in plan.consumers.critical
+        ]
+        self._table("warn", ["name", "kind", "people", "zone"], critical)
+        emit_text(
+            self.say(
+                "lost", isolated=len(plan.isolated_segment_ids), isolated_m=plan.isolated_length_m,
+                dry=len(plan.dry_segment_ids), dry_m=plan.dry_length_m, consumers=plan.consumers.count,
+                people=plan.consumers.people, hydrants=len(plan.hydrants_lost), already=already_dry,
+            )
+        )  # fmt: skip
+        if plan.consumers.by_kind:
+            counted = (f"{self.code('consumer_kind', kind)} {count}" for kind, count in plan.consumers.by_kind.items())
+            emit_text(self.say("kinds", kinds=", ".join(counted)))
+
+    def notes(self, notes: Iterable[Note]) -> None:
+        """Warnings, on standard error."""
+        for one in notes:
+            say(self._note(one))
+
+    def say(self, text: str, /, **values: object) -> str:
+        """A text with its values filled in."""
+        return _WORDS[text][self.is_chinese].format(**values)
+
+    def code(self, table: str, code: str) -> str:
+        """Name of a code."""
+        known = code_table(table)[code]
+        return known.name_zh if self.is_chinese else known.name_en
+
+    def _note(self, one: Note) -> str:
+        return one.message_zh if self.is_chinese else one.message_en
+
+    def _taken(self, clicked: ClickedSegment) -> str:
+        sizes = [f"{size}" for size in dict.fromkeys((clicked.width_mm, clicked.height_mm)) if size is not None]
+        return self.say(
+            "taken", key=clicked.source_key or clicked.segment_id, kind=self.code("utility_class", clicked.class_code),
+            size="×".join(sizes) or "?", away=f"{clicked.distance_m:.2f} m",
+        )  # fmt: skip
+
+    def _valve(self, valve: BurstValve) -> Sequence[object]:
+        state = self.code("valve_state", valve.state_code), self.code("operability", valve.operability_code)
+        key = " ".join(dict.fromkeys(filter(None, (valve.source_key, valve.name))))
+        walk = None if valve.walk_m is None else f"{valve.walk_m:.0f} m"
+        return valve.order, key, valve.address, " / ".join(state), _place(valve.x_m, valve.y_m), walk
+
+    def _nodes(self, key: str, nodes: Iterable[NodePlace]) -> None:
+        rows = [(one.source_key, one.name, one.address, _place(one.x_m, one.y_m)) for one in nodes]
+        self._table(key, ["key", "name", "address", "place"], rows)
+
+    def _table(self, key: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        listed = list(rows)
+        if listed:
+            emit_table(self.say(key), self._columns(columns), listed)
+
+    def _columns(self, names: Iterable[str]) -> list[str]:
+        return [_COLUMNS.get(name, name) if self.is_chinese else name for name in names]
+
+    def _alternatives(self, answer: BurstAnswer) -> None:
+        for one in answer.alternatives:
+            plan = one.plan
+            close = [*map(_name, plan.valves_to_close), *map(_name, plan.sources_to_shut)]
+            said = self.say(
+                "plan", close=", ".join(close) or self.say("nothing"), isolated=len(plan.isolated_segment_ids),
+                dry=len(plan.dry_segment_ids), consumers=plan.consumers.count, people=plan.consumers.people,
+            )  # fmt: skip
+            emit_text(f"{self.say(one.outcome, names=', '.join(map(_name, one.valves)))}: {said}")
+        if answer.alternatives_left_out:
+            emit_text(self.say("left_out", count=answer.alternatives_left_out))
+
+    def _back_feeds(self, back_feeds: Iterable[BackFeed]) -> None:
+        rows = [
+            (
+                one.valve.order, _name(one.valve), one.valve.address, _place(one.valve.x_m, one.valve.y_m),
+                one.consumers, one.people, f"{one.length_m:.0f} m", ", ".join(map(_name, one.also_close)),
+            )
+            for one in back_feeds
+        ]  # fmt: skip
+        self._table("back", ["#", "valve", "address", "place", "consumers", "people", "length", "also close"], rows)
+
+    def _surroundings(self, answer: BurstAnswer) -> None:
+        around = answer.surroundings
+        if around is None:
+            return
+        if not around.neighbours:
+            emit_text(self.say("alone", radius=around.radius_m))
+            return
+        rows = [
+            (
+                f"{one.distance_m:.2f} m", self.code("utility_class", one.class_code), one.source_key, one.owner or "?",
+                "" if one.is_height_known else self.say("in_plan"),
+            )
+            for one in around.neighbours
+        ]  # fmt: skip
+        columns = self._columns(["distance", "class", "key", "owner", ""])
+        emit_table(self.say("near", radius=around.radius_m), columns, rows)
+
+
+def _name(one: BurstValve | NodePlace) -> str:
+    return one.name or one.source_key or str(one.node_id)
+
+
+def _place(x_m: float | None, y_m: float | None) -> str | None:
+    return None if x_m is None or y_m is None else f"{x_m:.2f}, {y_m:.2f}"

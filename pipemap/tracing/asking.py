@@ -1,0 +1,72 @@
+"""A burst as people report it: named, clicked, several at once, with what they know of the valves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipemap.db import Connection
+from pipemap.errors import UsageError
+from pipemap.network import Network
+from pipemap.network.adjacency import adjacency_of
+from pipemap.network.kinds import pressure_groups
+from pipemap.tracing.cuts import cut_at
+from pipemap.tracing.dependants import consumers_of, hydrants_of
+from pipemap.tracing.hydrants import fed_hydrants
+from pipemap.tracing.isolation import answer_for, assumed_of
+from pipemap.tracing.places import SURE_WITHIN_M, far_from_place, nearest_segment
+from pipemap.tracing.sites import site_of
+from pipemap.tracing.surroundings import DEFAULT_RADIUS_M, Place, open_ends, surroundings_of
+from pipemap.tracing.zones import zones_of
+from schemas.isolation import BurstAnswer, ClickedSegment, Note
+
+
+@dataclass(frozen=True)
+class BurstQuestion:
+    """What has burst, all at once, and what is known of the valves.
+
+    `places` are (x, y, z or None) in the project CRS; each means the nearest live segment of `class_codes`.
+    `inaccessible` and `opened` are nodes of valves: ones that cannot be closed, closed ones that are opened to feed
+    from elsewhere. Other utilities are looked for within `radius_m` in space; 0 leaves them out.
+    """
+
+    segment_ids: Sequence[int] = ()
+    node_ids: Sequence[int] = ()
+    places: Sequence[Place] = ()
+    class_codes: Sequence[str] = ("water",)
+    inaccessible: Sequence[int] = ()
+    opened: Sequence[int] = ()
+    radius_m: float = DEFAULT_RADIUS_M
+
+
+def ask_burst(connection: Connection, network: Network, question: BurstQuestion) -> BurstAnswer:
+    """The whole answer; the connection must see the map at the network's version or later.
+
+    Raises NotFoundError, UsageError or CrsError as `places.nearest_segment` and `isolation.burst` do.
+    """
+    if not (question.segment_ids or question.node_ids or question.places):
+        raise UsageError("Say what has burst: segments, nodes or places.")
+    clicked = [
+        (nearest_segment(connection, *place, question.class_codes, network.version), place) for place in question.places
+    ]
+    segment_ids = [*question.segment_ids, *(segment.segment_id for segment, _ in clicked)]
+    site = site_of(network, segment_ids, question.node_ids)
+    cut = cut_at(site, assumed_of(network, site.zones, question.inaccessible, question.opened))
+    answer = answer_for(network, site, cut)
+    notes = [*_far(clicked), *answer.warnings, *open_ends(connection, network, cut)]
+    around = surroundings_of(connection, answer, question.radius_m, clicked) if question.radius_m > 0 else None
+    taken = [segment for segment, _ in clicked]
+    named = {"clicked": taken[0] if taken else None, "further_clicked": taken[1:]}
+    return answer.model_copy(update={"warnings": notes, "surroundings": around, **named})
+
+
+def make_ready(network: Network) -> None:
+    """Compute now what the first burst would otherwise wait for."""
+    adjacency_of(network)
+    for group in pressure_groups(network):
+        zones = zones_of(network, group)
+        consumers_of(network, zones)
+        hydrants_of(network, zones)
+        fed_hydrants(network, zones)
+
+
+def _far(clicked: Sequence[tuple[ClickedSegment, Place]]) -> list[Note]:
+    return [far_from_place(segment) for segment, _ in clicked if segment.distance_m > SURE_WITHIN_M]
