@@ -1,5 +1,7 @@
-"""What a report holds: the changeset, its row account, its findings and the features they are about."""
+"""What a report holds: the changeset, its row account, its quality, its findings and the features they are about."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
@@ -10,10 +12,13 @@ from pipemap.changesets import Changeset, get_changeset
 from pipemap.db import Connection, fetch_all
 from pipemap.findings import list_findings
 from pipemap.projects import read_project
+from pipemap.report.quality import Quality, measure
 from pipemap.sql import queries
 
 _ALL = 2_000_000_000
 _TALLY = ("rows", "loaded", "refused", "skipped")
+_RANK = {"error": 0, "warning": 1, "info": 2}
+_GROUPED = ("severity", "rule", "file", "sheet", "class_code")
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class Report:
     findings: list[dict[str, Any]]
     segments: pd.DataFrame
     nodes: pd.DataFrame
+    quality: Quality
 
     @property
     def row_account(self) -> list[dict[str, Any]]:
@@ -43,35 +49,50 @@ class Report:
     @property
     def counts(self) -> list[dict[str, Any]]:
         """How many findings each rule and severity has; errors first."""
-        if not self.findings:
-            return []
-        counted = pd.DataFrame(self.findings, columns=["severity", "rule"]).value_counts().reset_index(name="count")
-        order = {"error": 0, "warning": 1, "info": 2}
-        counted = counted.assign(rank=counted["severity"].map(order)).sort_values(["rank", "rule"])
-        listed: list[dict[str, Any]] = counted[["rule", "severity", "count"]].to_dict("records")  # type: ignore[assignment]
-        return listed
+        tally = Counter((found["severity"], found["rule"]) for found in self.findings)
+        ranked = sorted(tally.items(), key=lambda line: (_RANK[line[0][0]], line[0][1]))
+        return [{"rule": rule, "severity": severity, "count": count} for (severity, rule), count in ranked]
+
+    @property
+    def groups(self) -> list[dict[str, Any]]:
+        """How many findings each rule has in each sheet and class; errors first, then the many."""
+        tally = Counter(tuple(found[name] for name in _GROUPED) for found in self.findings)
+        ranked = sorted(tally.items(), key=lambda line: (_RANK[line[0][0]], line[0][1], -line[1]))
+        return [dict(zip(_GROUPED, key, strict=True)) | {"count": count} for key, count in ranked]
 
     @property
     def by_severity(self) -> dict[str, int]:
         """How many errors, warnings and notes there are."""
-        totals = dict.fromkeys(("error", "warning", "info"), 0)
-        for line in self.counts:
-            totals[line["severity"]] += line["count"]
-        return totals
+        return _by_severity(self.findings)
 
 
-def gather_report(connection: Connection, changeset_id: int) -> Report:
-    """Everything the report of a changeset needs; NotFoundError when there is none of that number."""
+def gather_report(
+    connection: Connection, changeset_id: int, weights: Mapping[str, Mapping[str, float]] | None = None
+) -> Report:
+    """Everything the report of a changeset needs; `weights` are a city's own for the grade.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no changeset of that number.
+    """
     changeset = get_changeset(connection, changeset_id)
     project = read_project(connection)
+    findings = [dict(row) for row in list_findings(connection, changeset_id, limit=_ALL)]
+    found = _by_severity(findings)
     return Report(
         project=project.name,
         srid=project.srid,
         changeset=changeset,
-        findings=[dict(row) for row in list_findings(connection, changeset_id, limit=_ALL)],
+        findings=findings,
         segments=_features(connection, queries("report")["touched_segments"], changeset_id),
         nodes=_features(connection, queries("report")["touched_nodes"], changeset_id),
+        quality=measure(connection, changeset, found["error"], found["warning"], weights),
     )
+
+
+def _by_severity(findings: list[dict[str, Any]]) -> dict[str, int]:
+    return dict.fromkeys(_RANK, 0) | Counter(found["severity"] for found in findings)
 
 
 def _features(connection: Connection, query: LiteralString, changeset_id: int) -> pd.DataFrame:

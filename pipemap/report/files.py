@@ -8,6 +8,7 @@ from typing import Any
 import geopandas as gpd
 import orjson
 import pandas as pd
+import pyogrio
 import shapely
 
 from pipemap.report.contents import Report
@@ -25,7 +26,9 @@ def report_document(report: Report, limit: int | None = None, offset: int = 0) -
         "changeset": asdict(report.changeset),
         "rows": report.row_account,
         "row_totals": report.row_totals,
+        "quality": report.quality.document(),
         "counts": report.counts,
+        "groups": report.groups,
         "by_severity": report.by_severity,
         "finding_count": len(report.findings),
         "findings": shown,
@@ -55,7 +58,10 @@ def _cell(name: str, value: Any) -> Any:
 
 
 def write_geopackage(report: Report, path: Path) -> None:
-    """Write the layers `findings` (points, all of them), `segments` and `nodes` (what the changeset touches)."""
+    """Write the layers `findings` (points, all of them), `segments` and `nodes` (what the changeset touches).
+
+    Beside them stand the tables `row_account`, `quality_lengths`, `quality_completeness` and `quality_grade`.
+    """
     path.unlink(missing_ok=True)
     found = pd.DataFrame(report.findings, columns=list(FIELDS))
     found["details"] = [orjson.dumps(each).decode() for each in found["details"]]
@@ -66,6 +72,19 @@ def write_geopackage(report: Report, path: Path) -> None:
     _write_layer(report, path, "findings", found.astype(numbers), places, "Point")
     for layer, frame in (("segments", report.segments), ("nodes", report.nodes)):
         _write_layer(report, path, layer, frame.drop(columns="geom"), frame["geom"], "Unknown")
+    for name, rows in _tables(report).items():
+        if rows:
+            pyogrio.write_dataframe(pd.json_normalize(rows, sep="_"), path, layer=name, driver="GPKG")
+
+
+def _tables(report: Report) -> dict[str, list[dict[str, Any]]]:
+    quality = report.quality.document()
+    return {
+        "row_account": report.row_account,
+        "quality_lengths": quality["lengths"],
+        "quality_completeness": quality["completeness"],
+        "quality_grade": [*quality["grade_lines"], {"name": "score", "deduction": quality["score"]}],
+    }
 
 
 def _write_layer(

@@ -7,15 +7,22 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from pipemap.checks import all_rules
 from pipemap.report.contents import Report
 from pipemap.report.drawing import draw_map
+from pipemap.report.quality import ATTRIBUTES, DEPTH_STEP_M, DEPTH_STEPS
 from schemas.codetables import code_table
 
 MAX_LISTED_PER_RULE = 300
 MAX_LISTED = 4000
+_KINDS = {
+    "node": ("points", "管点"),
+    "pipe_segment": ("segments", "管段"),
+    "consumer": ("consumers", "用户"),
+    "structure": ("structures", "构筑物"),
+}
 
 
 def write_html(report: Report, path: Path, language: str = "zh") -> None:
@@ -31,14 +38,19 @@ def render_html(report: Report, language: str = "zh") -> str:
     """
     listed = _listed(report.findings)
     style, script = _asset("page.css"), _asset("page.js")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(_asset("page.html.jinja"))
-    return template.render(
+    environment = Environment(
+        loader=FunctionLoader(_asset), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("page.html.jinja").render(
         report=report,
         language=language,
         listed=listed,
         rules=_rule_lines(report, listed),
         map=draw_map(report, listed),
+        attributes=ATTRIBUTES,
+        completeness=_by_attribute(report),
+        depths=_depth_bars(report),
+        kinds=_KINDS,
         class_names={code: (found.name_en, found.name_zh) for code, found in code_table("utility_class").items()},
         style=style,
         script=script,
@@ -79,3 +91,30 @@ def _rule_lines(report: Report, listed: list[dict[str, Any]]) -> list[dict[str, 
         }
         for line in counts
     ]
+
+
+def _by_attribute(report: Report) -> dict[str, dict[str, dict[str, Any]]]:
+    """The completeness by class and attribute."""
+    table: dict[str, dict[str, dict[str, Any]]] = {}
+    for cell in report.quality.completeness:
+        table.setdefault(cell["class_code"], {})[cell["attribute"]] = cell
+    return table
+
+
+def _depth_bars(report: Report) -> dict[str, list[dict[str, Any]]]:
+    """A bar per step of depth and class, its height in percent of the class's highest."""
+    ends: dict[str, Counter[int]] = {}
+    for row in report.quality.depths:
+        ends.setdefault(row["class_code"], Counter())[row["step"]] = row["ends"]
+    return {
+        class_code: [
+            {
+                "from_m": step * DEPTH_STEP_M,
+                "to_m": (step + 1) * DEPTH_STEP_M,
+                "ends": counted[step],
+                "percent": round(100 * counted[step] / max(counted.values()), 1),
+            }
+            for step in range(DEPTH_STEPS)
+        ]
+        for class_code, counted in ends.items()
+    }

@@ -15,3 +15,44 @@ SELECT feature_id, source_key, class_code, 'published', ST_AsBinary(geom)
 FROM pipemap.node JOIN pipemap.version ON version = valid_from_version
 WHERE changeset_id = %(changeset_id)s
 ORDER BY feature_id
+
+-- name: segment_lengths
+-- Along the axis where its height is known, in plan where it is not.
+SELECT class_code, elevation_source_code, count(*) AS segments,
+       sum(ST_Length(geom)) AS plan_m, sum(ST_3DLength(geom)) AS axis_m
+FROM {content}
+GROUP BY class_code, elevation_source_code
+ORDER BY class_code, elevation_source_code
+
+-- name: segment_completeness
+SELECT class_code, count(*) AS features,
+       count(*) FILTER (WHERE width_mm IS NOT NULL OR nominal_mm IS NOT NULL OR hole_count IS NOT NULL) AS section,
+       count(material_code) AS material,
+       count(burial_code) AS burial,
+       count(*) FILTER (WHERE from_depth_m IS NOT NULL AND to_depth_m IS NOT NULL) AS depth,
+       count(*) FILTER (WHERE elevation_source_code <> 'unknown') AS elevation,
+       count(*) FILTER (WHERE flow_direction_code <> 'unknown') AS flow_direction,
+       count(*) FILTER (WHERE pressure_code IS NOT NULL OR pressure_mpa IS NOT NULL) AS pressure,
+       count(voltage_kv) AS voltage,
+       count(lifecycle_code) AS lifecycle,
+       count(owner) AS owner,
+       count(installed_on) AS installed
+FROM {content}
+GROUP BY class_code
+ORDER BY class_code
+
+-- name: node_completeness
+SELECT class_code, count(*) AS features,
+       count(ground_elevation_m) AS ground,
+       count(*) FILTER (WHERE feature_code IS NOT NULL OR appurtenance_code IS NOT NULL) AS kind
+FROM {content}
+GROUP BY class_code
+ORDER BY class_code
+
+-- name: depths
+-- Ends of segments by class and depth, in steps of half a metre; everything deeper is in the last.
+SELECT class_code, least(greatest(floor(depth_m * 2), 0), %(last_step)s)::int AS step, count(*) AS ends
+FROM {content} CROSS JOIN LATERAL (VALUES (from_depth_m), (to_depth_m)) AS surveyed (depth_m)
+WHERE depth_m IS NOT NULL
+GROUP BY class_code, step
+ORDER BY class_code, step
