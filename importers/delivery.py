@@ -179,7 +179,8 @@ def _take_sheets(reading: Reading, context: Context, on_progress: OnProgress) ->
 def _joined(context: Context, files: Sequence[SourceFile], dataset: str) -> Delivery:
     srid = context.georeference.project.to_epsg() or 0
     ledger, pools = context.ledger, context.pools
-    nodes, segments, keys = join(pools["node"].frame(), pools["pipe_segment"].frame(), ledger)
+    draw = context.profile.lost_points == "draw"
+    nodes, segments, keys = join(pools["node"].frame(), pools["pipe_segment"].frame(), ledger, draw_lost_points=draw)
     if len(segments):
         nodes, segments = with_axis(nodes, segments, keys, context.profile, ledger)
     consumers = standalone.consumers(pools["consumer"].frame(), nodes, keys, ledger)

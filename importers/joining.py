@@ -52,13 +52,18 @@ class Keys:
         return self.texts.take(pa.array(numbers, mask=numbers < 0))
 
 
-def join(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> tuple[pd.DataFrame, pd.DataFrame, Keys]:
-    """Nodes with unique keys, and segments whose two ends are among them; what does not fit is refused."""
+def join(
+    nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger, *, draw_lost_points: bool = False
+) -> tuple[pd.DataFrame, pd.DataFrame, Keys]:
+    """Nodes with unique keys, and segments whose two ends are among them; what does not fit is refused.
+
+    With `draw_lost_points`, the drawn end of a line that names a point which no table has is that point.
+    """
     nodes = _unique_nodes(_with_keys(nodes), ledger)
     if not len(segments):
         nodes, segments = _classified(nodes, segments, ledger)
         return nodes, segments, Keys(_texts(nodes["source_key"]))
-    nodes, segments = _snapped(nodes, segments)
+    nodes, segments = _snapped(nodes, segments, ledger, draw_lost_points)
     segments, keys = _numbered(nodes, segments)
     segments = _joined(len(nodes), segments, keys, ledger)
     nodes, segments = _classified(nodes, segments, ledger)
@@ -122,10 +127,15 @@ def _unique_nodes(nodes: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
     return nodes[~repeated].drop(columns="content").reset_index(drop=True)
 
 
-def _snapped(nodes: pd.DataFrame, segments: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _snapped(
+    nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger, draw_lost_points: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Give lines without point numbers the keys of points at their ends, and make points where there are none."""
     has_line = segments["start_x"].notna()
     is_nameless = segments["from_key"].isna() | segments["to_key"].isna()
+    if draw_lost_points and len(nodes):
+        for name in ("from_key", "to_key"):
+            is_nameless |= ~segments[name].isin(nodes["source_key"])
     # Numbers without any point table: the drawn ends are the points.
     chosen = segments[has_line & is_nameless if len(nodes) else has_line]
     if not len(chosen):
@@ -143,7 +153,20 @@ def _snapped(nodes: pd.DataFrame, segments: pd.DataFrame) -> tuple[pd.DataFrame,
     made = made.assign(**{name: np.tile(chosen[name], 2) for name in ("table", "place")})
     made = made[~made["source_key"].isin(nodes["source_key"])].drop_duplicates("source_key")
     made = made.assign(ground_elevation_m=np.nan)
+    if draw_lost_points and len(nodes):
+        _tell_drawn(made[made["source_key"].isin(keys[~missing])], ledger)
     return pd.concat([nodes, made], ignore_index=True) if len(nodes) else made.reset_index(drop=True), segments
+
+
+def _tell_drawn(points: pd.DataFrame, ledger: Ledger) -> None:
+    ledger.report(
+        points,
+        Severity.WARNING,
+        "R20",
+        "Point {source_key} is not in the point table; it was made from the end of a drawn line.",
+        "点号 {source_key} 不在管点表中，已按图上管线端点生成。",
+        kind="node",
+    )
 
 
 def _keys_at(ends: npt.NDArray[np.float64], classes: pd.Categorical, nodes: pd.DataFrame) -> npt.NDArray[np.object_]:
@@ -211,8 +234,19 @@ def _joined(node_count: int, segments: pd.DataFrame, keys: Keys, ledger: Ledger)
     # Findings name a line by its ends and, of several between them, its place among these.
     segments = segments.assign(nth=_nth_of_pair(segments))
     to_itself = segments["from_node"] == segments["to_node"]
+    is_speck = to_itself & (segments["length_m"] <= SNAP_M)
     ledger.refuse(
-        keys.named(segments[to_itself]),
+        keys.named(segments[is_speck]),
+        Severity.WARNING,
+        "R18",
+        f"The line at {{from_key}} is {{length_m:.2f}} m long; ends within {SNAP_M} m of each other are one point.",
+        f"{{from_key}} 处的管线长 {{length_m:.2f}} m，相距 {SNAP_M} m 以内的端点视为同一点。",
+        kind="pipe_segment",
+        value="length_m",
+        limit=f"{SNAP_M} m",
+    )
+    ledger.refuse(
+        keys.named(segments[to_itself & ~is_speck]),
         Severity.ERROR,
         "R13",
         "The line starts and ends at the same point {from_key}.",

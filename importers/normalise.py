@@ -146,6 +146,8 @@ def segments(source: Source) -> Part:
         "content": content_hash({name: attributes[name] for name in _SAME}),
         "has_line_id": ~is_unknown(attributes["line_id"]),
         "both_ways": np.full(len(columns.rows), columns.role == "combined"),
+        # Between its parts a line has no numbers.
+        "is_part": columns.rows.index.duplicated(keep=False),
     }
     del attributes["line_id"]
     return Part(kept, {**attributes, "vertices": vertices, "extra": columns.extra()})

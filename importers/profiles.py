@@ -139,6 +139,9 @@ class Profile(BaseModel):
     unnumbered: Literal["refuse", "by_place"] = Field(
         "refuse", description="Rows without a point number in a table that has numbers; by_place snaps them."
     )
+    lost_points: Literal["refuse", "draw"] = Field(
+        "refuse", description="Lines to a point that no table has; draw makes the point from the drawn end."
+    )
     roles: dict[str, list[_Pattern]] = Field(
         default_factory=dict, description="Role, or ignored, by sheet name patterns."
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from importers.ledger import Ledger
@@ -28,9 +29,11 @@ def without_secrets(frame: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
     return frame.drop(secret.index)
 
 
-def numbered_only(frame: pd.DataFrame, keys: Sequence[str], column: str, ledger: Ledger) -> pd.DataFrame:
+def numbered_only(
+    frame: pd.DataFrame, keys: Sequence[str], column: str, ledger: Ledger, excused: "pd.Series[bool] | bool" = False
+) -> pd.DataFrame:
     """Refuse rows whose number is blank in a table that has numbers, in a column."""
-    blank = frame[keys].isna().any(axis=1)
+    blank = frame[keys].isna().any(axis=1) & ~np.asarray(excused)
     ledger.refuse(frame[blank], Severity.ERROR, "R03", "The point number is missing.", "点号为空。", column=column)
     return frame[~blank]
 

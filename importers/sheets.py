@@ -23,6 +23,7 @@ from importers.compact import COMPACT
 from importers.georeference import Georeference, Place
 from importers.ledger import Ledger
 from importers.normalise import LINE_ENDS, READS, Geometry, Part, Source, coordinate_columns, geometry_of, role_of
+from importers.parts import in_parts
 from importers.pool import Pool
 from importers.profiles import Profile
 from importers.refusals import numbered_only, placed_only, without_secrets
@@ -112,7 +113,9 @@ class Sheet:
             )
 
     def _read(self, table: RecordTable) -> None:
-        columns = Columns(self.ledger, self.number, str(self.role), self.profile, _without_blanks(table), self._words)
+        whole = _without_blanks(table)
+        parts = in_parts(whole, self.profile) if self.role == "segment" else whole
+        columns = Columns(self.ledger, self.number, str(self.role), self.profile, parts, self._words)
         self._mapping, (_, self._axis) = columns.mapping, coordinate_columns(columns)
         words, cells = self._class.add(columns)
         source = Source(columns, self._class.meanings(words), self._geometry(columns.table))
@@ -156,7 +159,7 @@ class Sheet:
             return numbered_only(frame, ["source_key"], mapping["key"], self.ledger)
         column = mapping.get("pair_key", mapping.get("from_key"))
         if kind == "pipe_segment" and column is not None:
-            return numbered_only(frame, ["from_key", "to_key"], column, self.ledger)
+            return numbered_only(frame, ["from_key", "to_key"], column, self.ledger, frame["is_part"])
         return frame
 
     def _placed(self, frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,151 @@
+"""What layers of lines and points mean: every part a pipe, ends joined by number or place, nothing lost on the way."""
+
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from importers.base import DERIVED, RecordTable
+from importers.delivery import read_delivery
+from importers.parts import in_parts
+from importers.profiles import load_profile
+from schemas.delivery import Delivery
+
+EAST, NORTH = 500_000.0, 2_490_000.0
+
+
+def at(x: float, y: float, *z: float) -> tuple[float, ...]:
+    return (EAST + x, NORTH + y, *z)
+
+
+def line(*places: tuple[float, ...]) -> shapely.LineString:
+    return shapely.LineString([at(*place) for place in places])
+
+
+def several(*lines: shapely.LineString) -> shapely.MultiLineString:
+    return shapely.MultiLineString(lines)
+
+
+def deliver(folder: Path, layers: dict[str, gpd.GeoDataFrame], **options: Any) -> Delivery:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name, frame in layers.items():
+            pyogrio.write_dataframe(frame, folder / "a.gpkg", layer=name, geometry_type="Unknown")
+    return read_delivery([folder / "a.gpkg"], srid=4547, **options)
+
+
+def layer(shapes: list[Any], **columns: Any) -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame(columns, geometry=shapes, crs="EPSG:4547")
+
+
+def account(delivery: Delivery) -> Counter[str]:
+    totals: Counter[str] = Counter()
+    for count in delivery.counts:
+        assert count.loaded + count.refused + count.skipped == count.rows
+        totals.update(loaded=count.loaded, refused=count.refused, skipped=count.skipped)
+    return totals
+
+
+def rules(delivery: Delivery) -> Counter[str]:
+    return Counter(finding.rule for finding in delivery.findings if finding.rule != "IMP-CLASS")
+
+
+def test_every_part_of_a_line_is_a_pipe_and_the_row_counts_once(tmp_path: Path) -> None:
+    shapes = [several(line((0, 0), (10, 0)), line((20, 0), (30, 0)), line((40, 0), (50, 0))), line((60, 0), (70, 0))]
+    delivery = deliver(tmp_path, {"pipes": layer(shapes, dn=[100, 200])})
+    assert account(delivery) == Counter(loaded=2)
+    assert delivery.segments["source_row"].tolist() == [1, 1, 1, 2]
+    assert [round(shape.length) for shape in delivery.segments["geom"]] == [10] * 4
+    assert delivery.segments["width_mm"].tolist() == [100, 100, 100, 200]
+    assert len(delivery.nodes) == 8
+    assert not rules(delivery)
+
+
+def test_parts_that_meet_are_one_pipe(tmp_path: Path) -> None:
+    shapes = [
+        several(line((0, 0), (10, 0)), line((10, 0), (20, 0))),
+        several(line((0, 5), (9, 5)), line((20, 5), (9, 5))),
+    ]
+    delivery = deliver(tmp_path, {"pipes": layer(shapes)})
+    assert [round(shape.length) for shape in delivery.segments["geom"]] == [20, 20]
+
+
+@pytest.mark.parametrize("profile", ["gis-layers", "default"])
+def test_the_outer_parts_keep_the_numbers_and_heights_of_the_row(tmp_path: Path, profile: str) -> None:
+    points = layer([shapely.Point(at(0, 0)), shapely.Point(at(30, 0))], 点号=["A", "B"], X=[0, 0], Y=[0, 0])
+    pipe = layer(
+        [several(line((0, 0), (10, 0)), line((20, 0), (30, 0)))],
+        起点点号=["A"],
+        终点点号=["B"],
+        起点埋深=[1.5],
+        终点埋深=[2.5],
+    )
+    delivery = deliver(tmp_path, {"points": points, "lines": pipe}, profile=profile, default_class="water")
+    keys = list(zip(delivery.segments["from_key"], delivery.segments["to_key"], strict=True))
+    assert [keys[0][0], keys[1][1]] == ["A", "B"]
+    assert "@" in keys[0][1]
+    assert "@" in keys[1][0]
+    assert delivery.segments["from_depth_m"].fillna(-1).tolist() == [1.5, -1]
+    assert delivery.segments["to_depth_m"].fillna(-1).tolist() == [-1, 2.5]
+    assert account(delivery) == Counter(loaded=3)
+
+
+def test_a_ring_is_loaded_with_its_whole_length(tmp_path: Path) -> None:
+    ring = line((0, 0), (100, 0), (100, 100), (0, 100), (0, 0))
+    delivery = deliver(tmp_path, {"pipes": layer([ring, line((0, 0), (-10, 0))])})
+    assert sum(shape.length for shape in delivery.segments["geom"]) == pytest.approx(410)
+    assert account(delivery) == Counter(loaded=2)
+    assert len(delivery.nodes) == 4
+    assert not rules(delivery)
+
+
+def test_a_speck_is_refused_for_what_it_is(tmp_path: Path) -> None:
+    delivery = deliver(tmp_path, {"pipes": layer([line((0, 0), (0.03, 0)), line((0, 0), (10, 0))])})
+    [finding] = [finding for finding in delivery.findings if finding.rule == "R18"]
+    assert "0.03 m long" in finding.message_en
+    assert account(delivery) == Counter(loaded=1, refused=1)
+
+
+def test_a_point_that_no_table_has_is_made_where_its_line_ends(tmp_path: Path) -> None:
+    points = layer([shapely.Point(at(0, 0))], node_id=["A"])
+    pipes = layer([line((0, 0), (10, 0)), line((10, 0), (20, 0))], from_node=["A", "B"], to_node=["B", "C"])
+    delivery = deliver(tmp_path, {"points": points, "pipes": pipes}, profile="gis-layers")
+    assert account(delivery) == Counter(loaded=3)
+    assert set(delivery.nodes["source_key"]) == {"A", "B", "C"}
+    assert [(f.rule, f.severity, f.feature_key) for f in delivery.findings if f.rule == "R20"] == [
+        ("R20", "warning", "B"),
+        ("R20", "warning", "C"),
+    ]
+
+
+def test_missing_and_empty_geometry_is_counted(tmp_path: Path) -> None:
+    shapes = [line((0, 0), (10, 0)), None, shapely.LineString(), shapely.MultiLineString()]
+    delivery = deliver(tmp_path, {"pipes": layer(shapes, dn=[100, 200, 300, 400])})
+    assert account(delivery) == Counter(loaded=1, refused=3)
+
+
+places = st.tuples(st.integers(0, 50), st.integers(0, 50))
+drawn = st.lists(st.lists(places, min_size=2, max_size=6).filter(lambda p: len(set(p)) > 1), min_size=1, max_size=4)
+
+
+@given(rows=st.lists(drawn, min_size=1, max_size=5))
+@settings(max_examples=100, deadline=None)
+def test_taking_apart_neither_loses_nor_adds_length_and_every_row_counts_once(rows: list[Any]) -> None:
+    shapes = np.array([several(*map(shapely.LineString, row)) for row in rows] + [None], dtype=object)
+    table = RecordTable("a.gpkg", "a", pd.DataFrame({"k": range(len(shapes))}), shapes)
+    apart = in_parts(table, load_profile("gis-layers"))
+    assert apart.geometry is not None
+    length = pd.Series(shapely.length(apart.geometry)).groupby(apart.rows["k"].to_numpy()).sum()
+    assert np.allclose(length, np.nan_to_num(shapely.length(shapes)))
+    derived = apart.rows.get(DERIVED, pd.Series(False, index=apart.rows.index))
+    assert (~derived.astype(bool)).sum() == len(shapes)
+    assert set(shapely.get_type_id(apart.geometry)) <= {shapely.GeometryType.LINESTRING, shapely.GeometryType.MISSING}
