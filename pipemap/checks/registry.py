@@ -3,7 +3,7 @@
 import pkgutil
 import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -65,9 +65,10 @@ def all_rules() -> Mapping[str, Rule]:
 
 @dataclass(frozen=True)
 class Rulebook:
-    """The rules to run, in order of their ids."""
+    """The rules to run, in order of their ids, and what a city weighs in the grade of a delivery."""
 
     rules: tuple[Rule, ...]
+    grade_weights: Mapping[str, Any] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Rule]:
         return iter(self.rules)
@@ -84,6 +85,8 @@ class Rulebook:
     def from_toml(cls, path: Path) -> "Rulebook":
         """Every rule, changed by a file with one table per rule: `severity`, `enabled` and its thresholds.
 
+        Its table `grade` holds the weights of the quality report, see `pipemap.report.quality`.
+
         Raises
         ------
         UsageError
@@ -95,16 +98,16 @@ class Rulebook:
             raise NotFoundError(f"There is no rules file {path.name}.") from error
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise UsageError(f"{path.name} is not a rules file: {error}.") from error
-        known = all_rules()
+        known, weights = all_rules(), tables.pop("grade", {})
         for rule_id in tables:
             _known_rule(rule_id)
         changed = (_configured(known[rule_id], tables.get(rule_id, {})) for rule_id in known)
-        return cls(tuple(each for each in changed if each is not None))
+        return cls(tuple(each for each in changed if each is not None), weights)
 
     def only(self, rule_ids: Collection[str]) -> "Rulebook":
         """The same book with the named rules alone."""
         wanted = {_known_rule(rule_id) for rule_id in rule_ids}
-        return Rulebook(tuple(each for each in self.rules if each.id in wanted))
+        return replace(self, rules=tuple(each for each in self.rules if each.id in wanted))
 
 
 def _known_rule(rule_id: str) -> str:

@@ -66,7 +66,7 @@ def check(
     with open_database() as database:
         with _checked(database, changeset, book, rule) as connection:
             listed = _listed(connection, changeset, limit, offset, wanted)
-        _write_reports(database, changeset, _language(lang), html, gpkg, csv, report_json)
+        _write_reports(database, changeset, book, _language(lang), html, gpkg, csv, report_json)
     if as_json:
         emit_json({"changeset_id": changeset, "kept": not rule, **listed})
         return
@@ -97,6 +97,7 @@ def findings(
     gpkg: PackageOption = None,
     csv: CsvOption = None,
     report_json: DocumentOption = None,
+    rules_file: RulesOption = None,
     lang: LanguageOption = None,
     limit: LimitOption = 50,
     offset: OffsetOption = 0,
@@ -109,7 +110,8 @@ def findings(
         with database.transaction(read_only=True) as connection:
             get_changeset(connection, changeset)
             listed = _listed(connection, changeset, limit, offset, wanted)
-        _write_reports(database, changeset, _language(lang), html, gpkg, csv, report_json)
+        book = Rulebook.from_toml(rules_file) if rules_file else Rulebook.standard()
+        _write_reports(database, changeset, book, _language(lang), html, gpkg, csv, report_json)
     if as_json:
         emit_json({"changeset_id": changeset, **listed})
         return
@@ -153,6 +155,7 @@ def _require_folders(*files: Path | None) -> None:
 def _write_reports(
     database: Database,
     changeset: int,
+    book: Rulebook,
     language: Language,
     html: Path | None,
     gpkg: Path | None,
@@ -162,7 +165,7 @@ def _write_reports(
     if not (html or gpkg or csv or report_json):
         return
     with database.transaction(read_only=True) as connection:
-        report = gather_report(connection, changeset)
+        report = gather_report(connection, changeset, book.grade_weights)
     if html:
         write_html(report, html, language)
     for path, write in ((gpkg, write_geopackage), (csv, write_csv), (report_json, write_json)):

@@ -16,6 +16,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from pipemap.changesets import Changeset
 from pipemap.db import Connection, fetch_all
+from pipemap.errors import UsageError
 from pipemap.sql import queries
 from schemas.codetables import code_table
 
@@ -152,7 +153,14 @@ class Quality:
 def measure(
     connection: Connection, changeset: Changeset, errors: int, warnings: int, weights: Mapping[str, Any] | None = None
 ) -> Quality:
-    """Measure what a changeset delivers; `weights` sets points_per_percent and cap by the name of a grade item."""
+    """Measure what a changeset delivers; `weights` sets points_per_percent and cap by the name of a grade item.
+
+    Raises
+    ------
+    UsageError
+        When a weight is of no item, or no number above or at zero.
+    """
+    items = _weighted_items(weights or {})
     segments, nodes = (_content(changeset, kind) for kind in ("pipe_segment", "node"))
     lengths = _rows(connection, "segment_lengths", segments)
     completeness = [
@@ -175,7 +183,7 @@ def measure(
         lengths,
         completeness,
         _rows(connection, "depths", segments, last_step=DEPTH_STEPS - 1),
-        [GradeLine(_weighted(item, weights or {}), *counted[item.name]) for item in GRADE_ITEMS],
+        [GradeLine(item, *counted[item.name]) for item in items],
     )
 
 
@@ -238,5 +246,12 @@ def _missing(completeness: list[dict[str, Any]]) -> tuple[int, int]:
     return features - sum(line["known"] for line in demanded), features
 
 
-def _weighted(item: GradeItem, weights: Mapping[str, Any]) -> GradeItem:
-    return item._replace(**weights.get(item.name, {}))
+def _weighted_items(weights: Mapping[str, Any]) -> list[GradeItem]:
+    names, fields = {item.name for item in GRADE_ITEMS}, ("points_per_percent", "cap")
+    for name, own in weights.items():
+        if name not in names or not isinstance(own, Mapping) or not own.keys() <= set(fields):
+            raise UsageError(f"The grade has no [grade.{name}] with {own}; items: {', '.join(sorted(names))}.")
+        for value in own.values():
+            if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+                raise UsageError(f"[grade.{name}] needs numbers from 0 on, not {value!r}.")
+    return [item._replace(**weights.get(item.name, {})) for item in GRADE_ITEMS]

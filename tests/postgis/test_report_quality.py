@@ -6,8 +6,9 @@ import orjson
 import pyogrio
 import pytest
 
-from pipemap.checks import run_checks
+from pipemap.checks import Rulebook, run_checks
 from pipemap.db import Database
+from pipemap.errors import UsageError
 from pipemap.report import Report, gather_report, render_html, write_geopackage, write_json
 from schemas.delivery import RowCount
 from tests.postgis.deliveries import bring_in, delivery, node, publish_now, segment
@@ -105,6 +106,14 @@ def test_a_city_may_set_its_own_weights(database: Database, changeset: int) -> N
     with database.transaction(read_only=True) as connection:
         report = gather_report(connection, changeset, nothing | {"heights": {"points_per_percent": 0.1, "cap": 50.0}})
     assert report.quality.score == 92.5
+
+
+@pytest.mark.parametrize("wrong", ["[grade.neatness]\ncap = 1", "[grade.errors]\ncap = -1", "[grade.errors]\nsize = 1"])
+def test_weights_that_make_no_sense_are_refused(database: Database, changeset: int, tmp_path: Path, wrong: str) -> None:
+    (tmp_path / "rules.toml").write_text(wrong, encoding="utf-8")
+    book = Rulebook.from_toml(tmp_path / "rules.toml")
+    with database.transaction(read_only=True) as connection, pytest.raises(UsageError, match=r"grade\."):
+        gather_report(connection, changeset, book.grade_weights)
 
 
 def test_a_published_delivery_is_measured_as_it_was_published(database: Database, changeset: int) -> None:
