@@ -16,6 +16,7 @@ from pipemap.copy_in import copy_frames
 from pipemap.db import Connection, Database, fetch_all, fetch_one
 from pipemap.drafts import add_changeset, add_dataset
 from pipemap.findings import save_findings
+from pipemap.placing import suspicions
 from pipemap.projects import read_project
 from pipemap.sql import queries
 from pipemap.statements import NODE_LINKS, columns, compose, content_names, differs
@@ -87,6 +88,7 @@ class _Staging:
             self._create_stage(kind)
             self._copy(kind)
             self.connection.execute(SQL("ANALYZE {} (source_key)").format(_staged(kind)))
+        self.findings += suspicions(self.connection, self.delivery.size("node"), self.srid)
 
     def compare(self, partial: bool) -> None:
         """Write the deltas of every kind, nodes first: the others refer to them."""
