@@ -1,18 +1,22 @@
-"""Questions that follow the pipes: what a burst cuts off and whom."""
+"""Questions that follow the pipes: what a burst or a planned cut takes from whom, what hangs on each segment."""
 
 from collections.abc import Sequence
 from math import isfinite
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.deps import STRICT, ClassCodesDep, ServiceDep, VersionDep
 from pipemap.errors import UsageError
 from pipemap.tracing.asking import BurstQuestion, ask_burst
+from pipemap.tracing.criticality import ranked_criticality
+from pipemap.tracing.shutdowns import plan_shutdowns
 from pipemap.tracing.surroundings import DEFAULT_RADIUS_M, Place
 from pipemap.versions import resolve_version
+from schemas.criticality import CriticalityAnswer
 from schemas.isolation import BurstAnswer
+from schemas.shutdowns import PlannedCut, ShutdownAnswer
 
 router = APIRouter(tags=["traces"], prefix="/trace", dependencies=[STRICT])
 _Id = Annotated[int, Query(ge=1, lt=2**63)]
@@ -29,6 +33,15 @@ Radius = Annotated[
     Query(ge=0, le=100, description="Other utilities are told within this distance of the burst; 0 leaves them out"),
 ]
 Coordinate = Annotated[float | None, Query(allow_inf_nan=False)]
+
+
+class ShutdownQuestion(BaseModel):
+    """Planned cuts, each with its time."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cuts: list[PlannedCut] = Field(min_length=1, max_length=200)
+    version: int | None = Field(None, ge=0, lt=2**31)
 
 
 @router.get("/burst", response_model=BurstAnswer)
@@ -66,6 +79,27 @@ def trace_burst(
     with service.reading() as connection:
         network = service.networks.at(connection, resolve_version(connection, version))
         return _as_json(ask_burst(connection, network, question))
+
+
+@router.get("/criticality", response_model=CriticalityAnswer)
+def trace_criticality(
+    service: ServiceDep,
+    version: VersionDep,
+    class_code: Annotated[str, Query(description="A pressure class; its whole group is told")] = "water",
+    limit: Annotated[int | None, Query(ge=1, le=1_000_000, description="Only the worst, most people first")] = None,
+) -> Response:
+    """Whom the burst of each segment would leave without supply: all live segments in one answer, as columns."""
+    with service.reading() as connection:
+        network = service.networks.at(connection, resolve_version(connection, version))
+    return _as_json(ranked_criticality(network, class_code, limit))
+
+
+@router.post("/shutdown", response_model=ShutdownAnswer)
+def trace_shutdown(service: ServiceDep, question: ShutdownQuestion) -> Response:
+    """What planned cuts do: overlapping ones together, interval by interval, and what only their overlap does."""
+    with service.reading() as connection:
+        network = service.networks.at(connection, resolve_version(connection, question.version))
+        return _as_json(plan_shutdowns(connection, network, question.cuts))
 
 
 def _as_json(answer: BaseModel) -> Response:

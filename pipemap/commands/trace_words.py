@@ -4,7 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from pipemap.terminal import emit_table, emit_text, say
 from schemas.codetables import code_table
+from schemas.criticality import CriticalityAnswer
 from schemas.isolation import BackFeed, BurstAnswer, BurstPlan, BurstValve, ClickedSegment, NodePlace, Note
+from schemas.shutdowns import ShutdownAnswer
 
 _WORDS = {
     "taken": ("Segment taken: {key} ({kind}, {size} mm), {away} from the place given",
@@ -44,10 +46,20 @@ _WORDS = {
     "alone": ("No other utility within {radius:g} m of the burst", "爆点 {radius:g} m 内无其他管线"),
     "in_plan": ("in plan, height unknown", "平面距离，高程不明"),
     "nothing": ("nothing", "无"),
+    "interval": ("{start} to {end}: {cuts} ({group})", "{start} 至 {end}：{cuts}（{group}）"),
+    "close_now": ("Valves to close when it begins", "开始时须关闭的阀门"),
+    "reopen": ("Valves to open again when it ends", "结束时可重新开启的阀门"),
+    "together": (
+        "Only because the cuts overlap: {segments} segments, {consumers} consumers, {people} people without supply",
+        "仅因同时停供而受影响：管段 {segments} 条，用户 {consumers} 户，{people} 人",
+    ),
+    "critical": ("What hangs on each segment, most people first", "管段重要性（按影响人数排序）"),
     "isolated": ("isolated", "隔离区"),
     "dry": ("dry", "断供区"),
 }  # fmt: skip
+_VALVE_COLUMNS = ("#", "valve", "address", "state", "place", "walk")
 _COLUMNS = {
+    "segment": "管段", "critical": "重要用户", "valves": "阀门数",
     "key": "编号", "name": "名称", "address": "地址", "state": "状态", "place": "位置",
     "walk": "步行距离", "kind": "类别", "people": "人数", "zone": "所在区", "distance": "距离",
     "class": "管类", "owner": "权属单位", "valve": "阀门", "consumers": "用户", "length": "管长",
@@ -86,14 +98,35 @@ class Words:
         self._surroundings(answer)
         self.notes(answer.warnings)
 
-    def plan(self, plan: BurstPlan, already_dry: int) -> None:
+    def shutdowns(self, answer: ShutdownAnswer) -> None:
+        """Planned cuts, interval by interval."""
+        for one in answer.intervals:
+            times = {"start": f"{one.starts_at:%Y-%m-%d %H:%M}", "end": f"{one.ends_at:%Y-%m-%d %H:%M}"}
+            emit_text(self.say("interval", cuts=" + ".join(one.cuts), group=one.group_code, **times))
+            self._table("close_now", _VALVE_COLUMNS, map(self._valve, one.close_at_start))
+            self.plan(one.plan)
+            apart = one.only_together
+            if len(one.cuts) > 1:
+                people = {"consumers": apart.consumers.count, "people": apart.consumers.people}
+                emit_text(self.say("together", segments=len(apart.segment_ids), **people))
+            self._table("reopen", _VALVE_COLUMNS, map(self._valve, one.reopen_at_end))
+            self.notes(one.warnings)
+
+    def criticality(self, answer: CriticalityAnswer) -> None:
+        """The segments that matter most."""
+        keys = answer.source_keys or [None] * len(answer.segment_ids)
+        numbers = (answer.people, answer.consumers, answer.critical, answer.valves, answer.length_m)
+        rows = zip(answer.segment_ids, keys, *numbers, strict=True)
+        columns = ["segment", "key", "people", "consumers", "critical", "valves", "length"]
+        self._table("critical", columns, rows)
+
+    def plan(self, plan: BurstPlan, already_dry: int = 0) -> None:
         """Valves, sources, and who is without supply."""
-        columns = ["#", "valve", "address", "state", "place", "walk"]
-        emit_table(self.say("close"), self._columns(columns), map(self._valve, plan.valves_to_close))
+        emit_table(self.say("close"), self._columns(_VALVE_COLUMNS), map(self._valve, plan.valves_to_close))
         for valve in plan.valves_to_close:
             if valve.notes:
                 emit_text(f"  {valve.order}: {' '.join(map(self._note, valve.notes))}")
-        self._table("rely", columns, map(self._valve, plan.closed_valves_relied_on))
+        self._table("rely", _VALVE_COLUMNS, map(self._valve, plan.closed_valves_relied_on))
         self._nodes("sources", plan.sources_to_shut)
         critical = [
             (one.name, self.code("consumer_kind", one.kind_code), one.people, self.say(one.zone))

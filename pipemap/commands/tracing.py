@@ -1,10 +1,13 @@
 """`pipemap trace`: questions that follow the pipes."""
 
+import csv
 from math import isfinite
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipemap.commands import planned_cuts
 from pipemap.commands.session import open_database
 from pipemap.commands.trace_words import Words
 from pipemap.errors import UsageError
@@ -12,11 +15,13 @@ from pipemap.settings import Settings
 from pipemap.terminal import JsonOption, emit_json
 from pipemap.tracing.places import segment_by_key
 from pipemap.versions import resolve_version
+from schemas.criticality import CriticalityAnswer
 
 app = typer.Typer()
 trace = typer.Typer(help="Questions that follow the pipes. 管网分析")
 app.add_typer(trace, name="trace")
 
+_CSV_COLUMNS = ("consumers", "people", "critical", "valves", "length_m")
 _Place = tuple[float, float, float | None]
 VersionOption = Annotated[int | None, typer.Option("--version", help="Version of the map; the newest by default.")]
 
@@ -69,6 +74,72 @@ def burst(
         emit_json(answer.model_dump())
     else:
         Words(Settings().language).burst(answer)
+
+
+@trace.command()
+def shutdown(
+    cut: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME,START,END,WHAT; WHAT is segment:ID, node:ID, key:KEY or at:X:Y, several joined by +. "
+            "For example: weld,2026-08-03T22:00,2026-08-04T05:00,segment:81+segment:82"
+        ),
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="The same as a CSV with the columns name,start,end,what.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Dataset of the keys, where several have them.")] = None,
+    class_code: Annotated[list[str] | None, typer.Option("--class", help="Classes to look for at a place.")] = None,
+    version: VersionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What planned cuts do when they overlap, interval by interval. 计划停水分析"""
+    from pipemap.network import load_network
+    from pipemap.tracing.shutdowns import plan_shutdowns
+
+    rows = [*(planned_cuts.read_option(text) for text in cut or []), *(planned_cuts.read_file(file) if file else [])]
+    if not rows:
+        raise UsageError("Name what is planned: --cut or --file.")
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        resolved = resolve_version(connection, version)
+        cuts = [
+            planned_cuts.resolve(row, lambda key: segment_by_key(connection, key, dataset, resolved), class_code)
+            for row in rows
+        ]
+        answer = plan_shutdowns(connection, load_network(connection, resolved), cuts)
+    if as_json:
+        emit_json(answer.model_dump(mode="json"))
+    else:
+        Words(Settings().language).shutdowns(answer)
+
+
+@trace.command()
+def criticality(
+    class_code: Annotated[str, typer.Option("--class", help="A pressure class; its whole group is told.")] = "water",
+    limit: Annotated[int, typer.Option(min=1, help="The worst so many, most people first.")] = 20,
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write every segment to this CSV file.")] = None,
+    version: VersionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Whom the burst of each segment would leave without supply. 管段重要性分析"""
+    from pipemap.network import load_network
+    from pipemap.tracing.criticality import ranked_criticality
+
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        network = load_network(connection, resolve_version(connection, version))
+    answer = ranked_criticality(network, class_code, limit)
+    if csv_file is not None:
+        _write_csv(csv_file, ranked_criticality(network, class_code))
+    if as_json:
+        emit_json(answer.model_dump())
+    else:
+        Words(Settings().language).criticality(answer)
+
+
+def _write_csv(path: Path, answer: CriticalityAnswer) -> None:
+    columns = {"segment_id": answer.segment_ids, **answer.model_dump(include=set(_CSV_COLUMNS))}
+    with path.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
 
 
 def _read_place(text: str) -> _Place:

@@ -66,7 +66,7 @@ def burst(
 
 def answer_for(network: Network, site: Site, cut: Cut) -> BurstAnswer:
     """All that the network says about a cut."""
-    plan = _Plan(network, site, cut)
+    plan = PlanWords(network, site, cut)
     otherwise, left_out = alternatives_of(network, cut, plan.walk.devices)
     return BurstAnswer(
         **plan.fields(),
@@ -84,7 +84,7 @@ def answer_for(network: Network, site: Site, cut: Cut) -> BurstAnswer:
     )
 
 
-class _Plan:
+class PlanWords:
     """A cut in the words of an answer."""
 
     def __init__(self, network: Network, site: Site, cut: Cut) -> None:
@@ -105,7 +105,7 @@ class _Plan:
             "dry_segment_ids": network.segments.id[cut.dry].tolist(),
             "isolated_length_m": _length_m(network, cut.isolated),
             "dry_length_m": _length_m(network, cut.dry),
-            "consumers": _consumers_lost(network, self.consumers, self.is_near),
+            "consumers": consumers_lost(network, self.consumers, self.is_near),
             "consumer_ids": network.consumers.id[self.consumers].tolist(),
             "hydrants_lost": hydrants_lost(network, cut, self.hydrants),
         }
@@ -159,7 +159,8 @@ def _length_m(network: Network, segments: Ints) -> float:
     return float(network.segments.length_m[segments].sum())
 
 
-def _consumers_lost(network: Network, lost: Ints, is_near: Flags) -> ConsumersLost:
+def consumers_lost(network: Network, lost: Ints, is_near: Flags) -> ConsumersLost:
+    """Consumers (positions) by kind, the critical ones by name; `is_near` marks those in the isolated zone."""
     kinds = list(code_table("consumer_kind"))
     counted = Counter(network.consumers.kind[lost].tolist())
     critical = np.flatnonzero(network.consumers.is_critical[lost])
@@ -167,7 +168,7 @@ def _consumers_lost(network: Network, lost: Ints, is_near: Flags) -> ConsumersLo
         count=len(lost),
         people=_people(network, lost),
         by_kind={kinds[kind]: count for kind, count in sorted(counted.items())},
-        critical=[_critical(network, int(lost[i]), bool(is_near[i]), kinds) for i in critical],
+        critical=[_critical(network, int(lost[i]), bool(is_near[i])) for i in critical],
     )
 
 
@@ -176,13 +177,13 @@ def _people(network: Network, consumers: Ints) -> int:
     return int(people[people >= 0].sum())
 
 
-def _critical(network: Network, consumer: int, is_near: bool, kinds: list[str]) -> CriticalConsumer:
+def _critical(network: Network, consumer: int, is_near: bool) -> CriticalConsumer:
     consumers = network.consumers
     people = int(consumers.people[consumer])
     return CriticalConsumer(
         feature_id=int(consumers.id[consumer]),
         name=consumers.name[consumer],
-        kind_code=kinds[consumers.kind[consumer]],
+        kind_code=list(code_table("consumer_kind"))[consumers.kind[consumer]],
         people=people if people >= 0 else None,
         zone="isolated" if is_near else "dry",
         x_m=known(consumers.x_m[consumer]),
@@ -192,7 +193,7 @@ def _critical(network: Network, consumer: int, is_near: bool, kinds: list[str]) 
 
 def _alternative(network: Network, site: Site, one: Otherwise) -> Alternative:
     valves = described_valves(network, listed(network, site, one.devices))
-    plan = BurstPlan.model_validate(_Plan(network, site, one.cut).fields())
+    plan = BurstPlan.model_validate(PlanWords(network, site, one.cut).fields())
     return Alternative(outcome=one.outcome, valves=valves, plan=plan)
 
 

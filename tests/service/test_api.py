@@ -181,6 +181,38 @@ def test_a_valve_that_cannot_be_reached_widens_the_cut(client: httpx.Client, tow
     refused(client.get("/api/trace/burst", params={"segment_id": ids["A->B"], "opened": ids["V1"]}))
 
 
+def test_criticality_of_every_segment_at_once_and_of_the_worst(client: httpx.Client, town: Town) -> None:
+    answer = client.get("/api/trace/criticality").json()
+    bursts = [client.get("/api/trace/burst", params={"segment_id": one}).json() for one in answer["segment_ids"]]
+    assert len(bursts) == 5 and (answer["group_code"], answer["version"]) == ("water", 2)
+    assert answer["people"] == [burst["consumers"]["people"] for burst in bursts]
+    assert answer["valves"] == [len(burst["valves_to_close"]) for burst in bursts]
+    assert answer["length_m"] == [burst["isolated_length_m"] + burst["dry_length_m"] for burst in bursts]
+    worst = client.get("/api/trace/criticality", params={"limit": 2}).json()
+    assert len(worst["segment_ids"]) == 2 and worst["people"] == [800, 800]
+    refused(client.get("/api/trace/criticality", params={"class_code": "storm"}))
+
+
+def test_planned_cuts_are_split_where_they_overlap(client: httpx.Client, town: Town) -> None:
+    ids = town.ids
+    cuts = [
+        {"name": "main", "starts_at": "2026-08-03T22:00:00+08:00", "ends_at": "2026-08-04T04:00:00+08:00",
+         "segment_ids": [ids["A->B"]]},
+        {"name": "hospital", "starts_at": "2026-08-04T02:00:00+08:00", "ends_at": "2026-08-04T06:00:00+08:00",
+         "places": [[X0 + 90, Y0 + 100]]},
+    ]  # fmt: skip
+    first, both, last = client.post("/api/trace/shutdown", json={"cuts": cuts}).json()["intervals"]
+    assert [one["cuts"] for one in (first, both, last)] == [["main"], ["main", "hospital"], ["hospital"]]
+    assert (first["ends_at"], last["starts_at"]) == ("2026-08-04T02:00:00+08:00", "2026-08-04T04:00:00+08:00")
+    assert [valve["source_key"] for valve in first["close_at_start"]] == ["V1"]
+    assert [valve["source_key"] for valve in both["reopen_at_end"]] == ["V1"]
+    assert [valve["source_key"] for valve in last["close_at_start"]] == ["V2"]
+    assert both["only_together"]["consumers"]["count"] == 0 and both["plan"]["consumers"]["people"] == 800
+    cuts[0]["ends_at"] = cuts[0]["starts_at"]
+    assert "ends before" in refused(client.post("/api/trace/shutdown", json={"cuts": cuts}))["detail"]
+    refused(client.post("/api/trace/shutdown", json={"cuts": []}))
+
+
 def test_a_burst_in_an_older_version_and_after_a_publish(client: httpx.Client, town: Town) -> None:
     parameters = {"segment_id": town.ids["A->B"]}
     assert client.get("/api/trace/burst", params=parameters | {"version": 1}).json()["version"] == 1
@@ -369,6 +401,7 @@ def test_the_document_of_the_api_lists_every_route(client: httpx.Client) -> None
     expected = """/health /api/project /api/features/{kind} /api/features/{kind}/{feature_id}
         /api/features/{kind}/{feature_id}/history /api/near /api/corridor /api/search
         /api/clearance/segments/{segment_id} /api/clearance/polygon /api/trace/burst
+        /api/trace/criticality /api/trace/shutdown
         /api/versions /api/diff /api/changesets /api/changesets/{changeset_id}
         /api/changesets/{changeset_id}/findings /api/scene
         /share/items /share/items/{kind}/{feature_id} /share/export"""

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from pipemap.network import Network, NodeKind
 from pipemap.tracing.backfeed import regains_of
+from pipemap.tracing.criticality import criticality_of
 from pipemap.tracing.cuts import Assumed, Cut, cut_at
 from pipemap.tracing.dependants import consumers_of
 from pipemap.tracing.sites import site_of
@@ -116,3 +117,18 @@ def test_back_feeds_are_what_opening_each_closed_valve_gives_back(city: City) ->
         assert ours == given_back
         ranked = [(len(one.consumers), network.consumers.people[one.consumers].sum()) for one in regains]
         assert ranked == sorted(ranked, reverse=True)
+
+
+@settings(max_examples=examples(150), **SLOW)
+@given(cities())
+def test_criticality_of_every_segment_is_what_its_burst_does(city: City) -> None:
+    network, reference = city.network(), Reference(city)
+    found = criticality_of(network, "water")
+    people = [people for _, people in city.consumers]
+    assert found.segments.tolist() == list(range(len(city.pipes)))
+    for pipe in found.segments.tolist():
+        plan = reference.plan({pipe})
+        assert found.consumers[pipe] == len(plan.consumers)
+        assert found.people[pipe] == sum(people[one] for one in plan.consumers)
+        assert found.valves[pipe] == len(plan.close)
+        assert found.length_m[pipe] == len(plan.isolated) + len(plan.dry)

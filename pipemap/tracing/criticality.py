@@ -1,0 +1,165 @@
+"""How much hangs on each segment: whom its burst leaves without supply, for all segments of a group at once.
+
+What a cut of one cluster takes along is a range of zones (pipemap/tracing/zones.py), so sums over ranges answer for
+all clusters together. Only clusters that drag others along are cut one by one.
+"""
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from pipemap.errors import UsageError
+from pipemap.network import Flags, Floats, Ints, Network, NodeKind
+from pipemap.tracing.cuts import cut_of_zones
+from pipemap.tracing.dependants import Dependants, consumers_of
+from pipemap.tracing.zones import Zones, zones_of
+from schemas.codetables import code_table
+from schemas.criticality import CriticalityAnswer
+
+
+@dataclass(frozen=True, eq=False)
+class Criticality:
+    """By segment, in the order of `segments` (positions, ascending): what its burst does, as `isolation.burst` has it.
+
+    Consumers, people (unknown ones as none) and critical consumers without supply, valves to close, and the length
+    isolated and dry together.
+    """
+
+    segments: Ints
+    consumers: Ints
+    people: Ints
+    critical: Ints
+    valves: Ints
+    length_m: Floats
+
+
+def criticality_of(network: Network, group: str) -> Criticality:
+    """What hangs on every live segment of a group of classes, found once per network."""
+    return network.once(f"criticality {group}", lambda: _criticality(network, zones_of(network, group)))
+
+
+def ranked_criticality(network: Network, class_code: str, limit: int | None = None) -> CriticalityAnswer:
+    """Criticality of the group of a class in order of identity; or the `limit` worst, most people first.
+
+    Raises UsageError for a class that is not in the code table or not of pressure pipes.
+    """
+    group = _pressure_group(class_code)
+    found = criticality_of(network, group)
+    worst_first = np.lexsort((network.segments.id[found.segments], -found.consumers, -found.people))
+    chosen = np.arange(len(found.segments)) if limit is None else worst_first[:limit]
+    keys = [network.segments.key[one] for one in found.segments[chosen].tolist()] if limit is not None else None
+    return CriticalityAnswer(
+        version=network.version,
+        group_code=group,
+        source_keys=keys,
+        segment_ids=network.segments.id[found.segments[chosen]].tolist(),
+        consumers=found.consumers[chosen].tolist(),
+        people=found.people[chosen].tolist(),
+        critical=found.critical[chosen].tolist(),
+        valves=found.valves[chosen].tolist(),
+        length_m=np.round(found.length_m[chosen], 2).tolist(),
+    )
+
+
+def _pressure_group(class_code: str) -> str:
+    table = code_table("utility_class")
+    pressure = [code for code, entry in table.items() if entry.fields["flow"] == "pressure"]
+    if class_code not in pressure:
+        raise UsageError(f"Criticality is a question for pressure pipes ({', '.join(pressure)}), not for {class_code}.")
+    return table[class_code].fields["group_code"]
+
+
+def _criticality(network: Network, zones: Zones) -> Criticality:
+    dependants = consumers_of(network, zones)
+    people, critical = np.maximum(network.consumers.people, 0), network.consumers.is_critical.astype(np.int64)
+    weights = (np.ones(len(people), np.int64), people, critical)
+    at, thing = _where_lost(dependants)
+    lost = [_over_ranges(zones, at, weight[thing]) for weight in weights]
+    length_m = _over_ranges(zones, zones.segment_zone[zones.segments], network.segments.length_m[zones.segments])
+    valves = _valves(zones)
+    for cluster in np.flatnonzero(zones.needs_flood).tolist():
+        cut = cut_of_zones(zones, zones.cluster_bounds[cluster : cluster + 1])
+        consumers, _ = dependants.lost(cut)
+        for total, weight in zip(lost, weights, strict=True):
+            total[cluster] = weight[consumers].sum()
+        valves[cluster] = len(cut.valves)
+        length_m[cluster] = network.segments.length_m[np.concatenate([cut.isolated, cut.dry])].sum()
+    segments = np.sort(zones.segments)
+    cluster_of = zones.cluster[zones.segment_zone[segments]]
+    consumers, people, critical = (total[cluster_of].astype(np.int64) for total in lost)
+    return Criticality(segments, consumers, people, critical, valves[cluster_of], length_m[cluster_of])
+
+
+def _over_ranges(zones: Zones, at: Ints, weight: npt.NDArray[np.generic]) -> Floats:
+    """By cluster, the sum of what is in its own zones and in those it alone keeps supplied."""
+    before = np.concatenate([np.zeros(1), np.cumsum(np.bincount(at, weight, zones.count))])
+    total: Floats = before[zones.subtree_end] - before[zones.cluster_bounds[:-1]]
+    return total
+
+
+def _valves(zones: Zones) -> Ints:
+    """By cluster, the open valves between it and what stays fed without it (or nobody knows about)."""
+    ports = zones.ports
+    pairs = np.flatnonzero((np.diff(ports.device_bounds) == 2) & (ports.kind == NodeKind.OPEN_VALVE))
+    sides = zones.cluster[ports.zone[ports.device_bounds[pairs][:, None] + np.arange(2)]]
+    here, there = np.concatenate([sides[:, 0], sides[:, 1]]), np.concatenate([sides[:, 1], sides[:, 0]])
+    first = zones.cluster_bounds[there]
+    is_dry = (first >= zones.cluster_bounds[here]) & (first < zones.subtree_end[here])
+    is_wet = (zones.is_fed[first] & ~is_dry) | (~zones.is_known[first] & (here != there))
+    return np.bincount(here[is_wet], minlength=len(zones.subtree_end))
+
+
+def _where_lost(dependants: Dependants) -> tuple[Ints, Ints]:
+    """Zones and things: each thing at the zone with whose cluster, or one above it in the tree, it is lost."""
+    zones = dependants.zones
+    settled = np.repeat(np.arange(zones.count), np.diff(dependants.bounds))
+    between = np.unique(dependants.straddling)
+    device = dependants.device[between]
+    bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(zones.ports.sides(device))])
+    sides = zones.ports.zone[zones.ports.of_devices(device)]
+    cluster, which = _between(bounds, zones.cluster[sides], zones.is_fed[sides], zones.is_known[sides], zones.dominator)
+    return (
+        np.concatenate([settled, zones.cluster_bounds[cluster]]),
+        np.concatenate([dependants.members, between[which]]),
+    )
+
+
+@numba.njit(cache=True)
+def _between(
+    bounds: Ints, cluster: Ints, is_fed: Flags, is_known: Flags, dominator: Ints
+) -> tuple[Ints, Ints]:  # pragma: no cover
+    """Clusters and things for things that stand between several sides.
+
+    With fed sides a thing is lost with the lowest cluster above all of these. Without any it is lost with each of
+    its sides; where no source is known only if all its sides are one cluster.
+    """
+    at, which = [0 for _ in range(0)], [0 for _ in range(0)]
+    for thing in range(len(bounds) - 1):
+        first, end = bounds[thing], bounds[thing + 1]
+        lowest = -1
+        for side in range(first, end):
+            if is_fed[side]:
+                lowest = cluster[side] if lowest < 0 else _common(dominator, lowest, cluster[side])
+        if lowest >= 0:
+            at.append(lowest)
+            which.append(thing)
+            continue
+        own = np.unique(cluster[first:end])
+        if is_known[first] or len(own) == 1:
+            for one in own:
+                at.append(one)
+                which.append(thing)
+    return np.array(at), np.array(which)
+
+
+@numba.njit(cache=True)
+def _common(dominator: Ints, one: int, other: int) -> int:  # pragma: no cover
+    """The lowest cluster that is above both or one of them; above means a lower number."""
+    while one != other:
+        if one > other:
+            one = dominator[one]
+        else:
+            other = dominator[other]
+    return one
