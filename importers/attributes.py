@@ -72,14 +72,18 @@ def _pair(word: str) -> tuple[str, str] | None:
 
 
 def section(columns: Columns, class_codes: Objects, material_codes: Objects) -> dict[str, Any]:
-    """Section text, shape, sizes, holes and cables; own columns of sizes and counts win over the text.
+    """Section text, shape, sizes, material, holes and cables; own columns win over the text.
 
     `width_mm` and `height_mm` are outer where that is known, else as stated; `size_basis_code` tells which, and
     nominal and inner sizes stand beside them.
     """
     texts, index, sections = _parsed_sections(columns, class_codes, material_codes)
-    in_text_shape = np.array([found.shape_code for found in sections], dtype=object)[index]
+    in_text_shape, in_text_material = (
+        np.array([getattr(found, name) for found in sections], dtype=object)[index]
+        for name in ("shape_code", "material_code")
+    )
     shape = coalesced(columns.codes("shape", "section_shape"), in_text_shape)
+    material_codes = coalesced(material_codes, in_text_material)
     measured = _sizes(columns, sections, index, material_codes)
     for one, other in _WIDTH_AND_HEIGHT:
         measured[one] = np.where(shape == "circle", _first(measured[one], measured[other]), measured[one])
@@ -91,6 +95,7 @@ def section(columns: Columns, class_codes: Objects, material_codes: Objects) -> 
         "section_text": texts,
         "shape_code": np.where(is_own, np.where(is_round, "circle", "rect"), shape),
         **measured,
+        "material_code": material_codes,
         "hole_count": _first(total, in_text["hole_count"]),
         "used_hole_count": used,
         "cable_count": _first(columns.numbers("cable_count"), in_text["cable_count"]),
@@ -145,8 +150,11 @@ def _parsed_sections(
     is_cable = np.isin(class_codes.astype(str), list(codes_where("utility_class", "flow", "cable")))
     stated = np.flatnonzero(~is_unknown(texts))
     row, cases = _cases(texts[stated], in_mm[stated], material_codes[stated], is_cable[stated])
+    # Codes of a dictionary, numbers or single letters, do not stand beside a size.
+    materials = columns.profile.code_words("material").items()
+    words = {word: code for word, code in materials if len(word) > 1 and word[:1].isalpha()}
     sections = [
-        parse_section(text, mm_per_unit, material=material, is_cable=of_cable)
+        parse_section(text, mm_per_unit, material=material, is_cable=of_cable, materials=words)
         for text, mm_per_unit, material, of_cable in cases
     ]
     index = np.full(len(texts), len(sections))

@@ -201,10 +201,10 @@ def _clusters(xy: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.integer[Any]]
 def _numbered(nodes: pd.DataFrame, segments: pd.DataFrame) -> tuple[pd.DataFrame, Keys]:
     """Segments with numbers for the keys of their ends: those of nodes are the nodes' positions, -1 is none."""
     columns = [_texts(column) for column in (nodes["source_key"], segments["from_key"], segments["to_key"])]
-    found = pa.chunked_array(columns).dictionary_encode().unify_dictionaries()
-    numbers = [found.chunk(at).indices.fill_null(-1).to_numpy() for at in (1, 2)]
+    found = pa.concat_arrays(columns).dictionary_encode()
+    numbers = np.split(found.indices.fill_null(-1).to_numpy(), np.cumsum([len(column) for column in columns])[:2])[1:]
     numbered = segments.drop(columns=["from_key", "to_key"]).assign(from_node=numbers[0], to_node=numbers[1])
-    return numbered, Keys(found.chunk(0).dictionary)
+    return numbered, Keys(found.dictionary)
 
 
 def _pairs(segments: pd.DataFrame, is_reversed: bool = False) -> npt.NDArray[np.int64]:

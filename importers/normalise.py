@@ -126,7 +126,6 @@ def segments(source: Source) -> Part:
     attributes = {
         "line_id": columns.texts("line_id"),
         **section(columns, source.class_codes, materials),
-        "material_code": materials,
         "burial_code": columns.codes("burial", "burial"),
         **pressure_and_voltage(columns),
         "flow_direction_code": columns.codes("flow_direction", "flow_direction"),

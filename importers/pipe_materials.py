@@ -1,6 +1,7 @@
 """What a pipe's material tells of its size: standard outer diameters, and material words in section texts."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 
 from schemas.codetables import aliases
@@ -45,22 +46,24 @@ def outer_diameter_mm(nominal_mm: float, material_code: str | None) -> float | N
     return None
 
 
-def without_material(text: str) -> tuple[str, str | None]:
+def without_material(text: str, words: Mapping[str, str] | None = None) -> tuple[str, str | None]:
     """A section text without the material named before or behind the sizes, and the material's code.
 
-    `DN300 铸铁`, `PE110-PN16`, `125 PE 100`: classes of strength and pressure are dropped with it.
+    `DN300 铸铁`, `PE110-PN16`, `125 PE 100`: classes of strength and pressure are dropped with it. `words` gives
+    the code of each case-folded word that means a material; by default those of the code table.
     """
+    known = aliases("material") if words is None else words
     rest = _MARKS.sub(" ", _GRADE.sub(" ", text)).strip().rstrip("-")
-    for pattern in _material_patterns():
+    for pattern in _material_patterns(tuple(known)):
         match = pattern.fullmatch(rest.strip(_BETWEEN))
         if match:
-            return match["size"].strip(_BETWEEN), aliases("material")[match["material"].casefold()]
+            return match["size"].strip(_BETWEEN), known[match["material"].casefold()]
     return rest, "pe" if _GRADE.search(text) else None
 
 
 @cache
-def _material_patterns() -> tuple[re.Pattern[str], ...]:
-    words = "|".join(sorted(map(re.escape, aliases("material")), key=len, reverse=True))
+def _material_patterns(known: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
+    words = "|".join(sorted(map(re.escape, known), key=len, reverse=True))
     material = rf"(?<![A-Za-z])(?P<material>{words})管?"
     return (
         re.compile(rf"(?P<size>.*\d.*?)[{_BETWEEN}]*{material}", re.IGNORECASE),

@@ -8,8 +8,8 @@ and `D` do not say. What cannot be read is unknown, never a guess.
 
 import re
 import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from importers.pipe_materials import is_plastic_size, outer_diameter_mm, without_material
@@ -71,6 +71,7 @@ class Section:
 
     `basis_code` is what width and height measure, a code of the table `size_basis`. Several equal pipes or ducts
     leave the size of the whole unknown: `barrel_count` and `barrel_mm` tell how many and how wide each is.
+    `material_code` is what the text itself names.
     """
 
     shape_code: str = "unknown"
@@ -82,6 +83,7 @@ class Section:
     wall_mm: float | None = None
     barrel_count: int | None = None
     barrel_mm: float | None = None
+    material_code: str | None = field(default=None, compare=False)
 
     @property
     def is_known(self) -> bool:
@@ -106,7 +108,12 @@ class Sizes:
 
 
 def parse_section(
-    text: str, mm_per_unit: float = 1.0, *, material: str | None = None, is_cable: bool = False
+    text: str,
+    mm_per_unit: float = 1.0,
+    *,
+    material: str | None = None,
+    is_cable: bool = False,
+    materials: Mapping[str, str] | None = None,
 ) -> Section:
     """Read one section string; what cannot be read, and a size of 0, is unknown.
 
@@ -118,13 +125,16 @@ def parse_section(
         Code of the pipe's material where it is known: `d` and `dn` mean different things with it.
     is_cable
         Whether it is a line of cables: there `φ110*6` counts ducts, elsewhere it gives a wall.
+    materials
+        Code of each case-folded word for a material; by default those of the code table.
     """
     if len(text) > _LONGEST:
         return Section()
-    word = _LABEL.sub("", unicodedata.normalize("NFKC", text).strip())
+    word = _LABEL.sub("", unicodedata.normalize("NFKC", text).replace("_", " ").strip())
     ratio, side = _RATIO.search(word), _SIDE.search(word)
-    word, own_material = without_material(_SIDE.sub("", _RATIO.sub(" ", word)))
+    word, own_material = without_material(_SIDE.sub("", _RATIO.sub(" ", word)), materials)
     found = _Reading(mm_per_unit, own_material or material, own_material is not None, is_cable).read(word)
+    found = replace(found, material_code=own_material) if found.is_known else found
     if ratio:
         return _by_ratio(found, float(ratio[1]))
     if side and found.width_mm is not None:

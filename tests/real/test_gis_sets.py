@@ -90,6 +90,32 @@ def test_axes_stand_half_a_height_above_the_inverts(drainage: Delivery) -> None:
     assert np.allclose(above, measured["height_mm"].astype(float) / 2000, atol=2e-3)
 
 
+def test_files_for_giswaters_own_import_tell_size_and_material_by_catalogue(shared_data: Path) -> None:
+    folder = shared_data / "giswater-samples" / "import_examples" / "gpkg"
+    names = ("ws_arc", "ws_node", "ws_connec", "ws_link")
+    delivery = read_delivery([folder / f"{name}.gpkg" for name in names], srid=25831)
+    assert {file.profile for file in delivery.files} == {"giswater-ws-plain"}
+    rows = {name: layer(folder / f"{name}.gpkg", "connec" if name == "ws_connec" else name) for name in names}
+    assert account(delivery) == {name.replace("ws_connec", "connec"): whole(found) for name, found in rows.items()}
+    catalogue = Counter(row["arccat_id"] for row in rows["ws_arc"])
+    assert Counter(delivery.segments["section_text"].dropna()) == catalogue
+    sizes = Counter({"110": 0, "63": 0, "150": 0})
+    for name, count in catalogue.items():
+        sizes[name.rpartition("_")[2]] += count
+    assert Counter(str(int(size)) for size in delivery.segments["width_mm"].dropna()) == sizes
+    assert Counter(delivery.segments["material_code"].dropna())["pvc"] == catalogue["PVC_110"] + catalogue["PVC_63"]
+
+
+def test_drainage_files_for_giswaters_own_import_are_read_whole(shared_data: Path) -> None:
+    folder = shared_data / "giswater-samples" / "import_examples" / "gpkg"
+    names = ("ud_arc", "ud_node", "ud_connec", "ud_gully", "ud_link")
+    delivery = read_delivery([folder / f"{name}.gpkg" for name in names], srid=25831)
+    rows = {name: layer(folder / f"{name}.gpkg", name) for name in names}
+    assert {file.profile for file in delivery.files} == {"giswater-ud"}
+    assert account(delivery) == {name: whole(found) for name, found in rows.items()}
+    assert known(delivery.segments["from_depth_m"]) == known(row["y1"] for row in rows["ud_arc"])
+
+
 @pytest.fixture(scope="module")
 def sewer_features(shared_data: Path) -> dict[str, list[Row]]:
     folder = shared_data / "gww-sewer-melbourne"
@@ -145,6 +171,7 @@ def test_gas_pipes_have_the_sizes_that_the_file_states_elsewhere(shared_data: Pa
     assert np.allclose(known(gas.segments["inner_width_mm"]), known(p["inner_diameter_mm"] for p in pipes), atol=0.11)
     outer = Counter(float(p["stanet_std_type"].split()[0]) for p in pipes if p["stanet_std_type"] != "None")
     assert Counter(gas.segments["width_mm"][gas.segments["size_basis_code"] == "outer"]) == outer
+    assert Counter(gas.segments["material_code"].dropna()) == Counter(pe=outer.total())
 
 
 def test_gas_is_moved_as_gdal_moves_it(shared_data: Path, gas: Delivery) -> None:

@@ -133,6 +133,14 @@ def test_missing_and_empty_geometry_is_counted(tmp_path: Path) -> None:
     assert account(delivery) == Counter(loaded=1, refused=3)
 
 
+def test_a_text_for_the_section_tells_the_material_where_no_column_does(tmp_path: Path) -> None:
+    shapes = [line((0, y), (10, y)) for y in range(4)]
+    texts = ["125 PE 100 SDR 11", "DN300 铸铁", "PVC_110", "200"]
+    delivery = deliver(tmp_path, {"pipes": layer(shapes, 规格=texts, 材质=[None, "钢", None, None])})
+    assert delivery.segments["material_code"].fillna("").tolist() == ["pe", "steel", "pvc", ""]
+    assert delivery.segments["width_mm"].tolist() == [125, 300, 110, 200]
+
+
 places = st.tuples(st.integers(0, 50), st.integers(0, 50))
 drawn = st.lists(st.lists(places, min_size=2, max_size=6).filter(lambda p: len(set(p)) > 1), min_size=1, max_size=4)
 
