@@ -73,7 +73,7 @@ def repaired(path: Path, why: Exception) -> Iterator[Path]:
             # Loads whatever looks like a tag and leaves out what does not.
             document, _ = recover.explore(path, errors="surrogateescape")
             document.saveas(copy, fmt="asc")
-        except (*MALFORMED, OSError, AssertionError) as error:
+        except (*MALFORMED, OSError) as error:
             raise damaged from error
         yield copy
 

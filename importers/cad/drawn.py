@@ -133,7 +133,8 @@ class Drawn:
         self.labels.n_of_lines, self.labels.n_numbers = of_lines.n_used, numbers.n_used
         tied = {id(candidate) for candidate in (*of_lines.ambiguous, *numbers.ambiguous)} - used
         self.labels.ambiguous = [candidate for candidate in found if id(candidate) in tied]
-        self.labels.unused = [candidate for candidate in found if id(candidate) not in used | tied]
+        used = used | tied
+        self.labels.unused = [candidate for candidate in found if id(candidate) not in used]
 
     def _names(self, sheet: Sheet) -> None:
         told = sheet.told

@@ -13,9 +13,13 @@ from importers.cad.groups import Group
 
 # Largest distance between a curve and its chords, in metres.
 SAGITTA_M = 0.01
-MALFORMED = (DXFError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+# What damaged entities make ezdxf and conversions raise.
+MALFORMED = (
+    DXFError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, AssertionError,
+    StopIteration,
+)  # fmt: skip
 
-_FAR = 1e15
+FAR = 1e15
 _MAX_CHORDS = 100_000
 _CLOSED, _SPLINE_FRAME, _MESH = 1, 16, 16 | 64
 
@@ -36,7 +40,7 @@ def vertices_of(group: Group, tags: dict[int, Any], to_world: Matrix44 | None) -
         return []
     try:
         found = find(group, tags, to_world)
-        return found if all(abs(x) < _FAR and abs(y) < _FAR and abs(z) < _FAR for x, y, z in found) else []
+        return found if all(abs(x) < FAR and abs(y) < FAR and abs(z) < FAR for x, y, z in found) else []
     except MALFORMED:
         return []
 

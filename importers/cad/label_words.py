@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from importers.columns import class_of
 from importers.profiles import Profile
@@ -50,6 +50,9 @@ class Vocabulary:
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
         self._millimetres = profile.millimetres
+        # The same few words and texts come thousands of times.
+        self.class_code = lru_cache(maxsize=4096)(self._class_code)
+        self.pipe_label = lru_cache(maxsize=4096)(self._pipe_label)
 
     @cached_property
     def _classes(self) -> dict[str, str]:
@@ -63,7 +66,7 @@ class Vocabulary:
     def _appurtenances(self) -> dict[str, str]:
         return self._profile.code_words("appurtenance")
 
-    def class_code(self, word: str) -> str | None:
+    def _class_code(self, word: str) -> str | None:
         """The class a word stands for."""
         return class_of(word, self._classes)
 
@@ -75,7 +78,7 @@ class Vocabulary:
         """Whether a word names an appurtenance."""
         return word.casefold() in self._appurtenances
 
-    def pipe_label(self, text: str) -> PipeLabel | None:
+    def _pipe_label(self, text: str) -> PipeLabel | None:
         """Size and what stands with it; None where there is no size or too much that is not understood."""
         rest = unicodedata.normalize("NFKC", text).strip()
         found = _SECTION.search(_GLUED.sub(" ", rest))

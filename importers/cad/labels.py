@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,11 @@ TIE_M = 0.05
 _MAX_ANGLE_DEG = 15.0
 # A leader points at what it means.
 _TARGET_REACH_M = 0.5
+_STEP_M = 0.1
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Objects = npt.NDArray[np.object_]
 
 
 Feature = tuple[Entity, LayerName]
@@ -71,11 +75,36 @@ def _candidate(entity: Entity, told: LayerName, words: Vocabulary) -> Candidate:
     return Candidate(entity, told, label, next((number for number in numbers if number), None), is_turned)
 
 
+class _Boxes:
+    """Where texts stand, or point at: their boxes, the lines along their middle, and the middle of those."""
+
+    def __init__(self, found: Sequence[Candidate]) -> None:
+        texts = [candidate.entity.text for candidate in found if candidate.entity.text is not None]
+        corner, along, up = (
+            np.array([getattr(text, name) for text in texts], dtype=float).reshape(-1, 2)
+            for name in ("corner", "along", "up")
+        )
+        self.points = np.array([text.target is not None for text in texts], dtype=bool)
+        tips = np.array([text.target or (0.0, 0.0) for text in texts], dtype=float).reshape(-1, 2)
+        corner, along, up = (
+            np.where(self.points[:, None], pointed, read)
+            for pointed, read in ((tips, corner), (np.zeros_like(along), along), (np.zeros_like(up), up))
+        )
+        self.along = along
+        rings = np.stack([corner, corner + along, corner + along + up, corner + up], axis=1)
+        self.middles = shapely.linestrings(np.stack([corner + up / 2, corner + along + up / 2], axis=1))
+        self.centres = shapely.points(corner + (along + up) / 2)
+        # A polygon without extent has no distance.
+        self.areas = np.where(self.points, self.centres, shapely.polygons(shapely.linearrings(rings)))
+
+
 def match_points(found: Sequence[Candidate], nodes: Sequence[Feature], reach_m: float) -> Matching:
     """Numbers to points, each text and each point once, the nearest pair first."""
     numbers = [candidate for candidate in found if candidate.number is not None]
     places = shapely.points(np.array([entity.vertices[0][:2] for entity, _ in nodes]).reshape(-1, 2))
-    pairs = _near(numbers, places, reach_m, _middle)
+    boxes = _Boxes(numbers)
+    of_text, of_point = _within(boxes, places, reach_m)
+    pairs = _sorted(boxes.middles[of_text], places[of_point], of_text, of_point)
     return _Assignment(numbers, nodes, _of_one_class(numbers, nodes, pairs), once=True).matching()
 
 
@@ -86,48 +115,27 @@ def match_lines(found: Sequence[Candidate], lines: Sequence[Feature], reach_m: f
         np.array([vertex[:2] for entity, _ in lines for vertex in entity.vertices], dtype=float).reshape(-1, 2),
         indices=np.repeat(np.arange(len(lines)), [len(entity.vertices) for entity, _ in lines]),
     )
-    pairs = _near(labels, shapes, reach_m, lambda candidate: shapely.centroid(_middle(candidate)))
-    pairs = [pair for pair in pairs if _runs_along(labels[pair[1]], shapes[pair[2]])]
+    boxes = _Boxes(labels)
+    of_text, of_line = _within(boxes, shapes, reach_m)
+    is_free = np.array([not candidate.is_turned for candidate in labels], dtype=bool) | boxes.points
+    fits = is_free[of_text] | _runs_along(boxes.along[of_text], boxes.centres[of_text], shapes[of_line])
+    of_text, of_line = of_text[fits], of_line[fits]
+    pairs = _sorted(boxes.centres[of_text], shapes[of_line], of_text, of_line)
     return _Assignment(labels, lines, _of_one_class(labels, lines, pairs), once=False).matching()
 
 
-def _near(
-    found: Sequence[Candidate],
-    shapes: npt.NDArray[np.object_],
-    reach_m: float,
-    measured_from: Callable[[Candidate], shapely.Geometry],
-) -> list[Pair]:
-    """Distance, text and shape of all pairs whose text's box is within reach, the nearest first."""
-    if not len(found) or not len(shapes):
-        return []
-    boxes = np.array([_box(candidate) for candidate in found], dtype=object)
-    reach = np.array([_TARGET_REACH_M if _target(candidate) else reach_m for candidate in found])
-    of_text, of_shape = shapely.STRtree(shapes).query(boxes, predicate="dwithin", distance=reach)
-    origins = np.array([measured_from(candidate) for candidate in found], dtype=object)
-    apart = shapely.distance(origins[of_text], shapes[of_shape])
+def _within(boxes: _Boxes, shapes: Objects, reach_m: float) -> tuple[Integers, Integers]:
+    """Text and shape of all pairs within reach."""
+    if not len(boxes.areas) or not len(shapes):
+        return np.array([], dtype=np.int64), np.array([], dtype=np.int64)
+    reach = np.where(boxes.points, _TARGET_REACH_M, reach_m)
+    of_text, of_shape = shapely.STRtree(shapes).query(boxes.areas, predicate="dwithin", distance=reach)
+    return of_text, of_shape
+
+
+def _sorted(origins: Objects, shapes: Objects, of_text: Integers, of_shape: Integers) -> list[Pair]:
+    apart = shapely.distance(origins, shapes)
     return sorted(zip(apart.tolist(), of_text.tolist(), of_shape.tolist(), strict=True))
-
-
-def _target(candidate: Candidate) -> tuple[float, float] | None:
-    return candidate.entity.text.target if candidate.entity.text is not None else None
-
-
-def _box(candidate: Candidate) -> shapely.Geometry:
-    text = candidate.entity.text
-    assert text is not None
-    if text.target is not None:
-        return shapely.Point(text.target)
-    (x, y), (ax, ay), (ux, uy) = text.corner, text.along, text.up
-    return shapely.Polygon([(x, y), (x + ax, y + ay), (x + ax + ux, y + ay + uy), (x + ux, y + uy)])
-
-
-def _middle(candidate: Candidate) -> shapely.Geometry:
-    text = candidate.entity.text
-    assert text is not None
-    if text.target is not None:
-        return shapely.Point(text.target)
-    (x, y), (ax, ay), (ux, uy) = text.corner, text.along, text.up
-    return shapely.LineString([(x + ux / 2, y + uy / 2), (x + ax + ux / 2, y + ay + uy / 2)])
 
 
 def _of_one_class(found: Sequence[Candidate], features: Sequence[Feature], pairs: list[Pair]) -> list[Pair]:
@@ -136,17 +144,15 @@ def _of_one_class(found: Sequence[Candidate], features: Sequence[Feature], pairs
     return [p for p in pairs if len({classes[p[1]], features[p[2]][1].class_code} - {None}) < 2]
 
 
-def _runs_along(candidate: Candidate, line: shapely.Geometry) -> bool:
-    text = candidate.entity.text
-    assert text is not None
-    if text.target is not None or not candidate.is_turned:
-        return True
-    centre = shapely.centroid(_middle(candidate))
-    vertices = shapely.get_coordinates(line)
-    parts = shapely.linestrings(list(pairwise(vertices)))
-    x, y = np.diff(vertices[np.argmin(shapely.distance(parts, centre)) :][:2], axis=0)[0]
-    across = np.arctan2(y, x) - np.arctan2(text.along[1], text.along[0])
-    return bool(abs(np.sin(across)) <= np.sin(np.radians(_MAX_ANGLE_DEG)))
+def _runs_along(along: Floats, centres: Objects, lines: Objects) -> npt.NDArray[np.bool_]:
+    """Whether lines, where they are nearest to texts, run the way of the writing."""
+    place, length = shapely.line_locate_point(lines, centres), shapely.length(lines)
+    before = shapely.get_coordinates(shapely.line_interpolate_point(lines, np.maximum(place - _STEP_M, 0)))
+    after = shapely.get_coordinates(shapely.line_interpolate_point(lines, np.minimum(place + _STEP_M, length)))
+    x, y = (after - before).T
+    across = np.arctan2(y, x) - np.arctan2(along[:, 1], along[:, 0])
+    fits: npt.NDArray[np.bool_] = np.abs(np.sin(across)) <= np.sin(np.radians(_MAX_ANGLE_DEG))
+    return fits
 
 
 class _Assignment:

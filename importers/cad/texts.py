@@ -10,7 +10,7 @@ from ezdxf.math import Matrix44
 from ezdxf.tools.text import fast_plain_mtext, plain_text
 
 from importers.cad.drawing import Drawing
-from importers.cad.geometry import MALFORMED, Vertex, in_world, point
+from importers.cad.geometry import FAR, MALFORMED, Vertex, in_world, point
 from importers.cad.groups import Group
 
 KINDS = ("TEXT", "MTEXT", "MULTILEADER", "MLEADER")
@@ -121,6 +121,8 @@ def _box(anchor: Vertex, rotation: float, size: tuple[float, float], shares: tup
 
 
 def _placed(lines: list[str], box: list[Vertex]) -> Text:
+    if not all(abs(number) < FAR for corner in box for number in corner):
+        raise ValueError("a text out of the world")
     (x, y, _), (along_x, along_y, _), (up_x, up_y, _) = box
     return Text(lines, (x, y), (along_x - x, along_y - y), (up_x - x, up_y - y))
 
