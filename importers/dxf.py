@@ -5,30 +5,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
-import shapely
-
 from importers.base import RecordTable
 from importers.cad import accounts
-from importers.cad.drawing import Block, Drawing
 from importers.cad.drawn import Drawn, lie_at_point_height
-from importers.cad.entities import ROLES, Entity
-from importers.cad.extended_data import extended_data
-from importers.cad.geometry import Vertex
-from importers.cad.groups import Group
+from importers.cad.entities import Entity
 from importers.cad.layer_names import LayerNames
+from importers.cad.pasted import PastedNetwork
 from importers.cad.sheets import Sheet, Sorting, settle_silent
 from importers.cad.sources import Source, SourceReader
+from importers.cad.tables import OWN_COLUMNS, ROLES, tables_of
 from importers.profiles import Profile, choose_profile, known_headers, load_profile, plain
 from pipemap.errors import SourceError
-
-_OWN_COLUMNS = ("layer", "entity", "handle", "block")
-_TABLE_ROLES = ("node", "segment", "structure")
-# Names that CAD programs give to what was pasted as a block.
-_PASTED = ("A$C", "*U", "*X")
-_MAX_STROKES = 8
 
 
 class DxfReader:
@@ -68,101 +55,51 @@ class DxfReader:
             nothing in it tells of a network.
         """
         for path in paths:
-            yield from _tables(path, options)
+            yield from _Delivered(path, options).tables()
 
 
-def _tables(path: Path, options: dict[str, Any]) -> Iterator[RecordTable]:
-    base = load_profile("drawing")
-    given: Profile | None = options.get("profile")
-    is_name = _name_test(frozenset(options.get("known_headers", ())))
-    names = LayerNames(given or base, {**base.reader, **options})
-    sources = SourceReader(is_name, _network_test(names, is_name), options).read(path)
-    profile = given or _fitting(sources)
-    settings = {**base.reader, **profile.reader, **options}
-    sorting = Sorting(LayerNames(profile if given or _knows_drawings(profile) else base, settings), settings)
-    sorted_sources = [(source, sorting.sheets(source.entities)) for source in sources]
-    drawn = [_drawn(source, sheets, sorting, profile, settings, is_name) for source, sheets in sorted_sources]
-    if not any(sheet.rows[role] for _, sheets in sorted_sources for sheet in sheets for role in _TABLE_ROLES):
-        raise _without_signs(path, sources)
-    is_axis = given is None and profile.geometry_z == "axis"
-    for (source, sheets), told in zip(sorted_sources, drawn, strict=True):
-        is_flat = is_axis and accounts.note_heights(source, sheets, *lie_at_point_height(sheets))
-        yield from _tables_of(source, sheets, told, is_flat)
+class _Delivered:
+    """One delivered drawing with those attached to it, on the way to tables."""
 
+    def __init__(self, path: Path, options: dict[str, Any]) -> None:
+        self._path = path
+        self._base, self._given = load_profile("drawing"), options.get("profile")
+        self._is_name = _name_test(frozenset(options.get("known_headers", ())))
+        names = LayerNames(self._given or self._base, {**self._base.reader, **options})
+        pasted = PastedNetwork(names, self._is_name)
+        self._sources = SourceReader(self._is_name, pasted, options).read(path)
+        self._profile: Profile = self._given or _fitting(self._sources)
+        self._settings = {**self._base.reader, **self._profile.reader, **options}
 
-def _drawn(
-    source: Source,
-    sheets: list[Sheet],
-    sorting: Sorting,
-    profile: Profile,
-    settings: dict[str, Any],
-    is_name: Callable[[str], bool],
-) -> Drawn:
-    drawn = Drawn(sheets, sorting, profile, settings)
+    def tables(self) -> Iterator[RecordTable]:
+        """The tables of all drawings; SourceError when none has a row."""
+        # A profile for tables that fits the attributes knows nothing of layers.
+        words = self._profile if self._given or self._profile.reader else self._base
+        sorting = Sorting(LayerNames(words, self._settings), self._settings)
+        found = [(source, sorting.sheets(source.entities)) for source in self._sources]
+        drawn = [self._drawn(source, sheets, sorting) for source, sheets in found]
+        if not any(sheet.rows[role] for _, sheets in found for sheet in sheets for role in ROLES):
+            raise _without_signs(self._path, self._sources)
+        for (source, sheets), told in zip(found, drawn, strict=True):
+            yield from tables_of(source, sheets, told, self._is_flat(source, sheets))
 
-    def take_in_points() -> None:
-        accounts.note_taken_in(source, settle_silent(sheets))
+    def _drawn(self, source: Source, sheets: Sequence[Sheet], sorting: Sorting) -> Drawn:
+        drawn = Drawn(sheets, sorting, self._profile, self._settings)
+        drawn.read(self._is_note, lambda: accounts.note_taken_in(source, settle_silent(sheets)))
+        accounts.note_labels(source, drawn.labels, float(self._settings.get("label_reach_m", 0)))
+        accounts.note_drawn(source, drawn, sum(len(sheet.spots) for sheet in sheets), self._settings)
+        accounts.note_hidden(source, sheets)
+        return drawn
 
-    drawn.read(lambda entity: any(is_name(name) for name in entity.attributes), take_in_points)
-    accounts.note_labels(source, drawn.labels, float(settings.get("label_reach_m", 0)))
-    accounts.note_drawn(source, drawn, sum(len(sheet.spots) for sheet in sheets), settings)
-    accounts.note_hidden(source, sheets)
-    return drawn
+    def _is_note(self, text: Entity) -> bool:
+        """Whether the data of a text already names what it is about."""
+        return any(self._is_name(name) for name in text.attributes)
 
-
-def _tables_of(source: Source, sheets: list[Sheet], drawn: Drawn, is_flat: bool) -> Iterator[RecordTable]:
-    notes = source.notes
-    for sheet in sheets:
-        name = source.prefix + sheet.name
-        findings = [*notes, *accounts.left_out(source.file, name, sheet)]
-        notes = []
-        n_skipped = sum(sheet.left_out.values()) - sheet.n_custom
-        roles = [role for role in _TABLE_ROLES if sheet.rows[role]]
-        for place, role in enumerate(roles or [None]):
-            rows = sheet.rows[role] if role else []
-            table = _table(source.file, name, role, rows, drawn, is_flat)
-            if place == 0:
-                table.skipped_rows, table.refused_rows, table.findings = n_skipped, sheet.n_custom, findings
-            yield table
-
-
-def _table(file: str, sheet: str, role: str | None, entities: list[Entity], drawn: Drawn, is_flat: bool) -> RecordTable:
-    cells = [
-        {**entity.attributes, "layer": entity.layer, "entity": entity.kind, "handle": entity.handle,
-         "block": entity.block, **drawn.cells(entity)}
-        for entity in entities
-    ]  # fmt: skip
-    names = dict.fromkeys([*_OWN_COLUMNS, *(name for row in cells for name in row)])
-    index = pd.Index([entity.row for entity in entities], dtype="int64")
-    columns = {name: pd.Series([row.get(name) for row in cells], index=index, dtype=object) for name in names}
-    return RecordTable(file, sheet, pd.DataFrame(columns), _shapes(entities, role, is_flat), role=role)
-
-
-def _shapes(entities: Sequence[Entity], role: str | None, is_flat: bool) -> npt.NDArray[np.object_]:
-    """Points, lines or polygons of the rows, without z where it is 0; None where there is no proper shape."""
-    shapes = np.full(len(entities), None, dtype=object)
-    drawn = [entity.vertices[:1] if role == "node" else entity.vertices for entity in entities]
-    sizes = [len(vertices) if role == "node" or _has_extent(vertices) else 0 for vertices in drawn]
-    raised = [not is_flat and role != "structure" and any(vertex[2] for vertex in vertices) for vertices in drawn]
-    for has_z in (False, True):
-        chosen = [place for place, size in enumerate(sizes) if size and raised[place] == has_z]
-        if chosen:
-            coordinates = np.array([vertex for place in chosen for vertex in drawn[place]], dtype=float)
-            owners = np.repeat(np.arange(len(chosen)), [sizes[place] for place in chosen])
-            shapes[chosen] = _built(role, coordinates[:, : 2 + has_z], owners)
-    return shapes
-
-
-def _built(role: str | None, coordinates: npt.NDArray[np.float64], owners: npt.NDArray[np.int64]) -> Any:
-    if role == "node":
-        return shapely.points(coordinates)
-    if role == "segment":
-        return shapely.linestrings(coordinates, indices=owners)
-    return shapely.polygons(shapely.linearrings(coordinates, indices=owners))
-
-
-def _has_extent(vertices: Sequence[Vertex]) -> bool:
-    return any(vertex != vertices[0] for vertex in vertices)
+    def _is_flat(self, source: Source, sheets: Sequence[Sheet]) -> bool:
+        """Whether the z of lines is not theirs; a profile that was given says itself what it is."""
+        if self._given is not None or self._profile.geometry_z != "axis":
+            return False
+        return accounts.note_heights(source, sheets, *lie_at_point_height(sheets))
 
 
 def _name_test(more: frozenset[str]) -> Callable[[str], bool]:
@@ -170,43 +107,9 @@ def _name_test(more: frozenset[str]) -> Callable[[str], bool]:
     return lru_cache(maxsize=None)(lambda word: plain(word) in known)
 
 
-def _network_test(names: LayerNames, is_name: Callable[[str], bool]) -> Callable[[Drawing, Block], bool]:
-    """Whether a block is drawn network that was pasted as one, rather than a symbol."""
-    answers: dict[tuple[int, str], bool] = {}
-
-    def speaks(drawing: Drawing, group: Group) -> bool:
-        if group.kind == "INSERT":
-            inner = drawing.blocks.get(drawing.text(group.tags().get(2, "")).upper())
-            if inner is not None and (inner.xref or holds(drawing, inner)):
-                return True
-        data = extended_data(group, drawing.codec, is_name) if group.kind in ROLES else ()
-        return bool(group.parts and group.kind == "INSERT") or any(is_name(name) for name, _ in data)
-
-    def is_pipe(drawing: Drawing, group: Group) -> bool:
-        layer = names.read(drawing.text(group.tags().get(8, "")))
-        return ROLES.get(group.kind) == "segment" and layer.is_network and not layer.is_annotation
-
-    def holds(drawing: Drawing, block: Block) -> bool:
-        place = id(drawing), block.name
-        if place not in answers:
-            # Said first, so that a block within itself ends.
-            answers[place] = False
-            n_pipes = sum(is_pipe(drawing, group) for group in block.groups)
-            # A symbol may be drawn on a layer of the network, but with a few strokes only.
-            least = 1 if block.name.upper().startswith(_PASTED) else _MAX_STROKES
-            answers[place] = n_pipes >= least or any(speaks(drawing, group) for group in block.groups)
-        return answers[place]
-
-    return holds
-
-
 def _fitting(sources: Sequence[Source]) -> Profile:
     columns = {name: None for source in sources for entity in source.entities for name in entity.attributes}
-    return choose_profile([*_OWN_COLUMNS, *columns], {"dxf"})[0]
-
-
-def _knows_drawings(profile: Profile) -> bool:
-    return bool(profile.reader)
+    return choose_profile([*OWN_COLUMNS, *columns], {"dxf"})[0]
 
 
 def _without_signs(path: Path, sources: Sequence[Source]) -> SourceError:

@@ -36,8 +36,10 @@ class Labels:
 class Drawn:
     """Columns `drawn_*` of the sheets of one drawing, each only where no attribute of the rows says the same.
 
-    `drawn_number` and the size, material, depths and class of pipes come from texts within `label_reach_m`, the
-    last four, and appurtenances, also from layer and block names; `drawn_z_m` is the height of a point.
+    `drawn_number` of points and `drawn_section`, `drawn_material`, `drawn_depths` and `drawn_class` of pipes come
+    from texts within `label_reach_m`, kept as `drawn_text`, or from layer names, as `drawn_appurtenance` does, and
+    from block names. `drawn_z_m` is the height of a point, `drawn_from_z_m` and `drawn_to_z_m` those of the ends of
+    a line, which no shipped profile takes for anything.
     """
 
     def __init__(self, sheets: Sequence[Sheet], sorting: Sorting, profile: Profile, options: dict[str, Any]) -> None:
@@ -95,6 +97,8 @@ class Drawn:
                 told, contradicts = told_of_line(matching.of[entity.row])
                 self.labels.n_contradicting += contradicts
                 self._told[entity.row].update({name: told[name] for name in wanted & told.keys()})
+                texts = (candidate.entity.text for candidate in matching.of[entity.row])
+                self._told[entity.row]["drawn_text"] = " | ".join(" ".join(text.lines) for text in texts if text)
 
     def _take_in_labelled(self, matching: Matching, reach_m: float) -> None:
         """Lines of which nothing but a size beside them says that they are pipes."""
@@ -149,6 +153,8 @@ class Drawn:
                 self._device(entity, sheet)
         if self.lacks(sheet, "node", "ground_elevation_m"):
             self._heights(sheet.rows["node"])
+        if self.lacks(sheet, "segment", "from_elevation_m", "to_elevation_m"):
+            self._heights_of_ends(sheet.rows["segment"])
 
     def _named_pipes(self, sheet: Sheet, label: PipeLabel) -> None:
         for name, value, attributes in (
@@ -184,6 +190,12 @@ class Drawn:
         for entity, height in zip(placed, z.tolist(), strict=True):
             if height:
                 self._told[entity.row]["drawn_z_m"] = round(height, 4)
+
+    def _heights_of_ends(self, lines: Sequence[Entity]) -> None:
+        for entity in lines:
+            if any(vertex[2] for vertex in entity.vertices):
+                for name, vertex in (("drawn_from_z_m", entity.vertices[0]), ("drawn_to_z_m", entity.vertices[-1])):
+                    self._told[entity.row][name] = round(vertex[2], 4)
 
 
 def lie_at_point_height(sheets: Sequence[Sheet]) -> tuple[int, int]:

@@ -102,6 +102,7 @@ def test_numbers_sizes_materials_and_depths_reach_the_network(tmp_path: Path) ->
     [told] = [finding for finding in delivery.findings if finding.rule == "IMP-LABELS"]
     assert "3 point numbers and 2 descriptions of pipes" in told.message_en
     assert (told.severity, told.limit) == (Severity.INFO, "2.0 m")
+    assert pipes.loc["J1->J2", "extra"]["drawn_text"] == "DN300 铸铁 1.20"
 
 
 def test_a_text_out_of_reach_is_left_and_told(tmp_path: Path) -> None:

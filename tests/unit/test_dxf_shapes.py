@@ -78,6 +78,23 @@ def test_a_drawn_height_is_the_axis_and_zero_is_unknown(
     assert [finding.rule for finding in delivery.findings if finding.rule == "IMP-Z"] == ["IMP-Z"] * bool(z)
 
 
+def test_a_profile_can_take_the_height_of_lines_for_that_of_the_datum(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        drawing.modelspace().add_line(at(0, 0, 7.0), at(30, 0, 6.8), {"layer": "给水DN300"})
+
+    profile = tmp_path / "mine.toml"
+    profile.write_text(
+        'name = "mine"\ntitle = "lines at the crown"\nextends = "drawing"\ngeometry_z = "ignore"\n'
+        '[columns.segment]\nfrom_elevation_m = ["drawn_from_z_m"]\nto_elevation_m = ["drawn_to_z_m"]\n',
+        encoding="utf-8",
+    )
+    delivery = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547, profile=profile)
+    [pipe] = delivery.segments.itertuples()
+    heights = shapely.get_coordinates(pipe.geom, include_z=True)[:, 2]
+    # The crown of a water main of 300 mm lies 0.15 m above its axis.
+    assert heights == pytest.approx([6.85, 6.65])
+
+
 def test_lines_drawn_at_the_height_of_their_points_are_not_pipes_at_the_surface(tmp_path: Path) -> None:
     def draw(drawing: Drawing) -> None:
         space = drawing.modelspace()
