@@ -37,13 +37,14 @@ class Drawn:
     """Columns `drawn_*` of the sheets of one drawing, each only where no attribute of the rows says the same.
 
     `drawn_number` of points and `drawn_section`, `drawn_material`, `drawn_depths` and `drawn_class` of pipes come
-    from texts within `label_reach_m`, kept as `drawn_text`, or from layer names, as `drawn_appurtenance` does, and
-    from block names. `drawn_z_m` is the height of a point, `drawn_from_z_m` and `drawn_to_z_m` those of the ends of
-    a line, which no shipped profile takes for anything.
+    from texts within `label_reach_m`, kept as `drawn_text`, or from layer names; `drawn_appurtenance` comes from
+    names of layers and blocks, `drawn_feature` from those of blocks. `drawn_z_m` is the height of a point,
+    `drawn_from_z_m` and `drawn_to_z_m` are those of the ends of a line, which no shipped profile takes for anything.
     """
 
     def __init__(self, sheets: Sequence[Sheet], sorting: Sorting, profile: Profile, options: dict[str, Any]) -> None:
         self._sheets, self._sorting, self._profile, self._options = sheets, sorting, profile, options
+        self._words = sorting.names.words
         self.labels = Labels()
         self.n_manholes = 0
         self.n_from_spots = 0
@@ -55,7 +56,7 @@ class Drawn:
     def read(self, is_note: Callable[[Entity], bool], take_in: Callable[[], None]) -> None:
         """Read all names and texts; `take_in` is called when all lines are known, to add points at their ends."""
         texts = [entity for sheet in self._sheets for entity in sheet.entities if entity.text is not None]
-        found = candidates(texts, self._sorting.names.read, self._sorting.names.words, is_note)
+        found = candidates(texts, self._sorting.names.read, self._words, is_note)
         reach_m = float(self._options.get("label_reach_m", 0))
         of_lines = self._labels_of_lines(found, reach_m)
         take_in()
@@ -148,9 +149,11 @@ class Drawn:
                     self._told[entity.row].setdefault("drawn_class", told.class_word)
         if told.label is not None:
             self._named_pipes(sheet, told.label)
-        if self.lacks(sheet, "node", "appurtenance"):
-            for entity in sheet.rows["node"]:
+        for entity in sheet.rows["node"]:
+            if self.lacks(sheet, "node", "appurtenance"):
                 self._device(entity, sheet)
+            if entity.block and self.lacks(sheet, "node", "feature") and self._words.is_feature(entity.block):
+                self._told[entity.row]["drawn_feature"] = entity.block
         if self.lacks(sheet, "node", "ground_elevation_m"):
             self._heights(sheet.rows["node"])
         if self.lacks(sheet, "segment", "from_elevation_m", "to_elevation_m"):
@@ -166,8 +169,7 @@ class Drawn:
                     self._told[entity.row].setdefault(name, value)
 
     def _device(self, entity: Entity, sheet: Sheet) -> None:
-        words = self._sorting.names.words
-        if entity.block and words.is_appurtenance(entity.block):
+        if entity.block and self._words.is_appurtenance(entity.block):
             self._told[entity.row]["drawn_appurtenance"] = entity.block
         elif sheet.told.appurtenance:
             self._told[entity.row]["drawn_appurtenance"] = sheet.told.appurtenance

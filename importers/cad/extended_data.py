@@ -12,7 +12,10 @@ Pair = tuple[str, Any]
 _STRING, _APPLICATION, _BRACE, _LAYER = 1000, 1001, 1002, 1003
 _NUMBERS = range(1040, 1072)
 # Extended data of AutoCAD itself and of its common tools is about drawing.
-_DRAWING_MATTER = ("ACAD", "ACDB", "ACAE", "ACMAP", "AEC", "EZDXF", "RAK", "GRADIENTCOLOR", "CONTENTBLOCK", "DCO")
+_DRAWING_MATTER = (
+    "ACAD", "ACDB", "ACAE", "ACCM", "ACMAP", "AEC", "AVE_", "EZDXF", "RAK", "GRADIENTCOLOR", "CONTENTBLOCK", "DCO",
+    "EXACXREF", "HATCHBACKGROUND", "PE_URL",
+)  # fmt: skip
 _SEPARATORS = re.compile(r"[:：=]")
 _LIST_MARKS = re.compile(r"[;；|\n\t]+|[,，](?=[^,，:：=]{1,20}[:：=])")
 _RECORD_STRINGS = frozenset({1, 2, 3, 4, 6, 7, 8, 9, *range(300, 310)})

@@ -63,6 +63,10 @@ class Vocabulary:
         return self._profile.code_words("material")
 
     @cached_property
+    def _features(self) -> dict[str, str]:
+        return self._profile.code_words("feature")
+
+    @cached_property
     def _appurtenances(self) -> dict[str, str]:
         return self._profile.code_words("appurtenance")
 
@@ -77,6 +81,10 @@ class Vocabulary:
     def is_appurtenance(self, word: str) -> bool:
         """Whether a word names an appurtenance."""
         return word.casefold() in self._appurtenances
+
+    def is_feature(self, word: str) -> bool:
+        """Whether a word names what a point is in the run of a pipe (a bend, a tee) and no appurtenance."""
+        return word.casefold() in self._features and word.casefold() not in self._appurtenances
 
     def _pipe_label(self, text: str) -> PipeLabel | None:
         """Size and what stands with it; None where there is no size or too much that is not understood."""

@@ -58,7 +58,8 @@ class Sorting:
     def __init__(self, names: LayerNames, options: dict[str, Any]) -> None:
         self.names = names
         self._legend = {name.casefold() for name in options.get("legend_applications", ())}
-        self._manhole_radius_m = float(options.get("manhole_radius_m", 0))
+        self._circles = options.get("circles")
+        self._circle_radius_m = float(options.get("circle_radius_m", 0))
         self._ignored_blocks = _any_of(options.get("ignored_blocks", ()))
         self._ground_blocks = _any_of(options.get("ground_blocks", ()))
         self._ground_layers = _any_of(options.get("ground_layers", ()))
@@ -105,7 +106,8 @@ class Sorting:
             return None
         if sheet.told.is_drawing_matter or self._is_drawing_block(entity):
             return "base"
-        if entity.block and self.names.words.is_appurtenance(entity.block):
+        words = self.names.words
+        if entity.block and (words.is_appurtenance(entity.block) or words.is_feature(entity.block)):
             return None
         if entity.is_closed and sheet.told.is_structure:
             return None
@@ -116,13 +118,17 @@ class Sorting:
             return "text"
         if not (sheet.told.is_network or entity.role in talking):
             return "silent"
-        is_outline = entity.is_closed or (entity.kind == "CIRCLE" and not self.is_manhole(entity, sheet))
+        is_outline = entity.is_closed or (entity.kind == "CIRCLE" and not self._is_point(entity, sheet))
         return "outline" if is_outline else None
 
     def is_manhole(self, entity: Entity, sheet: Sheet) -> bool:
         """Whether a circle without attributes stands for a manhole."""
-        is_small = 0 < entity.radius <= self._manhole_radius_m
-        return entity.kind == "CIRCLE" and is_small and sheet.told.is_network and not self.telling(entity)
+        is_bare = entity.kind == "CIRCLE" and not self.telling(entity)
+        return is_bare and self._circles == "manhole" and self._is_point(entity, sheet)
+
+    def _is_point(self, circle: Entity, sheet: Sheet) -> bool:
+        is_small = 0 < circle.radius <= self._circle_radius_m
+        return is_small and sheet.told.is_network and self._circles in ("manhole", "point")
 
     def _role(self, entity: Entity, sheet: Sheet) -> str:
         is_area = entity.is_closed and len(entity.vertices) > 3

@@ -19,6 +19,7 @@ from pipemap.errors import SourceError
 from schemas.findings import Finding, Severity
 
 _MAX_ATTACHED = 100
+_STILL_M = 0.001
 
 
 @dataclass
@@ -133,7 +134,7 @@ class SourceReader:
         elif path.name.casefold() in chain or self._n_attached > _MAX_ATTACHED:
             _note_missing(source, wanted, "is attached in a circle or too often", "循环引用或引用过多")
         elif path.name in self._options.get("delivered", ()):
-            _note_delivered(source, path.name)
+            _note_delivered(source, path.name, _moves(attachment))
         else:
             yield from self._placed(path, attachment, source, chain)
 
@@ -154,6 +155,16 @@ class SourceReader:
             value=path.name,
         )
         yield from found
+
+
+def _moves(attachment: Attachment) -> bool:
+    """Whether an attached drawing is put elsewhere than where its own coordinates say."""
+    try:
+        corners = [(0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)]
+        moved = placement(attachment.tags, (0.0, 0.0, 0.0)).transform_vertices(corners)
+    except MALFORMED:
+        return True
+    return any(there.distance(here) > _STILL_M for there, here in zip(moved, corners, strict=True))
 
 
 def _base(path: Path) -> tuple[float, float, float]:
@@ -217,12 +228,13 @@ def _note_missing(source: Source, name: str, en: str, zh: str) -> None:
     )
 
 
-def _note_delivered(source: Source, name: str) -> None:
+def _note_delivered(source: Source, name: str, is_moved: bool) -> None:
     source.note(
         "IMP-XREF",
-        Severity.INFO,
-        f"The attached drawing {name} is itself part of the delivery and is read on its own.",
-        f"外部参照 {name} 已单独提供，按独立文件读取。",
+        Severity.WARNING if is_moved else Severity.INFO,
+        f"The attached drawing {name} is itself part of the delivery and is read on its own"
+        + (", where its own coordinates put it and not where it is attached." if is_moved else "."),
+        f"外部参照 {name} 已单独提供，按独立文件读取" + ("，未按插入位置移动。" if is_moved else "。"),
         value=name,
     )
 

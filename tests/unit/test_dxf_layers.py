@@ -247,6 +247,37 @@ def test_the_symbol_of_a_point_gives_it_its_block(tmp_path: Path) -> None:
     assert left_out(read, "JSPOINT") == {"twin": {"INSERT": 1, "CIRCLE": 1}}
 
 
+def test_blocks_named_like_bends_and_valves_are_points_of_the_network(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        drawing.modelspace().add_line(at(0), at(60), {"layer": "JS"})
+        for east, name in ((0, "三通"), (60, "阀门"), (90, "路牌")):
+            drawing.blocks.new(name)
+            drawing.modelspace().add_blockref(name, at(east), {"layer": "符号"})
+
+    delivery = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547)
+    told = delivery.nodes.set_index("source_key")[["feature_code", "appurtenance_code"]]
+    assert sorted(told.astype(object).where(told.notna(), "").to_numpy().tolist()) == [["", "valve"], ["tee", ""]]
+
+
+@pytest.mark.parametrize(
+    ("circles", "n_rows", "device"), [("manhole", 1, ["manhole"]), ("point", 1, [None]), ("skip", 0, [])]
+)
+def test_what_circles_are_is_for_the_profile_to_say(
+    tmp_path: Path, circles: str, n_rows: int, device: list[str]
+) -> None:
+    def draw(drawing: Drawing) -> None:
+        drawing.modelspace().add_line(at(0), at(60), {"layer": "JS"})
+        drawing.modelspace().add_circle(at(0), 0.4, {"layer": "JS"})
+
+    read = Read(drawn(tmp_path / "a.dxf", draw), circles=circles)
+    nodes = read.tables.get(("JS", "node"))
+    assert (0 if nodes is None else len(nodes.rows)) == n_rows
+    assert read.n_entities == 2
+    if nodes is not None:
+        assert read.column("JS", "node", "drawn_appurtenance") == device
+        assert len(read.findings("IMP-CIRCLES")) == (circles == "manhole")
+
+
 def test_closed_lines_on_layers_of_buildings_are_structures(tmp_path: Path) -> None:
     def draw(drawing: Drawing) -> None:
         ring = [at(0)[:2], at(10)[:2], at(10, 10)[:2], at(0, 10)[:2]]

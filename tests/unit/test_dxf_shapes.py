@@ -260,6 +260,20 @@ def test_an_attached_drawing_that_is_delivered_itself_is_read_once(tmp_path: Pat
     assert len(delivery.segments) == 2
     assert sum(count.rows for count in delivery.counts) == 3
     assert len(read_delivery(paths[:1], srid=4547).segments) == 2
+    [told] = [finding for finding in delivery.findings if finding.rule == "IMP-XREF"]
+    assert told.severity == Severity.INFO
+
+
+def test_an_attached_drawing_that_is_delivered_itself_but_placed_elsewhere_is_a_warning(tmp_path: Path) -> None:
+    def outer(drawing: Drawing) -> None:
+        drawing.modelspace().add_line(at(0), at(9), {"layer": "JSLINE"})
+        attach(drawing, "b.dxf", insert=(100, 0))
+
+    path = drawn(tmp_path / "a.dxf", outer)
+    drawn(tmp_path / "b.dxf", lambda drawing: drawing.modelspace().add_line(at(0, 5), at(9, 5), {"layer": "WSLINE"}))
+    [told] = Read(path, delivered=["a.dxf", "b.dxf"]).findings("IMP-XREF")
+    assert told.severity == Severity.WARNING
+    assert "not where it is attached" in told.message_en
 
 
 @pytest.mark.parametrize(
