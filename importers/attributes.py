@@ -127,7 +127,12 @@ def _sizes(
 
 def _cases(*known: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], list[tuple[Any, ...]]]:
     """The distinct rows of some columns, unknown as None, and which of them each row is."""
-    row, cases = pd.factorize(pd.MultiIndex.from_arrays(known))
+    row = np.zeros(len(known[0]), dtype=np.int64)
+    for column in known:
+        index, distinct = pd.factorize(column, use_na_sentinel=False)
+        row = pd.factorize(row * len(distinct) + index)[0]
+    _, first = np.unique(row, return_index=True)
+    cases = zip(*(column[first].tolist() for column in known), strict=True)
     return row, [tuple(None if value != value else value for value in case) for case in cases]
 
 

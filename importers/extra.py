@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from importers.cells import parse_date
 
+_MIDNIGHT = " 00:00:00"
 _ACCESS_DAY = re.compile(r"(\d{4}-\d\d-\d\d|\d\d/\d\d/\d\d) 00:00:00")
 _INTEGERS = range(-(2**63), 2**64)
 
@@ -63,6 +64,8 @@ def _json(value: Any) -> str:
 def _plain(value: Any) -> Any:
     if value is None or value != value or value == "":
         return None
+    if type(value) is str and "\0" not in value and not value.endswith(_MIDNIGHT):
+        return value
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, str):

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain, islice
 from typing import Any
 
@@ -26,8 +27,7 @@ Row = Sequence[Any]
 _SAMPLE_ROWS = HEADER_WITHIN + 10
 _MORE_UNTIL_NEXT_POINT = 1_000
 _ROWS_OF_HEADER = 3
-_FORMS = (str.lower, str.title, str.upper)
-_ASCII_STARTS = tuple(form(word) for word in ("total", "sum", "sub", "grand", "page", "- ") for form in _FORMS)
+_ASCII_STARTS = ("total", "sum", "sub", "grand", "page", "- ")
 
 _BLANK, _TOTALS, _SIGNED, _PAGES = "blank", "totals", "signatures", "page marks"
 _HEAD, _HEADER, _NUMBERING = "titles and remarks", "repeated headers", "column numbers"
@@ -194,7 +194,7 @@ class _Body:
         """Which rows are no records, and why."""
         first = _first_filled(columns, n_rows)
         skipped = dict.fromkeys(np.flatnonzero(_is_none(first)).tolist(), _BLANK)
-        suspects = set(filter(self._is_suspect, _odd_words(first.tolist(), self.header_cells)))
+        suspects = self._suspects(first.tolist())
         places = [place for place, cell in enumerate(first.tolist()) if cell in suspects] if suspects else []
         for place in {*places, *range(min(_ROWS_OF_HEADER, n_rows) if is_top else 0)} - skipped.keys():
             if why := self._why_skipped(str(first[place]), _row(columns, place)):
@@ -203,8 +203,20 @@ class _Body:
             skipped[0] = _NUMBERING
         return dict(sorted(skipped.items()))
 
-    def _is_suspect(self, cell: str) -> bool:
-        return cell.isascii() or cell in self.header_cells or _SUSPECT.search(cell) is not None
+    def _suspects(self, cells: list[Any]) -> set[str]:
+        """Words among first cells that a record would hardly begin with."""
+        words = [cell for cell in cells if type(cell) is str]
+        # Most columns are plain numbers of points, which one look at all of them tells.
+        joined = "\n".join(words)
+        if joined.isascii() and not self._ascii_suspect.search(joined):
+            return set()
+        return {word for word in set(words) if self._ascii_suspect.match(word) or _SUSPECT.search(word)}
+
+    @cached_property
+    def _ascii_suspect(self) -> re.Pattern[str]:
+        """Words of totals and pages in English, and what the header begins with."""
+        begun = [f"{re.escape(cell)}$" for cell in self.header_cells if cell.strip()]
+        return re.compile(rf"^(?:{'|'.join([*_ASCII_STARTS, *begun])})", re.MULTILINE | re.IGNORECASE)
 
     def _why_skipped(self, cell: str, row: Row) -> str | None:
         for pattern, why in _REASONS.items():
@@ -332,15 +344,6 @@ def _first_filled(columns: list[Column], n_rows: int) -> npt.NDArray[np.object_]
             break
         first[blank] = column[blank]
     return first
-
-
-def _odd_words(cells: list[Any], odd: set[str]) -> set[str]:
-    """Words that are not plainly numbers of points: those beyond ASCII, totals in English, and the given ones."""
-    return {
-        cell
-        for cell in set(cells)
-        if type(cell) is str and (not cell.isascii() or cell.startswith(_ASCII_STARTS) or cell in odd)
-    }
 
 
 def _is_none(cells: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:

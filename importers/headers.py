@@ -11,6 +11,7 @@ from importers.profiles import plain
 HEADER_WITHIN = 20
 _MOST_ROWS = 3
 _FEW_COLUMNS = 4
+_MANY_NUMBERS = 2
 
 Row = Sequence[Any]
 Merge = tuple[tuple[int, int], tuple[int, int]]
@@ -156,8 +157,11 @@ def _n_known(names: Iterable[str], known: frozenset[str]) -> int:
 def _rows_of_names(rows: Sequence[Row], known: frozenset[str], merges: Sequence[Merge]) -> tuple[int, int]:
     """First and last row (excluded) of the header; an empty range where there is none."""
     best, score = (0, 0), (0, 0)
+    is_of_words = [sum(map(_is_number, row)) < _MANY_NUMBERS for row in rows[: HEADER_WITHIN + _MOST_ROWS]]
     for first in range(min(HEADER_WITHIN, len(rows))):
         for n_rows in range(1, min(_MOST_ROWS, len(rows) - first) + 1):
+            if not is_of_words[first + n_rows - 1]:
+                break
             found = _n_known(_names(rows[first : first + n_rows], first, known, merges), known), -n_rows
             if found > score:
                 best, score = (first, first + n_rows), found

@@ -181,21 +181,22 @@ def _keys_at(ends: npt.NDArray[np.float64], classes: pd.Categorical, nodes: pd.D
         same = left[classes.codes[left] == code]
         cluster, corner = _clusters(ends[same])
         prefix = "" if code < 0 else str(classes.categories[code])
-        names = np.array([prefix + position_key(x_m, y_m) for x_m, y_m in corner], dtype=object)
+        names = np.array([prefix + position_key(x_m, y_m) for x_m, y_m in corner.tolist()], dtype=object)
         keys[same] = names[cluster]
     return keys
 
 
 def _clusters(xy: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.integer[Any]], npt.NDArray[np.float64]]:
     """The cluster of each place, and of each cluster its westernmost place (of several the southernmost)."""
-    # Each place once: many lines may end at one, and their pairs are many more.
-    places, place_of = np.unique(xy, axis=0, return_inverse=True)
+    # Each place once: many lines may end at one, and their pairs are many more. Complex numbers sort by x, then y.
+    complex_places, place_of = np.unique(np.ascontiguousarray(xy).view(np.complex128).ravel(), return_inverse=True)
+    places = complex_places.view(np.float64).reshape(-1, 2)
     pairs = np.asarray(cKDTree(places).query_pairs(SNAP_M, output_type="ndarray"))
     graph = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(len(places), len(places)))
     labels = np.asarray(connected_components(graph, directed=False)[1]).ravel()
     # Places are sorted by x, then y, so that a cluster's first one is its corner.
     _, first = np.unique(labels, return_index=True)
-    return labels[place_of.ravel()], places[first]
+    return labels[place_of], places[first]
 
 
 def _numbered(nodes: pd.DataFrame, segments: pd.DataFrame) -> tuple[pd.DataFrame, Keys]:
