@@ -1,6 +1,5 @@
 """Access databases, through mdbtools where it is installed and access-parser where it is not."""
 
-import re
 import shutil
 import subprocess
 import tempfile
@@ -22,7 +21,6 @@ _TIMEOUT_S = 120
 _HEADER_KEY = bytes((0xC7, 0xDA, 0x39, 0x6B))
 _SCRAMBLED_FROM, _PAGE_KEY_AT = 0x18, 0x3E
 _SINGLE = 6
-_LONG, _LONG_NUMBER = 17, re.compile(r"-?\d*\.\d+(?:e[-+]?\d+)?")
 _DATES = ("-D", "%Y-%m-%d %H:%M:%S", "-T", "%Y-%m-%d %H:%M:%S")
 
 
@@ -189,7 +187,7 @@ def _text(cell: Any, kind: int) -> str | None:
     if isinstance(cell, bool):
         return str(int(cell))
     if isinstance(cell, float):
-        return format(cell, ".8g" if kind == _SINGLE else ".15g")
+        return format(cell, ".8g" if kind == _SINGLE else ".16g")
     return str(cell)
 
 
@@ -200,11 +198,9 @@ def _table(path: Path, name: str, rows: pd.DataFrame, n_before: int) -> RecordTa
 
 
 def _plain(text: Any) -> str | None:
-    """A text without the midnight of a date and without digits beyond those that a double holds; None for blank."""
+    """A text without the midnight of a date, None for blank."""
     if text is None or text != text or text == "":
         return None
-    if len(text) >= _LONG and _LONG_NUMBER.fullmatch(text):
-        return format(float(text), ".15g")
     return str(text).removesuffix(" 00:00:00")
 
 
