@@ -18,6 +18,7 @@ MAX_ENTRIES = 10_000
 MAX_RATIO = 100
 MAX_BYTES = 512 * 2**20
 
+_FOLDER_PREFIX = "pipemap-delivery-"
 _RATIO_MATTERS_FROM_BYTES = 2**20
 _CHUNK_BYTES = 2**18
 _PASSWORD_FLAG = 0x1
@@ -57,17 +58,23 @@ def unpacked(paths: Sequence[Path], max_bytes: int = MAX_BYTES) -> Iterator[list
         has more than `MAX_ENTRIES` entries, unpacks to more than `MAX_RATIO` times its size, or all
         archives together to more than `max_bytes`. The member is named.
     """
-    with tempfile.TemporaryDirectory(prefix="pipemap-delivery-") as name:
+    with tempfile.TemporaryDirectory(prefix=_FOLDER_PREFIX) as name:
         files: list[Path] = []
         room = _Room(max_bytes)
         for number, path in enumerate(paths):
             if path.suffix.lower() in _ZIPPED and path.is_file():
-                folder = Path(name, str(number))
+                # Named like the archive, to tell files of one name in several apart.
+                folder = Path(name, str(number), path.stem)
                 _unpack(path, folder, room)
                 files += _datasets(path, folder)
             else:
                 files.append(path)
         yield files
+
+
+def is_unpacked(path: Path) -> bool:
+    """Whether a file came out of an archive."""
+    return any(parent.name.startswith(_FOLDER_PREFIX) for parent in path.parents)
 
 
 class _Room:
@@ -79,6 +86,7 @@ class _Room:
 
 
 def _unpack(archive: Path, folder: Path, room: _Room) -> None:
+    folder.parent.mkdir(mode=0o700)
     folder.mkdir(mode=0o700)
     try:
         with zipfile.ZipFile(archive) as opened:

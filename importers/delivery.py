@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from importers import standalone
-from importers.archive import unpacked
+from importers.archive import is_unpacked, unpacked
 from importers.base import Reader, RecordTable
 from importers.closing import placed, schematic, unclassed
 from importers.elevations import with_axis
@@ -20,15 +20,20 @@ from importers.local_grid import LocalGrid, read_local_grid
 from importers.place_readings import Bounds
 from importers.profiles import Profile, choose_profile, headers_of, load_profile
 from importers.sheets import Context, Sheets
-from importers.sources import Source, sha256
+from importers.sources import Source, distinct_names, sha256
 from pipemap.errors import NotFoundError, SourceError, UsageError
 from schemas.codetables import code_table
 from schemas.delivery import Delivery, SourceFile
+from schemas.findings import Finding, Severity
 
 OnProgress = Callable[[str, int, int], None]
 
 # So many rows of each table of a large file tell what it holds.
 _HEAD_ROWS = 50_000
+_KINDS = (
+    "xlsx", "xls", "csv", "txt", "mdb", "shp", "gpkg", "gdb", "geojson", "gml", "kml", "tab", "mif", "fgb", "xtf",
+    "dxf", "inp", "LandXML",
+)  # fmt: skip
 _DATASET_SUFFIX = re.compile(
     r"[\s_\-（(]*(?:管点|管线|用户|点|线)?(?:调查表|成果表|表)?[\s_\-)）]*(?:gbk|utf8|utf-8)?$|[\s_\-](?:point|line|[PL])$",
     re.IGNORECASE,
@@ -43,6 +48,7 @@ class Reading:
     files: list[SourceFile]
     profile: Profile
     why: str
+    findings: list[Finding] = field(default_factory=list)
 
     @property
     def tables(self) -> list[tuple[RecordTable, str]]:
@@ -110,7 +116,7 @@ def read_tables(
     options: dict[str, Any] = {"delivered": [path.name for path in paths]}
     if given:
         options |= {**given.reader, "known_headers": headers_of(given), "profile": given}
-    sources = [Source(path, reader_of(path), options) for path in paths]
+    sources, left_out = _sources(paths, options)
     for done, source in enumerate(sources):
         on_progress("read", done, len(paths))
         source.open(head_rows)
@@ -124,8 +130,28 @@ def read_tables(
     columns = (str(name) for table in tables for name in table.rows.columns)
     used = {source.reader.name for source in sources if source.tables}
     chosen, why = (given, "it was asked for") if given else choose_profile(columns, used)
-    files = [SourceFile(s.path.name, sha256(s.path), s.reader.name, chosen.name) for s in sources]
-    return Reading(sources, files, chosen, why)
+    files = [SourceFile(s.name, sha256(s.path), s.reader.name, chosen.name) for s in sources]
+    return Reading(sources, files, chosen, why, left_out)
+
+
+def _sources(paths: Sequence[Path], options: dict[str, Any]) -> tuple[list[Source], list[Finding]]:
+    """The files with their readers; of what lies in an archive beside them, a word on each that has none."""
+    foreign = [path for path in paths if is_unpacked(path) and find_reader(path) is None]
+    if len(foreign) == len(paths):
+        foreign = []
+    wanted = [path for path in paths if path not in foreign]
+    named = zip(wanted, distinct_names(wanted), strict=True)
+    return [Source(path, name, reader_of(path), options) for path, name in named], [_left_out(p.name) for p in foreign]
+
+
+def _left_out(name: str) -> Finding:
+    return Finding(
+        rule="IMP-FILE",
+        severity=Severity.INFO,
+        message_en=f"{name} is of no kind that can be imported and was left out.",
+        message_zh=f"{name} 不是可导入的格式，未读取。",
+        file=name,
+    )
 
 
 def with_class(reading: Reading, class_code: str) -> Reading:
@@ -150,6 +176,7 @@ def _in_grid(reading: Reading, grid: LocalGrid) -> Reading:
 def normalised(reading: Reading, georeference: Georeference, dataset: str, on_progress: OnProgress) -> Delivery:
     """Give meaning to tables: features, findings and the account of every row."""
     context = Context(reading.profile, georeference)
+    context.ledger.findings += reading.findings
     if not _take_sheets(reading, context, on_progress):
         names = ", ".join(file.name for file in reading.files)
         raise SourceError(
@@ -221,16 +248,19 @@ def readers() -> tuple[Reader, ...]:
     return tuple(point.load()() for point in points)
 
 
+def find_reader(path: Path) -> Reader | None:
+    """The reader that knows a file, if any does."""
+    return next((reader for reader in readers() if reader.accepts(path)), None)
+
+
 def reader_of(path: Path) -> Reader:
     """The reader of one file; SourceError when no reader knows it."""
-    for reader in readers():
-        if reader.accepts(path):
-            return reader
+    reader = find_reader(path)
+    if reader is not None:
+        return reader
     raise SourceError(
-        f"{path.name} is of no kind that can be imported; "
-        "use xlsx, xls, csv, txt, mdb, shp, gpkg, geojson, dxf, inp, LandXML or ifc.",
-        message_zh=f"{path.name} 的格式不能导入；"
-        "请使用 xlsx、xls、csv、txt、mdb、shp、gpkg、geojson、dxf、inp、LandXML 或 ifc。",
+        f"{path.name} is of no kind that can be imported; use {', '.join(_KINDS)} or ifc.",
+        message_zh=f"{path.name} 的格式不能导入；请使用 {'、'.join(_KINDS)} 或 ifc。",
     )
 
 

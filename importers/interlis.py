@@ -65,6 +65,14 @@ class InterlisReader:
             _demand_interlis_2(path)
             yield from _read(path, follow, options.get("chunk_rows", DEFAULT_CHUNK_ROWS))
 
+    def heads(self, path: Path, options: dict[str, Any]) -> Iterator[RecordTable]:
+        """Yield the first table of every class, which takes a pass over the file."""
+        seen: set[str] = set()
+        for table in self.read([path], options):
+            if table.sheet not in seen:
+                seen.add(table.sheet)
+                yield table
+
 
 def _demand_interlis_2(path: Path) -> None:
     if path.suffix.lower() == ".itf":

@@ -1,8 +1,9 @@
 """The files of a delivery and the tables in them: held when they are small, read again as they are used when not."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -23,9 +24,10 @@ class StreamingReader(Reader, Protocol):
 
 @dataclass
 class Source:
-    """One file, its reader, and its tables: all of them, or the first part of each."""
+    """One file, what it is called in reports, its reader, and its tables: all of them, or the first part of each."""
 
     path: Path
+    name: str
     reader: Reader
     options: dict[str, Any]
     tables: list[RecordTable] = field(default_factory=list)
@@ -37,14 +39,34 @@ class Source:
         if isinstance(self.reader, StreamingReader) and size_bytes(self.path) > _HELD_BYTES:
             heads = self.reader.heads(self.path, self.options | {"chunk_rows": head_rows})
         self.is_whole = heads is None
-        self.tables = list(self.reader.read([self.path], self.options) if heads is None else heads)
+        self.tables = [self._named(table) for table in (self._read() if heads is None else heads)]
 
     def all_tables(self) -> Iterator[RecordTable]:
         """Every table from first to last; those that were held are let go."""
         if not self.is_whole:
-            yield from self.reader.read([self.path], self.options)
+            yield from map(self._named, self._read())
         while self.is_whole and self.tables:
             yield self.tables.pop(0)
+
+    def _read(self) -> Iterator[RecordTable]:
+        return self.reader.read([self.path], self.options)
+
+    def _named(self, table: RecordTable) -> RecordTable:
+        if self.name == self.path.name or table.file != self.path.name:
+            return table
+        findings = [finding.model_copy(update={"file": self.name}) for finding in table.findings]
+        return replace(table, file=self.name, findings=findings)
+
+
+def distinct_names(paths: Sequence[Path]) -> list[str]:
+    """What to call files: by name, those of one name with as many folders before it as tell them apart."""
+    names = [path.name for path in paths]
+    for depth in range(2, max((len(path.parts) for path in paths), default=0) + 1):
+        counts = Counter(names)
+        names = [
+            "/".join(path.parts[-depth:]) if counts[name] > 1 else name for path, name in zip(paths, names, strict=True)
+        ]
+    return names
 
 
 def size_bytes(path: Path) -> int:

@@ -1,6 +1,7 @@
 """What layers of lines and points mean: every part a pipe, ends joined by number or place, nothing lost on the way."""
 
 import warnings
+import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from importers.base import DERIVED, RecordTable
 from importers.delivery import read_delivery
 from importers.parts import in_parts
 from importers.profiles import load_profile
+from pipemap.errors import SourceError
 from schemas.delivery import Delivery
 
 EAST, NORTH = 500_000.0, 2_490_000.0
@@ -139,6 +141,56 @@ def test_a_text_for_the_section_tells_the_material_where_no_column_does(tmp_path
     delivery = deliver(tmp_path, {"pipes": layer(shapes, 规格=texts, 材质=[None, "钢", None, None])})
     assert delivery.segments["material_code"].fillna("").tolist() == ["pe", "steel", "pvc", ""]
     assert delivery.segments["width_mm"].tolist() == [125, 300, 110, 200]
+
+
+def test_points_lines_and_areas_of_one_layer_become_what_they_are(tmp_path: Path) -> None:
+    shapes = [
+        shapely.Point(at(0, 0)),
+        line((0, 0), (10, 0)),
+        shapely.box(*at(20, 20), *at(30, 30)),
+        shapely.Point(at(10, 0)),
+    ]
+    delivery = deliver(tmp_path, {"all": layer(shapes, name=["a", "b", "c", "d"])})
+    assert account(delivery) == Counter(loaded=4)
+    assert [len(delivery.nodes), len(delivery.segments), len(delivery.structures)] == [2, 1, 1]
+
+
+@pytest.fixture
+def shapefile(tmp_path: Path) -> Path:
+    folder = tmp_path / "made"
+    folder.mkdir()
+    frame = layer([line((0, 0), (10, 0)), line((10, 0), (20, 0))], 管径=[100, 200])
+    pyogrio.write_dataframe(frame, folder / "管线.shp", encoding="GBK")
+    return folder / "管线.shp"
+
+
+def zipped(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_what_lies_beside_the_layers_of_an_archive_is_left_out_with_a_word(shapefile: Path, tmp_path: Path) -> None:
+    parts = {part.name: part.read_bytes() for part in shapefile.parent.iterdir()}
+    others = dict.fromkeys(["说明.pdf", "style.lyr", "metadata.xml", "照片/1.jpg", "config.json"], b"{}")
+    delivery = read_delivery([zipped(tmp_path / "a.zip", parts | others)], srid=4547)
+    assert account(delivery) == Counter(loaded=2)
+    told = {finding.file for finding in delivery.findings if finding.rule == "IMP-FILE"}
+    assert told == {"说明.pdf", "style.lyr", "metadata.xml", "1.jpg", "config.json"}
+    with pytest.raises(SourceError, match="of no kind that can be imported"):
+        read_delivery([zipped(tmp_path / "b.zip", others)], srid=4547)
+
+
+def test_files_of_one_name_in_several_folders_keep_their_own_rows_and_systems(shapefile: Path, tmp_path: Path) -> None:
+    here = {f"东区/{part.name}": part.read_bytes() for part in shapefile.parent.iterdir()}
+    pyogrio.write_dataframe(gpd.read_file(shapefile).translate(500).to_crs("EPSG:4490").to_frame(), shapefile)
+    there = {f"西区/{part.name}": part.read_bytes() for part in shapefile.parent.iterdir()}
+    delivery = read_delivery([zipped(tmp_path / "全市.zip", here | there)], srid=4547)
+    assert [file.name for file in delivery.files] == ["东区/管线.shp", "西区/管线.shp"]
+    assert {count.file: count.loaded for count in delivery.counts} == {"东区/管线.shp": 2, "西区/管线.shp": 2}
+    starts = delivery.segments.groupby("source_file")["geom"].first()
+    assert [start.coords[0][0] - EAST for start in starts] == pytest.approx([0, 500], abs=1e-3)
 
 
 places = st.tuples(st.integers(0, 50), st.integers(0, 50))
