@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ UNKNOWN = float("nan")
 
 # Farther from the origin than any coordinate system reaches, in metres, feet or with a zone number in front.
 _BEYOND_EARTH = 1e9
+_CHUNK_ROWS = 20_000
 _SCALE_TOLERANCE = 0.02
 
 Place = Sequence[float]
@@ -39,31 +40,44 @@ class Element:
 
 @dataclass
 class Sheet:
-    """The elements of one kind in one file, and what was read of it besides."""
+    """The elements of one kind in one file, and what was read of it besides.
+
+    `elements` are taken as they come, so that they need never be there all at once.
+    """
 
     file: str
     name: str
     role: str
-    elements: list[Element]
+    elements: Iterable[Element] = ()
     crs: CRS | None = None
     skipped_rows: int = 0
     refused_rows: int = 0
     findings: Sequence[Finding] = ()
 
     def tables(self) -> Iterator[RecordTable]:
-        """The sheet as one table, or as none when it holds nothing."""
-        if self.elements or self.skipped_rows or self.refused_rows:
-            yield RecordTable(
-                self.file,
-                self.name,
-                _frame(self.elements),
-                _shapes([element.path for element in self.elements]),
-                crs=self.crs,
-                role=self.role,
-                skipped_rows=self.skipped_rows,
-                refused_rows=self.refused_rows,
-                findings=list(self.findings),
-            )
+        """The sheet in tables of bounded size, or in none when it holds nothing."""
+        elements = iter(self.elements)
+        chunk = list(islice(elements, _CHUNK_ROWS))
+        if not chunk and not (self.skipped_rows or self.refused_rows):
+            return
+        first = self._table(chunk)
+        first.skipped_rows, first.refused_rows = self.skipped_rows, self.refused_rows
+        first.findings = list(self.findings)
+        yield first
+        while chunk := list(islice(elements, _CHUNK_ROWS)):
+            yield self._table(chunk)
+
+    def _table(self, elements: Sequence[Element]) -> RecordTable:
+        shapes = _shapes([element.path for element in elements])
+        return RecordTable(self.file, self.name, _frame(elements), shapes, crs=self.crs, role=self.role)
+
+
+def with_findings(tables: Iterable[RecordTable], findings: Iterable[Finding]) -> Iterator[RecordTable]:
+    """The tables, the first of which also tells what was found of the whole file."""
+    for number, table in enumerate(tables):
+        if number == 0:
+            table.findings += findings
+        yield table
 
 
 def known_place(*coordinates: float) -> bool:

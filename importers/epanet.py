@@ -1,7 +1,8 @@
 """EPANET models as deliveries: junctions, tanks, reservoirs, pipes, pumps, valves and demands."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from pyproj import CRS
 
 from importers.apart import refusal
 from importers.base import DERIVED, RecordTable
-from importers.elements import Element, Sheet, halved, map_in_degrees, scale_of_map
+from importers.elements import Element, Sheet, halved, map_in_degrees, scale_of_map, with_findings
 from importers.epanet_model import Fault, Model, ModelLink, ModelNode, read_model
 from importers.inp_files import is_swmm
 from schemas.findings import Finding, Severity
@@ -69,9 +70,8 @@ class EpanetReader:
         for path in paths:
             model = read_model(path)
             _demand_a_network(path, model)
-            tables = [table for sheet in _sheets(path.name, model) for table in sheet.tables()]
-            tables[0].findings += [*_of_map(path.name, model), *_of_other_sections(path.name, model)]
-            yield from tables
+            tables = (table for sheet in _sheets(path.name, model) for table in sheet.tables())
+            yield from with_findings(tables, [*_of_map(path.name, model), *_of_other_sections(path.name, model)])
 
 
 def _demand_a_network(path: Path, model: Model) -> None:
@@ -94,22 +94,16 @@ def _sheets(file: str, model: Model) -> Iterator[Sheet]:
     """Nodes before what joins them; an element's faults stand with the last sheet of its name."""
     crs = CRS.from_epsg(4326) if model.map_units == _DEGREES else None
     for kind in _NODE_APPURTENANCES:
-        nodes = [Element(node.row, _node(node), _places(node)) for node in model.nodes if node.kind == kind]
+        nodes = (Element(node.row, _node(node), _places(node)) for node in model.nodes if node.kind == kind)
         yield Sheet(file, kind, "node", nodes, crs, **_faults_of(file, kind, model))
     keys = _device_keys(model)
     for kind in ("pipes", "pumps", "valves"):
         links = [link for link in model.links if link.kind == kind]
-        split = {link.id: halved(link.path) for link in links if _is_device(link)}
-        devices = [
-            Element(link.row, _device(link, keys[link.kind, link.id]), split[link.id][1])
-            for link in links
-            if _is_device(link)
-        ]
-        yield Sheet(file, kind, "node", devices, crs)
-        segments = [element for link in links for element in _segments(link, keys, split.get(link.id))]
+        yield Sheet(file, kind, "node", map(partial(_device, keys), filter(_is_device, links)), crs)
+        segments = (element for link in links for element in _segments(link, keys))
         yield Sheet(file, kind, "segment", segments, crs, **_faults_of(file, kind, model))
-    demanding = [node for node in model.nodes if node.demand_m3_per_d > 0]
-    consumers = [Element(node.row, _consumer(node), _places(node)) for node in demanding]
+    demanding = (node for node in model.nodes if node.demand_m3_per_d > 0)
+    consumers = (Element(node.row, _consumer(node), _places(node)) for node in demanding)
     yield Sheet(file, "demands", "consumer", consumers, crs)
 
 
@@ -194,9 +188,9 @@ def _is_device(link: ModelLink) -> bool:
     return link.type != "PIPE" or link.is_closed
 
 
-def _device(link: ModelLink, key: str) -> _Row:
-    return {
-        "key": key,
+def _device(keys: Mapping[tuple[str, str], str], link: ModelLink) -> Element:
+    values = {
+        "key": keys[link.kind, link.id],
         "class": "water",
         "appurtenance": _DEVICES.get(link.type, "valve"),
         "valve_state": None if link.type in ("PUMP", "CV") else "closed" if link.is_closed else "open",
@@ -208,15 +202,16 @@ def _device(link: ModelLink, key: str) -> _Row:
         "tag": link.tag,
         DERIVED: link.kind == "pipes",
     }
+    return Element(link.row, values, halved(link.path)[1])
 
 
-def _segments(link: ModelLink, keys: dict[tuple[str, str], str], split: Any) -> Iterator[Element]:
+def _segments(link: ModelLink, keys: Mapping[tuple[str, str], str]) -> Iterator[Element]:
     """The link as one segment, or as two halves on either side of its device."""
     whole = _segment(link)
-    if split is None:
+    if not _is_device(link):
         yield Element(link.row, whole, link.path)
         return
-    before, _, after = split
+    before, _, after = halved(link.path)
     half = {**whole, "length_m": link.length_m / 2}
     key = keys[link.kind, link.id]
     yield Element(link.row, {**half, "to_key": key, DERIVED: link.kind != "pipes"}, before)

@@ -26,7 +26,7 @@ _REPEATED, _SUMMARY = "duplicate ID", "one or more errors"
 _ENGINE = "importers.epanet_engine"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ModelNode:
     """A junction, reservoir or tank; `elevation_m` is as the model has it (a reservoir's is its head)."""
 
@@ -40,7 +40,7 @@ class ModelNode:
     tag: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ModelLink:
     """A pipe, pump or valve; `type` is PIPE, CV, PUMP or a valve type, `path` the plan from start to end.
 
@@ -63,7 +63,7 @@ class ModelLink:
     tag: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Fault:
     """A line that the engine finds fault with, in its own words; `is_refused` when no element came of it.
 
@@ -79,7 +79,7 @@ class Fault:
     is_refused: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Model:
     """What an input file holds; `map_units` are those its backdrop names, in lower case."""
 

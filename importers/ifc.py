@@ -59,8 +59,8 @@ class IfcReader:
             demand_content(path)
             found = asked("importers.ifc_file", path)
             _demand_a_network(path, found)
-            tables = [table for sheet in _Model(path.name, found).sheets() for table in sheet.tables()]
-            yield from tables
+            for sheet in _Model(path.name, found).sheets():
+                yield from sheet.tables()
 
 
 def _demand_a_network(path: Path, found: Plain) -> None:
@@ -91,7 +91,7 @@ class _Model:
         for element in self.elements:
             by_kind[element["is_segment"], element["entity"]].append(element)
         for (is_segment, entity), own in sorted(by_kind.items()):
-            rows = [self._segment(one) if is_segment else self._node(one) for one in own]
+            rows = map(self._segment if is_segment else self._node, own)
             faults = [_fault(self.file, one) for one in own if one["fault"]]
             role = "segment" if is_segment else "node"
             if is_segment and self.joins.joints:

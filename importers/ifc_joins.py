@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from scipy.spatial import cKDTree
 
 from importers.elements import Place, known_place
@@ -16,6 +17,7 @@ _SLACK_M, _FARTHEST_M = 0.05, 5.0
 _SAME_PLACE_M = 0.005
 # What reaches farther is no manhole that pipes end in.
 _WIDEST_M = 10.0
+_NEAREST = 8
 
 Plain = Mapping[str, Any]
 
@@ -103,12 +105,13 @@ class _Joiner:
         """The nearest element whose bounds the end lies in."""
         if self.tree is None:
             return None
-        near = [self.holders[at] for at in self.tree.query_ball_point(place[:2], _WIDEST_M + _SLACK_M)]
+        _, nearest = self.tree.query(place[:2], k=min(_NEAREST, len(self.holders)), distance_upper_bound=_WIDEST_M)
+        near = [self.holders[at] for at in np.atleast_1d(nearest) if at < len(self.holders)]
         holding = [element for element in near if _holds(element, place)]
         if not holding:
             return None
         self.joins.n_by_place += 1
-        return self.keys[min(holding, key=lambda element: math.dist(element["place"][:2], place[:2]))["row"]]
+        return self.keys[holding[0]["row"]]
 
     def _up_to(self, key: str | None, place: Place) -> list[Place]:
         """The place of the point at an end, level with the pipe, where the pipe stops short of it."""

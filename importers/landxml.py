@@ -2,13 +2,14 @@
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from importers.apart import asked, demand_content, refusal
 from importers.base import DERIVED, RecordTable
-from importers.elements import UNKNOWN, Element, Place, Sheet, known_place
+from importers.elements import UNKNOWN, Element, Place, Sheet, known_place, with_findings
 from importers.inp_files import number
 from importers.landxml_units import Units, units_of
 
@@ -25,6 +26,8 @@ _SAGITTA_M = 0.005
 _MOST_PIECES = 180
 
 _Row = dict[str, Any]
+# A structure by the place of its network and its name.
+_Id = tuple[int, str | None]
 
 
 class LandXmlReader:
@@ -63,9 +66,9 @@ class LandXmlReader:
             if not found["structs"] and not found["pipes"]:
                 raise refusal(path, "holds no pipe network (<PipeNetwork>)", "中没有管网（<PipeNetwork>）")
             units = units_of(path, found)
-            tables = [table for sheet in _Networks(path.name, found, units).sheets() for table in sheet.tables()]
-            tables[0].findings += units.findings
-            yield from tables
+            networks = _Networks(path.name, found, units)
+            tables = (table for sheet in networks.sheets() for table in sheet.tables())
+            yield from with_findings(tables, units.findings)
 
 
 def _head(path: Path) -> str:
@@ -80,8 +83,12 @@ class _Networks:
     def __init__(self, file: str, found: Mapping[str, Any], units: Units) -> None:
         self.file, self.found, self.units = file, found, units
         self.networks: list[Any] = found["networks"]
+        self.names = [network.get("name") or f"PipeNetwork {at}" for at, network in enumerate(self.networks, 1)]
         self.is_inframodel = _INFRAMODEL in found["namespace"].lower()
         self.keys = self._keys()
+        self.of_name: dict[str | None, list[_Id]] = defaultdict(list)
+        for known in self.keys:
+            self.of_name[known[1]].append(known)
         self.places = {self._id(struct): self._center(struct) for struct in found["structs"]}
         self.inverts = {
             (*self._id(struct), invert.get("refPipe")): invert
@@ -91,35 +98,36 @@ class _Networks:
 
     def sheets(self) -> Iterator[Sheet]:
         """Structures of all networks, then their pipes: a pipe may end at another network's structure."""
-        for number_, name in enumerate(self._names()):
-            structs = [struct for struct in self.found["structs"] if struct["network"] == number_]
-            elements = [Element(struct["row"], self._node(struct), self.places[self._id(struct)]) for struct in structs]
+        for name, structs in zip(self.names, self._by_network("structs"), strict=True):
+            elements = (Element(struct["row"], self._node(struct), self.places[self._id(struct)]) for struct in structs)
             yield Sheet(self.file, f"{name} / Structs", "node", elements, self.units.crs)
-        for number_, name in enumerate(self._names()):
-            pipes = [pipe for pipe in self.found["pipes"] if pipe["network"] == number_]
-            elements = [Element(pipe["row"], self._segment(pipe), self._path(pipe)) for pipe in pipes]
+        for name, pipes in zip(self.names, self._by_network("pipes"), strict=True):
+            elements = (Element(pipe["row"], self._segment(pipe), self._path(pipe)) for pipe in pipes)
             yield Sheet(self.file, f"{name} / Pipes", "segment", elements, self.units.crs)
 
-    def _names(self) -> list[str]:
-        return [network.get("name") or f"PipeNetwork {place}" for place, network in enumerate(self.networks, 1)]
+    def _by_network(self, kind: str) -> list[list[Any]]:
+        grouped: list[list[Any]] = [[] for _ in self.networks]
+        for part in self.found[kind]:
+            grouped[part["network"]].append(part)
+        return grouped
 
-    def _id(self, struct: Any) -> tuple[int, str | None]:
+    def _id(self, struct: Any) -> _Id:
         return struct["network"], struct["attributes"].get("name")
 
-    def _keys(self) -> dict[tuple[int, str | None], str | None]:
+    def _keys(self) -> dict[_Id, str | None]:
         """Point numbers: the structure's name, with its network's where an earlier network has one of that name."""
-        keys: dict[tuple[int, str | None], str | None] = {}
+        keys: dict[_Id, str | None] = {}
         owner: dict[str | None, int] = {}
         for struct in self.found["structs"]:
             network, name = self._id(struct)
             is_first = owner.setdefault(name, network) == network
-            keys[network, name] = name if is_first else f"{name}@{self._names()[network]}"
+            keys[network, name] = name if is_first else f"{name}@{self.names[network]}"
         return keys
 
-    def _end(self, pipe: Any, end: str) -> tuple[int, str | None]:
+    def _end(self, pipe: Any, end: str) -> _Id:
         """The structure at an end: the network's own, else the only other one of that name."""
         own = (pipe["network"], pipe["attributes"].get(end))
-        others = [known for known in self.keys if known[1] == own[1]] if own not in self.keys else []
+        others = self.of_name[own[1]] if own not in self.keys else []
         return others[0] if len(others) == 1 else own
 
     def _class(self, part: Any) -> str | None:
@@ -177,11 +185,11 @@ class _Networks:
         """What the elevations of inverts are: the invert, but the crown of pressure pipes in Inframodel."""
         return "crown" if self.is_inframodel and self._class(pipe) in _PRESSURE else "invert"
 
-    def _invert(self, pipe: Any, struct: tuple[int, str | None]) -> Mapping[str, str]:
+    def _invert(self, pipe: Any, struct: _Id) -> Mapping[str, str]:
         found: Mapping[str, str] = self.inverts.get((*struct, pipe["attributes"].get("name")), {})
         return found
 
-    def _elevation_m(self, pipe: Any, struct: tuple[int, str | None], end: str) -> float:
+    def _elevation_m(self, pipe: Any, struct: _Id, end: str) -> float:
         invert = self._invert(pipe, struct)
         in_struct = number(invert.get("elev") or invert.get("text") or "")
         if not math.isnan(in_struct):

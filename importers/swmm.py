@@ -10,7 +10,7 @@ from pyproj import CRS
 
 from importers.apart import refusal
 from importers.base import DERIVED, RecordTable
-from importers.elements import Element, Sheet, halved, map_in_degrees, scale_of_map
+from importers.elements import Element, Sheet, halved, map_in_degrees, scale_of_map, with_findings
 from importers.inp_files import is_swmm
 from importers.swmm_model import LINK_SECTIONS, NODE_SECTIONS, SwmmLink, SwmmModel, SwmmNode
 from importers.swmm_reading import read_model
@@ -53,9 +53,8 @@ class SwmmReader:
         for path in paths:
             model = read_model(path)
             _demand_a_network(path, model)
-            tables = [table for sheet in _sheets(path.name, model) for table in sheet.tables()]
-            tables[0].findings += [*_of_map(path.name, model), *model.findings]
-            yield from tables
+            tables = (table for sheet in _sheets(path.name, model) for table in sheet.tables())
+            yield from with_findings(tables, [*_of_map(path.name, model), *model.findings])
 
 
 def _demand_a_network(path: Path, model: SwmmModel) -> None:
@@ -84,17 +83,15 @@ def _sheets(file: str, model: SwmmModel) -> Iterator[Sheet]:
     """Nodes before what joins them."""
     crs = CRS.from_epsg(4326) if model.map_units == "degrees" else None
     for kind in NODE_SECTIONS.values():
-        nodes = [Element(node.row, _node(node), node.path) for node in model.nodes if node.kind == kind]
+        nodes = (Element(node.row, _node(node), node.path) for node in model.nodes if node.kind == kind)
         yield Sheet(file, kind, "node", nodes, crs, refused_rows=model.refused.get(kind, 0))
     keys = _device_keys(model)
     for kind in LINK_SECTIONS.values():
         links = [link for link in model.links if link.kind == kind]
-        split = {} if kind == "conduits" else {link.row: halved(link.path) for link in links}
-        devices = [Element(link.row, _device(link, keys[link.row]), split[link.row][1]) for link in links if split]
-        yield Sheet(file, kind, "node", devices, crs)
-        segments = [element for link in links for element in _segments(link, keys, split.get(link.row))]
+        yield Sheet(file, kind, "node", (_device(link, keys[link.row]) for link in links if link.row in keys), crs)
+        segments = (element for link in links for element in _segments(link, keys.get(link.row)))
         yield Sheet(file, kind, "segment", segments, crs, refused_rows=model.refused.get(kind, 0))
-    yield Sheet(file, "subcatchments", "ignored", [], skipped_rows=model.n_subcatchments)
+    yield Sheet(file, "subcatchments", "ignored", skipped_rows=model.n_subcatchments)
 
 
 def _node(node: SwmmNode) -> _Row:
@@ -135,9 +132,9 @@ def _device_keys(model: SwmmModel) -> dict[int, str]:
     return keys
 
 
-def _device(link: SwmmLink, key: str) -> _Row:
+def _device(link: SwmmLink, key: str) -> Element:
     section = link.section
-    return {
+    values = {
         "key": key,
         "appurtenance": _WORDS[link.kind],
         "name": link.comment,
@@ -150,16 +147,17 @@ def _device(link: SwmmLink, key: str) -> _Row:
         "tag": link.tag,
         DERIVED: False,
     }
+    return Element(link.row, values, halved(link.path)[1])
 
 
-def _segments(link: SwmmLink, keys: dict[int, str], split: Any) -> Iterator[Element]:
-    """A conduit as one segment, a device's link as two halves on either side of it."""
-    if split is None:
+def _segments(link: SwmmLink, key: str | None) -> Iterator[Element]:
+    """A conduit as one segment, a device's link as two halves on either side of its point."""
+    if key is None:
         yield Element(link.row, {**_segment(link), DERIVED: False}, link.path)
         return
-    before, _, after = split
-    yield Element(link.row, {**_segment(link), "to_key": keys[link.row], DERIVED: True}, before)
-    yield Element(link.row, {**_segment(link), "from_key": keys[link.row], DERIVED: True}, after)
+    before, _, after = halved(link.path)
+    yield Element(link.row, {**_segment(link), "to_key": key, DERIVED: True}, before)
+    yield Element(link.row, {**_segment(link), "from_key": key, DERIVED: True}, after)
 
 
 def _segment(link: SwmmLink) -> _Row:

@@ -11,7 +11,7 @@ NODE_SECTIONS = {"JUNC": "junctions", "OUTF": "outfalls", "STOR": "storage", "DI
 LINK_SECTIONS = {"COND": "conduits", "PUMP": "pumps", "ORIF": "orifices", "WEIR": "weirs", "OUTL": "outlets"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SwmmNode:
     """A junction, outfall, storage unit or divider; `ground_m` is the invert and the greatest depth."""
 
@@ -29,7 +29,7 @@ class SwmmNode:
     tag: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SwmmLink:
     """A conduit, pump, orifice, weir or outlet; sizes in `section` are in metres.
 
@@ -53,7 +53,7 @@ class SwmmLink:
     tag: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SwmmModel:
     """What an input file holds; `refused` counts unreadable lines by kind."""
 

@@ -74,6 +74,12 @@ def test_the_axis_stands_where_class_and_burial_put_it(
     assert delivery.segments.elevation_source_code.tolist() == ["measured"]
 
 
+def test_lines_whose_points_were_all_refused_are_refused_one_by_one(tmp_path: Path) -> None:
+    delivery = read(tmp_path, points("A,JS,,,,,10"), lines("A,B,JS,1,2,300,PE,直埋", "B,C,JS,1,2,300,PE,直埋"))
+    assert account(delivery, "区管线") == (2, 0, 2, 0)
+    assert rules(delivery).count("R20") == 2
+
+
 def test_axes_run_from_easting_to_northing(tmp_path: Path) -> None:
     delivery = read(tmp_path, TWO_POINTS, lines("A,B,JS,1,2,300,PE,直埋"))
     assert shapely.get_coordinates(delivery.segments.geom[0]).tolist() == [[EAST, NORTH], [EAST + 30, NORTH + 30]]
