@@ -7,7 +7,7 @@ import numpy as np
 from psycopg.sql import SQL
 from sqlalchemy.dialects.postgresql import BIGINT, TEXT
 
-from pipemap.checks.columns import Column, Floats, Ints, Words
+from pipemap.checks.columns import Column, Floats, Ints, Words, numbered
 from pipemap.checks.links import Farther
 from pipemap.checks.reading import COLUMNS, ColumnReader
 from pipemap.checks.scope import KINDS, Kind, Scope
@@ -122,8 +122,8 @@ def _classes_to_follow(columns: Mapping[Kind, Mapping[str, Any]]) -> list[str]:
 
 
 def _named(file_id: Ints, files: Mapping[int, str]) -> Words:
-    numbers, place = np.unique(file_id, return_inverse=True)
-    return Words.of([files.get(number) for number in numbers.tolist()])[place.ravel()]
+    place, first = numbered([file_id])
+    return Words.of([files.get(number) for number in file_id[first].tolist()])[place]
 
 
 def _places(xyz: Floats) -> dict[str, Column]:

@@ -174,14 +174,17 @@ def _belong_together(pipes: Pipes, left: Ints, right: Ints) -> Bools:
 
 def _one_pipe_apart(pipes: Pipes, left: Ints, right: Ints) -> Bools:
     """Whether some pipe leads from an end of one to an end of the other."""
-    names, numbers = np.unique(pipes.nodes, return_inverse=True)
-    nodes = numbers.reshape(-1, 2)
+    involved = np.unique(np.concatenate([left, right]))
+    ends = np.unique(pipes.nodes[involved])
 
     def link(one: Ints, other: Ints) -> Ints:
-        return np.minimum(one, other) * len(names) + np.maximum(one, other)
+        one, other = np.searchsorted(ends, one), np.searchsorted(ends, other)
+        return np.minimum(one, other) * len(ends) + np.maximum(one, other)
 
-    from_end_to_end = link(nodes[left][:, [0, 0, 1, 1]], nodes[right][:, [0, 1, 0, 1]])
-    return np.asarray(np.isin(from_end_to_end, link(*nodes.T)).any(axis=1))
+    # Only a pipe between two of these ends can lead from one to the other.
+    start, end = pipes.nodes[np.isin(pipes.nodes, ends).all(axis=1)].T
+    from_end_to_end = link(pipes.nodes[left][:, [0, 0, 1, 1]], pipes.nodes[right][:, [0, 1, 0, 1]])
+    return np.asarray(np.isin(from_end_to_end, link(start, end)).any(axis=1))
 
 
 def _crosses_next_door(pipes: Pipes, left: Ints, right: Ints, doubtful: Bools) -> Bools:

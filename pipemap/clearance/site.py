@@ -3,16 +3,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 from psycopg.sql import SQL, Composable
 from shapely.geometry.base import BaseGeometry
 
 from pipemap.clearance.core import Pipes
-from pipemap.clearance.geometry3d import Floats
+from pipemap.clearance.geometry3d import Bools, Floats
 from pipemap.clearance.rules import Party
 from pipemap.clearance.words import Name, segment_name, structure_name
 from pipemap.db import Connection, fetch_all, fetch_one
@@ -45,7 +45,7 @@ class Segment:
         """Identity."""
         return int(self.row["feature_id"])
 
-    @property
+    @cached_property
     def name(self) -> Name:
         """As a person calls it."""
         return segment_name(self.row["class_code"], self.row["source_key"])
@@ -146,8 +146,7 @@ class Site:
 
 def party_of(row: dict[str, Any]) -> Party:
     """The party a segment is to the rules; attributes its class is never asked for are left out."""
-    known = code_table("utility_class").get(row["class_code"])
-    clearance_class = known.fields["clearance_class"] if known else row["class_code"]
+    clearance_class = clearance_class_of(row["class_code"])
     is_gas = clearance_class == "gas"
     return Party(
         clearance_class,
@@ -157,6 +156,12 @@ def party_of(row: dict[str, Any]) -> Party:
         width_mm=row["width_mm"],
         voltage_kv=row["voltage_kv"] if clearance_class == "power" else None,
     )
+
+
+def clearance_class_of(class_code: str) -> str:
+    """What the limits call a utility class."""
+    known = code_table("utility_class").get(class_code)
+    return known.fields["clearance_class"] if known else class_code
 
 
 def as_pipes(segments: list[Segment]) -> Pipes:
@@ -180,43 +185,68 @@ def as_pipes(segments: list[Segment]) -> Pipes:
     )
 
 
-def segments_of(rows: Sequence[dict[str, Any]], lines: npt.NDArray[np.object_]) -> list[Segment]:
-    """Segments from rows of the query `columns` and their axes."""
-    coordinates, counts = shapely.get_coordinates(lines, include_z=True), shapely.get_num_coordinates(lines)
-    axes = (coordinates[stop - count : stop] for stop, count in zip(np.cumsum(counts), counts, strict=True))
-    return [_segment(row, axis) for row, axis in zip(rows, axes, strict=True)]
+class Surveyed(NamedTuple):
+    """What the survey says of n segments: sizes, and ground, depth and axis at both ends (n, 2); NaN is not known."""
+
+    is_round: Bools
+    width_mm: Floats
+    height_mm: Floats
+    ground_m: Floats
+    depth_m: Floats
+    axis_m: Floats
+    is_datum_unknown: Bools
+    horizontal_accuracy_m: Floats
+    vertical_accuracy_m: Floats
+
+    def half_sizes_m(self) -> tuple[Floats, Floats]:
+        """Half the width and height; a circle has one size, whichever is known."""
+        width, height = self.width_mm / 2000, self.height_mm / 2000
+        across = np.where(np.isnan(width), height, width)
+        return np.where(self.is_round, across, width), np.where(self.is_round, across, height)
+
+    def accuracies_m(self) -> tuple[Floats, Floats]:
+        """The accuracy in plan and in height that the survey may be held to (CJJ 61)."""
+        depth_m = np.maximum(_LEAST_DEPTH_M, self._mean_depth_m())
+        plan = np.where(np.isnan(self.horizontal_accuracy_m), _PLAN_SHARE * depth_m, self.horizontal_accuracy_m)
+        height = np.where(np.isnan(self.vertical_accuracy_m), _DEPTH_SHARE * depth_m, self.vertical_accuracy_m)
+        # Crown taken for invert, or the other way round, is wrong by up to the height of the pipe.
+        either = np.where(self.is_datum_unknown, np.nan_to_num(self.half_sizes_m()[1]), 0.0)
+        return plan, height + either
+
+    def _mean_depth_m(self) -> Floats:
+        reckoned = self.ground_m - self.axis_m
+        depth_m = np.where(np.isnan(reckoned), self.depth_m, reckoned)
+        known = np.isfinite(depth_m).sum(axis=1)
+        mean_m: Floats = np.nansum(depth_m, axis=1) / np.maximum(known, 1)
+        return mean_m
 
 
 def _segments_of(rows: Sequence[dict[str, Any]]) -> list[Segment]:
-    return segments_of(rows, shapely.from_wkb(np.array([bytes(row["axis"]) for row in rows], dtype=object)))
+    """Segments from rows of the query `columns`."""
+    lines = shapely.from_wkb(np.array([bytes(row["axis"]) for row in rows], dtype=object))
+    coordinates, counts = shapely.get_coordinates(lines, include_z=True), shapely.get_num_coordinates(lines)
+    axes = [coordinates[stop - count : stop] for stop, count in zip(np.cumsum(counts), counts, strict=True)]
+    surveyed = _surveyed(rows, axes)
+    columns = np.column_stack([*surveyed.half_sizes_m(), *surveyed.accuracies_m()]).tolist()
+    return [Segment(row, axis, *values) for row, axis, values in zip(rows, axes, columns, strict=True)]
 
 
-def _segment(row: dict[str, Any], axis: Floats) -> Segment:
-    """A segment with the accuracy its survey may be held to (CJJ 61)."""
-    half_width_m, half_height_m = _half_sizes(row)
-    depth_m = max(_LEAST_DEPTH_M, _mean_depth(row, axis))
-    vertical = _or_nan(row["vertical_accuracy_m"], _DEPTH_SHARE * depth_m)
-    if row["depth_datum_code"] == "unknown":
-        # Crown taken for invert, or the other way round, is wrong by up to the height of the pipe.
-        vertical += 0.0 if math.isnan(half_height_m) else half_height_m
-    horizontal = _or_nan(row["horizontal_accuracy_m"], _PLAN_SHARE * depth_m)
-    return Segment(row, axis, half_width_m, half_height_m, horizontal, vertical)
+def _surveyed(rows: Sequence[dict[str, Any]], axes: Sequence[Floats]) -> Surveyed:
+    def numbers(*names: str) -> Floats:
+        cells = [[math.nan if row[name] is None else float(row[name]) for name in names] for row in rows]
+        return np.array(cells, dtype=np.float64).reshape(len(rows), len(names))
 
-
-def _half_sizes(row: dict[str, Any]) -> tuple[float, float]:
-    width_mm, height_mm = row["width_mm"], row["height_mm"]
-    if row["shape_code"] == "circle":
-        diameter_mm = width_mm if width_mm is not None else height_mm
-        width_mm = height_mm = diameter_mm
-    return _or_nan(width_mm) / 2000, _or_nan(height_mm) / 2000
-
-
-def _mean_depth(row: dict[str, Any], axis: Floats) -> float:
-    ends = (("from", axis[0, 2]), ("to", axis[-1, 2]))
-    reckoned = [(_or_nan(row[f"{end}_ground_m"]) - float(z_m), _or_nan(row[f"{end}_depth_m"])) for end, z_m in ends]
-    depths = [surveyed if math.isnan(depth) else depth for depth, surveyed in reckoned]
-    known = [depth for depth in depths if not math.isnan(depth)]
-    return sum(known) / len(known) if known else 0.0
+    return Surveyed(
+        np.array([row["shape_code"] == "circle" for row in rows], dtype=bool),
+        numbers("width_mm")[:, 0],
+        numbers("height_mm")[:, 0],
+        numbers("from_ground_m", "to_ground_m"),
+        numbers("from_depth_m", "to_depth_m"),
+        np.array([[axis[0, 2], axis[-1, 2]] for axis in axes], dtype=np.float64).reshape(len(rows), 2),
+        np.array([row["depth_datum_code"] == "unknown" for row in rows], dtype=bool),
+        numbers("horizontal_accuracy_m")[:, 0],
+        numbers("vertical_accuracy_m")[:, 0],
+    )
 
 
 def _burial(code: str | None) -> str | None:
@@ -226,10 +256,6 @@ def _burial(code: str | None) -> str | None:
         return "trench"
     known = code_table("burial").get(code)
     return (known.fields["clearance_condition"] if known else "") or code
-
-
-def _or_nan(value: float | None, otherwise: float = math.nan) -> float:
-    return otherwise if value is None else float(value)
 
 
 def _or_none(identity: int | None) -> int:

@@ -7,23 +7,19 @@ import numpy as np
 
 from pipemap.checks.breaches import Breaches, Note
 from pipemap.checks.check import Check, Says, Told
-from pipemap.checks.columns import Bools, Columns, Floats, Ints, Words, known_values, numbered
+from pipemap.checks.columns import Bools, Columns, Floats, Ints, Words, distinct, known_values, numbered
 from pipemap.checks.near import Pieces, near_pairs
 from pipemap.checks.registry import rule
 from pipemap.checks.scope import ABOVE_GROUND, Scope
-from pipemap.clearance.answer import from_verdicts
+from pipemap.clearance.answer import conflicts_told
 from pipemap.clearance.core import Pipes, Verdicts, conflicts_between
 from pipemap.clearance.rules import Party, strictest
-from pipemap.clearance.site import Segment, party_of, segments_of
-from schemas.clearance import Conflict, ConflictKind
+from pipemap.clearance.site import Segment, Surveyed, party_of
+from schemas.clearance import ConflictKind
 from schemas.findings import Severity
 
 _PARTY_WORDS = ("class_code", "burial_code", "pressure_code")
 _PARTY_NUMBERS = ("pressure_mpa", "width_mm", "voltage_kv")
-_WORDED_WORDS = (*_PARTY_WORDS, "shape_code", "lifecycle_code", "depth_datum_code", "elevation_source_code")
-_WORDED_NUMBERS = (
-    *_PARTY_NUMBERS, "height_mm", "from_depth_m", "to_depth_m", "horizontal_accuracy_m", "vertical_accuracy_m",
-)  # fmt: skip
 # Ways of lying in which several lines may share one outer section.
 _BANKS = ("duct_block", "trench", "passage", "tunnel")
 _BANKS_SAY = Says(
@@ -34,6 +30,7 @@ _BANKS_SAY = Says(
 _SAYS = Says(en="{en}", zh="{zh}", value="{measured:.2f} m", limit="{limit}")
 _WORDED_AT_ONCE = 5_000
 _EXAMPLES = 50
+_NO_COURSE = np.empty((0, 3))
 
 
 @rule(
@@ -57,33 +54,27 @@ def too_near(check: Check) -> Told:
     kept = np.flatnonzero(verdicts.is_conflict & ~shared & ~_doubtful_beside(verdicts))
     kept = kept[np.argsort(verdicts.left[kept], kind="stable")]
     for start in range(0, len(kept), _WORDED_AT_ONCE):
-        yield from _findings(check, _conflicts(scope, verdicts, kept[start : start + _WORDED_AT_ONCE]))
+        yield from _findings(check, verdicts, kept[start : start + _WORDED_AT_ONCE])
     yield from _shared_banks(check, verdicts, np.flatnonzero(shared))
 
 
-def _findings(check: Check, conflicts: list[tuple[int, Conflict]]) -> Iterator[Breaches]:
-    for doubtful, at_most in ((False, None), (True, Severity.INFO)):
-        chosen = [(row, each) for row, each in conflicts if _is_doubtful(each) is doubtful]
+def _findings(check: Check, verdicts: Verdicts, at: Ints) -> Iterator[Breaches]:
+    told = list(conflicts_told(*_worded(check.scope, verdicts, at)))
+    doubtful = np.array([each["to_be_confirmed"] or each["within_accuracy"] for each in told], np.bool_)
+    for which, at_most in ((np.flatnonzero(~doubtful), None), (np.flatnonzero(doubtful), Severity.INFO)):
+        chosen = [told[number] for number in which.tolist()]
         yield check.report(
             "pipe_segment",
-            np.array([row for row, _ in chosen], np.int64),
+            verdicts.left[at[which]],
             _SAYS,
             at_most=at_most,
-            place=np.array([each.point[:2] for _, each in chosen], dtype=np.float64).reshape(-1, 2),
-            details=[_details(each) for _, each in chosen],
-            en=[each.message_en for _, each in chosen],
-            zh=[each.message_zh for _, each in chosen],
-            measured=[each.measured_m for _, each in chosen],
-            limit=[f"{each.limit_m:g} m {each.standard}".rstrip() for _, each in chosen],
+            place=np.array([each["point"][:2] for each in chosen], dtype=np.float64).reshape(-1, 2),
+            en=[each.pop("message_en") for each in chosen],
+            zh=[each.pop("message_zh") for each in chosen],
+            measured=[each["measured_m"] for each in chosen],
+            limit=[f"{each['limit_m']:g} m {each['standard']}".rstrip() for each in chosen],
+            details=chosen,
         )
-
-
-def _is_doubtful(conflict: Conflict) -> bool:
-    return conflict.to_be_confirmed or conflict.within_accuracy
-
-
-def _details(conflict: Conflict) -> dict[str, Any]:
-    return {name: value for name, value in vars(conflict).items() if name not in ("message_en", "message_zh")}
 
 
 def _doubtful_beside(verdicts: Verdicts) -> Bools:
@@ -134,7 +125,7 @@ def _neighbours(scope: Scope, pipes: Pipes) -> tuple[Ints, Ints]:
     near = apart_m <= reach_m[standing[left], standing[right]] + half_m[left] + half_m[right]
     # A pair of two touched segments is told of by the one that comes first.
     once = (left < right) | ~touched[right]
-    pairs = np.unique(left[near & once] * len(touched) + right[near & once])
+    pairs = distinct(left[near & once] * len(touched) + right[near & once])
     return pairs // max(len(touched), 1), pairs % max(len(touched), 1)
 
 
@@ -187,44 +178,56 @@ def _as_pipes(scope: Scope) -> Pipes:
 def _parties(segments: Columns) -> tuple[Ints, list[Party]]:
     codes = [segments.words(name).codes for name in _PARTY_WORDS]
     number, first = numbered([*codes, *(segments.values(name) for name in _PARTY_NUMBERS)])
-    return number, [party_of(row) for row in _rows(segments, first, _PARTY_WORDS, _PARTY_NUMBERS)]
+    columns = {name: segments.words(name)[first].texts().tolist() for name in _PARTY_WORDS}
+    columns |= {name: _known(segments.values(name)[first]) for name in _PARTY_NUMBERS}
+    rows = zip(*columns.values(), strict=True)
+    return number, [party_of(dict(zip(columns, row, strict=True))) for row in rows]
 
 
-def _conflicts(scope: Scope, verdicts: Verdicts, kept: Ints) -> list[tuple[int, Conflict]]:
-    """Some verdicts, worded, each with the row of the segment it is told of."""
-    involved, place = np.unique(np.concatenate([verdicts.left[kept], verdicts.right[kept]]), return_inverse=True)
+def _worded(scope: Scope, verdicts: Verdicts, at: Ints) -> tuple[Verdicts, list[Segment]]:
+    """Some verdicts, and the segments they are about as words need them."""
+    involved, place = np.unique(np.concatenate([verdicts.left[at], verdicts.right[at]]), return_inverse=True)
     left, right = np.split(place, 2)
     chosen = Verdicts(
         left=left,
         right=right,
-        kind=[verdicts.kind[number] for number in kept.tolist()],
-        is_conflict=verdicts.is_conflict[kept],
-        measured_m=verdicts.measured_m[kept],
-        bounded=verdicts.bounded[kept],
-        limit=[verdicts.limit[number] for number in kept.tolist()],
-        near_left=verdicts.near_left[kept],
-        near_right=verdicts.near_right[kept],
+        kind=[verdicts.kind[number] for number in at.tolist()],
+        is_conflict=verdicts.is_conflict[at],
+        measured_m=verdicts.measured_m[at],
+        bounded=verdicts.bounded[at],
+        limit=[verdicts.limit[number] for number in at.tolist()],
+        near_left=verdicts.near_left[at],
+        near_right=verdicts.near_right[at],
     )
-    conflicts, _ = from_verdicts(chosen, _worded(scope, involved))
-    return list(zip(verdicts.left[kept].tolist(), conflicts, strict=True))
+    return chosen, _segments(scope, involved)
 
 
-def _worded(scope: Scope, at: Ints) -> list[Segment]:
-    """Segments as the words about a conflict need them."""
-    from_ground_m, to_ground_m = scope.at_ends(scope.nodes.values("ground_elevation_m"), np.nan)
-    rows = _rows(scope.segments, at, _WORDED_WORDS, _WORDED_NUMBERS)
-    ids, keys = scope.segments.values("feature_id")[at].tolist(), scope.segment_keys(at).tolist()
-    grounds = zip(_known(from_ground_m[at]), _known(to_ground_m[at]), strict=True)
-    for row, feature_id, key, (from_m, to_m) in zip(rows, ids, keys, grounds, strict=True):
-        row |= {"feature_id": feature_id, "source_key": key, "from_ground_m": from_m, "to_ground_m": to_m}
-    return segments_of(rows, scope.axes.lines(at))
+def _segments(scope: Scope, at: Ints) -> list[Segment]:
+    """Segments with what is said of them; their course is not."""
+    segments, surveyed = scope.segments, _surveyed(scope, at)
+    names = ("class_code", "elevation_source_code")
+    columns: dict[str, list[Any]] = {name: segments.words(name)[at].texts().tolist() for name in names}
+    columns |= {"feature_id": segments.values("feature_id")[at].tolist(), "source_key": scope.segment_keys(at).tolist()}
+    measures = np.column_stack([*surveyed.half_sizes_m(), *surveyed.accuracies_m()]).tolist()
+    rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+    return [Segment(row, _NO_COURSE, *values) for row, values in zip(rows, measures, strict=True)]
 
 
-def _rows(segments: Columns, at: Ints, words: tuple[str, ...], numbers: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Rows with None where nothing is known."""
-    columns = {name: segments.words(name)[at].texts().tolist() for name in words}
-    columns |= {name: _known(segments.values(name)[at]) for name in numbers}
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+def _surveyed(scope: Scope, at: Ints) -> Surveyed:
+    segments, axes = scope.segments, scope.axes
+    grounds = scope.at_ends(scope.nodes.values("ground_elevation_m"), np.nan)
+    depths = segments.values("from_depth_m"), segments.values("to_depth_m")
+    return Surveyed(
+        is_round=segments.words("shape_code").is_in(["circle"])[at],
+        width_mm=segments.values("width_mm")[at],
+        height_mm=segments.values("height_mm")[at],
+        ground_m=np.column_stack([side[at] for side in grounds]),
+        depth_m=np.column_stack([side[at] for side in depths]),
+        axis_m=np.column_stack([axes.start[at, 2], axes.end[at, 2]]),
+        is_datum_unknown=segments.words("depth_datum_code").is_in(["unknown"])[at],
+        horizontal_accuracy_m=segments.values("horizontal_accuracy_m")[at],
+        vertical_accuracy_m=segments.values("vertical_accuracy_m")[at],
+    )
 
 
 def _known(values: Floats) -> list[float | None]:

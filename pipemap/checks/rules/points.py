@@ -4,7 +4,7 @@ import numpy as np
 from pyproj import CRS, Transformer
 
 from pipemap.checks.check import Check, Says, Told
-from pipemap.checks.columns import Bools, Floats
+from pipemap.checks.columns import Bools, Floats, numbered
 from pipemap.checks.registry import rule
 from pipemap.checks.rules.counting import one_by_one_or_counted
 from schemas.codetables import code_table, codes_where
@@ -50,7 +50,7 @@ def impossible_place(check: Check) -> Told:
 
 def _in_lost_datasets(check: Check, outside: Bools) -> Bools:
     """Nodes of datasets that lie mostly outside."""
-    _, dataset = np.unique(check.scope.nodes.values("dataset_id"), return_inverse=True)
+    dataset, _ = numbered([check.scope.nodes.values("dataset_id")])
     of_each, beyond = np.bincount(dataset), np.bincount(dataset, outside)
     return np.asarray(((beyond > _MOSTLY * of_each) & (beyond > _FEW))[dataset])
 
