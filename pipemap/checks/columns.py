@@ -157,7 +157,7 @@ def known_values(values: npt.NDArray[Any], is_known: Bools) -> list[Any]:
 def distinct(values: Ints) -> Ints:
     """The values in order, each once: by sorting, which for whole numbers beats numpy's table of hashes."""
     ordered = np.sort(values)
-    return ordered[np.append(True, np.diff(ordered) != 0)[: len(ordered)]]
+    return np.asarray(ordered[np.append(True, np.diff(ordered) != 0)[: len(ordered)]])
 
 
 def numbered(columns: Sequence[npt.NDArray[Any]]) -> tuple[Ints, Ints]:
