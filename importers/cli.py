@@ -14,15 +14,17 @@ from importers.archive import unpacked
 from importers.delivery import OnProgress, dataset_name, read_delivery, require_files
 from importers.dry_run import dry_run
 from importers.dry_run_words import document, show
+from importers.extents import read_extent
 from importers.georeference import parse_crs
 from importers.local_grid import read_local_grid
 from importers.place_readings import Home
-from pipemap.changesets import Changeset, get_changeset
+from pipemap.changesets import Changeset, count_unchanged, get_changeset
 from pipemap.cluster import Cluster
 from pipemap.commands.session import open_database
 from pipemap.errors import CrsError, NotFoundError, StorageError, UsageError
 from pipemap.findings import count_findings
 from pipemap.ingest import create_import
+from pipemap.matching import MATCH_WITHIN_M
 from pipemap.placing import existing_extent
 from pipemap.projects import DEFAULT_SRID, read_project
 from pipemap.settings import Settings
@@ -51,6 +53,15 @@ def import_files(
     title: Annotated[str | None, typer.Option(help="Title of the changeset.")] = None,
     author: Annotated[str | None, typer.Option(help="Who imports; default: the setting PIPEMAP_USER.")] = None,
     partial: Annotated[bool, typer.Option("--partial", help="Keep what the delivery does not mention.")] = False,
+    extent: Annotated[
+        str | None,
+        typer.Option(
+            help="Polygon as WKT in the project CRS, or a layer file of it: only within it is removed. 成果范围"
+        ),
+    ] = None,
+    match_within: Annotated[
+        float, typer.Option("--match-within", min=0.0, max=5.0, help="Metres within which a renumbered point is found.")
+    ] = MATCH_WITHIN_M,
     is_dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what each column is taken for, and what an import would find.")
     ] = False,
@@ -79,15 +90,20 @@ def import_files(
                 title=title or dataset or dataset_name(files[0]),
                 author=author or Settings().user,
                 partial=partial,
+                extent=None if extent is None else read_extent(extent, srid),
+                match_within_m=match_within,
                 on_progress=on_progress,
             )
         with database.transaction(read_only=True) as connection:
             changeset = get_changeset(connection, number)
             findings = count_findings(connection, number)
-    _show_import(_summary(delivery, changeset, findings), as_json)
+            unchanged = count_unchanged(connection, changeset)
+    _show_import(_summary(delivery, changeset, findings, unchanged), as_json)
 
 
-def _summary(delivery: Delivery, changeset: Changeset, findings: list[dict[str, Any]]) -> dict[str, Any]:
+def _summary(
+    delivery: Delivery, changeset: Changeset, findings: list[dict[str, Any]], unchanged: dict[str, int]
+) -> dict[str, Any]:
     row_counts = changeset.row_counts
     return {
         "changeset_id": changeset.changeset_id,
@@ -97,6 +113,7 @@ def _summary(delivery: Delivery, changeset: Changeset, findings: list[dict[str, 
         "totals": {name: sum(row[name] for row in row_counts) for name in ("rows", "loaded", "refused", "skipped")},
         "findings": sorted(findings, key=itemgetter("rule", "severity")),
         "changes": changeset.changes,
+        "unchanged": unchanged,
     }
 
 
@@ -119,10 +136,10 @@ def _show_import(summary: dict[str, Any], as_json: bool) -> None:
         )
     emit_table(
         "Changes 变更",
-        ("kind", "insert", "update", "delete"),
+        ("kind", "insert", "update", "delete", "unchanged"),
         [
-            (kind, *(counts.get(op, 0) for op in ("insert", "update", "delete")))
-            for kind, counts in summary["changes"].items()
+            (kind, *(summary["changes"].get(kind, {}).get(op, 0) for op in ("insert", "update", "delete")), count)
+            for kind, count in summary["unchanged"].items()
         ],
     )
     number = summary["changeset_id"]

@@ -11,7 +11,7 @@ from psycopg.sql import SQL, Composed, Literal
 from psycopg.types.json import Jsonb
 from shapely.geometry.base import BaseGeometry
 
-from pipemap.db import Connection, Database, fetch_all
+from pipemap.db import Connection, Database, fetch_all, fetch_one
 from pipemap.drafts import add_changeset, add_dataset
 from pipemap.errors import NotFoundError, PermissionDeniedError, RejectedError, UsageError
 from pipemap.projects import read_project
@@ -29,6 +29,7 @@ __all__ = [
     "Settled",
     "approve",
     "count_changes",
+    "count_unchanged",
     "create_edit",
     "discard",
     "get_changeset",
@@ -73,6 +74,18 @@ def get_changeset(connection: Connection, changeset_id: int) -> Changeset:
     if not found:
         raise NotFoundError(f"There is no changeset {changeset_id}; `pipemap changesets` lists them.")
     return found[0]
+
+
+def count_unchanged(connection: Connection, changeset: Changeset) -> dict[str, int]:
+    """How many features of its dataset an open changeset leaves as they are, by kind; none where there are none."""
+    counts = {}
+    for kind in FEATURE_KINDS:
+        statement = compose(queries("changesets")["count_unchanged"], kind)
+        values = {"changeset_id": changeset.changeset_id, "dataset_id": changeset.dataset_id}
+        row = fetch_one(connection, statement, values)
+        if (row and row["unchanged"]) or kind in changeset.changes:
+            counts[kind] = row["unchanged"] if row else 0
+    return counts
 
 
 def list_changesets(

@@ -9,6 +9,7 @@ import pandas as pd
 import shapely
 from psycopg.sql import SQL, Composable, Identifier, Literal
 from psycopg.types.json import Jsonb
+from shapely.geometry.base import BaseGeometry
 from sqlalchemy.dialects.postgresql import TEXT
 from sqlalchemy.types import TypeEngine
 
@@ -16,6 +17,7 @@ from pipemap.copy_in import copy_frames
 from pipemap.db import Connection, Database, fetch_all, fetch_one
 from pipemap.drafts import add_changeset, add_dataset
 from pipemap.findings import save_findings
+from pipemap.matching import MATCH_WITHIN_M, Matching, held, keyed
 from pipemap.placing import suspicions
 from pipemap.projects import read_project
 from pipemap.sql import queries
@@ -46,19 +48,23 @@ def create_import(
     title: str,
     author: str,
     partial: bool = False,
+    extent: BaseGeometry | None = None,
+    match_within_m: float = MATCH_WITHIN_M,
     on_progress: OnProgress | None = None,
 ) -> int:
     """Write the difference between a delivery and the map as a draft changeset and return its number.
 
-    Features match by dataset and source key. Those of the dataset that the delivery no longer holds
-    become deletions, unless the delivery is `partial`. All of it happens in one transaction; a
-    delivery that says what the map says already gives a changeset without changes.
+    Features match by dataset and source key, and where the number has changed by place, points and course
+    (`pipemap.matching`). Those of the dataset that the delivery no longer holds become deletions: none
+    when the delivery is `partial`, and only what lies wholly within `extent`, a polygon in the project CRS,
+    when one is given. All of it happens in one transaction; a delivery that says what the map says already
+    gives a changeset without changes.
     """
     with database.transaction() as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         staging = _Staging(connection, delivery, title, author, on_progress or _quiet)
         staging.stage()
-        staging.compare(partial)
+        staging.compare(partial, extent, match_within_m)
         staging.account()
         return staging.changeset_id
 
@@ -90,17 +96,20 @@ class _Staging:
             self.connection.execute(SQL("ANALYZE {} (source_key)").format(_staged(kind)))
         self.findings += suspicions(self.connection, self.delivery.size("node"), self.srid)
 
-    def compare(self, partial: bool) -> None:
+    def compare(self, partial: bool, extent: BaseGeometry | None, match_within_m: float) -> None:
         """Write the deltas of every kind, nodes first: the others refer to them."""
+        matching = Matching(self.connection, self.dataset_id, match_within_m)
         for done, kind in enumerate(FEATURE_KINDS):
             self.on_progress("compare", done, len(FEATURE_KINDS))
+            self._match(kind, matching)
             if not partial:
-                self._add_deletions(kind)
+                self._add_deletions(kind, extent)
             else:
                 self._keep_undelivered(kind)
             self._add_changes(kind)
             if kind == "node":
                 self._fill_node_keys()
+        self.findings += matching.findings
         if not partial:
             self._warn_of_removals()
         self.on_progress("compare", len(FEATURE_KINDS), len(FEATURE_KINDS))
@@ -159,10 +168,25 @@ class _Staging:
                 complete[name] = given.where(given.notna(), default)
         return complete
 
-    def _add_deletions(self, kind: str) -> None:
+    def _match(self, kind: str, matching: Matching) -> None:
+        if kind == "pipe_segment":
+            matching.match_lines(_staged(kind), SQL(queries("ingest")["linked_pipe_segment"]))
+        elif kind == "structure":
+            matching.prepare(kind)
+        else:
+            matching.match_points(kind, _staged(kind))
+
+    def _add_deletions(self, kind: str, extent: BaseGeometry | None) -> None:
         refused = [f.feature_key for f in self.findings if f.feature_kind == kind and f.severity is Severity.ERROR]
-        statement = compose(queries("ingest")["add_deletions"], kind, staged=_staged(kind))
-        self.connection.execute(statement, self._identities() | {"refused": [key for key in refused if key]})
+        within: Composable = SQL("")
+        if extent is not None:
+            within = SQL(queries("ingest")["within_node" if kind == "node" else "within"])
+        statement = compose(
+            queries("ingest")["add_deletions"], kind, staged=_staged(kind), held=held(kind), within=within
+        )
+        area = None if extent is None else shapely.to_wkb(shapely.set_srid(extent, self.srid), include_srid=True)
+        values = {"refused": [key for key in refused if key], "extent": area}
+        self.connection.execute(statement, self._identities() | values)
 
     def _warn_of_removals(self) -> None:
         """Keep a delivery of one part, given as if it were all, from emptying the map unseen."""
@@ -184,7 +208,8 @@ class _Staging:
         given, delivered = self.given[kind], _delivered(kind)
         absent = [name for name in attribute_names(kind) if name in delivered and name not in given]
         kept = [SQL("{0} = c.{0},").format(Identifier(name)) for name in absent]
-        self._run("keep_undelivered", kind, staged=_staged(kind), kept=SQL(" ").join(kept))
+        staged, keyed_staged = _staged(kind), keyed(kind, _staged(kind))
+        self._run("keep_undelivered", kind, staged=staged, keyed=keyed_staged, kept=SQL(" ").join(kept))
 
     def _add_changes(self, kind: str) -> None:
         kept = _KEPT.get(kind, ())
@@ -198,7 +223,7 @@ class _Staging:
             delivered_of_s=columns((*_delivered(kind), *links), "s"),
             kept=_with_comma(columns(kept), kept),
             kept_of_c=_with_comma(columns(kept, "c"), kept),
-            linked=linked,
+            linked=keyed(kind, linked),
             changed=differs(compared, "c", "s"),
         )
 

@@ -76,3 +76,9 @@ FROM (SELECT {state}, valid_from_version FROM {current} WHERE valid_from_version
       SELECT {state}, valid_from_version FROM {history} WHERE valid_from_version = %(version)s) s
 WHERE NOT EXISTS (
     SELECT FROM {history} h WHERE h.feature_id = s.feature_id AND h.valid_to_version = %(version)s)
+
+-- name: count_unchanged
+SELECT count(*) AS unchanged
+FROM {current} c
+WHERE c.dataset_id = %(dataset_id)s
+  AND NOT EXISTS (SELECT FROM {delta} d WHERE d.changeset_id = %(changeset_id)s AND d.feature_id = c.feature_id)

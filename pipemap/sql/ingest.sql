@@ -22,22 +22,22 @@ SELECT {delivered} {keys} FROM {current} WITH NO DATA
 CREATE TEMP TABLE node_key (source_key text NOT NULL, feature_id bigint NOT NULL) ON COMMIT DROP
 
 -- name: fill_node_keys
--- The dataset's nodes as they will be: those this changeset adds and the current ones it keeps.
+-- The dataset's nodes as they will be: those this changeset adds or changes and the current ones it leaves alone.
 INSERT INTO node_key
 SELECT source_key, feature_id FROM pipemap.node_delta
-WHERE changeset_id = %(changeset_id)s AND op = 'insert'
+WHERE changeset_id = %(changeset_id)s AND op <> 'delete'
 UNION ALL
 SELECT n.source_key, n.feature_id FROM pipemap.node n
 WHERE n.dataset_id = %(dataset_id)s AND NOT EXISTS (
     SELECT FROM pipemap.node_delta d
-    WHERE d.changeset_id = %(changeset_id)s AND d.feature_id = n.feature_id AND d.op = 'delete')
+    WHERE d.changeset_id = %(changeset_id)s AND d.feature_id = n.feature_id)
 
 -- name: keep_undelivered
 -- A part of a delivery series adds to what the map knows; it does not take away what it has no word for.
 UPDATE {staged} s
 SET {kept} extra = nullif(coalesce(c.extra, '{{}}') || coalesce(s.extra, '{{}}'), '{{}}')
-FROM {current} c
-WHERE c.dataset_id = %(dataset_id)s AND c.source_key = s.source_key
+FROM {current} c, {keyed} k
+WHERE c.dataset_id = %(dataset_id)s AND k.source_key = s.source_key AND c.source_key = k.held_key
 
 -- name: linked_pipe_segment
 (SELECT staged.*, f.feature_id AS from_node_id, t.feature_id AS to_node_id
@@ -56,7 +56,7 @@ INSERT INTO {delta} (feature_id, dataset_id, {delivered}, {kept} changeset_id, o
 SELECT coalesce(c.feature_id, nextval('pipemap.feature_id_seq')), %(dataset_id)s, {delivered_of_s}, {kept_of_c}
        %(changeset_id)s, CASE WHEN c.feature_id IS NULL THEN 'insert' ELSE 'update' END, c.valid_from_version
 FROM {linked} s
-LEFT JOIN {current} c ON c.dataset_id = %(dataset_id)s AND c.source_key = s.source_key
+LEFT JOIN {current} c ON c.dataset_id = %(dataset_id)s AND c.source_key = s.held_key
 WHERE c.feature_id IS NULL OR {changed}
 ORDER BY s.geom
 
@@ -65,9 +65,26 @@ ORDER BY s.geom
 INSERT INTO {delta} ({state}, changeset_id, op, base_version)
 SELECT {state_of_c}, %(changeset_id)s, 'delete', c.valid_from_version
 FROM {current} c
+LEFT JOIN {staged} s ON s.source_key = c.source_key
+LEFT JOIN {held} other ON other.source_key = c.source_key
+LEFT JOIN {held} taken ON taken.held_key = c.source_key
 WHERE c.dataset_id = %(dataset_id)s
-  AND NOT EXISTS (SELECT FROM {staged} s WHERE s.source_key = c.source_key)
+  AND (s.source_key IS NULL OR other.source_key IS NOT NULL)
+  AND taken.source_key IS NULL
   AND c.source_key <> ALL(%(refused)s)
+  {within}
+
+-- name: within
+-- Only what lies wholly in the area that the delivery declares; what straddles its edge stays.
+AND ST_CoveredBy(c.geom, %(extent)s::geometry)
+
+-- name: within_node
+-- A point in the area stays while a line that leaves the area ends at it.
+AND ST_CoveredBy(c.geom, %(extent)s::geometry)
+AND NOT EXISTS (
+    SELECT FROM pipemap.pipe_segment line
+    WHERE (line.from_node_id = c.feature_id OR line.to_node_id = c.feature_id)
+      AND NOT ST_CoveredBy(line.geom, %(extent)s::geometry))
 
 -- name: removed
 -- How many features of each class the dataset holds, and how many of them this changeset takes away.
