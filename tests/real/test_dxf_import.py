@@ -54,6 +54,7 @@ def test_the_drawing_of_a_network_without_attributes_is_read_by_its_layers(share
     assert set(delivery.segments["class_code"]) == set(delivery.nodes["class_code"]) == {"water"}
     assert Counter(delivery.nodes["appurtenance_code"].dropna()) == {"valve": 4}
     drawn = ezdxf.readfile(path).modelspace().query("LWPOLYLINE")
+    assert [finding.rule for finding in delivery.findings] == ["IMP-UNITS"]
     lengths = [shapely.LineString(line.get_points("xy")).length for line in drawn]
     assert shapely.length(delivery.segments["geom"].to_numpy(object)).sum() == pytest.approx(sum(lengths), abs=1e-6)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import ezdxf
 import numpy as np
+import pyogrio
 import pytest
 import shapely
 from ezdxf.document import Drawing
@@ -47,6 +48,34 @@ def test_curves_leave_their_chords_by_a_centimetre_at_most(tmp_path: Path) -> No
         assert shapely.distance(fine, shapely.force_2d(drawn_line)).max() <= SAGITTA_M
         assert drawn_line.length == pytest.approx(shapely.LineString(fine).length, abs=0.05)
         assert shapely.get_num_points(drawn_line) < 400
+
+
+def test_gdal_draws_the_same(tmp_path: Path) -> None:
+    layer = {"layer": "JSLINE"}
+
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        drawing.blocks.new("B")
+        space.add_line(at(0, 0, 1), at(30, 0, 2), layer)
+        space.add_lwpolyline([at(0)[:2], at(5, 5)[:2], at(9)[:2]], dxfattribs=layer | {"elevation": 3})
+        space.add_lwpolyline([(-EAST, NORTH), (-EAST - 9, NORTH)], dxfattribs=layer | {"extrusion": (0, 0, -1)})
+        space.add_polyline3d([at(0, 0, 1), at(5, 0, 2), at(9, 9, 3)], dxfattribs=layer)
+        space.add_polyline2d([at(0)[:2], at(5)[:2]], dxfattribs=layer)
+        space.add_point(at(7, 7, 7), layer)
+        space.add_blockref("B", at(8, 8, 8), {**layer, "rotation": 30, "xscale": 2})
+
+    path = drawn(tmp_path / "a.dxf", draw)
+    pyogrio.set_gdal_config_options({"DXF_INLINE_BLOCKS": "NO"})
+    try:
+        theirs = pyogrio.read_dataframe(path, layer="entities").set_index("EntityHandle")["geometry"]
+    finally:
+        pyogrio.set_gdal_config_options({"DXF_INLINE_BLOCKS": None})
+    tables = [table for table in DxfReader().read([path], {}) if table.role]
+    ours = {h: shape for table in tables for h, shape in zip(table.rows["handle"], table.geometry, strict=True)}
+    assert len(ours) == 7
+    for handle, shape in ours.items():
+        mine, their = (shapely.get_coordinates(s, include_z=True) for s in (shape, theirs[handle]))
+        assert np.nan_to_num(mine) == pytest.approx(np.nan_to_num(their), abs=1e-6)
 
 
 def test_heights_of_lines(tmp_path: Path) -> None:
