@@ -96,8 +96,8 @@ class _Delivered:
         return any(self._is_name(name) for name in text.attributes)
 
     def _is_flat(self, source: Source, sheets: Sequence[Sheet]) -> bool:
-        """Whether the z of lines is not theirs; a profile that was given says itself what it is."""
-        if self._given is not None or self._profile.geometry_z != "axis":
+        """Whether the z of lines is that of the ground."""
+        if self._profile.geometry_z != "axis" or self._settings.get("trust_z"):
             return False
         return accounts.note_heights(source, sheets, *lie_at_point_height(sheets))
 

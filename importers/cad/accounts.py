@@ -140,8 +140,8 @@ def note_heights(source: Source, sheets: Sequence[Sheet], n_on_points: int, n_sa
     is_at_points = n_on_points > 0 and 2 * n_same > n_on_points
     if is_at_points:
         en = (
-            f"{n_raised} lines are drawn at the height of their points ({n_same} of {n_on_points} ends), which is "
-            'taken for the ground and not used for the pipes. If it is theirs, say geometry_z = "axis" in a profile.'
+            f"{n_raised} lines are drawn at the height of their points ({n_same} of {n_on_points} ends), taken "
+            "for the ground and not used for pipes. If it is theirs, say trust_z = true under [reader] in a profile."
         )
         zh = f"{n_raised} 条线按管点高程绘制（{n_on_points} 个端点中 {n_same} 个相同），视为地面高程，未用作管道高程。"
     else:

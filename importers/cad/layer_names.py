@@ -50,12 +50,12 @@ class LayerNames:
 
     def _read(self, layer: str) -> LayerName:
         name = _OF_ATTACHED.sub("", layer).strip()
+        word, code = self._class(name) or (None, None)
         if self._matches("network", name):
-            return LayerName(*self._class(name) or (None, "unknown"), label=self._label(name))
+            return LayerName(word, code or "unknown", self._label(name))
         if self._matches("ignored", name):
             return LayerName(is_drawing_matter=True)
         is_annotation = self._matches("annotation", name)
-        word, code = self._class(name) or (None, None)
         return LayerName(
             word,
             code,

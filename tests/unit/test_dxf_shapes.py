@@ -134,7 +134,12 @@ def test_lines_drawn_at_the_height_of_their_points_are_not_pipes_at_the_surface(
     delivery = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547)
     assert delivery.segments["elevation_source_code"].tolist() == ["unknown"]
     assert delivery.nodes["ground_elevation_m"].tolist() == [12.1, 12.3]
-    assert any("drawn at the height of their points" in finding.message_en for finding in delivery.findings)
+    [told] = [finding for finding in delivery.findings if "drawn at the height of their points" in finding.message_en]
+    assert "trust_z = true" in told.message_en
+    profile = tmp_path / "mine.toml"
+    profile.write_text('name = "mine"\ntitle = "pipes"\nextends = "drawing"\n[reader]\ntrust_z = true\n')
+    trusting = read_delivery([tmp_path / "a.dxf"], srid=4547, profile=profile)
+    assert shapely.get_coordinates(trusting.segments["geom"][0], include_z=True)[:, 2].tolist() == [12.1, 12.3]
 
 
 def test_entities_of_planes_that_face_elsewhere(tmp_path: Path) -> None:
