@@ -20,9 +20,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from importers import epanet_model, ifc, landxml
-from importers.apart import MEMORY_LIMIT_BYTES, Refusal, refusal
+from importers import ifc, landxml
 from importers.delivery import read_delivery, reader_of
+from importers.models import epanet_model
+from importers.models.apart import MEMORY_LIMIT_BYTES, Refusal, refusal
 from pipemap.errors import PipemapError
 
 _LIMIT_S = 10

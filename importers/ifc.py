@@ -9,10 +9,10 @@ from typing import Any
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from importers.apart import asked, demand_content, refusal
 from importers.base import DERIVED, RecordTable
-from importers.elements import FOOT_M, UNKNOWN, Element, Sheet
-from importers.ifc_joins import Joined, Joins, is_placed, joined
+from importers.models.apart import asked, demand_content, refusal
+from importers.models.elements import FOOT_M, UNKNOWN, Element, Sheet
+from importers.models.ifc_joins import Joined, Joins, is_placed, joined
 from schemas.findings import Finding, Severity
 
 _EPSG = re.compile(r"EPSG\s*:+\s*(\d{4,6})", re.IGNORECASE)
@@ -57,7 +57,7 @@ class IfcReader:
         """
         for path in paths:
             demand_content(path)
-            found = asked("importers.ifc_file", path)
+            found = asked("importers.models.ifc_file", path)
             _demand_a_network(path, found)
             for sheet in _Model(path.name, found).sheets():
                 yield from sheet.tables()

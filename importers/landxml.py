@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from importers.apart import asked, demand_content, refusal
 from importers.base import DERIVED, RecordTable
-from importers.elements import UNKNOWN, Element, Place, Sheet, known_place, with_findings
-from importers.inp_files import number
-from importers.landxml_units import Units, units_of
+from importers.models.apart import asked, demand_content, refusal
+from importers.models.elements import UNKNOWN, Element, Place, Sheet, known_place, with_findings
+from importers.models.inp_files import number
+from importers.models.landxml_units import Units, units_of
 
 _HEAD_BYTES = 4096
 _ROOT = re.compile(r"<(\w+:)?LandXML[\s>]")
@@ -62,7 +62,7 @@ class LandXmlReader:
         """
         for path in paths:
             demand_content(path)
-            found = asked("importers.landxml_file", path)
+            found = asked("importers.models.landxml_file", path)
             if not found["structs"] and not found["pipes"]:
                 raise refusal(path, "holds no pipe network (<PipeNetwork>)", "中没有管网（<PipeNetwork>）")
             units = units_of(path, found)

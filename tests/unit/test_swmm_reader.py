@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from importers.base import DERIVED, RecordTable
 from importers.delivery import read_delivery, reader_of
+from importers.models.swmm_sections import cross_section
 from importers.swmm import SwmmReader
-from importers.swmm_sections import cross_section
 from pipemap.errors import SourceError
 
 #   J1 --C1--> J2 --C2(egg, bend)--> ST --PU--> J3 --W1(weir)--> O1     J2 --OR--> D1 --C3--> J3    C4: open channel

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from importers.apart import asked, demand_content, refusal
-from importers.elements import FOOT_M, UNKNOWN, known_place
-from importers.inp_files import Line, encoding_of, is_swmm, lines_of, plain
+from importers.models.apart import asked, demand_content, refusal
+from importers.models.elements import FOOT_M, UNKNOWN, known_place
+from importers.models.inp_files import Line, encoding_of, is_swmm, lines_of, plain
 
 INCH_MM = 25.4
 
@@ -23,7 +23,7 @@ SECTIONS = {
 
 _SECTIONS_READ = frozenset({*SECTIONS, "TAGS", "BACK"})
 _REPEATED, _SUMMARY = "duplicate ID", "one or more errors"
-_ENGINE = "importers.epanet_engine"
+_ENGINE = "importers.models.epanet_engine"
 
 
 @dataclass(frozen=True, slots=True)

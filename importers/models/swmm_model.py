@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from importers.elements import Place
-from importers.swmm_sections import CrossSection
+from importers.models.elements import Place
+from importers.models.swmm_sections import CrossSection
 from schemas.findings import Finding
 
 NODE_SECTIONS = {"JUNC": "junctions", "OUTF": "outfalls", "STOR": "storage", "DIVI": "dividers"}

@@ -1,6 +1,6 @@
 """Readers that a hostile file may crash, stall or fill with memory, in a process of their own with limits.
 
-Run as `python -m importers.apart MODULE FILE ANSWER LIMIT_S`: `MODULE.answer(path)` gives plain lists, dicts,
+Run as `python -m importers.models.apart MODULE FILE ANSWER LIMIT_S`: `MODULE.answer(path)` gives plain lists, dicts,
 numbers and text, which come back as JSON; what it raises as `Refusal` comes back as a `SourceError`.
 """
 
@@ -62,7 +62,7 @@ def asked(module: str, path: Path) -> Any:
     with tempfile.TemporaryDirectory(prefix="pipemap-apart-") as folder:
         given, answer, words = (Path(folder, name) for name in (f"file{path.suffix.lower()}", "answer", "words"))
         given.symlink_to(path.resolve())
-        command = [sys.executable, "-m", "importers.apart", module, given.name, answer.name, str(limit_s)]
+        command = [sys.executable, "-m", "importers.models.apart", module, given.name, answer.name, str(limit_s)]
         with words.open("wb") as said:
             try:
                 code = subprocess.run(
@@ -111,4 +111,4 @@ def main(module: str, file: str, answer_file: str, limit_s: int) -> int:
 
 if __name__ == "__main__":
     # The module refuses with the class of this name, not with the one of `__main__`.
-    raise SystemExit(importlib.import_module("importers.apart").main(*sys.argv[1:4], int(sys.argv[4])))
+    raise SystemExit(importlib.import_module("importers.models.apart").main(*sys.argv[1:4], int(sys.argv[4])))

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from importers.inp_files import number
+from importers.models.inp_files import number
 
 # Shapes given by their height alone: the widest place as a share of it.
 _BY_HEIGHT = {

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from importers.elements import Place, known_place
+from importers.models.elements import Place, known_place
 
 # An element takes in ends of pipes this far beyond its own bounds. One that a port names is joined up to the second
 # distance; beyond it the ends stay apart, and the joining of points and lines tells how far.
@@ -51,7 +51,7 @@ def joined(elements: Sequence[Plain], keys: Mapping[int, str]) -> Joins:
     Parameters
     ----------
     elements
-        As `importers.ifc_file` tells them.
+        As `importers.models.ifc_file` tells them.
     keys
         Point numbers of the elements that are no pipes, by number in the file.
     """

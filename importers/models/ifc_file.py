@@ -1,4 +1,4 @@
-"""What stands in an IFC file about pipes, cables and what joins them, as plain values; run by `importers.apart`."""
+"""What stands in an IFC file about pipes, cables and what joins them, as plain values; run apart."""
 
 import re
 from pathlib import Path
@@ -11,8 +11,8 @@ from ifcopenshell.util.geolocation import get_crs, get_helmert_transformation_pa
 from ifcopenshell.util.system import get_element_systems, get_ports
 from ifcopenshell.util.unit import calculate_unit_scale, get_unit_scale
 
-from importers.apart import Refusal
-from importers.ifc_geometry import Form, Geometry, Points, Section
+from importers.models.apart import Refusal
+from importers.models.ifc_geometry import Form, Geometry, Points, Section
 
 ELEMENT = "IfcDistributionFlowElement"
 SEGMENT = "IfcFlowSegment"

@@ -1,4 +1,4 @@
-"""What the EPANET engine finds in an input file; run by `importers.apart`, since it crashes on some damaged files.
+"""What the EPANET engine finds in an input file; run apart, since it crashes on some damaged files.
 
 Ids and words are text in which each character is one byte of the file: the engine knows no encoding.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 from epanet import toolkit
 
-from importers.inp_files import plain
+from importers.models.inp_files import plain
 
 _NODE_KINDS = {toolkit.JUNCTION: "junctions", toolkit.RESERVOIR: "reservoirs", toolkit.TANK: "tanks"}
 _PIPES = {toolkit.PIPE: "PIPE", toolkit.CVPIPE: "CV"}

@@ -1,4 +1,4 @@
-"""What stands in a LandXML file about pipe networks, as plain text; run by `importers.apart`.
+"""What stands in a LandXML file about pipe networks, as plain text; run apart.
 
 Elements are known by their local names, so that every version and dialect (1.0 to 2.0, Inframodel) reads alike.
 Everything else of the file (surfaces, alignments) is dropped as it passes, however much it is.
@@ -9,7 +9,7 @@ from typing import Any
 
 from lxml import etree
 
-from importers.apart import Refusal
+from importers.models.apart import Refusal
 
 # Elements that are taken whole.
 _WHOLE = frozenset({"Units", "CoordinateSystem", "CgPoint", "Struct", "Pipe"})

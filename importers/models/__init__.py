@@ -1,0 +1,1 @@
+"""Network models behind the readers of EPANET, SWMM, LandXML and IFC: their files, engines and elements."""
