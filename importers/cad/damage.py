@@ -15,8 +15,8 @@ from pipemap.errors import SourceError
 
 _TAIL_BYTES = 64
 _DWG_MARK = b"AC10"
-# Beyond this the repair would take longer than asking for the drawing again.
-_MAX_REPAIR_BYTES = 64 * 2**20
+# A repair takes about a second a megabyte; beyond this it is quicker to ask for the drawing again.
+_MAX_REPAIR_BYTES = 8 * 2**20
 _ENTITY = re.compile(rb"^[ \t]*0[ \t]*\r?\n([A-Z][A-Z0-9_]*)[ \t]*\r?$", re.MULTILINE)
 _PARTS = (b"VERTEX", b"ATTRIB", b"SEQEND", b"ENDSEC")
 
