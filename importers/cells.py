@@ -16,7 +16,8 @@ Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 # Fill values that software writes where a person would leave the cell empty.
-_FILL_NUMBERS = (-9999.0, -99999.0, -999.0, 1e20)
+_FILL_NUMBERS = (-9999.0, -99999.0, -999.0)
+_BEYOND_ANY_MEASURE = 1e20
 _DATE_PATTERNS = (
     (re.compile(r"^(\d{4})[-/.年](\d{1,2})(?:[-/.月](\d{1,2}))?"), ("y", "m", "d")),
     (re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{2,4})"), ("m", "d", "y")),
@@ -81,7 +82,7 @@ def numbers(column: "pd.Series[Any]", nulls: Collection[str], zero_is_unknown: b
     else:
         values, bad = _numbers_of_words(column, nulls)
     null_numbers = pd.to_numeric(pd.Series(list(nulls), dtype=object), errors="coerce").dropna()
-    unknown = ~np.isfinite(values) | np.isin(values, [*_FILL_NUMBERS, *null_numbers])
+    unknown = is_fill_number(values) | np.isin(values, null_numbers)
     if zero_is_unknown:
         unknown |= values == 0
     return np.where(unknown, np.nan, values), bad
@@ -103,6 +104,11 @@ def _numbers_of_words(column: "pd.Series[Any]", nulls: Collection[str]) -> tuple
     parsed = pd.to_numeric(known, errors="coerce").to_numpy(dtype=np.float64)
     wrong = known.notna().to_numpy() & ~np.isfinite(parsed)
     return parsed[words.index], wrong[words.index]
+
+
+def is_fill_number(values: Floats) -> Mask:
+    """Which numbers are none, or what software writes for none."""
+    return np.isin(values, _FILL_NUMBERS) | ~(np.abs(values) < _BEYOND_ANY_MEASURE)
 
 
 def codes(column: Cells, words: Mapping[str, str]) -> tuple[Objects, Mask]:

@@ -17,10 +17,12 @@ from importers.features import Sources, consumers_of, nodes_of, segments_of, str
 from importers.georeference import Georeference, parse_crs
 from importers.joining import join
 from importers.local_grid import LocalGrid, read_local_grid
+from importers.normalise import GROUND
 from importers.place_readings import Bounds
 from importers.profiles import Profile, choose_profile, headers_of, load_profile
 from importers.sheets import Context, Sheets
 from importers.sources import Source, distinct_names, sha256
+from importers.surface import with_surface
 from pipemap.errors import NotFoundError, SourceError, UsageError
 from schemas.codetables import code_table
 from schemas.delivery import Delivery, SourceFile
@@ -128,10 +130,16 @@ def read_tables(
             f"There is nothing to import in {names}: no table has a row.", message_zh=f"{names} 中没有可导入的数据行。"
         )
     columns = (str(name) for table in tables for name in table.rows.columns)
-    used = {source.reader.name for source in sources if source.tables}
-    chosen, why = (given, "it was asked for") if given else choose_profile(columns, used)
+    used = {source.reader.name for source in sources if any(map(_is_data, source.tables))}
+    sheets = {table.sheet for table in tables}
+    chosen, why = (given, "it was asked for") if given else choose_profile(columns, used, sheets)
     files = [SourceFile(s.name, sha256(s.path), s.reader.name, chosen.name) for s in sources]
     return Reading(sources, files, chosen, why, left_out)
+
+
+def _is_data(table: RecordTable) -> bool:
+    """Whether a table is more than the lines of a text."""
+    return table.role is not None or table.geometry is not None or len(table.rows.columns) > 1
 
 
 def _sources(paths: Sequence[Path], options: dict[str, Any]) -> tuple[list[Source], list[Finding]]:
@@ -208,6 +216,8 @@ def _joined(context: Context, files: Sequence[SourceFile], dataset: str) -> Deli
     ledger, pools = context.ledger, context.pools
     draw = context.profile.lost_points == "draw"
     nodes, segments, keys = join(pools["node"].frame(), pools["pipe_segment"].frame(), ledger, draw_lost_points=draw)
+    nodes, told = with_surface(nodes, pools[GROUND].frame())
+    ledger.findings += told
     if len(segments):
         nodes, segments = with_axis(nodes, segments, keys, context.profile, ledger)
     consumers = standalone.consumers(pools["consumer"].frame(), nodes, keys, ledger)

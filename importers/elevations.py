@@ -5,6 +5,7 @@ elevation, else ground elevation less depth (BdJm check 04: ground = depth + pip
 lies half the section's outer height below a crown and half its inner one above an invert; where only one of
 the two is known it stands for both. An axis is `measured` when both ends are, and `inferred`
 
+* when the ground at an end lies between points of a survey of the ground (`importers.surface`), or
 * when an end without a depth takes the elevation that other segments of its class and datum have at
   that node, or
 * when the height of the section is unknown: the axis then stands at the datum itself, off by half the
@@ -42,6 +43,7 @@ class _Ends:
     ground_m: Floats
     depth_m: Floats
     elevation_m: Floats
+    is_ground_inferred: npt.NDArray[np.bool_]
 
 
 def with_axis(
@@ -123,8 +125,9 @@ def _with_ground(nodes: pd.DataFrame, segments: pd.DataFrame) -> pd.DataFrame:
 
 def _surveyed(nodes: pd.DataFrame, segments: pd.DataFrame) -> _Ends:
     ground_m = nodes["ground_elevation_m"].to_numpy()
-    at_ends = np.column_stack([ground_m[segments["from_node"]], ground_m[segments["to_node"]]])
-    return _Ends(at_ends, _both(segments, "depth_m"), _both(segments, "elevation_m"))
+    is_inferred = nodes.get("is_ground_inferred", pd.Series(False, index=nodes.index)).to_numpy(bool)
+    at = segments[["from_node", "to_node"]].to_numpy()
+    return _Ends(ground_m[at], _both(segments, "depth_m"), _both(segments, "elevation_m"), is_inferred[at])
 
 
 def _report_disagreement(segments: pd.DataFrame, ends: _Ends, keys: Keys, ledger: Ledger) -> None:
@@ -149,8 +152,9 @@ def _axis(segments: pd.DataFrame, ends: _Ends) -> tuple[Floats, npt.NDArray[np.b
     """Axis elevation at both ends, NaN where unknown, and whether it was inferred; shape (n, 2)."""
     datum_m = np.where(np.isnan(ends.elevation_m), ends.ground_m - ends.depth_m, ends.elevation_m)
     nearby_m = _at_neighbours(segments, datum_m)
-    is_inferred = np.isnan(datum_m) & ~np.isnan(nearby_m)
-    datum_m = np.where(is_inferred, nearby_m, datum_m)
+    is_of_neighbour = np.isnan(datum_m) & ~np.isnan(nearby_m)
+    is_inferred = is_of_neighbour | (np.isnan(ends.elevation_m) & ends.is_ground_inferred)
+    datum_m = np.where(is_of_neighbour, nearby_m, datum_m)
     sides = {"crown": -1.0, "invert": 1.0, "axis": 0.0}
     side = np.asarray(segments["depth_datum_code"].map(sides), dtype=np.float64)
     offset_m = np.where(side == 0, 0.0, side * _half_height_m(segments, side))

@@ -15,7 +15,7 @@ import shapely
 
 from importers.attributes import ends, feature_and_appurtenance, heights, life, pressure_and_voltage, section
 from importers.base import RecordTable
-from importers.cells import Floats, Objects, is_unknown
+from importers.cells import Floats, Objects, is_fill_number, is_unknown
 from importers.columns import Columns
 from importers.georeference import Georeference
 from importers.place_readings import System
@@ -26,6 +26,7 @@ from schemas.findings import Severity
 
 _SAME = ("line_id", "section_text", "material_code", "burial_code", "width_mm", "height_mm", "circuit")
 _ENDS = ("from_x", "from_y", "to_x", "to_y")
+GROUND = "ground"
 LINE_ENDS = ("start_x", "start_y", "end_x", "end_y")
 
 
@@ -66,14 +67,29 @@ def role_of(table: RecordTable, profile: Profile) -> str | None:
 
 
 def geometry_of(shapes: Objects, crs: System, georeference: Georeference) -> Geometry:
-    """Geometries brought into the project CRS."""
-    return Geometry(georeference.shifted(shapes, crs), first_points(shapes))
+    """Geometries brought into the project CRS; heights that stand for none are none."""
+    return Geometry(georeference.shifted(_without_fill_heights(shapes), crs), first_points(shapes))
+
+
+def _without_fill_heights(shapes: Objects) -> Objects:
+    raised = np.flatnonzero(shapely.has_z(shapes))
+    if not len(raised):
+        return shapes
+    coordinates, owner = shapely.get_coordinates(shapes[raised], include_z=True, return_index=True)
+    is_fill = is_fill_number(coordinates[:, 2])
+    if not is_fill.any():
+        return shapes
+    coordinates[is_fill, 2] = np.nan
+    touched = np.unique(owner[is_fill])
+    whole = shapes.copy()
+    whole[raised[touched]] = shapely.set_coordinates(shapes[raised[touched]], coordinates[np.isin(owner, touched)])
+    return whole
 
 
 def nodes(source: Source) -> Part:
     """Points, with what makes two rows say the same."""
     columns = source.columns
-    feature, appurtenance = feature_and_appurtenance(columns)
+    feature, appurtenance = _said_by_the_sheet(columns, *feature_and_appurtenance(columns))
     attributes = {
         "feature_code": feature,
         "appurtenance_code": appurtenance,
@@ -93,11 +109,46 @@ def nodes(source: Source) -> Part:
     return Part(kept, {**attributes, "extra": columns.extra()})
 
 
+def _said_by_the_sheet(columns: Columns, feature: Objects, appurtenance: Objects) -> tuple[Objects, Objects]:
+    """Both codes; a layer without a column for either is of what it is named for."""
+    code = columns.profile.sheet_appurtenance(columns.table.sheet)
+    if code is None or "feature" in columns or "appurtenance" in columns:
+        return feature, appurtenance
+    if columns.first_place == 0:
+        sheet, named = columns.table.sheet, code_table("appurtenance")[code]
+        columns.ledger.note(
+            columns.number,
+            Severity.INFO,
+            "IMP-LAYER",
+            f"The points of {sheet} are taken for what it is named for: {named.name_en}.",
+            f"图层 {sheet} 的点按其名称识别为{named.name_zh}。",
+        )
+    return feature, np.full(len(appurtenance), code, dtype=object)
+
+
+def ground(source: Source) -> Part:
+    """Points of the ground: a column's elevation, else the height they are drawn at."""
+    told_m = source.columns.numbers("ground_elevation_m")
+    if source.geometry is not None:
+        told_m = np.where(np.isnan(told_m), _drawn_z(source), told_m)
+    return Part({**_places(source), "ground_elevation_m": told_m}, {})
+
+
 def _ground(source: Source) -> Floats:
-    ground = source.columns.numbers("ground_elevation_m")
+    told_m = source.columns.numbers("ground_elevation_m")
     if source.columns.profile.geometry_z == "ground" and source.geometry is not None:
-        return np.where(np.isnan(ground), shapely.get_z(source.geometry.shapes), ground)
-    return ground
+        return np.where(np.isnan(told_m), _drawn_z(source), told_m)
+    return told_m
+
+
+def _drawn_z(source: Source) -> Floats:
+    """Height of drawn points; exactly 0 means that the drawing is flat."""
+    z = (
+        shapely.get_z(source.geometry.shapes)
+        if source.geometry is not None
+        else np.full(len(source.class_codes), np.nan)
+    )
+    return np.where(z == 0, np.nan, z)
 
 
 def _places(source: Source) -> dict[str, Floats]:
@@ -234,6 +285,7 @@ READS: dict[str, dict[str, Callable[[Source], Part]]] = {
     "combined": {"node": nodes, "pipe_segment": segments},
     "consumer": {"consumer": consumers},
     "structure": {"structure": structures},
+    "ground": {GROUND: ground},
 }
 
 

@@ -18,8 +18,8 @@ from importers.units import factor, unit_of
 from pipemap.errors import NotFoundError, SourceError
 from schemas.codetables import CODE_TABLES, aliases, code_table
 
-Role = Literal["node", "segment", "combined", "consumer", "structure"]
-# Tried in this order: a table that fits two roles is the earlier one.
+Role = Literal["node", "segment", "combined", "consumer", "structure", "ground"]
+# Tried in this order: a table that fits two roles is the earlier one. Points of the ground are told by name only.
 ROLES: tuple[Role, ...] = ("segment", "combined", "node", "consumer", "structure")
 SECRET = "secret"
 
@@ -44,6 +44,7 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "combined": (*_POINT, *(name for name in _LINE if name not in _POINT)),
     "consumer": ("key", "class", *_PLACE, "node_key", "kind", "name", "address", "people", "demand_m3_per_d"),
     "structure": ("key", *_PLACE, "kind", "name", "base_elevation_m", "top_elevation_m"),
+    "ground": (*_PLACE, "ground_elevation_m"),
 }
 ELEVATIONS = frozenset(
     {"ground_elevation_m", "from_ground_m", "to_ground_m", "from_elevation_m", "to_elevation_m", "base_elevation_m",
@@ -65,6 +66,7 @@ _ENOUGH: dict[str, tuple[frozenset[str], ...]] = {
     ),
     "structure": (),
 }
+_OF_WELLS = frozenset({"appurtenance", "well_depth_m", "valve_state"})
 _ROLE_OF_GEOMETRY = {"Point": "node", "LineString": "segment", "Polygon": "structure"}
 _BRACKETED_UNIT = re.compile(
     r"[(\[【](?:单位:?)?(?:m|mm|cm|dm|ft|in|kv|v|mpa|kpa|bar|dn|米|毫米|厘米|千伏|兆帕|‰|%)[)\]】]"
@@ -121,6 +123,9 @@ class Profile(BaseModel):
     title: str = Field(description="What kind of delivery this is, in one line.")
     extends: str | None = Field(None, description="Shipped profile that fills whatever this one leaves out.")
     signature: list[str] = Field(default_factory=list, description="Source columns that tell this layout from others.")
+    sheets: list[_Pattern] = Field(
+        default_factory=list, description="Patterns that each match the name of a sheet or layer of this layout."
+    )
     readers: list[str] = Field(default_factory=list, description="Readers it is for; empty is any.")
     crs: str | None = Field(None, description="CRS where the file names none; the project's when this is absent.")
     check_area: bool = Field(True, description="Demand that places lie in the CRS's area of use.")
@@ -168,7 +173,12 @@ class Profile(BaseModel):
             found = self.mapping(fitting, names)
             if any(enough <= found.keys() for enough in _ENOUGH[fitting]):
                 return fitting
-        return _ROLE_OF_GEOMETRY.get((geometry or "").removeprefix("Multi"))
+        of_geometry = _ROLE_OF_GEOMETRY.get((geometry or "").removeprefix("Multi"))
+        # Wells and chambers are drawn as areas, too.
+        is_well = of_geometry == "structure" and (
+            self.sheet_appurtenance(sheet) or self.mapping("node", names).keys() & _OF_WELLS
+        )
+        return "node" if is_well else of_geometry
 
     def mapping(self, role: str, columns: Iterable[str]) -> dict[str, str]:
         """Attribute to source column; the first name of each attribute's list that is there wins."""
@@ -202,7 +212,7 @@ class Profile(BaseModel):
 
     def names(self, role: str, attribute: str) -> list[str]:
         """Source names of an attribute, its own name first."""
-        shared = ("segment", "node") if role == "combined" else (role,)
+        shared = {"combined": ("segment", "node"), "ground": ("ground", "node")}.get(role, (role,))
         return [attribute, *(name for part in shared for name in self.columns.get(part, {}).get(attribute, []))]
 
     def factor(self, attribute: str, column: str) -> float:
@@ -239,6 +249,13 @@ class Profile(BaseModel):
         known = self.class_words()
         return next((word for word in words if word.casefold() in known), words[0] if words else None)
 
+    def sheet_appurtenance(self, sheet: str) -> str | None:
+        """The appurtenance that the name of a sheet or layer says its points are: of several words, the longest."""
+        words = self.code_words("appurtenance")
+        name = sheet.casefold().replace("_", " ")
+        found = (word for word in sorted(words, key=len, reverse=True) if len(word) > 1 and _names(name, word))
+        return next((words[word] for word in found), None)
+
     def datum_of(self, class_code: str, burial_code: str | None) -> str:
         """What depth and elevation refer to; by burial, by class, then by the code table."""
         by_burial = self.datum.by_burial.get(burial_code or "", {})
@@ -253,6 +270,13 @@ def is_enough(role: str, certainty: Mapping[str, float]) -> float | None:
 
 
 @lru_cache(maxsize=65_536)
+def _names(name: str, word: str) -> bool:
+    """Whether a word stands in a name; one of Latin letters by itself, also in the plural."""
+    if not word.isascii():
+        return word in name
+    return re.search(rf"(?<![a-z]){re.escape(word.replace('_', ' '))}(?:e?s)?(?![a-z])", name) is not None
+
+
 def _may_be_cut_off(column: str) -> bool:
     """Whether a name fills the 10 bytes that a dBASE table has for it, but for the part of a character."""
     return any(len(column.encode(encoding, "replace")) in (9, 10) for encoding in ("utf-8", "gb18030"))
@@ -322,18 +346,24 @@ def headers_of(profile: Profile) -> frozenset[str]:
     )
 
 
-def choose_profile(columns: Iterable[str], readers: Iterable[str]) -> tuple[Profile, str]:
+def choose_profile(columns: Iterable[str], readers: Iterable[str], sheets: Iterable[str] = ()) -> tuple[Profile, str]:
     """The shipped profile whose signature fits best, and why, in words."""
-    there, used = {plain(column) for column in columns}, set(readers)
+    there, used, names = {plain(column) for column in columns}, set(readers), list(sheets)
     best, matched = load_profile("default"), 0
-    for name in shipped():
-        profile = load_profile(name)
+    for profile in map(load_profile, shipped()):
         wanted = {plain(column) for column in profile.signature}
         fits = wanted <= there and (not profile.readers or used <= set(profile.readers))
-        if fits and len(wanted) + bool(profile.readers) > matched:
-            best, matched = profile, len(wanted) + bool(profile.readers)
-    why = f"it has the columns {', '.join(best.signature)}" if best.signature else "no other layout fits better"
-    return best, why
+        fits = fits and all(any(re.search(pattern, name) for name in names) for pattern in profile.sheets)
+        told = len(wanted) + len(profile.sheets) + bool(profile.readers)
+        if fits and told > matched:
+            best, matched = profile, told
+    return best, _why(best)
+
+
+def _why(profile: Profile) -> str:
+    if profile.sheets:
+        return f"it has layers named {', '.join(profile.sheets)}"
+    return f"it has the columns {', '.join(profile.signature)}" if profile.signature else "no other layout fits better"
 
 
 def _build(text: str, label: str) -> Profile:
@@ -369,7 +399,7 @@ def _left_to(inherited: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, 
 
 
 def _checked(profile: Profile, label: str) -> Profile:
-    roles = {*profile.columns, *profile.leave} - ATTRIBUTES.keys() | profile.roles.keys() - {*ROLES, "ignored"}
+    roles = {*profile.columns, *profile.leave} - ATTRIBUTES.keys() | profile.roles.keys() - {*ATTRIBUTES, "ignored"}
     known = {name for names in ATTRIBUTES.values() for name in names}
     used = {*profile.units, *profile.null_values}.union(*(profile.columns[r] for r in profile.columns.keys() - roles))
     units = {f"{name} in {unit}" for name, unit in profile.units.items() if factor(name, unit) is None}
@@ -398,7 +428,7 @@ def _wrong_codes(profile: Profile) -> set[str]:
 
 def _merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """`own` over `base`: tables merge, lists of names put their own in front, everything else replaces."""
-    merged = {key: value for key, value in base.items() if key not in ("signature", "readers")}
+    merged = {key: value for key, value in base.items() if key not in ("signature", "sheets", "readers")}
     for key, value in own.items():
         before = merged.get(key)
         if isinstance(before, dict) and isinstance(value, dict):

@@ -22,7 +22,17 @@ from importers.columns import Columns
 from importers.compact import COMPACT
 from importers.georeference import Georeference, Place
 from importers.ledger import Ledger
-from importers.normalise import LINE_ENDS, READS, Geometry, Part, Source, coordinate_columns, geometry_of, role_of
+from importers.normalise import (
+    GROUND,
+    LINE_ENDS,
+    READS,
+    Geometry,
+    Part,
+    Source,
+    coordinate_columns,
+    geometry_of,
+    role_of,
+)
 from importers.parts import in_parts
 from importers.pool import Pool
 from importers.profiles import Profile
@@ -46,7 +56,7 @@ class Context:
 
     def __post_init__(self) -> None:
         spool = Spool()
-        self.pools = {kind: Pool(spool) for kind in FEATURE_KINDS}
+        self.pools = {kind: Pool(spool) for kind in (*FEATURE_KINDS, GROUND)}
 
 
 class Sheet:
@@ -82,6 +92,8 @@ class Sheet:
             self.context.disowned.add(self.number)
         for kind in list(self._kept):
             self._hand_over(kind)
+        if self.role == GROUND:
+            self.ledger.skip(self.number, slice(None))
         self._words.tell(self.ledger, self.number)
         self.ledger.findings += self._notes.values()
 

@@ -9,9 +9,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import fiona
 import numpy as np
 import pytest
 import shapely
+from scipy.spatial import cKDTree
 
 from importers.delivery import read_delivery
 from schemas.delivery import Delivery
@@ -239,8 +241,48 @@ def test_the_original_city_gml_tells_the_same_places(shared_data: Path, nagaoka:
     folder = shared_data / "plateau-nagaoka-unf" / "gml"
     original = read_delivery(sorted(folder.glob("*.gml")), srid=6676)
     assert {file.profile for file in original.files} == {"plateau-gml"}
+    devices = Counter(original.nodes["appurtenance_code"].dropna())
+    assert devices == Counter(manhole=52, handhole=139)
+    assert account(original)["SewerPipe"] == (138, 20, 0)
     ours = dict(zip(nagaoka.nodes["source_key"], nagaoka.nodes["geom"], strict=True))
     theirs = dict(zip(original.nodes["source_key"], original.nodes["geom"], strict=True))
     shared = [key for key in theirs if key.startswith("unf_") and key in ours]
     assert len(shared) == 139 + 34
     assert max(ours[key].distance(theirs[key]) for key in shared) < 1e-3
+
+
+@pytest.fixture(scope="module")
+def zaatari(shared_data: Path) -> Delivery:
+    return read_delivery(sorted((shared_data / "zaatari-wastewater").glob("*.shp.zip")), srid=32637)
+
+
+def test_pipes_without_attributes_are_known_by_their_layers(shared_data: Path, zaatari: Delivery) -> None:
+    assert {file.profile for file in zaatari.files} == {"zaatari-layers"}
+    totals = account(zaatari)
+    assert {name: sum(counts) for name, counts in totals.items()} == {
+        "Pipes_Septic_2017_03": 19638,
+        "Pipes_SolidFree_2017_03": 2096,
+        "Elevation_2015_02": 32235,
+    }
+    assert totals["Elevation_2015_02"] == (0, 0, 32235)
+    length_m = 0.0
+    for name in ("Pipes_Septic_2017_03", "Pipes_SolidFree_2017_03"):
+        with fiona.open(f"zip://{shared_data}/zaatari-wastewater/{name}.shp.zip") as layer:
+            length_m += sum(shapely.geometry.shape(feature.geometry).length for feature in layer)
+    # A few specks and pipes drawn twice are left out.
+    assert shapely.length(zaatari.segments["geom"].to_numpy(object)).sum() == pytest.approx(length_m, rel=1e-3)
+
+
+def test_ends_of_pipes_have_the_ground_of_the_survey_around_them(shared_data: Path, zaatari: Delivery) -> None:
+    with fiona.open(f"zip://{shared_data}/zaatari-wastewater/Elevation_2015_02.shp.zip") as layer:
+        points = np.array([(*feature.geometry.coordinates[:2], feature.properties["ELEVATION"]) for feature in layer])
+    ground_m = zaatari.nodes["ground_elevation_m"].to_numpy(float)
+    assert np.isnan(ground_m).mean() < 0.01
+    xy = shapely.get_coordinates(zaatari.nodes["geom"].to_numpy(object))[~np.isnan(ground_m)]
+    # By another way: the mean of the three nearest points, weighted by their distance.
+    distance_m, near = cKDTree(points[:, :2]).query(xy, k=3)
+    weights = 1 / (distance_m + 0.1)
+    expected_m = (points[near, 2] * weights).sum(axis=1) / weights.sum(axis=1)
+    apart_m = np.abs(ground_m[~np.isnan(ground_m)] - expected_m)
+    assert np.median(apart_m) < 0.1
+    assert np.quantile(apart_m, 0.99) < 1.0

@@ -19,6 +19,7 @@ from importers.base import DERIVED, RecordTable
 from importers.delivery import read_delivery
 from importers.parts import in_parts
 from importers.profiles import load_profile
+from importers.surface import REACH_M, Ground
 from pipemap.errors import SourceError
 from schemas.delivery import Delivery
 
@@ -153,6 +154,75 @@ def test_points_lines_and_areas_of_one_layer_become_what_they_are(tmp_path: Path
     delivery = deliver(tmp_path, {"all": layer(shapes, name=["a", "b", "c", "d"])})
     assert account(delivery) == Counter(loaded=4)
     assert [len(delivery.nodes), len(delivery.segments), len(delivery.structures)] == [2, 1, 1]
+
+
+def test_layers_named_for_a_device_hold_such_devices(tmp_path: Path) -> None:
+    valves = layer([shapely.Point(at(0, 0)), shapely.Point(at(10, 0))], remark=["x", "y"])
+    wells = layer([shapely.box(*at(20, 0), *at(21, 1))], remark=["z"])
+    delivery = deliver(tmp_path, {"给水阀门": valves, "Manholes": wells}, default_class="water")
+    assert Counter(delivery.nodes["appurtenance_code"]) == Counter(valve=2, manhole=1)
+    assert len(delivery.structures) == 0
+    assert shapely.get_coordinates(delivery.nodes["geom"].iloc[2]).tolist() == [[EAST + 20.5, NORTH + 0.5]]
+    assert rules(delivery)["IMP-LAYER"] == 2
+
+
+def test_a_column_of_appurtenances_is_believed_before_the_name_of_the_layer(tmp_path: Path) -> None:
+    points = layer([shapely.Point(at(0, 0)), shapely.Point(at(10, 0))], 附属物=["消防栓", None])
+    delivery = deliver(tmp_path, {"valves": points}, default_class="water")
+    assert delivery.nodes["appurtenance_code"].fillna("").tolist() == ["hydrant", ""]
+
+
+@pytest.mark.parametrize("fill", [-9999.0, -99999.0, -999.0, -1.7976931348623157e308, float("nan"), 0.0, 1e38])
+def test_drawn_heights_that_stand_for_none_are_none(tmp_path: Path, fill: float) -> None:
+    shapes = [
+        line((0, 0, 5), (10, 0, 4)),
+        line((20, 0, fill), (30, 0, fill)),
+        line((40, 0, 3), (50, 0, fill), (60, 0, 2)),
+    ]
+    delivery = deliver(tmp_path, {"pipes": layer(shapes)}, profile="gis-layers")
+    heights = [shapely.get_coordinates(shape, include_z=True)[:, 2].tolist() for shape in delivery.segments["geom"]]
+    assert heights[0] == [5, 4]
+    assert np.isnan(heights[1]).all()
+    assert heights[2] == pytest.approx([3, 2.5 if fill else 0, 2])
+    assert delivery.segments["elevation_source_code"].tolist()[:2] == ["inferred", "unknown"]
+
+
+def test_ground_between_its_points_gives_depths_a_height_that_is_inferred(tmp_path: Path) -> None:
+    pipes = layer(
+        [line((5, 5), (15, 5)), line((500, 0), (510, 0))], 起点埋深=[1.0, 1.0], 终点埋深=[2.0, 2.0], 管径=[200, 200]
+    )
+    corners = [shapely.Point(at(x, y, 20 + x / 10)) for x in (0, 20) for y in (0, 20)]
+    delivery = deliver(tmp_path, {"pipes": pipes, "高程点": layer(corners, n=[1, 2, 3, 4])}, default_class="water")
+    assert account(delivery) == Counter(loaded=2, skipped=4)
+    grounds = dict(zip(delivery.nodes["source_key"], delivery.nodes["ground_elevation_m"], strict=True))
+    assert sorted(value for value in grounds.values() if value == value) == pytest.approx([20.5, 21.5])
+    heights = shapely.get_coordinates(delivery.segments["geom"].iloc[0], include_z=True)[:, 2]
+    # Depths of a water main are to its crown, half its outer size above the axis.
+    assert heights.tolist() == pytest.approx([20.5 - 1.0 - 0.1, 21.5 - 2.0 - 0.1])
+    assert delivery.segments["elevation_source_code"].tolist() == ["inferred", "unknown"]
+    assert rules(delivery)["IMP-SURFACE"] == 1
+
+
+@given(
+    slopes=st.tuples(st.floats(-0.2, 0.2), st.floats(-0.2, 0.2)),
+    seed=st.integers(0, 10_000),
+    count=st.integers(1, 60),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_ground_of_a_plane_is_that_plane_or_unknown(slopes: tuple[float, float], seed: int, count: int) -> None:
+    random = np.random.default_rng(seed)
+    xy = np.array([EAST, NORTH]) + random.uniform(0, 100, (count, 2))
+
+    def plane(places: np.ndarray) -> np.ndarray:
+        return 50 + (places - [EAST, NORTH]) @ slopes
+
+    asked = np.array([EAST, NORTH]) + random.uniform(-50, 150, (40, 2))
+    found = Ground(xy, plane(xy)).at(asked)
+    nearest = np.linalg.norm(asked[:, None] - xy[None], axis=2).min(axis=1)
+    told = ~np.isnan(found)
+    # A point within half a metre lends its own height.
+    assert np.abs(found - plane(asked))[told].max(initial=0) <= 0.15 + 1e-6
+    assert (nearest[told] <= REACH_M).all()
 
 
 @pytest.fixture
