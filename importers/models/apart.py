@@ -24,7 +24,7 @@ _LIMIT_S_PER_MIB = 4
 _CLOCK_PER_CPU = 4
 _OUTPUT_LIMIT_BYTES = 2**31
 _CPU_EXCEEDED = -24
-_REFUSED, _OUT_OF_MEMORY = 3, 4
+_REFUSED, _OUT_OF_MEMORY, _TOO_DEEP = 3, 4, 5
 
 
 class Refusal(Exception):
@@ -84,6 +84,8 @@ def _breakdown(path: Path, code: int, words: Path) -> SourceError:
     if code == _OUT_OF_MEMORY:
         limit = f"{MEMORY_LIMIT_BYTES // 2**30} GiB"
         return refusal(path, f"takes more than {limit} of memory to read", f"读取所需内存超过 {limit}")
+    if code == _TOO_DEEP:
+        return refusal(path, "is nested deeper than can be read; it is damaged", "嵌套过深，无法读取，文件已损坏")
     last = words.read_text("utf-8", "replace").strip().splitlines()[-1:] if code > 0 else []
     why = f" ({last[0][:200].rstrip('.')})" if last else ""
     return refusal(path, f"makes its reader break down{why}; it is damaged", f"使读取程序崩溃{why}，文件已损坏")
@@ -103,8 +105,10 @@ def main(module: str, file: str, answer_file: str, limit_s: int) -> int:
         found = importlib.import_module(module).answer(Path(file))
     except Refusal as error:
         code, found = _REFUSED, {"en": error.en, "zh": error.zh}
-    except (MemoryError, RecursionError):
+    except MemoryError:
         return _OUT_OF_MEMORY
+    except RecursionError:
+        return _TOO_DEEP
     Path(answer_file).write_bytes(orjson.dumps(found, default=str))
     return code
 
