@@ -133,6 +133,8 @@ def segments_of(
             "source_key": segment_keys(from_key, to_key, rows["nth"].to_numpy()),
             "from_key": from_key,
             "to_key": to_key,
+            "from_node": from_node,
+            "to_node": to_node,
             **{name: rows[name] for name in ("class_code", "depth_datum_code", "elevation_source_code", *_HEIGHTS)},
             "geom": geometries.axes(
                 np.stack([places[from_node], places[to_node]], axis=1),
@@ -151,7 +153,7 @@ def consumers_of(frame: pd.DataFrame, pool: Pool, sources: Sources, srid: int) -
 
     def known(at: slice, _: pa.RecordBatch) -> Columns:
         rows = frame.iloc[at]
-        told = {name: rows[name] for name in ("source_key", "class_code", "node_key")}
+        told = {name: rows[name] for name in ("source_key", "class_code", "node_key", "node")}
         return {**told, "geom": geometries.points(rows["x_m"].to_numpy(), rows["y_m"].to_numpy(), srid)}
 
     return SpooledFeatures("consumer", frame, pool, sources, known)

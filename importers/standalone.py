@@ -27,11 +27,14 @@ def consumers(frame: pd.DataFrame, nodes: pd.DataFrame, keys: Keys, ledger: Ledg
         kind="consumer",
         value="end",
     )
-    frame = frame.assign(node_key=names.where(~lost, None), class_code=frame["class_code"].astype(object))
+    frame = frame.assign(
+        node_key=names.where(~lost, None), node=pd.array(at, "Int32"), class_code=frame["class_code"].astype(object)
+    )
     for name, default in (("class_code", "unknown"), ("x_m", np.nan), ("y_m", np.nan)):
         of_node = np.append(nodes[name].to_numpy(object), default)[at] if len(nodes) else default
         frame[name] = frame[name].where(frame[name].notna(), of_node)
     frame = frame.astype({"x_m": float, "y_m": float})
+    frame.loc[at < 0, "node"] = pd.NA
     ledger.classify(frame)
     return _with_place_and_key(frame, "consumer", ledger)
 

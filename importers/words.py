@@ -46,7 +46,7 @@ class UnknownWords:
 
     def tell(self, ledger: Ledger, number: int) -> None:
         """One finding per word, or one per column where there are too many to be misspellings."""
-        for (rule, column, severity), words in self._found.items():
+        for (rule, column, severity), words in sorted(self._found.items(), key=_first_row):
             if len(words) > _TELLING_WORDS:
                 _note_foreign(ledger, number, rule, column, words)
                 continue
@@ -64,6 +64,11 @@ class UnknownWords:
                     details={"rows": told.rows},
                 )
         self._found.clear()
+
+
+def _first_row(found: tuple[tuple[str, str, Severity], dict[str, _Word]]) -> tuple[int, str, str]:
+    (rule, column, _), words = found
+    return min(told.first[0] for told in words.values()), column, rule
 
 
 def _note_foreign(ledger: Ledger, number: int, rule: str, column: str, words: dict[str, _Word]) -> None:

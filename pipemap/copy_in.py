@@ -6,6 +6,7 @@ fields, and Arrow joins the columns row by row.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,6 +21,7 @@ from psycopg.sql import SQL, Composable
 from sqlalchemy.dialects.postgresql import BIGINT, BOOLEAN, DATE, DOUBLE_PRECISION, INTEGER, JSONB, REAL, TEXT
 from sqlalchemy.types import TypeEngine
 
+from pipemap.ahead import ahead
 from pipemap.db import Connection
 from pipemap.statements import columns
 
@@ -57,15 +59,20 @@ def copy_frames(
     any kind become null.
     """
     statement = SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(target, columns(types))
-    with connection.cursor().copy(statement) as copy:
+    with connection.cursor().copy(statement) as copy, closing(ahead(_encoded(frames, types))) as encoded:
         copy.write(_HEADER)
         done = 0
-        for chunk in _chunks(frames):
-            copy.write(_rows([_fields(chunk, name, kind) for name, kind in types.items()]))
-            done += len(chunk)
+        for count, rows in encoded:
+            copy.write(rows)
+            done += count
             if on_rows is not None:
                 on_rows(done)
         copy.write(_TRAILER)
+
+
+def _encoded(frames: Iterable[pd.DataFrame], types: dict[str, TypeEngine[Any]]) -> Iterator[tuple[int, memoryview]]:
+    for chunk in _chunks(frames):
+        yield len(chunk), _rows([_fields(chunk, name, kind) for name, kind in types.items()])
 
 
 def _chunks(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:

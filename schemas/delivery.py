@@ -45,9 +45,11 @@ class Features(Protocol):
         ...
 
     def chunks(self) -> Iterator[pd.DataFrame]:
-        """All of them from the start, in frames of bounded size.
+        """All of them from the start, in frames of bounded size, each key once.
 
-        The frames differ from the whole in two columns: `geom` may hold EWKB or WKB, and `extra` JSON text.
+        The frames differ from the whole: columns are of Arrow types, `geom` holds EWKB and `extra` JSON text, and the
+        ends of segments, `from_node` and `to_node`, and a consumer's `node` are also given by their place among
+        all nodes, null where there is none.
         """
         ...
 

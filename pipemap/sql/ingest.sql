@@ -13,6 +13,20 @@ ON CONFLICT (name, sha256, importer, profile) DO NOTHING
 SELECT source_file_id FROM pipemap.source_file
 WHERE (name, sha256, importer, profile) = (%(name)s, %(sha256)s, %(importer)s, %(profile)s)
 
+-- name: holds_features
+-- Whether the map holds anything of a dataset.
+SELECT EXISTS (SELECT FROM pipemap.node WHERE dataset_id = %(dataset_id)s)
+    OR EXISTS (SELECT FROM pipemap.pipe_segment WHERE dataset_id = %(dataset_id)s)
+    OR EXISTS (SELECT FROM pipemap.consumer WHERE dataset_id = %(dataset_id)s)
+    OR EXISTS (SELECT FROM pipemap.structure WHERE dataset_id = %(dataset_id)s) AS holds_features
+
+-- name: new_feature_ids
+-- So many fresh identities in one value, eight bytes each, most significant first.
+SELECT string_agg(int8send(nextval('pipemap.feature_id_seq')), '') AS ids FROM generate_series(1, %(count)s)
+
+-- name: nodes_as_staged
+CREATE TEMP VIEW staged_node AS SELECT * FROM pipemap.node_delta WHERE changeset_id = {changeset_id}
+
 -- name: stage
 -- An empty copy of what a delivery says about one kind, ends named by key.
 CREATE TEMP TABLE {staged} ON COMMIT DROP AS

@@ -1,0 +1,46 @@
+"""Turns a delivery into a draft changeset: exactly what it adds, changes and takes away."""
+
+from shapely.geometry.base import BaseGeometry
+
+from pipemap.db import Database
+from pipemap.ingest.comparing import Comparison
+from pipemap.ingest.draft import Draft, OnProgress
+from pipemap.ingest.straight import Straight
+from pipemap.matching import MATCH_WITHIN_M
+from schemas.delivery import Delivery
+
+__all__ = ["OnProgress", "create_import"]
+
+
+def create_import(
+    database: Database,
+    delivery: Delivery,
+    *,
+    title: str,
+    author: str,
+    partial: bool = False,
+    extent: BaseGeometry | None = None,
+    match_within_m: float = MATCH_WITHIN_M,
+    on_progress: OnProgress | None = None,
+) -> int:
+    """Write the difference between a delivery and the map as a draft changeset and return its number.
+
+    Features match by dataset and source key, and where the number has changed by place, points and course
+    (`pipemap.matching`). Those of the dataset that the delivery no longer holds become deletions: none
+    when the delivery is `partial`, and only what lies wholly within `extent`, a polygon in the project CRS,
+    when one is given. All of it happens in one transaction; a delivery that says what the map says already
+    gives a changeset without changes.
+    """
+    with database.transaction() as connection:
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        draft = Draft(connection, delivery, title, author, on_progress or _quiet)
+        if Straight.suits(draft):
+            Straight(draft).write()
+        else:
+            Comparison(draft).write(partial, extent, match_within_m)
+        draft.save()
+        return draft.changeset_id
+
+
+def _quiet(_stage: str, _done: int, _total: int) -> None:
+    pass
