@@ -13,7 +13,7 @@ from rich.progress import TaskID
 from importers.archive import unpacked
 from importers.delivery import OnProgress, dataset_name, read_delivery, require_files
 from importers.dry_run import dry_run
-from importers.dry_run_words import document, show
+from importers.dry_run_words import document, show, show_datums
 from importers.extents import read_extent
 from importers.georeference import parse_crs
 from importers.local_grid import read_local_grid
@@ -111,6 +111,7 @@ def _summary(
         "files": [asdict(file) for file in delivery.files],
         "rows": row_counts,
         "totals": {name: sum(row[name] for row in row_counts) for name in ("rows", "loaded", "refused", "skipped")},
+        "datums": [asdict(use) for use in delivery.datums],
         "findings": sorted(findings, key=itemgetter("rule", "severity")),
         "changes": changeset.changes,
         "unchanged": unchanged,
@@ -128,6 +129,7 @@ def _show_import(summary: dict[str, Any], as_json: bool) -> None:
     totals = summary["totals"]
     rows.append(("total 合计", "", "", *(totals[name] for name in columns[3:])))
     emit_table("Rows 行数", ("file", "table", "class", *columns[3:]), rows)
+    show_datums(summary["datums"])
     if summary["findings"]:
         emit_table(
             "Findings 问题",

@@ -25,7 +25,7 @@ from importers.sources import Source, distinct_names, sha256
 from importers.surface import with_surface
 from pipemap.errors import NotFoundError, SourceError, UsageError
 from schemas.codetables import code_table
-from schemas.delivery import Delivery, SourceFile
+from schemas.delivery import DatumUse, Delivery, SourceFile
 from schemas.findings import Finding, Severity
 
 OnProgress = Callable[[str, int, int], None]
@@ -218,8 +218,9 @@ def _joined(context: Context, files: Sequence[SourceFile], dataset: str) -> Deli
     nodes, segments, keys = join(pools["node"].frame(), pools["pipe_segment"].frame(), ledger, draw_lost_points=draw)
     nodes, told = with_surface(nodes, pools[GROUND].frame())
     ledger.findings += told
+    datums: list[DatumUse] = []
     if len(segments):
-        nodes, segments = with_axis(nodes, segments, keys, context.profile, ledger)
+        nodes, segments, datums = with_axis(nodes, segments, keys, context)
     consumers = standalone.consumers(pools["consumer"].frame(), nodes, keys, ledger)
     structures = standalone.structures(pools["structure"].frame(), ledger)
     counts = ledger.counts()
@@ -235,6 +236,7 @@ def _joined(context: Context, files: Sequence[SourceFile], dataset: str) -> Deli
         structures=structures_of(structures, pools["structure"], sources, srid),
         findings=placed(findings, {"node": nodes, "consumer": consumers, "structure": structures}),
         counts=counts,
+        datums=datums,
     )
 
 

@@ -75,7 +75,9 @@ def dry_run(
     except PipemapError as error:
         fault = error
     words = unknown_words(trial.findings, tables, reading.profile) if trial else []
-    text = profile_text(name, reading.profile, tables, replace(settled, words=words))
+    text = profile_text(
+        name, reading.profile, tables, replace(settled, words=words, datums=trial.datums if trial else ())
+    )
     return DryRun(reading.profile, reading.why, tables, places, words, text, trial, fault)
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from importers.dry_run import DryRun
@@ -14,6 +15,13 @@ from pipemap.terminal import emit_table, emit_text, say
 from schemas.delivery import Delivery
 
 _MOST_WORDS = 30
+SAID_BY = {
+    "row": "the rows 数据行",
+    "profile": "the profile 配置",
+    "column": "column names 列名",
+    "evidence": "its heights 成果高程",
+    "standard": "the standard's table 标准",
+}
 
 
 def show(found: DryRun, language: str) -> None:
@@ -49,10 +57,18 @@ def document(found: DryRun) -> dict[str, Any]:
         ],
         "words": [_word_document(word) for word in found.words],
         "fault": None if found.fault is None else {"code": found.fault.code, "message": found.fault.message},
+        "datums": [] if found.trial is None else [asdict(use) for use in found.trial.datums],
         "totals": None if found.trial is None else _totals(found.trial),
         "findings": [] if found.trial is None else _counted(found.trial),
         "proposed_profile": found.text,
     }
+
+
+def show_datums(datums: Sequence[dict[str, Any]]) -> None:
+    """Print what depths and pipe elevations of every class refer to, and who says so."""
+    rows = [(use["class_code"], use["datum_code"], SAID_BY[use["said_by"]], use["rows"]) for use in datums]
+    if rows:
+        emit_table("Depths refer to 埋深基准", ("class 类别", "datum 基准", "said by 依据", "lines 管段"), rows)
 
 
 def _show_table(table: TableProposal, language: str) -> None:
@@ -114,6 +130,7 @@ def _show_trial(trial: Delivery, language: str) -> None:
     rows = [(c.file, c.sheet, c.class_code, c.rows, c.loaded, c.refused, c.skipped) for c in trial.counts]
     titles = ("file", "table", "class", "rows", "loaded", "refused", "skipped")
     emit_table("An import with the proposed profile 按建议配置导入", titles, rows)
+    show_datums([asdict(use) for use in trial.datums])
     found = _counted(trial)
     if found:
         columns = ("rule", "severity", "count", "first 首例")

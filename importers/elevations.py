@@ -14,21 +14,19 @@ the two is known it stands for both. An axis is `measured` when both ends are, a
 Where an end stays unknown, so does the axis: the geometry will have no z.
 """
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from importers.compact import BURIAL, CLASS, DATUM, ELEVATION_SOURCE, codes
+from importers.compact import ELEVATION_SOURCE, codes
+from importers.datum_evidence import Floats, Surveyed
+from importers.datums import resolved
 from importers.joining import SNAP_M, Keys
 from importers.ledger import Ledger
 from importers.normalise import LINE_ENDS
-from importers.profiles import Profile
+from importers.sheets import Context
+from schemas.delivery import DatumUse
 from schemas.findings import Severity
-
-Floats = npt.NDArray[np.float64]
 
 # Rounding of two decimals in three numbers (R27).
 AGREEMENT_M = 0.02
@@ -36,27 +34,19 @@ AGREEMENT_M = 0.02
 _TELLING_DEPTH_M = 0.1
 
 
-@dataclass(frozen=True)
-class _Ends:
-    """Both ends of every segment, arrays of shape (n, 2) with start and end in columns."""
-
-    ground_m: Floats
-    depth_m: Floats
-    elevation_m: Floats
-    is_ground_inferred: npt.NDArray[np.bool_]
-
-
 def with_axis(
-    nodes: pd.DataFrame, segments: pd.DataFrame, keys: Keys, profile: Profile, ledger: Ledger
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Segments with datum, elevation source and axis, and nodes with the ground that segments know.
+    nodes: pd.DataFrame, segments: pd.DataFrame, keys: Keys, context: Context
+) -> tuple[pd.DataFrame, pd.DataFrame, list[DatumUse]]:
+    """Segments with datum, elevation source and axis, nodes with the ground that segments know, and the datums used.
 
     Ends of segments are positions in `nodes`, `from_node` and `to_node`. The columns added to segments
     are `from_axis_m` and `to_axis_m`, and `is_reversed` where the line is drawn from its end node.
     """
-    segments = segments.assign(depth_datum_code=_datums(segments, profile))
+    profile, ledger = context.profile, context.ledger
     segments = _without_ground_in_elevations(nodes, segments, ledger)
     nodes = _with_ground(nodes, segments)
+    surveyed = _surveyed(nodes, segments)
+    segments, uses = resolved(nodes, segments, surveyed, profile, context.columns, ledger)
     ends = _surveyed(nodes, segments)
     _report_disagreement(segments, ends, keys, ledger)
     axis_m, is_inferred = _axis(segments, ends)
@@ -65,23 +55,13 @@ def with_axis(
         axis_m = np.where(np.isnan(axis_m), _drawn_axis(segments, is_reversed), axis_m)
     is_unknown = np.isnan(axis_m).any(axis=1)
     source = np.where(is_unknown, "unknown", np.where(is_inferred.any(axis=1), "inferred", "measured"))
-    return nodes, segments.assign(
+    segments = segments.assign(
         from_axis_m=axis_m[:, 0],
         to_axis_m=axis_m[:, 1],
         elevation_source_code=pd.Categorical(source, dtype=ELEVATION_SOURCE),
         is_reversed=is_reversed,
     )
-
-
-def _datums(segments: pd.DataFrame, profile: Profile) -> "pd.Series[Any]":
-    """The datum the row states, else the profile's for its class and burial."""
-    classes, burials = list(CLASS.categories), [*BURIAL.categories, None]
-    pairs = codes(segments["class_code"]) * len(burials) + codes(segments["burial_code"]) + 1
-    row, distinct = pd.factorize(pairs)
-    known = [divmod(int(pair), len(burials)) for pair in distinct]
-    rules = [profile.datum_of(classes[of_class], burials[burial - 1]) for of_class, burial in known]
-    ruled = pd.Series(pd.Categorical(rules, dtype=DATUM).take(row), index=segments.index)
-    return segments["depth_datum_code"].where(segments["depth_datum_code"].notna(), ruled)
+    return nodes, segments, uses
 
 
 def _without_ground_in_elevations(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
@@ -123,14 +103,14 @@ def _with_ground(nodes: pd.DataFrame, segments: pd.DataFrame) -> pd.DataFrame:
     return nodes.assign(ground_elevation_m=own_m.where(own_m.notna(), told))
 
 
-def _surveyed(nodes: pd.DataFrame, segments: pd.DataFrame) -> _Ends:
+def _surveyed(nodes: pd.DataFrame, segments: pd.DataFrame) -> Surveyed:
     ground_m = nodes["ground_elevation_m"].to_numpy()
     is_inferred = nodes.get("is_ground_inferred", pd.Series(False, index=nodes.index)).to_numpy(bool)
     at = segments[["from_node", "to_node"]].to_numpy()
-    return _Ends(ground_m[at], _both(segments, "depth_m"), _both(segments, "elevation_m"), is_inferred[at])
+    return Surveyed(ground_m[at], _both(segments, "depth_m"), _both(segments, "elevation_m"), is_inferred[at])
 
 
-def _report_disagreement(segments: pd.DataFrame, ends: _Ends, keys: Keys, ledger: Ledger) -> None:
+def _report_disagreement(segments: pd.DataFrame, ends: Surveyed, keys: Keys, ledger: Ledger) -> None:
     apart = np.abs(ends.ground_m - ends.depth_m - ends.elevation_m)
     for column, end in enumerate(("from", "to")):
         wrong = apart[:, column] > AGREEMENT_M + 1e-9
@@ -148,7 +128,7 @@ def _report_disagreement(segments: pd.DataFrame, ends: _Ends, keys: Keys, ledger
         )
 
 
-def _axis(segments: pd.DataFrame, ends: _Ends) -> tuple[Floats, npt.NDArray[np.bool_]]:
+def _axis(segments: pd.DataFrame, ends: Surveyed) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Axis elevation at both ends, NaN where unknown, and whether it was inferred; shape (n, 2)."""
     datum_m = np.where(np.isnan(ends.elevation_m), ends.ground_m - ends.depth_m, ends.elevation_m)
     nearby_m = _at_neighbours(segments, datum_m)

@@ -104,6 +104,7 @@ def nodes(source: Source) -> Part:
         "source_key": columns.texts("key"),
         **_places(source),
         "ground_elevation_m": _ground(source),
+        "well_depth_m": attributes["well_depth_m"].astype(np.float32),
         "content": content_hash(attributes),
     }
     return Part(kept, {**attributes, "extra": columns.extra()})

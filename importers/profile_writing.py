@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from importers.matching import sureness
 from importers.place_readings import PlaceReading
@@ -13,6 +13,7 @@ from importers.units import factor
 from importers.vocabulary import labels
 from importers.word_proposals import WordProposal
 from schemas.codetables import code_table
+from schemas.delivery import DatumUse
 
 _HEAD = """\
 # A profile proposed for {files}.
@@ -30,7 +31,8 @@ class Settled:
     crs: str | None = None
     readings: Sequence[tuple[str, PlaceReading]] = ()
     default_class: str | None = None
-    words: Sequence[WordProposal] = field(default_factory=tuple)
+    words: Sequence[WordProposal] = ()
+    datums: Sequence[DatumUse] = ()
 
 
 def profile_text(name: str, base: Profile, tables: Sequence[TableProposal], settled: Settled) -> str:
@@ -50,7 +52,7 @@ def profile_text(name: str, base: Profile, tables: Sequence[TableProposal], sett
         *_units(tables),
         *_words(base, settled.words),
         *_vertical(base),
-        *_datum(base),
+        *_datum(base, settled.datums),
     ]
     return "\n".join(parts) + "\n"
 
@@ -102,7 +104,7 @@ def _roles(tables: Sequence[TableProposal]) -> list[str]:
 
 def _columns(tables: Sequence[TableProposal]) -> list[str]:
     parts: list[str] = []
-    for part in ("node", "segment", "consumer", "structure"):
+    for part in ("node", "segment", "consumer", "structure", "ground"):
         lines = _part(part, [table for table in tables if part in _parts(table.role)])
         parts += ["", f"[columns.{part}]", *lines] if lines else []
     return parts
@@ -216,20 +218,21 @@ def _vertical(base: Profile) -> list[str]:
     ]
 
 
-def _datum(base: Profile) -> list[str]:
-    """What depths refer to: what the base profile states, and the table's word for every other class."""
+def _datum(base: Profile, uses: Sequence[DatumUse]) -> list[str]:
+    """What depths refer to: what the base profile states, and what an import takes for every other class."""
     stated = base.datum.by_class
+    used = {use.class_code: f"{use.rows} lines, said by: {use.said_by}" for use in uses}
+    taken = {use.class_code: use.datum_code for use in uses}
+    lines = []
+    for code in code_table("utility_class"):
+        datum = _quoted(stated.get(code) or taken.get(code) or base.datum_of(code, None))
+        lines.append(f"{'' if code in stated else '# '}{code} = {datum}  # {used.get(code, 'none here')}")
     return [
         "",
-        "# What depths and pipe elevations refer to where neither row nor column says: crown, invert or axis.",
-        "# With a # it is the standard's table, unless the delivery itself shows another.",
+        "# What depths and pipe elevations refer to: crown, invert or axis. What has a # is not stated: rows, names of",
+        "# columns, the heights of the delivery and at last the standard's table say it.",
         "[datum.by_class]",
-        *(
-            f"{code} = {_quoted(stated[code])}"
-            if code in stated
-            else f"# {code} = {_quoted(base.datum_of(code, None))}"
-            for code in code_table("utility_class")
-        ),
+        *lines,
     ]
 
 

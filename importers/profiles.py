@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from importers.units import factor, unit_of
 from pipemap.errors import NotFoundError, SourceError
-from schemas.codetables import CODE_TABLES, aliases, code_table
+from schemas.codetables import CODE_TABLES, aliases, code_table, limits
 
 Role = Literal["node", "segment", "combined", "consumer", "structure", "ground"]
 # Tried in this order: a table that fits two roles is the earlier one. Points of the ground are told by name only.
@@ -256,11 +256,22 @@ class Profile(BaseModel):
         found = (word for word in sorted(words, key=len, reverse=True) if len(word) > 1 and _names(name, word))
         return next((words[word] for word in found), None)
 
-    def datum_of(self, class_code: str, burial_code: str | None) -> str:
-        """What depth and elevation refer to; by burial, by class, then by the code table."""
+    def stated_datum(self, class_code: str, burial_code: str | None) -> str | None:
+        """What the profile says depth and elevation refer to, by burial, then by class; None where it is silent."""
         by_burial = self.datum.by_burial.get(burial_code or "", {})
-        shared = code_table("utility_class")[class_code].fields["default_datum"]
-        return by_burial.get(class_code) or self.datum.by_class.get(class_code) or shared
+        return by_burial.get(class_code) or self.datum.by_class.get(class_code)
+
+    def datum_of(self, class_code: str, burial_code: str | None) -> str:
+        """What depth and elevation refer to: as the profile says, else by the standard's table."""
+        return self.stated_datum(class_code, burial_code) or standard_datum(class_code, burial_code)
+
+
+@cache
+def standard_datum(class_code: str, burial_code: str | None) -> str:
+    """What depths of a class refer to where nobody says: limits/depth_datum.csv, else the class's own datum."""
+    by_burial = {(row["class"], row["burial"]): row["datum"] for row in limits("depth_datum")}
+    default = code_table("utility_class").get(class_code)
+    return by_burial.get((class_code, burial_code or ""), default.fields["default_datum"] if default else "crown")
 
 
 def is_enough(role: str, certainty: Mapping[str, float]) -> float | None:

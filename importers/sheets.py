@@ -53,6 +53,8 @@ class Context:
     pools: dict[str, Pool] = field(init=False)
     # Sheets whose class column was none: its cells go to `extra`.
     disowned: set[int] = field(default_factory=set)
+    # The source column of every attribute, by the number of its sheet.
+    columns: dict[int, dict[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         spool = Spool()
@@ -129,6 +131,7 @@ class Sheet:
         parts = in_parts(whole, self.profile) if self.role == "segment" else whole
         columns = Columns(self.ledger, self.number, str(self.role), self.profile, parts, self._words)
         self._mapping, (_, self._axis) = columns.mapping, coordinate_columns(columns)
+        self.context.columns[self.number] = columns.mapping
         words, cells = self._class.add(columns)
         source = Source(columns, self._class.meanings(words), self._geometry(columns.table))
         if source.geometry is not None:

@@ -23,6 +23,9 @@ _TRUST_IN_INITIALS = 0.75
 _TRUST_IN_WORDS = 0.9
 _TRUST_IN_HALF = 0.85
 _TRUST_IN_SOUND = 0.7
+# Cover is what lies over the outer top of a pipe.
+_TRUST_IN_DATUM = 0.4
+_DATUM_CONCEPTS = {"crown": "crown", "cover": "crown", "invert": "invert", "axis": "axis"}
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,16 @@ def _segmented(piece: str, known: dict[str, Words]) -> tuple[list[str], int]:
 def _stands_alone(piece: str, start: int, known: dict[str, Words]) -> bool:
     """Whether a single letter is a word here: alone, before a whole word (SDEEP, FNODE), or among initials."""
     return len(piece) == 1 or (start == 0 and piece[1:] in known and len(piece) > 3) or known is _vocabulary().initials
+
+
+@cache
+def datum_in_name(header: str) -> str | None:
+    """What the words of a column name say that depths or elevations refer to; None where they do not, or say both."""
+    # What stands in brackets says the other half: 管顶(沟底)高程 is the top of pipes and the bottom of ditches.
+    cuts = [cut for part in re.split(r"[()\[\]【】/]", without_unit(header)) for cut in _cuts(part)]
+    concepts = frozenset().union(*(told for words, trust in cuts if trust > _TRUST_IN_DATUM for _, told in words))
+    said = {datum for concept, datum in _DATUM_CONCEPTS.items() if concept in concepts}
+    return said.pop() if len(said) == 1 else None
 
 
 @cache

@@ -37,6 +37,19 @@ class RowCount:
     skipped: int = 0
 
 
+@dataclass(frozen=True)
+class DatumUse:
+    """How many segments of a class have depths or elevations that refer to one datum, and who says so.
+
+    `said_by` is row, profile, column (its name), evidence (the delivery's own heights) or standard (its table).
+    """
+
+    class_code: str
+    datum_code: str
+    said_by: str
+    rows: int
+
+
 class Features(Protocol):
     """The features of one kind where they are too many for one frame."""
 
@@ -99,6 +112,7 @@ class Delivery:
     structures: _InOneFrame = _InOneFrame("structure")
     findings: list[Finding] = field(default_factory=list)
     counts: list[RowCount] = field(default_factory=list)
+    datums: list[DatumUse] = field(default_factory=list)
 
     @cached_property
     def features(self) -> dict[str, pd.DataFrame | Features]:
