@@ -1,13 +1,19 @@
 """Medians of repeated runs, ratios between two of them, and the machine they were taken on."""
 
+import multiprocessing
 import platform
+import resource
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import orjson
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,18 @@ def paired_s(ours: Callable[[], object], other: Callable[[], object], repeats: i
     ours(), other()
     times: list[tuple[float, float]] = [(_once_s(ours), _once_s(other)) for _ in range(repeats)]
     return statistics.median(a for a, _ in times), statistics.median(b for _, b in times)
+
+
+def in_child(work: Callable[..., T], *arguments: object) -> tuple[T, int]:
+    """What a function gives when it runs in a process of its own, and the most memory that process had, in MiB."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as child:
+        result = child.submit(work, *arguments).result()
+        return result, child.submit(_peak_mib).result()
+
+
+def _peak_mib() -> int:
+    kib = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return round(kib / 1024)
 
 
 def machine() -> str:
