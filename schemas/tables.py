@@ -185,6 +185,10 @@ def _feature_table(name: str, kind: str, *own: SchemaItem) -> Table:
 
 def _declare_feature(kind: str) -> None:
     links = {"pipe_segment": ("from_node_id", "to_node_id"), "consumer": ("node_id",)}.get(kind, ())
+    stations: list[SchemaItem] = []
+    if kind == "node":
+        known = text("appurtenance_code IS NOT NULL")
+        stations = [Index("node_appurtenance_idx", "appurtenance_code", "class_code", postgresql_where=known)]
     _feature_table(
         kind,
         kind,
@@ -194,6 +198,7 @@ def _declare_feature(kind: str) -> None:
         Index(f"{kind}_geom_idx", "geom", postgresql_using="gist"),
         Index(f"{kind}_valid_from_idx", "valid_from_version"),
         *(Index(f"{kind}_{link}_idx", link) for link in links),
+        *stations,
     )
     _feature_table(
         f"{kind}_history",

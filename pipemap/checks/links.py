@@ -16,7 +16,9 @@ from schemas.codetables import code_table, codes_where
 class Farther:
     """Links of the touched networks beyond the features loaded, and the stations among their nodes.
 
-    `open_node_ids` are nodes from where the network goes on to links that were not looked at.
+    `reached_node_ids` are the nodes of which all links are here, None when that is so of all nodes; from
+    others the network goes on unseen. `stations_elsewhere` names the groups of classes and the roles of
+    which something stands on the map at all, loaded or not.
     """
 
     from_node_id: Ints
@@ -25,13 +27,14 @@ class Farther:
     lifecycle_code: Words
     station_node_id: Ints
     station_code: Words
-    open_node_ids: Ints
+    reached_node_ids: Ints | None = None
+    stations_elsewhere: frozenset[tuple[str, str]] = frozenset()
 
     @classmethod
     def none(cls) -> "Farther":
         """Nothing beyond."""
         ids, words = np.empty(0, np.int64), Words.of([])
-        return cls(ids, ids, words, words, ids, words, ids)
+        return cls(ids, ids, words, words, ids, words)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +45,7 @@ class Links:
     appurtenance; `open_vertex` are those from where the network goes on unseen.
     """
 
-    vertex_count: int
+    vertex: "pd.Index[int]"
     row: Ints
     start: Ints
     end: Ints
@@ -63,7 +66,7 @@ class Links:
         appurtenance = nodes.words("appurtenance_code")
         stations = np.flatnonzero(appurtenance.is_known())
         return cls(
-            vertex_count=len(vertex),
+            vertex=vertex,
             row=np.concatenate([joined, np.full(len(farther.from_node_id), -1)]),
             start=np.concatenate([from_pos[joined], vertex.get_indexer(farther.from_node_id)]),
             end=np.concatenate([to_pos[joined], vertex.get_indexer(farther.to_node_id)]),
@@ -76,8 +79,13 @@ class Links:
             ),
             station_vertex=np.concatenate([stations, vertex.get_indexer(farther.station_node_id)]),
             station_code=Words.joined([appurtenance[stations], farther.station_code]),
-            open_vertex=vertex.get_indexer(farther.open_node_ids),
+            open_vertex=_unseen(vertex, farther),
         )
+
+    @property
+    def vertex_count(self) -> int:
+        """How many vertices there are."""
+        return len(self.vertex)
 
     def stations(self, role: str) -> Ints:
         """Vertices where something of a role stands, for example every source."""
@@ -88,6 +96,12 @@ class Links:
         chosen = np.flatnonzero(self.class_code.is_in(class_codes) & self.is_active)
         start, end = self.start[chosen], self.end[chosen]
         return Graph(self, chosen, start, end, connected(self.vertex_count, start, end))
+
+
+def _unseen(vertex: "pd.Index[int]", farther: Farther) -> Ints:
+    if farther.reached_node_ids is None:
+        return np.empty(0, np.int64)
+    return np.flatnonzero(~vertex.isin(farther.reached_node_ids))
 
 
 @dataclass(frozen=True, eq=False)

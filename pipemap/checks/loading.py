@@ -1,13 +1,11 @@
 """Loads the scope of a changeset: what it proposes, what lies around, and the networks it is part of."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
-from psycopg.sql import SQL
-from sqlalchemy.dialects.postgresql import BIGINT, TEXT
 
 from pipemap.checks.columns import Column, Floats, Ints, Words, numbered
+from pipemap.checks.farther import MOST_LINKS, FartherReader
 from pipemap.checks.links import Farther
 from pipemap.checks.reading import COLUMNS, ColumnReader
 from pipemap.checks.scope import KINDS, Kind, Scope
@@ -19,23 +17,22 @@ from pipemap.projects import read_project
 from pipemap.sql import queries
 from pipemap.statements import columns as listed
 from pipemap.statements import compose
-from schemas.codetables import code_table
 
 # Kinds whose neighbours matter to a rule.
 _NEAR: tuple[Kind, ...] = ("node", "pipe_segment", "structure")
-_LINK = {"from_node_id": BIGINT(), "to_node_id": BIGINT(), "class_code": TEXT(), "lifecycle_code": TEXT()}
-_STATION = {"feature_id": BIGINT(), "appurtenance_code": TEXT()}
 
 
-def load_scope(connection: Connection, changeset_id: int) -> Scope:
+def load_scope(connection: Connection, changeset_id: int, *, most_links: int = MOST_LINKS) -> Scope:
     """The features a changeset touches, their neighbours within 60 m, and the networks they are part of.
 
-    All from one snapshot: the transaction must read repeatably.
+    Networks are followed for `most_links` links from what is touched. All comes from one snapshot: the
+    transaction must read repeatably.
     """
     loading = _Loading(connection, changeset_id)
     loading.take_proposed()
     loading.take_surroundings()
-    return loading.scope()
+    farther = FartherReader(connection, changeset_id, most_links)
+    return farther.complete(loading.scope(farther.left_node_ids))
 
 
 class _Loading:
@@ -55,15 +52,17 @@ class _Loading:
     def take_surroundings(self) -> None:
         """Read what stands around them and stays as it is, and the nodes that all of it is joined to."""
         self._fill_cells()
+        self._connection.execute("ANALYZE check_cell")
         self._connection.execute(queries("checks")["create_near"])
         for kind in _NEAR:
             self._connection.execute(compose(queries("checks")["fill_near"], kind), self._wanted)
         self._connection.execute(queries("checks")["fill_near_nodes"], self._wanted)
+        self._connection.execute("ANALYZE check_near")
         for kind in _NEAR:
             self._readers[kind].add(self._features("near", kind), changed=False)
 
-    def scope(self) -> Scope:
-        """Everything put together."""
+    def scope(self, disturbed: Ints) -> Scope:
+        """Everything put together; `disturbed` are nodes that lost a segment."""
         rows = fetch_all(self._connection, queries("checks")["files"])
         files = {row["source_file_id"]: row["name"] for row in rows}
         columns = {kind: reader.columns() for kind, reader in self._readers.items()}
@@ -72,8 +71,7 @@ class _Loading:
         axes = columns["pipe_segment"].pop("geom")
         for kind in ("node", "consumer"):
             columns[kind] |= _places(columns[kind].pop("geom").xyz)
-        disturbed = self._columns("disturbed", {"node_id": BIGINT()}, self._wanted)["node_id"]
-        return Scope.of(columns, axes, disturbed, self._farther(columns), self._srid)
+        return Scope.of(columns, axes, disturbed, Farther.none(), self._srid)
 
     def _fill_cells(self) -> None:
         boxes = [reader.boxes() for reader in self._readers.values()]
@@ -89,36 +87,9 @@ class _Loading:
         parts = [np.column_stack([block.numbers(side, np.float64) for side in range(4)]) for block in blocks]
         return np.concatenate([np.empty((0, 4)), *parts])
 
-    def _farther(self, columns: Mapping[Kind, Mapping[str, Any]]) -> Farther:
-        wanted = self._wanted | {"classes": _classes_to_follow(columns)}
-        links = self._columns("farther_links", _LINK, wanted)
-        stations = self._columns("farther_stations", _STATION, wanted)
-        return Farther(
-            links["from_node_id"],
-            links["to_node_id"],
-            links["class_code"],
-            links["lifecycle_code"],
-            stations["feature_id"],
-            stations["appurtenance_code"],
-            np.empty(0, np.int64),
-        )
-
-    def _columns(self, name: str, types: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-        reader = ColumnReader(types)
-        reader.add(copy_blocks(self._connection, SQL(queries("checks")[name]), len(types), dict(wanted)))
-        return reader.columns()
-
     def _features(self, name: str, kind: Kind) -> Iterator[CopiedRows]:
         query = compose(queries("checks")[name], kind, columns=listed(COLUMNS[kind], "f"))
         return copy_blocks(self._connection, query, len(COLUMNS[kind]), self._wanted)
-
-
-def _classes_to_follow(columns: Mapping[Kind, Mapping[str, Any]]) -> list[str]:
-    """The classes that share a network with one that is loaded: all of its group."""
-    loaded = {word for kind in ("node", "pipe_segment") for word in columns[kind]["class_code"].known_words}
-    classes = code_table("utility_class")
-    groups = {classes[code].fields["group_code"] for code in loaded if code in classes}
-    return sorted(loaded | {code.code for code in classes.values() if code.fields["group_code"] in groups})
 
 
 def _named(file_id: Ints, files: Mapping[int, str]) -> Words:

@@ -65,11 +65,79 @@ WHERE NOT EXISTS (
 -- name: near
 SELECT {columns} FROM check_near JOIN {current} AS f USING (feature_id) WHERE check_near.kind = {kind}
 
--- name: disturbed
--- Nodes of lines as they were before the changeset took them away or changed them.
-SELECT unnest(ARRAY[old.from_node_id, old.to_node_id])
+-- name: left_links
+-- Lines as they were before the changeset took them away or changed them.
+SELECT old.from_node_id, old.to_node_id
 FROM pipemap.pipe_segment_delta AS new JOIN pipemap.pipe_segment AS old USING (feature_id)
 WHERE new.changeset_id = %(changeset_id)s
+
+-- name: count_links
+SELECT count(*) AS count FROM (SELECT FROM pipemap.pipe_segment LIMIT %(most)s) AS counted
+
+-- name: create_reached
+-- The nodes the changeset touches, and node by node what is joined to them in the map, until there are enough.
+CREATE TEMPORARY TABLE check_reached ON COMMIT DROP AS
+WITH RECURSIVE reached (node_id) AS (
+    (
+        SELECT feature_id FROM pipemap.node_delta WHERE changeset_id = %(changeset_id)s
+        UNION
+        SELECT unnest(ARRAY[from_node_id, to_node_id])
+        FROM pipemap.pipe_segment_delta WHERE changeset_id = %(changeset_id)s
+        UNION
+        SELECT unnest(ARRAY[old.from_node_id, old.to_node_id])
+        FROM pipemap.pipe_segment_delta AS new JOIN pipemap.pipe_segment AS old USING (feature_id)
+        WHERE new.changeset_id = %(changeset_id)s
+    )
+    UNION
+    SELECT next.node_id
+    FROM reached
+    CROSS JOIN LATERAL (
+        SELECT link.feature_id, link.to_node_id AS node_id
+        FROM pipemap.pipe_segment AS link WHERE link.from_node_id = reached.node_id
+        UNION ALL
+        SELECT link.feature_id, link.from_node_id
+        FROM pipemap.pipe_segment AS link WHERE link.to_node_id = reached.node_id
+    ) AS next
+    WHERE NOT EXISTS (
+        SELECT FROM pipemap.pipe_segment_delta AS delta
+        WHERE delta.changeset_id = %(changeset_id)s AND delta.feature_id = next.feature_id)
+)
+SELECT node_id FROM reached LIMIT %(most)s::bigint
+
+-- name: reached
+SELECT node_id FROM check_reached
+
+-- name: reached_links
+-- The pipes at the nodes reached that are not among the features loaded.
+SELECT from_node_id, to_node_id, class_code, lifecycle_code
+FROM (
+    SELECT feature_id, from_node_id, to_node_id, class_code, lifecycle_code
+    FROM check_reached JOIN pipemap.pipe_segment ON from_node_id = node_id
+    UNION
+    SELECT feature_id, from_node_id, to_node_id, class_code, lifecycle_code
+    FROM check_reached JOIN pipemap.pipe_segment ON to_node_id = node_id
+) AS link
+WHERE class_code = ANY(%(classes)s)
+  AND NOT EXISTS (
+    SELECT FROM check_near AS near WHERE near.kind = 'pipe_segment' AND near.feature_id = link.feature_id)
+  AND NOT EXISTS (
+    SELECT FROM pipemap.pipe_segment_delta AS delta
+    WHERE delta.changeset_id = %(changeset_id)s AND delta.feature_id = link.feature_id)
+
+-- name: reached_stations
+-- Nodes with an appurtenance among those reached that are not among the features loaded.
+SELECT feature_id, appurtenance_code
+FROM check_reached JOIN pipemap.node AS node ON node.feature_id = node_id
+WHERE appurtenance_code IS NOT NULL
+  AND NOT EXISTS (SELECT FROM check_near AS near WHERE near.kind = 'node' AND near.feature_id = node.feature_id)
+  AND NOT EXISTS (
+    SELECT FROM pipemap.node_delta AS delta
+    WHERE delta.changeset_id = %(changeset_id)s AND delta.feature_id = node.feature_id)
+
+-- name: station_exists
+SELECT EXISTS (
+    SELECT FROM pipemap.node WHERE appurtenance_code = ANY(%(codes)s) AND class_code = ANY(%(classes)s)
+) AS is_there
 
 -- name: farther_links
 -- The pipes of the networks that are not among the features loaded.

@@ -9,11 +9,12 @@ from pipemap.checks.check import Check, Says, Told
 from pipemap.checks.columns import Bools, Ints
 from pipemap.checks.links import Graph
 from pipemap.checks.registry import rule
-from pipemap.checks.scope import Scope
+from pipemap.checks.scope import Kind, Scope
 from schemas.codetables import code_table, codes_where
 from schemas.findings import Severity
 
 _LARGEST, _KEYS = 20, 200
+_JOINED: tuple[Kind, ...] = ("node", "pipe_segment")
 
 
 @rule(
@@ -53,9 +54,9 @@ def _sizes_of_touched(graph: Graph) -> Ints:
     return np.sort(np.concatenate([sizes[~unseen], rest]).astype(np.int64))[::-1]
 
 
-def _touched_classes(scope: Scope) -> list[str]:
-    classes = scope.segments.words("class_code")
-    codes = np.unique(classes.codes[scope.segments.values("touched")])
+def _touched_classes(scope: Scope, kind: Kind = "pipe_segment") -> list[str]:
+    classes = scope.classes(kind)
+    codes = np.unique(classes.codes[scope.columns[kind].values("touched")])
     return sorted(classes.known_words[code] for code in codes.tolist() if code >= 0)
 
 
@@ -133,26 +134,43 @@ def _cut_off(check: Check, flow: str, role: str, says: Says) -> Told:
     found: list[Breaches] = []
     flowing = codes_where("utility_class", "flow", flow)
     groups = {code: known.fields["group_code"] for code, known in code_table("utility_class").items()}
-    for group in sorted({groups[code] for code in _touched_classes(scope) if code in flowing}):
+    touched = {code for kind in _JOINED for code in _touched_classes(scope, kind)}
+    for group in sorted({groups[code] for code in touched if code in flowing}):
         graph = scope.links.graph([code for code, own in groups.items() if own == group])
         # What goes on unseen was connected, or told, when it came.
         reached = graph.holds(np.concatenate([scope.links.stations(role), scope.links.open_vertex]))
         classes = scope.links.class_code[graph.chosen]
         for code in np.unique(classes.codes).tolist():
             of_class = classes.codes == code
-            if reached[graph.piece_of_link[of_class]].any():
-                found.append(_told_of_pieces(check, graph, of_class & ~reached[graph.piece_of_link], says))
+            is_served = (group, role) in scope.farther.stations_elsewhere
+            if is_served or reached[graph.piece_of_link[of_class]].any():
+                lost = of_class & ~reached[graph.piece_of_link]
+                found += _told_of_pieces(check, graph, lost, classes.known_words[code], says)
     return found
 
 
-def _told_of_pieces(check: Check, graph: Graph, cut_off: Bools, says: Says) -> Breaches:
+def _told_of_pieces(check: Check, graph: Graph, lost: Bools, class_code: str, says: Says) -> list[Breaches]:
+    """Told of the first touched line in each piece; where only a point is, as one that lost its line, of that."""
     scope, piece = check.scope, graph.piece_of_link
-    at = np.flatnonzero(cut_off & scope.links.is_touched[graph.chosen])
-    rows = scope.links.row[graph.chosen[at]]
-    order = np.lexsort((scope.segments.values("feature_id")[rows], piece[at]))
-    at, rows = at[order], rows[order]
-    starts = np.flatnonzero(np.append(True, np.diff(piece[at]) != 0)[: len(at)])
-    sizes = np.bincount(piece[cut_off], minlength=scope.links.vertex_count)
-    members = np.split(rows, starts[1:])[: len(starts)]
-    details = [{"segment_keys": scope.segment_keys(each[:_KEYS]).tolist()} for each in members]
-    return check.report("pipe_segment", rows[starts], says, details=details, count=sizes[piece[at[starts]]])
+    touched = np.flatnonzero(lost & scope.links.is_touched[graph.chosen])
+    lines, of_piece = _by_piece(scope, "pipe_segment", scope.links.row[graph.chosen[touched]], piece[touched])
+    is_lost = np.zeros(scope.links.vertex_count, np.bool_)
+    is_lost[piece[lost]] = True
+    is_lost[of_piece] = False
+    nodes = np.flatnonzero(scope.told["node"] & scope.classes("node").is_in([class_code]))
+    nodes = nodes[is_lost[graph.piece[nodes]]]
+    points, of_points = _by_piece(scope, "node", nodes, graph.piece[nodes])
+    sizes = np.bincount(piece[lost], minlength=scope.links.vertex_count)
+    details = [{"segment_keys": scope.segment_keys(members[:_KEYS]).tolist()} for members in lines]
+    first_lines, first_points = (np.array([each[0] for each in firsts], np.int64) for firsts in (lines, points))
+    return [
+        check.report("pipe_segment", first_lines, says, details=details, count=sizes[of_piece]),
+        check.report("node", first_points, says, count=sizes[of_points]),
+    ]
+
+
+def _by_piece(scope: Scope, kind: Kind, rows: Ints, piece: Ints) -> tuple[list[Ints], Ints]:
+    """The features of each piece in order of their identities, and the pieces."""
+    order = np.lexsort((scope.columns[kind].values("feature_id")[rows], piece))
+    starts = np.flatnonzero(np.append(True, np.diff(piece[order]) != 0)[: len(order)])
+    return np.split(rows[order], starts[1:])[: len(starts)], piece[order][starts]
