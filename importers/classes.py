@@ -1,10 +1,13 @@
 """The class column of one sheet: what its words mean, and whether it is a class column at all."""
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from importers.base import RecordTable
 from importers.cells import Objects
 from importers.columns import Columns, class_of
 from importers.compact import CLASS
@@ -18,16 +21,31 @@ from schemas.findings import Severity
 class ClassColumn:
     """Gathers the words of a sheet's parts; once `tell` was called, `codes` knows what they stand for."""
 
-    def __init__(self, profile: Profile, sheet: str) -> None:
+    def __init__(self, profile: Profile, table: RecordTable) -> None:
         self._dictionary = profile.class_words()
-        word = profile.sheet_class(sheet)
-        self._fallback = (class_of(word, self._dictionary) if word else None) or profile.default_class
+        self._fallback = self._in_name(profile, table.sheet) or profile.default_class
+        self.said = None if self._fallback else self._in_title(profile, table)
         self._meanings: list[str | None] = []
         self._numbers: dict[str, int] = {}
         self._rows = 0
         self._unknown_rows = 0
         self._unknown = UnknownWords()
         self._is_believed = True
+
+    def _in_name(self, profile: Profile, name: str) -> str | None:
+        word = profile.sheet_class(name)
+        return class_of(word, self._dictionary) if word else None
+
+    def _in_title(self, profile: Profile, table: RecordTable) -> tuple[str, str] | None:
+        """The class that the line above the table or the file's name speaks of, and that text.
+
+        It is for rows of which neither they nor what they are joined to tell the class.
+        """
+        for text in filter(None, (table.title, Path(table.file).stem)):
+            code = self._in_name(profile, text) or profile.class_said(text)
+            if code and code != SECRET:
+                return code, text
+        return None
 
     def add(self, columns: Columns) -> tuple[npt.NDArray[np.int32], pa.Array]:
         """The number of each row's word, -1 for none, and the cells that `extra` holds should the column be disowned.
@@ -51,7 +69,8 @@ class ClassColumn:
 
     def meanings(self, numbers: npt.NDArray[np.int32]) -> Objects:
         """The class of rows by the numbers of their words as far as the words alone tell, None where they do not."""
-        return np.array([*(meaning or self._fallback for meaning in self._meanings), self._fallback], object)[numbers]
+        fallback = self._fallback or (self.said[0] if self.said else None)
+        return np.array([*(meaning or fallback for meaning in self._meanings), fallback], object)[numbers]
 
     def tell(self, ledger: Ledger, number: int) -> bool:
         """Settle whether the column is the class, and report it or its unknown words.

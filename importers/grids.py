@@ -304,7 +304,7 @@ def _columns(rows: list[Row], width: int, clean: Callable[[str], str]) -> list[C
     """The cells by column, numbers as numbers where a column holds nothing else; blanks are None or NaN."""
     if not rows:
         return [np.empty(0, dtype=object)] * width
-    if any(len(row) != width for row in rows):
+    if set(map(len, rows)) != {width}:
         rows = [_fitted(row, width) for row in rows]
     return [_column(cells, clean) for cells in np.array(rows, dtype=object).reshape(len(rows), width).T]
 

@@ -270,24 +270,40 @@ def _joined(node_count: int, segments: pd.DataFrame, keys: Keys, ledger: Ledger)
 
 
 def _classified(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Fill missing classes from the other end of the join; what nobody names is of unknown class."""
-    unknown = list(CLASS.categories).index("unknown")
+    """Fill missing classes from the other end of the join, else from the title; what nobody names is unknown."""
     of_node = codes(nodes["class_code"])
     if len(segments):
         start, end = segments["from_node"].to_numpy(), segments["to_node"].to_numpy()
         own = codes(segments["class_code"])
-        own = np.where(own < 0, of_node[start], own)
-        own = np.where(own < 0, unknown, own)
+        own = _said_by_title(np.where(own < 0, of_node[start], own), segments, ledger)
         segments = segments.assign(class_code=pd.Categorical.from_codes(own, dtype=CLASS))
         of_line = np.full(len(nodes), -1)
         # The first line at a node wins, one that starts there before any that ends there: written last.
         of_line[np.concatenate([start, end])[::-1]] = np.concatenate([own, own])[::-1]
         of_node = np.where(of_node < 0, of_line, of_node)
         ledger.classify(segments)
-    of_node = np.where(of_node < 0, unknown, of_node)
+    of_node = _said_by_title(of_node, nodes, ledger)
     nodes = nodes.assign(class_code=pd.Categorical.from_codes(of_node, dtype=CLASS))
     ledger.classify(nodes[nodes["row"] >= 0])
     return nodes, segments
+
+
+def _said_by_title(found: Ints, frame: pd.DataFrame, ledger: Ledger) -> Ints:
+    """Classes with those that are missing taken from what stands above each table, which a finding tells."""
+    categories, found = list(CLASS.categories), found.copy()
+    for number in np.unique(frame["table"].to_numpy()[found < 0]):
+        is_blank = (found < 0) & (frame["table"].to_numpy() == number)
+        said = ledger.accounts[number].said_class
+        found[is_blank] = categories.index(said[0] if said else "unknown")
+        if said:
+            ledger.note(
+                int(number),
+                Severity.INFO,
+                "IMP-TITLE",
+                f"{int(is_blank.sum())} rows name no class; taken for {said[0]}, as “{said[1]}” says.",
+                f"{int(is_blank.sum())} 行未注明类别，按“{said[1]}”归为 {said[0]}。",
+            )
+    return found
 
 
 def _with_other_ends(segments: pd.DataFrame) -> pd.DataFrame:

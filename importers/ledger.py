@@ -34,13 +34,14 @@ class _Column:
 
 @dataclass
 class Account:
-    """What became of the rows of one sheet, layer or table, and what it is called."""
+    """What became of the rows of one sheet, layer or table, what it is called, and which class its title speaks of."""
 
     file: str
     sheet: str
     skipped_rows: int = 0
     refused_rows: int = 0
     n_rows: int = 0
+    said_class: tuple[str, str] | None = None
     # Row numbers as a person counts them, which of them count (several rows may derive from one), fates and classes.
     numbers: _Column = field(default_factory=lambda: _Column(np.int32))
     counted: _Column = field(default_factory=lambda: _Column(np.bool_))

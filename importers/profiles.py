@@ -68,6 +68,7 @@ _ENOUGH: dict[str, tuple[frozenset[str], ...]] = {
 }
 _OF_WELLS = frozenset({"appurtenance", "well_depth_m", "valve_state"})
 _ROLE_OF_GEOMETRY = {"Point": "node", "LineString": "segment", "Polygon": "structure"}
+_IDEOGRAPHS = re.compile(r"[\u4e00-\u9fff]+")
 _BRACKETED_UNIT = re.compile(
     r"[(\[【](?:单位:?)?(?:m|mm|cm|dm|ft|in|kv|v|mpa|kpa|bar|dn|米|毫米|厘米|千伏|兆帕|‰|%)[)\]】]"
 )
@@ -255,6 +256,14 @@ class Profile(BaseModel):
         name = sheet.casefold().replace("_", " ")
         found = (word for word in sorted(words, key=len, reverse=True) if len(word) > 1 and _names(name, word))
         return next((words[word] for word in found), None)
+
+    def class_said(self, text: str) -> str | None:
+        """The one class that a title or file name speaks of in Chinese; None where it names none or several."""
+        words = self.class_words()
+        said = [word for word in words if len(word) > 1 and _IDEOGRAPHS.fullmatch(word) and word in text.casefold()]
+        whole = [word for word in said if not any(word != longer and word in longer for longer in said)]
+        classes = {words[word] for word in whole}
+        return classes.pop() if len(classes) == 1 else None
 
     def stated_datum(self, class_code: str, burial_code: str | None) -> str | None:
         """What the profile says depth and elevation refer to, by burial, then by class; None where it is silent."""

@@ -399,3 +399,37 @@ T2          ;N2          ;     714,240;N1          ;     714,440;THA         ;CI
     assert ends_z(delivery, "N1->N2") == [715.04, 714.84]
     assert place(delivery, "N1") == (359744.627, 4606692.717)
     assert node(delivery, "N1").ground_elevation_m == 717.157
+
+
+@pytest.mark.parametrize(
+    ("file", "sheet", "title", "class_code"),
+    [
+        ("普查.xlsx", "给水", None, "water"),
+        ("普查.xlsx", "JS", None, "water"),
+        ("普查.xlsx", "1.雨水管点", None, "storm"),
+        ("普查.xlsx", "污水管线成果表", None, "foul"),
+        ("普查.xlsx", "管点(RQ)", None, "gas"),
+        ("普查.xlsx", "Sheet1", "某市天然气管线点成果表", "gas"),
+        ("电力管线普查.xlsx", "Sheet1", "成果表", "power"),
+        ("JS点表.xlsx", "Sheet1", None, "water"),
+        # Two classes, or none that is told.
+        ("普查.xlsx", "Sheet1", "雨水、污水管线成果表", "unknown"),
+        ("普查.xlsx", "2600-500", "城市地下管线成果表", "unknown"),
+    ],
+)
+def test_the_class_is_what_sheet_title_or_file_are_called(
+    tmp_path: Path, file: str, sheet: str, title: str | None, class_code: str
+) -> None:
+    rows = [["物探点号", "X", "Y", "地面高程"], ["A1", NORTH, EAST, 10]]
+    delivery = imported(workbook(tmp_path / file, {sheet: [[title], *rows] if title else rows}))
+    assert delivery.nodes.class_code.tolist() == [class_code]
+    is_guess = class_code != "unknown" and sheet == "Sheet1"
+    assert ("IMP-TITLE" in {finding.rule for finding in delivery.findings}) == is_guess
+
+
+def test_points_that_name_their_class_are_believed_before_the_name_of_the_file(tmp_path: Path) -> None:
+    points = [["物探点号", "X", "Y", "管线类型"], ["A1", NORTH, EAST, "YS"], ["A2", NORTH, EAST + 9, "YS"]]
+    lines = [["起点点号", "终点点号", "管径"], ["A1", "A2", 300]]
+    delivery = imported(workbook(tmp_path / "排水普查.xlsx", {"点": points, "线": lines}))
+    assert delivery.segments.class_code.tolist() == ["storm"]
+    assert "IMP-TITLE" not in {finding.rule for finding in delivery.findings}
