@@ -214,8 +214,9 @@ def _take_sheets(reading: Reading, context: Context, on_progress: OnProgress) ->
 def _joined(context: Context, files: Sequence[SourceFile], dataset: str) -> Delivery:
     srid = context.georeference.project.to_epsg() or 0
     ledger, pools = context.ledger, context.pools
-    draw = context.profile.lost_points == "draw"
-    nodes, segments, keys = join(pools["node"].frame(), pools["pipe_segment"].frame(), ledger, draw_lost_points=draw)
+    draw, snap_m = context.profile.lost_points == "draw", context.profile.snap_m
+    frames = pools["node"].frame(), pools["pipe_segment"].frame()
+    nodes, segments, keys = join(*frames, ledger, draw_lost_points=draw, snap_m=snap_m)
     nodes, told = with_surface(nodes, pools[GROUND].frame())
     ledger.findings += told
     datums: list[DatumUse] = []

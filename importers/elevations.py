@@ -21,7 +21,7 @@ import pandas as pd
 from importers.compact import ELEVATION_SOURCE, codes
 from importers.datum_evidence import Floats, Surveyed
 from importers.datums import resolved
-from importers.joining import SNAP_M, Keys
+from importers.joining import Keys
 from importers.ledger import Ledger
 from importers.normalise import LINE_ENDS
 from importers.sheets import Context
@@ -50,7 +50,7 @@ def with_axis(
     ends = _surveyed(nodes, segments)
     _report_disagreement(segments, ends, keys, ledger)
     axis_m, is_inferred = _axis(segments, ends)
-    is_reversed = _drawn_backwards(nodes, segments, keys, ledger)
+    is_reversed = _drawn_backwards(nodes, segments, keys, context)
     if profile.geometry_z == "axis":
         axis_m = np.where(np.isnan(axis_m), _drawn_axis(segments, is_reversed), axis_m)
     is_unknown = np.isnan(axis_m).any(axis=1)
@@ -160,15 +160,18 @@ def _at_neighbours(segments: pd.DataFrame, datum_m: Floats) -> Floats:
     return np.asarray(means.to_numpy(float).reshape(2, -1).T)
 
 
-def _drawn_backwards(nodes: pd.DataFrame, segments: pd.DataFrame, keys: Keys, ledger: Ledger) -> npt.NDArray[np.bool_]:
+def _drawn_backwards(
+    nodes: pd.DataFrame, segments: pd.DataFrame, keys: Keys, context: Context
+) -> npt.NDArray[np.bool_]:
     """Which lines are drawn from their end node to their start node; ends that are not at their nodes are reported."""
     places = nodes[["x_m", "y_m"]].to_numpy(float)
     at_nodes = np.stack([places[segments["from_node"]], places[segments["to_node"]]], axis=1)
     drawn = segments[list(LINE_ENDS)].to_numpy().reshape(-1, 2, 2)
     forward, backward = _deviation_m(drawn, at_nodes), _deviation_m(drawn, at_nodes[:, ::-1])
     deviation_m = np.fmin(forward, backward)
-    wrong = deviation_m > SNAP_M
-    ledger.report(
+    snap_m = context.profile.snap_m
+    wrong = deviation_m > snap_m
+    context.ledger.report(
         keys.named(segments[wrong]).assign(apart=deviation_m[wrong].round(3)),
         Severity.WARNING,
         "IMP-ENDS",
@@ -176,7 +179,7 @@ def _drawn_backwards(nodes: pd.DataFrame, segments: pd.DataFrame, keys: Keys, le
         "图上管线 {source_key} 端点与管点相距 {apart} m，已移至管点。",
         kind="pipe_segment",
         value="apart",
-        limit=f"{SNAP_M} m",
+        limit=f"{snap_m:g} m",
     )
     return backward < forward
 

@@ -19,9 +19,11 @@ from scipy.spatial import cKDTree
 from importers.compact import CLASS, codes
 from importers.ledger import Ledger
 from importers.normalise import LINE_ENDS
+from importers.point_numbers import with_unique_numbers
 from schemas.findings import Severity
 
 SNAP_M = 0.05
+_ROUNDING_M = 1e-6
 
 _DIRECTED = ("depth_m", "elevation_m", "ground_m")
 # The columns of nodes where there is no table of points.
@@ -53,19 +55,25 @@ class Keys:
 
 
 def join(
-    nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger, *, draw_lost_points: bool = False
+    nodes: pd.DataFrame,
+    segments: pd.DataFrame,
+    ledger: Ledger,
+    *,
+    draw_lost_points: bool = False,
+    snap_m: float = SNAP_M,
 ) -> tuple[pd.DataFrame, pd.DataFrame, Keys]:
     """Nodes with unique keys, and segments whose two ends are among them; what does not fit is refused.
 
-    With `draw_lost_points`, the drawn end of a line that names a point which no table has is that point.
+    With `draw_lost_points`, the drawn end of a line that names a point which no table has is that point. Ends within
+    `snap_m` of a point, or of each other, are one.
     """
-    nodes = _unique_nodes(_with_keys(nodes), ledger)
+    nodes, segments = with_unique_numbers(_with_keys(nodes), segments, ledger, snap_m)
     if not len(segments):
         nodes, segments = _classified(nodes, segments, ledger)
         return nodes, segments, Keys(_texts(nodes["source_key"]))
-    nodes, segments = _snapped(nodes, segments, ledger, draw_lost_points)
+    nodes, segments = _snapped(nodes, segments, ledger, draw_lost_points, snap_m)
     segments, keys = _numbered(nodes, segments)
-    segments = _joined(len(nodes), segments, keys, ledger)
+    segments = _joined(len(nodes), segments, keys, ledger, snap_m)
     nodes, segments = _classified(nodes, segments, ledger)
     segments = _without_repeats(_with_other_ends(segments), keys, ledger)
     return nodes, segments.assign(nth=_nth_of_pair(segments)), keys
@@ -101,34 +109,8 @@ def _with_keys(nodes: pd.DataFrame) -> pd.DataFrame:
     return nodes
 
 
-def _unique_nodes(nodes: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
-    repeated = nodes["source_key"].duplicated()
-    if not repeated.any():
-        return nodes.drop(columns="content", errors="ignore")
-    content = [name for name in nodes.columns if name not in ("row", "table", "place")]
-    alike = nodes[nodes["source_key"].isin(nodes["source_key"][repeated].astype(object).unique())]
-    agrees = alike.duplicated(subset=content).reindex(nodes.index, fill_value=False)
-    ledger.refuse(
-        nodes[repeated & agrees],
-        Severity.WARNING,
-        "R07",
-        "Point {source_key} stands twice; the second row says the same and was left out.",
-        "点号 {source_key} 重复，内容一致，未重复载入。",
-        kind="node",
-    )
-    ledger.refuse(
-        nodes[repeated & ~agrees],
-        Severity.ERROR,
-        "R07",
-        "Point {source_key} stands twice and the rows differ; only the first was loaded.",
-        "点号 {source_key} 重复且内容不一致，仅载入第一行。",
-        kind="node",
-    )
-    return nodes[~repeated].drop(columns="content").reset_index(drop=True)
-
-
 def _snapped(
-    nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger, draw_lost_points: bool
+    nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger, draw_lost_points: bool, snap_m: float
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Give lines without point numbers the keys of points at their ends, and make points where there are none."""
     has_line = segments["start_x"].notna()
@@ -145,7 +127,7 @@ def _snapped(
     keys = np.concatenate([chosen["from_key"].to_numpy(object), chosen["to_key"].to_numpy(object)])
     classes = pd.Categorical.from_codes(np.tile(codes(chosen["class_code"]), 2), dtype=CLASS)
     missing = pd.isna(keys)
-    keys[missing] = _keys_at(ends[missing], classes[missing], nodes)
+    keys[missing] = _keys_at(ends[missing], classes[missing], nodes, snap_m)
     for name, of_end in (("from_key", keys[: len(chosen)]), ("to_key", keys[len(chosen) :])):
         segments.loc[chosen.index, name] = of_end
     made = pd.DataFrame({"source_key": pd.array(keys, dtype="str"), "class_code": classes})
@@ -169,29 +151,47 @@ def _tell_drawn(points: pd.DataFrame, ledger: Ledger) -> None:
     )
 
 
-def _keys_at(ends: npt.NDArray[np.float64], classes: pd.Categorical, nodes: pd.DataFrame) -> npt.NDArray[np.object_]:
-    """The key of the point within `SNAP_M` of each end; ends of one class within it of each other share a new one."""
+def _keys_at(
+    ends: npt.NDArray[np.float64], classes: pd.Categorical, nodes: pd.DataFrame, snap_m: float
+) -> npt.NDArray[np.object_]:
+    """The key of the point within `snap_m` of each end, one of its own class before any other's.
+
+    Ends of one class that have none and lie within it of each other share a new key.
+    """
     keys = np.full(len(ends), None, dtype=object)
-    if len(nodes):
-        distance, nearest = cKDTree(nodes[["x_m", "y_m"]].to_numpy(float)).query(ends, distance_upper_bound=SNAP_M)
-        found = np.isfinite(distance)
-        keys[found] = nodes["source_key"].to_numpy(object)[np.asarray(nearest)[found]]
+    for code in [*np.unique(classes.codes), None] if len(nodes) else ():
+        near = nodes if code is None else nodes[codes(nodes["class_code"]) == code]
+        open_ends = np.flatnonzero(pd.isna(keys) & (True if code is None else classes.codes == code))
+        keys[open_ends] = _nearest_keys(ends[open_ends], near, snap_m)
     left = np.flatnonzero(pd.isna(keys))
     for code in np.unique(classes.codes[left]):
         same = left[classes.codes[left] == code]
-        cluster, corner = _clusters(ends[same])
+        cluster, corner = _clusters(ends[same], snap_m)
         prefix = "" if code < 0 else str(classes.categories[code])
         names = np.array([prefix + position_key(x_m, y_m) for x_m, y_m in corner.tolist()], dtype=object)
         keys[same] = names[cluster]
     return keys
 
 
-def _clusters(xy: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.integer[Any]], npt.NDArray[np.float64]]:
+def _nearest_keys(ends: npt.NDArray[np.float64], nodes: pd.DataFrame, snap_m: float) -> npt.NDArray[np.object_]:
+    keys = np.full(len(ends), None, dtype=object)
+    if len(ends) and len(nodes):
+        # The bound itself counts as near.
+        bound_m = snap_m + _ROUNDING_M
+        distance, nearest = cKDTree(nodes[["x_m", "y_m"]].to_numpy(float)).query(ends, distance_upper_bound=bound_m)
+        found = np.isfinite(distance)
+        keys[found] = nodes["source_key"].to_numpy(object)[np.asarray(nearest)[found]]
+    return keys
+
+
+def _clusters(
+    xy: npt.NDArray[np.float64], snap_m: float
+) -> tuple[npt.NDArray[np.integer[Any]], npt.NDArray[np.float64]]:
     """The cluster of each place, and of each cluster its westernmost place (of several the southernmost)."""
     # Each place once: many lines may end at one, and their pairs are many more. Complex numbers sort by x, then y.
     complex_places, place_of = np.unique(np.ascontiguousarray(xy).view(np.complex128).ravel(), return_inverse=True)
     places = complex_places.view(np.float64).reshape(-1, 2)
-    pairs = np.asarray(cKDTree(places).query_pairs(SNAP_M, output_type="ndarray"))
+    pairs = np.asarray(cKDTree(places).query_pairs(snap_m, output_type="ndarray"))
     graph = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(len(places), len(places)))
     labels = np.asarray(connected_components(graph, directed=False)[1]).ravel()
     # Places are sorted by x, then y, so that a cluster's first one is its corner.
@@ -221,7 +221,7 @@ def _nth_of_pair(segments: pd.DataFrame) -> Ints:
     return pairs.groupby(pairs).cumcount().to_numpy().astype(np.int32)
 
 
-def _joined(node_count: int, segments: pd.DataFrame, keys: Keys, ledger: Ledger) -> pd.DataFrame:
+def _joined(node_count: int, segments: pd.DataFrame, keys: Keys, ledger: Ledger, snap_m: float) -> pd.DataFrame:
     is_nameless = (segments["from_node"] < 0) | (segments["to_node"] < 0)
     ledger.refuse(
         segments[is_nameless],
@@ -235,16 +235,16 @@ def _joined(node_count: int, segments: pd.DataFrame, keys: Keys, ledger: Ledger)
     # Findings name a line by its ends and, of several between them, its place among these.
     segments = segments.assign(nth=_nth_of_pair(segments))
     to_itself = segments["from_node"] == segments["to_node"]
-    is_speck = to_itself & (segments["length_m"] <= SNAP_M)
+    is_speck = to_itself & (segments["length_m"] <= snap_m)
     ledger.refuse(
         keys.named(segments[is_speck]),
         Severity.WARNING,
         "R18",
-        f"The line at {{from_key}} is {{length_m:.2f}} m long; ends within {SNAP_M} m of each other are one point.",
-        f"{{from_key}} 处的管线长 {{length_m:.2f}} m，相距 {SNAP_M} m 以内的端点视为同一点。",
+        f"The line at {{from_key}} is {{length_m:.2f}} m long; ends within {snap_m:g} m of each other are one point.",
+        f"{{from_key}} 处的管线长 {{length_m:.2f}} m，相距 {snap_m:g} m 以内的端点视为同一点。",
         kind="pipe_segment",
         value="length_m",
-        limit=f"{SNAP_M} m",
+        limit=f"{snap_m:g} m",
     )
     ledger.refuse(
         keys.named(segments[to_itself & ~is_speck]),

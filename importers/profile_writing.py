@@ -81,6 +81,8 @@ def _general(base: Profile, settled: Settled) -> list[str]:
         "# Words that stand for unknown, and attributes where 0 does.",
         f"nulls = {_listed(base.nulls)}",
         f"zero_is_unknown = {_listed(base.zero_is_unknown)}",
+        "# Metres within which the end of a line without numbers is joined to a point, or to another end.",
+        f"snap_m = {base.snap_m}",
         "# The utility class of rows that name none: " + ", ".join(code_table("utility_class")) + ".",
         f"default_class = {_quoted(chosen)}" if chosen else '# default_class = "water"',
     ]

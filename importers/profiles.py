@@ -141,6 +141,7 @@ class Profile(BaseModel):
         default_factory=dict, description="Attribute to the unit of its numbers; stronger than a unit in the header."
     )
     vertical: Vertical = Field(default_factory=Vertical)
+    snap_m: float = Field(0.05, description="Line ends within this of a point, or of each other, are one.", ge=0, le=5)
     geometry_z: Literal["axis", "ground", "ignore"] = Field("ignore", description="What z in geometries is.")
     unnumbered: Literal["refuse", "by_place"] = Field(
         "refuse", description="Rows without a point number in a table that has numbers; by_place snaps them."
