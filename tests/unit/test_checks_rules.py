@@ -112,6 +112,16 @@ def sewer(points: dict[str, Point], lines: list[Line]) -> Scope:
     return draw(points, lines, "foul")
 
 
+def bent(*places: tuple[float, float]) -> shapely.LineString:
+    """An axis with bends, in metres from the corner."""
+    return shapely.LineString([(EAST_M + x, NORTH_M + y) for x, y in places])
+
+
+def house(node_id: int | None) -> dict[str, Any]:
+    place = shapely.Point(EAST_M + 5, NORTH_M + 5)
+    return {"feature_id": 8000, "source_key": "K1", "class_code": "water", "node_id": node_id, "geom": place}
+
+
 CASES: list[tuple[str, set[str | None], Scope]] = [
     # R06 a point beyond the zone; one with easting and northing swapped
     ("R06", set(), draw({"a": A, "b": B}, [("a", "b")])),
@@ -331,6 +341,100 @@ CASES: list[tuple[str, set[str | None], Scope]] = [
         draw({"a": A, "b": B}, [("a", "b", {"geom": shapely.LineString([(EAST_M, NORTH_M), (EAST_M + 21, NORTH_M)])})]),
     ),
     ("P09", set(), draw({"a": A, "b": B}, [("a", "b")])),
+    # R11 a hydrant on a gas main; on a water main it belongs
+    ("R11", {"a"}, draw({"a": (0.0, 0.0, {"appurtenance_code": "hydrant"}), "b": B}, [("a", "b")], "gas")),
+    ("R11", {"a"}, draw({"a": (0.0, 0.0, {"appurtenance_code": "valve"}), "b": B}, [("a", "b")], "telecom")),
+    ("R11", set(), draw({"a": (0.0, 0.0, {"appurtenance_code": "hydrant"}), "b": B}, [("a", "b")])),
+    ("R11", set(), draw({"a": (0.0, 0.0, {"appurtenance_code": "manhole"}), "b": B}, [("a", "b")], "power")),
+    # R17 a sewer of 1.2 m may have its manholes 150 m apart
+    ("R17", set(), sewer({"a": A, "b": (140.0, 0.0)}, [("a", "b", {"width_mm": 1200.0})])),
+    ("R17", {"a->b"}, sewer({"a": A, "b": (160.0, 0.0)}, [("a", "b", {"width_mm": 1200.0})])),
+    # R24 the way back lies 11 degrees beside the way there; a bend of 90 degrees is one
+    ("R24", {"b"}, draw({"a": A, "b": B, "c": (0.0, 4.0)}, [("a", "b"), ("b", "c")])),
+    ("R24", set(), draw({"a": A, "b": B, "d": D}, [("a", "b"), ("b", "d")])),
+    (
+        "R24",
+        set(),
+        draw({"a": A, "b": (20.0, 0.0, {"appurtenance_code": "manhole"}), "c": (0.0, 4.0)}, [("a", "b"), ("b", "c")]),
+    ),
+    # ... a sewer may not turn back by 60 degrees, not even in a manhole
+    (
+        "R24",
+        {"b"},
+        sewer(
+            {"a": A, "b": (20.0, 0.0, {"appurtenance_code": "manhole"}), "c": (10.0, 17.0)}, [("a", "b"), ("b", "c")]
+        ),
+    ),
+    # ... straight up is at a right angle to the street, though both are in one place in plan
+    ("R24", set(), draw({"a": A, "b": B, "c": (20.0, 0.01)}, [("a", "b", deep(3.0, 3.0)), ("b", "c", deep(3.0, 1.0))])),
+    (
+        "P10",
+        {"a->b"},
+        draw({"a": A, "b": (10.0, 10.0)}, [("a", "b", {"geom": bent((0, 0), (10, 10), (10, 0), (0, 10), (10, 10))})]),
+    ),
+    ("P10", set(), draw({"a": A, "b": (10.0, 10.0)}, [("a", "b", {"geom": bent((0, 0), (10, 0), (10, 10))})])),
+    ("P11", {None}, draw({"a": (0.0001234, 0.0), "b": B}, [("a", "b")])),
+    ("P11", set(), draw({"a": (0.123, 0.0), "b": B}, [("a", "b")])),
+    # P12 a well of 1 m with a pipe 2 m down; a well with a sump below the pipe is as it should be
+    ("P12", {"a"}, sewer({"a": (0.0, 0.0, {"well_depth_m": 1.0}), "b": B}, [("a", "b", deep(2.0, 2.0))])),
+    ("P12", {"a"}, sewer({"a": (0.0, 0.0, {"well_depth_m": -0.5}), "b": B}, [])),
+    ("P12", set(), sewer({"a": (0.0, 0.0, {"well_depth_m": 2.5}), "b": B}, [("a", "b", deep(2.0, 2.0))])),
+    # P13 two points 3 m above one another; a riser between them joins them
+    ("P13", {"u"}, draw({"a": A, "u": (0.0, 0.0, {"ground_elevation_m": 13.0}), "b": B}, [("a", "b")])),
+    ("P13", set(), draw({"a": A, "u": (0.0, 0.0, {"ground_elevation_m": 13.0}), "b": B}, [("a", "b"), ("a", "u")])),
+    ("P13", set(), draw({"a": A, "u": (0.0, 0.0, {"ground_elevation_m": 13.0, "class_code": "gas"})}, [])),
+    (
+        "P14",
+        {"v"},
+        draw({"a": A, "v": (20.0, 0.0, {"appurtenance_code": "check_valve"}), "c": C}, [("a", "v"), ("v", "c")]),
+    ),
+    (
+        "P14",
+        set(),
+        draw({"a": A, "v": (20.0, 0.0, {"appurtenance_code": "check_valve"}), "c": C}, [("a", "v", SEWER), ("v", "c")]),
+    ),
+    # ... water that flows in from both sides has nowhere to go
+    (
+        "P14",
+        {"v"},
+        draw(
+            {"a": A, "v": (20.0, 0.0, {"appurtenance_code": "check_valve"}), "c": C},
+            [("a", "v", SEWER), ("c", "v", SEWER)],
+        ),
+    ),
+    # P15 a cable beside its duct, in it, and in one that nobody knows
+    (
+        "P15",
+        {"x->y"},
+        draw({"a": A, "b": B, "x": (0.0, 3.0), "y": (20.0, 3.0)}, [("a", "b"), ("x", "y", {"container_id": 1000})]),
+    ),
+    ("P15", {"a->b"}, draw({"a": A, "b": B}, [("a", "b", {"container_id": 4711})])),
+    (
+        "P15",
+        set(),
+        draw({"a": A, "b": B, "x": (0.0, 0.1), "y": (20.0, 0.1)}, [("a", "b"), ("x", "y", {"container_id": 1000})]),
+    ),
+    ("P16", {"K1"}, draw({"a": A, "b": B, "c": C}, [("a", "b")], consumers=[house(3)])),
+    ("P16", {"K1"}, draw({"a": A, "b": B}, [("a", "b", {"width_mm": 900.0})], consumers=[house(1)])),
+    ("P16", {None}, draw({"a": A, "b": B}, [("a", "b")], consumers=[house(None)])),
+    ("P16", set(), draw({"a": A, "b": B}, [("a", "b")], consumers=[house(1)])),
+    (
+        "P17",
+        {"a->b"},
+        draw({"a": A, "b": B}, [("a", "b", {"lifecycle_code": "planned", "installed_on": "2001-05-01"})]),
+    ),
+    (
+        "P17",
+        {"a->b"},
+        draw({"a": A, "b": B}, [("a", "b", {"lifecycle_code": "in_service", "installed_on": "2190-01-01"})]),
+    ),
+    ("P17", {"a->b"}, draw({"a": A, "b": B}, [("a", "b", {"installed_on": "1753-01-01"})])),
+    (
+        "P17",
+        set(),
+        draw({"a": A, "b": B}, [("a", "b", {"lifecycle_code": "in_service", "installed_on": "2001-05-01"})]),
+    ),
+    ("P17", set(), draw({"a": A, "b": B}, [("a", "b", {"lifecycle_code": "planned"})])),
 ]
 
 

@@ -6,6 +6,9 @@ from pipemap.checks.check import Check, Says, Told
 from pipemap.checks.registry import rule
 from schemas.findings import Severity
 
+# Widths from which manholes may stand so far apart (GB 50014-2021), the widest first: millimetres, metres.
+_MANHOLES = ((1600, 200.0), (1100, 150.0), (700, 100.0))
+
 
 @rule(
     "R13", Severity.ERROR, en="line starts and ends at one point", zh="起止点号相同", source="survey practice, rule R13"
@@ -54,18 +57,28 @@ def too_deep(check: Check) -> Told:
     ]
 
 
-@rule("R17", Severity.WARNING, en="line too long", zh="管线过长", source="survey practice, rule R17", max_length_m=75.0)
+@rule(
+    "R17",
+    Severity.WARNING,
+    en="line too long",
+    zh="管线过长",
+    source="survey practice, rule R17; GB 50014-2021: distance of manholes by size",
+    max_length_m=75.0,
+)
 def too_long(check: Check) -> Told:
-    """Lines longer than surveyors may leave between two points."""
-    length = check.scope.axes.length_m
-    at = np.flatnonzero(length > check["max_length_m"])
+    """Lines longer than surveyors may leave between two points; large sewers have their manholes farther apart."""
+    scope, length = check.scope, check.scope.axes.length_m
+    width = scope.segments.values("width_mm")
+    spacing = np.select([width >= least for least, _ in _MANHOLES], [most for _, most in _MANHOLES], 0.0)
+    most = np.maximum(check["max_length_m"], np.where(scope.is_gravity, spacing, 0.0))
+    at = np.flatnonzero(length > most)
     says = Says(
-        en="{class_en} line {key} is {length:.1f} m long, more than {max_length_m:g} m",
-        zh="{class_zh}管线 {key} 长 {length:.1f} m，超过 {max_length_m:g} m",
+        en="{class_en} line {key} is {length:.1f} m long, more than {most:g} m",
+        zh="{class_zh}管线 {key} 长 {length:.1f} m，超过 {most:g} m",
         value="{length:.2f} m",
-        limit="{max_length_m:g} m",
+        limit="{most:g} m",
     )
-    return [check.report("pipe_segment", at, says, length=length[at])]
+    return [check.report("pipe_segment", at, says, length=length[at], most=most[at])]
 
 
 @rule(

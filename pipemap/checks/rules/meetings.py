@@ -8,12 +8,19 @@ from pipemap.checks.scope import Scope
 
 def pairs_at_nodes(scope: Scope) -> tuple[Ints, Ints, Ints]:
     """Nodes where exactly two lines meet, both of one class, and these two lines; removed lines are left out."""
+    node, one, other = paired_ends(scope)
+    return node, scope.ends.segment[one], scope.ends.segment[other]
+
+
+def paired_ends(scope: Scope) -> tuple[Ints, Ints, Ints]:
+    """Nodes where exactly two lines meet, both of one class, and the ends of these lines that are there."""
     ends = scope.ends
     standing = ~scope.segments.words("lifecycle_code").is_in(["removed"])[ends.segment]
     between = np.append(scope.degree == 2, False)
     at = np.flatnonzero(standing & between[ends.node])
     at = at[np.argsort(ends.node[at], kind="stable")]
-    one, other = ends.segment[at[::2]], ends.segment[at[1::2]]
+    one, other = at[::2], at[1::2]
     classes = scope.segments.words("class_code").codes
-    same = (classes[one] == classes[other]) & (one != other)
-    return ends.node[at[::2]][same], one[same], other[same]
+    lines = ends.segment[one], ends.segment[other]
+    same = (classes[lines[0]] == classes[lines[1]]) & (lines[0] != lines[1])
+    return ends.node[one][same], one[same], other[same]

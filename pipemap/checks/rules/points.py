@@ -6,8 +6,7 @@ from pyproj import CRS, Transformer
 from pipemap.checks.check import Check, Says, Told
 from pipemap.checks.columns import Bools, Floats, numbered
 from pipemap.checks.registry import rule
-from pipemap.checks.rules.counting import one_by_one_or_counted
-from schemas.codetables import code_table, codes_where
+from schemas.codetables import code_table
 from schemas.findings import Severity
 
 # A dataset with more of its points than this outside is in another system as a whole.
@@ -163,32 +162,3 @@ def branch_count(check: Check) -> Told:
             name_zh=feature[at].translated({code: found.name_zh for code, found in features.items()}, ""),
         )
     ]
-
-
-@rule(
-    "P05",
-    Severity.INFO,
-    en="valve of unknown state",
-    zh="阀门状态不明",
-    source="pipemap: burst analysis needs valve states",
-    sees_all=True,
-    count_from=10,
-)
-def valve_state_unknown(check: Check) -> Told:
-    """Valves of which nobody says whether they are open; counted where nobody says it of any valve of a class."""
-    nodes = check.scope.nodes
-    state = nodes.words("valve_state_code")
-    valves = nodes.words("appurtenance_code").is_in(codes_where("appurtenance", "role", "valve"))
-    unknown = ~state.is_known() | state.is_in(["unknown"])
-    says = Says(
-        en="Nobody says whether the {class_en} valve {key} is open; it will be taken as open",
-        zh="{class_zh}阀门 {key} 开关状态不明，按常开处理",
-        column="valve_state_code",
-    )
-    of_none = Says(
-        en="Nobody says of any of the {count} {class_en} valves whether it is open; they will be taken as open",
-        zh="{class_zh}阀门共 {count} 个，开关状态均不明，按常开处理",
-        value="{count}",
-        column="valve_state_code",
-    )
-    return one_by_one_or_counted(check, "node", valves, unknown, says, of_none)
