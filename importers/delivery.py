@@ -19,7 +19,8 @@ from importers.joining import join
 from importers.local_grid import LocalGrid, read_local_grid
 from importers.normalise import GROUND
 from importers.place_readings import Bounds
-from importers.profiles import Profile, choose_profile, headers_of, load_profile
+from importers.profile_files import choose_profile, headers_of, load_profile
+from importers.profiles import Profile
 from importers.sheets import Context, Sheets
 from importers.sources import Source, distinct_names, sha256
 from importers.surface import with_surface

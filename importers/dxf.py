@@ -14,7 +14,8 @@ from importers.cad.pasted import PastedNetwork
 from importers.cad.sheets import Sheet, Sorting, settle_silent
 from importers.cad.sources import Source, SourceReader
 from importers.cad.tables import OWN_COLUMNS, ROLES, tables_of
-from importers.profiles import Profile, choose_profile, known_headers, load_profile, plain
+from importers.profile_files import choose_profile, known_headers, load_profile
+from importers.profiles import Profile, plain
 from pipemap.errors import SourceError
 
 

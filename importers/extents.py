@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-import geopandas
 import numpy as np
+import numpy.typing as npt
 import shapely
+from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
+from importers.base import RecordTable
 from importers.gis import GisReader
 from pipemap.errors import SourceError, UsageError
 
@@ -44,5 +46,10 @@ def _from_file(path: Path, srid: int) -> BaseGeometry:
             f"{path.name} has no polygon, or does not say its coordinate system; deliver it with one.",
             message_zh=f"{path.name} 没有多边形，或未说明坐标系，请补充。",
         )
-    moved = [geopandas.GeoSeries(table.geometry, crs=table.crs).to_crs(srid).to_numpy() for table in tables]
-    return shapely.union_all(np.concatenate(moved))
+    return shapely.union_all(np.concatenate([_moved(table, srid) for table in tables]))
+
+
+def _moved(table: RecordTable, srid: int) -> npt.NDArray[np.object_]:
+    transform = Transformer.from_crs(table.crs, srid, always_xy=True).transform
+    moved: npt.NDArray[np.object_] = shapely.transform(table.geometry, transform, interleaved=False)
+    return moved

@@ -15,7 +15,7 @@ from importers.layers import shapes
 from importers.layers.files import head, refusal
 from importers.layers.markup import xml_root
 from importers.layers.xtf import XtfObject, models, objects
-from importers.profiles import load_profile
+from importers.profile_files import load_profile
 from schemas.findings import Finding, Severity
 
 DEFAULT_CHUNK_ROWS = 50_000

@@ -15,7 +15,8 @@ import numpy as np
 from importers import content
 from importers.content import Sample
 from importers.place_readings import Home, place_readings
-from importers.profiles import ATTRIBUTES, Profile, load_profile, plain, shipped
+from importers.profile_files import load_profile, shipped
+from importers.profiles import ATTRIBUTES, Profile, plain
 from importers.vocabulary import readings, says_else
 
 ADOPTED = 0.5

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from importers.profiles import load_profile, profile_text, shipped
+from importers.profile_files import load_profile, profile_text, shipped
 from pipemap.errors import NotFoundError
 from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from importers.matching import sureness
 from importers.place_readings import PlaceReading
-from importers.profiles import ATTRIBUTES, Profile, shipped
+from importers.profile_files import shipped
+from importers.profiles import ATTRIBUTES, Profile
 from importers.proposal import ColumnProposal, TableProposal
 from importers.units import factor
 from importers.vocabulary import labels

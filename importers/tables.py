@@ -11,7 +11,8 @@ from importers import markup
 from importers.base import RecordTable
 from importers.grids import CHUNK_ROWS, Grid, Names, tables_of
 from importers.headers import header_score
-from importers.profiles import known_headers, load_profile, plain, shipped
+from importers.profile_files import known_headers, load_profile, shipped
+from importers.profiles import plain
 from importers.text_files import text_format, text_rows, with_point
 from importers.workbooks import Sheet, is_workbook, sheets
 from pipemap.errors import SourceError

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from importers.profiles import load_profile
+from importers.profile_files import load_profile
 from importers.writing import Sheet, sheets_of, write_texts, write_workbook
 from pipemap.commands.session import open_database
 from pipemap.datasets import read_dataset

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from importers.delivery import read_delivery
-from importers.profiles import load_profile
+from importers.profile_files import load_profile
 from importers.writing import sheets_of, write_texts, write_workbook
 from pipemap.datasets import read_dataset
 from pipemap.db import Database

@@ -16,7 +16,7 @@ from importers.delivery import read_delivery
 from importers.dry_run import DryRun, dry_run
 from importers.georeference import parse_crs
 from importers.place_readings import Home
-from importers.profiles import load_profile
+from importers.profile_files import load_profile
 from schemas.delivery import Delivery
 
 HOME = Home(parse_crs("EPSG:4547"))

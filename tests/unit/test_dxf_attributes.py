@@ -6,7 +6,7 @@ import pytest
 from ezdxf.document import Drawing
 
 from importers.delivery import read_delivery
-from importers.profiles import choose_profile
+from importers.profile_files import choose_profile
 from tests.unit.drawings import Read, at, drawn, tagged
 
 FORMS = [("R12", "asc"), ("R12", "bin"), ("R2000", "asc"), ("R2000", "bin"), ("R2004", "asc"), ("R2007", "asc"),

@@ -11,7 +11,7 @@ from ezdxf.render.mleader import ConnectionSide
 
 from importers.cad.label_words import PipeLabel, Vocabulary
 from importers.delivery import read_delivery
-from importers.profiles import load_profile
+from importers.profile_files import load_profile
 from schemas.findings import Severity
 from tests.unit.drawings import Read, at, drawn, label, tagged
 

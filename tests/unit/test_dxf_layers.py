@@ -9,7 +9,7 @@ from ezdxf.document import Drawing
 
 from importers.cad.layer_names import LayerNames
 from importers.delivery import read_delivery
-from importers.profiles import load_profile
+from importers.profile_files import load_profile
 from pipemap.errors import SourceError
 from schemas.findings import Severity
 from tests.unit.drawings import Draw, Read, at, drawn, left_out, tagged

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from importers.base import DERIVED, RecordTable
 from importers.delivery import read_delivery
 from importers.parts import in_parts
-from importers.profiles import load_profile
+from importers.profile_files import load_profile
 from importers.surface import REACH_M, Ground
 from pipemap.errors import SourceError
 from schemas.delivery import Delivery

@@ -3,7 +3,7 @@ import tomllib
 
 from typer.testing import CliRunner
 
-from importers.profiles import shipped
+from importers.profile_files import shipped
 from pipemap import cli
 
 

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from importers.profiles import choose_profile, load_profile, plain, shipped
+from importers.profile_files import choose_profile, load_profile, shipped
+from importers.profiles import plain
 from pipemap.errors import NotFoundError, SourceError
 
 
