@@ -9,7 +9,6 @@ from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
 from importers.base import RecordTable
-from importers.gis import GisReader
 from pipemap.errors import SourceError, UsageError
 
 
@@ -40,6 +39,9 @@ def _from_text(text: str) -> BaseGeometry:
 
 
 def _from_file(path: Path, srid: int) -> BaseGeometry:
+    # Imported here: slow to load, and an import without such a file does without.
+    from importers.gis import GisReader
+
     tables = [table for table in GisReader().read([path], {}) if table.geometry is not None]
     if not tables or any(table.crs is None for table in tables):
         raise SourceError(
