@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, field, replace
+from math import nan
 
 import networkx as nx
 from hypothesis import strategies as st
@@ -24,27 +25,38 @@ SOURCES = ("tank", "reservoir")
 class City:
     """A drawn network: node -> (appurtenance, state, operability), pipes (from, to, flow), valves at pipe ends.
 
-    `consumers` are (node, people). Devices are named by their node, or by (pipe, node) for valves at pipe ends.
+    `consumers` are (node, people); `places` of nodes and `lengths` of pipes may be left out. Devices are named by their node, or by (pipe, node) for valves at pipe ends.
     """
 
     nodes: list[tuple[str, str, str]]
     pipes: list[tuple[int, int, int]]
     layer: dict[tuple[int, int], tuple[str, str]] = field(default_factory=dict)
     consumers: list[tuple[int, int]] = field(default_factory=list)
+    places: list[tuple[float, float]] = field(default_factory=list)
+    lengths: list[float] = field(default_factory=list)
 
     def network(self) -> Network:
         appurtenances, states, operabilities = zip(*self.nodes, strict=True)
         starts, ends, flows = zip(*self.pipes, strict=True)
-        places, people = zip(*self.consumers, strict=True) if self.consumers else ((), ())
+        served, people = zip(*self.consumers, strict=True) if self.consumers else ((), ())
+        x_m, y_m = zip(*(self.places or [(nan, nan)] * len(self.nodes)), strict=True)
         network = network_from_arrays(
             {
+                "x_m": x_m,
+                "y_m": y_m,
                 "id": range(len(self.nodes)),
                 "appurtenance": appurtenances,
                 "state": states,
                 "operability": operabilities,
             },
-            {"id": range(len(self.pipes)), "from_id": starts, "to_id": ends, "flow": flows},
-            {"id": range(len(self.consumers)), "node_id": places, "people": people},
+            {
+                "id": range(len(self.pipes)),
+                "from_id": starts,
+                "to_id": ends,
+                "flow": flows,
+                "length_m": self.lengths or [1.0] * len(self.pipes),
+            },
+            {"id": range(len(self.consumers)), "node_id": served, "people": people},
         )
         layer_states, layer_operabilities = zip(*self.layer.values(), strict=True) if self.layer else ((), ())
         return network.with_valves(self.layer, layer_states, layer_operabilities)
@@ -69,6 +81,7 @@ class Plan:
     consumers: set[int]
     source_in_zone: bool
     at_the_rim: set[int] = field(default_factory=set, compare=False)
+    fed_nodes: set[int] = field(default_factory=set, compare=False)
 
 
 @dataclass(frozen=True)
@@ -234,6 +247,7 @@ class Reference:
             already_dry=self._pipes((touched - before - isolated) - self.unknown),
             consumers=self._consumers(isolated, dry, after),
             source_in_zone=bool(self.taps & isolated),
+            fed_nodes={node for node in range(len(self.city.nodes)) if self._parts(node) & after - isolated},
             at_the_rim={number for number, (node, _) in enumerate(self.city.consumers) if self._parts(node) & isolated},
         )
 

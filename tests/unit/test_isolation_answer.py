@@ -1,0 +1,152 @@
+"""What a burst answer holds beside the cut, each against a plain search: hydrants, order, alternatives, volume."""
+
+from dataclasses import replace
+
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipemap.tracing.alternatives import MOST_ALTERNATIVES, alternatives_of
+from pipemap.tracing.columns import network_from_arrays
+from pipemap.tracing.cuts import cut_at
+from pipemap.tracing.drainage import drainage_of
+from pipemap.tracing.isolation import burst
+from pipemap.tracing.sites import site_of
+from pipemap.tracing.walking import walk_to
+from tests.unit.drained_city import VALVES, City, Otherwise, Reference, cities, examples
+from tests.unit.test_isolation_reference import SLOW
+
+coordinates = st.floats(-500, 500, allow_nan=False, width=32)
+
+
+@st.composite
+def placed_cities(draw: st.DrawFn) -> City:
+    """Cities with hydrants all over, a place for every node and no two pipes of one length."""
+    city = draw(cities())
+    places = draw(st.lists(st.tuples(coordinates, coordinates), min_size=len(city.nodes), max_size=len(city.nodes)))
+    random = np.random.default_rng(draw(st.integers(0, 999)))
+    nodes = [node if node[0] else ("hydrant", *node[1:]) for node in city.nodes]
+    return replace(city, nodes=nodes, places=places, lengths=random.uniform(1, 99, len(city.pipes)).tolist())
+
+
+@settings(max_examples=examples(100), **SLOW)
+@given(placed_cities())
+def test_the_nearest_hydrants_still_fed_are_those_of_a_plain_search(city: City) -> None:
+    network, reference = city.network(), Reference(city)
+    place = np.array(city.places)
+    for pipe, (start, end, _) in enumerate(city.pipes):
+        plan, answer = reference.plan({pipe}), burst(network, [pipe])
+        left = [node for node in sorted(plan.fed_nodes) if city.nodes[node][0] == "hydrant"]
+        away = sorted(np.hypot(*(place[left] - (place[start] + place[end]) / 2).T)) if left else []
+        assert [one.distance_m for one in answer.nearest_hydrants] == pytest.approx(away[:3])
+        for lost in answer.hydrants_lost:
+            assert lost.node_id not in left
+            nearest = min(np.hypot(*(place[left] - place[lost.node_id]).T), default=None)
+            assert (lost.nearest_fed and lost.nearest_fed.distance_m) == (nearest and pytest.approx(nearest))
+
+
+@settings(max_examples=examples(100), **SLOW)
+@given(placed_cities())
+def test_valves_come_in_the_order_of_a_walk_to_the_next_nearest(city: City) -> None:
+    network = city.network()
+    for pipe, (start, end, _) in enumerate(city.pipes):
+        site = site_of(network, [pipe])
+        cut = cut_at(site)
+        graph = nx.Graph([("burst", start, {"weight": city.lengths[pipe] / 2})])
+        graph.add_edge("burst", end, weight=city.lengths[pipe] / 2)
+        for one in cut.isolated.tolist():
+            a, b, _ = city.pipes[one]
+            shorter = min(city.lengths[one], graph.edges[a, b]["weight"] if graph.has_edge(a, b) else np.inf)
+            graph.add_edge(a, b, weight=shorter)
+        walk = walk_to(network, site, cut, cut.valves)
+        left = {device: network.device_node(device) for device in cut.valves.tolist()}
+        here: object = "burst"
+        for device, step in zip(walk.devices.tolist(), walk.walk_m, strict=True):
+            ways = nx.single_source_dijkstra_path_length(graph, here)
+            assert step == pytest.approx(min(ways[node] for node in left.values()), abs=0.01)
+            assert ways[left[device]] == pytest.approx(step, abs=0.01)
+            here = left.pop(device)
+
+
+@settings(max_examples=examples(100), **SLOW)
+@given(cities())
+def test_plans_for_doubtful_valves_are_those_of_the_reference(city: City) -> None:
+    network = city.network()
+    for pipe in range(len(city.pipes)):
+        cut = cut_at(site_of(network, [pipe]))
+        found, left_out = alternatives_of(network, cut, cut.valves)
+        failing = [one for one in found if one.outcome == "fails"]
+        for one in found:
+            devices = frozenset(city.devices[device] for device in one.devices.tolist())
+            otherwise = Otherwise(stuck=devices) if one.outcome == "fails" else Otherwise(freed=devices)
+            plan = Reference(city, otherwise).plan({pipe})
+            assert {city.devices[device] for device in one.cut.valves.tolist()} == plan.close
+            assert set(one.cut.isolated.tolist()) == plan.isolated
+            assert set(one.cut.dry.tolist()) == plan.dry
+        doubtful = [d for d in cut.valves.tolist() if city.condition(city.devices[d])[0] in ("unknown", "")]
+        alone = [one.devices[0] for one in failing if len(one.devices) == 1]
+        assert alone == doubtful[:MOST_ALTERNATIVES]
+        assert left_out >= len(doubtful) - len(alone)
+
+
+@settings(max_examples=examples(60), **SLOW)
+@given(cities())
+def test_a_stuck_valve_has_a_plan_for_when_it_holds_unless_that_changes_nothing(city: City) -> None:
+    network, reference = city.network(), Reference(city)
+    for pipe in range(len(city.pipes)):
+        plan = reference.plan({pipe})
+        cut = cut_at(site_of(network, [pipe]))
+        found, left_out = alternatives_of(network, cut, cut.valves)
+        freed = {city.devices[one.devices[0]] for one in found if one.outcome == "holds" and len(one.devices) == 1}
+        for device in city.devices:
+            is_valve = isinstance(device, tuple) or city.nodes[device][0] in VALVES
+            state, operability = city.condition(device)
+            if is_valve and state != "closed" and operability in ("inoperable", "inaccessible") and not left_out:
+                narrower = Reference(city, Otherwise(freed=frozenset({device}))).plan({pipe})
+                assert (device in freed) or narrower.isolated == plan.isolated
+
+
+def test_the_volume_to_drain_follows_the_clear_section_and_tells_what_is_unknown() -> None:
+    network = network_from_arrays(
+        {"id": [1, 2, 3], "appurtenance": ["", "drain_valve", ""]},
+        {
+            "id": range(5),
+            "from_id": [1, 1, 1, 1, 2],
+            "to_id": [2, 2, 2, 2, 3],
+            "length_m": [100.0] * 5,
+            "shape_code": ["circle", "rect", "egg", "circle", "circle"],
+            "bore_width_mm": [200, 1000, 1000, np.nan, 100],
+            "bore_height_mm": [200, 500, 1500, np.nan, 100],
+        },
+    )
+    drained = drainage_of(network, np.arange(4))
+    # An egg of 2:3 made of its four arcs: radii 1/2 (top), 3/2 (sides) and 1/4 (invert) of the width.
+    assert drained.volume_m3 == pytest.approx(100 * (np.pi * 0.1**2 + 0.5 + egg_area()), rel=1e-3)
+    assert (drained.unknown_length_m, drained.assumed_m3) == (100, 0)
+    assert [outlet.node_id for outlet in drained.outlets] == [2]
+
+
+def egg_area() -> float:
+    """Area of a standard egg one wide and one and a half high, by its width at every height."""
+    height = np.linspace(0, 1.5, 200_001)
+    # Invert arc about (0, 1/4), side arcs about (-+1, 1) with radius 3/2, crown arc about (0, 1).
+    invert = np.sqrt(np.clip(0.25**2 - (height - 0.25) ** 2, 0, None))
+    side = np.sqrt(np.clip(1.5**2 - (height - 1.0) ** 2, 0, None)) - 1.0
+    crown = np.sqrt(np.clip(0.5**2 - (height - 1.0) ** 2, 0, None))
+    half = np.where(height < 0.2, invert, np.where(height < 1.0, side, crown))
+    return float(np.trapezoid(2 * half, height))
+
+
+def test_a_tank_whose_filling_is_cut_off_and_a_pump_at_the_cut_are_told() -> None:
+    # reservoir - v - a - pump - b - tank - c: the main from the works to the tank bursts.
+    nodes = ["reservoir", "valve", "", "pump_station", "", "tank", ""]
+    network = network_from_arrays(
+        {"id": range(7), "appurtenance": nodes, "state": ["", "open", "", "", "", "", ""]},
+        {"id": range(6), "from_id": range(6), "to_id": range(1, 7), "flow": [1] * 6},
+    )
+    answer = burst(network, [3])
+    assert [tank.node_id for tank in answer.sources_not_refilled] == [5]
+    assert [pump.node_id for pump in answer.pumps_to_stop] == [3]
+    assert 5 not in answer.isolated_segment_ids and 5 not in answer.dry_segment_ids
