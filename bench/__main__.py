@@ -4,8 +4,10 @@ import argparse
 import shutil
 import sys
 import tempfile
+from itertools import chain
 from pathlib import Path
 
+from bench.bursts import mains_lines, wntr_lines
 from bench.cases import burst_lines, history_lines, load_city, lookup_lines
 from bench.city import build_city
 from bench.measure import Line, report, row
@@ -18,12 +20,22 @@ _RESULTS = Path(__file__).parent / "results"
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m bench", description="Ratios against peers and floors.")
     arguments.add_argument("--segments", type=int, default=100_000, help="size of the city")
-    segments: int = arguments.parse_args().segments
+    arguments.add_argument("--mains", type=int, nargs="+", help="trace cases alone, on networks of these sizes")
+    given = arguments.parse_args()
+    segments: int = given.segments
     folder = Path(tempfile.mkdtemp(prefix="pipemap-bench-"))
     folder.chmod(0o755)
     cluster = Cluster(folder)
     cluster.start()
     try:
+        for size in given.mains or [segments]:
+            lines = []
+            for line in chain(wntr_lines(), mains_lines(cluster, size)):
+                show([line])
+                lines.append(line)
+            print(report(size, lines, _RESULTS / "mains"))
+        if given.mains:
+            return
         files = build_city(segments).write(folder)
         city, lines = load_city(cluster, files)
         lines += table_lines(folder)

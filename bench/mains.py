@@ -1,7 +1,8 @@
 """A water network of any size straight in the tables: looped streets with valves, hydrants and consumers.
 
-About 1.14 segments a node, a valve on a quarter of the pipe ends, one in a hundred closed and one in fifty stuck, four
-waterworks; beside every fourth street runs a gas main and a telecom duct, so that a burst has neighbours.
+About 1.14 segments a node, a valve on a quarter of the pipe ends, one in a hundred closed and one in fifty stuck, a
+check valve in one street of five hundred, four waterworks; beside every fourth street runs a gas main and a telecom
+duct, so that a burst has neighbours.
 """
 
 from dataclasses import dataclass
@@ -28,12 +29,13 @@ class _Streets:
     place: npt.NDArray[np.float64]
     chains: npt.NDArray[np.int64]
     crossings: int
+    is_one_way: npt.NDArray[np.bool_]
 
 
 def plant_mains(database: Database, edges: int, seed: int = 7) -> None:
     """Version 1 of a map with about so many water segments, written with the indexes built at the end."""
     rng = np.random.default_rng(seed)
-    streets = _lay(max(2, round((edges / (2 * _PIECES)) ** 0.5)))
+    streets = _lay(max(2, round((edges / (2 * _PIECES)) ** 0.5)), rng)
     nodes, segments, consumers = _nodes(streets, rng), _segments(streets), _consumers(streets, rng)
     with database.transaction() as connection:
         connection.execute("INSERT INTO pipemap.dataset (dataset_id, name) VALUES (1, 'mains')")
@@ -46,7 +48,7 @@ def plant_mains(database: Database, edges: int, seed: int = 7) -> None:
         connection.execute("SELECT setval('pipemap.feature_id_seq', %s)", [int(highest)])
 
 
-def _lay(side: int) -> _Streets:
+def _lay(side: int, rng: np.random.Generator) -> _Streets:
     column, row = np.meshgrid(np.arange(side), np.arange(side))
     crossings = np.stack([column.ravel(), row.ravel()], axis=1) * _STREET_M
     index = np.arange(side * side).reshape(side, side)
@@ -61,7 +63,8 @@ def _lay(side: int) -> _Streets:
     between = (a + share * (b - a)).reshape(-1, 2)
     middle = side * side + np.arange(len(edges) * (_PIECES - 1)).reshape(len(edges), -1)
     place = np.concatenate([crossings, between]) + _ORIGIN_M
-    return _Streets(place, np.hstack([edges[:, :1], middle, edges[:, 1:]]), side * side)
+    chains = np.hstack([edges[:, :1], middle, edges[:, 1:]])
+    return _Streets(place, chains, side * side, rng.random(len(chains)) < 0.002)
 
 
 def _nodes(streets: _Streets, rng: np.random.Generator) -> pd.DataFrame:
@@ -71,6 +74,7 @@ def _nodes(streets: _Streets, rng: np.random.Generator) -> pd.DataFrame:
     words[ends[rng.random(len(ends)) < 0.5]] = "valve"
     middles = streets.chains[:, _PIECES // 2]
     words[middles[rng.random(len(middles)) < 0.25]] = "hydrant"
+    words[middles[streets.is_one_way]] = "check_valve"
     words[rng.choice(streets.crossings, 4, replace=False)] = "waterworks"
     is_valve = words == "valve"
     return pd.DataFrame(
@@ -90,6 +94,7 @@ def _segments(streets: _Streets) -> pd.DataFrame:
     start, end = streets.chains[:, :-1].ravel(), streets.chains[:, 1:].ravel()
     nodes = len(streets.place)
     water = _lines(start, end, streets.place, "water", 0.0, _AXIS_M)
+    water["flow_direction_code"] = np.where(np.repeat(streets.is_one_way, _PIECES), "forward", "unknown")
     others = [
         _lines(start[:: _PIECES * 4], end[:: _PIECES * 4], streets.place, code, offset_m, axis_m)
         for code, offset_m, axis_m in _OTHERS

@@ -23,8 +23,16 @@ def grouped(keys: Ints, count: int) -> tuple[Ints, Ints]:  # pragma: no cover
     return starts, order
 
 
-def spread(bounds: Ints, keys: Ints) -> Ints:
+@numba.njit(cache=True)
+def spread(bounds: Ints, keys: Ints) -> Ints:  # pragma: no cover
     """The positions `bounds[k]:bounds[k + 1]` of every key, one after the other."""
-    counts = bounds[keys + 1] - bounds[keys]
-    skipped = np.repeat(bounds[keys] - np.cumsum(counts) + counts, counts)
-    return skipped + np.arange(len(skipped))
+    size = 0
+    for key in keys:
+        size += bounds[key + 1] - bounds[key]
+    found = np.empty(size, np.int64)
+    place = 0
+    for key in keys:
+        for position in range(bounds[key], bounds[key + 1]):
+            found[place] = position
+            place += 1
+    return found

@@ -86,22 +86,28 @@ WHERE pipe_segment.source_key = %(key)s
   AND (%(dataset)s::text IS NULL OR dataset.name = %(dataset)s)
 ORDER BY feature_id
 
+-- name: burst_whole
+-- Axes of whole segments that have burst.
+SELECT geom FROM {segments} AS segment WHERE feature_id = ANY(%(whole_ids)s)
+
+-- name: burst_clicked
+-- The point of an axis nearest to a clicked place.
+SELECT ST_LineInterpolatePoint(segment.geom, ST_LineLocatePoint(segment.geom, clicked.geom)) AS geom
+FROM unnest(%(clicked_ids)s::bigint[], %(x)s::float8[], %(y)s::float8[]) AS place (segment_id, x, y)
+CROSS JOIN LATERAL (SELECT geom FROM {segments} AS taken WHERE taken.feature_id = place.segment_id OFFSET 0) AS segment
+CROSS JOIN LATERAL (SELECT ST_SetSRID(ST_MakePoint(place.x, place.y), ST_SRID(segment.geom)) AS geom) AS clicked
+
+-- name: burst_at_nodes
+-- The ends of axes at nodes that have burst.
+SELECT CASE WHEN from_node_id = ANY(%(node_ids)s) THEN ST_StartPoint(geom) ELSE ST_EndPoint(geom) END AS geom
+FROM {segments} AS segment
+WHERE from_node_id = ANY(%(node_ids)s) OR to_node_id = ANY(%(node_ids)s)
+
 -- name: neighbours
--- Physical segments of other classes within a distance of what has burst: of whole axes, of the point of an axis
--- nearest to a clicked place, of the ends at a node. In space where both heights are known, else in plan. The
--- distance is to the wall, to the axis where the size is unknown.
-WITH burst AS (
-    SELECT geom FROM {segments} AS segment WHERE feature_id = ANY(%(whole_ids)s)
-    UNION ALL
-    SELECT ST_LineInterpolatePoint(segment.geom, ST_LineLocatePoint(segment.geom, clicked.geom))
-    FROM unnest(%(clicked_ids)s::bigint[], %(x)s::float8[], %(y)s::float8[]) AS place (segment_id, x, y)
-    JOIN {segments} AS segment ON segment.feature_id = place.segment_id
-    CROSS JOIN pipemap.project
-    CROSS JOIN LATERAL (SELECT ST_SetSRID(ST_MakePoint(place.x, place.y), project.srid) AS geom) AS clicked
-    UNION ALL
-    SELECT CASE WHEN from_node_id = ANY(%(node_ids)s) THEN ST_StartPoint(geom) ELSE ST_EndPoint(geom) END
-    FROM {segments} AS segment
-    WHERE from_node_id = ANY(%(node_ids)s) OR to_node_id = ANY(%(node_ids)s)),
+-- Physical segments of other classes within a distance of what has burst, in space where both heights are known, else
+-- in plan. The distance is to the wall, to the axis where the size is unknown. OFFSET 0 keeps the spatial index in
+-- use, since nobody can tell the planner that so few segments burst.
+WITH burst AS MATERIALIZED ({burst}),
 near AS (
     SELECT DISTINCT ON (other.feature_id)
            other.feature_id AS segment_id, other.source_key, other.class_code, other.owner, other.lifecycle_code,
@@ -111,12 +117,16 @@ near AS (
            CASE WHEN measured.in_space THEN ST_3DClosestPoint(other.geom, burst.geom)
                 ELSE ST_ClosestPoint(other.geom, burst.geom) END AS point
     FROM burst
-    JOIN {segments} AS other ON ST_DWithin(other.geom, burst.geom, %(radius_m)s + %(widest_m)s)
+    CROSS JOIN LATERAL (
+        SELECT * FROM {segments} AS segment
+        WHERE ST_DWithin(segment.geom, burst.geom, %(radius_m)s + %(widest_m)s)
+          AND segment.class_code <> ALL(%(own_classes)s)
+          AND coalesce(segment.lifecycle_code, '') <> ALL(%(not_there)s)
+        OFFSET 0) AS other
     CROSS JOIN LATERAL (SELECT ST_NDims(other.geom) = 3 AND ST_NDims(burst.geom) = 3 AS in_space) AS both_known
     CROSS JOIN LATERAL (
         SELECT in_space, CASE WHEN in_space THEN ST_3DDistance(other.geom, burst.geom)
                               ELSE ST_Distance(other.geom, burst.geom) END AS away_m) AS measured
-    WHERE other.class_code <> ALL(%(own_classes)s) AND coalesce(other.lifecycle_code, '') <> ALL(%(not_there)s)
     ORDER BY other.feature_id, measured.away_m)
 SELECT segment_id, source_key, class_code, owner, lifecycle_code, material_code, pressure_code, voltage_kv, width_mm,
        greatest(distance_m, 0) AS distance_m, is_height_known,
@@ -130,7 +140,8 @@ LIMIT %(limit)s
 -- Ends that no second pipe joins although another live pipe of the same classes lies at them.
 SELECT node.source_key AS node_key, array_agg(DISTINCT other.source_key) AS segment_keys
 FROM {nodes} AS node
-JOIN {segments} AS other ON ST_DWithin(other.geom, node.geom, %(tolerance_m)s)
+CROSS JOIN LATERAL (
+    SELECT * FROM {segments} AS segment WHERE ST_DWithin(segment.geom, node.geom, %(tolerance_m)s) OFFSET 0) AS other
 WHERE node.feature_id = ANY(%(node_ids)s)
   AND other.from_node_id <> node.feature_id AND other.to_node_id <> node.feature_id
   AND other.class_code = ANY(%(class_codes)s)

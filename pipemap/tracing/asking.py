@@ -16,6 +16,7 @@ from pipemap.tracing.places import SURE_WITHIN_M, far_from_place, nearest_segmen
 from pipemap.tracing.sites import site_of
 from pipemap.tracing.surroundings import DEFAULT_RADIUS_M, Place, open_ends, surroundings_of
 from pipemap.tracing.zones import zones_of
+from pipemap.versions import current_version
 from schemas.isolation import BurstAnswer, ClickedSegment, Note
 
 
@@ -44,15 +45,17 @@ def ask_burst(connection: Connection, network: Network, question: BurstQuestion)
     """
     if not (question.segment_ids or question.node_ids or question.places):
         raise UsageError("Say what has burst: segments, nodes or places.")
-    clicked = [
-        (nearest_segment(connection, *place, question.class_codes, network.version), place) for place in question.places
-    ]
+    # The current tables are read straight: a past version takes the planner longer than the rest of the answer.
+    version = None if network.version == current_version(connection) else network.version
+    clicked = [(nearest_segment(connection, *place, question.class_codes, version), place) for place in question.places]
     segment_ids = [*question.segment_ids, *(segment.segment_id for segment, _ in clicked)]
     site = site_of(network, segment_ids, question.node_ids)
     cut = cut_at(site, assumed_of(network, site.zones, question.inaccessible, question.opened))
     answer = answer_for(network, site, cut)
-    notes = [*_far(clicked), *answer.warnings, *open_ends(connection, network, cut)]
-    around = surroundings_of(connection, answer, question.radius_m, clicked) if question.radius_m > 0 else None
+    notes = [*_far(clicked), *answer.warnings, *open_ends(connection, network, version, cut)]
+    around = None
+    if question.radius_m > 0:
+        around = surroundings_of(connection, answer, version, question.radius_m, clicked)
     taken = [segment for segment, _ in clicked]
     named = {"clicked": taken[0] if taken else None, "further_clicked": taken[1:]}
     return answer.model_copy(update={"warnings": notes, "surroundings": around, **named})

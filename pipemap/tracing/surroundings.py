@@ -34,12 +34,14 @@ _OPEN_END = (
 def surroundings_of(
     connection: Connection,
     answer: BurstAnswer,
+    version: int | None,
     radius_m: float,
     clicked: Sequence[tuple[ClickedSegment, Place]] = (),
 ) -> Surroundings:
     """Segments of other utilities within a distance of the burst, nearest first, at most 200.
 
-    Around a clicked place the distance is from the point of the axis nearest to it, else from the whole segment.
+    `version` None reads the newest. Around a clicked place the distance is from the point of the axis nearest to it,
+    else from the whole segment.
     """
     taken = {segment.segment_id for segment, _ in clicked}
     whole = [place.segment_id for place in answer.burst if place.segment_id not in (None, *taken)]
@@ -56,13 +58,15 @@ def surroundings_of(
         "widest_m": _WIDEST_M,
         "limit": _MOST_NEIGHBOURS,
     }
-    found = fetch_all(connection, _query("neighbours", answer.version), wanted)
+    parts = {"burst_whole": whole, "burst_clicked": places, "burst_at_nodes": wanted["node_ids"]}
+    burst = SQL(" UNION ALL ").join(_query(name, version) for name, given in parts.items() if given)
+    found = fetch_all(connection, _query("neighbours", version, burst=burst), wanted)
     neighbours = [Neighbour.model_validate(row) for row in found]
     owners = Counter(neighbour.owner or "" for neighbour in neighbours)
     return Surroundings(radius_m=radius_m, neighbours=neighbours, owners=dict(owners.most_common()))
 
 
-def open_ends(connection: Connection, network: Network, cut: Cut) -> list[Note]:
+def open_ends(connection: Connection, network: Network, version: int | None, cut: Cut) -> list[Note]:
     """A warning where an isolated pipe ends beside another one, so that the trace may have stopped too early."""
     nodes = _free_ends(network, cut)[:_MOST_ENDS]
     if not len(nodes):
@@ -74,7 +78,7 @@ def open_ends(connection: Connection, network: Network, cut: Cut) -> list[Note]:
         "active": list(codes_where("lifecycle", "is_active", "1")),
         "tolerance_m": _OPEN_END_M,
     }
-    rows = fetch_all(connection, _query("open_ends", network.version), wanted)
+    rows = fetch_all(connection, _query("open_ends", version), wanted)
     names = ", ".join(str(row["node_key"]) for row in rows)
     others = ", ".join(dict.fromkeys(key for row in rows for key in row["segment_keys"]))
     return [note("open-end", _OPEN_END, names=names, others=others)] if rows else []
@@ -92,7 +96,6 @@ def _free_ends(network: Network, cut: Cut) -> Ints:
     return free
 
 
-def _query(name: str, version: int | None) -> Composed:
-    return SQL(queries("network")[name]).format(
-        segments=relation("pipe_segment", version), nodes=relation("node", version)
-    )
+def _query(name: str, version: int | None, **parts: Composed) -> Composed:
+    tables = {"segments": relation("pipe_segment", version), "nodes": relation("node", version)}
+    return SQL(queries("network")[name]).format(**tables, **parts)

@@ -82,7 +82,7 @@ def _straight_m(network: Network, site: Site, nodes: Ints) -> Floats:
 
 
 def _apart_m(some_m: Floats, others_m: Floats) -> Floats:
-    apart = np.hypot(*np.moveaxis(some_m[:, None] - others_m[None], 2, 0))
+    apart = np.hypot(some_m[:, 0, None] - others_m[:, 0], some_m[:, 1, None] - others_m[:, 1])
     found: Floats = np.where(np.isnan(apart), np.inf, apart)
     return found
 

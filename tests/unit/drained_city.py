@@ -25,7 +25,8 @@ SOURCES = ("tank", "reservoir")
 class City:
     """A drawn network: node -> (appurtenance, state, operability), pipes (from, to, flow), valves at pipe ends.
 
-    `consumers` are (node, people); `places` of nodes and `lengths` of pipes may be left out. Devices are named by their node, or by (pipe, node) for valves at pipe ends.
+    `consumers` are (node, people); `places` of nodes and `lengths` of pipes may be left out. Devices are named by
+    their node, or by (pipe, node) for valves at pipe ends.
     """
 
     nodes: list[tuple[str, str, str]]
