@@ -117,7 +117,7 @@ def copy_rows(connection: Connection, query: psycopg.sql.Composable, columns: in
     return CopiedRows(stream, starts, lengths)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _int32(stream: Bytes, at: int) -> int:  # pragma: no cover
     value = 0
     for byte in range(4):
@@ -125,7 +125,7 @@ def _int32(stream: Bytes, at: int) -> int:  # pragma: no cover
     return value - (1 << 32) if value >= (1 << 31) else value
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _scan(stream: Bytes, at: int, starts: Offsets, lengths: Offsets) -> int:  # pragma: no cover
     """Find the fields of the rows in the stream and return how many rows there are, -1 when they have another shape."""
     rows: int
@@ -145,7 +145,7 @@ def _scan(stream: Bytes, at: int, starts: Offsets, lengths: Offsets) -> int:  # 
     return rows
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _gather(stream: Bytes, starts: Offsets, lengths: Offsets, width: int) -> Bytes:  # pragma: no cover
     values = np.zeros((len(starts), width), np.uint8)
     for row in range(len(starts)):
@@ -155,7 +155,7 @@ def _gather(stream: Bytes, starts: Offsets, lengths: Offsets, width: int) -> Byt
     return values
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _compact(stream: Bytes, starts: Offsets, offsets: Offsets) -> Bytes:  # pragma: no cover
     blob = np.empty(offsets[-1], np.uint8)
     for row in range(len(starts)):

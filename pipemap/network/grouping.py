@@ -6,7 +6,7 @@ import numpy as np
 from pipemap.network.arrays import Ints
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def grouped(keys: Ints, count: int) -> tuple[Ints, Ints]:  # pragma: no cover
     """Bounds of each key 0..count-1 and the positions of `keys` sorted by key, stable (counting sort)."""
     starts = np.zeros(count + 1, np.int64)
@@ -23,7 +23,7 @@ def grouped(keys: Ints, count: int) -> tuple[Ints, Ints]:  # pragma: no cover
     return starts, order
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def spread(bounds: Ints, keys: Ints) -> Ints:  # pragma: no cover
     """The positions `bounds[k]:bounds[k + 1]` of every key, one after the other."""
     size = 0

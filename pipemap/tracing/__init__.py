@@ -1,6 +1,12 @@
 """Questions that follow the pipes of a `pipemap.network.Network`.
 
-`isolation` answers for a burst: `zones` contracts the network at its valves, `cuts` says what a cut isolates and
-dries (`dominators` holds the graph theory), `warnings` what the answer rests on, `places` which pipe was meant;
-`columns` makes networks from plain arrays.
+Bursts, from the bottom up: `ports` says where devices part the pipes of a group of classes, `zones` contracts the
+network there (`dominators` has the graph theory), `sites` is where something has burst, `cuts` says what a cut isolates
+and dries (`floods` has the walks) and what exactly is meant, `dependants` whom it takes the supply from.
+
+On a cut: `walking` orders its valves, `alternatives` has the plans should one fail or hold, `backfeed` what opening a
+closed valve gives back, `hydrants` and `drainage` what they are called, `surroundings` what else lies there, `warnings`
+what it all rests on. `isolation` puts the answer together, `asking` takes the question as people put it.
+`criticality` answers for all segments at once, `shutdowns` for planned cuts that overlap. `places` finds what was
+meant, `describing` names things, `columns` makes networks from plain arrays.
 """

@@ -126,7 +126,7 @@ def _where_lost(dependants: Dependants) -> tuple[Ints, Ints]:
     )
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _between(
     bounds: Ints, cluster: Ints, is_fed: Flags, is_known: Flags, dominator: Ints
 ) -> tuple[Ints, Ints]:  # pragma: no cover
@@ -154,7 +154,7 @@ def _between(
     return np.array(at), np.array(which)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _common(dominator: Ints, one: int, other: int) -> int:  # pragma: no cover
     """The lowest cluster that is above both or one of them; above means a lower number."""
     while one != other:

@@ -11,7 +11,7 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def hops(starts: Ints, heads: Ints, root: int) -> Ints:  # pragma: no cover
     """Least number of arcs from the root to every vertex, -1 where there is no way."""
     count = len(starts) - 1
@@ -31,7 +31,7 @@ def hops(starts: Ints, heads: Ints, root: int) -> Ints:  # pragma: no cover
     return far
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _preorder(starts: Ints, heads: Ints, root: int) -> tuple[Ints, Ints, Ints]:  # pragma: no cover
     """Depth-first numbers (-1 where unreached), vertices by number, and each number's parent number."""
     count = len(starts) - 1
@@ -56,7 +56,7 @@ def _preorder(starts: Ints, heads: Ints, root: int) -> tuple[Ints, Ints, Ints]: 
     return number, vertex_of[:found], parent[:found]
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _lowest(label: Ints, ancestor: Ints, semi: Ints, path: Ints, v: int) -> int:  # pragma: no cover
     """Vertex of least semidominator on the linked path above `v`; shortens the path on the way."""
     if ancestor[v] < 0:
@@ -77,7 +77,7 @@ def _lowest(label: Ints, ancestor: Ints, semi: Ints, path: Ints, v: int) -> int:
     return int(label[top])
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def dominator_tree(
     starts: Ints, heads: Ints, back_starts: Ints, tails: Ints, root: int
 ) -> tuple[Ints, Ints]:  # pragma: no cover
@@ -107,7 +107,7 @@ def dominator_tree(
     return result, vertex_of
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def tree_ranges(dominator: Ints, order: Ints) -> tuple[Ints, Ints]:  # pragma: no cover
     """Rank and subtree size of every vertex, so that a subtree is one range of ranks.
 

@@ -33,7 +33,7 @@ class Touches(NamedTuple):
     kind: SmallInts
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def closure(at: Touches, status: Statuses, zones: Ints) -> Ints:  # pragma: no cover
     """The zones from which water reaches some zones past no valve that can be closed, these included; sorted.
 
@@ -59,7 +59,7 @@ def closure(at: Touches, status: Statuses, zones: Ints) -> Ints:  # pragma: no c
     return np.sort(np.array(found))
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _is_shut(at: Touches, status: Statuses, device: int) -> bool:  # pragma: no cover
     """Whether a device lets no water pass: closed, a source, or an open valve on the rim of what is isolated."""
     kind = at.kind[device]
@@ -71,7 +71,7 @@ def _is_shut(at: Touches, status: Statuses, device: int) -> bool:  # pragma: no 
     return False
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _feeds(at: Touches, status: Statuses, zone: int) -> bool:  # pragma: no cover
     """Whether a source, or a zone known to be fed, gives water straight into a zone."""
     for touch in at.by_zone[at.zone_bounds[zone] : at.zone_bounds[zone + 1]]:
@@ -88,7 +88,7 @@ def _feeds(at: Touches, status: Statuses, zone: int) -> bool:  # pragma: no cove
     return False
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _push_tails(
     at: Touches,
     hops: Ints,
@@ -115,7 +115,7 @@ def _push_tails(
                 stack.append(tail)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _search(
     at: Touches, hops: Ints, status: Statuses, from_zone: Ints, zone: int, anew: bool
 ) -> None:  # pragma: no cover
@@ -140,7 +140,7 @@ def _search(
         status[seen] = LOST
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def settle(at: Touches, hops: Ints, status: Statuses, zones: Ints, anew: bool) -> Ints:  # pragma: no cover
     """Settle some zones and whatever goes dry behind them; the fed zones that are LOST, sorted.
 
@@ -172,7 +172,7 @@ def settle(at: Touches, hops: Ints, status: Statuses, zones: Ints, anew: bool) -
     return np.sort(np.array(dry))
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def reach(at: Touches, status: Statuses, zones: Ints) -> Ints:  # pragma: no cover
     """The LOST zones that water comes to from some of them, these included; sorted. `status` is left as it was."""
     found = list(zones)
@@ -196,7 +196,7 @@ def reach(at: Touches, status: Statuses, zones: Ints) -> Ints:  # pragma: no cov
     return np.sort(np.array(found))
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def unfed_above(at: Touches, hops: Ints, status: Statuses, zones: Ints) -> Ints:  # pragma: no cover
     """Zones that no source reached before but that would pass water on to some LOST ones; marked LOST as well."""
     queue = list(zones)

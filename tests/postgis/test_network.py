@@ -9,6 +9,7 @@ from pipemap.db import Connection, Database
 from pipemap.errors import CrsError, NotFoundError, UsageError
 from pipemap.network import load_network
 from pipemap.tracing import isolation
+from pipemap.tracing.asking import BurstQuestion, ask_burst
 from pipemap.tracing.places import nearest_segment, segment_by_key
 from tests.postgis.planting import plant, plant_version, wkt
 
@@ -189,3 +190,30 @@ def test_the_command_answers_in_json_and_in_words(street: Database, monkeypatch:
     assert "30.00 m" in guessed.stdout and "请核实爆管是否为该管段" in guessed.stderr
     nonsense = run.invoke(app, ["trace", "burst", "--at", "here"])
     assert isinstance(nonsense.exception, UsageError)
+
+
+def test_the_trace_says_where_the_map_may_have_stopped_it_too_early(street: Database) -> None:
+    x_m, y_m, z_m = place(SCHOOL_JOINT)
+    with street.transaction() as connection:
+        # A branch that ends on the main but is not joined to it, a removed pipe that still meets it,
+        # and one whose far end is at a point that was never surveyed.
+        plant(connection, "node", 61, f"POINT({x_m} {y_m + 80})")
+        plant(connection, "node", 62, f"POINT({x_m} {y_m + 40})")
+        lay(connection, 911, SCHOOL_JOINT, 61, geom=wkt([(x_m, y_m, z_m), (x_m, y_m + 80, z_m)]))
+        lay(connection, 912, HYDRANT, 62, geom=wkt([(x_m - 100, y_m, z_m), (x_m + 0.2, y_m + 40, z_m)]))
+        lay(connection, 913, HYDRANT, 4711, geom=wkt([(x_m - 100, y_m, z_m), (x_m - 100, y_m - 9, z_m)]))
+        lay(connection, 914, HYDRANT, 61, lifecycle_code="abandoned")
+        answer = ask_burst(connection, load_network(connection), BurstQuestion(segment_ids=[903]))
+    notes = {note.code: note for note in answer.warnings}
+    assert {"open-end", "node-missing", "out-of-service-joined"} <= set(notes)
+    assert "K62" in notes["open-end"].message_en and "14->61" in notes["open-end"].message_zh
+    assert "12->4711" in notes["node-missing"].message_en or "13->4711" in notes["node-missing"].message_en
+    assert "13->61" in notes["out-of-service-joined"].message_zh
+
+
+def test_pipes_of_two_classes_that_are_joined_are_told(street: Database) -> None:
+    with street.transaction() as connection:
+        plant(connection, "node", 61, point(END))
+        lay(connection, 911, SCHOOL_JOINT, 61, class_code="reclaimed")
+        answer = isolation.burst(load_network(connection), [903])
+    assert "classes-joined" in [note.code for note in answer.warnings] and 911 in answer.isolated_segment_ids

@@ -177,6 +177,7 @@ class Reference:
         parts = [end for end, _, _ in ends]
         self.anyhow.add_edges_from((("node", node), part) for part in parts)
         if appurtenance in SOURCES:
+            self.sides[node] = set(parts)
             self.taps |= {end for end, _, leaves in ends if leaves}
             self.source_parts |= set(parts)
         elif appurtenance in VALVES or appurtenance in ONE_WAY:
@@ -224,12 +225,14 @@ class Reference:
                     stack.append(tail)
         return seen
 
-    def plan(self, pipes: set[int]) -> Plan:
-        burst: set[object] = {("pipe", pipe) for pipe in pipes}
+    def plan(self, pipes: set[int], at_nodes: frozenset[int] = frozenset()) -> Plan:
+        burst: set[object] = {("pipe", pipe) for pipe in pipes}.union(*map(self._parts, at_nodes))
         isolated = self._drained(burst)
         beside = {valve for valve in self.otherwise.opened if self.sides.get(valve, set()) & isolated}
         if beside:
-            return Reference(self.city, replace(self.otherwise, opened=self.otherwise.opened - beside)).plan(pipes)
+            return Reference(self.city, replace(self.otherwise, opened=self.otherwise.opened - beside)).plan(
+                pipes, at_nodes
+            )
         across = [
             (passed["valve"], passed["closed"], far if near in isolated else near)
             for near, far, passed in self.graph.edges(data=True)

@@ -16,12 +16,16 @@ KINDS = {
     "x": ("valve", "closed", "operable"),
     "?": ("valve", "unknown", "operable"),
     "!": ("valve", "open", "inoperable"),
+    "o": ("valve", "closed", "broken_open"),
+    "w": ("valve", "open", "broken_closed"),
     ">": ("pressure_reducing_valve", "", ""),
     "h": ("hydrant", "", ""),
 }
 
 
-def ask(drawing: str, burst_pipes: str, directed: bool = False) -> tuple[dict[str, str], BurstAnswer]:
+def ask(
+    drawing: str, burst_pipes: str, directed: bool = False, inaccessible: str = "", opened: str = ""
+) -> tuple[dict[str, str], BurstAnswer]:
     """Answer for lines of nodes joined by `-`, such as "S1-a-v1-b"; the first character says what a node is."""
     lines = [line.strip().split("-") for line in drawing.strip().splitlines()]
     nodes = list(dict.fromkeys(name for line in lines for name in line))
@@ -45,7 +49,9 @@ def ask(drawing: str, burst_pipes: str, directed: bool = False) -> tuple[dict[st
         },
     )
     names = [f"{a}{b}" for a, b in pipes]
-    answer = burst(network, [names.index(name) for name in burst_pipes.split()])
+    stuck, turned = ([nodes.index(name) for name in some.split()] for some in (inaccessible, opened))
+    pipe_ids = [names.index(name) for name in burst_pipes.split()]
+    answer = burst(network, pipe_ids, inaccessible=stuck, opened=turned)
     return {
         "close": " ".join(nodes[valve.node_id] for valve in answer.valves_to_close),
         "rely": " ".join(nodes[valve.node_id] for valve in answer.closed_valves_relied_on),
@@ -204,3 +210,27 @@ def test_a_burst_needs_a_segment_of_the_network() -> None:
 def test_a_last_valve_of_unknown_state_names_the_source_to_shut() -> None:
     _, answer = ask("S1-?1-a-b", "ab")
     assert "shut instead: 0." in answer.warnings[0].message_en
+
+
+def test_a_valve_broken_open_lets_water_pass_and_one_broken_closed_never_does() -> None:
+    said, _ = ask("S1-v1-a-o1-b-v2-c", "o1b")
+    assert (said["close"], said["isolated"]) == ("v1", "v1a ao1 o1b bv2")
+    said, answer = ask("S1-v1-a-w1-b-v2-S2", "v1a")
+    assert (said["close"], said["rely"]) == ("v1", "w1")
+    assert answer.closed_valves_relied_on[0].operability_code == "broken_closed"
+    # Nothing can be given back through it.
+    assert ask("S1-v1-a-v2-b-w1-c-S2", "v1a")[1].back_feeds == []
+    assert len(ask("S1-v1-a-v2-b-x1-c-S2", "v1a")[1].back_feeds) == 1
+
+
+def test_a_valve_that_would_be_opened_beside_the_burst_stays_closed_and_is_told() -> None:
+    network_answer = ask("S1-v1-a-x1-b-S2", "v1a", opened="x1")[0]
+    assert (network_answer["close"], network_answer["rely"]) == ("v1", "x1")
+    assert network_answer["warned"] == "kept-closed"
+
+
+def test_what_is_opened_and_what_cannot_be_closed_has_to_be_a_valve_of_that_kind() -> None:
+    with pytest.raises(UsageError, match="could be opened"):
+        ask("S1-v1-a-x1-b-S2", "v1a", opened="v1")
+    with pytest.raises(UsageError, match="could be closed"):
+        ask("S1-v1-a-x1-b-S2", "v1a", inaccessible="a")

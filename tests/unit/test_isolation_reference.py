@@ -15,7 +15,13 @@ from tests.unit.drained_city import City, Otherwise, Plan, Reference, cities, ex
 SLOW = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
 
-def answered(city: City, network: Network, pipes: set[int], otherwise: Otherwise | None = None) -> Plan:
+def answered(
+    city: City,
+    network: Network,
+    pipes: set[int],
+    otherwise: Otherwise | None = None,
+    at_nodes: frozenset[int] = frozenset(),
+) -> Plan:
     place = {device: position for position, device in enumerate(city.devices)}
 
     def positions(devices: frozenset[object]) -> np.ndarray:
@@ -23,7 +29,7 @@ def answered(city: City, network: Network, pipes: set[int], otherwise: Otherwise
 
     otherwise = otherwise or Otherwise()
     assumed = Assumed(*map(positions, (otherwise.stuck, otherwise.freed, otherwise.opened)))
-    cut = cut_at(site_of(network, sorted(pipes)), assumed)
+    cut = cut_at(site_of(network, sorted(pipes), sorted(at_nodes)), assumed)
     return Plan(
         close={city.devices[device] for device in cut.valves.tolist()},
         rely={city.devices[device] for device in cut.relied_on.tolist()},
@@ -58,6 +64,16 @@ def test_several_bursts_at_once_equal_the_reference(city: City, data: st.DataObj
         else st.just({0})
     )
     assert answered(city, city.network(), pipes) == Reference(city).plan(pipes)
+
+
+@settings(max_examples=examples(100), **SLOW)
+@given(cities(), st.data())
+def test_bursts_at_nodes_equal_the_reference(city: City, data: st.DataObject) -> None:
+    on_pipes = sorted({node for start, end, _ in city.pipes for node in (start, end)})
+    network, reference = city.network(), Reference(city)
+    for node in on_pipes:
+        at_nodes = frozenset({node, data.draw(st.sampled_from(on_pipes))})
+        assert answered(city, network, set(), None, at_nodes) == reference.plan(set(), at_nodes)
 
 
 @settings(max_examples=examples(120), **SLOW)
