@@ -212,6 +212,7 @@ def _lines(source: Source) -> tuple[dict[str, Floats], Objects]:
     columns, count = source.columns, len(source.columns.rows)
     vertices = np.full(count, None, dtype=object)
     if source.geometry is not None:
+        _tell_areas(columns, source.geometry.shapes)
         drawn = _single_lines(source.geometry.shapes)
         is_bent = (shapely.get_num_coordinates(drawn) > 2) | shapely.has_z(drawn)
         vertices[is_bent] = shapely.to_wkb(drawn[is_bent])
@@ -219,6 +220,20 @@ def _lines(source: Source) -> tuple[dict[str, Floats], Objects]:
     is_told = columns.table.geometry is None and all(name in columns for name in _ENDS)
     told = [columns.numbers(name) if is_told else np.full(count, np.nan) for name in _ENDS]
     return {**dict(zip(LINE_ENDS, told, strict=True)), "length_m": np.full(count, np.nan)}, vertices
+
+
+def _tell_areas(columns: Columns, shapes: Objects) -> None:
+    n_areas = int((shapely.get_dimensions(shapes) == 2).sum())
+    if n_areas:
+        columns.ledger.note(
+            columns.number,
+            Severity.WARNING,
+            "IMP-SHAPE",
+            f"{n_areas} pipes of {columns.table.sheet} are drawn as areas or bodies, which have no axis; "
+            "deliver them as lines.",
+            f"{columns.table.sheet} 中有 {n_areas} 条管线以面或体表示，没有轴线，请以线提交。",
+            details={"rows": n_areas},
+        )
 
 
 def _single_lines(shapes: Objects) -> Objects:

@@ -156,6 +156,14 @@ def test_points_lines_and_areas_of_one_layer_become_what_they_are(tmp_path: Path
     assert [len(delivery.nodes), len(delivery.segments), len(delivery.structures)] == [2, 1, 1]
 
 
+def test_pipes_drawn_as_areas_are_refused_for_that(tmp_path: Path) -> None:
+    areas = layer([shapely.box(*at(0, 0), *at(10, 1))], from_node=["A"], to_node=[None])
+    delivery = deliver(tmp_path, {"pipes": layer([line((0, 0), (10, 0))]), "sewers": areas}, default_class="foul")
+    [finding] = [finding for finding in delivery.findings if finding.rule == "IMP-SHAPE"]
+    assert (finding.sheet, finding.details["rows"]) == ("sewers", 1)
+    assert account(delivery) == Counter(loaded=1, refused=1)
+
+
 def test_layers_named_for_a_device_hold_such_devices(tmp_path: Path) -> None:
     valves = layer([shapely.Point(at(0, 0)), shapely.Point(at(10, 0))], remark=["x", "y"])
     wells = layer([shapely.box(*at(20, 0), *at(21, 1))], remark=["z"])
