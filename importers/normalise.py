@@ -237,9 +237,9 @@ def _tell_areas(columns: Columns, shapes: Objects) -> None:
 
 
 def _single_lines(shapes: Objects) -> Objects:
-    """Lines as such, several parts merged where they meet; None for everything else."""
+    """Lines as such, several parts merged where they meet; None for everything else, outlines of areas among it."""
     drawn = np.array(shapes, dtype=object)
-    in_parts = shapely.get_type_id(shapes) != shapely.GeometryType.LINESTRING
+    in_parts = shapely.get_type_id(shapes) == shapely.GeometryType.MULTILINESTRING
     drawn[in_parts] = shapely.line_merge(shapes[in_parts])
     drawn[shapely.get_type_id(drawn) != shapely.GeometryType.LINESTRING] = None
     return drawn
