@@ -5,7 +5,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import httpx
@@ -184,14 +186,29 @@ def _publish_line(mains: Mains) -> Line:
     changeset = create_edit(mains.database, title="bench", author="bench", changes=changes)
     with mains.database.transaction() as connection:
         connection.execute("UPDATE pipemap.changeset SET state = 'checked' WHERE changeset_id = %s", [changeset])
+    reading = Event()
+    meanwhile: list[float] = []
+    reader = Thread(target=_read_on, args=(mains, reading, meanwhile))
+    reader.start()
     start = time.perf_counter()
     publish(mains.database, changeset, message="bench", author="bench")
     published = time.perf_counter()
     while _version(mains, live) != 2:
         time.sleep(0.002)
     seen = time.perf_counter()
+    reading.set()
+    reader.join()
     live.close()
-    return Line("publish 100 segments until seen", seen - start, published - start, "publish alone")
+    note = f"bursts meanwhile: {_p95(meanwhile)}"
+    return Line("publish 100 segments until seen", seen - start, published - start, "publish alone", note)
+
+
+def _read_on(mains: Mains, until: Event, times: list[float]) -> None:
+    """A reader who goes on asking the network that is being replaced, a burst every ten milliseconds."""
+    picks = cycle(mains.picks(_BURSTS, 5))
+    while not until.is_set():
+        times.append(_once_s(partial(burst, mains.network, [next(picks)])))
+        time.sleep(0.01)
 
 
 def _version(mains: Mains, live: LiveNetwork) -> int | None:
