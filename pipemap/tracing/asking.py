@@ -9,7 +9,7 @@ from pipemap.network import Network
 from pipemap.network.adjacency import adjacency_of
 from pipemap.network.kinds import pressure_groups
 from pipemap.tracing.cuts import cut_at
-from pipemap.tracing.dependants import consumers_of, hydrants_of
+from pipemap.tracing.dependants import consumers_of, hydrants_of, unlinked_of
 from pipemap.tracing.hydrants import fed_hydrants
 from pipemap.tracing.isolation import answer_for, assumed_of
 from pipemap.tracing.places import SURE_WITHIN_M, far_from_place, nearest_segment
@@ -70,6 +70,7 @@ def make_ready(network: Network) -> None:
         consumers_of(network, zones)
         hydrants_of(network, zones)
         fed_hydrants(network, zones)
+        unlinked_of(network, zones)
 
 
 def _far(clicked: Sequence[tuple[ClickedSegment, Place]]) -> list[Note]:

@@ -3,14 +3,18 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import KDTree
 
-from pipemap.network import Ints, Network, NodeKind, class_groups
+from pipemap.network import Floats, Ints, Network, NodeKind, class_groups
 from pipemap.network.grouping import grouped, spread
 from pipemap.network.kinds import has_role
 from pipemap.tracing.cuts import Cut
 from pipemap.tracing.floods import FED, ISOLATED, LOST, Statuses
 from pipemap.tracing.ports import Flags
 from pipemap.tracing.zones import Zones
+
+# Beyond so many places it is faster to ask for every consumer whether one is near.
+_MANY_PLACES = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +81,34 @@ def consumers_of(network: Network, zones: Zones) -> Dependants:
         return dependants_of(zones, np.where(of_group, network.consumers.node, -1))
 
     return network.once(f"consumers {zones.group}", served)
+
+
+class Unlinked:
+    """Consumers of a group of whom nobody knows which node serves them, by place."""
+
+    def __init__(self, network: Network, zones: Zones) -> None:
+        consumers = network.consumers
+        of_group = (class_groups() == zones.group)[consumers.class_]
+        place_m = np.stack([consumers.x_m, consumers.y_m], axis=1)[of_group & (consumers.node < 0)]
+        place_m = place_m[np.isfinite(place_m).all(axis=1)]
+        self.place_m = place_m
+        self.tree = KDTree(place_m)
+
+    def near(self, places_m: Floats, radius_m: float) -> int:
+        """How many of them lie within a distance of some places (n, 2)."""
+        places_m = places_m[np.isfinite(places_m).all(axis=1)]
+        if not len(self.place_m) or not len(places_m):
+            return 0
+        if len(places_m) > _MANY_PLACES:
+            away_m, _ = KDTree(places_m).query(self.place_m, distance_upper_bound=radius_m)
+            return int(np.isfinite(away_m).sum())
+        found: list[list[int]] = self.tree.query_ball_point(places_m, radius_m).tolist()
+        return len({one for some in found for one in some})
+
+
+def unlinked_of(network: Network, zones: Zones) -> Unlinked:
+    """The consumers of a group without a known connection, found once per network."""
+    return network.once(f"unlinked {zones.group}", lambda: Unlinked(network, zones))
 
 
 def hydrant_nodes(network: Network) -> Ints:

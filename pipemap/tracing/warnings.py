@@ -8,12 +8,15 @@ from pipemap.network import Flags, Ints, Network, NodeKind
 from pipemap.network.adjacency import adjacency_of
 from pipemap.tracing.alternatives import Otherwise, is_state_unknown
 from pipemap.tracing.cuts import Cut, devices_beside
+from pipemap.tracing.dependants import unlinked_of
 from pipemap.tracing.describing import note
 from schemas.codetables import code_table
 from schemas.isolation import Note
 
 _MOST_NAMED = 5
 _MOST_PLANS = 3
+# From the middle of a pipe; consumers further off are served by another street.
+_NEAR_M = 50.0
 
 _TEXTS = {
     "source-in-zone": (
@@ -64,6 +67,10 @@ _TEXTS = {
         "{count} segments of the isolated zone end at a point that is not on the map; the trace stops there: {names}.",
         "隔离区内有 {count} 条管段的端点不在图上，分析至此为止：{names}。",
     ),
+    "consumers-unlinked": (
+        "{count} consumers within {radius:g} m of the pipes cut off have no known connection and are not counted.",
+        "停供管段 {radius:g} m 范围内有 {count} 户用户未记录接管点，未计入。",
+    ),
     "people-unknown": (
         "For {count} of the consumers lost the number of people is unknown and not counted.",
         "受影响用户中有 {count} 户人数不明，未计入。",
@@ -79,6 +86,11 @@ def warnings_of(network: Network, cut: Cut, alternatives: list[Otherwise], consu
         *_state_warnings(network, cut, alternatives),
         *_topology_warnings(network, cut),
     ]
+    cut_off = np.concatenate([cut.isolated, cut.dry])
+    place_m = np.stack([network.segments.x_m[cut_off], network.segments.y_m[cut_off]], axis=1)
+    unlinked = unlinked_of(network, cut.zones).near(place_m, _NEAR_M)
+    if unlinked:
+        found.append(_warning("consumers-unlinked", count=unlinked, radius=_NEAR_M))
     uncounted = int((network.consumers.people[consumers] < 0).sum())
     if uncounted:
         found.append(_warning("people-unknown", count=uncounted))

@@ -109,7 +109,8 @@ def test_a_burst_names_valves_people_and_hydrants(street: Database) -> None:
     assert [(one.name, one.zone) for one in answer.consumers.critical] == [("实验小学", "isolated")]
     assert [hydrant.node_id for hydrant in answer.hydrants_lost] == [HYDRANT]
     assert [(p.source_key, p.class_code, p.x_m, p.z_m) for p in answer.burst] == [("13->14", "water", EAST + 250, -2.0)]
-    assert [warning.code for warning in answer.warnings] == ["people-unknown"]
+    assert [warning.code for warning in answer.warnings] == ["consumers-unlinked", "people-unknown"]
+    assert "1 consumers within" in answer.warnings[0].message_en
 
 
 def test_a_past_version_answers_as_it_stood(street: Database) -> None:
@@ -120,7 +121,7 @@ def test_a_past_version_answers_as_it_stood(street: Database) -> None:
     assert answer.isolated_segment_ids == [901]
     assert answer.dry_segment_ids == [902, 903, 904]
     assert answer.already_dry_segment_ids == []
-    assert [warning.code for warning in answer.warnings] == ["source-in-zone", "people-unknown"]
+    assert [warning.code for warning in answer.warnings] == ["source-in-zone", "consumers-unlinked", "people-unknown"]
 
 
 def test_only_live_pressure_pipes_burst(street: Database) -> None:
