@@ -102,8 +102,8 @@ class Unlinked:
         if len(places_m) > _MANY_PLACES:
             away_m, _ = KDTree(places_m).query(self.place_m, distance_upper_bound=radius_m)
             return int(np.isfinite(away_m).sum())
-        found: list[list[int]] = self.tree.query_ball_point(places_m, radius_m).tolist()
-        return len({one for some in found for one in some})
+        found = np.asarray(self.tree.query_ball_point(places_m, radius_m), dtype=object)
+        return len({one for some in found.tolist() for one in some})
 
 
 def unlinked_of(network: Network, zones: Zones) -> Unlinked:

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from pipemap.tracing.alternatives import MOST_ALTERNATIVES, alternatives_of
 from pipemap.tracing.columns import network_from_arrays
 from pipemap.tracing.cuts import cut_at
+from pipemap.tracing.dependants import Unlinked
 from pipemap.tracing.drainage import drainage_of
 from pipemap.tracing.isolation import burst
 from pipemap.tracing.sites import site_of
 from pipemap.tracing.walking import walk_to
+from pipemap.tracing.zones import zones_of
 from tests.unit.drained_city import VALVES, City, Otherwise, Reference, cities, examples
 from tests.unit.test_isolation_reference import SLOW
 
@@ -150,3 +152,21 @@ def test_a_tank_whose_filling_is_cut_off_and_a_pump_at_the_cut_are_told() -> Non
     assert [tank.node_id for tank in answer.sources_not_refilled] == [5]
     assert [pump.node_id for pump in answer.pumps_to_stop] == [3]
     assert 5 not in answer.isolated_segment_ids and 5 not in answer.dry_segment_ids
+
+
+@settings(max_examples=examples(60), **SLOW)
+@given(placed_cities(), st.lists(st.tuples(coordinates, coordinates), max_size=20), st.booleans())
+def test_consumers_without_a_connection_are_counted_where_they_lie_near(
+    city: City, homes: list[tuple[float, float]], is_many: bool
+) -> None:
+    network = city.network()
+    home = np.array(homes).reshape(-1, 2)
+    count = len(home)
+    consumers = replace(
+        network.consumers,
+        id=np.arange(count), node=np.full(count, -1), x_m=home[:, 0], y_m=home[:, 1], class_=np.zeros(count, np.int8),
+    )  # fmt: skip
+    places = np.tile(np.array(city.places), (100 if is_many else 1, 1))
+    unlinked = Unlinked(replace(network, consumers=consumers), zones_of(network, "water"))
+    apart = np.hypot(home[:, 0, None] - places[:, 0], home[:, 1, None] - places[:, 1])
+    assert unlinked.near(places, 50.0) == int((apart <= 50.0).any(axis=1).sum())
