@@ -64,10 +64,11 @@ class _Loading:
     def scope(self, disturbed: Ints) -> Scope:
         """Everything put together; `disturbed` are nodes that lost a segment."""
         rows = fetch_all(self._connection, queries("checks")["files"])
-        files = {row["source_file_id"]: row["name"] for row in rows}
         columns = {kind: reader.columns() for kind, reader in self._readers.items()}
         for of_kind in columns.values():
-            of_kind["file"] = _named(of_kind.pop("source_file_id"), files)
+            file_id = of_kind.pop("source_file_id")
+            for column, said in (("file", "name"), ("importer", "importer")):
+                of_kind[column] = _named(file_id, {row["source_file_id"]: row[said] for row in rows})
         axes = columns["pipe_segment"].pop("geom")
         for kind in ("node", "consumer"):
             columns[kind] |= _places(columns[kind].pop("geom").xyz)

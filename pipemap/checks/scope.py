@@ -15,13 +15,15 @@ import pandas as pd
 import shapely
 
 from pipemap.checks.axes import Axes
-from pipemap.checks.columns import Bools, Column, Columns, Floats, Ints, Objects, Words
+from pipemap.checks.columns import Bools, Column, Columns, Floats, Ints, Objects, Words, numbered
 from pipemap.checks.links import Farther, Links, is_active
 from schemas.codetables import codes_where
 
 Kind: TypeAlias = Literal["node", "pipe_segment", "consumer", "structure"]
 KINDS: tuple[Kind, ...] = ("node", "pipe_segment", "consumer", "structure")
 
+# Of lines drawn either way as it came, half would fall; of twenty hardly ever nineteen.
+_LEVEL_M, _FEWEST_DRAWN, _MOSTLY_DRAWN = 0.03, 20, 0.95
 # Lines that are meant to stand above the ground.
 ABOVE_GROUND = frozenset({"overhead", "surface", "rack"})
 
@@ -31,7 +33,8 @@ class Scope:
     """Columns by kind, the axes of the segments and the rows of their nodes.
 
     A feature is `touched` when it, or what it is joined to, has changed. `told` marks the features that
-    findings may be about: those that are touched and, in a tile, at home there.
+    findings may be about: those that are touched and, in a tile, at home there. `drawn_along_flow` names
+    the datasets whose gravity lines, with few exceptions, fall the way they are drawn: so they flow.
     """
 
     columns: Mapping[Kind, Columns]
@@ -42,6 +45,7 @@ class Scope:
     told: Mapping[Kind, Bools]
     farther: Farther
     srid: int
+    drawn_along_flow: frozenset[int] = frozenset()
 
     @classmethod
     def of(
@@ -67,7 +71,8 @@ class Scope:
         }
         whole = {kind: Columns({**columns[kind], "touched": touched[kind]}) for kind in KINDS}
         told = {kind: whole[kind].values("touched") for kind in KINDS}
-        return cls(whole, axes, from_pos, to_pos, consumer_pos, told, farther, srid)
+        drawn = _drawn_along_flow(whole["pipe_segment"], axes)
+        return cls(whole, axes, from_pos, to_pos, consumer_pos, told, farther, srid, drawn)
 
     @property
     def nodes(self) -> Columns:
@@ -242,6 +247,16 @@ class Ends:
         segments = self._scope.segments
         sides = [segments.values(f"{side}_{attribute}") for side in ("from", "to")]
         return np.concatenate(sides).astype(np.float64)
+
+
+def _drawn_along_flow(segments: Columns, axes: Axes) -> frozenset[int]:
+    gravity = segments.words("class_code").is_in(codes_where("utility_class", "flow", "gravity"))
+    rise = np.where(gravity, axes.end[:, 2] - axes.start[:, 2], np.nan)
+    sloping = np.flatnonzero(np.abs(rise) > _LEVEL_M)
+    number, first = numbered([segments.values("dataset_id")[sloping]])
+    falling, all_of_them = np.bincount(number, rise[sloping] < 0), np.bincount(number)
+    drawn = (all_of_them >= _FEWEST_DRAWN) & (falling >= _MOSTLY_DRAWN * all_of_them)
+    return frozenset(segments.values("dataset_id")[sloping][first[drawn]].tolist())
 
 
 def _numbers(column: Column) -> npt.NDArray[Any]:

@@ -82,6 +82,7 @@ def _tile(scope: Scope, home: dict[Kind, Ints], boxes: dict[Kind, Floats], margi
         told=at_home,
         farther=scope.farther,
         srid=scope.srid,
+        drawn_along_flow=scope.drawn_along_flow,
     )
 
 

@@ -58,7 +58,8 @@ def _columns(frame: pd.DataFrame, kind: Kind) -> dict[str, Column]:
     if kind == "structure":
         columns["geom"] = shapes
     changed = frame["changed"] if "changed" in frame else pd.Series(True, index=frame.index)
-    return columns | {"file": Words.of(_texts(frame.get("file", missing))), "changed": changed.to_numpy(bool)}
+    of_file = {name: Words.of(_texts(frame.get(name, missing))) for name in ("file", "importer")}
+    return columns | of_file | {"changed": changed.to_numpy(bool)}
 
 
 def _column(name: str, values: "pd.Series[Any]", kind: Any) -> Column:

@@ -341,6 +341,23 @@ CASES: list[tuple[str, set[str | None], Scope]] = [
         draw({"a": A, "b": B}, [("a", "b", {"geom": shapely.LineString([(EAST_M, NORTH_M), (EAST_M + 21, NORTH_M)])})]),
     ),
     ("P09", set(), draw({"a": A, "b": B}, [("a", "b")])),
+    # P18 the sewer ends at b, which is no outfall; at an outfall it may
+    ("P18", {"b"}, sewer({"a": A, "b": B}, [("a", "b", SEWER)])),
+    ("P18", set(), sewer({"a": A, "b": (20.0, 0.0, {"appurtenance_code": "outfall"})}, [("a", "b", SEWER)])),
+    # R30 twenty lines fall the way they are drawn, and one rises
+    (
+        "R30",
+        {"p7->p8"},
+        sewer(
+            {f"p{i}": (20.0 * i, 0.0) for i in range(25)},
+            [(f"p{i}", f"p{i + 1}", deep(1.5, 1.0 if i == 7 else 2.0)) for i in range(24)],
+        ),
+    ),
+    # R21 a point on a line that does not stop there is for R26 to tell
+    ("R21", set(), draw({"a": A, "c": C, "n": (20.0, 0.02)}, [("a", "c")])),
+    ("R26", {"n"}, draw({"a": A, "c": C, "n": (20.0, 0.02)}, [("a", "c")])),
+    # R14 supply and return of heat share a trench
+    ("R14", {"b->a"}, draw({"a": A, "b": B}, [("a", "b"), ("b", "a")], "heat")),
     # R11 a hydrant on a gas main; on a water main it belongs
     ("R11", {"a"}, draw({"a": (0.0, 0.0, {"appurtenance_code": "hydrant"}), "b": B}, [("a", "b")], "gas")),
     ("R11", {"a"}, draw({"a": (0.0, 0.0, {"appurtenance_code": "valve"}), "b": B}, [("a", "b")], "telecom")),
@@ -382,7 +399,8 @@ CASES: list[tuple[str, set[str | None], Scope]] = [
     # P13 two points 3 m above one another; a riser between them joins them
     ("P13", {"u"}, draw({"a": A, "u": (0.0, 0.0, {"ground_elevation_m": 13.0}), "b": B}, [("a", "b")])),
     ("P13", set(), draw({"a": A, "u": (0.0, 0.0, {"ground_elevation_m": 13.0}), "b": B}, [("a", "b"), ("a", "u")])),
-    ("P13", set(), draw({"a": A, "u": (0.0, 0.0, {"ground_elevation_m": 13.0, "class_code": "gas"})}, [])),
+    ("P13", {"u"}, draw({"a": A, "u": (0.0, 0.0, {"ground_elevation_m": 13.0, "class_code": "gas"})}, [])),
+    ("P13", set(), draw({"a": A, "u": (0.5, 0.0, {"ground_elevation_m": 13.0})}, [])),
     (
         "P14",
         {"v"},
@@ -488,13 +506,31 @@ def test_only_contradictions_are_errors() -> None:
     assert severities("R29", little) == [Severity.WARNING]
 
 
+def test_supply_and_return_in_one_trench_are_a_note_and_a_third_line_a_fault() -> None:
+    pair: list[Line] = [("a", "b"), ("b", "a")]
+    assert severities("R14", draw({"a": A, "b": B}, pair, "heat")) == [Severity.INFO]
+    three = draw({"a": A, "b": B}, [*pair, ("a", "b", {"source_key": "again"})], "heat")
+    assert severities("R14", three) == [Severity.ERROR, Severity.ERROR]
+
+
+def test_many_small_pieces_without_a_source_are_counted_and_the_large_ones_told() -> None:
+    points: dict[str, Point] = {"w": (0.0, -50.0, {"appurtenance_code": "waterworks"}), "x": (20.0, -50.0)}
+    points |= {f"p{i}": (30.0 * (i // 2) + 10.0 * (i % 2), 0.0) for i in range(60)}
+    points |= {f"q{i}": (10.0 * i, 50.0) for i in range(5)}
+    lines: list[Line] = [("w", "x"), *((f"p{i}", f"p{i + 1}") for i in range(0, 60, 2))]
+    lines += [(f"q{i}", f"q{i + 1}") for i in range(4)]
+    one, rest = sorted(findings(draw(points, lines), Rulebook.standard().only(["P02"])), key=lambda f: f.message_en)
+    assert (one.feature_key, one.value) == ("q0->q1", "4")
+    assert (rest.feature_key, rest.value) == (None, "30")
+
+
 def test_a_limit_nobody_has_read_never_blocks(tmp_path: Any) -> None:
     (tmp_path / "city.toml").write_text('[P08]\nseverity = "error"\n')
     book = Rulebook.from_toml(tmp_path / "city.toml").only(["P08"])
     shallow = deep(0.2, 0.2)
     heat, gas = (draw({"a": A, "b": B}, [("a", "b", shallow)], code) for code in ("heat", "gas"))
     (recalled,), (read,) = findings(heat, book), findings(gas, book)
-    assert (recalled.severity, recalled.details["to_be_confirmed"]) == (Severity.WARNING, True)
+    assert (recalled.severity, recalled.details["to_be_confirmed"]) == (Severity.INFO, True)
     assert "to be confirmed" in recalled.message_en
     assert (read.severity, read.details["to_be_confirmed"]) == (Severity.ERROR, False)
     assert "GB 50028-2006" in read.message_zh

@@ -10,11 +10,12 @@ from pipemap.checks.check import Check, Says, Told
 from pipemap.checks.columns import Bools, Columns, Floats, Ints, Words, distinct, known_values, numbered
 from pipemap.checks.near import Pieces, near_pairs
 from pipemap.checks.registry import rule
+from pipemap.checks.rules.accuracy import surveyed
 from pipemap.checks.scope import ABOVE_GROUND, Scope
 from pipemap.clearance.answer import conflicts_told
 from pipemap.clearance.core import Pipes, Verdicts, conflicts_between
 from pipemap.clearance.rules import Party, strictest
-from pipemap.clearance.site import Segment, Surveyed, party_of
+from pipemap.clearance.site import Segment, party_of
 from schemas.clearance import ConflictKind
 from schemas.findings import Severity
 
@@ -204,30 +205,13 @@ def _worded(scope: Scope, verdicts: Verdicts, at: Ints) -> tuple[Verdicts, list[
 
 def _segments(scope: Scope, at: Ints) -> list[Segment]:
     """Segments with what is said of them; their course is not."""
-    segments, surveyed = scope.segments, _surveyed(scope, at)
+    segments, measured = scope.segments, surveyed(scope, at)
     names = ("class_code", "elevation_source_code")
     columns: dict[str, list[Any]] = {name: segments.words(name)[at].texts().tolist() for name in names}
     columns |= {"feature_id": segments.values("feature_id")[at].tolist(), "source_key": scope.segment_keys(at).tolist()}
-    measures = np.column_stack([*surveyed.half_sizes_m(), *surveyed.accuracies_m()]).tolist()
+    measures = np.column_stack([*measured.half_sizes_m(), *measured.accuracies_m()]).tolist()
     rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
     return [Segment(row, _NO_COURSE, *values) for row, values in zip(rows, measures, strict=True)]
-
-
-def _surveyed(scope: Scope, at: Ints) -> Surveyed:
-    segments, axes = scope.segments, scope.axes
-    grounds = scope.at_ends(scope.nodes.values("ground_elevation_m"), np.nan)
-    depths = segments.values("from_depth_m"), segments.values("to_depth_m")
-    return Surveyed(
-        is_round=segments.words("shape_code").is_in(["circle"])[at],
-        width_mm=segments.values("width_mm")[at],
-        height_mm=segments.values("height_mm")[at],
-        ground_m=np.column_stack([side[at] for side in grounds]),
-        depth_m=np.column_stack([side[at] for side in depths]),
-        axis_m=np.column_stack([axes.start[at, 2], axes.end[at, 2]]),
-        is_datum_unknown=segments.words("depth_datum_code").is_in(["unknown"])[at],
-        horizontal_accuracy_m=segments.values("horizontal_accuracy_m")[at],
-        vertical_accuracy_m=segments.values("vertical_accuracy_m")[at],
-    )
 
 
 def _known(values: Floats) -> list[float | None]:

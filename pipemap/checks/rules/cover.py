@@ -7,8 +7,9 @@ import numpy as np
 
 from pipemap.checks.breaches import Breaches
 from pipemap.checks.check import Check, Says, Told
-from pipemap.checks.columns import Ints, numbered
+from pipemap.checks.columns import Bools, Floats, Ints, numbered
 from pipemap.checks.registry import rule
+from pipemap.checks.rules.accuracy import surveyed
 from pipemap.checks.rules.heights import worse_ends
 from pipemap.checks.scope import Scope
 from schemas.codetables import code_table, limits
@@ -52,30 +53,48 @@ class CoverLimit:
     tolerance_m=0.02,
 )
 def cover(check: Check) -> Told:
-    """Buried lines with less ground over the crown than the least any lane would allow; one finding per line."""
+    """Buried lines with less ground over the crown than the least any lane would allow; one finding per line.
+
+    A shortfall within the survey accuracy, or of a limit that nobody has read in the standard, is a note.
+    """
     ends = check.scope.ends
     above = ends.ground_m - ends.crown_m
     # Below zero the pipe sticks out, which is rule R29.
     at = worse_ends(np.where(above >= 0, -above, np.nan))
     number, limits_found = _required(check.scope)
     least = np.array([np.nan if limit is None else limit.min_cover_m for limit in limits_found], np.float64)
-    at = at[above[at] < least[number[ends.segment[at]]] - check["tolerance_m"]]
-    # A number nobody has read in the standard never blocks; one that was read may, if a city wishes so.
+    shortfall = least[number[ends.segment[at]]] - above[at]
+    at, shortfall = at[shortfall > check["tolerance_m"]], shortfall[shortfall > check["tolerance_m"]]
     recalled = np.array([limit is not None and limit.to_be_confirmed for limit in limits_found], np.bool_)
-    doubtful = recalled[number[ends.segment[at]]]
+    _, accuracy = surveyed(check.scope, ends.segment[at]).accuracies_m()
+    within = shortfall < accuracy
+    doubtful = recalled[number[ends.segment[at]]] | within
+    limit_of = [limits_found[one] for one in number[ends.segment[at]].tolist()]
     return [
-        _thin(check, which, [limits_found[one] for one in number[ends.segment[which]].tolist()], at_most)
-        for which, at_most in ((at[~doubtful], None), (at[doubtful], Severity.WARNING))
+        _thin(check, at[which], [limit_of[row] for row in which.tolist()], within[which], accuracy[which], at_most)
+        for which, at_most in ((np.flatnonzero(~doubtful), None), (np.flatnonzero(doubtful), Severity.INFO))
     ]
 
 
-def _thin(check: Check, at: Ints, found: "list[CoverLimit | None]", at_most: Severity | None) -> Breaches:
+def _thin(
+    check: Check,
+    at: Ints,
+    found: "list[CoverLimit | None]",
+    within: Bools,
+    accuracy: Floats,
+    at_most: Severity | None,
+) -> Breaches:
     ends = check.scope.ends
     limits_of = [limit for limit in found if limit is not None]
+    recalled_en = [" (limit to be confirmed)" if each.to_be_confirmed else "" for each in limits_of]
+    recalled_zh = ["（限值待核实）" if each.to_be_confirmed else "" for each in limits_of]
+    accuracies = list(zip(within.tolist(), accuracy.tolist(), strict=True))
+    near_en = [f", within the survey accuracy of {metres:.2f} m" if near else "" for near, metres in accuracies]
+    near_zh = [f"，差值在测量精度 {metres:.2f} m 以内" if near else "" for near, metres in accuracies]
     says = Says(
         en="{class_en} line {key} has {cover:.2f} m of cover at {end}; {standard} {clause} asks "
-        "for {least:g} m{tbc_en}",
-        zh="{class_zh}管线 {key} 在 {end} 处覆土 {cover:.2f} m，{standard} {clause} 要求不小于 {least:g} m{tbc_zh}",
+        "for {least:g} m{doubt_en}",
+        zh="{class_zh}管线 {key} 在 {end} 处覆土 {cover:.2f} m，{standard} {clause} 要求不小于 {least:g} m{doubt_zh}",
         value="{cover:.2f} m",
         limit="{least:g} m ({standard})",
     )
@@ -88,14 +107,15 @@ def _thin(check: Check, at: Ints, found: "list[CoverLimit | None]", at_most: Sev
         details={
             "to_be_confirmed": [each.to_be_confirmed for each in limits_of],
             "confidence": [each.confidence for each in limits_of],
+            "within_accuracy": within,
         },
         cover=ends.ground_m[at] - ends.crown_m[at],
         end=ends.keys(at),
         standard=[each.standard for each in limits_of],
         clause=[each.clause.split(" (")[0] for each in limits_of],
         least=[each.min_cover_m for each in limits_of],
-        tbc_en=[" (limit to be confirmed)" if each.to_be_confirmed else "" for each in limits_of],
-        tbc_zh=["（限值待核实）" if each.to_be_confirmed else "" for each in limits_of],
+        doubt_en=[f"{recalled}{near}" for recalled, near in zip(recalled_en, near_en, strict=True)],
+        doubt_zh=[f"{recalled}{near}" for recalled, near in zip(recalled_zh, near_zh, strict=True)],
     )
 
 

@@ -11,6 +11,9 @@ from pipemap.checks.registry import rule
 from pipemap.checks.scope import Scope
 from schemas.findings import Severity
 
+# A link of a model has a number of its own, so that two of one course are two pipes.
+_MODELS = ("epanet", "swmm")
+
 
 @rule(
     "R09",
@@ -24,7 +27,7 @@ def repeated_place(check: Check) -> Told:
     """Points in the same place and at the same ground elevation; of another class only a note."""
     scope, nodes = check.scope, check.scope.nodes
     ground = np.nan_to_num(nodes.values("ground_elevation_m"))
-    one, other = _close_nodes(scope, check["tolerance_m"])
+    one, other = close_nodes(scope, check["tolerance_m"])
     level = np.abs(ground[one] - ground[other]) <= check["tolerance_m"]
     at, first = _all_but_first(len(nodes), one[level], other[level])
     lead, other = touched_first(nodes.values("touched"), at, first)
@@ -43,7 +46,7 @@ def repeated_place(check: Check) -> Told:
     ]
 
 
-def _close_nodes(scope: Scope, tolerance_m: float) -> tuple[Positions, Positions]:
+def close_nodes(scope: Scope, tolerance_m: float) -> tuple[Positions, Positions]:
     """Pairs of nodes within a tolerance of one another in plan, the earlier one first."""
     pieces = Pieces.of_points(scope.node_xy, np.arange(len(scope.nodes)), tolerance_m / 2)
     one, other, _ = near_pairs(pieces, pieces)
@@ -77,13 +80,15 @@ def duplicate(check: Check) -> Told:
     """Lines of one class between the same two places, in any dataset and direction.
 
     With the same axis it is an error; at another depth or with another section (two pipes between the
-    same wells), or told apart by their source (parallel pumps of a model), a warning.
+    same wells), or told apart by their source (parallel pumps and pipes of a model), a warning. Supply and
+    return of heat lie in one trench, so that the second of two lines is only a note.
     """
     scope = check.scope
     at, first = _same_places(scope, check["tolerance_m"])
     lead, other = touched_first(scope.segments.values("touched"), at, first)
     exact = _same_axis(scope, lead, other, check["tolerance_m"])
-    apart = exact & _told_apart(scope, lead, other)
+    pair = _heat_pairs(scope, first)
+    apart = exact & (_told_apart(scope, lead, other) | pair)
     same = exact & ~apart
     twice = Says(
         en="{class_en} line {key} is the same pipe as {other}{reverse_en}",
@@ -112,14 +117,23 @@ def duplicate(check: Check) -> Told:
             reverse_en=np.where(reverse, ", the other way round", ""),
             reverse_zh=np.where(reverse, "反向", ""),
         ),
-        check.report("pipe_segment", lead[apart], parallel, at_most=Severity.WARNING, other=keys[apart]),
-        check.report("pipe_segment", lead[~exact], beside, at_most=Severity.WARNING, other=keys[~exact]),
+        *(
+            check.report("pipe_segment", lead[which], says, at_most=at_most, other=keys[which])
+            for chosen, says in ((apart, parallel), (~exact, beside))
+            for which, at_most in ((chosen & ~pair, Severity.WARNING), (chosen & pair, Severity.INFO))
+        ),
     ]
+
+
+def _heat_pairs(scope: Scope, first: Positions) -> Bools:
+    """Whether a duplicate is the second and last of two heat lines: supply and return."""
+    heat = scope.segments.words("class_code").is_in(["heat"])
+    return np.asarray(heat[first] & (np.bincount(first, minlength=len(heat))[first] == 1))
 
 
 def _same_places(scope: Scope, tolerance_m: float) -> tuple[Positions, Positions]:
     """Lines that share class and both end places with an earlier line, and that earlier line."""
-    place = connected(len(scope.nodes), *_close_nodes(scope, tolerance_m))
+    place = connected(len(scope.nodes), *close_nodes(scope, tolerance_m))
     # Lines whose points are missing share a place with nothing.
     known = np.flatnonzero((scope.from_pos >= 0) & (scope.to_pos >= 0))
     start, end = place[scope.from_pos[known]], place[scope.to_pos[known]]
@@ -134,11 +148,11 @@ def _same_places(scope: Scope, tolerance_m: float) -> tuple[Positions, Positions
 
 
 def _told_apart(scope: Scope, one: Positions, other: Positions) -> Bools:
-    """Whether one dataset numbers two lines as parallel, or they lead to two devices in the same place."""
-    dataset = scope.segments.values("dataset_id")
+    """Whether one dataset numbers two lines as parallel, is a model, or leads them to two devices in one place."""
+    dataset, modelled = scope.segments.values("dataset_id"), scope.segments.words("importer").is_in(_MODELS)
     keys = zip(scope.segment_keys(one), scope.segment_keys(other), strict=True)
     numbered = np.array([_without_number(mine) == _without_number(theirs) for mine, theirs in keys], np.bool_)
-    return np.asarray((dataset[one] == dataset[other]) & (numbered | _at_devices(scope, one, other)))
+    return np.asarray((dataset[one] == dataset[other]) & (numbered | modelled[one] | _at_devices(scope, one, other)))
 
 
 def _without_number(key: str | None) -> str:

@@ -6,12 +6,14 @@ from scipy.sparse.csgraph import dijkstra
 
 from pipemap.checks.breaches import Breaches
 from pipemap.checks.check import Check, Says, Told
-from pipemap.checks.columns import Floats, Ints
+from pipemap.checks.columns import Bools, Floats, Ints
 from pipemap.checks.registry import rule
 from pipemap.checks.rules.meetings import pairs_at_nodes
 from pipemap.checks.scope import Scope
 from schemas.codetables import codes_where
 from schemas.findings import Severity
+
+_SIGN = {"forward": 1.0, "backward": -1.0}
 
 
 @rule(
@@ -26,19 +28,25 @@ from schemas.findings import Severity
 def adverse_slope(check: Check) -> Told:
     """Gravity lines whose downstream end lies higher than the upstream one.
 
-    Downstream is where the survey says, else the way to the nearest outfall; elsewhere nobody can tell.
+    Downstream is where the survey says, else the way the lines of a dataset are drawn that all but fall
+    that way, else the way to the nearest outfall; elsewhere nobody can tell.
     """
     scope = check.scope
-    declared = _declared(scope)
-    rise = _rise_m(scope) * np.where(np.isnan(declared), _towards_outfall(scope), declared)
+    known = declared(scope)
+    rise = rise_m(scope) * np.where(np.isnan(known), _towards_outfall(scope), known)
     at = np.flatnonzero(scope.is_gravity & (rise > check["tolerance_m"]))
+    said = scope.segments.words("flow_direction_code").is_in(list(_SIGN))[at]
     says = Says(
-        en="{class_en} line {key} rises {rise:.2f} m along its flow over {length:.1f} m",
-        zh="{class_zh}管线 {key} 逆坡：沿流向 {length:.1f} m 内升高 {rise:.2f} m",
+        en="{class_en} line {key} rises {rise:.2f} m along its flow over {length:.1f} m{how_en}",
+        zh="{class_zh}管线 {key} 逆坡：沿流向 {length:.1f} m 内升高 {rise:.2f} m{how_zh}",
         value="{rise:.2f} m",
         limit="{tolerance_m:g} m",
     )
-    return [check.report("pipe_segment", at, says, rise=rise[at], length=scope.axes.part(at).length_m)]
+    drawn = ~said & ~np.isnan(known[at])
+    how_en = np.select([said, drawn], ["", ", the way its dataset draws lines"], ", the way to the nearest outfall")
+    how_zh = np.select([said, drawn], ["", "（流向取自绘制方向）"], "（流向取自最近出水口）")
+    length = scope.axes.part(at).length_m
+    return [check.report("pipe_segment", at, says, rise=rise[at], length=length, how_en=how_en, how_zh=how_zh)]
 
 
 @rule(
@@ -51,19 +59,38 @@ def adverse_slope(check: Check) -> Told:
 )
 def no_way_out(check: Check) -> Told:
     """Points, not outfalls, that two or more gravity lines flow into and none leaves."""
-    scope, nodes = check.scope, check.scope.nodes
+    scope = check.scope
     node, _, leaving = flow_ends(scope, check["min_fall_m"])
-    coming, all_of_them = (np.bincount(node[which], minlength=len(nodes)) for which in (leaving < 0, slice(None)))
-    exits = codes_where("appurtenance", "role", "outfall") | codes_where("appurtenance", "role", "pump")
-    is_exit = nodes.words("appurtenance_code").is_in(exits)
-    is_exit |= nodes.words("feature_code").is_in(["outlet", "not_surveyed"])
-    at = np.flatnonzero((coming >= 2) & (coming == all_of_them) & ~is_exit)
+    coming, all_of_them = (np.bincount(node[which], minlength=len(scope.nodes)) for which in (leaving < 0, slice(None)))
+    at = np.flatnonzero((coming >= 2) & (coming == all_of_them) & ~_is_exit(scope))
     says = Says(
         en="{count} {class_en} lines flow into {key} and none leaves it",
         zh="{count} 条{class_zh}管线流入 {key}，无流出管线",
         value="{count}",
     )
     return [check.report("node", at, says, count=coming[at])]
+
+
+@rule(
+    "P18",
+    Severity.INFO,
+    en="sewer that ends at a point which is no outfall",
+    zh="排水管线终点不是出水口",
+    source="pipemap: end nodes of drainage networks (Giswater: sinks that are no outfall)",
+    min_fall_m=0.03,
+)
+def ends_nowhere(check: Check) -> Told:
+    """Points that one gravity line flows into and none leaves, and that are not booked as a way out."""
+    scope = check.scope
+    node, _, leaving = flow_ends(scope, check["min_fall_m"])
+    coming, all_of_them = (np.bincount(node[which], minlength=len(scope.nodes)) for which in (leaving < 0, slice(None)))
+    at = np.flatnonzero((coming == 1) & (all_of_them == 1) & ~_is_exit(scope))
+    says = Says(
+        en="A {class_en} line flows into {key} and none leaves it; it is not booked as an outfall",
+        zh="{class_zh}管线流入 {key} 后无流出，且未记为出水口",
+        column="appurtenance_code",
+    )
+    return [check.report("node", at, says)]
 
 
 @rule(
@@ -138,26 +165,35 @@ def _changes_without_reducer(check: Check) -> Breaches:
     return check.report("node", node[kept], says, at_most=Severity.INFO, one=width[one[kept]], other=width[other[kept]])
 
 
+def _is_exit(scope: Scope) -> Bools:
+    """Whether water may leave the network, or the survey, at each node."""
+    exits = codes_where("appurtenance", "role", "outfall") | codes_where("appurtenance", "role", "pump")
+    booked = scope.nodes.words("appurtenance_code").is_in(exits)
+    return np.asarray(booked | scope.nodes.words("feature_code").is_in(["outlet", "not_surveyed"]))
+
+
 def flow_ends(scope: Scope, min_fall_m: float) -> tuple[Ints, Ints, Floats]:
     """Ends of live gravity lines: node, segment, and 1 where the flow leaves the node, -1 where it enters, else NaN.
 
-    The declared direction counts; without one, the way the line falls by at least `min_fall_m`.
+    The direction declared or drawn counts; without one, the way the line falls by at least `min_fall_m`.
     """
-    declared, rise = _declared(scope), _rise_m(scope)
+    known, rise = declared(scope), rise_m(scope)
     fallen = np.where(np.abs(rise) >= min_fall_m, -np.sign(rise), np.nan)
-    sign = np.where(np.isnan(declared), fallen, declared)
+    sign = np.where(np.isnan(known), fallen, known)
     at = np.flatnonzero((scope.ends.node >= 0) & (scope.is_gravity & scope.active)[scope.ends.segment])
     segment = scope.ends.segment[at]
     return scope.ends.node[at], segment, np.where(scope.ends.is_from[at], sign[segment], -sign[segment])
 
 
-def _declared(scope: Scope) -> Floats:
-    """1 where the flow runs as digitised, -1 against it, NaN where nobody says."""
-    direction = {"forward": 1.0, "backward": -1.0}
-    return scope.segments.words("flow_direction_code").translated(direction, np.nan)
+def declared(scope: Scope) -> Floats:
+    """1 where the flow runs as digitised, -1 against it, NaN where neither the survey nor the drawing says."""
+    said = scope.segments.words("flow_direction_code").translated(_SIGN, np.nan)
+    drawn = np.isin(scope.segments.values("dataset_id"), list(scope.drawn_along_flow))
+    return np.asarray(np.where(np.isnan(said) & drawn & scope.is_gravity, 1.0, said))
 
 
-def _rise_m(scope: Scope) -> Floats:
+def rise_m(scope: Scope) -> Floats:
+    """How much higher each line ends than it starts."""
     return scope.axes.end[:, 2] - scope.axes.start[:, 2]
 
 

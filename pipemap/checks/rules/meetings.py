@@ -24,3 +24,10 @@ def paired_ends(scope: Scope) -> tuple[Ints, Ints, Ints]:
     lines = ends.segment[one], ends.segment[other]
     same = (classes[lines[0]] == classes[lines[1]]) & (lines[0] != lines[1])
     return ends.node[one][same], one[same], other[same]
+
+
+def class_groups(scope: Scope) -> tuple[Ints, Ints]:
+    """The class of each node and of each segment as numbers that compare; unknown ones match nothing."""
+    number = {word: code for code, word in enumerate(scope.nodes.words("class_code").known_words)}
+    of_nodes = scope.nodes.words("class_code").translated(number, -1)
+    return of_nodes, scope.segments.words("class_code").translated(number, -2)

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
-from pipemap.checks.breaches import Breaches
+from pipemap.checks.breaches import Breaches, Note
 from pipemap.checks.check import Check, Says, Told
 from pipemap.checks.columns import Bools, Ints
 from pipemap.checks.links import Graph
@@ -14,6 +14,12 @@ from schemas.codetables import code_table, codes_where
 from schemas.findings import Severity
 
 _LARGEST, _KEYS = 20, 200
+_MANY_SAY = Says(
+    en="{class_en}: {count} further pieces of fewer than {min_lines:g} lines, {lines} lines in all, "
+    "are joined to nothing",
+    zh="{class_zh}：另有 {count} 片不足 {min_lines:g} 条管线（共 {lines} 条）未与任何管网相连",
+    value="{count}",
+)
 _JOINED: tuple[Kind, ...] = ("node", "pipe_segment")
 
 
@@ -99,9 +105,14 @@ def gravity_loop(check: Check) -> Told:
     zh="与水源（气源、热源）不连通的管段",
     source="pipemap: unreachable from any source",
     sees_all=True,
+    count_from=20,
+    min_lines=3,
 )
 def no_source(check: Check) -> Told:
-    """Pieces of a pressure network without a source, where the class has a source at all; one finding per piece."""
+    """Pieces of a pressure network without a source, where the class has a source at all; one finding per piece.
+
+    Of many pieces those of one or two lines are counted.
+    """
     says = Says(
         en="{count} {class_en} lines around {key} are not connected to any source",
         zh="{key} 等 {count} 条{class_zh}管线与任何源点均不连通",
@@ -117,9 +128,14 @@ def no_source(check: Check) -> Told:
     zh="与出水口不连通的管段",
     source="pipemap: unreachable from any outfall",
     sees_all=True,
+    count_from=20,
+    min_lines=3,
 )
 def no_outfall(check: Check) -> Told:
-    """Pieces of the drainage network without an outfall, where the class has an outfall at all."""
+    """Pieces of the drainage network without an outfall, where the class has an outfall at all.
+
+    Of many pieces those of one or two lines are counted.
+    """
     says = Says(
         en="{count} {class_en} lines around {key} are not connected to any outfall",
         zh="{key} 等 {count} 条{class_zh}管线与任何出水口均不连通",
@@ -131,7 +147,7 @@ def no_outfall(check: Check) -> Told:
 def _cut_off(check: Check, flow: str, role: str, says: Says) -> Told:
     """One finding for the lines of each class in each piece that nothing of a role reaches."""
     scope = check.scope
-    found: list[Breaches] = []
+    found: list[Breaches | Note] = []
     flowing = codes_where("utility_class", "flow", flow)
     groups = {code: known.fields["group_code"] for code, known in code_table("utility_class").items()}
     touched = {code for kind in _JOINED for code in _touched_classes(scope, kind)}
@@ -149,7 +165,7 @@ def _cut_off(check: Check, flow: str, role: str, says: Says) -> Told:
     return found
 
 
-def _told_of_pieces(check: Check, graph: Graph, lost: Bools, class_code: str, says: Says) -> list[Breaches]:
+def _told_of_pieces(check: Check, graph: Graph, lost: Bools, class_code: str, says: Says) -> list[Breaches | Note]:
     """Told of the first touched line in each piece; where only a point is, as one that lost its line, of that."""
     scope, piece = check.scope, graph.piece_of_link
     touched = np.flatnonzero(lost & scope.links.is_touched[graph.chosen])
@@ -161,11 +177,16 @@ def _told_of_pieces(check: Check, graph: Graph, lost: Bools, class_code: str, sa
     nodes = nodes[is_lost[graph.piece[nodes]]]
     points, of_points = _by_piece(scope, "node", nodes, graph.piece[nodes])
     sizes = np.bincount(piece[lost], minlength=scope.links.vertex_count)
-    details = [{"segment_keys": scope.segment_keys(members[:_KEYS]).tolist()} for members in lines]
     first_lines, first_points = (np.array([each[0] for each in firsts], np.int64) for firsts in (lines, points))
+    small = (sizes[of_piece] < check["min_lines"]) & (len(of_piece) >= check["count_from"])
+    told = np.flatnonzero(~small)
+    details = [{"segment_keys": scope.segment_keys(lines[number][:_KEYS]).tolist()} for number in told.tolist()]
+    few = {"keys": scope.segment_keys(first_lines[small][:_KEYS]).tolist()}
+    counts = {"count": int(small.sum()), "lines": int(sizes[of_piece][small].sum())}
     return [
-        check.report("pipe_segment", first_lines, says, details=details, count=sizes[of_piece]),
+        check.report("pipe_segment", first_lines[told], says, details=details, count=sizes[of_piece[told]]),
         check.report("node", first_points, says, count=sizes[of_points]),
+        check.note(_MANY_SAY, few, class_code=class_code, counts=counts),
     ]
 
 

@@ -4,8 +4,11 @@ import numpy as np
 from pyproj import CRS, Transformer
 
 from pipemap.checks.check import Check, Says, Told
-from pipemap.checks.columns import Bools, Floats, numbered
+from pipemap.checks.columns import Bools, Floats, Ints, numbered
+from pipemap.checks.near import Pieces, near_pairs
 from pipemap.checks.registry import rule
+from pipemap.checks.rules.meetings import class_groups
+from pipemap.checks.scope import Scope
 from schemas.codetables import code_table
 from schemas.findings import Severity
 
@@ -121,14 +124,37 @@ def feature_or_appurtenance(check: Check) -> Told:
     return notes
 
 
-@rule("R21", Severity.WARNING, en="point that no line uses", zh="孤立点", source="survey practice, rule R21")
+@rule(
+    "R21",
+    Severity.WARNING,
+    en="point that no line uses",
+    zh="孤立点",
+    source="survey practice, rule R21",
+    tolerance_m=0.05,
+)
 def orphan(check: Check) -> Told:
-    """Nodes without a segment, the kinds that stand alone by nature left out."""
-    by_nature = check.scope.nodes.words("feature_code").is_in(["not_surveyed", "well_edge"])
+    """Nodes without a segment, the kinds that stand alone by nature left out.
+
+    A point that lies on a line of its class is told of by R26, which says what it should be joined to.
+    """
+    scope = check.scope
+    by_nature = scope.nodes.words("feature_code").is_in(["not_surveyed", "well_edge"])
+    at = np.flatnonzero((scope.degree == 0) & ~by_nature)
+    at = at[~_on_lines(scope, at, check["tolerance_m"])]
     says = Says(
         en="No line uses the {class_en} point {key}", zh="{class_zh}管点 {key} 无管线连接", value="0", limit="1"
     )
-    return [check.report("node", np.flatnonzero((check.scope.degree == 0) & ~by_nature), says)]
+    return [check.report("node", at, says)]
+
+
+def _on_lines(scope: Scope, at: Ints, tolerance_m: float) -> Bools:
+    """Whether some nodes lie on a line of their class."""
+    if not len(at):
+        return np.zeros(0, np.bool_)
+    of_nodes, of_lines = class_groups(scope)
+    points = Pieces.of_points(scope.node_xy, at, tolerance_m, of_nodes[at])
+    lines = Pieces.of_axes(scope.axes, np.arange(len(scope.segments)), 0.0, of_lines)
+    return np.isin(at, near_pairs(points, lines)[0])
 
 
 @rule(

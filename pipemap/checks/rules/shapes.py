@@ -72,12 +72,18 @@ def _angle_deg(one: Floats, other: Floats) -> Floats:
     en="line or outline that crosses itself",
     zh="线或轮廓自相交",
     source="pipemap: peers' topology checks (KLIC: self-crossing lines)",
+    tolerance_m=0.1,
 )
 def self_crossing(check: Check) -> Told:
-    """Axes that cross or run back over themselves in plan, and outlines of structures that do."""
+    """Axes that cross or run back over themselves in plan by more than a tolerance, and outlines that do."""
     scope = check.scope
     bent = np.flatnonzero(np.diff(scope.axes.first) > 2)
-    at = bent[~shapely.is_simple(shapely.force_2d(scope.axes.lines(bent)))]
+    crooked = bent[~shapely.is_simple(shapely.force_2d(scope.axes.lines(bent)))]
+    # Where a bend was drawn by hand, a step back of some centimetres is no more than that.
+    course = shapely.simplify(
+        shapely.force_2d(scope.axes.lines(crooked)), check["tolerance_m"], preserve_topology=False
+    )
+    at = crooked[~shapely.is_simple(course)]
     outlines = scope.structures.values("geom")
     areas = np.flatnonzero(np.isin(shapely.get_type_id(outlines), _AREAS))
     crossing = areas[~shapely.is_valid(outlines[areas])]

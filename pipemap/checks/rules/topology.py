@@ -5,10 +5,11 @@ import shapely
 
 from pipemap.checks.breaches import Breaches
 from pipemap.checks.check import Check, Positions, Says, Told
-from pipemap.checks.columns import Bools, Floats, Ints, Objects
+from pipemap.checks.columns import Bools, Floats, Objects
 from pipemap.checks.near import Pieces, near_pairs
 from pipemap.checks.registry import rule
 from pipemap.checks.rules.duplicates import touched_first
+from pipemap.checks.rules.meetings import class_groups
 from pipemap.checks.scope import Kind, Scope
 from schemas.codetables import code_table
 from schemas.findings import Severity
@@ -23,6 +24,7 @@ from schemas.findings import Severity
     tolerance_m=0.05,
     near_m=0.5,
     level_m=0.3,
+    same_m=0.01,
 )
 def missing_joint(check: Check) -> Told:
     """T-candidates, dangling ends and crossings: places where two lines of one class should perhaps be joined.
@@ -38,7 +40,7 @@ def missing_joint(check: Check) -> Told:
 def _points_on_lines(check: Check) -> Told:
     scope = check.scope
     reach = np.where(_loose_ends(scope, check["near_m"]), check["near_m"], check["tolerance_m"])
-    node_group, line_group = _class_groups(scope)
+    node_group, line_group = class_groups(scope)
     points = Pieces.of_points(scope.node_xy, np.arange(len(scope.nodes)), reach, node_group)
     lines = Pieces.of_axes(scope.axes, np.arange(len(scope.segments)), 0.0, line_group)
     node, line, _ = near_pairs(points, lines)
@@ -51,13 +53,6 @@ def _points_on_lines(check: Check) -> Told:
     kept = inside & ~(apart > check["level_m"])
     gap = shapely.distance(shapes[kept], points_at[kept])
     return _joint_findings(check, node[kept], line[kept], gap)
-
-
-def _class_groups(scope: Scope) -> tuple[Ints, Ints]:
-    """The class of each node and of each segment as numbers that compare; unknown ones match nothing."""
-    number = {word: code for code, word in enumerate(scope.nodes.words("class_code").known_words)}
-    of_nodes = scope.nodes.words("class_code").translated(number, -1)
-    return of_nodes, scope.segments.words("class_code").translated(number, -2)
 
 
 def _joint_findings(check: Check, node: Positions, line: Positions, gap: Floats) -> Told:
@@ -118,7 +113,9 @@ def _ends_near_points(check: Check) -> Breaches:
     loose, level = np.flatnonzero(_loose_ends(scope, check["near_m"])), _node_level(scope)
     ends = Pieces.of_points(scope.node_xy, loose, check["near_m"] / 2, scope.nodes.words("class_code").codes[loose])
     one, other, gap = near_pairs(ends, ends)
-    kept = (one < other) & ~(np.abs(level[one] - level[other]) > check["level_m"])
+    # Points in one and the same place are told of by R09 and P13.
+    apart = ~(np.abs(level[one] - level[other]) > check["level_m"]) & (gap > check["same_m"])
+    kept = (one < other) & apart
     lead, second = touched_first(scope.nodes.values("touched"), one[kept], other[kept])
     says = Says(
         en="{class_en} lines end at {key} and at {other}, {gap:.2f} m apart, and are not joined",
@@ -198,7 +195,7 @@ def _height_at(scope: Scope, line: Positions, spot: Objects) -> Floats:
 def class_mismatch(check: Check) -> Told:
     """Line ends on a point of another class; within one group only a note, but not foul on storm."""
     scope, ends = check.scope, check.scope.ends
-    of_node, of_line = _class_groups(scope)
+    of_node, of_line = class_groups(scope)
     at = np.flatnonzero((ends.node >= 0) & (np.append(of_node, -1)[ends.node] != of_line[ends.segment]))
     line_class = scope.segments.words("class_code")[ends.segment[at]].texts()
     node_class = scope.nodes.words("class_code")[ends.node[at]].texts()

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from pipemap.checks.check import Check, Says, Told
-from pipemap.checks.near import Pieces, near_pairs
+from pipemap.checks.check import Check, Positions, Says, Told
+from pipemap.checks.columns import Bools
 from pipemap.checks.registry import rule
-from pipemap.checks.rules.duplicates import touched_first
+from pipemap.checks.rules.duplicates import close_nodes, touched_first
+from pipemap.checks.scope import Scope
 from schemas.findings import Severity
 
 
@@ -52,25 +53,24 @@ def well_too_shallow(check: Check) -> Told:
 @rule(
     "P13",
     Severity.WARNING,
-    en="points of one class above one another",
-    zh="同类管点上下重叠",
+    en="points above one another",
+    zh="管点上下重叠",
     source="pipemap: peers' topology checks (Esri: stacked points)",
     tolerance_m=0.01,
 )
 def stacked(check: Check) -> Told:
-    """Points of a class in one place at different ground elevations that no line joins; at one elevation it is R09."""
+    """Points in one place at different ground elevations that no line joins; of different classes only a note.
+
+    At one elevation it is rule R09.
+    """
     scope, nodes = check.scope, check.scope.nodes
-    classes = nodes.words("class_code").codes
-    everyone = np.arange(len(nodes))
-    pieces = Pieces.of_points(scope.node_xy, everyone, check["tolerance_m"] / 2, classes)
-    one, other, _ = near_pairs(pieces, pieces)
+    one, other = close_nodes(scope, check["tolerance_m"])
     ground = nodes.values("ground_elevation_m")
     apart = np.abs(ground[one] - ground[other])
-    kept = (one < other) & (apart > check["tolerance_m"])
+    kept = (apart > check["tolerance_m"]) & ~_joined(scope, one, other)
     lead, second = touched_first(nodes.values("touched"), other[kept], one[kept])
-    low, high = np.minimum(scope.from_pos, scope.to_pos), np.maximum(scope.from_pos, scope.to_pos)
-    pair = np.minimum(lead, second) * len(nodes) + np.maximum(lead, second)
-    loose = ~np.isin(pair, low[low >= 0] * len(nodes) + high[low >= 0])
+    apart, codes = apart[kept], nodes.words("class_code").codes
+    same_class = codes[lead] == codes[second]
     says = Says(
         en="{class_en} point {key} stands in the place of {other}, but {apart:.2f} m higher or lower",
         zh="{class_zh}管点 {key} 与 {other} 平面位置相同，地面高程相差 {apart:.2f} m",
@@ -78,5 +78,17 @@ def stacked(check: Check) -> Told:
         limit="{tolerance_m:g} m",
         column="ground_elevation_m",
     )
-    keys = scope.node_keys(second[loose])
-    return [check.report("node", lead[loose], says, other=keys, apart=apart[kept][loose])]
+    return [
+        check.report(
+            "node", lead[which], says, at_most=at_most, other=scope.node_keys(second[which]), apart=apart[which]
+        )
+        for which, at_most in ((same_class, None), (~same_class, Severity.INFO))
+    ]
+
+
+def _joined(scope: Scope, one: Positions, other: Positions) -> Bools:
+    """Whether a line runs from one node to the other, as a riser does."""
+    low, high = np.minimum(scope.from_pos, scope.to_pos), np.maximum(scope.from_pos, scope.to_pos)
+    known, count = low >= 0, len(scope.nodes)
+    links = low[known] * count + high[known]
+    return np.isin(np.minimum(one, other) * count + np.maximum(one, other), links)
