@@ -189,7 +189,9 @@ def declared(scope: Scope) -> Floats:
     """1 where the flow runs as digitised, -1 against it, NaN where neither the survey nor the drawing says."""
     said = scope.segments.words("flow_direction_code").translated(_SIGN, np.nan)
     drawn = np.isin(scope.segments.values("dataset_id"), list(scope.drawn_along_flow))
-    return np.asarray(np.where(np.isnan(said) & drawn & scope.is_gravity, 1.0, said))
+    # Lines without heights, such as house connections, have not shown that they follow the habit.
+    alike = drawn & scope.is_gravity & np.isfinite(rise_m(scope))
+    return np.asarray(np.where(np.isnan(said) & alike, 1.0, said))
 
 
 def rise_m(scope: Scope) -> Floats:
