@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from importers.georeference import Georeference
-from schemas.delivery import RowCount
+from importers.profiles import Profile
+from schemas.delivery import RowCount, SourceFile
 from schemas.findings import Finding, Severity
 
 
@@ -33,6 +34,25 @@ def unclassed(counts: Sequence[RowCount]) -> list[Finding]:
         )
         for (file, sheet), n in unknown.items()
         if n
+    ]
+
+
+def unmoved_heights(profile: Profile, files: Sequence[SourceFile]) -> list[Finding]:
+    """One finding when the profile names another vertical datum and not how far it is from the map's."""
+    datum, offset_m = profile.vertical.datum, profile.vertical.offset_m
+    if datum is None or offset_m is not None:
+        return []
+    return [
+        Finding(
+            rule="IMP-HEIGHT",
+            severity=Severity.WARNING,
+            message_en=f"Elevations are counted from {datum}, as the profile says, and were taken as they are: it does "
+            "not say how far that is from the map's vertical datum ([vertical] offset_m; 0 when it is the same).",
+            message_zh=f"配置说明高程基准为 {datum}，但未给出与本图高程基准的差值，高程按原值载入"
+            "（请填写 [vertical] offset_m，相同时填 0）。",
+            file=files[0].name if files else None,
+            value=datum,
+        )
     ]
 
 

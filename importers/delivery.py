@@ -11,7 +11,7 @@ from typing import Any
 from importers import standalone
 from importers.archive import is_unpacked, unpacked
 from importers.base import Reader, RecordTable
-from importers.closing import placed, schematic, unclassed
+from importers.closing import placed, schematic, unclassed, unmoved_heights
 from importers.elevations import with_axis
 from importers.features import Sources, consumers_of, nodes_of, segments_of, structures_of
 from importers.georeference import Georeference, parse_crs
@@ -227,7 +227,7 @@ def _joined(context: Context, files: Sequence[SourceFile], dataset: str) -> Deli
     structures = standalone.structures(pools["structure"].frame(), ledger)
     counts = ledger.counts()
     findings = [*ledger.findings, *context.georeference.findings, *unclassed(counts)]
-    findings += schematic(nodes, context.georeference)
+    findings += [*schematic(nodes, context.georeference), *unmoved_heights(context.profile, files)]
     sources = Sources(context, files)
     return Delivery(
         dataset=dataset,

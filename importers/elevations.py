@@ -52,7 +52,8 @@ def with_axis(
     axis_m, is_inferred = _axis(segments, ends)
     is_reversed = _drawn_backwards(nodes, segments, keys, context)
     if profile.geometry_z == "axis":
-        axis_m = np.where(np.isnan(axis_m), _drawn_axis(segments, is_reversed), axis_m)
+        drawn_m = _drawn_axis(segments, is_reversed) + profile.raised_m
+        axis_m = np.where(np.isnan(axis_m), drawn_m, axis_m)
     is_unknown = np.isnan(axis_m).any(axis=1)
     source = np.where(is_unknown, "unknown", np.where(is_inferred.any(axis=1), "inferred", "measured"))
     segments = segments.assign(

@@ -68,7 +68,7 @@ class Georeference:
             When a GIS layer has none, or the shift between the two datums is not known.
         """
         if self.grid is not None:
-            return self.grid
+            return self._of_grid(self.grid)
         named = self.source_crs or table.crs or self._of_profile()
         if named is None and is_layer and table.geometry is not None:
             raise CrsError(
@@ -128,6 +128,16 @@ class Georeference:
     def is_elsewhere(self, east: Floats, north: Floats) -> bool:
         """Whether most of the places, in the project CRS, lie outside its area of use."""
         return _mostly(beyond(east, north, self.project, self.project), east)
+
+    def _of_grid(self, grid: LocalGrid) -> LocalGrid:
+        """The local system; CrsError when the profile is for another one."""
+        named = self.profile.crs
+        if named is not None and named.startswith(_LOCAL) and named != grid.name:
+            raise CrsError(
+                f"The profile {self.profile.name} is for coordinates in {named}, not {grid.name}.",
+                message_zh=f"配置 {self.profile.name} 的坐标系为 {named}，不是 {grid.name}。",
+            )
+        return grid
 
     def _of_profile(self) -> CRS | None:
         named = self.profile.crs

@@ -138,7 +138,8 @@ def ground(source: Source) -> Part:
 def _ground(source: Source) -> Floats:
     told_m = source.columns.numbers("ground_elevation_m")
     if source.columns.profile.geometry_z == "ground" and source.geometry is not None:
-        return np.where(np.isnan(told_m), _drawn_z(source), told_m)
+        drawn_m = _drawn_z(source) + source.columns.profile.raised_m
+        return np.where(np.isnan(told_m), drawn_m, told_m)
     return told_m
 
 

@@ -222,8 +222,13 @@ class Profile(BaseModel):
         """The numbers of a column in the attribute's unit, elevations from the project's vertical datum."""
         nulls = [null for null in self.null_values.get(attribute, []) if isinstance(null, float)]
         known = np.where(np.isin(values, nulls), np.nan, values) if nulls else values
-        raised = (self.vertical.offset_m or 0.0) if attribute in ELEVATIONS else 0.0
-        return known * self.factor(attribute, column) + raised
+        raised_m = self.raised_m if attribute in ELEVATIONS else 0.0
+        return known * self.factor(attribute, column) + raised_m
+
+    @property
+    def raised_m(self) -> float:
+        """What is added to every elevation to count it from the map's vertical datum."""
+        return self.vertical.offset_m or 0.0
 
     def null_words(self, attribute: str) -> frozenset[str]:
         """Words that stand for unknown in this attribute alone, case-folded."""

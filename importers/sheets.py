@@ -18,6 +18,7 @@ import shapely
 from importers.base import DERIVED, RecordTable
 from importers.cells import Floats, Mask
 from importers.classes import ClassColumn
+from importers.column_findings import tell_columns
 from importers.columns import Columns
 from importers.compact import COMPACT
 from importers.georeference import Georeference, Place
@@ -99,6 +100,9 @@ class Sheet:
             self.ledger.skip(self.number, slice(None))
         self._words.tell(self.ledger, self.number)
         self.ledger.findings += self._notes.values()
+        if self._mapping and self._first.role is None:
+            names = [str(name) for name in self._first.rows.columns if name != DERIVED]
+            tell_columns(names, self._mapping, str(self.role), self.profile, self.ledger, self.number)
 
     def _take_waiting(self) -> None:
         for table in self._waiting:

@@ -141,5 +141,11 @@ def test_a_missing_definition_is_named(tmp_path: Path) -> None:
 def test_a_profile_for_a_local_system_asks_for_its_definition(tmp_path: Path) -> None:
     profile = tmp_path / "mine.toml"
     profile.write_text('name = "m"\ntitle = "t"\nextends = "default"\ncrs = "local:made-up"\n', encoding="utf-8")
+    given = [delivery_in(tmp_path, 44_000, 42_000)]
     with pytest.raises(CrsError, match="--crs-file"):
-        read_delivery([delivery_in(tmp_path, 44_000, 42_000)], srid=4547, profile=profile)
+        read_delivery(given, srid=4547, profile=profile)
+    file = written(tmp_path, "[helmert4]\ndelta_north_m = 2450000\ndelta_east_m = 450000\n")
+    assert len(read_delivery(given, srid=4547, profile=profile, crs_file=file).nodes) == 2
+    file.write_text(file.read_text(encoding="utf-8").replace("made-up", "another"), encoding="utf-8")
+    with pytest.raises(CrsError, match=r"local:made-up, not local:another"):
+        read_delivery(given, srid=4547, profile=profile, crs_file=file)

@@ -470,3 +470,32 @@ def test_a_stated_order_that_the_map_contradicts_is_refused(tmp_path: Path) -> N
         in_local_grid(tmp_path, "x_is_northing", 30_000, 40_000, bounds=THERE)
     stated = in_local_grid(tmp_path, "x_is_easting", 30_000, 40_000, bounds=THERE)
     assert stated.nodes.geom[0].x == 480_000
+
+
+def test_a_unit_that_a_header_states_is_told(tmp_path: Path) -> None:
+    header = LINE_HEADER.replace("起点埋深", "起点埋深(cm)")
+    delivery = read(tmp_path, TWO_POINTS, f"{header}\nA,B,JS,120,2,300,PE,直埋\n")
+    (told,) = [finding for finding in delivery.findings if finding.rule == "IMP-UNIT"]
+    assert (told.file, told.sheet, told.column, told.value) == ("区管线.csv", "区管线", "起点埋深(cm)", "cm")
+    assert "0.01" in told.message_en
+    assert "0.01" in told.message_zh
+
+
+def test_columns_whose_names_read_like_attributes_are_told_and_not_used(tmp_path: Path) -> None:
+    header = LINE_HEADER.replace("终点埋深", "终端埋置深度").replace("材质", "管子材质")
+    delivery = read(tmp_path, TWO_POINTS, f"{header},备注,长度\nA,B,JS,1,2,300,PE,直埋,x,30\n")
+    assert np.isnan(delivery.segments.to_depth_m[0])
+    assert delivery.segments.extra[0]["终端埋置深度"] in (2, "2")
+    (told,) = [finding for finding in delivery.findings if finding.rule == "IMP-COLUMN"]
+    assert (told.severity, told.sheet, told.details["columns"]) == ("info", "区管线", {"终端埋置深度": "to_depth_m"})
+    assert "--write-profile" in told.message_en
+    assert "终点埋深" in told.message_zh
+
+
+@pytest.mark.parametrize(("offset", "told"), [("", 1), ("offset_m = 0\n", 0), ("offset_m = -0.5\n", 0)])
+def test_another_vertical_datum_without_its_distance_is_told(tmp_path: Path, offset: str, told: int) -> None:
+    profile = tmp_path / "mine.toml"
+    text = 'name = "mine"\ntitle = "t"\nextends = "default"\n[vertical]\ndatum = "1956"\n'
+    profile.write_text(text + offset, encoding="utf-8")
+    delivery = read(tmp_path, TWO_POINTS, lines("A,B,JS,1,2,300,PE,直埋"), profile=profile)
+    assert [f.value for f in delivery.findings if f.rule == "IMP-HEIGHT"] == ["1956"] * told
