@@ -12,12 +12,12 @@ from rich.progress import TaskID
 
 from importers.archive import unpacked
 from importers.delivery import OnProgress, dataset_name, read_delivery, require_files
-from importers.dry_run import dry_run
-from importers.dry_run_words import document, show, show_datums
 from importers.extents import read_extent
-from importers.georeference import parse_crs
-from importers.local_grid import read_local_grid
-from importers.place_readings import Home
+from importers.places.georeference import parse_crs
+from importers.places.local_grid import read_local_grid
+from importers.places.place_readings import Home
+from importers.proposing.dry_run import dry_run
+from importers.proposing.dry_run_words import document, show, show_datums
 from pipemap.changesets import Changeset, count_unchanged, get_changeset
 from pipemap.cluster import Cluster
 from pipemap.commands.session import open_database

@@ -8,22 +8,22 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from importers import standalone
 from importers.archive import is_unpacked, unpacked
 from importers.base import Reader, RecordTable
-from importers.closing import placed, schematic, unclassed, unmoved_heights
-from importers.elevations import with_axis
-from importers.features import Sources, consumers_of, nodes_of, segments_of, structures_of
-from importers.georeference import Georeference, parse_crs
-from importers.joining import join
-from importers.local_grid import LocalGrid, read_local_grid
-from importers.normalise import GROUND
-from importers.place_readings import Bounds
+from importers.normalising import standalone
+from importers.normalising.closing import placed, schematic, unclassed, unmoved_heights
+from importers.normalising.elevations import with_axis
+from importers.normalising.features import Sources, consumers_of, nodes_of, segments_of, structures_of
+from importers.normalising.joining import join
+from importers.normalising.normalise import GROUND
+from importers.normalising.sheets import Context, Sheets
+from importers.places.georeference import Georeference, parse_crs
+from importers.places.local_grid import LocalGrid, read_local_grid
+from importers.places.place_readings import Bounds
+from importers.places.surface import with_surface
 from importers.profile_files import choose_profile, headers_of, load_profile
 from importers.profiles import Profile
-from importers.sheets import Context, Sheets
 from importers.sources import Source, distinct_names, sha256
-from importers.surface import with_surface
 from pipemap.errors import NotFoundError, SourceError, UsageError
 from schemas.codetables import code_table
 from schemas.delivery import DatumUse, Delivery, SourceFile
@@ -86,7 +86,8 @@ def read_delivery(
     default_class
         Utility class of rows that name none, stronger than the profile's.
     crs_file
-        Definition of the local system that the files are in, see `importers.local_grid`; stronger than any other.
+        Definition of the local system that the files are in, stronger than any other;
+        see `importers.places.local_grid`.
     bounds
         Of what the map holds, in the project CRS: where X and Y can be either way round, it decides.
 

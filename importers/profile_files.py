@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from importers.normalising.units import factor
 from importers.profiles import ATTRIBUTES, SECRET, Profile, plain
-from importers.units import factor
 from pipemap.errors import NotFoundError, SourceError
 from schemas.codetables import CODE_TABLES, code_table
 

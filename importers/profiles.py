@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from importers.units import factor, unit_of
+from importers.normalising.units import factor, unit_of
 from schemas.codetables import aliases, code_table, limits
 
 Role = Literal["node", "segment", "combined", "consumer", "structure", "ground"]

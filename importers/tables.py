@@ -7,14 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from importers import markup
 from importers.base import RecordTable
-from importers.grids import CHUNK_ROWS, Grid, Names, tables_of
-from importers.headers import header_score
 from importers.profile_files import known_headers, load_profile, shipped
 from importers.profiles import plain
-from importers.text_files import text_format, text_rows, with_point
-from importers.workbooks import Sheet, is_workbook, sheets
+from importers.tabular import markup
+from importers.tabular.grids import CHUNK_ROWS, Grid, Names, tables_of
+from importers.tabular.headers import header_score
+from importers.tabular.text_files import text_format, text_rows, with_point
+from importers.tabular.workbooks import Sheet, is_workbook, sheets
 from pipemap.errors import SourceError
 from schemas.findings import Finding, Severity
 

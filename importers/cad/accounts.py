@@ -8,7 +8,7 @@ from importers.cad.drawn import Drawn, Labels
 from importers.cad.labels import Candidate
 from importers.cad.sheets import CUSTOM, REASONS, Sheet
 from importers.cad.sources import Source
-from importers.ledger import listed
+from importers.normalising.ledger import listed
 from schemas.findings import Finding, Severity
 
 _LISTED = 20

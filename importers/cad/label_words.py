@@ -5,9 +5,9 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from importers.columns import class_of
+from importers.normalising.columns import class_of
+from importers.normalising.sections import parse_section
 from importers.profiles import Profile
-from importers.sections import parse_section
 
 _SIGNED = r"(?:HDN|DN|DE|[Dd]|[ΦφØøФф¢⌀∅])\s*\d{2,4}(?:\.\d+)?(?:\s*mm)?"
 _BOX = r"\d{2,5}(?:\.\d+)?\s*[xX×*]\s*\d{2,5}(?:\.\d+)?(?:\s*mm)?"

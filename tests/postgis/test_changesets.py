@@ -236,7 +236,7 @@ def test_a_segment_without_its_node_is_refused(database: Database, published: di
 
 def test_a_key_that_was_taken_meanwhile_is_refused(database: Database, published: dict[str, int]) -> None:
     renamed = edit(database, "node", published["J0"], source_key="NEW")
-    arriving = bring_in(database, delivery([node("NEW")]), partial=True)
+    arriving = bring_in(database, delivery([node("NEW", 5)]), partial=True)
     publish_now(database, renamed)
     with pytest.raises(ConflictError) as refused:
         publish_now(database, arriving)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importers.cells import cells, numbers, parse_date
+from importers.normalising.cells import cells, numbers, parse_date
 
 NULLS = frozenset({"", "/", "无", "null", "9999"})
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from importers.delivery import read_delivery
-from importers.vocabulary import datum_in_name
+from importers.proposing.vocabulary import datum_in_name
 from schemas.delivery import DatumUse, Delivery
 from schemas.findings import Finding
 

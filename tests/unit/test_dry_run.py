@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from pyproj import Transformer
 
 from importers.delivery import read_delivery
-from importers.dry_run import DryRun, dry_run
-from importers.georeference import parse_crs
-from importers.place_readings import Home
+from importers.places.georeference import parse_crs
+from importers.places.place_readings import Home
 from importers.profile_files import load_profile
+from importers.proposing.dry_run import DryRun, dry_run
 from schemas.delivery import Delivery
 
 HOME = Home(parse_crs("EPSG:4547"))

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from importers.base import DERIVED, RecordTable
 from importers.delivery import read_delivery
-from importers.parts import in_parts
+from importers.normalising.parts import in_parts
+from importers.places.surface import REACH_M, Ground
 from importers.profile_files import load_profile
-from importers.surface import REACH_M, Ground
 from pipemap.errors import SourceError
 from schemas.delivery import Delivery
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pyproj import Transformer
 
 from importers.delivery import read_delivery
-from importers.local_grid import read_local_grid
+from importers.places.local_grid import read_local_grid
 from pipemap.errors import CrsError, NotFoundError
 
 SHIFT = "dx_m = 1\ndy_m = 1\ndz_m = 987654321\n"

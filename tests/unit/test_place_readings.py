@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import CRS, Transformer
 
-from importers.place_readings import Home, place_readings
+from importers.places.place_readings import Home, place_readings
 
 PROJECT = CRS.from_epsg(4547)
 LON, LAT = 113.92, 22.54

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importers.sections import Section, Sizes, parse_section, sizes
+from importers.normalising.sections import Section, Sizes, parse_section, sizes
 
 # Each sign with what its number measures (GB/T 50106-2010, 2.4.1); `d` and `dn` depend on the material.
 SIGNS = {

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importers.code_words import nearest
 from importers.profiles import ATTRIBUTES
-from importers.vocabulary import labels, readings
+from importers.proposing.code_words import nearest
+from importers.proposing.vocabulary import labels, readings
 from schemas.codetables import aliases
 
 

@@ -1,0 +1,269 @@
+"""Groups of attributes that one or several source columns tell together: sections, pressures, heights."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from importers.normalising.cells import Floats, Objects, coalesced, is_unknown
+from importers.normalising.columns import Columns
+from importers.normalising.sections import Section, parse_section, sizes
+from importers.normalising.units import PRESSURES_MPA, VOLTAGES_KV
+from schemas.codetables import codes_where
+
+_PAIR = re.compile(r"\s*(?:->|[,，;；~→])\s*")
+_VOLTAGE = re.compile(r"^(\d+(?:\.\d+)?)\s*(kv|v|千伏|伏)?$", re.IGNORECASE)
+_PRESSURE = re.compile(r"^(\d+(?:\.\d+)?)\s*(mpa|kpa|bar|兆帕|千帕)?$", re.IGNORECASE)
+_UNITS = VOLTAGES_KV | PRESSURES_MPA
+_TWO_NUMBERS = re.compile(r"(-?\d+(?:\.\d+)?)(?:\s*/\s*(-?\d+(?:\.\d+)?))?")
+_COUNTS = ("hole_count", "cable_count")
+_SIZES = ("width_mm", "height_mm", "nominal_mm", "inner_width_mm", "inner_height_mm")
+# A circle's sizes, each known from the other.
+_WIDTH_AND_HEIGHT = (
+    ("width_mm", "height_mm"), ("height_mm", "width_mm"), ("inner_width_mm", "inner_height_mm"),
+    ("inner_height_mm", "inner_width_mm"),
+)  # fmt: skip
+_ZERO = frozenset({"0", "0.0", "0.00"})
+
+
+def feature_and_appurtenance(columns: Columns) -> tuple[Objects, Objects]:
+    """Both codes; a word that only the other dictionary has is taken there, where it says nothing yet."""
+    words = columns.cells("feature")
+    features, appurtenances = columns.profile.code_words("feature"), columns.profile.code_words("appurtenance")
+    feature = words.each(lambda word: features.get(word.casefold()))
+    instead = words.each(lambda word: appurtenances.get(word.casefold()))
+    lost = words.where(lambda word: word.casefold() not in features.keys() | appurtenances.keys())
+    columns.unknown_words("feature", words, lost)
+    appurtenance = columns.codes("appurtenance", "appurtenance")
+    return feature, np.where(is_unknown(feature), coalesced(appurtenance, instead), appurtenance)
+
+
+def life(columns: Columns) -> dict[str, Any]:
+    """Owner, lifecycle, date and accuracy."""
+    return {
+        "owner": columns.texts("owner"),
+        "lifecycle_code": columns.codes("lifecycle", "lifecycle"),
+        "installed_on": columns.dates("installed_on"),
+        "horizontal_accuracy_m": columns.numbers("horizontal_accuracy_m"),
+        "vertical_accuracy_m": columns.numbers("vertical_accuracy_m"),
+    }
+
+
+def ends(columns: Columns) -> tuple[Objects, Objects]:
+    """Point numbers of both ends."""
+    if columns.role == "combined":
+        # Rows after a point's first one leave its number blank.
+        keys = pd.Series(columns.texts("key"), dtype=object).ffill()
+        return keys.where(keys.notna(), None).to_numpy(object), columns.texts("to_key")
+    if "from_key" in columns or "pair_key" not in columns:
+        return columns.texts("from_key"), columns.texts("to_key")
+    pairs = columns.parsed("pair_key", _pair, "IMP-PAIR", lambda pair: pair is not None)
+    blank = (None, None)
+    both = [pair or blank for pair in pairs]
+    return _objects(pair[0] for pair in both), _objects(pair[1] for pair in both)
+
+
+def _pair(word: str) -> tuple[str, str] | None:
+    parts = _PAIR.split(word)
+    return (parts[0], parts[1]) if len(parts) == 2 and all(parts) else None
+
+
+def section(columns: Columns, class_codes: Objects, material_codes: Objects) -> dict[str, Any]:
+    """Section text, shape, sizes, material, holes and cables; own columns win over the text.
+
+    `width_mm` and `height_mm` are outer where that is known, else as stated; `size_basis_code` tells which, and
+    nominal and inner sizes stand beside them.
+    """
+    texts, index, sections = _parsed_sections(columns, class_codes, material_codes)
+    in_text_shape, in_text_material = (
+        np.array([getattr(found, name) for found in sections], dtype=object)[index]
+        for name in ("shape_code", "material_code")
+    )
+    shape = coalesced(columns.codes("shape", "section_shape"), in_text_shape)
+    material_codes = coalesced(material_codes, in_text_material)
+    measured = _sizes(columns, sections, index, material_codes)
+    for one, other in _WIDTH_AND_HEIGHT:
+        measured[one] = np.where(shape == "circle", _first(measured[one], measured[other]), measured[one])
+    is_own = ~np.isnan(measured["width_mm"]) & ~np.isnan(measured["height_mm"]) & (shape == "unknown")
+    is_round = measured["width_mm"] == measured["height_mm"]
+    total, used = _holes(columns)
+    in_text = {name: _floats(getattr(found, name) for found in sections)[index] for name in _COUNTS}
+    return {
+        "section_text": texts,
+        "shape_code": np.where(is_own, np.where(is_round, "circle", "rect"), shape),
+        **measured,
+        "material_code": material_codes,
+        "hole_count": _first(total, in_text["hole_count"]),
+        "used_hole_count": used,
+        "cable_count": _first(columns.numbers("cable_count"), in_text["cable_count"]),
+    }
+
+
+def _sizes(
+    columns: Columns, parsed: Sequence[Section], index: npt.NDArray[np.int64], material_codes: Objects
+) -> dict[str, Any]:
+    """Outer or stated, nominal and inner sizes: of columns that say which they hold, else of the text."""
+    own = {name: columns.numbers(name) for name in (*_SIZES, "wall_mm", "outer_diameter", "inner_diameter")}
+    outer, inner, wall = own["outer_diameter"], own["inner_diameter"], own["wall_mm"]
+    row, cases = _cases(index, material_codes, wall)
+    found = [sizes(parsed[place], material, wall_mm) for place, material, wall_mm in cases]
+    in_text = {name: _floats(getattr(one, name) for one in found)[row] for name in _SIZES}
+    in_text["inner_width_mm"], in_text["inner_height_mm"] = (
+        _first(inner, np.where(np.isnan(outer), in_text[name], outer - 2 * wall))
+        for name in ("inner_width_mm", "inner_height_mm")
+    )
+    known = {name: _first(own[name], in_text[name]) for name in _SIZES}
+    is_inner = np.isnan(_first(outer, own["width_mm"], own["height_mm"], in_text["width_mm"]))
+    for name in ("width_mm", "height_mm"):
+        known[name] = _first(own[name], outer, in_text[name], np.where(is_inner, known[f"inner_{name}"], np.nan))
+    basis = np.array([one.basis_code for one in found], dtype=object)[row]
+    basis[is_unknown(basis) & is_inner & ~np.isnan(_first(known["width_mm"], known["height_mm"]))] = "inner"
+    basis[~np.isnan(outer)] = "outer"
+    return {**known, "size_basis_code": coalesced(columns.codes("size_basis", "size_basis"), basis)}
+
+
+def _cases(*known: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], list[tuple[Any, ...]]]:
+    """The distinct rows of some columns, unknown as None, and which of them each row is."""
+    row = np.zeros(len(known[0]), dtype=np.int64)
+    for column in known:
+        index, distinct = pd.factorize(column, use_na_sentinel=False)
+        row = pd.factorize(row * len(distinct) + index)[0]
+    _, first = np.unique(row, return_index=True)
+    cases = zip(*(column[first].tolist() for column in known), strict=True)
+    return row, [tuple(None if value != value else value for value in case) for case in cases]
+
+
+def _first(*values: Floats) -> Floats:
+    """The first of several values that is known, row by row."""
+    found = values[0]
+    for value in values[1:]:
+        found = np.where(np.isnan(found), value, found)
+    return found
+
+
+def _parsed_sections(
+    columns: Columns, class_codes: Objects, material_codes: Objects
+) -> tuple[Objects, npt.NDArray[np.int64], list[Section]]:
+    """Section texts, and each row's place among the distinct sections; the diameter fills blank sections."""
+    texts, in_mm = columns.texts("section"), np.full(len(columns.rows), columns.factor("section"))
+    in_mm[is_unknown(texts)] = columns.factor("diameter")
+    texts = coalesced(texts, columns.texts("diameter"))
+    texts[np.isin(texts.astype(str), list(_ZERO))] = None
+    is_cable = np.isin(class_codes.astype(str), list(codes_where("utility_class", "flow", "cable")))
+    stated = np.flatnonzero(~is_unknown(texts))
+    row, cases = _cases(texts[stated], in_mm[stated], material_codes[stated], is_cable[stated])
+    # Codes of a dictionary, numbers or single letters, do not stand beside a size.
+    materials = columns.profile.code_words("material").items()
+    words = {word: code for word, code in materials if len(word) > 1 and word[:1].isalpha()}
+    sections = [
+        parse_section(text, mm_per_unit, material=material, is_cable=of_cable, materials=words)
+        for text, mm_per_unit, material, of_cable in cases
+    ]
+    index = np.full(len(texts), len(sections))
+    index[stated] = row
+    unreadable = [text for (text, *_), found in zip(cases, sections, strict=True) if not found.is_known]
+    for attribute in ("section", "diameter"):
+        if unreadable and attribute in columns:
+            found = columns.cells(attribute)
+            columns.unknown_words(attribute, found, np.isin(found.texts().astype(str), unreadable), "IMP-SECTION")
+    return texts, index, [*sections, Section()]
+
+
+def _holes(columns: Columns) -> tuple[Floats, Floats]:
+    total, unused = columns.numbers("hole_count"), columns.numbers("unused_hole_count")
+    used = _first(columns.numbers("used_hole_count"), total - unused)
+    for attribute, is_total_first in (("holes", True), ("used_holes", False)):
+        if attribute in columns:
+            first, second = _split(columns, attribute)
+            in_text = (first, second) if is_total_first else (second, first)
+            total = np.where(np.isnan(total), in_text[0], total)
+            used = np.where(np.isnan(used), in_text[1], used)
+    return total, used
+
+
+def pressure_and_voltage(columns: Columns) -> dict[str, Any]:
+    """Pressure as class or MPa and voltage in kV; a column for both is told apart by what it says."""
+    words = columns.profile.code_words("pressure")
+    pressure, voltage, shared = (columns.cells(name) for name in ("pressure", "voltage", "pressure_or_voltage"))
+
+    def code(word: str) -> str | None:
+        return words.get(word.casefold())
+
+    def kv(word: str) -> float | None:
+        return _voltage_kv(word, columns.factor("voltage"))
+
+    def mpa(word: str) -> float | None:
+        return None if code(word) else _pressure_mpa(word, columns.factor("pressure"))
+
+    def marked_kv(word: str) -> float | None:
+        return _voltage_kv(word) if word[-1:].casefold() in ("v", "伏") else None
+
+    known: dict[str, tuple[Callable[[str], Any], ...]] = {
+        "pressure": (code, mpa),
+        "voltage": (kv,),
+        "pressure_or_voltage": (code, marked_kv),
+    }
+    for attribute, parsers in known.items():
+        _report_unread(columns, attribute, parsers)
+    own_code, own_kv = pressure.each(code), voltage.each(kv)
+    return {
+        "pressure_code": coalesced(own_code, shared.each(code)),
+        "pressure_mpa": _floats(pressure.each(mpa)),
+        "voltage_kv": _floats(coalesced(own_kv, shared.each(marked_kv))),
+    }
+
+
+def _report_unread(columns: Columns, attribute: str, parsers: Sequence[Callable[[str], Any]]) -> None:
+    found = columns.cells(attribute)
+    lost = found.where(lambda word: word not in _ZERO and not any(parse(word) for parse in parsers))
+    columns.unknown_words(attribute, found, lost)
+
+
+def _voltage_kv(word: str, factor: float = 1.0) -> float | None:
+    match = _VOLTAGE.match(word)
+    if not match or float(match[1]) == 0:
+        return None
+    return float(match[1]) * (_UNITS[match[2].casefold()] if match[2] else factor)
+
+
+def _pressure_mpa(word: str, factor: float = 1.0) -> float | None:
+    match = _PRESSURE.match(word)
+    if not match or float(match[1]) == 0:
+        return None
+    return float(match[1]) * (_UNITS[match[2].casefold()] if match[2] else factor)
+
+
+def heights(columns: Columns) -> dict[str, Floats]:
+    """Depths, pipe elevations and ground elevations at both ends, as surveyed."""
+    names = ("from_depth_m", "to_depth_m", "from_elevation_m", "to_elevation_m", "from_ground_m", "to_ground_m")
+    values = {name: columns.numbers(name) for name in names}
+    if "depths" in columns:
+        for name, both in zip(names[:2], _split(columns, "depths"), strict=True):
+            values[name] = np.where(np.isnan(values[name]), both, values[name])
+    return values
+
+
+def _split(columns: Columns, attribute: str) -> tuple[Floats, Floats]:
+    """Two numbers written as one, `0.85/0.92`; a single number is the first."""
+    pairs = columns.parsed(attribute, _two_numbers, "IMP-NUMBER", lambda pair: pair is not None)
+    factor = columns.factor(attribute)
+    return _floats(pair and pair[0] for pair in pairs) * factor, _floats(pair and pair[1] for pair in pairs) * factor
+
+
+def _two_numbers(word: str) -> tuple[float, float] | None:
+    match = _TWO_NUMBERS.fullmatch(word)
+    return (float(match[1]), float(match[2]) if match[2] else np.nan) if match else None
+
+
+def _floats(values: Iterable[Any]) -> Floats:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _objects(values: Iterable[Any]) -> Objects:
+    listed = list(values)
+    answers = np.empty(len(listed), dtype=object)
+    answers[:] = listed
+    return answers

@@ -1,0 +1,108 @@
+"""The class column of one sheet: what its words mean, and whether it is a class column at all."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from importers.base import RecordTable
+from importers.normalising.cells import Objects
+from importers.normalising.columns import Columns, class_of
+from importers.normalising.compact import CLASS
+from importers.normalising.extra import members
+from importers.normalising.ledger import Ledger, listed
+from importers.normalising.words import UnknownWords
+from importers.profiles import SECRET, Profile
+from schemas.findings import Severity
+
+
+class ClassColumn:
+    """Gathers the words of a sheet's parts; once `tell` was called, `codes` knows what they stand for."""
+
+    def __init__(self, profile: Profile, table: RecordTable) -> None:
+        self._dictionary = profile.class_words()
+        self._fallback = self._in_name(profile, table.sheet) or profile.default_class
+        self.said = None if self._fallback else self._in_title(profile, table)
+        self._meanings: list[str | None] = []
+        self._numbers: dict[str, int] = {}
+        self._rows = 0
+        self._unknown_rows = 0
+        self._unknown = UnknownWords()
+        self._is_believed = True
+
+    def _in_name(self, profile: Profile, name: str) -> str | None:
+        word = profile.sheet_class(name)
+        return class_of(word, self._dictionary) if word else None
+
+    def _in_title(self, profile: Profile, table: RecordTable) -> tuple[str, str] | None:
+        """The class that the line above the table or the file's name speaks of, and that text.
+
+        It is for rows of which neither they nor what they are joined to tell the class.
+        """
+        for text in filter(None, (table.title, Path(table.file).stem)):
+            code = self._in_name(profile, text) or profile.class_said(text)
+            if code and code != SECRET:
+                return code, text
+        return None
+
+    def add(self, columns: Columns) -> tuple[npt.NDArray[np.int32], pa.Array]:
+        """The number of each row's word, -1 for none, and the cells that `extra` holds should the column be disowned.
+
+        Words that no dictionary has are left to `extra` at once.
+        """
+        found = columns.cells("class")
+        numbers = np.array([-1 if word is None else self._number(word) for word in found.words], dtype=np.int32)
+        of_rows: npt.NDArray[np.int32] = numbers[found.index]
+        if "class" not in columns:
+            return of_rows, pa.nulls(len(of_rows), pa.string())
+        column = columns.mapping["class"]
+        unknown = found.where(lambda word: self._meanings[self._numbers[word]] is None)
+        self._rows += int((of_rows >= 0).sum())
+        self._unknown_rows += int(unknown.sum())
+        if unknown.any():
+            columns.keep(column, unknown)
+            rows = columns.rows.index.to_numpy()[unknown]
+            self._unknown.add("R12", column, Severity.WARNING, found.texts()[unknown], rows)
+        return of_rows, members(column, columns.rows[column].astype(object).where(~unknown, None))
+
+    def meanings(self, numbers: npt.NDArray[np.int32]) -> Objects:
+        """The class of rows by the numbers of their words as far as the words alone tell, None where they do not."""
+        fallback = self._fallback or (self.said[0] if self.said else None)
+        return np.array([*(meaning or fallback for meaning in self._meanings), fallback], object)[numbers]
+
+    def tell(self, ledger: Ledger, number: int) -> bool:
+        """Settle whether the column is the class, and report it or its unknown words.
+
+        A column whose words are mostly no classes (numbers of features, say) is not the class; one that
+        marks secret lines is believed, however little else of it is understood.
+        """
+        if self._unknown_rows * 2 <= self._rows or SECRET in self._meanings:
+            self._unknown.tell(ledger, number)
+            return True
+        (column, words), rows = self._unknown.only(), self._unknown_rows
+        self._is_believed = False
+        ledger.note(
+            number,
+            Severity.WARNING,
+            "R12",
+            f"Column {column} was not taken for the class: {rows} of its values are not in the "
+            f"dictionary of the profile ({listed(words)}).",
+            f"列 {column} 有 {rows} 行取值不在字典中（{listed(words)}），未作为类别列使用。",
+            column=column,
+            details={"rows": rows},
+        )
+        return False
+
+    def codes(self, numbers: npt.NDArray[np.int32]) -> pd.Categorical:
+        """The class of rows by the numbers of their words, else that of the sheet or the profile; else unknown."""
+        meanings = [meaning if self._is_believed else None for meaning in self._meanings]
+        found = [meaning or self._fallback for meaning in [*meanings, None]]
+        return pd.Categorical.from_codes(pd.Categorical(found, dtype=CLASS).codes[numbers], dtype=CLASS)
+
+    def _number(self, word: str) -> int:
+        if word not in self._numbers:
+            self._numbers[word] = len(self._meanings)
+            self._meanings.append(class_of(word, self._dictionary))
+        return self._numbers[word]

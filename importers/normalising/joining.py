@@ -1,0 +1,364 @@
+"""Joins lines to points: by point number, else by snapping line ends within a tolerance.
+
+Frames hold what `importers.normalising.pool` keeps in memory. Once lines are joined, their ends are positions in
+the frame of nodes (`from_node`, `to_node`) and no longer numbers.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from importers.normalising.compact import CLASS, codes
+from importers.normalising.ledger import Ledger
+from importers.normalising.normalise import LINE_ENDS
+from importers.normalising.point_numbers import with_unique_numbers
+from schemas.findings import Severity
+
+SNAP_M = 0.05
+_ROUNDING_M = 1e-6
+
+_DIRECTED = ("depth_m", "elevation_m", "ground_m")
+# The columns of nodes where there is no table of points.
+_NODE: dict[str, Any] = {
+    **dict.fromkeys(("row", "table", "place"), np.int32),
+    **dict.fromkeys(("x_m", "y_m", "ground_elevation_m"), np.float64),
+    "source_key": "str",
+    "class_code": CLASS,
+}
+Ints = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Point numbers by what stands for them: the position of a node, beyond the nodes what is no point's number."""
+
+    texts: pa.Array
+
+    def named(self, segments: pd.DataFrame) -> pd.DataFrame:
+        """Segments with the numbers of their ends and their own key, for findings."""
+        start, end = (self.of(segments[f"{name}_node"].to_numpy()) for name in ("from", "to"))
+        names = segment_keys(start, end, segments["nth"].to_numpy())
+        told = {"from_key": start, "to_key": end, "source_key": names}
+        return segments.assign(**{name: texts.to_numpy(zero_copy_only=False) for name, texts in told.items()})
+
+    def of(self, numbers: Ints) -> pa.Array:
+        """The texts of numbers."""
+        return self.texts.take(pa.array(numbers, mask=numbers < 0))
+
+
+def join(
+    nodes: pd.DataFrame,
+    segments: pd.DataFrame,
+    ledger: Ledger,
+    *,
+    draw_lost_points: bool = False,
+    snap_m: float = SNAP_M,
+) -> tuple[pd.DataFrame, pd.DataFrame, Keys]:
+    """Nodes with unique keys, and segments whose two ends are among them; what does not fit is refused.
+
+    With `draw_lost_points`, the drawn end of a line that names a point which no table has is that point. Ends within
+    `snap_m` of a point, or of each other, are one.
+    """
+    nodes, segments = with_unique_numbers(_with_keys(nodes), segments, ledger, snap_m)
+    if not len(segments):
+        nodes, segments = _classified(nodes, segments, ledger)
+        return nodes, segments, Keys(_texts(nodes["source_key"]))
+    nodes, segments = _snapped(nodes, segments, ledger, draw_lost_points, snap_m)
+    segments, keys = _numbered(nodes, segments)
+    segments = _joined(len(nodes), segments, keys, ledger, snap_m)
+    nodes, segments = _classified(nodes, segments, ledger)
+    segments = _without_repeats(_with_other_ends(segments), keys, ledger)
+    return nodes, segments.assign(nth=_nth_of_pair(segments)), keys
+
+
+def position_key(x_m: float, y_m: float) -> str:
+    """The key of a point that has none of its own: its place to the centimetre."""
+    return f"@{x_m:.2f},{y_m:.2f}"
+
+
+def segment_keys(start: pa.Array, end: pa.Array, nth: Ints) -> pa.Array:
+    """The keys of segments: their ends' numbers, and which of several between them each is."""
+    names = pc.binary_join_element_wise(start, end, "->")
+    is_further = nth > 0
+    if is_further.any():
+        tails = np.where(is_further, np.char.add("#", (nth + 1).astype(str)), "")
+        names = pc.binary_join_element_wise(names, pa.array(tails), "")
+    return names
+
+
+def _texts(column: "pd.Series[Any]") -> pa.Array:
+    array = pa.array(column, type=pa.string())
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def _with_keys(nodes: pd.DataFrame) -> pd.DataFrame:
+    if not len(nodes):
+        return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in _NODE.items()})
+    blank = nodes["source_key"].isna()
+    if blank.any():
+        places = zip(nodes["x_m"][blank], nodes["y_m"][blank], strict=True)
+        nodes.loc[blank, "source_key"] = [position_key(x, y) for x, y in places]
+    return nodes
+
+
+def _snapped(
+    nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger, draw_lost_points: bool, snap_m: float
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give lines without point numbers the keys of points at their ends, and make points where there are none."""
+    has_line = segments["start_x"].notna()
+    is_nameless = segments["from_key"].isna() | segments["to_key"].isna()
+    if draw_lost_points and len(nodes):
+        for name in ("from_key", "to_key"):
+            is_nameless |= ~segments[name].isin(nodes["source_key"])
+    # Numbers without any point table: the drawn ends are the points.
+    chosen = segments[has_line & is_nameless if len(nodes) else has_line]
+    if not len(chosen):
+        return nodes, segments
+    at_ends = chosen[list(LINE_ENDS)].to_numpy()
+    ends = np.concatenate([at_ends[:, :2], at_ends[:, 2:]])
+    keys = np.concatenate([chosen["from_key"].to_numpy(object), chosen["to_key"].to_numpy(object)])
+    classes = pd.Categorical.from_codes(np.tile(codes(chosen["class_code"]), 2), dtype=CLASS)
+    missing = pd.isna(keys)
+    keys[missing] = _keys_at(ends[missing], classes[missing], nodes, snap_m)
+    for name, of_end in (("from_key", keys[: len(chosen)]), ("to_key", keys[len(chosen) :])):
+        segments.loc[chosen.index, name] = of_end
+    made = pd.DataFrame({"source_key": pd.array(keys, dtype="str"), "class_code": classes})
+    made = made.assign(x_m=ends[:, 0], y_m=ends[:, 1], row=np.int32(-1))
+    made = made.assign(**{name: np.tile(chosen[name], 2) for name in ("table", "place")})
+    made = made[~made["source_key"].isin(nodes["source_key"])].drop_duplicates("source_key")
+    made = made.assign(ground_elevation_m=np.nan)
+    if draw_lost_points and len(nodes):
+        _tell_drawn(made[made["source_key"].isin(keys[~missing])], ledger)
+    return pd.concat([nodes, made], ignore_index=True) if len(nodes) else made.reset_index(drop=True), segments
+
+
+def _tell_drawn(points: pd.DataFrame, ledger: Ledger) -> None:
+    ledger.report(
+        points,
+        Severity.WARNING,
+        "R20",
+        "Point {source_key} is not in the point table; it was made from the end of a drawn line.",
+        "点号 {source_key} 不在管点表中，已按图上管线端点生成。",
+        kind="node",
+    )
+
+
+def _keys_at(
+    ends: npt.NDArray[np.float64], classes: pd.Categorical, nodes: pd.DataFrame, snap_m: float
+) -> npt.NDArray[np.object_]:
+    """The key of the point within `snap_m` of each end, one of its own class before any other's.
+
+    Ends of one class that have none and lie within it of each other share a new key.
+    """
+    keys = np.full(len(ends), None, dtype=object)
+    for code in [*np.unique(classes.codes), None] if len(nodes) else ():
+        near = nodes if code is None else nodes[codes(nodes["class_code"]) == code]
+        open_ends = np.flatnonzero(pd.isna(keys) & (True if code is None else classes.codes == code))
+        keys[open_ends] = _nearest_keys(ends[open_ends], near, snap_m)
+    left = np.flatnonzero(pd.isna(keys))
+    for code in np.unique(classes.codes[left]):
+        same = left[classes.codes[left] == code]
+        cluster, corner = _clusters(ends[same], snap_m)
+        prefix = "" if code < 0 else str(classes.categories[code])
+        names = np.array([prefix + position_key(x_m, y_m) for x_m, y_m in corner.tolist()], dtype=object)
+        keys[same] = names[cluster]
+    return keys
+
+
+def _nearest_keys(ends: npt.NDArray[np.float64], nodes: pd.DataFrame, snap_m: float) -> npt.NDArray[np.object_]:
+    keys = np.full(len(ends), None, dtype=object)
+    if len(ends) and len(nodes):
+        # The bound itself counts as near.
+        bound_m = snap_m + _ROUNDING_M
+        distance, nearest = cKDTree(nodes[["x_m", "y_m"]].to_numpy(float)).query(ends, distance_upper_bound=bound_m)
+        found = np.isfinite(distance)
+        keys[found] = nodes["source_key"].to_numpy(object)[np.asarray(nearest)[found]]
+    return keys
+
+
+def _clusters(
+    xy: npt.NDArray[np.float64], snap_m: float
+) -> tuple[npt.NDArray[np.integer[Any]], npt.NDArray[np.float64]]:
+    """The cluster of each place, and of each cluster its westernmost place (of several the southernmost)."""
+    # Each place once: many lines may end at one, and their pairs are many more. Complex numbers sort by x, then y.
+    complex_places, place_of = np.unique(np.ascontiguousarray(xy).view(np.complex128).ravel(), return_inverse=True)
+    places = complex_places.view(np.float64).reshape(-1, 2)
+    pairs = np.asarray(cKDTree(places).query_pairs(snap_m, output_type="ndarray"))
+    graph = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(len(places), len(places)))
+    labels = np.asarray(connected_components(graph, directed=False)[1]).ravel()
+    # Places are sorted by x, then y, so that a cluster's first one is its corner.
+    _, first = np.unique(labels, return_index=True)
+    return labels[place_of], places[first]
+
+
+def _numbered(nodes: pd.DataFrame, segments: pd.DataFrame) -> tuple[pd.DataFrame, Keys]:
+    """Segments with numbers for the keys of their ends: those of nodes are the nodes' positions, -1 is none."""
+    columns = [_texts(column) for column in (nodes["source_key"], segments["from_key"], segments["to_key"])]
+    found = pa.concat_arrays(columns).dictionary_encode()
+    numbers = np.split(found.indices.fill_null(-1).to_numpy(), np.cumsum([len(column) for column in columns])[:2])[1:]
+    numbered = segments.drop(columns=["from_key", "to_key"]).assign(from_node=numbers[0], to_node=numbers[1])
+    return numbered, Keys(found.dictionary)
+
+
+def _pairs(segments: pd.DataFrame, is_reversed: bool = False) -> npt.NDArray[np.int64]:
+    start, end = (segments[f"{name}_node"].to_numpy().astype(np.int64) for name in ("from", "to"))
+    return end << 32 | start if is_reversed else start << 32 | end
+
+
+def _nth_of_pair(segments: pd.DataFrame) -> Ints:
+    """Of the lines from one point to another, how many came before."""
+    pairs = pd.Series(_pairs(segments))
+    if not pairs.duplicated().any():
+        return np.zeros(len(pairs), dtype=np.int32)
+    return pairs.groupby(pairs).cumcount().to_numpy().astype(np.int32)
+
+
+def _joined(node_count: int, segments: pd.DataFrame, keys: Keys, ledger: Ledger, snap_m: float) -> pd.DataFrame:
+    is_nameless = (segments["from_node"] < 0) | (segments["to_node"] < 0)
+    ledger.refuse(
+        segments[is_nameless],
+        Severity.ERROR,
+        "R03",
+        "A line without start or end point number and without a drawn line.",
+        "管线缺少起点号或终点号，也没有图形。",
+        kind="pipe_segment",
+    )
+    segments = segments[~is_nameless]
+    # Findings name a line by its ends and, of several between them, its place among these.
+    segments = segments.assign(nth=_nth_of_pair(segments))
+    to_itself = segments["from_node"] == segments["to_node"]
+    is_speck = to_itself & (segments["length_m"] <= snap_m)
+    ledger.refuse(
+        keys.named(segments[is_speck]),
+        Severity.WARNING,
+        "R18",
+        f"The line at {{from_key}} is {{length_m:.2f}} m long; ends within {snap_m:g} m of each other are one point.",
+        f"{{from_key}} 处的管线长 {{length_m:.2f}} m，相距 {snap_m:g} m 以内的端点视为同一点。",
+        kind="pipe_segment",
+        value="length_m",
+        limit=f"{snap_m:g} m",
+    )
+    ledger.refuse(
+        keys.named(segments[to_itself & ~is_speck]),
+        Severity.ERROR,
+        "R13",
+        "The line starts and ends at the same point {from_key}.",
+        "管线起止点号相同：{from_key}。",
+        kind="pipe_segment",
+    )
+    segments = segments[~to_itself]
+    lost_from, lost_to = segments["from_node"] >= node_count, segments["to_node"] >= node_count
+    lost = keys.named(segments[lost_from | lost_to])
+    ledger.refuse(
+        lost.assign(end=lost["from_key"].where(lost_from[lost.index], lost["to_key"])),
+        Severity.ERROR,
+        "R20",
+        "Line {from_key}->{to_key}: point {end} is not in the point table.",
+        "管线 {from_key}->{to_key}：点 {end} 不在管点表中。",
+        kind="pipe_segment",
+        value="end",
+    )
+    return segments[~(lost_from | lost_to)].reset_index(drop=True)
+
+
+def _classified(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fill missing classes from the other end of the join, else from the title; what nobody names is unknown."""
+    of_node = codes(nodes["class_code"])
+    if len(segments):
+        start, end = segments["from_node"].to_numpy(), segments["to_node"].to_numpy()
+        own = codes(segments["class_code"])
+        own = _said_by_title(np.where(own < 0, of_node[start], own), segments, ledger)
+        segments = segments.assign(class_code=pd.Categorical.from_codes(own, dtype=CLASS))
+        of_line = np.full(len(nodes), -1)
+        # The first line at a node wins, one that starts there before any that ends there: written last.
+        of_line[np.concatenate([start, end])[::-1]] = np.concatenate([own, own])[::-1]
+        of_node = np.where(of_node < 0, of_line, of_node)
+        ledger.classify(segments)
+    of_node = _said_by_title(of_node, nodes, ledger)
+    nodes = nodes.assign(class_code=pd.Categorical.from_codes(of_node, dtype=CLASS))
+    ledger.classify(nodes[nodes["row"] >= 0])
+    return nodes, segments
+
+
+def _said_by_title(found: Ints, frame: pd.DataFrame, ledger: Ledger) -> Ints:
+    """Classes with those that are missing taken from what stands above each table, which a finding tells."""
+    categories, found = list(CLASS.categories), found.copy()
+    for number in np.unique(frame["table"].to_numpy()[found < 0]):
+        is_blank = (found < 0) & (frame["table"].to_numpy() == number)
+        said = ledger.accounts[number].said_class
+        found[is_blank] = categories.index(said[0] if said else "unknown")
+        if said:
+            ledger.note(
+                int(number),
+                Severity.INFO,
+                "IMP-TITLE",
+                f"{int(is_blank.sum())} rows name no class; taken for {said[0]}, as “{said[1]}” says.",
+                f"{int(is_blank.sum())} 行未注明类别，按“{said[1]}”归为 {said[0]}。",
+            )
+    return found
+
+
+def _with_other_ends(segments: pd.DataFrame) -> pd.DataFrame:
+    """Heights at the far end of lines of combined tables, which give each line once from either end."""
+    both_ways = segments["both_ways"].to_numpy()
+    if not both_ways.any():
+        return segments
+    told = segments[[f"from_{name}" for name in _DIRECTED]].set_axis(pd.Index(_pairs(segments)), axis=0)
+    told = told[both_ways & ~told.index.duplicated()].reindex(_pairs(segments, is_reversed=True))
+    for name in _DIRECTED:
+        own_m, other_m = segments[f"to_{name}"], told[f"from_{name}"].to_numpy()
+        segments = segments.assign(**{f"to_{name}": own_m.where(own_m.notna() | ~both_ways, other_m)})
+    return segments
+
+
+def _without_repeats(segments: pd.DataFrame, keys: Keys, ledger: Ledger) -> pd.DataFrame:
+    """Refuse lines that repeat another one, also reversed; parallel lines that differ stay, with a warning."""
+    pair = _either_way(segments)
+    if not pair.duplicated().any():
+        return segments
+    alike = segments[pair.duplicated(keep=False)]
+    same_pair, same = pair.loc[alike.index].duplicated(), _content(alike).duplicated()
+    expected = alike["both_ways"] & np.isin(_pairs(alike), _pairs(segments, is_reversed=True)) & same_pair
+    ledger.refuse(
+        keys.named(alike[same & ~expected]),
+        Severity.WARNING,
+        "R14",
+        "Line {from_key}->{to_key} repeats another one and was left out.",
+        "管线 {from_key}->{to_key} 重复，未重复载入。",
+        kind="pipe_segment",
+    )
+    ledger.report(
+        keys.named(alike[same_pair & ~same & ~expected & ~alike["has_line_id"]]),
+        Severity.WARNING,
+        "R14",
+        "A second line joins {from_key} and {to_key} with other attributes; loaded as a parallel line.",
+        "{from_key} 与 {to_key} 之间有属性不同的重复管线，按并行管线载入。",
+        kind="pipe_segment",
+    )
+    return segments.drop(alike.index[same | expected]).reset_index(drop=True)
+
+
+def _either_way(segments: pd.DataFrame) -> pd.DataFrame:
+    ends = segments[["from_node", "to_node"]].to_numpy()
+    ends = np.sort(ends, axis=1)
+    return pd.DataFrame(
+        {"low": ends[:, 0], "high": ends[:, 1], "class_code": codes(segments["class_code"])}, index=segments.index
+    )
+
+
+def _content(segments: pd.DataFrame) -> pd.DataFrame:
+    """What makes two lines the same line, whichever way they are written."""
+    is_forward = segments["from_node"] <= segments["to_node"]
+    content = _either_way(segments).assign(content=segments["content"], length_m=segments["length_m"])
+    for name in _DIRECTED:
+        start, end = segments[f"from_{name}"], segments[f"to_{name}"]
+        content[f"low_{name}"], content[f"high_{name}"] = start.where(is_forward, end), end.where(is_forward, start)
+    return content

@@ -1,0 +1,60 @@
+"""Rows of a whole sheet that cannot or must not become features, refused with a finding."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from importers.normalising.ledger import Ledger
+from importers.profiles import SECRET
+from schemas.findings import Severity
+
+
+def without_secrets(frame: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
+    """Refuse military and secret lines (standards.md section 4); the finding says how many, never where."""
+    secret = frame[frame["class_code"] == SECRET]
+    if not len(secret):
+        return frame
+    ledger.refuse_silently(secret)
+    for number, count in secret["table"].value_counts(sort=False).items():
+        ledger.note(
+            int(str(number)),
+            Severity.WARNING,
+            "IMP-SECRET",
+            f"{count} rows are of a military or secret class and were not loaded.",
+            f"{count} 行属于军用或保密类别，未载入。",
+            details={"rows": int(count)},
+        )
+    ledger.classify(secret)
+    return frame.drop(secret.index)
+
+
+def numbered_only(
+    frame: pd.DataFrame, keys: Sequence[str], column: str, ledger: Ledger, excused: "pd.Series[bool] | bool" = False
+) -> pd.DataFrame:
+    """Refuse rows whose number is blank in a table that has numbers, in a column."""
+    blank = frame[keys].isna().any(axis=1) & ~np.asarray(excused)
+    ledger.refuse(frame[blank], Severity.ERROR, "R03", "The point number is missing.", "点号为空。", column=column)
+    return frame[~blank]
+
+
+def placed_only(frame: pd.DataFrame, kind: str, ledger: Ledger) -> pd.DataFrame:
+    """Refuse rows without a place, and report those that lie outside the CRS's area of use."""
+    lost = frame["x_m"].isna() | frame["y_m"].isna()
+    ledger.refuse(
+        frame[lost],
+        Severity.ERROR,
+        "R03",
+        "{source_key} has no coordinates that can be used.",
+        "{source_key} 没有可用的坐标。",
+        kind=kind,
+    )
+    ledger.report(
+        frame[~lost & frame["outside"]],
+        Severity.ERROR,
+        "R06",
+        "{source_key} lies outside the area where the coordinate system is used.",
+        "{source_key} 超出坐标系适用范围。",
+        kind=kind,
+    )
+    return frame[~lost]

@@ -1,0 +1,1 @@
+"""Where things are: coordinate systems, axis order, a city's own grid, the ground."""

@@ -1,0 +1,169 @@
+"""The ways in which two columns of numbers can be places near the map: which system, which column is easting.
+
+A way is judged by where it puts the places: in the area where the map's system is used, and how far from what the map
+holds already. Names of columns have no say.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from pyproj import CRS, Transformer
+
+from importers.places.local_grid import LocalGrid
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+Bounds = tuple[float, float, float, float]
+System: TypeAlias = CRS | LocalGrid
+
+AXES = ("x_is_northing", "x_is_easting")
+# Areas of use end at zone borders; surveys do not.
+MARGIN_DEG = 0.5
+# Farther than this from everything the map holds, places are more likely in another zone than in another city.
+FAR_M = 50_000.0
+# Where either order of axes can be, the one within this of the map is it.
+NEAR_M = 5_000.0
+_LOOK_AT = 2_000
+# CGCS2000: zone forms by zone number, forms without zone by central meridian (standards.md section 5).
+_THREE_DEGREE_ZONES = {zone: 4513 + zone - 25 for zone in range(25, 46)}
+_SIX_DEGREE_ZONES = {zone: 4491 + zone - 13 for zone in range(13, 24)}
+_WITHOUT_ZONE = {meridian: 4534 + (meridian - 75) // 3 for meridian in range(75, 136, 3)}
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where the map is: its system, and the bounds (project CRS) of what it holds, None while it is empty."""
+
+    crs: CRS
+    bounds: Bounds | None = None
+
+
+@dataclass(frozen=True)
+class PlaceReading:
+    """One way to read two columns.
+
+    `inside` is the share of places in the area where the map's system is used, `distance_m` the distance of their
+    middle from what the map holds (0 within its bounds, None while the map is empty).
+    """
+
+    crs: System
+    axis: str
+    inside: float
+    distance_m: float | None
+
+    @property
+    def fits(self) -> bool:
+        """Whether most places can be there, and are not far from all that the map holds."""
+        return self.inside > 0.5 and (self.distance_m is None or self.distance_m < FAR_M)
+
+    @property
+    def name(self) -> str:
+        """The system as a user would give it."""
+        code = None if isinstance(self.crs, LocalGrid) else self.crs.to_epsg()
+        return f"EPSG:{code}" if code else str(self.crs.name)
+
+
+def place_readings(first: Floats, second: Floats, home: Home, declared: System | None, axis: str) -> list[PlaceReading]:
+    """Ways to read the columns X and Y that put places where the map can be, the stated one first where it fits.
+
+    Parameters
+    ----------
+    declared
+        System that the files or the user name; the map's own without one.
+    axis
+        The order of axes to be tried first, as `Profile.axis`.
+    """
+    known = np.flatnonzero(np.isfinite(first) & np.isfinite(second))[:_LOOK_AT]
+    if not len(known):
+        return []
+    axes = AXES[::-1] if axis == "x_is_easting" else AXES
+    found = [
+        _reading(east, north, crs, order, home)
+        for order in axes
+        for east, north in [_ordered(first[known], second[known], order)]
+        for crs in dict.fromkeys(_systems(east, north, home, declared))
+    ]
+    stated = declared or home.crs
+
+    def rank(reading: PlaceReading) -> tuple[bool, bool, bool, int]:
+        is_away = (reading.distance_m or 0.0) > NEAR_M
+        return (not reading.fits, reading.crs != stated, is_away, axes.index(reading.axis))
+
+    return sorted((reading for reading in found if reading.inside > 0.5), key=rank)
+
+
+def beyond(east: Floats, north: Floats, system: System, home: CRS) -> Mask:
+    """Which places, given in `system`, lie outside the area of use of `home`; none where that is not known."""
+    area = home.area_of_use
+    if area is None:
+        return np.zeros(len(east), dtype=bool)
+    crs = system.target if isinstance(system, LocalGrid) else system
+    lon, lat = transformed(east, north, system, crs.geodetic_crs or crs)
+    inside = (lon >= area.west - MARGIN_DEG) & (lon <= area.east + MARGIN_DEG)
+    if area.west > area.east:
+        inside = (lon >= area.west - MARGIN_DEG) | (lon <= area.east + MARGIN_DEG)
+    inside &= (lat >= area.south - MARGIN_DEG) & (lat <= area.north + MARGIN_DEG)
+    return np.asarray(~inside & ~np.isnan(east) & ~np.isnan(north), dtype=bool)
+
+
+def distance_m(east: Floats, north: Floats, bounds: Bounds) -> float:
+    """How far the middle of places in the project CRS lies outside of bounds."""
+    x, y = float(np.nanmedian(east)), float(np.nanmedian(north))
+    min_x, min_y, max_x, max_y = bounds
+    return float(np.hypot(max(min_x - x, 0.0, x - max_x), max(min_y - y, 0.0, y - max_y)))
+
+
+def transformed(east: Floats, north: Floats, source: System, target: CRS) -> tuple[Floats, Floats]:
+    """Places of one system in another, easting or longitude first; what has no place there is NaN or infinite."""
+    if isinstance(source, LocalGrid):
+        east, north = source.to_target(east, north)
+        source = source.target
+    if source.equals(target, ignore_axis_order=True):
+        return east, north
+    x, y = transformer(source, target).transform(east, north, errcheck=False)
+    return np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+
+
+@lru_cache(maxsize=64)
+def transformer(source: CRS, target: CRS) -> Transformer:
+    """From one system to another, x easting or longitude, y northing or latitude."""
+    return Transformer.from_crs(source, target, always_xy=True)
+
+
+def _ordered(first: Floats, second: Floats, axis: str) -> tuple[Floats, Floats]:
+    return (first, second) if axis == "x_is_easting" else (second, first)
+
+
+def _reading(east: Floats, north: Floats, crs: System, axis: str, home: Home) -> PlaceReading:
+    inside = 1.0 - float(beyond(east, north, crs, home.crs).mean())
+    away = None
+    if home.bounds is not None and inside > 0.5:
+        x, y = transformed(east, north, crs, home.crs)
+        is_finite = np.isfinite(x) & np.isfinite(y)
+        away = distance_m(x[is_finite], y[is_finite], home.bounds) if is_finite.any() else None
+    return PlaceReading(crs, axis, inside, away)
+
+
+def _systems(east: Floats, north: Floats, home: Home, declared: System | None) -> Iterator[System]:
+    """Systems that such numbers can be in: the stated one, degrees, the zone they begin with, the zones beside."""
+    yield declared or home.crs
+    if float(np.abs(east).max()) <= 180 and float(np.abs(north).max()) <= 90:
+        yield CRS.from_epsg(4490 if _is_cgcs2000(home.crs) else 4326)
+        return
+    zone, rest = divmod(float(np.median(east)), 1_000_000)
+    for zones in (_THREE_DEGREE_ZONES, _SIX_DEGREE_ZONES):
+        if int(zone) in zones and 0 < rest < 1_000_000:
+            yield CRS.from_epsg(zones[int(zone)])
+    area = home.crs.area_of_use
+    if zone == 0 and area is not None and _is_cgcs2000(home.crs):
+        own = (area.west + area.east) / 2
+        near = 7 if home.bounds is not None else 1
+        yield from (CRS.from_epsg(code) for meridian, code in _WITHOUT_ZONE.items() if abs(meridian - own) <= near)
+
+
+def _is_cgcs2000(crs: CRS) -> bool:
+    return "China Geodetic Coordinate System 2000" in (crs.geodetic_crs or crs).name

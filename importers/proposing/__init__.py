@@ -1,0 +1,1 @@
+"""What an unknown delivery may be: columns told by names and values, and a profile proposed."""

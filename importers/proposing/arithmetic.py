@@ -1,0 +1,100 @@
+"""Columns told by what they add up to: ground less depth is pipe elevation, and the ground is that of the points."""
+
+from collections.abc import Mapping, Sequence
+from itertools import permutations
+
+import numpy as np
+
+from importers.normalising.cells import Floats
+from importers.normalising.units import unit_of
+from importers.proposing.content import Sample, fit
+from importers.proposing.matching import Match, Reason
+from importers.proposing.vocabulary import says_else
+
+# Rounding of two decimals in three numbers.
+_AGREEMENT_M = 0.0201
+_LEAST_SHARE, _LEAST_ROWS = 0.8, 5
+_TRUST, _TRUST_IN_ORDER = 0.9, 0.5
+_MOST_COLUMNS = 12
+_LEAST_DEPTH_M = 0.2
+
+
+def heights(
+    samples: Mapping[str, Sample], free: Sequence[str], ends: Mapping[str, str], ground_m: Mapping[str, float]
+) -> dict[str, list[Match]]:
+    """What free columns of a line table are by the heights of its points.
+
+    Parameters
+    ----------
+    ends
+        The columns of both ends by attribute, `from_key` and `to_key`, with those of depths and elevations known.
+    ground_m
+        Ground elevation by point number.
+    """
+    found: dict[str, list[Match]] = {}
+    left = [name for name in free if samples[name].number_share > 0.9][:_MOST_COLUMNS]
+    for end in ("from", "to"):
+        ground = _ground(samples, ends.get(f"{end}_key"), ground_m)
+        if ground is None:
+            continue
+        for name in left:
+            if _agree(samples[name].head - ground):
+                why = Reason("it equals the ground elevation of that point", "与该端管点地面高程相等")
+                found.setdefault(name, []).append(Match(f"{end}_ground_m", _TRUST, why, by_values=True))
+        _add_depths(found, samples, [*left], ends, end, ground)
+    return found or _in_order(samples, left, ends)
+
+
+def _add_depths(
+    found: dict[str, list[Match]],
+    samples: Mapping[str, Sample],
+    left: Sequence[str],
+    ends: Mapping[str, str],
+    end: str,
+    ground: Floats,
+) -> None:
+    """Pairs of columns, at least one of them free, that make up the ground together."""
+    depth, elevation = ends.get(f"{end}_depth_m"), ends.get(f"{end}_elevation_m")
+    pairs = [(depth, name) for name in left] if depth else [(name, elevation) for name in left] if elevation else []
+    for one, other in pairs or list(permutations(left, 2)):
+        if one is None or other is None or not _agree(ground - samples[one].head - samples[other].head):
+            continue
+        if (fit("from_depth_m", samples[one]) or 0.0) < _LEAST_SHARE or _agree(samples[other].head - ground):
+            continue
+        for name, attribute in ((one, f"{end}_depth_m"), (other, f"{end}_elevation_m")):
+            why = Reason("ground less depth is elevation with it", "地面高程、埋深与管道高程三者相符")
+            if name in left:
+                found.setdefault(name, []).append(Match(attribute, _TRUST, why, by_values=True))
+
+
+def _in_order(samples: Mapping[str, Sample], left: Sequence[str], ends: Mapping[str, str]) -> dict[str, list[Match]]:
+    """Two neighbouring columns that look like depths, where no other column gives any."""
+    if any(f"{end}_{what}_m" in ends for end in ("from", "to") for what in ("depth", "elevation")):
+        return {}
+    alike = [name for name in left if _is_depth(name, samples[name])]
+    if len(alike) != 2:
+        return {}
+    why = Reason("two columns of small decimals, in this order", "两列小数，按先后次序")
+    pairs = zip(alike, ("from_depth_m", "to_depth_m"), strict=True)
+    return {name: [Match(attribute, _TRUST_IN_ORDER, why, by_values=True)] for name, attribute in pairs}
+
+
+def _is_depth(name: str, sample: Sample) -> bool:
+    """Whether a column can be depths of a street: decimals, not too small, and not said to be something else."""
+    if says_else("segment", name) or unit_of(name) not in (None, "m", "cm", "米", "厘米"):
+        return False
+    values = sample.known_numbers[sample.known_numbers != 0]
+    is_deep = len(values) > 0 and float(np.median(values)) > _LEAST_DEPTH_M
+    return is_deep and sample.decimal_share > 0.3 and (fit("from_depth_m", sample) or 0.0) > 0.95
+
+
+def _ground(samples: Mapping[str, Sample], column: str | None, ground_m: Mapping[str, float]) -> Floats | None:
+    if column is None or not ground_m:
+        return None
+    words = samples[column].head_words
+    return np.array([ground_m.get(word or "", np.nan) for word in words], dtype=np.float64)
+
+
+def _agree(apart: Floats) -> bool:
+    known = np.isfinite(apart)
+    return int(known.sum()) >= _LEAST_ROWS and float((np.abs(apart[known]) <= _AGREEMENT_M).mean()) >= _LEAST_SHARE

@@ -1,0 +1,272 @@
+"""What the values of a column look like: shares between 0 and 1 of values that an attribute could hold.
+
+A look at values proposes, it never decides: an import takes nothing by it (see `importers.proposing.matching`).
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from importers.normalising.cells import Cells, Floats, cells, numbers, parse_date
+from importers.normalising.columns import class_of
+from importers.normalising.sections import parse_section
+from importers.profiles import Profile
+from importers.proposing.code_words import akin
+
+# Values looked at per column; the rest of a column is like its beginning.
+_LOOK_AT = 2_000
+_CODES = {
+    "class": "utility_class", "material": "material", "burial": "burial", "feature": "feature",
+    "appurtenance": "appurtenance", "lifecycle": "lifecycle", "flow_direction": "flow_direction",
+    "valve_state": "valve_state", "operability": "operability", "depth_datum": "depth_datum",
+    "size_basis": "size_basis",
+}  # fmt: skip
+_SIZES_MM = frozenset(
+    (15, 20, 25, 32, 40, 50, 63, 65, 75, 80, 90, 100, 110, 125, 140, 150, 160, 180, 200, 225, 250, 280, 300, 315, 350,
+     355, 375, 400, 450, 500, 525, 560, 600, 630, 675, 700, 710, 750, 800, 900, 1000, 1050, 1100, 1200, 1350, 1400,
+     1500, 1600, 1650, 1800, 2000, 2200, 2400, 2600, 3000)
+)  # fmt: skip
+_VOLTAGES_KV = frozenset((0.22, 0.38, 0.4, 6, 10, 20, 35, 66, 110, 220, 330, 500))
+_VOLTAGE = re.compile(r"\d+(?:\.\d+)?\s*(?:kv|v|千伏|伏)", re.IGNORECASE)
+_PRESSURE = re.compile(r"\d+(?:\.\d+)?\s*(?:mpa|kpa|bar|兆帕|千帕)", re.IGNORECASE)
+_OWNER = re.compile(
+    r"公司|集团|单位|局$|所$|中心$|管理处|水务|移动|联通|电信|铁塔|供电|utility|company|ltd|gmbh|council", re.IGNORECASE
+)
+_ROAD = re.compile(r"[路街道巷]$|大道|street|road|avenue|straße|strasse|calle", re.IGNORECASE)
+_DECIMAL = re.compile(r"-?\d+\.\d+")
+_MARKED = re.compile(r"[a-zΦφØ⌀￠¢]|[x×*]|孔", re.IGNORECASE)
+# Columns of more words than this hold no code words.
+_MOST_CODE_WORDS = 200
+_FEW_WORDS = 60
+_LEAST_NUMBERS = 3
+_SMALLEST_MM = 10.0
+_LEAST_COORDINATE_M = 1_000.0
+_DEEPEST_M, _DEEPEST_CM = 15.0, 1500.0
+_FILLS = (-9999.0, -999.0, -99999.0)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The first values of one column, seen through a profile's null markers.
+
+    `cells` and `numbers` are of filled rows, `filled` is their share of all; `head` and `head_words` are of the
+    table's first rows, filled or not, so that columns can be held against each other.
+    """
+
+    cells: Cells
+    filled: float
+    numbers: Floats
+    head: Floats
+    head_words: list[str | None]
+    profile: Profile
+
+    @classmethod
+    def of(cls, column: "pd.Series[Any]", profile: Profile, look_at: int = _LOOK_AT) -> "Sample":
+        """The sample of a column of a record table."""
+        nulls = frozenset(word.casefold() for word in ("", *profile.nulls))
+        is_filled = column.notna() & column.ne("")
+        filled, head = column[is_filled].head(look_at), column.head(_LOOK_AT)
+        values, first = (numbers(part, nulls, zero_is_unknown=False)[0] for part in (filled, head))
+        share = float(is_filled.mean()) if len(column) else 0.0
+        return cls(cells(filled, nulls), share, values, first, list(cells(head, nulls).texts()), profile)
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The distinct known texts, in order of appearance."""
+        return [word for word in self.cells.words if word is not None]
+
+    @cached_property
+    def n_known(self) -> int:
+        """How many of the values are known."""
+        return int(self.cells.where(bool).sum())
+
+    def share(self, is_so: Callable[[str], bool]) -> float:
+        """The share of known values that are so."""
+        return float(self.cells.where(is_so).sum()) / self.n_known if self.n_known else 0.0
+
+    @cached_property
+    def known_numbers(self) -> Floats:
+        """The values that are numbers."""
+        return self.numbers[np.isfinite(self.numbers)]
+
+    @cached_property
+    def number_share(self) -> float:
+        """The share of known values that are numbers."""
+        return len(self.known_numbers) / self.n_known if self.n_known else 0.0
+
+    @cached_property
+    def is_blank(self) -> bool:
+        """Whether every value is the same zero, as software fills columns that nobody used."""
+        return self.number_share == 1.0 and not self.known_numbers.any()
+
+    @cached_property
+    def distinct_share(self) -> float:
+        """Distinct values by known ones: 1 where no value repeats."""
+        return len(self.words) / self.n_known if self.n_known else 0.0
+
+    @cached_property
+    def decimal_share(self) -> float:
+        """The share of known values written with a fraction."""
+        return self.share(lambda word: _DECIMAL.fullmatch(word) is not None)
+
+
+def fit(attribute: str, sample: Sample) -> float | None:
+    """How far the values can be the attribute's; None when values cannot speak against it, or there are none."""
+    if not sample.n_known:
+        return None
+    if attribute in _CODES:
+        return _coded(_CODES[attribute], sample)
+    if attribute == "key":
+        share = sample.distinct_share if sample.distinct_share > 0.98 else 0.6 * sample.distinct_share**2
+        return share if sample.decimal_share < 0.1 else 0.0
+    look = _LOOKS.get(attribute) or _LOOKS.get(attribute.removeprefix("from_").removeprefix("to_"))
+    return None if look is None else look(sample)
+
+
+def guess(attribute: str, sample: Sample) -> float:
+    """How far the values alone say that a column is the attribute: never more than a name would."""
+    weight = _TELLING.get(attribute, 0.0)
+    looks = {"owner": _OWNER, "address": _ROAD}
+    if not weight or not sample.n_known or sample.is_blank:
+        return 0.0
+    if attribute in looks:
+        return weight * sample.share(lambda word: looks[attribute].search(word) is not None)
+    if attribute in ("ground_elevation_m", "depths"):
+        return weight * sample.decimal_share * (fit(attribute, sample) or 0.0)
+    if attribute == "section":
+        return weight * sample.share(lambda word: bool(_MARKED.search(word)) and parse_section(word).is_known)
+    if attribute == "key" and sample.n_known < _LEAST_NUMBERS:
+        return 0.0
+    return weight * (0.8 if len(sample.words) == 1 else 1.0) * (fit(attribute, sample) or 0.0)
+
+
+def telling(attribute: str) -> float:
+    """What a fit of the values alone is worth for an attribute."""
+    return _TELLING.get(attribute, 0.0)
+
+
+def in_centimetres(sample: Sample) -> bool:
+    """Whether depths look like whole centimetres."""
+    values = sample.known_numbers[sample.known_numbers != 0]
+    return bool(len(values) and (values == np.round(values)).all() and 20 <= np.median(values) <= _DEEPEST_CM)
+
+
+def _coded(table: str, sample: Sample) -> float:
+    words = sample.profile.class_words() if table == "utility_class" else sample.profile.code_words(table)
+    known = sample.share(lambda word: (class_of(word, words) or words.get(word.casefold())) is not None)
+    if table != "utility_class" and sample.number_share < 0.5 and len(sample.words) <= _MOST_CODE_WORDS:
+        near = sample.share(lambda word: akin(word, words) is not None)
+        known += 0.8 * (near - known)
+    if sample.number_share > 0.5:
+        # Figures are in many dictionaries; they tell little.
+        return known * 0.3
+    # A few words that come again and again may be codes of a dictionary that is not known yet.
+    is_dictionary = len(sample.words) <= _FEW_WORDS and sample.distinct_share < 0.5
+    return max(known, 0.3) if is_dictionary else known
+
+
+def _section(sample: Sample) -> float:
+    if sample.number_share > 0.5:
+        return float(((sample.known_numbers == 0) | (sample.known_numbers >= _SMALLEST_MM)).mean())
+    return sample.share(lambda word: parse_section(word).is_known or word == "0")
+
+
+def _diameter(sample: Sample) -> float:
+    if sample.number_share < 0.5:
+        return sample.share(lambda word: parse_section(word).is_known)
+    standard = np.isin(np.round(sample.known_numbers), list(_SIZES_MM)) | (sample.known_numbers == 0)
+    return float(standard.mean()) if len(standard) else 0.0
+
+
+def _length_mm(sample: Sample) -> float:
+    values = sample.known_numbers
+    return sample.number_share * float(((values >= 0) & (values <= 10_000)).mean()) if len(values) else 0.0
+
+
+def _depth(sample: Sample) -> float:
+    values = sample.known_numbers
+    if not len(values):
+        return 0.0
+    within = float(((values >= -3) & (values <= _DEEPEST_M) | np.isin(values, _FILLS)).mean())
+    return sample.number_share * (0.8 if in_centimetres(sample) and within < 0.9 else within)
+
+
+def _depths(sample: Sample) -> float:
+    pairs = sample.share(lambda word: re.fullmatch(r"\d+(?:\.\d+)?\s*/\s*\d+(?:\.\d+)?", word) is not None)
+    return max(pairs, _depth(sample))
+
+
+def _elevation(sample: Sample) -> float:
+    values = sample.known_numbers
+    if not len(values):
+        return 0.0
+    within = float(((values > -500) & (values < 6_000)).mean())
+    return sample.number_share * within * (1.0 if sample.decimal_share > 0.2 or len(sample.words) < 5 else 0.6)
+
+
+def _coordinate(sample: Sample) -> float:
+    values = np.abs(sample.known_numbers)
+    if not len(values):
+        return 0.0
+    is_degrees = (
+        float((values <= 180).mean()) > 0.9 and sample.share(lambda word: len(word.partition(".")[2]) > 3) > 0.5
+    )
+    return sample.number_share * (1.0 if is_degrees or float(np.median(values)) > _LEAST_COORDINATE_M else 0.1)
+
+
+def _date(sample: Sample) -> float:
+    return sample.share(lambda word: parse_date(word) is not None)
+
+
+def _pressure(sample: Sample) -> float:
+    words = sample.profile.code_words("pressure")
+    told = sample.share(lambda word: word.casefold() in words or _PRESSURE.fullmatch(word) is not None)
+    values = sample.known_numbers
+    return max(
+        told, 0.45 * sample.number_share * float(((values >= 0) & (values <= 10)).mean()) if len(values) else 0.0
+    )
+
+
+def _voltage(sample: Sample) -> float:
+    told = sample.share(lambda word: _VOLTAGE.fullmatch(word) is not None)
+    values = sample.known_numbers
+    standard = float(np.isin(values, [0.0, *_VOLTAGES_KV]).mean()) if len(values) else 0.0
+    return max(told, 0.7 * sample.number_share * standard)
+
+
+def _whole_number(sample: Sample) -> float:
+    values = sample.known_numbers
+    return (
+        sample.number_share * float(((values == np.round(values)) & (values >= 0) & (values < 1000)).mean())
+        if len(values)
+        else 0.0
+    )
+
+
+_LOOKS: dict[str, Callable[[Sample], float]] = {
+    "section": _section,
+    "diameter": _diameter,
+    **dict.fromkeys(("width_mm", "height_mm", "outer_diameter", "inner_diameter", "wall_mm"), _length_mm),
+    **dict.fromkeys(("depth_m", "well_depth_m"), _depth),
+    "depths": _depths,
+    **dict.fromkeys(
+        ("elevation_m", "ground_m", "ground_elevation_m", "base_elevation_m", "top_elevation_m"), _elevation
+    ),
+    **dict.fromkeys(("x", "y", "easting_m", "northing_m"), _coordinate),
+    "installed_on": _date,
+    "pressure": _pressure,
+    "voltage": _voltage,
+    "pressure_or_voltage": lambda sample: max(_pressure(sample), _voltage(sample)),
+    **dict.fromkeys(("hole_count", "used_hole_count", "cable_count", "people"), _whole_number),
+}
+# How much a fit of the values alone is worth; what many columns look like, small whole numbers say, is worth nothing.
+_TELLING = {
+    "key": 0.5, "class": 0.6, "material": 0.75, "burial": 0.65, "feature": 0.7, "appurtenance": 0.7, "lifecycle": 0.55,
+    "flow_direction": 0.4, "section": 0.7, "diameter": 0.55, "installed_on": 0.55, "pressure": 0.5, "voltage": 0.55,
+    "owner": 0.6, "address": 0.5, "ground_elevation_m": 0.35, "depths": 0.35,
+}  # fmt: skip

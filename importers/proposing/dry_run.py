@@ -1,0 +1,141 @@
+"""A dry run: what an import would make of files, and a profile to be edited where that is not right."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from importers.base import RecordTable
+from importers.delivery import OnProgress, Reading, read_delivery, read_tables
+from importers.normalising.cells import numbers
+from importers.places.georeference import parse_crs
+from importers.places.local_grid import LocalGrid, read_local_grid
+from importers.places.place_readings import Home, PlaceReading, System, place_readings
+from importers.profiles import Profile
+from importers.proposing.profile_writing import Settled, profile_text
+from importers.proposing.proposal import ColumnProposal, TableProposal, propose
+from importers.proposing.word_proposals import WordProposal, unknown_words
+from pipemap.errors import PipemapError
+from schemas.delivery import Delivery
+
+_PAIRS = (("easting_m", "northing_m"), ("x", "y"), ("from_x", "from_y"))
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a dry run found.
+
+    `places` gives for a table the ways to read its coordinates, the best first; `trial` is the import of the same
+    files with the proposed profile, or `fault` what stands in its way. `text` is that profile.
+    """
+
+    profile: Profile
+    why: str
+    tables: list[TableProposal]
+    places: dict[tuple[str, str], list[PlaceReading]]
+    words: list[WordProposal]
+    text: str
+    trial: Delivery | None = None
+    fault: PipemapError | None = None
+
+
+def dry_run(
+    paths: Sequence[Path],
+    home: Home,
+    *,
+    name: str = "mine",
+    profile: str | Path | None = None,
+    source_crs: str | None = None,
+    crs_file: Path | None = None,
+    default_class: str | None = None,
+    on_progress: OnProgress,
+) -> DryRun:
+    """Propose a profile for files and try it on them; nothing is stored.
+
+    Raises
+    ------
+    SourceError, CrsError
+        As `read_tables`: when a file cannot be read.
+    """
+    reading = read_tables(paths, profile, on_progress)
+    tables = propose(reading, home)
+    given = read_local_grid(crs_file) if crs_file else parse_crs(source_crs) if source_crs else None
+    places = _places(reading, tables, home, given)
+    tables = [_set_right(table, places.get((table.file, table.sheet), [])) for table in tables]
+    settled = replace(_settled(reading.profile, tables, places, home), default_class=default_class)
+    if source_crs:
+        settled = replace(settled, crs=source_crs)
+    text = profile_text(name, reading.profile, tables, settled)
+    trial = fault = None
+    try:
+        trial = _tried(paths, text, home, crs_file, on_progress)
+    except PipemapError as error:
+        fault = error
+    words = unknown_words(trial.findings, tables, reading.profile) if trial else []
+    text = profile_text(
+        name, reading.profile, tables, replace(settled, words=words, datums=trial.datums if trial else ())
+    )
+    return DryRun(reading.profile, reading.why, tables, places, words, text, trial, fault)
+
+
+def _tried(paths: Sequence[Path], text: str, home: Home, crs_file: Path | None, on_progress: OnProgress) -> Delivery:
+    with tempfile.TemporaryDirectory(prefix="pipemap-") as folder:
+        written = Path(folder) / "proposed.toml"
+        written.write_text(text, encoding="utf-8")
+        srid = home.crs.to_epsg()
+        assert srid is not None
+        options: dict[str, Any] = {"srid": srid, "bounds": home.bounds, "crs_file": crs_file}
+        return read_delivery(paths, profile=written, on_progress=on_progress, **options)
+
+
+def _places(
+    reading: Reading, tables: Sequence[TableProposal], home: Home, given: System | None
+) -> dict[tuple[str, str], list[PlaceReading]]:
+    """The ways to read the coordinates of every table that has columns of them."""
+    found: dict[tuple[str, str], list[PlaceReading]] = {}
+    by_place = {(table.file, table.sheet): table for table in tables}
+    for record, _ in reading.tables:
+        place = (record.file, record.sheet)
+        pair = next((pair for pair in _PAIRS if all(by_place[place].column_of(name) for name in pair)), None)
+        if place in found or pair is None or record.geometry is not None:
+            continue
+        first, second = (_numbers(record, str(by_place[place].column_of(name)), reading.profile) for name in pair)
+        named = given or record.crs or (parse_crs(reading.profile.crs) if reading.profile.crs else None)
+        axis = "x_is_easting" if pair[0] == "easting_m" else reading.profile.axis
+        found[place] = place_readings(first, second, home, named, axis)
+    return found
+
+
+def _numbers(record: RecordTable, column: str, profile: Profile) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    nulls = frozenset(word.casefold() for word in profile.nulls)
+    return numbers(record.rows[column], nulls, zero_is_unknown=True)[0]
+
+
+def _set_right(table: TableProposal, readings: Sequence[PlaceReading]) -> TableProposal:
+    """Columns named easting and northing the other way round than they lie change places: names do not decide."""
+    best = next((reading for reading in readings if reading.fits), None)
+    if best is None or table.column_of("easting_m") is None or best.axis == "x_is_easting":
+        return table
+    swap = {"easting_m": "northing_m", "northing_m": "easting_m"}
+    return replace(table, columns=tuple(_renamed(column, swap) for column in table.columns))
+
+
+def _renamed(column: ColumnProposal, swap: dict[str, str]) -> ColumnProposal:
+    return replace(column, attribute=swap.get(column.attribute or "", column.attribute))
+
+
+def _settled(
+    profile: Profile, tables: Sequence[TableProposal], places: dict[tuple[str, str], list[PlaceReading]], home: Home
+) -> Settled:
+    """The axis order and system that suit every table; `auto` where tables differ."""
+    best = {
+        place: reading for place, readings in places.items() if (reading := next((r for r in readings if r.fits), None))
+    }
+    named = {(table.file, table.sheet) for table in tables if table.column_of("easting_m")}
+    axes = {reading.axis for place, reading in best.items() if place not in named}
+    systems = {r.name for r in best.values() if not isinstance(r.crs, LocalGrid) and r.crs != home.crs}
+    axis = profile.axis if not axes or axes == {profile.axis} else axes.pop() if len(axes) == 1 else "auto"
+    return Settled(axis, systems.pop() if len(systems) == 1 else profile.crs, [(p[1], r) for p, r in best.items()])

@@ -1,0 +1,251 @@
+"""What each column of a table may be: by names that profiles know, by the words of its name, and by its values.
+
+Names are believed, words and near misspellings of names less, values alone least; values that cannot be what a
+name says take half of its certainty. Nothing here decides an import: it proposes a profile.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import combinations
+
+import numpy as np
+
+from importers.places.place_readings import Home, place_readings
+from importers.profile_files import load_profile, shipped
+from importers.profiles import ATTRIBUTES, Profile, plain
+from importers.proposing import content
+from importers.proposing.content import Sample
+from importers.proposing.vocabulary import readings, says_else
+
+ADOPTED = 0.5
+MENTIONED = 0.25
+_KNOWN, _IN_A_LAYOUT = 1.0, 0.95
+_LEFT = 0.4
+_CONTRADICTED, _AGREED = 0.2, 0.5
+_SPOILT = 0.4
+_LINKED = 0.8
+# Numbers of lines make different pipes of lines that are else the same; the user says whether they are.
+_CAUTIOUS = {"line_id": 0.45}
+_TRUST_IN_PLACES = 0.75
+_MOST_COORDINATES = 8
+_LEAST_TYPO_LETTERS = {True: 5, False: 3}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why something is thought, in both languages."""
+
+    en: str
+    zh: str
+
+    def but(self, other: "Reason") -> "Reason":
+        """The reason with another one behind it."""
+        return Reason(f"{self.en}; {other.en}", f"{self.zh}；{other.zh}")
+
+
+@dataclass(frozen=True)
+class Match:
+    """An attribute that a column may be, how sure that is (0 to 1), and why; `by_values` when no name says so."""
+
+    attribute: str
+    certainty: float
+    why: Reason
+    by_values: bool = False
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """One table to be matched: its columns in order with their first values, and what is known across tables.
+
+    `links` gives, for a column, the share of its values that are point numbers of another table (or of the column
+    of point numbers in its own), and that column's name; `referred` the other way round, the column that refers.
+    Of a table that `is_settled`, the profile was made for this very layout: what it has no name for is nothing to it.
+    """
+
+    samples: Mapping[str, Sample]
+    profile: Profile
+    home: Home | None = None
+    links: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+    referred: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+    is_settled: bool = False
+    has_geometry: bool = False
+
+
+def sureness(certainty: float) -> str:
+    """A certainty as a number with words."""
+    words = ((0.99, "certain 确定"), (0.8, "likely 很可能"), (ADOPTED, "possible 可能"), (0.0, "doubtful 存疑"))
+    return f"{certainty:.2f} {next(word for least, word in words if certainty >= least)}"
+
+
+def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
+    """For every column what it may be in a table of this role, the surest first."""
+    taken = table.profile.mapping(role, table.samples)
+    known = {column: attribute for attribute, column in taken.items()}
+    linked = [column for column in table.samples if table.links.get(column, (0.0, ""))[0] >= _LINKED]
+    is_placed = table.has_geometry or "x" not in ATTRIBUTES[role] or {"x", "easting_m"} & taken.keys()
+    places = {} if is_placed else _by_places(table)
+    left = {plain(name) for name in table.profile.leave.get(role, [])}
+    found = {}
+    for column, sample in table.samples.items():
+        named = [] if plain(column) in left else _by_name(table.profile, role, column, known.get(column))
+        weighed = [_weighed(match, sample, table, column) for match in named]
+        if column not in known and (table.is_settled or plain(column) in left):
+            found[column] = [replace(match, certainty=min(match.certainty, _LEFT)) for match in weighed]
+            continue
+        valued = _by_links(table, role, column, linked)
+        by_sight = [*_by_values(role, sample), *places.get(column, [])]
+        most = _LEFT if says_else(role, column) else 1.0
+        valued += [replace(match, certainty=min(match.certainty, most)) for match in by_sight]
+        found[column] = _merged(weighed, valued)
+    return found
+
+
+def assigned(found: Mapping[str, Sequence[Match]]) -> dict[str, Match]:
+    """The surest match of every column, no attribute twice; columns of which nothing is sure enough are absent."""
+    ordered = sorted(
+        ((match, place, column) for place, (column, options) in enumerate(found.items()) for match in options),
+        key=lambda option: (-option[0].certainty, option[1]),
+    )
+    chosen: dict[str, Match] = {}
+    for match, _, column in ordered:
+        is_free = column not in chosen and all(match.attribute != other.attribute for other in chosen.values())
+        if is_free and match.certainty >= ADOPTED:
+            chosen[column] = match
+    return chosen
+
+
+def _by_name(profile: Profile, role: str, column: str, attribute: str | None) -> list[Match]:
+    if attribute is not None:
+        why = Reason(f"the profile {profile.name} knows this name", f"配置 {profile.name} 中有此列名")
+        return [Match(attribute, _KNOWN, why)]
+    in_layouts = [
+        Match(name, _IN_A_LAYOUT, Reason(f"the profile {layout} knows this name", f"配置 {layout} 中有此列名"))
+        for name, layout in _names(role).get(plain(column), ())
+    ]
+    if in_layouts:
+        return in_layouts
+    read = [
+        Match(found.attribute, min(found.trust, _CAUTIOUS.get(found.attribute, 1.0)), _words(found.words))
+        for found in readings(role, column)
+    ]
+    return [*read, *_misspelt(role, plain(column))]
+
+
+def _words(words: Sequence[str]) -> Reason:
+    return Reason(f"its name reads as {' + '.join(words)}", f"列名可读作 {' + '.join(words)}")
+
+
+def _by_links(table: Candidates, role: str, column: str, linked: Sequence[str]) -> list[Match]:
+    """A column of point numbers of another table is an end of a line, the first such the start; they are the keys."""
+    if role in ("node", "combined") and column in table.referred:
+        share, source = table.referred[column]
+        why = Reason(f"{share:.0%} of {source} are values of it", f"{source} 的取值有 {share:.0%} 出自本列")
+        return [Match("key", 0.9 * share, why, by_values=True)]
+    if column not in linked or role not in ("segment", "combined", "consumer"):
+        return []
+    share, target = table.links[column]
+    attributes = {"segment": ("from_key", "to_key"), "combined": ("to_key",), "consumer": ("node_key",)}[role]
+    place = linked.index(column)
+    if place >= len(attributes):
+        return []
+    why = Reason(f"{share:.0%} of its values are point numbers in {target}", f"{share:.0%} 的取值是 {target} 中的点号")
+    return [Match(attributes[place], 0.9 * share, why, by_values=True)]
+
+
+def _by_places(table: Candidates) -> dict[str, list[Match]]:
+    """The pair of columns that, read as coordinates, lies where the map's system is used."""
+    if table.home is None:
+        return {}
+    names = [name for name, sample in table.samples.items() if sample.number_share > 0.95 and _is_large(sample)]
+    for first, second in combinations(names[:_MOST_COORDINATES], 2):
+        one, other = table.samples[first].head, table.samples[second].head
+        reading = next((r for r in place_readings(one, other, table.home, None, table.profile.axis) if r.fits), None)
+        if reading is not None:
+            order = (second, first) if reading.axis == "x_is_northing" else (first, second)
+            why = Reason(f"read in {reading.name} they lie where the map is", f"按 {reading.name} 读取位于本图范围内")
+            pairs = zip(order, ("easting_m", "northing_m"), strict=True)
+            return {name: [Match(attribute, _TRUST_IN_PLACES, why, by_values=True)] for name, attribute in pairs}
+    return {}
+
+
+def _is_large(sample: Sample) -> bool:
+    """Whether numbers can be coordinates: many metres, or degrees with decimals."""
+    return float(np.median(np.abs(sample.known_numbers))) > 10_000 or sample.decimal_share > 0.5
+
+
+def _by_values(role: str, sample: Sample) -> list[Match]:
+    found = [(attribute, content.guess(attribute, sample)) for attribute in ATTRIBUTES[role]]
+    shown = ", ".join(sample.words[:2])
+    why = Reason(f"its values look like it ({shown})", f"取值与之相符（{shown}）")
+    return [Match(attribute, guess, why, by_values=True) for attribute, guess in found if guess >= MENTIONED]
+
+
+def _weighed(match: Match, sample: Sample, table: Candidates, column: str) -> Match:
+    """A match by name with what the values say to it."""
+    fit = content.fit(match.attribute, sample)
+    if match.attribute in ("from_key", "to_key", "node_key") and table.links:
+        fit = table.links.get(column, (0.0, ""))[0]
+    if fit is None or not sample.n_known:
+        return match
+    if fit < _CONTRADICTED:
+        shown = ", ".join(sample.words[:2])
+        why = Reason(f"but its values do not look like it ({shown})", f"但取值与之不符（{shown}）")
+        return replace(match, certainty=match.certainty * _SPOILT, why=match.why.but(why))
+    if fit >= _AGREED and match.certainty < _IN_A_LAYOUT:
+        worth = 1.0 if match.certainty >= ADOPTED else content.telling(match.attribute)
+        return replace(match, certainty=match.certainty + (1 - match.certainty) * 0.5 * fit * worth)
+    return match
+
+
+def _merged(named: Iterable[Match], valued: Iterable[Match]) -> list[Match]:
+    """One match per attribute, the surest first; where name and values agree they are surer than either."""
+    best: dict[str, Match] = {}
+    for match in (*named, *valued):
+        held = best.get(match.attribute)
+        if held is not None and match.by_values and not held.by_values and held.certainty >= ADOPTED:
+            surer = max(held.certainty, 1 - (1 - held.certainty) * (1 - match.certainty))
+            best[match.attribute] = replace(held, certainty=min(surer, max(held.certainty, _IN_A_LAYOUT)))
+        elif held is None or held.certainty < match.certainty:
+            best[match.attribute] = match
+    return sorted(best.values(), key=lambda match: -match.certainty)
+
+
+def _misspelt(role: str, name: str) -> list[Match]:
+    """Attributes of known names that a name is one slip away from, none when two of different meaning are."""
+    if len(name) < _LEAST_TYPO_LETTERS[name.isascii()] or any(character.isdigit() for character in name):
+        return []
+    near = {known: found for known, found in _names(role).items() if abs(len(known) - len(name)) <= 1}
+    slips = {known: found for known, found in near.items() if known != name and _one_slip(name, known)}
+    attributes = {attribute for found in slips.values() for attribute, _ in found}
+    if len(attributes) != 1:
+        return []
+    known = min(slips)
+    why = Reason(f"its name is one letter away from {known}", f"列名与 {known} 仅一字之差")
+    attribute = attributes.pop()
+    return [Match(attribute, min(0.6, _CAUTIOUS.get(attribute, 1.0)), why)]
+
+
+def _one_slip(one: str, other: str) -> bool:
+    """Whether one letter changed, missing, added, or two neighbours swapped make one word of the other."""
+    if len(one) > len(other):
+        one, other = other, one
+    first = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
+    if len(one) < len(other):
+        return one[first:] == other[first + 1 :]
+    is_swap = one[first : first + 2] == other[first : first + 2][::-1] and one[first + 2 :] == other[first + 2 :]
+    return one[first + 1 :] == other[first + 1 :] or is_swap
+
+
+@cache
+def _names(role: str) -> dict[str, list[tuple[str, str]]]:
+    """Every plain name that a shipped profile knows in this role, with attributes and the first profile of each."""
+    names: dict[str, dict[str, str]] = {}
+    for layout in ("default", *(name for name in shipped() if name != "default")):
+        profile = load_profile(layout)
+        for attribute in ATTRIBUTES[role]:
+            for name in profile.names(role, attribute):
+                if len(plain(name)) > 1 or not re.fullmatch(r"[a-z]", plain(name)):
+                    names.setdefault(plain(name), {}).setdefault(attribute, layout)
+    return {name: list(found.items()) for name, found in names.items()}

@@ -1,0 +1,239 @@
+"""What an import would take each table and column for: the dry run's answer, for a user to correct in a profile."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from importers.base import DERIVED, RecordTable
+from importers.delivery import Reading
+from importers.normalising.cells import cells, numbers
+from importers.normalising.normalise import role_of
+from importers.normalising.units import unit_of
+from importers.places.place_readings import Home
+from importers.profiles import ATTRIBUTES, ROLES, Profile, is_enough
+from importers.proposing.arithmetic import heights
+from importers.proposing.content import Sample, in_centimetres
+from importers.proposing.matching import ADOPTED, MENTIONED, Candidates, Match, Reason, assigned, matches
+from importers.proposing.references import Links, links
+
+_SAMPLES = 3
+_MENTIONS = 3
+# Of a column as sure as this, nobody asks what else it could be.
+_SURE = 0.95
+# A column of point numbers is looked at to its end: lines refer to any of them.
+_ALL_NUMBERS = 500_000
+
+
+@dataclass(frozen=True)
+class ColumnProposal:
+    """One source column: what it was taken for, how sure and why, what else it could be, and what stands in it.
+
+    `unit` is the unit of its numbers when it is not the attribute's own; `by_values` tells that no name says so and
+    the import takes the column for nothing until a profile does.
+    """
+
+    column: str
+    attribute: str | None
+    certainty: float | None
+    why: Reason
+    samples: tuple[str, ...]
+    filled: float
+    unit: str | None = None
+    by_values: bool = False
+    near: tuple[Match, ...] = ()
+
+
+@dataclass(frozen=True)
+class TableProposal:
+    """One sheet, layer or table: the role it was taken for, how sure and why, and its columns.
+
+    `is_known` tells that the profile alone finds the role; another role is used from a written profile only.
+    """
+
+    file: str
+    sheet: str
+    n_rows: int
+    role: str | None
+    certainty: float | None
+    why: Reason
+    is_known: bool
+    columns: tuple[ColumnProposal, ...]
+
+    def column_of(self, attribute: str) -> str | None:
+        """The source column that an attribute is taken from."""
+        return next((column.column for column in self.columns if column.attribute == attribute), None)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table as read, with its first rows only when it comes in chunks."""
+
+    table: RecordTable
+    samples: dict[str, Sample]
+    links: Links = field(default_factory=Links)
+
+
+def propose(reading: Reading, home: Home | None = None) -> list[TableProposal]:
+    """Every table that was read, in the order of the files; chunks of one count once.
+
+    `home` is where the map is; without it nothing is known of places.
+    """
+    first = _first_chunks(reading.tables)
+    tables = _linked([_Table(table, _samples(table, reading.profile)) for table in first], reading.profile)
+    proposals = [_table(each, reading.profile, home) for each in tables]
+    ground_m = _ground_m(tables, proposals)
+    return [_with_heights(each, proposal, ground_m) for each, proposal in zip(tables, proposals, strict=True)]
+
+
+def _ground_m(tables: Sequence[_Table], proposals: Sequence[TableProposal]) -> dict[str, float]:
+    """Ground elevation by point number, of all tables that have both."""
+    ground: dict[str, float] = {}
+    for each, proposal in zip(tables, proposals, strict=True):
+        key, height = proposal.column_of("key"), proposal.column_of("ground_elevation_m")
+        if key is None or height is None:
+            continue
+        texts = cells(each.table.rows[key], ()).texts()
+        heights_m, _ = numbers(each.table.rows[height], (), zero_is_unknown=False)
+        ground |= {text: float(h) for text, h in zip(texts, heights_m, strict=True) if text is not None and h == h}
+    return ground
+
+
+def _with_heights(each: _Table, proposal: TableProposal, ground_m: Mapping[str, float]) -> TableProposal:
+    """The proposal with free columns of lines that heights tell."""
+    if proposal.role not in ("segment", "combined"):
+        return proposal
+    ends = {column.attribute: column.column for column in proposal.columns if column.attribute is not None}
+    free = [column.column for column in proposal.columns if column.attribute is None]
+    found = heights(each.samples, free, ends, ground_m)
+    told = assigned({name: [m for m in options if m.attribute not in ends] for name, options in found.items()})
+    columns = [
+        replace(
+            column, attribute=told[column.column].attribute, certainty=told[column.column].certainty,
+            why=told[column.column].why, by_values=True, near=(),
+        ) if column.column in told else column
+        for column in proposal.columns
+    ]  # fmt: skip
+    return replace(proposal, columns=tuple(columns))
+
+
+def _first_chunks(tables: Iterable[tuple[RecordTable, str]]) -> list[RecordTable]:
+    first: dict[tuple[str, str], RecordTable] = {}
+    for table, _ in tables:
+        first.setdefault((table.file, table.sheet), table)
+    return list(first.values())
+
+
+def _samples(table: RecordTable, profile: Profile) -> dict[str, Sample]:
+    found = {}
+    for name in (str(column) for column in table.rows.columns if column != DERIVED):
+        sample = Sample.of(table.rows[name], profile)
+        is_number = sample.n_known > 2 and sample.distinct_share >= 0.98 and sample.decimal_share < 0.1
+        found[name] = Sample.of(table.rows[name], profile, _ALL_NUMBERS) if is_number else sample
+    return found
+
+
+def _linked(tables: Sequence[_Table], profile: Profile) -> list[_Table]:
+    """The tables with what refers to what; only numbers of points are referred to."""
+    are_points = [role_of(each.table, profile) in (None, "node", "combined") for each in tables]
+    found = links([(each.table.sheet, each.samples) for each in tables], are_points)
+    return [replace(each, links=linked) for each, linked in zip(tables, found, strict=True)]
+
+
+def _table(each: _Table, profile: Profile, home: Home | None) -> TableProposal:
+    table, known = each.table, role_of(each.table, profile)
+    is_settled = known is not None and bool(profile.signature)
+    links_of = (each.links.refers, each.links.referred)
+    candidates = Candidates(each.samples, profile, home, *links_of, is_settled, table.geometry is not None)
+    if known == "ignored":
+        why = Reason(
+            f"the profile {profile.name} leaves out tables of this name", f"配置 {profile.name} 不导入此名称的表"
+        )
+        return _proposed(
+            table, known, 1.0, why, True, _left(each.samples, Reason("the table is left out", "该表不导入"))
+        )
+    if known is not None:
+        why = _why_known(table, profile)
+        return _proposed(table, known, 1.0, why, True, _columns(candidates, known))
+    role, certainty = _best_role(candidates)
+    if role is None:
+        why = Reason("nothing in its columns says what it holds", "各列均无法说明该表内容")
+        columns = _left(each.samples, Reason("the table is not recognised", "该表未识别"))
+        return _proposed(table, None, None, why, False, columns)
+    why = Reason("what its columns seem to hold makes it one", "由各列内容推断")
+    return _proposed(table, role, certainty, why, False, _columns(candidates, role))
+
+
+def _proposed(
+    table: RecordTable,
+    role: str | None,
+    certainty: float | None,
+    why: Reason,
+    known: bool,
+    columns: Sequence[ColumnProposal],
+) -> TableProposal:
+    return TableProposal(table.file, table.sheet, len(table.rows), role, certainty, why, known, tuple(columns))
+
+
+def _why_known(table: RecordTable, profile: Profile) -> Reason:
+    if table.role is not None:
+        return Reason("the format says so", "由文件格式确定")
+    return Reason(
+        f"the profile {profile.name} finds it by its name or columns", f"配置 {profile.name} 按表名或列名确定"
+    )
+
+
+def _best_role(table: Candidates) -> tuple[str | None, float | None]:
+    """The role of which the surest columns make enough, and the certainty of the least sure of those."""
+    best: tuple[float, str] | None = None
+    for role in ROLES:
+        sure = {match.attribute: match.certainty for match in assigned(matches(table, role)).values()}
+        certainty = is_enough(role, sure)
+        if certainty is not None and (best is None or certainty > best[0]):
+            best = (certainty, role)
+    return (best[1], best[0]) if best else (None, None)
+
+
+def _columns(table: Candidates, role: str) -> list[ColumnProposal]:
+    found = matches(table, role) if role in ATTRIBUTES else {}
+    chosen = assigned(found)
+    holders = {match.attribute: column for column, match in chosen.items()}
+    return [
+        _column(name, sample, chosen.get(name), found.get(name, []), holders) for name, sample in table.samples.items()
+    ]
+
+
+def _column(
+    name: str, sample: Sample, match: Match | None, options: Sequence[Match], holders: Mapping[str, str]
+) -> ColumnProposal:
+    others = [option for option in options if option is not match and option.certainty >= MENTIONED]
+    near = () if match is not None and match.certainty >= _SURE else tuple(others[:_MENTIONS])
+    samples, filled = tuple(sample.words[:_SAMPLES]), sample.filled
+    if match is not None:
+        unit = _unit(match.attribute, name, sample)
+        return ColumnProposal(
+            name, match.attribute, match.certainty, match.why, samples, filled, unit, match.by_values, near
+        )
+    return ColumnProposal(name, None, None, _why_left(sample, near, holders), samples, filled, near=near)
+
+
+def _unit(attribute: str, column: str, sample: Sample) -> str | None:
+    """The unit that the header states, or that depths are in by their values."""
+    stated = unit_of(column)
+    if stated is None and attribute in ("from_depth_m", "to_depth_m", "depths") and in_centimetres(sample):
+        return "cm"
+    return stated
+
+
+def _why_left(sample: Sample, near: Sequence[Match], holders: Mapping[str, str]) -> Reason:
+    if not sample.n_known:
+        return Reason("it is empty; kept as it is", "整列为空，原样保留")
+    lost = next((match for match in near if match.certainty >= ADOPTED and match.attribute in holders), None)
+    if lost is not None:
+        holder = holders[lost.attribute]
+        return Reason(
+            f"it could be {lost.attribute}, which {holder} gives", f"可能为 {lost.attribute}，但已由 {holder} 列提供"
+        )
+    return Reason("no attribute of the model; kept as it is", "模型中无对应属性，原样保留")
+
+
+def _left(samples: Mapping[str, Sample], why: Reason) -> list[ColumnProposal]:
+    return [ColumnProposal(name, None, None, why, tuple(s.words[:_SAMPLES]), s.filled) for name, s in samples.items()]

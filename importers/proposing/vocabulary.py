@@ -1,0 +1,179 @@
+"""Column names that no profile knows, read word by word: 起点 + 埋深, START + DEPTH, qd + ms."""
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from itertools import islice, product
+from typing import Any
+
+from importers.normalising.units import without_unit
+
+Words = frozenset[str]
+
+_PIECES = re.compile(r"[A-Z]+(?![a-zà-ÿ])|[A-ZÀ-Ý]?[a-zà-ÿ]+|\d+|[一-鿿]+")
+_REMARK = re.compile(r"[(\[【].*?[)\]】]")
+_INITIALS = re.compile(r"[a-z]{2,10}")
+# A name that can be cut in more ways than this says nothing.
+_MOST_READINGS = 200
+_TRUST_IN_INITIALS = 0.75
+_TRUST_IN_WORDS = 0.9
+_TRUST_IN_HALF = 0.85
+_TRUST_IN_SOUND = 0.7
+# Cover is what lies over the outer top of a pipe.
+_TRUST_IN_DATUM = 0.4
+_DATUM_CONCEPTS = {"crown": "crown", "cover": "crown", "invert": "invert", "axis": "axis"}
+
+
+@dataclass(frozen=True)
+class NameReading:
+    """An attribute that a column name can stand for, how far the name says so (0 to 1), and the words it was cut in."""
+
+    attribute: str
+    trust: float
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Vocabulary:
+    """Words and initials with the concepts each can stand for, and per role what concepts make of a name."""
+
+    words: dict[str, Words]
+    initials: dict[str, Words]
+    homophones: dict[int, str]
+    rules: dict[str, list[tuple[str, Words, Words]]]
+
+
+@cache
+def readings(role: str, header: str) -> tuple[NameReading, ...]:
+    """What a column name can stand for in a table of a role, best first; nothing when its words do not say.
+
+    A part that is in no vocabulary lowers the trust by its share of the name.
+    """
+    best: dict[str, NameReading] = {}
+    for cut, trust in _cuts(header):
+        for concepts in islice(product(*(sorted(part[1]) for part in cut)), _MOST_READINGS):
+            for attribute in _fitting(role, frozenset(concepts)):
+                found = NameReading(attribute, trust, tuple(part[0] for part in cut))
+                if attribute not in best or best[attribute].trust < trust:
+                    best[attribute] = found
+    return tuple(sorted(best.values(), key=lambda found: -found.trust))
+
+
+@cache
+def says_else(role: str, header: str) -> bool:
+    """Whether all words of a name are known and make it something that no attribute is: a length, a remark, a sheet."""
+    return not readings(role, header) and any(trust >= _TRUST_IN_HALF for _, trust in _cuts(header))
+
+
+def _fitting(role: str, concepts: Words) -> Iterator[str]:
+    parts = ("segment", "node") if role == "combined" else (role,)
+    for part in parts:
+        for attribute, required, allowed in _vocabulary().rules.get(part, []):
+            if required <= concepts <= allowed:
+                yield attribute
+
+
+def _cuts(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:
+    """The ways to cut a name into known words, each with its trust; a name in two languages counts by its halves."""
+    text = without_unit(unicodedata.normalize("NFKC", header))
+    pieces = [piece.casefold() for piece in _PIECES.findall(_REMARK.sub(" ", text))]
+    whole = _cut(pieces, _vocabulary().words)
+    if whole is not None:
+        yield whole[0], _TRUST_IN_WORDS * (1 - whole[1]) ** 2
+    joined = "".join(pieces)
+    initials = _cut([joined], _vocabulary().initials) if _INITIALS.fullmatch(joined) else None
+    if initials is not None and not initials[1]:
+        yield initials[0], _TRUST_IN_INITIALS
+    chinese = [piece for piece in pieces if not piece.isascii()]
+    heard = _heard(pieces)
+    respelt = _cut(heard, _vocabulary().words) if heard != pieces else None
+    if respelt is not None and (whole is None or respelt[1] < whole[1]):
+        yield respelt[0], _TRUST_IN_SOUND * (1 - respelt[1]) ** 2
+    half = _cut(chinese, _vocabulary().words) if chinese and whole is not None and whole[1] else None
+    if half is not None:
+        yield half[0], _TRUST_IN_HALF * (1 - half[1]) ** 2
+
+
+def _heard(pieces: list[str]) -> list[str]:
+    """Pieces whose unknown words are spelt anew by letters that sound alike."""
+    known = _vocabulary()
+    return [piece if not _segmented(piece, known.words)[1] else piece.translate(known.homophones) for piece in pieces]
+
+
+def _cut(pieces: Iterable[str], known: dict[str, Words]) -> tuple[list[tuple[str, Words]], float] | None:
+    """The known words of all pieces, and the share of letters that are in none; None when no word is known."""
+    words: list[tuple[str, Words]] = []
+    lost_letters = length = 0
+    for piece in pieces:
+        parts, lost = _segmented(piece, known)
+        words += [(part, known[part]) for part in parts]
+        lost_letters += lost
+        length += len(piece)
+    return (words, lost_letters / length) if words else None
+
+
+def _segmented(piece: str, known: dict[str, Words]) -> tuple[list[str], int]:
+    """The known words of a piece that leave the fewest letters over, the fewest words of those."""
+    best: list[tuple[int, int, list[str]]] = [(0, 0, [])]
+    for end in range(1, len(piece) + 1):
+        lost, count, words = best[end - 1]
+        choices = [(lost + 1, count, words)]
+        for start in range(max(0, end - 16), end):
+            part = piece[start:end]
+            if part in known and (len(part) > 1 or not part.isascii() or _stands_alone(piece, start, known)):
+                before = best[start]
+                choices.append((before[0], before[1] + 1, [*before[2], part]))
+        best.append(min(choices, key=lambda choice: choice[:2]))
+    lost, _, words = best[-1]
+    return words, lost
+
+
+def _stands_alone(piece: str, start: int, known: dict[str, Words]) -> bool:
+    """Whether a single letter is a word here: alone, before a whole word (SDEEP, FNODE), or among initials."""
+    return len(piece) == 1 or (start == 0 and piece[1:] in known and len(piece) > 3) or known is _vocabulary().initials
+
+
+@cache
+def datum_in_name(header: str) -> str | None:
+    """What the words of a column name say that depths or elevations refer to; None where they do not, or say both."""
+    # What stands in brackets says the other half: 管顶(沟底)高程 is the top of pipes and the bottom of ditches.
+    cuts = [cut for part in re.split(r"[()\[\]【】/]", without_unit(header)) for cut in _cuts(part)]
+    concepts = frozenset().union(*(told for words, trust in cuts if trust > _TRUST_IN_DATUM for _, told in words))
+    said = {datum for concept, datum in _DATUM_CONCEPTS.items() if concept in concepts}
+    return said.pop() if len(said) == 1 else None
+
+
+@cache
+def labels() -> dict[str, str]:
+    """The Chinese name of every attribute."""
+    return dict(_told()["labels"])
+
+
+@cache
+def _told() -> dict[str, dict[str, Any]]:
+    return tomllib.loads((files("importers.proposing") / "vocabulary.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def _vocabulary() -> _Vocabulary:
+    told = _told()
+    rules = {role: [rule for attribute, texts in told[role].items() for rule in _rules(attribute, texts)]
+             for role in told if role not in ("words", "initials", "homophones", "labels")}  # fmt: skip
+    homophones = {ord(typed): meant for meant, typed_for in told["homophones"].items() for typed in typed_for}
+    return _Vocabulary(_inverted(told["words"]), _inverted(told["initials"]), homophones, rules)
+
+
+def _inverted(listed: dict[str, list[str]]) -> dict[str, Words]:
+    words = {word.casefold() for named in listed.values() for word in named}
+    return {word: frozenset(c for c, named in listed.items() if word in map(str.casefold, named)) for word in words}
+
+
+def _rules(attribute: str, texts: Iterable[str]) -> Iterator[tuple[str, Words, Words]]:
+    for text in texts:
+        names = text.split()
+        required = frozenset(name for name in names if not name.endswith("?"))
+        yield attribute, required, frozenset(name.removesuffix("?") for name in names)

@@ -1,0 +1,56 @@
+"""Code words of a delivery that no dictionary has, and the nearest words that one has."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from importers.profiles import Profile
+from importers.proposing.code_words import NearWord, nearest
+from importers.proposing.proposal import TableProposal
+from schemas.findings import Finding
+
+_CODE_TABLES = {
+    "class": "utility_class", "material": "material", "burial": "burial", "feature": "feature",
+    "appurtenance": "appurtenance", "lifecycle": "lifecycle", "flow_direction": "flow_direction",
+    "valve_state": "valve_state", "operability": "operability", "depth_datum": "depth_datum",
+    "shape": "section_shape", "pressure": "pressure",
+}  # fmt: skip
+_UNKNOWN_WORD = "R12"
+
+
+@dataclass(frozen=True)
+class WordProposal:
+    """A word that no dictionary has: where it stands, in how many rows, and the nearest known word."""
+
+    file: str
+    sheet: str
+    column: str
+    attribute: str
+    word: str
+    n_rows: int
+    near: NearWord | None
+
+    @property
+    def section(self) -> str:
+        """The part of a profile that gives such words their codes."""
+        return "classes" if self.attribute == "class" else f"words.{_CODE_TABLES[self.attribute]}"
+
+
+def unknown_words(findings: Iterable[Finding], tables: Sequence[TableProposal], profile: Profile) -> list[WordProposal]:
+    """What an import found unknown, with proposals; a word of one kind counts once, the most frequent stand first."""
+    attributes = {(t.file, t.sheet, c.column): c.attribute for t in tables for c in t.columns if c.attribute}
+    found: dict[tuple[str, str], WordProposal] = {}
+    for finding in findings:
+        attribute = attributes.get((finding.file or "", finding.sheet or "", finding.column or ""))
+        if finding.rule != _UNKNOWN_WORD or finding.value is None or attribute not in _CODE_TABLES:
+            continue
+        near = nearest(finding.value, _dictionary(attribute, profile))
+        place = (finding.file or "", finding.sheet or "", finding.column or "")
+        each = WordProposal(*place, attribute, finding.value, int(finding.details.get("rows", 1)), near)
+        held = found.get((each.section, each.word))
+        if held is None or held.n_rows < each.n_rows:
+            found[each.section, each.word] = each
+    return sorted(found.values(), key=lambda each: (each.section, -each.n_rows, each.word))
+
+
+def _dictionary(attribute: str, profile: Profile) -> dict[str, str]:
+    return profile.class_words() if attribute == "class" else profile.code_words(_CODE_TABLES[attribute])

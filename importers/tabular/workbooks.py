@@ -1,0 +1,170 @@
+"""Workbooks sheet by sheet through python-calamine, whatever their suffix says and whoever made them."""
+
+import pickle
+import re
+import subprocess
+import sys
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import python_calamine
+
+from importers.tabular import sheet_child
+from importers.tabular.headers import Merge
+from pipemap.errors import SourceError
+
+# What a workbook may unpack to, and how many cells a sheet may span: the library lays the span out in memory.
+MAX_UNPACKED_BYTES = 4 * 2**30
+MAX_SPAN = 60_000_000
+
+_SMALL_SPAN = 10_000_000
+_MOST_SPAN_PER_BYTE = 10
+_ZIP, _COMPOUND = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_PIECE_BYTES = 1 << 18
+_OVERLAP_BYTES = 64
+# Sheets within columns A to Z fit into memory however many rows they have.
+_BEYOND_Z = re.compile(rb"""r\s*=\s*["'][A-Za-z]{2}""")
+_COLUMN = re.compile(rb"""r\s*=\s*["']([A-Za-z]{2,3})\d""")
+_ROW_FROM = {
+    100_000: re.compile(rb"""r\s*=\s*["'][A-Za-z]{0,3}(\d{6,7})["']"""),
+    1_000: re.compile(rb"""r\s*=\s*["'][A-Za-z]{0,3}(\d{4,7})["']"""),
+}
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One sheet: its rows from the first on, and its merged cells counted from 0."""
+
+    name: str
+    is_hidden: bool
+    rows: Iterable[Sequence[Any]]
+    merges: Sequence[Merge]
+
+
+def is_workbook(path: Path) -> bool:
+    """Whether the file's first bytes are those of a workbook; text that is called one is not."""
+    try:
+        with path.open("rb") as file:
+            return file.read(8).startswith((_ZIP, _COMPOUND))
+    except OSError:
+        return True
+
+
+def sheets(path: Path) -> Iterator[Sheet]:
+    """Every sheet of cells, charts left out.
+
+    Raises
+    ------
+    SourceError
+        When the workbook is damaged, protected by a password, or spans more cells than can be.
+    """
+    with _damage_told(path):
+        if _is_spreadsheet_xml(path):
+            for sheet in sheet_child.sheets(path):
+                yield Sheet(*sheet)
+        else:
+            yield from _from_child(path)
+
+
+def _is_spreadsheet_xml(path: Path) -> bool:
+    """Whether it is an .xlsx by content, whose parts are then checked for what they span."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        parts = archive.infolist()
+        if sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
+            raise too_large(path)
+        if not any(part.filename == "xl/workbook.xml" for part in parts):
+            return False
+        for part in parts:
+            if part.filename.endswith(".xml"):
+                with archive.open(part) as file:
+                    _check_span(path, file)
+    return True
+
+
+def _check_span(path: Path, file: IO[bytes]) -> None:
+    """Refuse a sheet whose few cells lie so far apart that the room between them fills the memory."""
+    last_row, last_column, n_bytes, tail = 0, 0, 0, b""
+    while piece := file.read(_PIECE_BYTES):
+        n_bytes += len(piece)
+        piece = tail + piece
+        if last_column or _BEYOND_Z.search(piece):
+            last_column = max([last_column, *map(_number_of_column, {found[1] for found in _COLUMN.finditer(piece)})])
+            # Rows before the file's first far column were not counted: they may be many.
+            seen_from = 1_000 if last_column > _number_of_column(b"ZZ") else 100_000
+            rows = (int(found[1]) for found in _ROW_FROM[seen_from].finditer(piece))
+            last_row = max([last_row, seen_from, *rows])
+        tail = piece[-_OVERLAP_BYTES:]
+    span = last_row * last_column
+    if span > MAX_SPAN or span > max(_SMALL_SPAN, _MOST_SPAN_PER_BYTE * n_bytes):
+        raise too_large(path)
+
+
+def _number_of_column(letters: bytes) -> int:
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + letter - ord("A") + 1
+    return number
+
+
+def _from_child(path: Path) -> Iterator[Sheet]:
+    """Sheets of the older and rarer kinds, read in a process of its own."""
+    command = [sys.executable, sheet_child.__file__, str(path)]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert child.stdout is not None
+    try:
+        while True:
+            yield Sheet(*pickle.load(child.stdout))
+    except (EOFError, pickle.UnpicklingError):
+        pass
+    finally:
+        child.stdout.close()
+    code = child.wait()
+    if code == sheet_child.PROTECTED:
+        raise _protected(path)
+    if code:
+        raise _damaged(path)
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (python_calamine.PasswordError, RuntimeError) as error:
+        # RuntimeError is how zipfile says that a part is encrypted.
+        raise _protected(path) from error
+    except (python_calamine.CalamineError, OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise _damaged(path) from error
+    except BaseException as error:
+        # A panic of the library is no Exception to Python.
+        if type(error).__name__ == "PanicException":
+            raise _damaged(path) from error
+        raise
+
+
+def _damaged(path: Path) -> SourceError:
+    return SourceError(
+        f"{path.name} is not a workbook that can be read; ask for it again.",
+        message_zh=f"{path.name} 不是可读取的工作簿，请重新提供。",
+    )
+
+
+def _protected(path: Path) -> SourceError:
+    return SourceError(
+        f"{path.name} is protected by a password; ask for a copy without one.",
+        message_zh=f"{path.name} 受密码保护，请提供未加密的文件。",
+    )
+
+
+def too_large(path: Path) -> SourceError:
+    """What is said of a sheet that would fill the memory."""
+    return SourceError(
+        f"{path.name} spans more cells than can be read; delete what stands far from the table and try again.",
+        message_zh=f"{path.name} 的单元格范围过大，请删除远离表格的内容后重试。",
+    )
