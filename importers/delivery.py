@@ -274,8 +274,8 @@ def reader_of(path: Path) -> Reader:
     if reader is not None:
         return reader
     raise SourceError(
-        f"{path.name} is of no kind that can be imported; use {', '.join(_KINDS)} or ifc.",
-        message_zh=f"{path.name} 的格式不能导入；请使用 {'、'.join(_KINDS)} 或 ifc。",
+        f"{path.name} is of no kind that can be imported; use {', '.join(_KINDS)}.",
+        message_zh=f"{path.name} 的格式不能导入；请使用 {'、'.join(_KINDS)}。",
     )
 
 
