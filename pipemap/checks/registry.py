@@ -1,29 +1,36 @@
 """The rules that exist, and the rulebook a city runs: thresholds and severities set through a TOML file."""
 
+import csv
 import pkgutil
 import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
+from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from pipemap.errors import NotFoundError, UsageError
-from schemas.findings import Severity
+from schemas.findings import Finding, Severity
 
 if TYPE_CHECKING:
     from pipemap.checks.check import Check, Told
+    from pipemap.checks.resurvey import SurveyCheck
 
 Run: TypeAlias = "Callable[[Check], Told]"
+SurveyRun: TypeAlias = "Callable[[SurveyCheck], list[Finding]]"
+# A tile of what a changeset touches, all of that at once, or a second survey of the same points.
+AnyRun = TypeVar("AnyRun", bound="Run | SurveyRun")
+Sees: TypeAlias = Literal["tile", "all", "survey"]
 
 
 @dataclass(frozen=True)
 class Rule:
     """One rule: its names, where it comes from, how grave a breach is and the thresholds it measures with.
 
-    A rule that `sees_all` looks at the whole scope at once, all others at one tile after the other.
+    `sees` says what it looks at, and with it what `run` takes: a check or a survey check.
     """
 
     id: str
@@ -32,23 +39,23 @@ class Rule:
     name_zh: str
     source: str
     thresholds: Mapping[str, float]
-    run: Run
-    sees_all: bool = False
+    run: Any
+    sees: Sees = "tile"
 
 
 _rules: dict[str, Rule] = {}
 
 
 def rule(
-    rule_id: str, severity: Severity, *, en: str, zh: str, source: str, sees_all: bool = False, **thresholds: float
-) -> Callable[[Run], Run]:
+    rule_id: str, severity: Severity, *, en: str, zh: str, source: str, sees: Sees = "tile", **thresholds: float
+) -> Callable[[AnyRun], AnyRun]:
     """Register a function as a rule; thresholds carry their unit in the name and can be set by a city."""
 
-    def register(run: Run) -> Run:
+    def register(run: AnyRun) -> AnyRun:
         if rule_id in _rules:
             raise ValueError(f"rule {rule_id} is declared twice")
         limits = MappingProxyType(dict(thresholds))
-        _rules[rule_id] = Rule(rule_id, severity, en, zh, source, limits, run, sees_all)
+        _rules[rule_id] = Rule(rule_id, severity, en, zh, source, limits, run, sees)
         return run
 
     return register
@@ -61,6 +68,13 @@ def all_rules() -> Mapping[str, Rule]:
     for module in pkgutil.iter_modules(package.__path__):
         import_module(f"{package.__name__}.{module.name}")
     return MappingProxyType(dict(sorted(_rules.items())))
+
+
+@cache
+def told_elsewhere() -> list[dict[str, str]]:
+    """Rules of survey practice that no check runs: who tells of them instead, as what, or why nobody does."""
+    text = (files("pipemap.checks") / "told_elsewhere.csv").read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
 
 
 @dataclass(frozen=True)

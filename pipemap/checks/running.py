@@ -95,7 +95,7 @@ def found_blocks(
 
 def _steps(scope: Scope, rules: Rulebook, on_progress: Progress, tile_features: int) -> Iterator[Check]:
     """Every rule with every scope it looks at."""
-    whole, local = ([each for each in rules if each.sees_all is sees_all] for sees_all in (True, False))
+    whole, local = ([each for each in rules if each.sees == sees] for sees in ("all", "tile"))
     tiles = Tiles(scope, tile_features)
     total, done = len(whole) + len(tiles) * len(local), count()
     for each in whole:

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from pipemap.changesets import get_changeset
-from pipemap.checks import Rule, Rulebook, run_checks, tried_rules
+from pipemap.checks import Rule, Rulebook, run_checks, told_elsewhere, tried_rules
 from pipemap.checks.running import Progress
 from pipemap.commands.session import open_database
 from pipemap.db import Connection, Database
@@ -137,12 +138,15 @@ def rules(
 ) -> None:
     """List every rule with its severity, thresholds and source. 规则一览"""
     book = Rulebook.from_toml(rules_file) if rules_file else Rulebook.standard()
-    listed = book.rules[offset : offset + limit]
+    documents = sorted([*map(_rule_document, book.rules), *map(_elsewhere, told_elsewhere())], key=itemgetter("id"))
+    listed = documents[offset : offset + limit]
     if as_json:
-        emit_json([_rule_document(each) for each in listed])
+        emit_json(listed)
         return
-    rows = [(each.id, each.severity, _name(each, _language(lang)), _thresholds(each), each.source) for each in listed]
-    emit_table(f"{len(book)} rules 规则", ["rule", "severity", "what 内容", "thresholds 阈值", "source 依据"], rows)
+    columns = ("id", "severity", f"name_{_language(lang)}", "thresholds", "told_by", "source")
+    rows = [[_cell(each[name]) for name in columns] for each in listed]
+    heads = ["rule", "severity", "what 内容", "thresholds 阈值", "told by 由何处提出", "source 依据"]
+    emit_table(f"{len(documents)} rules 规则", heads, rows)
 
 
 def _require_folders(*files: Path | None) -> None:
@@ -203,16 +207,32 @@ def _rule_document(found: Rule) -> dict[str, Any]:
         "name_zh": found.name_zh,
         "about": found.run.__doc__,
         "thresholds": dict(found.thresholds),
+        "told_by": "check-survey" if found.sees == "survey" else "check",
+        "told_as": found.id,
         "source": found.source,
     }
+
+
+def _elsewhere(line: dict[str, str]) -> dict[str, Any]:
+    """A rule that no check runs, as those are listed that one does."""
+    names = {name: line[name] for name in ("name_en", "name_zh", "told_by", "source")}
+    about: dict[str, Any] = {
+        "severity": None,
+        "about": line["why"] or None,
+        "thresholds": {},
+        "told_as": line["told_as"] or None,
+    }
+    return {"id": line["rule_id"], **about, **names}
 
 
 def _name(found: Rule, language: Language) -> str:
     return found.name_zh if language is Language.ZH else found.name_en
 
 
-def _thresholds(found: Rule) -> str:
-    return ", ".join(f"{name}={value:g}" for name, value in found.thresholds.items())
+def _cell(value: Any) -> Any:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={limit:g}" for name, limit in value.items())
+    return value
 
 
 def _language(lang: Language | None) -> Language:

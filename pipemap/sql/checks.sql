@@ -159,3 +159,24 @@ WHERE appurtenance_code IS NOT NULL AND class_code = ANY(%(classes)s)
   AND NOT EXISTS (
     SELECT FROM pipemap.node_delta AS delta
     WHERE delta.changeset_id = %(changeset_id)s AND delta.feature_id = node.feature_id)
+
+-- name: surveyed_points
+-- Points of a dataset by number, with the deepest line at each and whether anything of them is to be seen.
+SELECT node.source_key AS key, ST_X(node.geom) AS x_m, ST_Y(node.geom) AS y_m, node.ground_elevation_m,
+       (SELECT max(CASE WHEN line.from_node_id = node.feature_id THEN line.from_depth_m ELSE line.to_depth_m END)
+        FROM {segments} AS line WHERE node.feature_id IN (line.from_node_id, line.to_node_id)) AS depth_m,
+       node.appurtenance_code IS NOT NULL AS is_visible
+FROM {nodes} AS node JOIN pipemap.dataset USING (dataset_id)
+WHERE dataset.name = %(dataset)s AND node.source_key = ANY(%(keys)s)
+
+-- name: surveyed_ends
+-- Both ends of the lines of a dataset at some points, by the numbers of the points.
+SELECT here.source_key AS at, there.source_key AS far, ends.depth_m, here.appurtenance_code IS NOT NULL AS is_visible
+FROM {segments} AS line
+JOIN pipemap.dataset USING (dataset_id)
+CROSS JOIN LATERAL (
+    VALUES (line.from_node_id, line.to_node_id, line.from_depth_m), (line.to_node_id, line.from_node_id, line.to_depth_m)
+) AS ends (here_id, there_id, depth_m)
+JOIN {nodes} AS here ON here.feature_id = ends.here_id
+JOIN {nodes} AS there ON there.feature_id = ends.there_id
+WHERE dataset.name = %(dataset)s AND here.source_key = ANY(%(keys)s)

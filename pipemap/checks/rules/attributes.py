@@ -115,7 +115,7 @@ def cables_in_empty_duct(check: Check) -> Told:
     en="attribute that its class must have is missing",
     zh="必填属性为空（按类）",
     source="survey practice, rule R36: pressure for gas, voltage for power, flow for sewers",
-    sees_all=True,
+    sees="all",
     count_from=10,
 )
 def mandatory(check: Check) -> Told:

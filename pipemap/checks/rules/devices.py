@@ -60,7 +60,7 @@ def foreign_appurtenance(check: Check) -> Told:
     en="valve of unknown state",
     zh="阀门状态不明",
     source="pipemap: burst analysis needs valve states",
-    sees_all=True,
+    sees="all",
     count_from=10,
 )
 def valve_state_unknown(check: Check) -> Told:
@@ -87,7 +87,7 @@ def valve_state_unknown(check: Check) -> Told:
     en="one-way device without a flow direction",
     zh="单向设备流向不明或矛盾",
     source="pipemap: peers' topology checks (Giswater: flow direction of check valves)",
-    sees_all=True,
+    sees="all",
     count_from=10,
 )
 def one_way_without_direction(check: Check) -> Told:
@@ -140,7 +140,7 @@ def _flowing(scope: Scope) -> tuple[Ints, Ints]:
     en="line that is not where its container is",
     zh="管线不在其容器内",
     source="pipemap: peers' topology checks (Esri: devices contained where they must be)",
-    sees_all=True,
+    sees="all",
     tolerance_m=0.5,
 )
 def outside_container(check: Check) -> Told:

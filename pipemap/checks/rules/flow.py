@@ -22,7 +22,7 @@ _SIGN = {"forward": 1.0, "backward": -1.0}
     en="gravity line that rises along its flow",
     zh="自流管逆坡",
     source="survey practice, rule R30; height accuracy CJJ 61",
-    sees_all=True,
+    sees="all",
     tolerance_m=0.03,
 )
 def adverse_slope(check: Check) -> Told:

@@ -29,7 +29,7 @@ _JOINED: tuple[Kind, ...] = ("node", "pipe_segment")
     en="network in several pieces",
     zh="连通性（网络被分为多片）",
     source="survey practice, rule R23; one expected",
-    sees_all=True,
+    sees="all",
     max_pieces=1,
 )
 def pieces(check: Check) -> Told:
@@ -72,7 +72,7 @@ def _touched_classes(scope: Scope, kind: Kind = "pipe_segment") -> list[str]:
     en="closed loop of gravity lines",
     zh="自流管闭合环",
     source="survey practice, rule R25",
-    sees_all=True,
+    sees="all",
 )
 def gravity_loop(check: Check) -> Told:
     """Lines that close a loop in the drainage network: one finding per loop, at a touched line."""
@@ -104,7 +104,7 @@ def gravity_loop(check: Check) -> Told:
     en="lines that no source reaches",
     zh="与水源（气源、热源）不连通的管段",
     source="pipemap: unreachable from any source",
-    sees_all=True,
+    sees="all",
     count_from=20,
     min_lines=3,
 )
@@ -127,7 +127,7 @@ def no_source(check: Check) -> Told:
     en="lines from which no outfall is reached",
     zh="与出水口不连通的管段",
     source="pipemap: unreachable from any outfall",
-    sees_all=True,
+    sees="all",
     count_from=20,
     min_lines=3,
 )

@@ -24,7 +24,7 @@ _EXAMPLES = 50
     en="place outside the declared coordinate system",
     zh="坐标超出坐标系适用范围",
     source="survey practice, rule R06; area of use in the EPSG database",
-    sees_all=True,
+    sees="all",
     margin_deg=1.5,
 )
 def impossible_place(check: Check) -> Told:
