@@ -1,5 +1,6 @@
 """The one command `pipemap`: finds its sub-commands in every room and turns errors into exit codes."""
 
+import logging
 import os
 import sys
 import tempfile
@@ -39,6 +40,9 @@ def main() -> None:
     Whatever goes wrong ends in one sentence; PIPEMAP_DEBUG=1 shows the traceback instead.
     """
     arguments = sys.argv[1:] or ["--help"]
+    if os.environ.get("PIPEMAP_DEBUG") != "1":
+        # What the driver says of a connection that an interrupt has cut off is no sentence for a user.
+        logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     try:
         code = build(arguments)(arguments, standalone_mode=False) or 0
     except KeyboardInterrupt:
