@@ -45,6 +45,8 @@ _DAMAGE = (
     pyogrio.errors.GeometryError,
     pa.ArrowException,
     OSError,
+    # What pyogrio raises on some damaged .prj files.
+    UnboundLocalError,
     ValueError,
     RuntimeError,
 )

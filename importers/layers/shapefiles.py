@@ -41,6 +41,8 @@ def dbf_file(path: Path, scratch: Path, encoding: str | None) -> LayerFile:
 
 def _with_table(path: Path, parts: dict[str, Path], scratch: Path, encoding: str | None) -> LayerFile:
     cpg = parts.pop(".cpg", None)
+    if ".prj" in parts:
+        parts[".prj"] = _in_utf8(parts[".prj"], scratch / "utf-8.prj")
     dbf, n_shapes = parts.get(".dbf"), _shapes(path, parts)
     if dbf is None:
         place = linked(scratch, path.stem, parts)
@@ -61,6 +63,17 @@ def _with_table(path: Path, parts: dict[str, Path], scratch: Path, encoding: str
         lost_rows=0 if n_shapes is None else abs(n_shapes - table.n_records),
         deleted_rows=n_deleted,
     )
+
+
+def _in_utf8(prj: Path, copy: Path) -> Path:
+    """The .prj, or a copy of one that a Chinese Windows wrote with Chinese names, which GDAL's bindings refuse."""
+    text = prj.read_bytes()
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        copy.write_text(text.decode("gb18030", "replace"), "utf-8")
+        return copy
+    return prj
 
 
 def _shapes(path: Path, parts: dict[str, Path]) -> int | None:

@@ -242,6 +242,19 @@ def test_shapefile_parts_in_any_case(tmp_path: Path, names: tuple[str, ...]) -> 
     assert table.crs.to_epsg() == 4547
 
 
+@pytest.mark.parametrize("encoding", ["gbk", "utf-8"])
+def test_a_coordinate_system_named_in_chinese(tmp_path: Path, encoding: str) -> None:
+    path = write(tmp_path / "a.shp", pipes())
+    prj = path.with_suffix(".prj")
+    text = prj.read_text().replace("CGCS2000_3_Degree_GK_CM_114E", "国家2000坐标系_3度带_114")
+    assert "国家" in text
+    prj.write_bytes(text.encode(encoding))
+    table = one(path)
+    assert table.crs is not None
+    assert "国家2000" in table.crs.name
+    assert table.crs.coordinate_operation.params[0].value == 0
+
+
 def test_deleted_records_are_not_rows(tmp_path: Path) -> None:
     path = write(tmp_path / "a.shp", pipes())
     content = bytearray(path.with_suffix(".dbf").read_bytes())
