@@ -33,7 +33,7 @@ def read_dataset(connection: Connection, name: str, version: int | None = None) 
     NotFoundError
         When there is no such dataset or version.
     """
-    found = fetch_one(connection, queries("datasets")["dataset_id"], {"name": name})
+    found = fetch_one(connection, queries("ingest")["dataset_id"], {"name": name})
     if found is None:
         raise NotFoundError(f"There is no dataset {name}.", message_zh=f"没有数据集 {name}。")
     at = resolve_version(connection, version)

@@ -1,6 +1,3 @@
--- name: dataset_id
-SELECT dataset_id FROM pipemap.dataset WHERE name = %(name)s
-
 -- name: nodes
 SELECT f.*, ST_X(f.geom) AS x_m, ST_Y(f.geom) AS y_m
 FROM {node} f
