@@ -1,13 +1,13 @@
 """Questions that follow the pipes: what a burst or a planned cut takes from whom, what hangs on each segment."""
 
 from collections.abc import Sequence
-from math import isfinite
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.deps import STRICT, ClassCodesDep, ServiceDep, VersionDep
+from api.trace_parameters import Id, Places, as_written, read_place
 from pipemap.errors import UsageError
 from pipemap.tracing.asking import BurstQuestion, ask_burst
 from pipemap.tracing.criticality import ranked_criticality
@@ -19,15 +19,10 @@ from schemas.isolation import BurstAnswer
 from schemas.shutdowns import PlannedCut, ShutdownAnswer
 
 router = APIRouter(tags=["traces"], prefix="/trace", dependencies=[STRICT])
-_Id = Annotated[int, Query(ge=1, lt=2**63)]
-SegmentIds = Annotated[list[_Id] | None, Query(description="Segments that burst; repeat for several at once")]
-NodeIds = Annotated[list[_Id] | None, Query(description="Nodes that burst; repeat for several at once")]
-Inaccessible = Annotated[list[_Id] | None, Query(description="Nodes of valves that cannot be closed")]
-Opened = Annotated[list[_Id] | None, Query(description="Nodes of closed valves that are opened to feed from elsewhere")]
-Places = Annotated[
-    list[str] | None,
-    Query(description="x,y or x,y,z in the project CRS, for the segment nearest to it; may be repeated"),
-]
+SegmentIds = Annotated[list[Id] | None, Query(description="Segments that burst; repeat for several at once")]
+NodeIds = Annotated[list[Id] | None, Query(description="Nodes that burst; repeat for several at once")]
+Inaccessible = Annotated[list[Id] | None, Query(description="Nodes of valves that cannot be closed")]
+Opened = Annotated[list[Id] | None, Query(description="Nodes of closed valves that are opened to feed from elsewhere")]
 Radius = Annotated[
     float,
     Query(ge=0, le=100, description="Other utilities are told within this distance of the burst; 0 leaves them out"),
@@ -64,7 +59,7 @@ def trace_burst(
     The newest version is kept in memory: for a moment after a publish the answer may be of the version before,
     and says so.
     """
-    places = [*_place(x, y, z), *(_read_place(text) for text in at or [])]
+    places = [*_place(x, y, z), *(read_place(text) for text in at or [])]
     if places and (segment_id or node_id):
         raise UsageError("Give either identities or places, not both.")
     question = BurstQuestion(
@@ -78,7 +73,7 @@ def trace_burst(
     )
     with service.reading() as connection:
         network = service.networks.at(connection, resolve_version(connection, version))
-        return _as_json(ask_burst(connection, network, question))
+        return as_written(ask_burst(connection, network, question))
 
 
 @router.get("/criticality", response_model=CriticalityAnswer)
@@ -91,7 +86,7 @@ def trace_criticality(
     """Whom the burst of each segment would leave without supply: all live segments in one answer, as columns."""
     with service.reading() as connection:
         network = service.networks.at(connection, resolve_version(connection, version))
-    return _as_json(ranked_criticality(network, class_code, limit))
+    return as_written(ranked_criticality(network, class_code, limit))
 
 
 @router.post("/shutdown", response_model=ShutdownAnswer)
@@ -99,12 +94,7 @@ def trace_shutdown(service: ServiceDep, question: ShutdownQuestion) -> Response:
     """What planned cuts do: overlapping ones together, interval by interval, and what only their overlap does."""
     with service.reading() as connection:
         network = service.networks.at(connection, resolve_version(connection, question.version))
-        return _as_json(plan_shutdowns(connection, network, question.cuts))
-
-
-def _as_json(answer: BaseModel) -> Response:
-    # Written straight from the model: looking again at thousands of identities would take longer than the trace.
-    return Response(answer.__pydantic_serializer__.to_json(answer), media_type="application/json")
+        return as_written(plan_shutdowns(connection, network, question.cuts))
 
 
 def _place(x_m: float | None, y_m: float | None, z_m: float | None) -> Sequence[Place]:
@@ -113,13 +103,3 @@ def _place(x_m: float | None, y_m: float | None, z_m: float | None) -> Sequence[
     if x_m is None or y_m is None:
         raise UsageError("A place needs x and y.")
     return ((x_m, y_m, z_m),)
-
-
-def _read_place(text: str) -> Place:
-    try:
-        numbers = [float(part) for part in text.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) not in (2, 3) or not all(map(isfinite, numbers)):
-        raise UsageError(f"A place is x,y or x,y,z in the project CRS, not {text}.")
-    return numbers[0], numbers[1], numbers[2] if len(numbers) == 3 else None

@@ -1,7 +1,6 @@
 """`pipemap trace`: questions that follow the pipes."""
 
 import csv
-from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 
 from pipemap.commands import planned_cuts
 from pipemap.commands.session import open_database
+from pipemap.commands.trace_starts import VersionOption, read_place
 from pipemap.commands.trace_words import Words
 from pipemap.errors import UsageError
 from pipemap.settings import Settings
@@ -22,8 +22,6 @@ trace = typer.Typer(help="Questions that follow the pipes. 管网分析")
 app.add_typer(trace, name="trace")
 
 _CSV_COLUMNS = ("consumers", "people", "critical", "valves", "length_m")
-_Place = tuple[float, float, float | None]
-VersionOption = Annotated[int | None, typer.Option("--version", help="Version of the map; the newest by default.")]
 
 
 @trace.callback()
@@ -54,7 +52,7 @@ def burst(
     from pipemap.network import load_network
     from pipemap.tracing.asking import BurstQuestion, ask_burst
 
-    places = [_read_place(text) for text in at or []]
+    places = [read_place(text) for text in at or []]
     with open_database() as database, database.transaction(read_only=True) as connection:
         resolved = resolve_version(connection, version)
         segments = [segment_by_key(connection, one, dataset, resolved) for one in key or []]
@@ -140,13 +138,3 @@ def _write_csv(path: Path, answer: CriticalityAnswer) -> None:
         writer = csv.writer(lines)
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
-
-
-def _read_place(text: str) -> _Place:
-    try:
-        numbers = [float(part) for part in text.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) not in (2, 3) or not all(map(isfinite, numbers)):
-        raise UsageError(f"A place is X,Y or X,Y,Z in the project CRS, not {text}.")
-    return numbers[0], numbers[1], numbers[2] if len(numbers) == 3 else None

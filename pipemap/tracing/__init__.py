@@ -9,4 +9,6 @@ closed valve gives back, `hydrants` and `drainage` what they are called, `surrou
 what it all rests on. `isolation` puts the answer together, `asking` takes the question as people put it.
 `criticality` answers for all segments at once, `shutdowns` for planned cuts that overlap. `places` finds what was
 meant, `describing` names things, `columns` makes networks from plain arrays.
+
+Every other trace begins at a `starts.Start` and answers a `schemas.traces.TraceAnswer`; `drawing` makes it GeoJSON.
 """

@@ -1,0 +1,68 @@
+"""A trace as GeoJSON: the axes of its segments, each with its part in the trace, and the nodes where it stopped."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import orjson
+from psycopg.sql import SQL
+
+from pipemap.crs import is_geographic
+from pipemap.db import Connection, fetch_one
+from pipemap.network import Network
+from pipemap.projects import read_project
+from pipemap.sql import queries
+from pipemap.versions import current_version, relation
+from schemas.traces import TraceAnswer
+
+Answer = TypeVar("Answer", bound=TraceAnswer)
+
+_REACHED = "reached"
+WGS_84 = 4326
+
+
+def with_drawing(
+    connection: Connection,
+    network: Network,
+    answer: Answer,
+    roles: Mapping[int, str] | None = None,
+    srid: int | None = None,
+) -> Answer:
+    """The answer with its `geojson`, in the project CRS or another one (EPSG code).
+
+    `roles` says of segment identities what they are to the trace; others are "reached", and the role of a
+    node is the code of its stop.
+    """
+    segments = dict.fromkeys(answer.segment_ids, _REACHED) | dict(roles or {})
+    stops = {one.node.node_id: one.code for one in reversed(answer.stopped_at)}
+    parts = [
+        _features(connection, network, "pipe_segment", segments, srid),
+        _features(connection, network, "node", stops, srid),
+    ]
+    return answer.model_copy(update={"geojson": _collection(parts, srid or read_project(connection).srid)})
+
+
+def _features(connection: Connection, network: Network, kind: str, roles: Mapping[int, str], srid: int | None) -> str:
+    own = read_project(connection).srid
+    version = None if network.version == current_version(connection) else network.version
+    is_own = srid in (None, own)
+    query = SQL(queries("traces")["features"]).format(
+        relation=relation(kind, version),
+        geometry=SQL("f.geom") if is_own else SQL("ST_Transform(f.geom, %(srid)s::int)"),
+    )
+    shown = own if srid is None else srid
+    params = {
+        "kind": "segment" if kind == "pipe_segment" else kind,
+        "ids": list(roles),
+        "roles": list(roles.values()),
+        "srid": srid,
+        "digits": 9 if shown and is_geographic(shown) else 4,
+    }
+    row = fetch_one(connection, query, params)
+    return (row and row["features"]) or ""
+
+
+def _collection(parts: Iterable[str], srid: int) -> dict[str, Any]:
+    members: dict[str, Any] = {"type": "FeatureCollection"}
+    if srid not in (0, WGS_84):
+        members["crs"] = {"type": "name", "properties": {"name": f"urn:ogc:def:crs:EPSG::{srid}"}}
+    return members | {"features": orjson.loads("[" + ",".join(filter(None, parts)) + "]")}
