@@ -65,6 +65,18 @@ def polygon_in_project(polygon: shapely.Polygon, srid: int, project_srid: int) -
     return brought
 
 
+def line_in_project(line: shapely.LineString, srid: int, project_srid: int) -> shapely.LineString:
+    """A line brought to the project CRS vertex by vertex; CrsError as `check_in_use`."""
+    check_in_use(line.bounds, srid, project_srid)
+    if srid == project_srid:
+        return line
+    change = _transformer(_crs(srid), _crs(project_srid)).transform
+    brought: shapely.LineString = shapely.transform(line, change, interleaved=False)
+    if not all(map(math.isfinite, brought.bounds)):
+        raise CrsError(f"The line reaches beyond where EPSG:{srid} can be transformed to EPSG:{project_srid}.")
+    return brought
+
+
 @cache
 def _crs(srid: int) -> CRS:
     try:

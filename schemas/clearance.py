@@ -1,10 +1,13 @@
 """The answer to a clearance question: what is too near, what cannot be told, and by which rule."""
 
 from enum import StrEnum
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Place = tuple[float, float, float | None]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(allow_inf_nan=False, gt=0)]
 
 
 class ConflictKind(StrEnum):
@@ -69,3 +72,29 @@ class ClearanceAnswer(BaseModel):
     conflicts: tuple[Conflict, ...]
     cannot_tell: tuple[CannotTell, ...]
     checked_pairs: int = Field(description="Neighbours that were compared.")
+
+
+class DrawnPipe(BaseModel):
+    """A pipe that somebody draws: its line, and either the elevation of its axis or its cover below the ground."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    line: Annotated[
+        tuple[Annotated[tuple[Finite, ...], Field(min_length=2, max_length=3)], ...],
+        Field(min_length=2, max_length=10_000),
+    ] = Field(description="Easting, northing and, for an axis that is known in height, its elevation.")
+    class_code: str = Field(description="Utility class, code table utility_class.")
+    width_mm: Positive = Field(description="Outer diameter or outer width.")
+    height_mm: Positive | None = Field(None, description="Outer height of a box; null for a round pipe.")
+    cover_depth_m: Annotated[float, Field(ge=0, le=500)] | None = Field(
+        None, description="From the ground to the outer top, all along; only for a line without elevations."
+    )
+    burial_code: str | None = Field(None, description="Code table burial.")
+    pressure_code: str | None = Field(None, description="Gas pressure class, code table pressure.")
+    pressure_mpa: Positive | None = None
+    voltage_kv: Positive | None = None
+
+    @property
+    def shape_code(self) -> Literal["circle", "rect"]:
+        """A box where a height is given, else round."""
+        return "circle" if self.height_mm is None else "rect"

@@ -10,7 +10,7 @@ import numpy as np
 from pipemap.clearance.core import TOLERANCE_M, Verdicts
 from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.rules import Limit
-from pipemap.clearance.site import Segment, Structure, clearance_class_of
+from pipemap.clearance.site import DRAWN_ID, Segment, Structure, clearance_class_of
 from pipemap.clearance.words import Measurement, Name, conflict_words
 from schemas.clearance import CannotTell, Conflict, ConflictKind, Place
 
@@ -70,7 +70,7 @@ def _told(
     english, chinese = conflict_words(pair.asked_name, pair.other.name if pair.other else None, limit, said)
     return {
         "kind": kind,
-        "segment_id": pair.asked.feature_id if pair.asked else None,
+        "segment_id": _identity(pair.asked),
         **_other(pair.other),
         "other_class_code": _class_code(pair.other),
         "measured_m": round(measured_m, 4),
@@ -102,7 +102,7 @@ def cannot_tell(kind: ConflictKind, pair: Pair, needs: Sequence[str]) -> CannotT
         chinese.append(f"{names[side].chinese}的{reason_zh}未知")
     return CannotTell(
         kind=kind,
-        segment_id=pair.asked.feature_id if pair.asked else None,
+        segment_id=_identity(pair.asked),
         **_other(pair.other),
         reason_en="; ".join(english) + ".",
         reason_zh="；".join(chinese) + "。",
@@ -132,6 +132,10 @@ def conflicts_told(verdicts: Verdicts, segments: Sequence[Segment]) -> Iterator[
             asked, other = _sides(verdicts, number, segments)
             pair = Pair(asked, asked.name, other)
             yield _told(verdicts.kind[number], pair, verdicts.limit[number], measured_m, of_pair, at_most)
+
+
+def _identity(asked: Segment | None) -> int | None:
+    return None if asked is None or asked.feature_id == DRAWN_ID else asked.feature_id
 
 
 def _sides(verdicts: Verdicts, number: int, segments: Sequence[Segment]) -> tuple[Segment, Segment]:

@@ -70,6 +70,29 @@ class Verdicts:
     near_right: Floats
 
 
+@dataclass(frozen=True)
+class Distances:
+    """How far apart k pairs of pipes are, in metres; sizes that are not known count as nothing.
+
+    `space_m` is between outer walls in 3D, negative where the bodies intersect, NaN without elevations;
+    `plan_m` between outer walls in plan, negative where one lies over the other. `near_left` and `near_right`
+    (k, 3) are the places on the axes that are nearest, in 3D where both elevations are known, else in plan.
+    """
+
+    space_m: Floats
+    plan_m: Floats
+    near_left: Floats
+    near_right: Floats
+
+
+def distances_between(pipes: Pipes, left: Ints, right: Ints) -> Distances:
+    """How far apart the pairs (left[i], right[i]) are; which belong together does not matter here."""
+    measures = _measure(pipes, left, right)
+    near = _known_or(measures.in_space, measures.in_plan)
+    plan_m = measures.axis_plan_m - _sum_known(pipes.half_width_m, left, right)
+    return Distances(_surface_distance(pipes, left, right, measures), plan_m, near.left, near.right)
+
+
 class _Places(NamedTuple):
     """One place per pair where two axes are compared: the points, and the pieces they are on."""
 

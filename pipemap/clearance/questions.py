@@ -16,7 +16,7 @@ from pipemap.clearance.answer import Pair, cannot_tell, compared, conflict, from
 from pipemap.clearance.core import LARGEST_UNKNOWN_HALF_M, TOLERANCE_M, conflicts_between
 from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.rules import Limit, Party, cover_limit, strictest, widest
-from pipemap.clearance.site import Segment, Site, Structure, as_pipes
+from pipemap.clearance.site import Segment, Site, Structure, as_pipes, chainage
 from pipemap.clearance.words import Name
 from pipemap.crs import polygon_in_project
 from pipemap.db import Connection
@@ -40,17 +40,26 @@ def segment_clearance(connection: Connection, segment_id: int, version: Version 
     asked = site.segment(segment_id)
     if not asked.is_in_the_ground:
         raise UsageError(f"{asked.name.english} is not in the ground, so no rule for buried pipes applies to it.")
-    reach_m = _reach(asked.party.clearance_class) + _known(asked.half_width_m, LARGEST_UNKNOWN_HALF_M)
-    others = [found for found in site.neighbours(asked.plan, reach_m) if found.feature_id != segment_id]
-    structures = site.structures(asked.plan, reach_m)
+    return answer_about(site, asked)
 
+
+def answer_about(site: Site, asked: Segment) -> ClearanceAnswer:
+    """Everything too near a segment, which may be in the map or only drawn."""
+    reach_m = reach_of(asked)
+    others = [found for found in site.neighbours(asked.plan, reach_m) if found.feature_id != asked.feature_id]
+    structures = site.structures(asked.plan, reach_m)
     segments = [asked, *others]
     right = np.arange(1, len(segments))
     verdicts = conflicts_between(as_pipes(segments), np.zeros_like(right), right)
     conflicts, unknown = from_verdicts(verdicts, segments)
     further = [_beside_structure(asked, structure) for structure in structures]
     further.append(_cover(asked, structures))
-    return _answer(site, segment_id, conflicts, unknown, further, len(others) + len(structures))
+    return _answer(site, asked.feature_id or None, conflicts, unknown, further, len(others) + len(structures))
+
+
+def reach_of(asked: Segment) -> float:
+    """How far from an axis anything may stand that a rule keeps away from it, in metres."""
+    return _reach(asked.party.clearance_class) + _known(asked.half_width_m, LARGEST_UNKNOWN_HALF_M)
 
 
 def polygon_clearance(
@@ -158,11 +167,10 @@ def _cover(asked: Segment, structures: Iterable[Structure]) -> Conflict | Cannot
     if carriageway is None:
         return None
     pair = Pair(asked, asked.name, None)
-    grounds = [asked.row["from_ground_m"], asked.row["to_ground_m"]]
-    needs = ["segment.elevation"] * (not asked.has_elevation) + ["segment.ground_elevation"] * (None in grounds)
-    if needs:
+    ground_m = asked.ground_m
+    needs = ["segment.elevation"] * (not asked.has_elevation) + ["segment.ground_elevation"] * (ground_m is None)
+    if ground_m is None or needs:
         return cannot_tell(ConflictKind.COVER, pair, needs)
-    ground_m = np.interp(_shares(asked.axis), [0.0, 1.0], grounds)
     cover_m = ground_m - asked.axis[:, 2] - _known(asked.half_height_m)
     here = int(cover_m.argmin())
     nearest = asked.axis[here], np.array([*asked.axis[here, :2], ground_m[here]])
@@ -225,19 +233,8 @@ def _part_over(segment: Segment, area: BaseGeometry) -> Floats:
     inside = shapely.intersection(segment.plan, area)
     ends = [segment.plan.project(shapely.Point(x, y)) for x, y in shapely.get_coordinates(inside)]
     stations = np.array(sorted(ends) or [segment.plan.project(area.centroid)])
-    chainage = _chainage(segment.axis)
-    return np.stack([np.interp(stations, chainage, segment.axis[:, axis]) for axis in range(3)], axis=1)
-
-
-def _chainage(axis: Floats) -> Floats:
-    steps = np.linalg.norm(np.diff(axis[:, :2], axis=0), axis=1)
-    total: Floats = np.concatenate([[0.0], np.cumsum(steps)])
-    return total
-
-
-def _shares(axis: Floats) -> Floats:
-    chainage = _chainage(axis)
-    return chainage / chainage[-1] if chainage[-1] > 0 else np.linspace(0.0, 1.0, len(axis))
+    along_m = chainage(segment.axis)
+    return np.stack([np.interp(stations, along_m, segment.axis[:, axis]) for axis in range(3)], axis=1)
 
 
 def _nearest(one: BaseGeometry, other: BaseGeometry, segment: Segment | None) -> tuple[Floats, Floats]:
@@ -250,5 +247,5 @@ def _nearest(one: BaseGeometry, other: BaseGeometry, segment: Segment | None) ->
 def _on_axis(segment: Segment, point: Floats) -> Floats:
     """A point of the plan with the z of the axis there."""
     station = segment.plan.project(shapely.Point(*point[:2]))
-    z = np.interp(station, _chainage(segment.axis), segment.axis[:, 2])
+    z = np.interp(station, chainage(segment.axis), segment.axis[:, 2])
     return np.array([point[0], point[1], z])

@@ -14,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from pipemap.clearance.core import Pipes
 from pipemap.clearance.geometry3d import Bools, Floats
 from pipemap.clearance.rules import Party
-from pipemap.clearance.words import Name, segment_name, structure_name
+from pipemap.clearance.words import Name, drawn_name, segment_name, structure_name
 from pipemap.db import Connection, fetch_all, fetch_one
 from pipemap.errors import NotFoundError
 from pipemap.pages import Version
@@ -27,6 +27,10 @@ from schemas.codetables import code_table, codes_where
 _PLAN_SHARE, _DEPTH_SHARE, _LEAST_DEPTH_M = 0.10, 0.15, 1.0
 _TRENCHES = frozenset({"trench", "passage", "tunnel", "civil_defence"})
 _NOT_IN_THE_GROUND = frozenset({"overhead", "surface", "rack", "in_well"})
+# The identity of a pipe that is drawn and not in the map, and its two nodes.
+DRAWN_ID, DRAWN_NODES = 0, (-1, -2)
+# A long line is looked around piece by piece: the box of one that runs askew holds half the city.
+_PIECE_M = 50.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Segment:
     half_height_m: float
     horizontal_accuracy_m: float
     vertical_accuracy_m: float
+    drawn_ground_m: Floats | None = None
 
     @property
     def feature_id(self) -> int:
@@ -48,7 +53,17 @@ class Segment:
     @cached_property
     def name(self) -> Name:
         """As a person calls it."""
+        if self.feature_id == DRAWN_ID:
+            return drawn_name(self.row["class_code"])
         return segment_name(self.row["class_code"], self.row["source_key"])
+
+    @property
+    def ground_m(self) -> Floats | None:
+        """Ground at each vertex of the axis, running straight from node to node; None where it is not known."""
+        if self.drawn_ground_m is not None:
+            return None if np.isnan(self.drawn_ground_m).any() else self.drawn_ground_m
+        ends = [self.row["from_ground_m"], self.row["to_ground_m"]]
+        return None if None in ends else np.interp(shares(self.axis), [0.0, 1.0], ends)
 
     @property
     def party(self) -> Party:
@@ -136,12 +151,44 @@ class Site:
         rows = fetch_all(self._connection, query, self._place(place, reach_m))
         return [Structure(row, shapely.from_wkb(bytes(row["outline"]))) for row in rows]
 
+    def ground_near(self, place: BaseGeometry, reach_m: float) -> Floats:
+        """Surveyed ground within reach of a place: x, y and elevation of nodes, shape (n, 3)."""
+        query = SQL(queries("clearance")["ground"]).format(nodes=self._nodes)
+        rows = fetch_all(self._connection, query, self._place(place, reach_m))
+        cells = [[row["x_m"], row["y_m"], row["ground_elevation_m"]] for row in rows]
+        return np.array(cells, dtype=np.float64).reshape(-1, 3)
+
+    @property
+    def srid(self) -> int:
+        """CRS of the project."""
+        return self._srid
+
     def _query(self, name: str) -> Composable:
         columns = SQL(queries("clearance")["columns"])
         return SQL(queries("clearance")[name]).format(columns=columns, segments=self._segments, nodes=self._nodes)
 
     def _place(self, place: BaseGeometry, reach_m: float) -> dict[str, Any]:
-        return {"place": shapely.to_wkb(place), "srid": self._srid, "reach_m": reach_m}
+        return {"places": [shapely.to_wkb(part) for part in _parts(place)], "srid": self._srid, "reach_m": reach_m}
+
+
+def chainage(axis: Floats) -> Floats:
+    """Length along an axis in plan up to each of its vertices, in metres."""
+    steps = np.linalg.norm(np.diff(axis[:, :2], axis=0), axis=1)
+    total: Floats = np.concatenate([[0.0], np.cumsum(steps)])
+    return total
+
+
+def shares(axis: Floats) -> Floats:
+    """Share of its plan length at which each vertex of an axis lies."""
+    stations_m = chainage(axis)
+    return stations_m / stations_m[-1] if stations_m[-1] > 0 else np.linspace(0.0, 1.0, len(axis))
+
+
+def _parts(place: BaseGeometry) -> list[BaseGeometry]:
+    if not isinstance(place, shapely.LineString) or place.length <= _PIECE_M:
+        return [place]
+    points = shapely.get_coordinates(shapely.segmentize(place, _PIECE_M))
+    return list(shapely.linestrings(np.stack([points[:-1], points[1:]], axis=1)))
 
 
 def party_of(row: dict[str, Any]) -> Party:

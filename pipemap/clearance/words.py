@@ -50,6 +50,12 @@ def segment_name(class_code: str, source_key: str) -> Name:
     return _named("utility_class", class_code, source_key)
 
 
+def drawn_name(class_code: str) -> Name:
+    """A pipe that is drawn and not in the map."""
+    known = code_table("utility_class")[class_code]
+    return Name(f"the drawn {known.name_en} line", f"拟建{known.name_zh}管线")
+
+
 def structure_name(kind_code: str, title: str) -> Name:
     """A structure by its kind and its name or key."""
     return _named("structure_kind", kind_code, title)

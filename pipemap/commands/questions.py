@@ -1,22 +1,17 @@
-"""Questions to the map: `pipemap find`, `near`, `corridor` and `clearance`."""
+"""Questions to the map: `pipemap find`, `near` and `corridor`."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
-import shapely
 import typer
 from pyproj import CRS
 from pyproj.exceptions import CRSError as ProjError
-from shapely.errors import ShapelyError
 
-from pipemap.clearance.questions import polygon_clearance, segment_clearance
 from pipemap.commands.session import open_database
 from pipemap.errors import CrsError, UsageError
 from pipemap.lookup import Query, corridor, find_features, near
 from pipemap.pages import Box, Page
-from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text, say
-from schemas.clearance import ClearanceAnswer
+from pipemap.terminal import JsonOption, emit_json, emit_table, say
 
 app = typer.Typer()
 
@@ -54,7 +49,7 @@ def find(
     equals = dict(_condition(text) for text in where or ())
     if key is not None:
         equals["source_key"] = key
-    srid = _srid(crs)
+    srid = srid_of(crs)
     query = Query(
         bbox=_box(bbox) if bbox else None,
         bbox_srid=srid,
@@ -83,8 +78,8 @@ def near_command(
     as_json: JsonOption = False,
 ) -> None:
     """Find what lies within a radius of a point, nearest first. 周边查询"""
-    place = _numbers(at, "--at", 2, 3)
-    srid = _srid(crs)
+    place = numbers(at, "--at", 2, 3)
+    srid = srid_of(crs)
     with open_database() as database, database.transaction(read_only=True) as connection:
         page = near(
             connection,
@@ -114,8 +109,8 @@ def corridor_command(
     as_json: JsonOption = False,
 ) -> None:
     """Find what lies along a line, in its order. 沿线查询"""
-    points = [_numbers(point.strip().replace(" ", ","), "--line", 2, 2) for point in line.split(",")]
-    srid = _srid(crs)
+    points = [numbers(point.strip().replace(" ", ","), "--line", 2, 2) for point in line.split(",")]
+    srid = srid_of(crs)
     with open_database() as database, database.transaction(read_only=True) as connection:
         page = corridor(
             connection,
@@ -129,35 +124,6 @@ def corridor_command(
             limit=limit,
         )
         _show(kind, page, as_json, "station_m", "distance_m")
-
-
-@app.command()
-def clearance(
-    segment_id: Annotated[int | None, typer.Option("--segment", help="Identity of a pipe segment.")] = None,
-    polygon: Annotated[str | None, typer.Option("--polygon", help="WKT or a GeoJSON file.")] = None,
-    z_min_m: Annotated[float | None, typer.Option("--z-min", help="Bottom of the body in metres.")] = None,
-    z_max_m: Annotated[float | None, typer.Option("--z-max", help="Top of the body in metres.")] = None,
-    class_code: Annotated[str | None, typer.Option("--class", help="Utility class planned in the body.")] = None,
-    version: VersionOption = None,
-    crs: Annotated[str | None, typer.Option("--crs", help="CRS of --polygon; the project CRS by default.")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Say what is too near a pipe, or what a body to be dug would meet. 净距与碰撞分析"""
-    if (segment_id is None) == (polygon is None):
-        raise UsageError("Ask for either --segment or --polygon.")
-    body = _polygon(polygon) if polygon is not None else None
-    srid = _srid(crs)
-    with open_database() as database, database.transaction(read_only=True) as connection:
-        if segment_id is not None:
-            answer = segment_clearance(connection, segment_id, version)
-        elif body is None or z_min_m is None or z_max_m is None:
-            raise UsageError("A body needs --z-min and --z-max, its lower and upper elevation in metres.")
-        else:
-            answer = polygon_clearance(connection, body, z_min_m, z_max_m, class_code, version, srid)
-    if as_json:
-        emit_json(answer.model_dump(mode="json"))
-        return
-    _show_clearance(answer)
 
 
 def _show(kind: str, page: Page, as_json: bool, *computed: str) -> None:
@@ -175,28 +141,6 @@ def _show(kind: str, page: Page, as_json: bool, *computed: str) -> None:
         say("There are more: raise --limit or ask for a smaller place.")
 
 
-def _show_clearance(answer: ClearanceAnswer) -> None:
-    rows = (
-        (found.kind, found.other_kind, found.other_id, found.measured_m, found.limit_m, found.rule_id, found.message_en)
-        for found in answer.conflicts
-    )
-    emit_table(
-        f"{len(answer.conflicts)} conflicts in {answer.checked_pairs} neighbours (version {answer.version})",
-        ("kind", "other", "id", "measured m", "limit m", "rule", "what"),
-        rows,
-    )
-    if not answer.checked_pairs:
-        emit_text(
-            "Nothing was compared: this version knows no buried pipe and no structure near the place, which is no "
-            "all-clear. 附近无可比对的地下管线和建（构）筑物，未作比对，不代表可以施工。"
-        )
-    for found in answer.conflicts:
-        emit_text(found.message_zh)
-    if answer.cannot_tell:
-        unknown = ((told.kind, told.other_id, told.reason_en) for told in answer.cannot_tell)
-        emit_table(f"{len(answer.cannot_tell)} cannot be told", ("kind", "id", "why"), unknown)
-
-
 def _readable(value: Any) -> Any:
     return round(value, 3) if isinstance(value, float) else value
 
@@ -209,21 +153,23 @@ def _condition(text: str) -> tuple[str, str | None]:
 
 
 def _box(text: str) -> Box:
-    min_x, min_y, max_x, max_y = _numbers(text, "--bbox", 4, 4)
+    min_x, min_y, max_x, max_y = numbers(text, "--bbox", 4, 4)
     return min_x, min_y, max_x, max_y
 
 
-def _numbers(text: str, option: str, least: int, most: int) -> list[float]:
+def numbers(text: str, option: str, least: int, most: int) -> list[float]:
+    """The numbers of one option, separated by commas; UsageError when there are too few, too many or none."""
     try:
-        numbers = [float(part) for part in text.split(",")]
+        values = [float(part) for part in text.split(",")]
     except ValueError as error:
         raise UsageError(f"{option} takes numbers; this is {text}.") from error
-    if not least <= len(numbers) <= most:
+    if not least <= len(values) <= most:
         raise UsageError(f"{option} takes {least if least == most else f'{least} or {most}'} numbers; this is {text}.")
-    return numbers
+    return values
 
 
-def _srid(crs: str | None) -> int | None:
+def srid_of(crs: str | None) -> int | None:
+    """EPSG code of a CRS as a person names it; None stays None, CrsError for one that is not known."""
     if crs is None:
         return None
     try:
@@ -233,19 +179,3 @@ def _srid(crs: str | None) -> int | None:
     if code is None:
         raise CrsError(f"{crs} has no EPSG code; name it like EPSG:4326.")
     return code
-
-
-def _polygon(text: str) -> shapely.Polygon:
-    try:
-        path = Path(text)
-        if text.lstrip().upper().startswith("POLYGON"):
-            geometry = shapely.from_wkt(text)
-        else:
-            geometry = shapely.from_geojson(path.read_bytes())
-    except (ShapelyError, OSError) as error:
-        raise UsageError("--polygon takes a polygon as WKT, or the name of a GeoJSON file that holds one.") from error
-    if isinstance(geometry, shapely.GeometryCollection) and len(geometry.geoms) == 1:
-        geometry = geometry.geoms[0]
-    if not isinstance(geometry, shapely.Polygon):
-        raise UsageError(f"--polygon takes one polygon; this is a {geometry.geom_type}.")
-    return geometry

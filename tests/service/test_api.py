@@ -400,7 +400,8 @@ def test_the_document_of_the_api_lists_every_route(client: httpx.Client) -> None
     assert document["openapi"].startswith("3.")
     expected = """/health /api/project /api/features/{kind} /api/features/{kind}/{feature_id}
         /api/features/{kind}/{feature_id}/history /api/near /api/corridor /api/search
-        /api/clearance/segments/{segment_id} /api/clearance/polygon /api/trace/burst
+        /api/clearance/segments/{segment_id} /api/clearance/polygon
+        /api/clearance/line /api/trace/burst
         /api/trace/criticality /api/trace/shutdown
         /api/versions /api/diff /api/changesets /api/changesets/{changeset_id}
         /api/changesets/{changeset_id}/findings /api/scene

@@ -7,9 +7,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.deps import STRICT, FeatureId, ServiceDep, VersionDep, parse_crs
-from pipemap.clearance import questions as clearance
+from pipemap.clearance import drawn, questions
 from pipemap.errors import UsageError
-from schemas.clearance import ClearanceAnswer
+from schemas.clearance import ClearanceAnswer, DrawnPipe
 
 router = APIRouter(tags=["questions"], dependencies=[STRICT])
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -40,21 +40,36 @@ class BodyQuestion(_Question):
     )
 
 
+class LineQuestion(_Question):
+    """A pipe that is drawn and not in the map."""
+
+    pipe: DrawnPipe
+    version: int | None = Field(None, ge=0, lt=2**31)
+    crs: str | None = Field(None, description="CRS of the line, EPSG:n; the project CRS, that of the answer, if null.")
+
+
 @router.get("/clearance/segments/{segment_id}")
 def segment_clearance(service: ServiceDep, segment_id: FeatureId, version: VersionDep) -> ClearanceAnswer:
     """What is too near one segment, by which rule; and what cannot be told."""
     with service.reading() as connection:
-        return clearance.segment_clearance(connection, segment_id, version)
+        return questions.segment_clearance(connection, segment_id, version)
 
 
 @router.post("/clearance/polygon")
 def polygon_clearance(service: ServiceDep, question: BodyQuestion) -> ClearanceAnswer:
     """What a body in the ground meets, or is too near to."""
     with service.reading() as connection:
-        return clearance.polygon_clearance(
+        return questions.polygon_clearance(
             connection, _polygon(question.polygon), question.z_min_m, question.z_max_m,
             question.class_code, question.version, parse_crs(question.crs),
         )  # fmt: skip
+
+
+@router.post("/clearance/line")
+def line_clearance(service: ServiceDep, question: LineQuestion) -> ClearanceAnswer:
+    """What is too near a pipe that is drawn: other pipes, structures and the ground above."""
+    with service.reading() as connection:
+        return drawn.line_clearance(connection, question.pipe, question.version, parse_crs(question.crs))
 
 
 def _polygon(geometry: PolygonGeometry) -> shapely.Polygon:

@@ -1,0 +1,122 @@
+"""What lies too near: `pipemap clearance`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import shapely
+import typer
+from pydantic import ValidationError
+from shapely.errors import ShapelyError
+
+from pipemap.clearance.drawn import line_clearance
+from pipemap.clearance.questions import polygon_clearance, segment_clearance
+from pipemap.commands.questions import VersionOption, numbers, srid_of
+from pipemap.commands.session import open_database
+from pipemap.db import Connection
+from pipemap.errors import UsageError
+from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text
+from schemas.clearance import ClearanceAnswer, DrawnPipe
+
+app = typer.Typer()
+
+
+@app.command()
+def clearance(
+    segment_id: Annotated[int | None, typer.Option("--segment", help="Identity of a pipe segment.")] = None,
+    line: Annotated[str | None, typer.Option("--line", help='A drawn pipe as "x y,x y,…" or "x y z,…".')] = None,
+    polygon: Annotated[str | None, typer.Option("--polygon", help="WKT or a GeoJSON file.")] = None,
+    z_min_m: Annotated[float | None, typer.Option("--z-min", help="Bottom of the body in metres.")] = None,
+    z_max_m: Annotated[float | None, typer.Option("--z-max", help="Top of the body in metres.")] = None,
+    class_code: Annotated[
+        str | None, typer.Option("--class", help="Utility class of the line or planned work.")
+    ] = None,
+    width_mm: Annotated[float | None, typer.Option("--width", help="Outer diameter or width of the line, mm.")] = None,
+    height_mm: Annotated[float | None, typer.Option("--height", help="Outer height where it is a box, mm.")] = None,
+    cover_depth_m: Annotated[
+        float | None, typer.Option("--cover", help="From the ground to the top of a line without z, m.")
+    ] = None,
+    burial_code: Annotated[str | None, typer.Option("--burial", help="How the line is laid.")] = None,
+    pressure_mpa: Annotated[float | None, typer.Option("--pressure", help="Design pressure of the line, MPa.")] = None,
+    voltage_kv: Annotated[float | None, typer.Option("--voltage", help="Nominal voltage of the line, kV.")] = None,
+    version: VersionOption = None,
+    crs: Annotated[str | None, typer.Option("--crs", help="CRS of the line or polygon; by default the map's.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what is too near a pipe or a drawn line, or what a body to be dug would meet. 净距与碰撞分析"""
+    if [segment_id, line, polygon].count(None) != 2:
+        raise UsageError("Ask for --line, --segment or --polygon, one of them.")
+    srid = srid_of(crs)
+    if line is not None:
+        pipe = _drawn(
+            line=line, class_code=class_code, width_mm=width_mm, height_mm=height_mm, cover_depth_m=cover_depth_m,
+            burial_code=burial_code, pressure_mpa=pressure_mpa, voltage_kv=voltage_kv,
+        )  # fmt: skip
+        answer = _asked(lambda connection: line_clearance(connection, pipe, version, srid))
+    elif polygon is None:
+        answer = _asked(lambda connection: segment_clearance(connection, segment_id or 0, version))
+    elif z_min_m is None or z_max_m is None:
+        raise UsageError("A body needs --z-min and --z-max, its lower and upper elevation in metres.")
+    else:
+        body, low_m, high_m = _polygon(polygon), z_min_m, z_max_m
+        answer = _asked(
+            lambda connection: polygon_clearance(connection, body, low_m, high_m, class_code, version, srid)
+        )
+    if as_json:
+        emit_json(answer.model_dump(mode="json"))
+        return
+    _show_clearance(answer)
+
+
+def _asked(question: Callable[[Connection], ClearanceAnswer]) -> ClearanceAnswer:
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        return question(connection)
+
+
+def _drawn(line: str, **attributes: Any) -> DrawnPipe:
+    if attributes["class_code"] is None or attributes["width_mm"] is None:
+        raise UsageError("A drawn line needs --class and --width, its outer size in millimetres.")
+    points = [numbers(point.strip().replace(" ", ","), "--line", 2, 3) for point in line.split(",")]
+    try:
+        return DrawnPipe(line=tuple(map(tuple, points)), **attributes)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"The line cannot be read: {first['loc'][0]}: {first['msg']}.") from error
+
+
+def _show_clearance(answer: ClearanceAnswer) -> None:
+    rows = (
+        (found.kind, found.other_kind, found.other_id, found.measured_m, found.limit_m, found.rule_id, found.message_en)
+        for found in answer.conflicts
+    )
+    emit_table(
+        f"{len(answer.conflicts)} conflicts in {answer.checked_pairs} neighbours (version {answer.version})",
+        ("kind", "other", "id", "measured m", "limit m", "rule", "what"),
+        rows,
+    )
+    if not answer.checked_pairs:
+        emit_text(
+            "Nothing was compared: this version knows no buried pipe and no structure near the place, which is no "
+            "all-clear. 附近无可比对的地下管线和建（构）筑物，未作比对，不代表可以施工。"
+        )
+    for found in answer.conflicts:
+        emit_text(found.message_zh)
+    if answer.cannot_tell:
+        unknown = ((told.kind, told.other_id, told.reason_en) for told in answer.cannot_tell)
+        emit_table(f"{len(answer.cannot_tell)} cannot be told", ("kind", "id", "why"), unknown)
+
+
+def _polygon(text: str) -> shapely.Polygon:
+    try:
+        path = Path(text)
+        if text.lstrip().upper().startswith("POLYGON"):
+            geometry = shapely.from_wkt(text)
+        else:
+            geometry = shapely.from_geojson(path.read_bytes())
+    except (ShapelyError, OSError) as error:
+        raise UsageError("--polygon takes a polygon as WKT, or the name of a GeoJSON file that holds one.") from error
+    if isinstance(geometry, shapely.GeometryCollection) and len(geometry.geoms) == 1:
+        geometry = geometry.geoms[0]
+    if not isinstance(geometry, shapely.Polygon):
+        raise UsageError(f"--polygon takes one polygon; this is a {geometry.geom_type}.")
+    return geometry
