@@ -28,8 +28,8 @@ UNKNOWN = -1
 class Nodes:
     """Nodes in ascending order of `id`; coordinates in the project CRS, NaN when unknown.
 
-    `appurtenance`, `state` and `operability` are positions in the code table `appurtenance`, in STATES
-    and in OPERABILITIES; -1 is none or unknown. `is_missing` marks ends of segments that the map does not have.
+    `appurtenance`, `feature`, `state` and `operability` are positions in the code tables `appurtenance` and
+    `feature`, in STATES and in OPERABILITIES; -1 is none or unknown. `is_missing` marks ends of segments that the map does not have.
     """
 
     id: Ints
@@ -43,6 +43,7 @@ class Nodes:
     key: TextColumn
     name: TextColumn
     address: TextColumn
+    feature: SmallInts
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,8 @@ class Segments:
     x_m, y_m, z_m is the middle of the axis in the project CRS, NaN when unknown. `bore_width_mm` and `bore_height_mm`
     are the clear section; `is_bore_assumed` where an outer or unexplained size stands in. `class_`, `shape`,
     `material` and `pressure` are positions in the code tables `utility_class`, `section_shape`, `material` and
-    `pressure`; -1 is unknown.
+    `pressure`; -1 is unknown. The inverts are elevations of the inner bottom at the ends, NaN when unknown; `level` says
+    what they come from, as a position in the code table `elevation_source`. `dataset` is the delivery's number.
     """
 
     id: Ints
@@ -72,6 +74,10 @@ class Segments:
     material: SmallInts
     pressure: SmallInts
     key: TextColumn
+    from_invert_m: Floats
+    to_invert_m: Floats
+    level: SmallInts
+    dataset: Ints
 
 
 @dataclass(frozen=True, eq=False)

@@ -122,11 +122,12 @@ def _read_nodes(connection: Connection, relation: Composable) -> Nodes:
         "nodes",
         relation,
         appurtenances=code_table("appurtenance"),
+        features=code_table("feature"),
         states=STATES,
         operabilities=OPERABILITIES,
         active=_active_codes(),
     )
-    rows = copy_rows(connection, query, 10)
+    rows = copy_rows(connection, query, 11)
     ids = rows.numbers(0, np.int64)
     order = np.argsort(ids)
     return Nodes(
@@ -141,6 +142,7 @@ def _read_nodes(connection: Connection, relation: Composable) -> Nodes:
         key=rows.text(7, order),
         name=rows.text(8, order),
         address=rows.text(9, order),
+        feature=_places(rows, 10)[order],
     )
 
 
@@ -152,9 +154,10 @@ def _read_segments(connection: Connection, relation: Composable) -> CopiedRows:
         shapes=code_table("section_shape"),
         materials=code_table("material"),
         pressures=code_table("pressure"),
+        elevation_sources=code_table("elevation_source"),
         active=_active_codes(),
     )
-    return copy_rows(connection, query, 17)
+    return copy_rows(connection, query, 21)
 
 
 def _segments(rows: CopiedRows, node_ids: Ints) -> Segments:
@@ -178,6 +181,10 @@ def _segments(rows: CopiedRows, node_ids: Ints) -> Segments:
         material=_places(rows, 14)[order],
         pressure=_places(rows, 15)[order],
         key=rows.text(16, order),
+        from_invert_m=rows.numbers(17, np.float64, null=np.nan)[order],
+        to_invert_m=rows.numbers(18, np.float64, null=np.nan)[order],
+        level=_places(rows, 19)[order],
+        dataset=rows.numbers(20, np.int32)[order].astype(np.int64),
     )
 
 

@@ -95,6 +95,7 @@ def with_missing(nodes: Nodes, ids: Ints) -> Nodes:
         key=no_text,
         name=no_text,
         address=no_text,
+        feature=unknown,
     )
     return Merge.of(nodes.id, missing, blank).applied(nodes)
 

@@ -10,13 +10,15 @@ SELECT feature_id,
        lifecycle_code IS NULL OR lifecycle_code = ANY({active}) AS is_active,
        CASE WHEN appurtenance_code IS NOT NULL THEN source_key END AS source_key,
        CASE WHEN appurtenance_code IS NOT NULL THEN name END AS name,
-       CASE WHEN appurtenance_code IS NOT NULL THEN address END AS address
+       CASE WHEN appurtenance_code IS NOT NULL THEN address END AS address,
+       array_position({features}, feature_code) AS feature
 FROM {relation} AS node
 
 -- name: segments
 -- One row per segment: identity, end nodes, length along the axis in m (in plan where z is unknown), middle of the
 -- axis (z null where unknown), codes, clear width
--- and height in mm (assumed where only an outer or an unexplained size is known), key.
+-- and height in mm (assumed where only an outer or an unexplained size is known), key; inverts at both ends (null where
+-- the axis is unknown; at the axis where the height is), what they come from, and the dataset.
 SELECT feature_id,
        from_node_id,
        to_node_id,
@@ -33,8 +35,14 @@ SELECT feature_id,
        inner_width_mm IS NULL AND coalesce(size_basis_code, 'unknown') NOT IN ('inner', 'nominal') AS is_bore_assumed,
        array_position({materials}, material_code) AS material,
        array_position({pressures}, pressure_code) AS pressure,
-       source_key
-FROM {relation} AS pipe_segment, ST_LineInterpolatePoint(geom, 0.5) AS middle
+       source_key,
+       ST_Z(ST_StartPoint(geom)) - half_height_m AS from_invert_m,
+       ST_Z(ST_EndPoint(geom)) - half_height_m AS to_invert_m,
+       array_position({elevation_sources}, elevation_source_code) AS level,
+       dataset_id
+FROM {relation} AS pipe_segment,
+     ST_LineInterpolatePoint(geom, 0.5) AS middle,
+     LATERAL (SELECT coalesce(inner_height_mm, height_mm, 0)::float8 / 2000 AS half_height_m) AS section
 
 -- name: consumers
 -- One row per consumer: identity, node served from, place, class, kind, people (null when unknown), name.

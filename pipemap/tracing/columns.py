@@ -31,9 +31,10 @@ def network_from_arrays(
 ) -> Network:
     """A network from plain columns, for designs, models and what-if questions.
 
-    `nodes` needs `id` (ascending) and may give x_m, y_m, appurtenance, state, operability and is_active;
+    `nodes` needs `id` (ascending) and may give x_m, y_m, appurtenance, feature, state, operability and is_active;
     `segments` needs `id` (ascending), `from_id` and `to_id` and may give length_m, class_code, flow, is_active,
-    shape_code, bore_width_mm, bore_height_mm, material_code and pressure_code; `consumers` needs `id` and `node_id`
+    shape_code, bore_width_mm, bore_height_mm, material_code, pressure_code, from_invert_m, to_invert_m,
+    elevation_source_code (measured) and dataset; `consumers` needs `id` and `node_id`
     and may give people, kind_code and is_critical.
     Codes are words of the code tables, "" for none; flow is 1, -1 or 0.
     """
@@ -51,6 +52,7 @@ def network_from_arrays(
         key=TextColumn.empty(count),
         name=TextColumn.empty(count),
         address=TextColumn.empty(count),
+        feature=_codes(nodes, "feature", count, tuple(code_table("feature")), ""),
     )
     return Network(made, _plain_segments(segments, made), _plain_consumers(consumers, node_ids), no_pair_valves())
 
@@ -78,6 +80,10 @@ def _plain_segments(given: Mapping[str, npt.ArrayLike], nodes: Nodes) -> Segment
         material=_codes(given, "material_code", count, tuple(code_table("material")), ""),
         pressure=_codes(given, "pressure_code", count, tuple(code_table("pressure")), ""),
         key=TextColumn.empty(count),
+        from_invert_m=_column(given, "from_invert_m", count, np.nan, np.float64),
+        to_invert_m=_column(given, "to_invert_m", count, np.nan, np.float64),
+        level=_codes(given, "elevation_source_code", count, tuple(code_table("elevation_source")), "measured"),
+        dataset=_column(given, "dataset", count, 1, np.int64),
     )
 
 
