@@ -29,7 +29,8 @@ class Nodes:
     """Nodes in ascending order of `id`; coordinates in the project CRS, NaN when unknown.
 
     `appurtenance`, `feature`, `state` and `operability` are positions in the code tables `appurtenance` and
-    `feature`, in STATES and in OPERABILITIES; -1 is none or unknown. `is_missing` marks ends of segments that the map does not have.
+    `feature`, in STATES and in OPERABILITIES; -1 is none or unknown. `is_missing` marks ends of
+    segments that the map does not have.
     """
 
     id: Ints
@@ -53,8 +54,8 @@ class Segments:
     x_m, y_m, z_m is the middle of the axis in the project CRS, NaN when unknown. `bore_width_mm` and `bore_height_mm`
     are the clear section; `is_bore_assumed` where an outer or unexplained size stands in. `class_`, `shape`,
     `material` and `pressure` are positions in the code tables `utility_class`, `section_shape`, `material` and
-    `pressure`; -1 is unknown. The inverts are elevations of the inner bottom at the ends, NaN when unknown; `level` says
-    what they come from, as a position in the code table `elevation_source`. `dataset` is the delivery's number.
+    `pressure`; -1 is unknown. The inverts are elevations of the inner bottom at the ends, NaN when unknown;
+    `level` says what they come from, as a position in the code table `elevation_source`.
     """
 
     id: Ints
