@@ -34,12 +34,31 @@ def regains_of(network: Network, cut: Cut, lost: Ints) -> list[Regain]:
 
     `lost` are the positions of the consumers that the cut leaves dry. A valve that cannot be moved is none.
     """
-    above = unfed_above(cut.touches, cut.zones.hops, cut.status, cut.dry_zones)
-    entries = _entries(network, cut, np.concatenate([cut.dry_zones, above]))
-    found = [_regain(network, cut, lost, zones, devices) for zones, devices in _merged(cut, entries)]
-    cut.status[above] = OPEN_QUESTION
+    unfed = _unfed_ways(network, cut, lost)
+    lost_zones = np.concatenate([cut.dry_zones, unfed])
+    cut.status[unfed] = LOST
+    entries = _entries(network, cut, lost_zones)
+    merged = _merged(cut, entries, _has_one_way(cut, lost_zones))
+    found = [_regain(network, cut, lost, zones, devices) for zones, devices in merged]
+    found = [one for one in found if len(one.zones) or len(one.consumers)]
+    cut.status[unfed] = OPEN_QUESTION
     people = np.maximum(network.consumers.people, 0)
     return sorted(found, key=lambda one: (-len(one.consumers), -int(people[one.consumers].sum()), int(one.devices[0])))
+
+
+def _unfed_ways(network: Network, cut: Cut, lost: Ints) -> Ints:
+    """Zones that no source reached before, but by which water would come to what is lost.
+
+    They lie upstream of a dry zone, or on another side of a valve at which a lost consumer stands.
+    """
+    zones, status, hops = cut.zones, cut.status, cut.zones.hops
+    if len(cut.assumed.opened):
+        status[(status == LOST) & (hops < 0)] = OPEN_QUESTION
+    at = network.consumers.node[lost]
+    sides = np.unique(zones.ports.zone[zones.ports.of_devices(np.unique(at[zones.node_zone[at] < 0]))])
+    sides = sides[(status[sides] == OPEN_QUESTION) & (hops[sides] < 0)]
+    status[sides] = LOST
+    return np.concatenate([sides, unfed_above(cut.touches, hops, status, np.concatenate([cut.dry_zones, sides]))])
 
 
 def _entries(network: Network, cut: Cut, lost_zones: Ints) -> list[tuple[int, Ints]]:
@@ -59,42 +78,41 @@ def _entries(network: Network, cut: Cut, lost_zones: Ints) -> list[tuple[int, In
     return found
 
 
-def _merged(cut: Cut, entries: list[tuple[int, Ints]]) -> Iterator[tuple[Ints, Ints]]:
+def _merged(cut: Cut, entries: list[tuple[int, Ints]], has_one_way: bool) -> Iterator[tuple[Ints, Ints]]:
     """The zones each entry leads to, and all valves that lead to just these."""
-    both_ways = not _has_one_way(cut)
+    both_ways = not has_one_way
     by_zones: dict[bytes, tuple[Ints, list[int]]] = {}
     known: dict[int, bytes] = {}
     for device, into in entries:
         name = known.get(int(into[0])) if both_ways and len(into) == 1 else None
         if name is None:
-            reached = reach(cut.touches, cut.status, into)
-            zones = reached[cut.zones.is_fed[reached]]
+            zones = reach(cut.touches, cut.status, into)
             name = zones.tobytes()
             by_zones.setdefault(name, (zones, []))
             if both_ways and len(into) == 1:
                 known.update(dict.fromkeys(zones.tolist(), name))
         by_zones[name][1].append(device)
     for zones, devices in by_zones.values():
-        if len(zones):
-            yield zones, np.array(devices, np.int64)
+        yield zones, np.array(devices, np.int64)
 
 
-def _has_one_way(cut: Cut) -> bool:
+def _has_one_way(cut: Cut, some: Ints) -> bool:
     ports = cut.zones.ports
-    return bool((cut.touches.kind[ports.device[ports.of_zones(cut.dry_zones)]] == NodeKind.ONE_WAY).any())
+    return bool((cut.touches.kind[ports.device[ports.of_zones(some)]] == NodeKind.ONE_WAY).any())
 
 
-def _regain(network: Network, cut: Cut, lost: Ints, zones: Ints, devices: Ints) -> Regain:
-    cut.status[zones] = FED
-    left = np.setdiff1d(cut.dry_zones, zones, assume_unique=True)
+def _regain(network: Network, cut: Cut, lost: Ints, reached: Ints, devices: Ints) -> Regain:
+    cut.status[reached] = FED
+    left = np.setdiff1d(cut.dry_zones, reached, assume_unique=True)
     still_lost, _ = consumers_of(network, cut.zones).lost_in(cut.isolated_zones, left, cut.status)
-    cut.status[zones] = LOST
+    cut.status[reached] = LOST
+    zones = reached[cut.zones.is_fed[reached]]
     return Regain(
         devices=devices,
         zones=zones,
         segments=cut.zones.segments_in(zones),
         consumers=np.setdiff1d(lost, still_lost, assume_unique=True),
-        also_close=_to_the_burst(cut, zones),
+        also_close=_to_the_burst(cut, reached),
     )
 
 

@@ -1,7 +1,7 @@
 """The burst trace against an independent reference: plain networkx, remove and flood, on random networks."""
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pipemap.network import Network, NodeKind
@@ -103,7 +103,20 @@ def test_the_plan_stops_the_water_and_no_valve_of_it_can_stay_open(city: City) -
 IMMOVABLE = ("inoperable", "inaccessible", "broken_open", "broken_closed")
 
 
+# A consumer stands at a closed valve between what goes dry and what was dry: opening valve 4 brings water round.
+ROUND_THE_BACK = City(
+    nodes=[
+        ("reservoir", "", ""),
+        *[("valve", state, "operable") for state in ("open", "open", "closed", "closed")],
+        ("reservoir", "", ""),
+    ],
+    pipes=[(node, node + 1, 0) for node in range(5)],
+    consumers=[(3, 7)],
+)
+
+
 @settings(max_examples=examples(120), **SLOW)
+@example(ROUND_THE_BACK)
 @given(cities())
 def test_back_feeds_are_what_opening_each_closed_valve_gives_back(city: City) -> None:
     network, reference = city.network(), Reference(city)
