@@ -76,7 +76,7 @@ def answer_for(network: Network, site: Site, cut: Cut) -> BurstAnswer:
         alternatives=[_alternative(network, site, one) for one in otherwise],
         alternatives_left_out=left_out,
         back_feeds=_back_feeds(network, site, regains_of(network, cut, plan.consumers)),
-        nearest_hydrants=nearest_hydrants(network, cut, plan.hydrants, site.place_m(network), _NEAREST_HYDRANTS),
+        nearest_hydrants=nearest_hydrants(network, cut, plan.hydrants, site.place_m, _NEAREST_HYDRANTS),
         drainage=drainage_of(network, cut.isolated),
         sources_not_refilled=device_places(network, _not_refilled(cut)),
         pumps_to_stop=device_places(network, _pumps(network, cut)),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipemap.errors import UsageError
-from pipemap.network import Floats, Ints, Network, class_groups, positions_of
+from pipemap.network import Floats, Ints, Network, positions_of
 from pipemap.network.adjacency import adjacency_of
 from pipemap.tracing.zones import Zones, zones_of
 from schemas.codetables import code_table
@@ -14,18 +14,16 @@ from schemas.codetables import code_table
 
 @dataclass(frozen=True, eq=False)
 class Site:
-    """Bursts at some segments and nodes (positions in the network), all at once; `burst_zones` is sorted."""
+    """Bursts at some segments and nodes (positions in the network), all at once; `burst_zones` is sorted.
+
+    `place_m` are plan positions (bursts, 2) of the middles of the segments and of the nodes, NaN where unknown.
+    """
 
     zones: Zones
     segments: Ints
     nodes: Ints
     burst_zones: Ints
-
-    def place_m(self, network: Network) -> Floats:
-        """Plan positions (bursts, 2) of the middles of the segments and of the nodes, NaN where unknown."""
-        x_m = np.concatenate([network.segments.x_m[self.segments], network.nodes.x_m[self.nodes]])
-        y_m = np.concatenate([network.segments.y_m[self.segments], network.nodes.y_m[self.nodes]])
-        return np.stack([x_m, y_m], axis=1)
+    place_m: Floats
 
 
 def site_of(network: Network, segment_ids: Sequence[int], node_ids: Sequence[int] = ()) -> Site:
@@ -39,8 +37,8 @@ def site_of(network: Network, segment_ids: Sequence[int], node_ids: Sequence[int
         When nothing is named, when something is not in service or on no pressure pipe, or when they
         are not all of one group of classes.
     """
-    segments = positions_of(network.segments.id, np.unique(np.array(segment_ids, np.int64)), "segment")
-    nodes = positions_of(network.nodes.id, np.unique(np.array(node_ids, np.int64)), "node")
+    segments = positions_of(network.segments.id, np.array(sorted(set(segment_ids)), np.int64), "segment")
+    nodes = positions_of(network.nodes.id, np.array(sorted(set(node_ids)), np.int64), "node")
     return site_at(network, segments, nodes)
 
 
@@ -53,24 +51,37 @@ def site_at(network: Network, segments: Ints, nodes: Ints) -> Site:
     touched = zones.node_zone[nodes]
     at_devices = zones.ports.zone[zones.ports.of_devices(nodes[touched < 0])]
     burst_zones = np.concatenate([zones.segment_zone[segments], touched[touched >= 0], at_devices])
-    return Site(zones, segments, nodes, np.unique(burst_zones))
+    return Site(zones, segments, nodes, np.unique(burst_zones), _places_m(network, segments, nodes))
+
+
+def _places_m(network: Network, segments: Ints, nodes: Ints) -> Floats:
+    place_m = np.empty((len(segments) + len(nodes), 2))
+    place_m[: len(segments), 0], place_m[: len(segments), 1] = (
+        network.segments.x_m[segments],
+        network.segments.y_m[segments],
+    )
+    place_m[len(segments) :, 0], place_m[len(segments) :, 1] = network.nodes.x_m[nodes], network.nodes.y_m[nodes]
+    return place_m
 
 
 def pressure_group(network: Network, segments: Ints) -> str:
     """The one group of pressure classes that segments belong to; UsageError when there is none."""
     if not len(segments):
         raise UsageError("Name at least one segment or node that has burst.")
-    groups = np.unique(class_groups()[network.segments.class_[segments]])
-    classes = np.array(list(code_table("utility_class")))[network.segments.class_[segments]]
+    codes = list(code_table("utility_class").values())
+    classes = [codes[one].fields for one in set(network.segments.class_[segments].tolist())]
+    groups: list[str] = sorted({fields["group_code"] for fields in classes})
     if len(groups) > 1:
         raise UsageError("Segments of different utilities do not burst into one another; ask for each on its own.")
-    if any(code_table("utility_class")[str(code)].fields["flow"] != "pressure" for code in np.unique(classes)):
+    if any(fields["flow"] != "pressure" for fields in classes):
         raise UsageError(f"A burst is a question for pressure pipes; {groups[0]} is none.")
-    return str(groups[0])
+    return groups[0]
 
 
 def _beside(network: Network, nodes: Ints) -> Ints:
     """The live segments at some nodes, each of which has at least one."""
+    if not len(nodes):
+        return nodes
     adjacency = adjacency_of(network)
     beside = adjacency.at(nodes)
     is_live = network.segments.is_active[beside]

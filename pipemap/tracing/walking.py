@@ -5,21 +5,19 @@ valve of a plan stands at its rim. Very many valves are listed by their straight
 """
 
 from dataclasses import dataclass
+from heapq import heappop, heappush
 
+import numba
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import dijkstra
 
-from pipemap.network import Floats, Ints, Network
+from pipemap.network import Flags, Floats, Ints, Network
+from pipemap.network.grouping import grouped
 from pipemap.tracing.cuts import Cut
 from pipemap.tracing.sites import Site
 
 # Beyond these the ways between all valves would take longer than the rest of the answer.
 _MOST_VALVES = 64
 _MOST_DISTANCES = 500_000
-# Longer than any walk: a valve that no pipe leads to comes after all others.
-_OUT_OF_THE_WAY_M = 1e9
-_LEAST_M = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,23 +35,21 @@ class Walk:
 
 def walk_to(network: Network, site: Site, cut: Cut, devices: Ints) -> Walk:
     """The walk from the burst to some devices beside the isolated zone."""
-    nodes = device_nodes(network, devices)
-    segments = network.segments
-    touched = (segments.from_node[cut.isolated], segments.to_node[cut.isolated], site.nodes, nodes)
-    ends = np.unique(np.concatenate(touched))
-    if len(devices) > _MOST_VALVES or len(devices) * len(ends) > _MOST_DISTANCES:
+    if len(devices) > _MOST_VALVES or len(devices) * len(cut.isolated) > _MOST_DISTANCES:
         return listed(network, site, devices)
     if not len(devices):
         return Walk(devices, np.zeros(0), np.zeros(0), True)
-    straight_m = _straight_m(network, site, nodes)
-    pipes_m = _along_pipes_m(network, site, cut.isolated, ends, nodes)
-    order, steps_m = _nearest_next(np.where(np.isinf(pipes_m), _OUT_OF_THE_WAY_M + straight_m, pipes_m))
-    walk_m = np.where(steps_m < _OUT_OF_THE_WAY_M, steps_m, np.nan)
+    nodes = device_nodes(network, devices)
+    straight_m = _straight_m(site.place_m, network.nodes.x_m, network.nodes.y_m, nodes)
+    pipes = (network.segments.from_node, network.segments.to_node, network.segments.length_m, cut.isolated)
+    order, walk_m = _walk(*pipes, site.segments, site.nodes, nodes, straight_m)
     return Walk(devices[order], walk_m, straight_m[0, order], True)
 
 
 def listed(network: Network, site: Site, devices: Ints) -> Walk:
     """Devices in the order of their straight distance from the nearest burst."""
+    if not len(devices):
+        return Walk(devices, np.zeros(0), np.zeros(0), False)
     distance_m = distances_m(network, site, device_nodes(network, devices))
     order = np.lexsort((devices, distance_m))
     return Walk(devices[order], np.full(len(devices), np.nan), distance_m[order], False)
@@ -61,9 +57,8 @@ def listed(network: Network, site: Site, devices: Ints) -> Walk:
 
 def distances_m(network: Network, site: Site, nodes: Ints) -> Floats:
     """Straight distance of each node from the nearest burst; infinite where nobody knows."""
-    place_m = np.stack([network.nodes.x_m[nodes], network.nodes.y_m[nodes]], axis=1)
-    nearest: Floats = _apart_m(site.place_m(network), place_m).min(axis=0)
-    return nearest
+    distance_m: Floats = _from_places_m(site.place_m, network.nodes.x_m, network.nodes.y_m, nodes)
+    return distance_m
 
 
 def device_nodes(network: Network, devices: Ints) -> Ints:
@@ -75,53 +70,103 @@ def device_nodes(network: Network, devices: Ints) -> Ints:
     return np.where(in_layer, network.pair_valves.node[np.where(in_layer, devices - count, 0)], devices)
 
 
-def _straight_m(network: Network, site: Site, nodes: Ints) -> Floats:
-    """Straight distances (1 + valves, valves), first from the nearest burst; infinite without coordinates."""
-    place_m = np.stack([network.nodes.x_m[nodes], network.nodes.y_m[nodes]], axis=1)
-    return np.vstack([distances_m(network, site, nodes), _apart_m(place_m, place_m)])
-
-
-def _apart_m(some_m: Floats, others_m: Floats) -> Floats:
-    apart = np.hypot(some_m[:, 0, None] - others_m[:, 0], some_m[:, 1, None] - others_m[:, 1])
-    found: Floats = np.where(np.isnan(apart), np.inf, apart)
+@numba.njit(cache=True, nogil=True)
+def _from_places_m(place_m: Floats, x_m: Floats, y_m: Floats, nodes: Ints) -> Floats:  # pragma: no cover
+    """Distance of each node from the nearest of some places (n, 2); infinite where nobody knows."""
+    found = np.full(len(nodes), np.inf)
+    for number, node in enumerate(nodes):
+        for place in range(len(place_m)):
+            apart_m = np.hypot(x_m[node] - place_m[place, 0], y_m[node] - place_m[place, 1])
+            if apart_m < found[number]:
+                found[number] = apart_m
     return found
 
 
-def _along_pipes_m(network: Network, site: Site, isolated: Ints, ends: Ints, nodes: Ints) -> Floats:
-    """Distances (1 + valves, valves) along the isolated pipes, first from the bursts."""
-    tail, head, length_m = _links(network, site, isolated, ends)
-    size = len(ends) + 1
-    graph = csr_array((length_m, (tail, head)), shape=(size, size))
+@numba.njit(cache=True, nogil=True)
+def _straight_m(place_m: Floats, x_m: Floats, y_m: Floats, nodes: Ints) -> Floats:  # pragma: no cover
+    """Straight distances (1 + nodes, nodes), first from the nearest of the places; infinite without coordinates."""
+    apart_m = np.full((len(nodes) + 1, len(nodes)), np.inf)
+    apart_m[0] = _from_places_m(place_m, x_m, y_m, nodes)
+    for one in range(len(nodes)):
+        here = np.array([[x_m[nodes[one]], y_m[nodes[one]]]])
+        apart_m[one + 1] = _from_places_m(here, x_m, y_m, nodes)
+    return apart_m
+
+
+@numba.njit(cache=True, nogil=True)
+def _walk(
+    from_node: Ints,
+    to_node: Ints,
+    length_m: Floats,
+    isolated: Ints,
+    burst_segments: Ints,
+    burst_nodes: Ints,
+    nodes: Ints,
+    straight_m: Floats,
+) -> tuple[Ints, Floats]:  # pragma: no cover
+    """Order of a walk that always goes to the nearest of the nodes left, and the length of every step.
+
+    Where no pipe leads to any of them the walk goes on at the one nearest in a straight line, by a step of NaN.
+    """
+    ends = np.unique(np.concatenate((from_node[isolated], to_node[isolated], burst_nodes, nodes)))
+    tail, head = np.searchsorted(ends, from_node[isolated]), np.searchsorted(ends, to_node[isolated])
+    bounds, arcs = grouped(np.concatenate((tail, head)), len(ends))
     targets = np.searchsorted(ends, nodes)
-    start = np.concatenate([[len(ends)], targets])
-    found: Floats = dijkstra(graph, directed=False, indices=start)[:, targets]
-    return found
+    starts = np.searchsorted(ends, np.concatenate((from_node[burst_segments], to_node[burst_segments], burst_nodes)))
+    ahead_m = np.zeros(len(starts))
+    for number, segment in enumerate(burst_segments):
+        ahead_m[number] = ahead_m[len(burst_segments) + number] = length_m[segment] / 2
+    left = np.ones(len(nodes), np.bool_)
+    order, walk_m = np.empty(len(nodes), np.int64), np.empty(len(nodes))
+    row = 0
+    for step in range(len(nodes)):
+        taken, walk_m[step] = _nearest(bounds, arcs, tail, head, length_m[isolated], starts, ahead_m, targets, left)
+        if taken < 0:
+            taken, walk_m[step] = _straight_on(straight_m[row], left), np.nan
+        order[step], left[taken] = taken, False
+        starts, ahead_m, row = targets[taken : taken + 1], np.zeros(1), taken + 1
+    return order, walk_m
 
 
-def _links(network: Network, site: Site, isolated: Ints, ends: Ints) -> tuple[Ints, Ints, Floats]:
-    """The isolated pipes, and the bursts' middles tied to the ends they lie between: the shortest link of each pair."""
-    segments = network.segments
-    whole = np.stack([segments.from_node[isolated], segments.to_node[isolated]])
-    halves = np.concatenate([segments.from_node[site.segments], segments.to_node[site.segments], site.nodes])
-    half_m = np.concatenate([np.tile(segments.length_m[site.segments] / 2, 2), np.zeros(len(site.nodes))])
-    middle = np.full(len(halves), len(ends))
-    tail, head = np.searchsorted(ends, np.sort(whole, axis=0))
-    tail, head = np.concatenate([tail, np.searchsorted(ends, halves)]), np.concatenate([head, middle])
-    length_m = np.maximum(np.concatenate([segments.length_m[isolated], half_m]), _LEAST_M)
-    order = np.lexsort((length_m, head, tail))
-    tail, head, length_m = tail[order], head[order], length_m[order]
-    is_first = np.ones(len(tail), np.bool_)
-    is_first[1:] = (np.diff(tail) != 0) | (np.diff(head) != 0)
-    return tail[is_first], head[is_first], length_m[is_first]
+@numba.njit(cache=True, nogil=True)
+def _nearest(
+    bounds: Ints,
+    arcs: Ints,
+    tail: Ints,
+    head: Ints,
+    length_m: Floats,
+    starts: Ints,
+    ahead_m: Floats,
+    targets: Ints,
+    left: Flags,
+) -> tuple[int, float]:  # pragma: no cover
+    """The first target left that the pipes lead to from some starts, and how far it is; -1 when they lead to none."""
+    best_m = np.full(len(bounds) - 1, np.inf)
+    heap = [(np.float64(0.0), np.int64(0)) for _ in range(0)]
+    for start, away_m in zip(starts, ahead_m):  # noqa: B905
+        best_m[start] = min(best_m[start], away_m)
+        heappush(heap, (away_m, start))
+    while len(heap) > 0:
+        away_m, here = heappop(heap)
+        if away_m > best_m[here]:
+            continue
+        for target in range(len(targets)):
+            if left[target] and targets[target] == here:
+                return target, away_m
+        for arc in arcs[bounds[here] : bounds[here + 1]]:
+            link = arc % len(tail)
+            other = head[link] if arc < len(tail) else tail[link]
+            if away_m + length_m[link] < best_m[other]:
+                best_m[other] = away_m + length_m[link]
+                heappush(heap, (best_m[other], other))
+    return -1, np.nan
 
 
-def _nearest_next(apart_m: Floats) -> tuple[Ints, Floats]:
-    """Order of a walk that always goes to the nearest place left, and the length of every step."""
-    order, steps_m = [], []
-    row, left = apart_m[0], np.ones(apart_m.shape[1], np.bool_)
-    while left.any():
-        nearest = int(np.where(left, row, np.inf).argmin()) if np.isfinite(row[left]).any() else int(left.argmax())
-        order.append(nearest)
-        steps_m.append(row[nearest])
-        row, left[nearest] = apart_m[nearest + 1], False
-    return np.array(order, np.int64), np.array(steps_m)
+@numba.njit(cache=True, nogil=True)
+def _straight_on(away_m: Floats, left: Flags) -> int:  # pragma: no cover
+    """The nearest place left, the first one where no distance is known."""
+    taken = -1
+    for place in range(len(left)):
+        if left[place] and (taken < 0 or away_m[place] < away_m[taken]):
+            taken = place
+    return taken
