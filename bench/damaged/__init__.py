@@ -1,0 +1,1 @@
+"""A mutation fuzzer for every reader: damaged deliveries, and what becomes of them."""

@@ -1,0 +1,144 @@
+"""What becomes of one damaged file, read in a process of its own with limits."""
+
+import gc
+import json
+import os
+import resource
+import select
+import signal
+import tempfile
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from bench.damaged.counting import unaccounted
+from bench.damaged.seeds import Seed
+from importers import ifc, landxml
+from importers.delivery import read_delivery
+from importers.models import epanet_model
+from importers.models.apart import MEMORY_LIMIT_BYTES, Refusal, refusal
+from pipemap.errors import PipemapError
+
+LIMIT_S = 10
+# Waiting for a busy machine is no fault of the file.
+_CLOCK_LIMIT_S = 60
+_PEAK_LIMIT_MIB = 1536
+# What is no fault: it was loaded, it was refused in one sentence, or an engine broke down in the process of its own
+# that it has outside of this measurement.
+GOOD = ("loaded", "refused", "engine")
+_LOADED_LATE = (
+    "importers.models.ifc_file", "importers.models.landxml_file", "importers.models.epanet_engine",
+    "pyogrio", "fiona", "ezdxf", "lxml.etree", "python_calamine",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Fate:
+    """How a reading ended (`GOOD`, or CRASHED, HUNG, MEMORY, LOST ROWS), what was said, and what it took."""
+
+    ended: str
+    words: str
+    cpu_s: float
+    peak_mib: int
+
+
+def fate(path: Path, told: Mapping[str, Any]) -> Fate:
+    """Read a file in a child process, with what is told of it; wait for its end, but not for ever."""
+    hears, says = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        os.close(hears)
+        _read(path, told, says)
+    os.close(says)
+    heard = _heard(hears, time.monotonic() + _CLOCK_LIMIT_S)
+    if heard is None:
+        os.killpg(child, signal.SIGKILL)
+    os.close(hears)
+    status, used = os.wait4(child, 0)[1:]
+    cpu_s, peak_mib = used.ru_utime + used.ru_stime, used.ru_maxrss // 1024
+    lines = (heard or b"").decode("utf-8", "replace").splitlines()
+    said = json.loads(lines[-1]) if lines else ["CRASHED", f"ended with status {status}"]
+    return Fate(*_judged(said, is_late=heard is None or cpu_s > LIMIT_S, peak_mib=peak_mib), cpu_s, peak_mib)
+
+
+def _judged(said: list[str], *, is_late: bool, peak_mib: int) -> tuple[str, str]:
+    if is_late:
+        return "HUNG", said[1]
+    if peak_mib > _PEAK_LIMIT_MIB:
+        return "MEMORY", f"{peak_mib} MiB; {said[1]}"
+    return said[0], said[1]
+
+
+def _heard(hears: int, until_s: float) -> bytes | None:
+    """All that the child says before it ends; None when that takes too long."""
+    heard = b""
+    while (left_s := until_s - time.monotonic()) > 0:
+        if select.select([hears], [], [], left_s)[0]:
+            if not (words := os.read(hears, 65_536)):
+                return heard
+            heard += words
+    return None
+
+
+def _read(path: Path, told: Mapping[str, Any], says: int) -> None:
+    """Within the child: read the file and say how it went; never returns."""
+
+    def say(ended: str, words: str) -> None:
+        os.write(says, (json.dumps([ended, words[-6000:]]) + "\n").encode())
+
+    gc.disable()
+    os.chdir(path.parent)
+    os.environ["TMPDIR"] = str(path.parent)
+    for limit, value in (
+        (resource.RLIMIT_AS, MEMORY_LIMIT_BYTES),
+        (resource.RLIMIT_CPU, 3 * LIMIT_S),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(limit, (value, value))
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1), os.dup2(nowhere, 2)
+    _without_processes_of_engines(say)
+    try:
+        fault = unaccounted(path, read_delivery([path], **told))
+        say("LOST ROWS" if fault else "loaded", fault or "")
+    except PipemapError as error:
+        say("refused", error.message)
+    except MemoryError:
+        say("MEMORY", traceback.format_exc())
+    except BaseException:
+        say("CRASHED", traceback.format_exc())
+    os._exit(0)
+
+
+def _without_processes_of_engines(say: Any) -> None:
+    """Starting an engine's own process would be most of the time; a crash in it counts as `engine`."""
+
+    def asked(module: str, file: Path) -> Any:
+        say("engine", "")
+        try:
+            return import_module(module).answer(file)
+        except Refusal as error:
+            raise refusal(file, error.en, error.zh) from error
+        except (Exception, MemoryError) as error:
+            raise refusal(file, str(error), str(error)) from error
+        finally:
+            say("CRASHED", "after the engine")
+
+    for reader in (epanet_model, landxml, ifc):
+        reader.asked = asked  # type: ignore[attr-defined]
+
+
+def warm(seed: Seed) -> None:
+    """Read a delivery that needs no engine, and load what the others need, so that no child has to."""
+    for name in _LOADED_LATE:
+        import_module(name)
+    with tempfile.TemporaryDirectory(prefix="pipemap-warm-") as folder:
+        read_delivery([seed.write(Path(folder), seed.parts)], **seed.told)
+    # What a child does not write to it need not copy.
+    gc.collect()
+    gc.freeze()
