@@ -128,6 +128,7 @@ def _snapped(
     classes = pd.Categorical.from_codes(np.tile(codes(chosen["class_code"]), 2), dtype=CLASS)
     missing = pd.isna(keys)
     keys[missing] = _keys_at(ends[missing], classes[missing], nodes, snap_m)
+    _tell_placed(segments, chosen, keys, ledger)
     for name, of_end in (("from_key", keys[: len(chosen)]), ("to_key", keys[len(chosen) :])):
         segments.loc[chosen.index, name] = of_end
     made = pd.DataFrame({"source_key": pd.array(keys, dtype="str"), "class_code": classes})
@@ -138,6 +139,22 @@ def _snapped(
     if draw_lost_points and len(nodes):
         _tell_drawn(made[made["source_key"].isin(keys[~missing])], ledger)
     return pd.concat([nodes, made], ignore_index=True) if len(nodes) else made.reset_index(drop=True), segments
+
+
+def _tell_placed(segments: pd.DataFrame, chosen: pd.DataFrame, keys: npt.NDArray[np.object_], ledger: Ledger) -> None:
+    """Lines that name not both of their points where others of their table do: by place they may be joined wrongly."""
+    numbered = segments["table"][segments["from_key"].notna() | segments["to_key"].notna()].unique()
+    is_nameless = chosen["from_key"].isna() | chosen["to_key"].isna()
+    joined = chosen[["table", "place"]].assign(x_m=chosen["start_x"], y_m=chosen["start_y"])
+    joined = joined.assign(start=keys[: len(chosen)], end=keys[len(chosen) :])
+    ledger.report(
+        joined[is_nameless & chosen["table"].isin(numbered)],
+        Severity.WARNING,
+        "R03",
+        "The line does not name both of its points, as others of its table do; by place it joins {start} and {end}.",
+        "管线未填全起止点号（同表其他管线已填写），已按位置连接 {start} 与 {end}。",
+        kind="pipe_segment",
+    )
 
 
 def _tell_drawn(points: pd.DataFrame, ledger: Ledger) -> None:

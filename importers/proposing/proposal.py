@@ -81,7 +81,16 @@ def propose(reading: Reading, home: Home | None = None) -> list[TableProposal]:
     tables = _linked([_Table(table, _samples(table, reading.profile)) for table in first], reading.profile)
     proposals = [_table(each, reading.profile, home) for each in tables]
     ground_m = _ground_m(tables, proposals)
-    return [_with_heights(each, proposal, ground_m) for each, proposal in zip(tables, proposals, strict=True)]
+    unsettled = [not _is_settled(each.table, reading.profile) for each in tables]
+    return [
+        _with_heights(each, proposal, ground_m) if is_unsettled else proposal
+        for each, proposal, is_unsettled in zip(tables, proposals, unsettled, strict=True)
+    ]
+
+
+def _is_settled(table: RecordTable, profile: Profile) -> bool:
+    """Whether a profile that was made for this layout says all there is to say of a table."""
+    return role_of(table, profile) is not None and bool(profile.signature)
 
 
 def _ground_m(tables: Sequence[_Table], proposals: Sequence[TableProposal]) -> dict[str, float]:
@@ -140,9 +149,10 @@ def _linked(tables: Sequence[_Table], profile: Profile) -> list[_Table]:
 
 def _table(each: _Table, profile: Profile, home: Home | None) -> TableProposal:
     table, known = each.table, role_of(each.table, profile)
-    is_settled = known is not None and bool(profile.signature)
     links_of = (each.links.refers, each.links.referred)
-    candidates = Candidates(each.samples, profile, home, *links_of, is_settled, table.geometry is not None)
+    candidates = Candidates(
+        each.samples, profile, home, *links_of, _is_settled(table, profile), table.geometry is not None
+    )
     if known == "ignored":
         why = Reason(
             f"the profile {profile.name} leaves out tables of this name", f"配置 {profile.name} 不导入此名称的表"

@@ -4,8 +4,10 @@ import random
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyogrio
 import pytest
 import shapely
 from hypothesis import HealthCheck, given, settings
@@ -68,10 +70,10 @@ def tried(paths: list[Path], home: Home = HOME, **options: Any) -> DryRun:
     return dry_run(paths, home, on_progress=lambda *_: None, **options)
 
 
-def with_written(paths: list[Path], text: str, folder: Path) -> Delivery:
+def with_written(paths: list[Path], text: str, folder: Path, srid: int = 4547) -> Delivery:
     profile = folder / "mine.toml"
     profile.write_text(text, encoding="utf-8")
-    return read_delivery(paths, profile=profile, srid=4547)
+    return read_delivery(paths, profile=profile, srid=srid)
 
 
 def same(one: Delivery, other: Delivery) -> None:
@@ -122,6 +124,25 @@ def test_a_known_delivery_gives_the_same_with_the_written_profile(tmp_path: Path
         write(tmp_path / "线.csv", list(LINE_NAMES), lines),
     ]
     same(with_written(paths, tried(paths).text, tmp_path), read_delivery(paths, srid=4547))
+
+
+def test_heights_take_no_column_of_a_layout_that_a_shipped_profile_settles(tmp_path: Path) -> None:
+    path, at = tmp_path / "ws.gpkg", np.arange(8)
+    east, north = 420_000 + 30 * at, np.full(8, 4_577_000)
+    nodes = gpd.GeoDataFrame(
+        {"node_id": at.astype(str), "top_elev": 20 + at % 3}, geometry=shapely.points(east, north), crs=25831
+    )
+    ends = {"arc_id": at[1:].astype(str), "node_1": at[:-1].astype(str), "node_2": at[1:].astype(str)}
+    sizes = {"arccat_id": "PVC160", "dnom_mm": 160, "sys_top_elev1": 20 + at[:-1] % 3}
+    lines = shapely.linestrings([[(x, 4_577_000), (x + 30, 4_577_000)] for x in east[:-1]])
+    pyogrio.write_dataframe(nodes, path, layer="ws_node")
+    pyogrio.write_dataframe(gpd.GeoDataFrame({**ends, **sizes}, geometry=lines, crs=25831), path, layer="ws_arc")
+    found = tried([path], Home(parse_crs("EPSG:25831")))
+    written = with_written([path], found.text, tmp_path, srid=25831)
+    shipped = read_delivery([path], srid=25831)
+    assert shipped.files[0].profile == "giswater-ws"
+    assert "sys_top_elev1" in shipped.segments.extra[0]
+    same(written, shipped)
 
 
 def test_every_column_tells_what_it_was_taken_for_why_how_sure_and_what_stands_in_it(tmp_path: Path) -> None:

@@ -24,13 +24,16 @@ def drawn(class_word: str, start: tuple[float, float], end: tuple[float, float])
     return f"{class_word},{NORTH + start[1]},{EAST + start[0]},{NORTH + end[1]},{EAST + end[0]},200"
 
 
-def read(folder: Path, points: list[str], header: str, lines: list[str], snap_m: float | None = None) -> Delivery:
+def read(
+    folder: Path, points: list[str], header: str, lines: list[str], snap_m: float | None = None, said: str = ""
+) -> Delivery:
     (folder / "点.csv").write_text("\n".join([POINTS, *points]), encoding="utf-8")
     (folder / "线.csv").write_text("\n".join([header, *lines]), encoding="utf-8")
     options: dict[str, Any] = {}
-    if snap_m is not None:
+    said += f"snap_m = {snap_m}" if snap_m is not None else ""
+    if said:
         profile = folder / "mine.toml"
-        profile.write_text(f'name = "m"\ntitle = "t"\nextends = "default"\nsnap_m = {snap_m}\n', encoding="utf-8")
+        profile.write_text(f'name = "m"\ntitle = "t"\nextends = "default"\n{said}\n', encoding="utf-8")
         options["profile"] = profile
     return read_delivery([folder / "点.csv", folder / "线.csv"], srid=4547, **options)
 
@@ -93,6 +96,22 @@ def test_a_line_may_end_at_a_point_of_another_class(tmp_path: Path) -> None:
     delivery = read(tmp_path, [point("A", "JS", 0), point("B", "XF", 30), point("C", "WS", 60)], LINES, ["A,C,JS,200"])
     assert delivery.segments.to_key.tolist() == ["C"]
     assert delivery.nodes.set_index("source_key").class_code["C"] == "foul"
+
+
+def test_a_line_that_names_no_points_among_lines_that_do_is_joined_by_place_and_told(tmp_path: Path) -> None:
+    points = [point("A", "JS", 0), point("B", "JS", 30), point("C", "JS", 60)]
+    lines = [f"A,B,{drawn('JS', (0, 0), (30, 0))}", f",,{drawn('JS', (30, 0), (60, 0))}"]
+    delivery = read(tmp_path, points, f"起点点号,终点点号,{DRAWN}", lines, said='unnumbered = "by_place"')
+    assert delivery.segments.source_key.tolist() == ["A->B", "B->C"]
+    (told,) = of_rule(delivery, "R03")
+    assert (told.severity, told.sheet, told.row, told.x_m) == ("warning", "线", 3, EAST + 30)
+    assert "joins B and C" in told.message_en
+    assert_account(delivery)
+
+
+def test_lines_of_a_table_without_point_numbers_are_joined_by_place_without_a_word(tmp_path: Path) -> None:
+    points = [point("A", "JS", 0), point("B", "JS", 30)]
+    assert of_rule(read(tmp_path, points, DRAWN, [drawn("JS", (0, 0), (30, 0))]), "R03") == []
 
 
 @pytest.mark.parametrize(("snap_m", "joined"), [(None, False), (0.05, False), (0.5, True), (0.0, False)])
