@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
+from schemas.tiers import TierEffect
+
 # Long lists of identities come from arrays and are what they are.
 Ids = Annotated[list[int], SkipValidation]
 
@@ -204,6 +206,7 @@ class BurstAnswer(BurstPlan):
     drainage: Drainage
     sources_not_refilled: list[NodePlace] = Field(default=[], description="Tanks that are no longer filled.")
     pumps_to_stop: list[NodePlace] = Field(default=[], description="Pumps that draw from or press into what is cut.")
+    tiers: TierEffect | None = Field(None, description="Pressure tiers of gas; null for other utilities.")
     surroundings: Surroundings | None = Field(None, description="Null when nobody asked for them.")
     warnings: list[Note]
     clicked: ClickedSegment | None = Field(None, description="What was taken for the place; null when none was given.")

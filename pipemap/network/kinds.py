@@ -23,6 +23,7 @@ class NodeKind(IntEnum):
 
 
 ONE_WAY_ROLES = ("one_way", "pump", "regulator")
+_REGULATORS = ("regulator_station", "pressure_reducing_valve")
 _BROKEN_OPEN = OPERABILITIES.index("broken_open")
 _BROKEN_CLOSED = OPERABILITIES.index("broken_closed")
 _IMMOVABLE = [OPERABILITIES.index(code) for code in ("inoperable", "inaccessible", "broken_open", "broken_closed")]
@@ -59,6 +60,20 @@ def one_way_kinds(state: SmallInts, operability: SmallInts) -> SmallInts:
     return np.where(of_valve == NodeKind.CLOSED_VALVE, NodeKind.CLOSED_VALVE, kinds).astype(np.int8)
 
 
+def regulator_kinds(state: SmallInts, operability: SmallInts) -> SmallInts:
+    """NodeKind of gas regulators: valves that can be shut for a burst; one that cannot be moved is still one-way."""
+    of_valve = valve_kinds(state, operability)
+    is_held = (of_valve == NodeKind.STUCK_VALVE) & (operability != _BROKEN_OPEN)
+    return np.where(is_held, NodeKind.ONE_WAY, of_valve).astype(np.int8)
+
+
+def regulators_of(network: Network, group: str) -> Flags:
+    """Whether each node is in service and parts two pressure tiers of gas; nothing is a regulator to other groups."""
+    named = np.array([*(code in _REGULATORS for code in code_table("appurtenance")), False])
+    found: Flags = named[network.nodes.appurtenance] & network.nodes.is_active & (group == "gas")
+    return found
+
+
 def is_immovable(operability: SmallInts) -> Flags:
     """Whether a valve stays as it is, for whatever reason."""
     found: Flags = np.isin(operability, _IMMOVABLE)
@@ -77,6 +92,8 @@ def _node_kinds(network: Network, group: str) -> SmallInts:
     is_closable, is_one_way, is_source = (flags[nodes.appurtenance] for flags in _flags(group))
     kinds = np.zeros(len(nodes.id), np.int8)
     kinds[is_one_way] = one_way_kinds(nodes.state[is_one_way], nodes.operability[is_one_way])
+    is_regulator = regulators_of(network, group)
+    kinds[is_regulator] = regulator_kinds(nodes.state[is_regulator], nodes.operability[is_regulator])
     kinds[is_source] = NodeKind.SOURCE
     kinds[is_closable] = valve_kinds(nodes.state[is_closable], nodes.operability[is_closable])
     kinds[~nodes.is_active] = NodeKind.JOINT

@@ -98,7 +98,7 @@ def _merged(cut: Cut, entries: list[tuple[int, Ints]], has_one_way: bool) -> Ite
 
 def _has_one_way(cut: Cut, some: Ints) -> bool:
     ports = cut.zones.ports
-    return bool((cut.touches.kind[ports.device[ports.of_zones(some)]] == NodeKind.ONE_WAY).any())
+    return bool(ports.is_one_way[ports.device[ports.of_zones(some)]].any())
 
 
 def _regain(network: Network, cut: Cut, lost: Ints, reached: Ints, devices: Ints) -> Regain:
@@ -123,5 +123,5 @@ def _to_the_burst(cut: Cut, zones: Ints) -> Ints:
     beside = beside[cut.touches.kind[beside] == NodeKind.OPEN_VALVE]
     touches = ports.of_devices(beside)
     counts = ports.sides(beside)
-    is_isolated: Flags = cut.status[ports.zone[touches]] == ISOLATED
+    is_isolated: Flags = (cut.status[ports.zone[touches]] == ISOLATED) & ports.gives[touches]
     return np.setdiff1d(np.repeat(beside, counts)[is_isolated], cut.valves)

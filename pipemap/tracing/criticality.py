@@ -103,8 +103,10 @@ def _valves(zones: Zones) -> Ints:
     """By cluster, the open valves between it and what stays fed without it (or nobody knows about)."""
     ports = zones.ports
     pairs = np.flatnonzero((np.diff(ports.device_bounds) == 2) & (ports.kind == NodeKind.OPEN_VALVE))
-    sides = zones.cluster[ports.zone[ports.device_bounds[pairs][:, None] + np.arange(2)]]
-    here, there = np.concatenate([sides[:, 0], sides[:, 1]]), np.concatenate([sides[:, 1], sides[:, 0]])
+    touches = ports.device_bounds[pairs][:, None] + np.arange(2)
+    into, out_of = touches.T.ravel(), touches[:, ::-1].T.ravel()
+    leads_in = ports.gives[into] & ports.takes[out_of]
+    here, there = (zones.cluster[ports.zone[touch[leads_in]]] for touch in (into, out_of))
     first = zones.cluster_bounds[there]
     is_dry = (first >= zones.cluster_bounds[here]) & (first < zones.subtree_end[here])
     is_wet = (zones.is_fed[first] & ~is_dry) | (~zones.is_known[first] & (here != there))

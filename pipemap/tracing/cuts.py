@@ -11,6 +11,8 @@ not in service are not there. Exactly what is meant, and what the tests hold the
   flow directions of their segments say, never isolate and are never closed for a burst. One drawn direction is
   enough; with none drawn they let water pass both ways. Shut or broken closed they part like a closed valve,
   broken open they join their sides.
+- **Gas regulators** let gas pass from the higher to the lower pressure tier of their pipes (by flow direction where
+  the tiers do not tell) and are shut for a burst below them like valves.
 - **Sources.** Nothing flows through a source. It feeds the segments at it but those whose flow direction
   goes into it (a tank's inlet). Which appurtenances are sources of a group says the code table.
 - **Isolated**: every zone from which water can reach a burst zone through devices that cannot be closed,
@@ -58,10 +60,12 @@ class Assumed:
         if self.is_nothing():
             return zones.ports.kind
         kind = zones.ports.kind.copy()
-        kind[self.stuck[kind[self.stuck] == NodeKind.OPEN_VALVE]] = NodeKind.STUCK_VALVE
+        stuck = self.stuck[kind[self.stuck] == NodeKind.OPEN_VALVE]
+        kind[stuck] = np.where(zones.ports.is_one_way[stuck], NodeKind.ONE_WAY, NodeKind.STUCK_VALVE)
         kind[self.freed[kind[self.freed] == NodeKind.STUCK_VALVE]] = NodeKind.OPEN_VALVE
         opened = self.opened[kind[self.opened] == NodeKind.CLOSED_VALVE]
-        kind[opened] = np.where(zones.ports.is_one_way[opened], NodeKind.ONE_WAY, NodeKind.OPEN_VALVE)
+        stays_open = zones.ports.is_one_way[opened] & ~zones.ports.can_shut[opened]
+        kind[opened] = np.where(stays_open, NodeKind.ONE_WAY, NodeKind.OPEN_VALVE)
         return kind
 
 
@@ -174,14 +178,16 @@ def _dry(zones: Zones, cluster: int | None, touches: Touches, status: Statuses, 
 
 
 def _with_valves(cut: Cut, far: Ints) -> Cut:
-    """The cut with its valves: those on the rim with water behind them, or where nobody knows."""
+    """The cut with its valves: those on the rim with water behind them that they can pass on, or where nobody knows."""
     ports = cut.zones.ports
     zone, device = ports.zone[far], ports.device[far]
     is_wet = cut.is_wet(zone) | ~cut.zones.is_known[zone]
     kind = cut.touches.kind[device]
+    near = ports.of_zones(cut.isolated_zones)
+    leads_in = ports.takes[far] & np.isin(device, ports.device[near[ports.gives[near]]])
     return replace(
         cut,
-        valves=np.unique(device[is_wet & (kind == NodeKind.OPEN_VALVE)]),
+        valves=np.unique(device[is_wet & leads_in & (kind == NodeKind.OPEN_VALVE)]),
         relied_on=np.unique(device[is_wet & (kind == NodeKind.CLOSED_VALVE)]),
     )
 

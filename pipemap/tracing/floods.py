@@ -61,12 +61,12 @@ def closure(at: Touches, status: Statuses, zones: Ints) -> Ints:  # pragma: no c
 
 @numba.njit(cache=True, nogil=True)
 def _is_shut(at: Touches, status: Statuses, device: int) -> bool:  # pragma: no cover
-    """Whether a device lets no water pass: closed, a source, or an open valve on the rim of what is isolated."""
+    """Whether a device lets no water pass: closed, a source, or an open valve that would let it into the isolated."""
     kind = at.kind[device]
     if kind != _OPEN:
         return kind in (_CLOSED, _SOURCE)
     for touch in range(at.device_bounds[device], at.device_bounds[device + 1]):
-        if status[at.zone[touch]] == ISOLATED:
+        if at.gives[touch] and status[at.zone[touch]] == ISOLATED:
             return True
     return False
 

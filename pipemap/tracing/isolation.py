@@ -18,6 +18,7 @@ from pipemap.tracing.drainage import drainage_of
 from pipemap.tracing.floods import ISOLATED, LOST
 from pipemap.tracing.hydrants import hydrants_lost, lost_hydrants, nearest_hydrants
 from pipemap.tracing.sites import Site, site_of
+from pipemap.tracing.tiers import tier_warnings, tiers_of
 from pipemap.tracing.walking import listed, walk_to
 from pipemap.tracing.warnings import sources_feeding, warnings_of
 from pipemap.tracing.zones import Zones
@@ -80,7 +81,8 @@ def answer_for(network: Network, site: Site, cut: Cut) -> BurstAnswer:
         drainage=drainage_of(network, cut.isolated),
         sources_not_refilled=device_places(network, _not_refilled(cut)),
         pumps_to_stop=device_places(network, _pumps(network, cut)),
-        warnings=warnings_of(network, cut, otherwise, plan.consumers),
+        tiers=tiers_of(network, cut),
+        warnings=[*warnings_of(network, cut, otherwise, plan.consumers), *tier_warnings(network, cut)],
     )
 
 

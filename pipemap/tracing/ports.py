@@ -13,7 +13,8 @@ from scipy.sparse.csgraph import connected_components
 
 from pipemap.network import Ints, Network, NodeKind, SmallInts, class_groups
 from pipemap.network.grouping import grouped, spread
-from pipemap.network.kinds import ONE_WAY_ROLES, has_role, node_kinds, valve_kinds
+from pipemap.network.kinds import ONE_WAY_ROLES, has_role, node_kinds, regulators_of, valve_kinds
+from pipemap.network.pressures import pressure_ranges_mpa
 
 Flags = npt.NDArray[np.bool_]
 
@@ -24,7 +25,8 @@ class Ports:
 
     `device_bounds` delimits the ports of each device; `by_zone` with `zone_bounds` the ports of each zone.
     `gives` is set where water can come out of the device into the zone while it is open, `takes` where it can go
-    in. `kind` is the NodeKind of every device, by device; `is_one_way` marks those that are one-way while open.
+    in. `kind` is the NodeKind of every device, by device; `is_one_way` marks those that are one-way while open,
+    `can_shut` those of them that are shut for a burst like a valve (gas regulators).
     """
 
     device: Ints
@@ -36,6 +38,7 @@ class Ports:
     by_zone: Ints
     kind: SmallInts
     is_one_way: Flags
+    can_shut: Flags
 
     def renumbered(self, number: Ints) -> "Ports":
         """The same with other zone numbers; `number` is by old number."""
@@ -115,11 +118,14 @@ def ports_of(network: Network, group: str, elements: Elements) -> Ports:
     into = np.concatenate([elements.into_node[at_device], both])
     out_of = np.concatenate([elements.out_of_node[at_device], both])
     is_one_way = _one_way_while_open(network, group)
+    can_shut = _of_nodes(network, regulators_of(network, group))
+    into[: len(at_device)], out_of[: len(at_device)] = _ways_by_tier(network, elements, at_device, can_shut)
     takes, gives = _ways(device, kind, is_one_way, into, out_of)
     device_bounds, order = grouped(device, len(kind))
     zone = elements.zone[element][order]
     zone_bounds, by_zone = grouped(zone, elements.zone_count)
-    return Ports(device[order], zone, takes[order], gives[order], device_bounds, zone_bounds, by_zone, kind, is_one_way)
+    ways = takes[order], gives[order]
+    return Ports(device[order], zone, *ways, device_bounds, zone_bounds, by_zone, kind, is_one_way, can_shut)
 
 
 def components(pairs: tuple[Ints, Ints], count: int) -> tuple[Ints, int]:
@@ -155,7 +161,32 @@ def _device_kinds(network: Network, group: str) -> SmallInts:
 
 def _one_way_while_open(network: Network, group: str) -> Flags:
     one_way = has_role(network, *ONE_WAY_ROLES) & (node_kinds(network, group) != NodeKind.STUCK_VALVE)
-    return np.concatenate([one_way, np.zeros(len(network.pair_valves.node), np.bool_)])
+    return _of_nodes(network, one_way)
+
+
+def _of_nodes(network: Network, flags: Flags) -> Flags:
+    """Flags by node as flags by device."""
+    return np.concatenate([flags, np.zeros(len(network.pair_valves.node), np.bool_)])
+
+
+def _ways_by_tier(network: Network, elements: Elements, ends: Ints, is_regulator: Flags) -> tuple[Flags, Flags]:
+    """Which ends pass gas into their device and out of it: at a regulator from the higher to the lower pressure.
+
+    What flow directions say stands where the pressures of a regulator's pipes are unknown or do not differ.
+    """
+    into, out_of = elements.into_node[ends], elements.out_of_node[ends]
+    at_regulator = np.flatnonzero(is_regulator[elements.node[ends]])
+    segment = np.tile(elements.members, 2)[ends[at_regulator]]
+    regulator, device = np.unique(elements.node[ends[at_regulator]], return_inverse=True)
+    least_mpa, most_mpa = (limit[network.segments.pressure[segment]] for limit in pressure_ranges_mpa())
+    highest_mpa, lowest_mpa = np.full(len(regulator), -np.inf), np.full(len(regulator), np.inf)
+    np.fmax.at(highest_mpa, device, least_mpa)
+    np.fmin.at(lowest_mpa, device, most_mpa)
+    is_inlet, is_outlet = least_mpa >= lowest_mpa[device], most_mpa <= highest_mpa[device]
+    is_told = is_inlet | is_outlet
+    into[at_regulator] = np.where(is_told, is_inlet, into[at_regulator])
+    out_of[at_regulator] = np.where(is_told, is_outlet, out_of[at_regulator])
+    return into, out_of
 
 
 def _ways(device: Ints, kind: SmallInts, is_one_way: Flags, into: Flags, out_of: Flags) -> tuple[Flags, Flags]:
