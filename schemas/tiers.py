@@ -1,5 +1,7 @@
 """What a burst on gas does to the pressure tiers: the districts below their regulators."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -18,7 +20,9 @@ class Regulator(_Shape):
     y_m: float | None
     from_pressure_codes: list[str] = Field(description="Tiers of its inlets; empty when unknown.")
     to_pressure_codes: list[str] = Field(description="Tiers of its outlets; empty when unknown.")
-    fate: str = Field(description="fed, closed (by the plan), lost (no gas reaches it any more) or unfed (before, too).")
+    fate: Literal["fed", "closed", "lost", "unfed"] = Field(
+        description="closed: by the plan; lost: no gas reaches it any more; unfed: nor did any before."
+    )
 
 
 class District(_Shape):

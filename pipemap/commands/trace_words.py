@@ -7,6 +7,7 @@ from schemas.codetables import code_table
 from schemas.criticality import CriticalityAnswer
 from schemas.isolation import BackFeed, BurstAnswer, BurstPlan, BurstValve, ClickedSegment, NodePlace, Note
 from schemas.shutdowns import ShutdownAnswer
+from schemas.tiers import Regulator
 
 _WORDS = {
     "taken": ("Segment taken: {key} ({kind}, {size} mm), {away} from the place given",
@@ -46,6 +47,12 @@ _WORDS = {
     "alone": ("No other utility within {radius:g} m of the burst", "爆点 {radius:g} m 内无其他管线"),
     "in_plan": ("in plan, height unknown", "平面距离，高程不明"),
     "nothing": ("nothing", "无"),
+    "tiers": ("What the pressure tiers lose", "各压力级制受影响情况"),
+    "out": ("without gas", "全部断气"),
+    "partly": ("partly without gas", "部分断气"),
+    "supplied": ("supplied", "供气"),
+    "fed": ("fed", "有气"), "unfed": ("unfed", "原无气"),
+    "closed": ("to be shut", "须关闭"), "lost_feed": ("lost", "失气"),
     "interval": ("{start} to {end}: {cuts} ({group})", "{start} 至 {end}：{cuts}（{group}）"),
     "close_now": ("Valves to close when it begins", "开始时须关闭的阀门"),
     "reopen": ("Valves to open again when it ends", "结束时可重新开启的阀门"),
@@ -63,7 +70,7 @@ _COLUMNS = {
     "key": "编号", "name": "名称", "address": "地址", "state": "状态", "place": "位置",
     "walk": "步行距离", "kind": "类别", "people": "人数", "zone": "所在区", "distance": "距离",
     "class": "管类", "owner": "权属单位", "valve": "阀门", "consumers": "用户", "length": "管长",
-    "also close": "另须关闭",
+    "also close": "另须关闭", "tier": "压力级制", "supply": "供气状态", "lost": "停供管长", "regulators": "调压站",
 }  # fmt: skip
 
 
@@ -85,6 +92,7 @@ class Words:
             ("outlets", answer.drainage.outlets),
         ):
             self._nodes(key, nodes)
+        self._tiers(answer)
         self._alternatives(answer)
         self._back_feeds(answer.back_feeds)
         drained = answer.drainage
@@ -197,6 +205,19 @@ class Words:
             emit_text(f"{self.say(one.outcome, names=', '.join(map(_name, one.valves)))}: {said}")
         if answer.alternatives_left_out:
             emit_text(self.say("left_out", count=answer.alternatives_left_out))
+
+    def _tiers(self, answer: BurstAnswer) -> None:
+        rows = []
+        for one in answer.tiers.districts if answer.tiers else ():
+            fates = (f"{each.name or each.source_key}: {self._fate(each)}" for each in one.regulators)
+            supply = self.say("out" if one.is_out else "partly" if one.lost_length_m else "supplied")
+            tiers = " + ".join(self.code("pressure", code) for code in one.pressure_codes) or "?"
+            lost = f"{one.lost_length_m:.0f} / {one.length_m:.0f} m"
+            rows.append((tiers, supply, lost, one.consumers_lost, ", ".join(fates)))
+        self._table("tiers", ["tier", "supply", "lost", "consumers", "regulators"], rows)
+
+    def _fate(self, regulator: Regulator) -> str:
+        return self.say("lost_feed" if regulator.fate == "lost" else regulator.fate)
 
     def _back_feeds(self, back_feeds: Iterable[BackFeed]) -> None:
         rows = [

@@ -6,10 +6,12 @@ tier above takes regulators from the districts below it; one in a district shuts
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from pipemap.network import Floats, Ints, Network, NodeKind
+from pipemap.network.adjacency import adjacency_of
 from pipemap.network.kinds import regulators_of
 from pipemap.tracing.cuts import Cut
 from pipemap.tracing.dependants import consumers_of
@@ -163,7 +165,7 @@ class Districts:
             fate=self._fate(device, ports.zone[inlets if len(inlets) else touches]),
         )
 
-    def _fate(self, device: int, inlet_zones: Ints) -> str:
+    def _fate(self, device: int, inlet_zones: Ints) -> Literal["fed", "closed", "lost", "unfed"]:
         cut = self.cut
         if device in cut.valves:
             return "closed"
@@ -180,8 +182,7 @@ class Districts:
 
 def _sides(network: Network, device: int, zones: Zones) -> tuple[list[str], list[str]]:
     """Tiers of the inlets and of the outlets of a device, from the segments of the zones it touches."""
-    segments = network.segments
-    beside = np.flatnonzero(((segments.from_node == device) | (segments.to_node == device)) & segments.is_active)
+    beside = np.unique(adjacency_of(network).at(np.array([device])))
     ports = zones.ports
     touches = ports.of_devices(np.array([device]))
     found: list[list[str]] = []
