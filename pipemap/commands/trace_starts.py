@@ -73,8 +73,12 @@ def write_drawing(connection: Connection, network: "Network", answer: "Answer", 
     from pipemap.tracing.drawing import with_drawing
 
     srid = _WGS_84 if read_project(connection).srid else None
-    drawn = with_drawing(connection, network, answer, srid=srid)
+    write_geojson(with_drawing(connection, network, answer, srid=srid).geojson, path)
+
+
+def write_geojson(geojson: object, path: Path) -> None:
+    """Write a drawing to a file."""
     try:
-        path.write_bytes(orjson.dumps(drawn.geojson))
+        path.write_bytes(orjson.dumps(geojson))
     except OSError as error:
         raise UsageError(f"{path.name} cannot be written: {error.strerror}.") from error

@@ -5,7 +5,8 @@ SELECT string_agg(
            '{{"type":"Feature","id":' || feature_id
            || ',"geometry":' || ST_AsGeoJSON({geometry}, %(digits)s, 0)
            || ',"properties":' || jsonb_build_object(
-               'kind', %(kind)s::text, 'role', role, 'source_key', source_key, 'class_code', class_code)::text
+               'kind', %(kind)s::text, 'role', role, 'source_key', source_key,
+               'class_code', {class_code})::text
            || '}}',
            ',' ORDER BY place
        ) AS features

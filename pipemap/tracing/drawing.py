@@ -34,10 +34,18 @@ def with_drawing(
     """
     segments = dict.fromkeys(answer.segment_ids, _REACHED) | dict(roles or {})
     stops = {one.node.node_id: one.code for one in reversed(answer.stopped_at)}
-    parts = [
-        _features(connection, network, "pipe_segment", segments, srid),
-        _features(connection, network, "node", stops, srid),
-    ]
+    return with_features(connection, network, answer, {"pipe_segment": segments, "node": stops}, srid)
+
+
+def with_features(
+    connection: Connection,
+    network: Network,
+    answer: Answer,
+    roles: Mapping[str, Mapping[int, str]],
+    srid: int | None = None,
+) -> Answer:
+    """The answer with a `geojson` of features by kind (pipe_segment, node, structure), identity and role."""
+    parts = [_features(connection, network, kind, of_kind, srid) for kind, of_kind in roles.items()]
     return answer.model_copy(update={"geojson": _collection(parts, srid or read_project(connection).srid)})
 
 
@@ -47,6 +55,7 @@ def _features(connection: Connection, network: Network, kind: str, roles: Mappin
     is_own = srid in (None, own)
     query = SQL(queries("traces")["features"]).format(
         relation=relation(kind, version),
+        class_code=SQL("NULL::text") if kind == "structure" else SQL("f.class_code"),
         geometry=SQL("f.geom") if is_own else SQL("ST_Transform(f.geom, %(srid)s::int)"),
     )
     shown = own if srid is None else srid
