@@ -9,12 +9,31 @@ from typing import Any
 import pydeck as pdk
 
 from schemas.codetables import Code, code_table
+from viewer.palette import LOOKS, RAMP
 
 # In drawing order: what is half transparent comes after what must show through it.
 _WHITE = [255, 255, 255]
 _INK = [24, 34, 48]
-_ALERT = [214, 31, 38]
+_ALERT = [205, 22, 38]
 _FOUND = [36, 104, 242]
+_GAIN = [0, 118, 88]
+_DOUBT = [178, 104, 0]
+
+# Discs of answers by name, the later over the earlier.
+MARKS: dict[str, dict[str, Any]] = {
+    "found": {"fill": [*_FOUND, 60], "stroke": _FOUND, "radius_px": 16},
+    "conflicts": {"fill": [*_ALERT, 230], "stroke": _WHITE, "radius_px": 7},
+    "critical": {"fill": [*_ALERT, 40], "stroke": _ALERT, "radius_px": 17},
+    "hydrants_lost": {"fill": [*_ALERT, 40], "stroke": _ALERT, "radius_px": 12},
+    "hydrants_fed": {"fill": [*_GAIN, 40], "stroke": _GAIN, "radius_px": 12},
+    "outlets": {"fill": [*_FOUND, 255], "stroke": _WHITE, "radius_px": 8},
+    "relied_on": {"fill": [255, 255, 255, 255], "stroke": _INK, "radius_px": 9},
+    "stops": {"fill": [*_DOUBT, 255], "stroke": _WHITE, "radius_px": 9},
+    "sources": {"fill": [*_FOUND, 255], "stroke": _WHITE, "radius_px": 11},
+    "back_feeds": {"fill": [*_GAIN, 255], "stroke": _WHITE, "radius_px": 11},
+    "burst": {"fill": [*_ALERT, 255], "stroke": _WHITE, "radius_px": 9},
+    "valves": {"fill": [*_INK, 255], "stroke": _WHITE, "radius_px": 12},
+}
 
 
 def build_deck() -> pdk.Deck:
@@ -43,11 +62,17 @@ def page_codes() -> dict[str, list[dict[str, Any]]]:
     more = ("elevation_source", "section_shape", "depth_datum", "consumer_kind", "structure_kind")
     codes = {table: [_names(code) for code in code_table(table).values()] for table in (*named, *more)}
     codes["utility_class"] = [
-        _names(code) | {"color": class_colour(code)} for code in code_table("utility_class").values()
+        _names(code) | {"color": class_colour(code), "flow": code.fields["flow"], "group": code.fields["group_code"]}
+        for code in code_table("utility_class").values()
     ]
     for shown, code in zip(codes["appurtenance"], code_table("appurtenance").values(), strict=True):
         shown["role"] = code.fields["role"]
     return codes
+
+
+def page_looks() -> dict[str, Any]:
+    """How answers are drawn: the looks of segments and marks by name, and the steps of a coloured map."""
+    return {"segments": {name: look._asdict() for name, look in LOOKS.items()}, "marks": MARKS, "ramp": RAMP}
 
 
 def _names(code: Code) -> dict[str, Any]:
@@ -78,12 +103,5 @@ def _surfaces() -> list[pdk.Layer]:
 
 def _answers() -> list[pdk.Layer]:
     """What the last question was answered with, over everything else: pipes, places, valves in their order."""
-    return [
-        pdk.Layer("StressLayer", "@@#pipes", id="stressed", width_min_pixels=4),
-        pdk.Layer("MarkLayer", "@@#found", id="found", fill=[*_FOUND, 60], stroke=_FOUND, radius_px=16),
-        pdk.Layer("MarkLayer", "@@#conflicts", id="conflicts", fill=[*_ALERT, 230], stroke=_WHITE, radius_px=7),
-        pdk.Layer("MarkLayer", "@@#critical", id="critical", fill=[*_ALERT, 40], stroke=_ALERT, radius_px=15),
-        pdk.Layer("MarkLayer", "@@#hydrants_lost", id="hydrants-lost", fill=[*_ALERT, 40], stroke=_ALERT, radius_px=10),
-        pdk.Layer("MarkLayer", "@@#burst", id="burst", fill=[*_ALERT, 255], stroke=_WHITE, radius_px=9),
-        pdk.Layer("MarkLayer", "@@#valves", id="valves", fill=[*_INK, 255], stroke=_WHITE, radius_px=12),
-    ]
+    marks = (pdk.Layer("MarkLayer", f"@@#{name}", id=name, **look) for name, look in MARKS.items())
+    return [pdk.Layer("StressLayer", "@@#pipes", id="stressed", width_min_pixels=5), *marks]

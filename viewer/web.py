@@ -8,7 +8,7 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from viewer.deck import build_deck, page_codes
+from viewer.deck import build_deck, page_codes, page_looks
 
 STATIC = Path(__file__).parent / "static"
 # Everything comes from this host, no text becomes code; deck.gl sets styles on the elements it makes.
@@ -28,9 +28,10 @@ class _PageFiles(StaticFiles):
 
 
 def mount(app: FastAPI) -> None:
-    """Serve the page at `/`, its files under `/static`, the deck and the code tables under `/viewer`."""
+    """Serve the page at `/`, its files under `/static`, and what they need of us under `/viewer`."""
     deck = build_deck().to_json().encode()
     codes = orjson.dumps(page_codes())
+    looks = orjson.dumps(page_looks())
 
     @app.get("/", include_in_schema=False)
     def page() -> FileResponse:
@@ -44,5 +45,9 @@ def mount(app: FastAPI) -> None:
     @app.get("/viewer/codes.json", include_in_schema=False)
     def codes_json() -> Response:
         return Response(codes, media_type="application/json")
+
+    @app.get("/viewer/looks.json", include_in_schema=False)
+    def looks_json() -> Response:
+        return Response(looks, media_type="application/json")
 
     app.mount("/static", _PageFiles(directory=STATIC), name="static")

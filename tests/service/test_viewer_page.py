@@ -7,41 +7,19 @@ Water, looking from above (north up); V valves, X the burst, H a hydrant, c home
 """
 
 import itertools
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
-from io import BytesIO
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import psycopg
 import pytest
-import uvicorn
-from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
-from sqlalchemy import insert
 
-from api.app import create_app
 from pipemap.cluster import Cluster
 from pipemap.db import Database
-from pipemap.settings import Settings
-from schemas.tables import metadata
+from tests.service.browsing import Map, chromium, eventually, opened, served
+from tests.service.streets import EAST, GROUND, NORTH, Street, ground
 
-EAST, NORTH, GROUND = 500_000.0, 2_500_000.0, 20.0
 HUES = {"power": 0, "heat": 30, "telecom": 120, "water": 180, "gas": 300}
-PATIENCE_S = 60  # a software rasteriser on a busy machine
 ZONES = ("isolated", "dry", "already_dry")
-BROWSER_ARGUMENTS = [
-    "--no-sandbox",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WATER = [
     ("W1", -90, "waterworks", None),
     ("V1", -60, "valve", "open"),
@@ -59,59 +37,6 @@ LANES = [
     ("heat", -11.0, 1.5, 1.5, "circle", 500, 500),
     ("telecom", 14.0, None, None, "circle", 110, 110),
 ]
-
-
-def ground(x: float) -> float:
-    return GROUND + 0.01 * x
-
-
-class Street:
-    """Rows of the street, numbered as they are laid."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, list[dict[str, Any]]] = {"node": [], "pipe_segment": [], "consumer": [], "structure": []}
-        self.ids: dict[str, int] = {}
-
-    def add(self, kind: str, key: str, geometry: str, **attributes: Any) -> None:
-        self.ids[key] = len(self.ids) + 1
-        identity = {"feature_id": self.ids[key], "dataset_id": 1, "source_key": key, "valid_from_version": 1}
-        self.rows[kind].append(identity | {"geom": f"SRID=4547;{geometry}"} | attributes)
-
-    def node(self, key: str, x: float, y: float, class_code: str, **attributes: Any) -> None:
-        place = {"class_code": class_code, "ground_elevation_m": ground(x)}
-        self.add("node", key, f"POINT({EAST + x} {NORTH + y})", **place, **attributes)
-
-    def pipe(self, ends: tuple[str, str], axis: list[tuple[float, ...]], class_code: str, size: Any) -> None:
-        shape, width, height = size
-        has_z = len(axis[0]) == 3
-        line = ", ".join(" ".join(str(value) for value in (EAST + x, NORTH + y, *z)) for x, y, *z in axis)
-        self.add(
-            "pipe_segment",
-            "->".join(ends),
-            f"LINESTRING{' Z' if has_z else ''}({line})",
-            class_code=class_code,
-            from_node_id=self.ids[ends[0]],
-            to_node_id=self.ids[ends[1]],
-            shape_code=shape,
-            width_mm=width,
-            height_mm=height,
-            depth_datum_code="crown",
-            elevation_source_code="measured" if has_z else "unknown",
-            material_code="cast_iron" if class_code == "water" else None,
-            owner="某某水务公司" if class_code == "water" else None,
-        )
-
-    def save(self, database: Database) -> None:
-        changeset = {"changeset_id": 1, "title": "街道", "kind": "import", "base_version": 0, "author": "zhang"}
-        published = {"version": 1, "changeset_id": 1, "author": "zhang", "message": "first survey", "counts": {}}
-        dataset = {"dataset_id": 1, "name": "street"}
-        first = {"dataset": [dataset], "changeset": [changeset | {"state": "published"}], "version": [published]}
-        engine = database.engine()
-        with engine.begin() as connection:
-            for table, rows in (first | self.rows).items():
-                for row in rows:
-                    connection.execute(insert(metadata.tables[f"pipemap.{table}"]).values(row))
-        engine.dispose()
 
 
 def lay_street(database: Database) -> Street:
@@ -157,103 +82,20 @@ def _people_and_houses(street: Street) -> None:
 
 
 @pytest.fixture(scope="module")
-def service_url(cluster: Cluster, template: str) -> Iterator[str]:
-    url = cluster.url("viewer_street")
-    with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE viewer_street TEMPLATE {template}")
-    with Database(url) as database:
-        lay_street(database)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(create_app(Settings(), url), log_level="warning", ws="none"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER_ARGUMENTS)
-        yield running
-        running.close()
-
-
-class Map:
-    """The page as its user meets it: where to look, what is seen, what is said."""
-
-    def __init__(self, page: Page, url: str) -> None:
-        self.page, self.url = page, url
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        page.on("request", lambda request: self.requests.append(request.url))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", lambda words: self.complaints.append(words.text) if words.type == "error" else None)
-
-    def open(self, query: str = "") -> None:
-        self.page.goto(f"{self.url}/?test=1&lang=zh{query}")
-        eventually(lambda: self.state("ready"))
-
-    def look(self, x: float, y: float, *others: float) -> None:
-        """From the street's middle: x, y; z; zoom (2^zoom pixels a metre), tilt and turn in degrees."""
-        self.page.evaluate(f"location.hash = '{EAST + x},{NORTH + y},{','.join(map(str, others))}'")
-        eventually(lambda: self.state("viewState.zoom") == others[1])
-
-    def reset(self) -> None:
-        self.page.keyboard.press("Escape")
-        off = self.page.locator("input[type=checkbox]:not(:checked)")
-        while off.count():
-            off.first.click()
-        self.page.locator("[data-view=oblique]").click()
-        self.page.locator("[data-view=all]").click()
-
-    def state(self, expression: str) -> Any:
-        return self.page.evaluate(f"globalThis.pipemap?.{expression}")
-
-    def click_middle(self) -> None:
-        box = self.page.locator("#map").bounding_box()
-        assert box is not None
-        self.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-
-    def details(self) -> str:
-        return self.page.locator("#details-body").inner_text()
-
-    def seen(self, hue: float, value: tuple[float, float] = (0.45, 1.0)) -> np.ndarray:
-        """Which pixels of the uncovered part of the map have a hue in degrees, strong enough and that bright."""
-        box = self.page.locator("#map").bounding_box()
-        assert box is not None
-        clip = {"x": 290, "y": box["y"], "width": 420, "height": box["height"] - 100}
-        picture = Image.open(BytesIO(self.page.screenshot(clip=clip))).convert("HSV")
-        h, s, v = (np.asarray(channel, float) / 255 for channel in picture.split())
-        turn = np.abs((h * 360 - hue + 180) % 360 - 180)
-        return (turn < 8) & (s > 0.35) & (v > value[0]) & (v <= value[1])
-
-
-@pytest.fixture(scope="module")
-def opened_map(browser: Browser, service_url: str) -> Iterator[Map]:
-    page = browser.new_page(viewport={"width": 1000, "height": 640}, locale="zh-CN")
-    page.set_default_timeout(PATIENCE_S * 1000)
-    shown = Map(page, service_url)
-    shown.open()
-    yield shown
-    page.close()
+def opened_map(cluster: Cluster, template: str) -> Iterator[Map]:
+    with (
+        chromium() as browser,
+        served(cluster, template, "viewer_street", lay_street) as url,
+        opened(browser, url) as page,
+    ):
+        yield page
 
 
 @pytest.fixture
 def street_map(opened_map: Map) -> Iterator[Map]:
     opened_map.reset()
     yield opened_map
-    assert [url for url in opened_map.requests if not url.startswith((opened_map.url, "data:", "blob:"))] == []
-    assert opened_map.complaints == []
-
-
-def eventually(holds: Callable[[], Any], seconds: float = PATIENCE_S) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not come to hold"
-        time.sleep(0.2)
+    opened_map.keeps_quiet()
 
 
 def test_pipes_show_in_the_colours_of_their_classes(street_map: Map) -> None:
@@ -322,12 +164,12 @@ def test_a_burst_shows_valves_zones_and_people(street_map: Map) -> None:
     street_map.look(30, 2, 19, 3, 90, 0)
     eventually(lambda: street_map.seen(HUES["water"]).sum() > 200 and street_map.seen(HUES["gas"]).sum() > 400)
     street_map.click_middle()
-    street_map.page.locator("#burst_here").click()
+    street_map.page.locator("#ask-burst").click()
     eventually(lambda: "V1" in street_map.details())
     # By the drawing above: V1 parts the burst from the works; what lies up to V2 is cut off, beyond it runs dry.
     zones = {zone: street_map.page.locator(f"[data-zone={zone}] b").inner_text() for zone in ZONES}
     assert zones == {"isolated": "3", "dry": "2", "already_dry": "0"}
-    assert street_map.page.locator("[data-list=valves_to_close] button").all_inner_texts() == ["V1"]
+    assert street_map.page.locator("[data-list=valves_to_close] .place").all_inner_texts() == ["V1"]
     assert street_map.page.locator("[data-list=hydrants_lost] button").all_inner_texts() == ["J1"]
     assert "人民医院" in street_map.page.locator("[data-list=critical]").inner_text()
     assert street_map.page.locator("#consumer-count b").inner_text() == "2"
@@ -346,7 +188,7 @@ def test_a_conflict_is_named_and_marked(street_map: Map) -> None:
     street_map.look(0, 2, 18.7, 5, 90, 0)
     eventually(lambda: street_map.seen(HUES["water"]).sum() > 500)
     street_map.click_middle()
-    street_map.page.locator("#clearance").click()
+    street_map.page.locator("#ask-clearance").click()
     # The gas service pipe passes 0.36 m below the main's axis, radii 0.2 m and 0.08 m: 0.08 m are left.
     eventually(lambda: "RQX->RQY" in street_map.details())
     assert "0.08" in street_map.details()

@@ -1,19 +1,24 @@
 // The page: loads code tables, deck and scene, keeps the state, and redraws when it changes.
 
+import { readQuestion, writeQuestion } from "./modules/address.js";
 import { getBytes, getJson, ServiceError } from "./modules/api.js";
 import { fit, flyTo, recall, rememberedPlace, turnTo, writeHash } from "./modules/camera.js";
 import { buildContent } from "./modules/content.js";
 import { byId, element } from "./modules/dom.js";
 import { instantiate } from "./modules/layers.js";
-import { showLegend } from "./modules/legend.js";
-import { burstPanel, clearancePanel, featurePanel, hidePanel, showPanel } from "./modules/panels.js";
+import { showLegend, showMeanings } from "./modules/legend.js";
+import { setLooks } from "./modules/looks.js";
+import { featurePanel, hidePanel, showPanel } from "./modules/panels.js";
+import { button, nameOf } from "./modules/pieces.js";
+import { ask, joined, questionAt, questionOf, questionsFor } from "./modules/questions.js";
 import { decodeScene, extentOf, segmentMiddle, toProject, toScene } from "./modules/scene.js";
-import { currentLanguage, setCodes, setLanguage, text } from "./modules/texts.js";
+import { codeEntry, currentLanguage, setCodes, setLanguage, text } from "./modules/texts.js";
 
 const NEAR_ZOOM = 0.5; // below it a tube is thinner than a pixel and the line layer does
 const CLOSE_ZOOM = 2; // below it points and wells would cover the pipes
 const SCENE_LIMIT = 60_000; // segments drawn at once; a larger map is loaded around the view
 const SCENE_HALF_WIDTH_M = 1_500;
+const SURFACE_SHARE = { ground: 0.4, structures: 0.3 }; // what is left of surfaces over an answer
 const ID_COLUMN = { pipe_segment: "segment_id", node: "node_id", consumer: "consumer_id" };
 
 const settings = new URLSearchParams(location.search);
@@ -24,7 +29,10 @@ const state = {
   version: settings.get("version"),
   hidden: new Set(),
   picked: null,
+  question: null,
   answer: null,
+  choice: {},
+  drawing: null,
   found: null,
   exaggeration: 1,
   near: true,
@@ -47,8 +55,9 @@ async function start() {
   setLanguage(settings.get("lang") ?? (navigator.language.startsWith("zh") ? "zh" : "en"));
   if (!document.createElement("canvas").getContext("webgl2")) throw new ServiceError("no_webgl");
   say(text("loading"));
-  const [deckJson, codes, project] = await Promise.all([getJson("/viewer/deck.json"), getJson("/viewer/codes.json"), getJson("/api/project")]);
+  const [deckJson, codes, looks, project] = await Promise.all(["/viewer/deck.json", "/viewer/codes.json", "/viewer/looks.json", "/api/project"].map((path) => getJson(path)));
   setCodes(codes);
+  setLooks(looks);
   Object.assign(state, { project, viewState: deckJson.initialViewState });
   declaration = deckJson;
   byId("project-name").textContent = project.name;
@@ -57,6 +66,8 @@ async function start() {
   makeDeck();
   setLanguageEverywhere(currentLanguage());
   connectControls();
+  const question = readQuestion();
+  if (question) await guarded(() => askQuestion(question));
   state.ready = true;
 }
 
@@ -73,7 +84,7 @@ async function loadScene(around) {
   byId("load-here").hidden = !bbox;
   const before = state.scene;
   state.scene = decodeScene(await getBytes("/api/scene", { version: state.version, bbox }));
-  Object.assign(state, { picked: null, answer: null, found: null });
+  Object.assign(state, { picked: null, found: null });
   if (before && state.scene.extent) state.viewState = { ...state.viewState, target: toScene(state.scene, toProject(before, state.viewState.target)) };
   say(state.scene.extent ? "" : text("empty"));
 }
@@ -127,7 +138,7 @@ function draw(changes = {}) {
     ...layer,
     modelMatrix: layer.id === "structures" ? null : stretched, // houses as tall as they are
     visible: visible[layer.id] ?? true,
-    opacity: layer.id === "ground" && state.answer ? 0.4 : 1,
+    opacity: state.drawing ? (SURFACE_SHARE[layer.id] ?? 1) : 1,
   }));
   deck.setProps({ layers: instantiate({ layers }, buildContent(state.scene, state)).layers });
 }
@@ -137,6 +148,7 @@ function setLanguageEverywhere(language) {
   byId("language").textContent = language === "zh" ? "English" : "中文";
   byId("newest-version").textContent = text("newest");
   showLegend(state.scene, state.hidden, toggleClass);
+  showMeanings(state.drawing);
   redrawPanel();
 }
 
@@ -155,36 +167,82 @@ async function pick(object) {
 async function showFeature(kind, id, index) {
   const query = { version: state.version };
   const [feature, history] = await Promise.all([getJson(`/api/features/${kind}/${id}`, query), getJson(`/api/features/${kind}/${id}/history`)]);
-  draw({ picked: { kind, index, id }, answer: null });
-  const questions = { burst_here: () => askBurst(id), clearance: () => askClearance(id, feature.properties?.source_key) };
-  present(() => featurePanel(kind, feature, history, kind === "pipe_segment" ? buttons(questions) : []));
+  draw({ picked: { kind, index, id } });
+  present(() => featurePanel(kind, feature, history, featureButtons(kind, id, feature.properties ?? {})));
 }
 
-const buttons = (actions) => Object.entries(actions).map(([name, run]) => element("button", { type: "button", id: name, onclick: () => guarded(run) }, text(name)));
+const does = (name, run) => button(name, text(name), () => guarded(run));
+
+function featureButtons(kind, id, properties) {
+  const title = nameOf({ ...properties, feature_id: id });
+  const asking = questionsFor(kind, properties.class_code).map((name) => button(`ask-${name}`, text(`ask_${name}`), () => guarded(() => askQuestion(questionAt(name, kind, id, title)))));
+  return [...(state.answer ? aboutTheAnswer(kind, id, properties, title) : []), ...asking];
+}
+
+// What can be said of a picked feature while an answer is shown.
+function aboutTheAnswer(kind, id, properties, title) {
+  const { question } = state;
+  const back = does("back_to_answer", presentAnswer);
+  if (!questionOf(question.name).joins) return [back];
+  const told = (list) => () => askAgain({ [list]: [...question.params[list], id] }, { node_id: id, source_key: title });
+  if (kind === "pipe_segment" && questionsFor(kind, properties.class_code).includes(question.name))
+    return [back, does("join_burst", () => askQuestion(joined(question, kind, id)))];
+  if (codeEntry("appurtenance", properties.appurtenance_code)?.role !== "valve") return [back];
+  return [back, properties.valve_state_code === "closed" ? does("open_it", told("opened")) : does("cannot_close", told("inaccessible"))];
+}
 
 function present(panel) {
   redrawPanel = () => showPanel(...panel());
   redrawPanel();
 }
 
-async function askBurst(segmentId) {
-  const answer = { type: "burst", ...(await getJson("/api/trace/burst", { segment_id: segmentId, version: state.version })) };
-  draw({ answer, picked: null, found: null });
-  present(() => burstPanel(answer, buttons({ clear_answer: clear }), flyToPlace));
-  const cutOff = extentOf(state.scene, answer.isolated_segment_ids, answer.valves_to_close);
-  if (cutOff) moveTo(fit(state.scene, state.viewState, mapSize(), cutOff));
+async function askQuestion(question) {
+  const answer = await ask(question, state.version);
+  Object.assign(state, { question, answer, choice: {}, found: null });
+  if (!questionOf(question.name).keepsPicked) state.picked = null;
+  writeQuestion(question);
+  drawAnswer();
+  presentAnswer();
+  frame(state.drawing.frame);
 }
 
-async function askClearance(segmentId, title) {
-  const answer = { type: "clearance", ...(await getJson(`/api/clearance/segments/${segmentId}`, { version: state.version })) };
-  draw({ answer });
-  present(() => clearancePanel(answer, title ?? segmentId, buttons({ burst_here: () => askBurst(segmentId), clear_answer: clear }), flyToPlace));
+// The same question with changed parameters; `named` is what they are about.
+function askAgain(params, named) {
+  const { question } = state;
+  const names = named ? { ...question.names, [named.node_id]: nameOf(named) } : question.names;
+  return askQuestion({ ...question, params: { ...question.params, ...params }, names });
+}
+
+function choose(changes) {
+  Object.assign(state.choice, changes);
+  drawAnswer();
+  presentAnswer();
+  frame(state.drawing.frame);
+}
+
+function drawAnswer() {
+  const { drawing } = questionOf(state.question.name).answer;
+  draw({ drawing: drawing(state.answer, state.choice) });
+  showMeanings(state.drawing);
+}
+
+function presentAnswer() {
+  const { question, answer, choice } = state;
+  const again = (params, named) => guarded(() => askAgain(params, named));
+  present(() => questionOf(question.name).answer.panel(answer, { question, choice, choose, again, flyTo: flyToPlace, buttons: [does("clear_answer", clear)] }));
+}
+
+function frame(shown) {
+  const extent = shown && extentOf(state.scene, shown.segmentIds, shown.places);
+  if (extent) moveTo(fit(state.scene, state.viewState, mapSize(), extent));
 }
 
 function clear() {
   redrawPanel = () => {};
   hidePanel();
-  draw({ answer: null, picked: null, found: null });
+  writeQuestion(null);
+  draw({ question: null, answer: null, drawing: null, picked: null, found: null });
+  showMeanings(null);
 }
 
 function flyToPlace(place) {
@@ -256,6 +314,7 @@ function turn(name) {
 }
 
 async function guarded(work) {
+  state.busy = true;
   document.body.classList.add("busy");
   say("");
   try {
@@ -263,6 +322,7 @@ async function guarded(work) {
   } catch (error) {
     report(error);
   } finally {
+    state.busy = false;
     document.body.classList.remove("busy");
   }
 }

@@ -2,14 +2,16 @@
 
 export class ServiceError extends Error {}
 
-async function ask(path, query) {
+// A list in the query becomes one parameter for each of its values.
+async function ask(path, query, body) {
   const url = new URL(path, location.origin);
-  for (const [name, value] of Object.entries(query ?? {})) {
-    if (value !== null && value !== undefined && value !== "") url.searchParams.set(name, value);
+  for (const [name, values] of Object.entries(query ?? {})) {
+    for (const value of [values].flat()) if (value !== null && value !== undefined && value !== "") url.searchParams.append(name, value);
   }
+  const posted = body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
   let response;
   try {
-    response = await fetch(url);
+    response = await fetch(url, posted);
   } catch {
     throw new ServiceError("no_answer");
   }
@@ -20,3 +22,4 @@ async function ask(path, query) {
 
 export const getJson = async (path, query) => (await ask(path, query)).json();
 export const getBytes = async (path, query) => (await ask(path, query)).arrayBuffer();
+export const postJson = async (path, body) => (await ask(path, null, body)).json();

@@ -1,46 +1,43 @@
 // From scene and answer to what each layer draws: the constants that the deck's declaration refers to.
 
+import { markNames } from "./looks.js";
 import { buildPipes } from "./pipes.js";
 import { DEPTH_UNKNOWN, INACTIVE, NO_CODE, toScene } from "./scene.js";
 import { signOf } from "./symbols.js";
 import { codeEntry } from "./texts.js";
 
-const ZONES = { isolated: [214, 31, 38, 255], dry: [245, 139, 32, 255], already_dry: [96, 104, 116, 255] };
-const PICKED = [255, 214, 10, 255];
+const PICKED = { color: [255, 214, 10, 255], pattern: "solid" };
 const UNKNOWN = [102, 0, 204];
 const SMALL_SIGNS = new Set(["well", "inlet"]);
 const FADED_SHARE = 0.75;
 
-export function buildContent(scene, state) {
-  const { hidden, answer, picked, near, close } = state;
-  const zones = zoneOfSegment(answer);
+// `drawing` is what an answer wants drawn: `segments` maps identities to looks, `marks` has places by kind of mark;
+// `tint` colours segments where no answer does.
+export function buildContent(scene, { hidden, drawing, tint, picked, found, near, close }) {
+  const ids = scene.columns.segment_id;
+  const looks = drawing?.segments ?? tint;
   const isPicked = (segment) => picked?.kind === "pipe_segment" && picked.index === segment;
-  const isStressed = (segment) => isPicked(segment) || zones?.has(scene.columns.segment_id[segment]);
+  const lookOf = (segment) => (isPicked(segment) ? PICKED : looks?.get(ids[segment]));
   return {
-    pipes: buildPipes(scene, hidden, pipeColour(scene, zones, isPicked), isStressed, near),
+    pipes: buildPipes(scene, hidden, pipeColour(scene, lookOf, Boolean(looks)), (segment) => lookOf(segment)?.pattern, near),
     nodes: buildNodes(scene, hidden, near, close),
     consumers: near ? buildConsumers(scene) : [],
     structures: buildStructures(scene),
     ground: { vertices: scene.columns.ground_vertex, triangles: scene.columns.ground_triangle },
-    ...buildMarks(scene, state),
+    ...buildMarks(scene, drawing?.marks ?? {}, found),
   };
 }
 
-function pipeColour(scene, zones, isPicked) {
-  const { segment_class: classes, segment_id: ids, segment_flags: flags } = scene.columns;
+function pipeColour(scene, lookOf, isFaded) {
+  const { segment_class: classes, segment_flags: flags } = scene.columns;
   const own = scene.classes.map((code) => [...(codeEntry("utility_class", code)?.color ?? UNKNOWN), 255]);
   const faded = own.map((color) => [...color.slice(0, 3).map((c) => c + (205 - c) * FADED_SHARE), 255]);
   return (segment) => {
-    if (isPicked(segment)) return PICKED;
-    if (zones) return ZONES[zones.get(ids[segment])] ?? faded[classes[segment]];
-    return (flags[segment] & INACTIVE ? faded : own)[classes[segment]] ?? [...UNKNOWN, 255];
+    const look = lookOf(segment);
+    if (look?.color) return look.color;
+    const stepsBack = !look && (isFaded || flags[segment] & INACTIVE);
+    return (stepsBack ? faded : own)[classes[segment]] ?? [...UNKNOWN, 255];
   };
-}
-
-function zoneOfSegment(answer) {
-  if (answer?.type !== "burst") return null;
-  const zones = ["isolated", "dry", "already_dry"];
-  return new Map(zones.flatMap((zone) => answer[`${zone}_segment_ids`].map((id) => [id, zone])));
 }
 
 function buildNodes(scene, hidden, near, close) {
@@ -97,17 +94,9 @@ function buildStructures(scene) {
   });
 }
 
-function buildMarks(scene, { answer, found }) {
-  const mark = (place) => ({ position: toScene(scene, [place.x_m, place.y_m, place.z_m]), text: place.text });
-  const located = (places) => (places ?? []).filter((place) => place.x_m !== null).map(mark);
-  const burst = answer?.type === "burst" ? answer : null;
-  const conflicts = answer?.type === "clearance" ? answer.conflicts : [];
-  return {
-    found: found ? [{ position: found }] : [],
-    conflicts: conflicts.map(({ point }) => ({ position: toScene(scene, point) })),
-    critical: located(burst?.consumers.critical),
-    hydrants_lost: located(burst?.hydrants_lost),
-    burst: located(burst?.burst),
-    valves: located(burst?.valves_to_close.map((valve, index) => ({ ...valve, text: String(valve.order ?? index + 1) }))),
-  };
+function buildMarks(scene, marks, found) {
+  const located = (places) => places.filter((place) => place.x_m !== null && place.x_m !== undefined);
+  const placed = ({ x_m, y_m, z_m, text }) => ({ position: toScene(scene, [x_m, y_m, z_m]), text });
+  const shown = Object.fromEntries(markNames().map((name) => [name, located(marks[name] ?? []).map(placed)]));
+  return { ...shown, found: found ? [{ position: found }] : [] };
 }

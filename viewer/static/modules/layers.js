@@ -8,6 +8,7 @@ const { CompositeLayer, IconLayer, LineLayer, PathLayer, PathStyleExtension, Sca
 
 const MATERIAL = { ambient: 0.5, diffuse: 0.55, shininess: 32, specularColor: [36, 36, 36] };
 const ON_TOP = { depthCompare: "always", depthWriteEnabled: false };
+const DASHES = { stress_solid: null, stress_dashed: [2.4, 1], stress_dotted: [0.8, 0.8] };
 const MESHES = { tubes: cylinder(), joints: ball(), ducts: box() };
 
 // A picked instance becomes a picked segment: `info.object = {kind, index}`.
@@ -41,9 +42,15 @@ class PipeLineLayer extends PipeLayer {
   }
 }
 
+// What an answer is about, over everything else; a pattern tells it apart without its colour.
 class StressLayer extends PipeLayer {
   renderLayers() {
-    return this.path("stressed", { capRounded: true, jointRounded: true, parameters: ON_TOP });
+    const extensions = [new PathStyleExtension({ dash: true })];
+    return Object.entries(DASHES)
+      .filter(([group]) => this.props.data[group].segments.length)
+      .map(([group, dash]) =>
+        this.path(group, { parameters: ON_TOP, ...(dash ? { extensions, getDashArray: dash, dashJustified: true } : { capRounded: true, jointRounded: true }) }),
+      );
   }
 }
 

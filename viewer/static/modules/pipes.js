@@ -5,8 +5,10 @@ import { DEPTH_UNKNOWN } from "./scene.js";
 const RECT = "rect";
 const LINE_SHARE_OF_TUBE = 0.6; // the far-view line hides inside the near-view tube
 
-// One entry per drawn group; `segments` maps a picked instance back to its segment.
-export function buildPipes(scene, hidden, colour, stressed, near) {
+const PATTERNS = ["solid", "dashed", "dotted"];
+
+// `patternOf` gives the pattern of a segment that an answer is about, undefined for others. One entry per drawn group; `segments` maps a picked instance back to its segment.
+export function buildPipes(scene, hidden, colour, patternOf, near) {
   const { segment_class: classes, segment_flags: flags } = scene.columns;
   const shown = [];
   const unknown = [];
@@ -18,9 +20,15 @@ export function buildPipes(scene, hidden, colour, stressed, near) {
   return {
     lines: buildLines(scene, shown, colour),
     unknown: buildLines(scene, unknown, colour),
-    stressed: buildLines(scene, [...shown, ...unknown].filter(stressed), colour),
+    ...buildStress(scene, [...shown, ...unknown], colour, patternOf),
     ...solid,
   };
+}
+
+function buildStress(scene, segments, colour, patternOf) {
+  const groups = Object.fromEntries(PATTERNS.map((pattern) => [pattern, []]));
+  for (const segment of segments) groups[patternOf(segment)]?.push(segment);
+  return Object.fromEntries(PATTERNS.map((pattern) => [`stress_${pattern}`, buildLines(scene, groups[pattern], colour)]));
 }
 
 function buildLines(scene, segments, colour) {

@@ -1,0 +1,171 @@
+"""The answer to a burst on the page: plans, what is told of valves, what can be given back.
+
+Water, looking from above (north up); X the burst, V valves, V1 of unknown state, VC and VD closed, H a hydrant,
+c homes, + a hospital:
+
+    W1 ── V0 ── V1 ── J1 ─X─ J2 ── V2 ── J3+ ── VC ── W2
+                      H1 │   c                 closed
+                         VD ── D1
+"""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from pipemap.cluster import Cluster
+from pipemap.db import Database
+from tests.service.browsing import Map, chromium, eventually, opened, served
+from tests.service.streets import EAST, NORTH, Street, ground
+from viewer.palette import LOOKS, RAMP
+
+MAIN = [
+    ("W1", -120, "waterworks", None),
+    ("V0", -95, "valve", "open"),
+    ("V1", -70, "valve", "unknown"),
+    ("J1", -40, "hydrant", None),
+    ("J2", 20, None, None),
+    ("V2", 45, "valve", "open"),
+    ("J3", 70, None, None),
+    ("VC", 95, "valve", "closed"),
+    ("W2", 120, "waterworks", None),
+]
+# Machado, Oliveira & Fernandes 2009, severity 1: linear RGB as seen without red, green and blue cones.
+BLINDNESS = {
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+}
+
+
+def lay_main(database: Database) -> Street:
+    street = Street()
+    for key, x, appurtenance, state in MAIN:
+        street.node(key, x, 0, "water", appurtenance_code=appurtenance, valve_state_code=state)
+    street.node("VD", -40, -20, "water", appurtenance_code="valve", valve_state_code="closed")
+    street.node("D1", -40, -50, "water")
+    places = {key: (x, 0) for key, x, *_ in MAIN} | {"VD": (-40, -20), "D1": (-40, -50)}
+    for ends in [*itertools.pairwise(key for key, *_ in MAIN), ("J1", "VD"), ("VD", "D1")]:
+        axis = [(*places[end], ground(0) - 1.3) for end in ends]
+        street.pipe(ends, axis, "water", ("circle", 300, 300))
+    for key, x in (("G0", -40), ("G1", 20)):
+        street.node(key, x, 1.5, "gas")
+    street.pipe(("G0", "G1"), [(-40, 1.5, 18.7), (20, 1.5, 18.7)], "gas", ("circle", 200, 200))
+    served_by = {"class_code": "water"}
+    home = {"kind_code": "household", "people": 40, "name": "花园小区", "is_critical": False}
+    hospital = {"kind_code": "hospital", "people": 300, "name": "人民医院", "is_critical": True}
+    street.add("consumer", "C1", f"POINT({EAST + 20} {NORTH + 12})", node_id=street.ids["J2"], **served_by | home)
+    street.add("consumer", "C2", f"POINT({EAST + 70} {NORTH + 12})", node_id=street.ids["J3"], **served_by | hospital)
+    street.save(database)
+    return street
+
+
+@pytest.fixture(scope="module")
+def opened_map(cluster: Cluster, template: str) -> Iterator[Map]:
+    with (
+        chromium() as browser,
+        served(cluster, template, "viewer_burst", lay_main) as url,
+        opened(browser, url) as page,
+    ):
+        yield page
+
+
+@pytest.fixture
+def burst_map(opened_map: Map) -> Iterator[Map]:
+    """A main has burst between J1 and J2."""
+    opened_map.reset()
+    opened_map.find("J1->J2")
+    opened_map.page.locator("#ask-burst").click()
+    opened_map.page.locator("#consumer-count").wait_for()
+    yield opened_map
+    opened_map.keeps_quiet()
+
+
+def test_the_second_plan_is_shown_when_a_valve_may_not_hold(burst_map: Map) -> None:
+    assert burst_map.listed("valves_to_close") == ["V1"]
+    burst_map.page.locator("[data-choice='0']").click()
+    eventually(lambda: burst_map.listed("valves_to_close") == ["V0"])
+    assert "若 V1 关不严" in burst_map.page.locator("[role=radio][aria-checked=true]").inner_text()
+    assert burst_map.marks("valves") == [("1", -95, 0)]
+    burst_map.page.locator("[data-choice='-1']").click()
+    eventually(lambda: burst_map.listed("valves_to_close") == ["V1"])
+    assert burst_map.marks("valves") == [("1", -70, 0)]
+
+
+def test_what_is_told_of_a_valve_changes_the_plan_until_it_is_taken_back(burst_map: Map) -> None:
+    burst_map.page.locator("[data-list=valves_to_close] [data-stuck]").click()
+    eventually(lambda: burst_map.listed("valves_to_close") == ["V0"])
+    assert burst_map.page.locator("[data-told=inaccessible]").inner_text().startswith("V1")
+    burst_map.page.locator("[data-told=inaccessible]").click()
+    eventually(lambda: burst_map.listed("valves_to_close") == ["V1"])
+    assert burst_map.page.locator("[data-told]").count() == 0
+
+
+def test_opening_a_closed_valve_gives_the_hospital_its_water_back(burst_map: Map) -> None:
+    assert "人民医院" in burst_map.page.locator("[data-list=critical]").inner_text()
+    assert burst_map.marks("back_feeds") == [("A", 95, 0)]
+    offered = burst_map.page.locator("[data-list=back_feeds]")
+    assert "须同时关闭： V2" in offered.inner_text()
+    offered.locator(".place").click()
+    eventually(lambda: burst_map.page.locator("[data-means=regained] .amount").inner_text() == "2")
+    burst_map.page.locator("[data-open]").click()
+    eventually(lambda: burst_map.listed("valves_to_close") == ["V2", "V1"])  # 55 m and 60 m from the burst
+    assert burst_map.page.locator("[data-list=critical]").count() == 0
+    assert burst_map.page.locator("#consumer-count b").inner_text() == "1"
+
+
+def test_a_valve_picked_on_the_map_is_told_about_and_leads_back_to_the_answer(burst_map: Map) -> None:
+    burst_map.find("V1")
+    burst_map.page.locator("#cannot_close").click()
+    eventually(lambda: burst_map.listed("valves_to_close") == ["V0"])
+    burst_map.find("J3->VC")
+    burst_map.page.locator("#back_to_answer").click()
+    assert burst_map.listed("valves_to_close") == ["V0"]
+    burst_map.find("J3->VC")
+    burst_map.page.locator("#join_burst").click()
+    eventually(lambda: len(burst_map.marks("burst")) == 2)
+    assert burst_map.page.locator("#details h2").inner_text() == "J1->J2, J3->VC"
+
+
+def test_zones_and_signs_are_explained_with_their_numbers(burst_map: Map) -> None:
+    meanings = burst_map.page.locator("#legend-answer [data-means]")
+    told = {meaning.get_attribute("data-means"): meaning.locator(".amount").inner_text() for meaning in meanings.all()}
+    # Isolated: V1-J1, J1-J2, J2-V2, J1-VD. Dry beyond: V2-J3, J3-VC. Never had water: VD-D1. Near: the gas pipe.
+    zones = {"isolated": "4", "dry": "2", "already_dry": "1", "near": "1"}
+    marks = {"burst": "1", "valves": "1", "back_feeds": "1", "critical": "1", "hydrants_lost": "1"}
+    assert told == zones | marks
+    burst_map.page.locator("#language").click()
+    assert "Dry beyond it" in burst_map.page.locator("[data-means=dry]").inner_text()
+    burst_map.page.locator("#language").click()
+
+
+def test_the_address_brings_the_whole_question_back(burst_map: Map) -> None:
+    burst_map.page.locator("[data-list=valves_to_close] [data-stuck]").click()
+    eventually(lambda: burst_map.listed("valves_to_close") == ["V0"])
+    burst_map.page.reload()
+    eventually(lambda: burst_map.state("ready"))
+    assert burst_map.listed("valves_to_close") == ["V0"]
+    burst_map.page.keyboard.press("Escape")
+    assert "ask=" not in burst_map.page.url
+
+
+@pytest.mark.parametrize("kind", [*BLINDNESS, "grey"])
+def test_zones_stay_apart_for_the_colour_blind(kind: str) -> None:
+    zones = [_seen_by(kind, look.colour) for name, look in LOOKS.items() if name in ("isolated", "dry", "already_dry")]
+    patterns = {look.pattern for name, look in LOOKS.items() if name in ("isolated", "dry", "already_dry")}
+    assert len(patterns) == 3
+    if kind != "grey":
+        assert min(np.linalg.norm(one - other) for one, other in itertools.combinations(zones, 2)) > 20
+    steps = [_seen_by(kind, colour)[0] for colour in RAMP[1:]]
+    assert (np.diff(steps) < -7).all()  # ever darker, a clear step each
+
+
+def _seen_by(kind: str, colour: tuple[int, int, int] | None) -> np.ndarray:
+    """CIE L*a*b* (D65) of an sRGB colour as somebody sees it."""
+    channels = np.array(colour) / 255
+    linear = np.where(channels > 0.04045, ((channels + 0.055) / 1.055) ** 2.4, channels / 12.92)
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    seen = linear if kind == "grey" else np.clip(np.array(BLINDNESS[kind]) @ linear, 0, 1)
+    x, y, z = np.cbrt(np.maximum(to_xyz @ seen / [0.9505, 1, 1.089], 0.008856))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])

@@ -1,0 +1,36 @@
+"""Colours and patterns of answers on the map; they stay apart for the colour-blind and on a grey print.
+
+What matters most differs in lightness and in pattern as well as in hue.
+"""
+
+from typing import Literal, NamedTuple
+
+Colour = tuple[int, int, int]
+
+
+class Look(NamedTuple):
+    """How a segment of an answer is drawn; without colour and pattern as ever, while others step back."""
+
+    colour: Colour | None
+    pattern: Literal["solid", "dashed", "dotted"] | None = "solid"
+
+
+LOOKS: dict[str, Look] = {
+    "isolated": Look((205, 22, 38)),
+    "dry": Look((250, 160, 30), "dashed"),
+    "already_dry": Look((66, 72, 120), "dotted"),
+    "regained": Look((0, 150, 110)),
+    "only_together": Look((160, 50, 160), "dashed"),
+    "near": Look(None, None),
+    "start": Look((255, 214, 10)),
+    "reached": Look((36, 104, 242)),
+}
+# From nobody to everybody, ever darker: nothing hangs on it, then five classes (ColorBrewer's YlOrRd).
+RAMP: tuple[Colour, ...] = (
+    (176, 186, 198),
+    (254, 217, 118),
+    (253, 170, 70),
+    (244, 96, 40),
+    (200, 20, 30),
+    (105, 0, 38),
+)

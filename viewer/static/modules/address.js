@@ -1,0 +1,25 @@
+// The page's address remembers the question, so that it can be sent to somebody: ?ask=burst&segment_id=7&inaccessible=9
+
+import { questionOf } from "./questions.js";
+
+const KEPT = ["lang", "version", "test"];
+
+export function writeQuestion(question) {
+  const search = new URLSearchParams(location.search);
+  for (const key of [...search.keys()]) if (!KEPT.includes(key)) search.delete(key);
+  if (question) search.set("ask", question.name);
+  for (const [key, values] of Object.entries(question?.params ?? {})) for (const value of [values].flat()) search.append(key, value);
+  history.replaceState(null, "", `${location.pathname}${search.size ? `?${search}` : ""}${location.hash}`);
+}
+
+// The question in the address; null when there is none that is known.
+export function readQuestion() {
+  const search = new URLSearchParams(location.search);
+  const name = search.get("ask");
+  const known = questionOf(name);
+  if (!known) return null;
+  const given = [...new Set(search.keys())].filter((key) => key !== "ask" && !KEPT.includes(key));
+  const params = Object.fromEntries(known.lists.map((list) => [list, []]));
+  for (const key of given) params[key] = known.lists.includes(key) ? search.getAll(key).map(Number) : search.get(key);
+  return { name, params, names: {} };
+}

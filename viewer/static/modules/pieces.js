@@ -1,0 +1,54 @@
+// What panels are made of: headings, lists of places, figures, buttons.
+
+import { element } from "./dom.js";
+import { attributeLabel, codeName, message, metres, text } from "./texts.js";
+
+export function heading(kind, title, classCode) {
+  const about = classCode ? `${kind} · ${codeName("utility_class", classCode)}` : kind;
+  return element("header", {}, element("p", { class: "kind" }, about), element("h2", {}, String(title)));
+}
+
+export const actions = (...buttons) => element("div", { class: "actions" }, ...buttons);
+export const button = (id, words, onclick, more = {}) => element("button", { type: "button", id, onclick, ...more }, words);
+export const note = (words) => element("p", { class: "note" }, words);
+export const warning = (item) => element("p", { class: "warning" }, message(item));
+export const nameOf = (place) => place.name ?? place.source_key ?? String(place.node_id ?? place.segment_id ?? place.feature_id);
+
+// A titled list; nothing at all when it is empty, unless there are words for that.
+export function list(title, items, row, ifEmpty) {
+  if (!items.length && !ifEmpty) return [];
+  const body = items.length ? element("ol", { class: "places", "data-list": title }, ...items.map(row)) : note(ifEmpty);
+  return [element("h3", {}, text(title)), body];
+}
+
+// A place to fly to, with what is said of it and what can be done with it.
+export function placeRow(place, words, flyTo, notes = [], ...doable) {
+  const isPlaced = place.x_m !== null && place.x_m !== undefined;
+  const fly = () => flyTo([place.x_m, place.y_m, place.z_m ?? undefined]);
+  const name = isPlaced ? element("button", { type: "button", class: "place", onclick: fly }, String(words)) : element("span", {}, String(words));
+  return element("li", {}, name, ...doable, ...notes.filter(Boolean).map((line) => element("small", {}, line)));
+}
+
+export function valveRow(valve, flyTo, ...doable) {
+  const operability = `${attributeLabel("operability_code")}: ${codeName("operability", valve.operability_code)}`;
+  const walk = valve.walk_m ?? valve.distance_m;
+  const about = [codeName("valve_state", valve.state_code), operability, valve.address, walk === null ? null : metres(walk)];
+  return placeRow(valve, nameOf(valve), flyTo, [about.filter(Boolean).join(" · "), ...valve.notes.map(message)], ...doable);
+}
+
+// What can be said with one small button in a row.
+export const rowButton = (words, onclick, more = {}) => element("button", { type: "button", class: "row-action", onclick, ...more }, words);
+
+export function tile(kind, count, ...words) {
+  return element("li", { class: kind, "data-zone": kind }, element("span", {}, text(kind)), element("b", {}, String(count)), ...words.map((line) => element("small", {}, line)));
+}
+
+export const people = (count) => `${count} ${text("people")}`;
+
+// One of several that can be shown, as a row of buttons.
+export function choices(label, options, chosen, choose) {
+  const made = options.map(([value, ...words]) =>
+    element("button", { type: "button", role: "radio", "aria-checked": String(value === chosen), "data-choice": value, onclick: () => choose(value) }, ...words),
+  );
+  return element("div", { class: "choices", role: "radiogroup", "aria-label": text(label) }, ...made);
+}
