@@ -17,6 +17,9 @@ class ConflictKind(StrEnum):
     VERTICAL = "vertical"
     COLLISION = "collision"
     COVER = "cover"
+    STACKED = "stacked"
+    UNDER_BUILDING = "under_building"
+    SLANT = "slant"
 
 
 class Conflict(BaseModel):
@@ -72,6 +75,9 @@ class ClearanceAnswer(BaseModel):
     conflicts: tuple[Conflict, ...]
     cannot_tell: tuple[CannotTell, ...]
     checked_pairs: int = Field(description="Neighbours that were compared.")
+    same_trench_ids: tuple[int, ...] = Field(
+        (), description="Segments booked with the section of the same trench or duct bank; not judged against it."
+    )
 
 
 class DrawnPipe(BaseModel):

@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from pipemap.clearance.core import TOLERANCE_M, Verdicts
+from pipemap.clearance.core import Verdicts
 from pipemap.clearance.geometry3d import Floats
+from pipemap.clearance.numbers import TOLERANCE_M
 from pipemap.clearance.rules import Limit
 from pipemap.clearance.site import DRAWN_ID, Segment, Structure, clearance_class_of
 from pipemap.clearance.words import Measurement, Name, conflict_words
 from schemas.clearance import CannotTell, Conflict, ConflictKind, Place
 
+# Measured in plan, whatever the heights.
+_BESIDE = frozenset({ConflictKind.HORIZONTAL, ConflictKind.STACKED, ConflictKind.UNDER_BUILDING})
 _REASONS = {
     "elevation": ("its elevation", "高程"),
     "width_mm": ("its width", "宽度"),
@@ -115,7 +118,7 @@ def from_verdicts(verdicts: Verdicts, segments: Sequence[Segment]) -> tuple[list
     conflicts = [Conflict(**fields) for fields in conflicts_told(verdicts, segments)]
     unknown = [
         cannot_tell(verdicts.kind[number], pair, _needs(verdicts.kind[number], asked, other))
-        for number in np.flatnonzero(~verdicts.is_conflict).tolist()
+        for number in np.flatnonzero(verdicts.cannot_tell).tolist()
         for asked, other in [_sides(verdicts, number, segments)]
         for pair in [Pair(asked, asked.name, other)]
     ]
@@ -165,7 +168,7 @@ def compared(
 def _needs(kind: ConflictKind, asked: Segment, other: Segment) -> list[str]:
     needs = []
     for side, segment in (("segment", asked), ("other", other)):
-        if kind is ConflictKind.HORIZONTAL:
+        if kind in _BESIDE:
             needs += [f"{side}.width_mm"] if math.isnan(segment.half_width_m) else []
             continue
         needs += [] if segment.has_elevation else [f"{side}.elevation"]
@@ -174,14 +177,14 @@ def _needs(kind: ConflictKind, asked: Segment, other: Segment) -> list[str]:
 
 
 def _inferred(kind: ConflictKind, pair: Pair) -> tuple[str, ...]:
-    if kind is ConflictKind.HORIZONTAL:
+    if kind in _BESIDE:
         return ()
     inferred = [side.row["class_code"] for side in _pipes(pair) if side.is_inferred]
     return tuple(dict.fromkeys([f"{clearance_class_of(code)}.elevation" for code in inferred]))
 
 
 def _accuracy(kind: ConflictKind, pair: Pair) -> float:
-    horizontal = kind is ConflictKind.HORIZONTAL
+    horizontal = kind in _BESIDE
     return math.hypot(*[s.horizontal_accuracy_m if horizontal else s.vertical_accuracy_m for s in _pipes(pair)])
 
 

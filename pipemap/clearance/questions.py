@@ -13,8 +13,9 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from pipemap.clearance.answer import Pair, cannot_tell, compared, conflict, from_verdicts
-from pipemap.clearance.core import LARGEST_UNKNOWN_HALF_M, TOLERANCE_M, conflicts_between
+from pipemap.clearance.core import conflicts_between
 from pipemap.clearance.geometry3d import Floats
+from pipemap.clearance.numbers import LARGEST_UNKNOWN_HALF_M, TOLERANCE_M
 from pipemap.clearance.rules import Limit, Party, cover_limit, strictest, widest
 from pipemap.clearance.site import Segment, Site, Structure, as_pipes, chainage
 from pipemap.clearance.words import Name
@@ -28,7 +29,14 @@ from schemas.codetables import code_table
 
 # Half the widest culvert or tunnel that a neighbour may be.
 _WIDEST_NEIGHBOUR_M = 4.0
-_ORDER = (ConflictKind.COLLISION, ConflictKind.VERTICAL, ConflictKind.HORIZONTAL, ConflictKind.COVER)
+_ORDER = (
+    ConflictKind.COLLISION,
+    ConflictKind.UNDER_BUILDING,
+    ConflictKind.VERTICAL,
+    ConflictKind.STACKED,
+    ConflictKind.HORIZONTAL,
+    ConflictKind.COVER,
+)
 
 
 def segment_clearance(connection: Connection, segment_id: int, version: Version = None) -> ClearanceAnswer:
@@ -54,7 +62,9 @@ def answer_about(site: Site, asked: Segment) -> ClearanceAnswer:
     conflicts, unknown = from_verdicts(verdicts, segments)
     further = [_beside_structure(asked, structure) for structure in structures]
     further.append(_cover(asked, structures))
-    return _answer(site, asked.feature_id or None, conflicts, unknown, further, len(others) + len(structures))
+    answer = _answer(site, asked.feature_id or None, conflicts, unknown, further, len(others) + len(structures))
+    in_one_trench = [segments[row].feature_id for row in verdicts.right[verdicts.shares_bank].tolist()]
+    return answer.model_copy(update={"same_trench_ids": tuple(in_one_trench)})
 
 
 def reach_of(asked: Segment) -> float:

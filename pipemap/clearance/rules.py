@@ -112,6 +112,31 @@ def strictest(direction: Direction, one: Party, other: Party) -> Limit | None:
 
 
 @cache
+def alike(party: Party) -> Party:
+    """The first party asked about that no rule tells from this one, so that a city has some dozens of parties."""
+    told = tuple(condition_holds(condition, party) for condition in _conditions(party.clearance_class))
+    return _first_of((party.clearance_class, told), party)
+
+
+def _first_of(key: tuple[str, tuple[Certainty, ...]], party: Party) -> Party:
+    return _FIRST.setdefault(key, party)
+
+
+_FIRST: dict[tuple[str, tuple[Certainty, ...]], Party] = {}
+
+
+@cache
+def _conditions(clearance_class: str) -> tuple[str, ...]:
+    """Every condition that some rule asks of a class."""
+    directions: tuple[Direction, ...] = ("horizontal", "vertical")
+    sides = (side for direction in directions for row in _rows(direction) for pair in row.sides for side in pair)
+    asked = {
+        text for side in sides if side.clearance_class == clearance_class for text in (side.condition, side.implied)
+    }
+    return tuple(sorted(asked))
+
+
+@cache
 def widest(direction: Direction, clearance_class: str) -> float:
     """The largest limit any pair with this class can have: how far to look for neighbours."""
     rows = _rows(direction)

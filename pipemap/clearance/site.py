@@ -26,6 +26,8 @@ from schemas.codetables import code_table, codes_where
 # CJJ 61: a hidden point may be off by 0.10 of its depth in plan and 0.15 in depth, the depth counting as 1 m at least.
 _PLAN_SHARE, _DEPTH_SHARE, _LEAST_DEPTH_M = 0.10, 0.15, 1.0
 _TRENCHES = frozenset({"trench", "passage", "tunnel", "civil_defence"})
+# Ways of lying in which several lines may share one outer section.
+BANKS = ("duct_block", "trench", "passage", "tunnel")
 _NOT_IN_THE_GROUND = frozenset({"overhead", "surface", "rack", "in_well"})
 # The identity of a pipe that is drawn and not in the map, and its two nodes.
 DRAWN_ID, DRAWN_NODES = 0, (-1, -2)
@@ -229,6 +231,7 @@ def as_pipes(segments: list[Segment]) -> Pipes:
         first_piece=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         start=np.concatenate([segment.axis[:-1] for segment in segments]),
         end=np.concatenate([segment.axis[1:] for segment in segments]),
+        in_bank=np.array([segment.row["burial_code"] in BANKS for segment in segments]),
     )
 
 

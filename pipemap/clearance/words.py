@@ -34,6 +34,8 @@ _WHAT = {
     ConflictKind.VERTICAL: ("Vertical clearance", "垂直净距"),
     ConflictKind.COVER: ("Cover", "覆土深度"),
     ConflictKind.COLLISION: ("Distance", "间距"),
+    ConflictKind.STACKED: ("Stacked one above the other: the horizontal clearance", "上下重叠敷设，水平净距"),
+    ConflictKind.UNDER_BUILDING: ("Built over: the horizontal clearance", "被建（构）筑物占压，水平净距"),
 }
 _ATTRIBUTES = {
     "burial_code": ("burial method", "敷设方式"),

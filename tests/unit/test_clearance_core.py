@@ -84,7 +84,8 @@ def test_verdict_agrees_with_plan_geometry_by_another_library(one: Axis, other: 
         assert [kind for kind, _ in verdict] == [] if side_by_side else [ConflictKind.COLLISION]
     elif space_m > 0.02 and not (plan_one.crosses(plan_other) or (walls_m < 0 and angle > 30)):
         limit_m = HORIZONTAL_M.get((min(kinds), max(kinds)), 0.0)
-        assert [kind for kind, _ in verdict] == [ConflictKind.HORIZONTAL] * (walls_m < limit_m - 0.0005 and limit_m > 0)
+        beside = ConflictKind.STACKED if walls_m < 0 else ConflictKind.HORIZONTAL
+        assert [kind for kind, _ in verdict] == [beside] * (walls_m < limit_m - 0.0005 and limit_m > 0)
         assert all(abs(m - max(walls_m, 0)) < 1e-6 for _, m in verdict)
     elif space_m > 0.02:
         assert all(kind is ConflictKind.VERTICAL for kind, _ in verdict)
@@ -131,7 +132,7 @@ def test_many_pairs_at_once_are_the_pairs_one_by_one() -> None:
     together = conflicts_between(pipes, left, right)
     found = {(int(a), int(b)): (kind, m) for a, b, kind, m in zip(
         together.left, together.right, together.kind, together.measured_m.tolist(), strict=True)}  # fmt: skip
-    assert len(found) > 30 and len(set(together.kind)) == 3
+    assert len(found) > 30 and len(set(together.kind)) == 4
     for a, b in zip(left.tolist(), right.tolist(), strict=True):
         alone = conflicts_between(pipes, np.array([a]), np.array([b]))
         assert found.get((a, b)) == next(iter(zip(alone.kind, alone.measured_m.tolist(), strict=True)), None)

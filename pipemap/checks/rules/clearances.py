@@ -1,6 +1,7 @@
 """The rule about clearances: pipes that meet, or lie nearer to one another than the standards allow."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,13 @@ from pipemap.checks.scope import ABOVE_GROUND, Scope
 from pipemap.clearance.answer import conflicts_told
 from pipemap.clearance.core import Pipes, Verdicts, conflicts_between
 from pipemap.clearance.rules import Party, strictest
-from pipemap.clearance.site import Segment, party_of
+from pipemap.clearance.site import BANKS, Segment, party_of
 from schemas.clearance import ConflictKind
 from schemas.findings import Severity
 
 _PARTY_WORDS = ("class_code", "burial_code", "pressure_code")
 _PARTY_NUMBERS = ("pressure_mpa", "width_mm", "voltage_kv")
-# Ways of lying in which several lines may share one outer section.
-_BANKS = ("duct_block", "trench", "passage", "tunnel")
+_BESIDE = (ConflictKind.HORIZONTAL, ConflictKind.STACKED)
 _BANKS_SAY = Says(
     en="{count} pairs of lines coincide with the section of a trench or duct bank: most likely one bank booked "
     "once for each owner; they are not judged against each other",
@@ -51,12 +51,11 @@ def too_near(check: Check) -> Told:
     scope = check.scope
     pipes = _as_pipes(scope)
     verdicts = conflicts_between(pipes, *_neighbours(scope, pipes))
-    shared = _share_a_bank(scope, verdicts)
-    kept = np.flatnonzero(verdicts.is_conflict & ~shared & ~_doubtful_beside(verdicts))
+    kept = np.flatnonzero(verdicts.is_conflict & ~_doubtful_beside(verdicts))
     kept = kept[np.argsort(verdicts.left[kept], kind="stable")]
     for start in range(0, len(kept), _WORDED_AT_ONCE):
         yield from _findings(check, verdicts, kept[start : start + _WORDED_AT_ONCE])
-    yield from _shared_banks(check, verdicts, np.flatnonzero(shared))
+    yield from _shared_banks(check, verdicts, np.flatnonzero(verdicts.shares_bank))
 
 
 def _findings(check: Check, verdicts: Verdicts, at: Ints) -> Iterator[Breaches]:
@@ -79,25 +78,11 @@ def _findings(check: Check, verdicts: Verdicts, at: Ints) -> Iterator[Breaches]:
 
 
 def _doubtful_beside(verdicts: Verdicts) -> Bools:
-    doubtful = (limit is not None and limit.to_be_confirmed for limit in verdicts.limit)
-    return _is(verdicts, ConflictKind.HORIZONTAL) & np.fromiter(doubtful, np.bool_, len(verdicts.limit))
-
-
-def _share_a_bank(scope: Scope, verdicts: Verdicts) -> Bools:
-    """Collisions of cables of several owners that lie in one trench or duct bank, or end in one well of it.
-
-    Each owner's line is surveyed with the section of the whole bank, so the bodies coincide.
-    """
-    left, right = verdicts.left, verdicts.right
-    in_bank = scope.segments.words("burial_code").is_in(_BANKS)
-    width_m, height_m = scope.width_m, scope.height_m
-    same = (width_m[left] == width_m[right]) & (height_m[left] == height_m[right])
-    ends = scope.axes.start[:, :2], scope.axes.end[:, :2]
-    apart_m = [np.hypot(*(one[left] - other[right]).T) for one in ends for other in ends]
-    in_one_well = np.min(apart_m, axis=0) < (width_m[left] + width_m[right]) / 2
-    banks = _is(verdicts, ConflictKind.COLLISION) & in_bank[left] & in_bank[right]
-    shared: Bools = banks & (same | in_one_well)
-    return shared
+    doubtful = (
+        kind in _BESIDE and limit is not None and limit.to_be_confirmed
+        for kind, limit in zip(verdicts.kind, verdicts.limit, strict=True)
+    )
+    return np.fromiter(doubtful, np.bool_, len(verdicts.limit))
 
 
 def _shared_banks(check: Check, verdicts: Verdicts, at: Ints) -> Iterator[Note]:
@@ -106,10 +91,6 @@ def _shared_banks(check: Check, verdicts: Verdicts, at: Ints) -> Iterator[Note]:
         sides = (check.scope.segment_keys(side[told[:_EXAMPLES]]) for side in (verdicts.left, verdicts.right))
         pairs = [list(pair) for pair in zip(*sides, strict=True)]
         yield check.note(_BANKS_SAY, {"pairs": pairs}, at_most=Severity.INFO, counts={"count": len(told)})
-
-
-def _is(verdicts: Verdicts, kind: ConflictKind) -> Bools:
-    return np.fromiter((each is kind for each in verdicts.kind), np.bool_, len(verdicts.kind))
 
 
 def _neighbours(scope: Scope, pipes: Pipes) -> tuple[Ints, Ints]:
@@ -173,6 +154,7 @@ def _as_pipes(scope: Scope) -> Pipes:
         first_piece=axes.first - np.arange(len(axes.first)),
         start=axes.xyz[axes.pieces],
         end=axes.xyz[axes.pieces + 1],
+        in_bank=segments.words("burial_code").is_in(BANKS),
     )
 
 
@@ -189,17 +171,7 @@ def _worded(scope: Scope, verdicts: Verdicts, at: Ints) -> tuple[Verdicts, list[
     """Some verdicts, and the segments they are about as words need them."""
     involved, place = np.unique(np.concatenate([verdicts.left[at], verdicts.right[at]]), return_inverse=True)
     left, right = np.split(place, 2)
-    chosen = Verdicts(
-        left=left,
-        right=right,
-        kind=[verdicts.kind[number] for number in at.tolist()],
-        is_conflict=verdicts.is_conflict[at],
-        measured_m=verdicts.measured_m[at],
-        bounded=verdicts.bounded[at],
-        limit=[verdicts.limit[number] for number in at.tolist()],
-        near_left=verdicts.near_left[at],
-        near_right=verdicts.near_right[at],
-    )
+    chosen = replace(verdicts.part(at), left=left, right=right)
     return chosen, _segments(scope, involved)
 
 

@@ -1,0 +1,17 @@
+"""Numbers that every part of the clearance engine goes by."""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints: TypeAlias = NDArray[np.int64]
+
+# Survey values are written to the centimetre and coordinates to the millimetre.
+TOLERANCE_M = 0.0005
+# A pipe of unknown size is taken to reach at most this far from its axis when neighbours are ruled out.
+LARGEST_UNKNOWN_HALF_M = 1.0
+# Above this angle pipes run across one another rather than along.
+ACROSS_DEG = 30.0
+# GB 50289-2016 4.1.7: pipes that cross should do so at more than this angle.
+LEAST_CROSSING_DEG = 60.0
