@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.deps import STRICT, ClassCodesDep, ServiceDep, VersionDep
 from api.trace_parameters import Id, Places, as_written, read_place
 from pipemap.errors import UsageError
-from pipemap.tracing.asking import BurstQuestion, ask_burst
+from pipemap.tracing.asking import BurstQuestion, burst_json
 from pipemap.tracing.criticality import ranked_criticality
 from pipemap.tracing.shutdowns import plan_shutdowns
 from pipemap.tracing.surroundings import DEFAULT_RADIUS_M, Place
@@ -73,7 +73,7 @@ def trace_burst(
     )
     with service.reading() as connection:
         network = service.networks.at(connection, resolve_version(connection, version))
-        return as_written(ask_burst(connection, network, question))
+        return Response(burst_json(connection, network, question), media_type="application/json")
 
 
 @router.get("/criticality", response_model=CriticalityAnswer)

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from pipemap.network import OPERABILITIES, STATES, Flags, Ints, Network, NodeKind
-from pipemap.tracing.cuts import Assumed, Cut, cut_of_zones, devices_beside
+from pipemap.tracing.cuts import Assumed, Cut, cut_of_zones
 from pipemap.tracing.describing import device_columns
 
 # Each costs as much as the plan itself; what is left out can be asked for by naming the valve.
@@ -69,8 +69,9 @@ def _each_and_all(devices: Ints) -> Iterator[Ints]:
 
 def _stuck_inside(network: Network, cut: Cut) -> Ints:
     """Stuck valves that isolated zones touch and that somebody might free, those named in the question included."""
-    devices = devices_beside(cut.zones, cut.isolated_zones)
-    devices = devices[cut.touches.kind[devices] == NodeKind.STUCK_VALVE]
+    devices: Ints = cut.unusual[cut.touches.kind[cut.unusual] == NodeKind.STUCK_VALVE]
+    if not len(devices):
+        return devices
     _, _, operability = device_columns(network, devices)
     stuck: Ints = devices[np.isin(operability, _MAY_BE_FREED) | np.isin(devices, cut.assumed.stuck)]
     return stuck

@@ -36,6 +36,8 @@ def regains_of(network: Network, cut: Cut, lost: Ints) -> list[Regain]:
     """
     unfed = _unfed_ways(network, cut, lost)
     lost_zones = np.concatenate([cut.dry_zones, unfed])
+    if not len(lost_zones):
+        return []
     cut.status[unfed] = LOST
     entries = _entries(network, cut, lost_zones)
     merged = _merged(cut, entries, _has_one_way(cut, lost_zones))
@@ -55,7 +57,10 @@ def _unfed_ways(network: Network, cut: Cut, lost: Ints) -> Ints:
     if len(cut.assumed.opened):
         status[(status == LOST) & (hops < 0)] = OPEN_QUESTION
     at = network.consumers.node[lost]
-    sides = np.unique(zones.ports.zone[zones.ports.of_devices(np.unique(at[zones.node_zone[at] < 0]))])
+    at_devices = at[zones.node_zone[at] < 0]
+    if not len(at_devices) and not len(cut.dry_zones):
+        return at_devices
+    sides = np.unique(zones.ports.zone[zones.ports.of_devices(np.unique(at_devices))])
     sides = sides[(status[sides] == OPEN_QUESTION) & (hops[sides] < 0)]
     status[sides] = LOST
     return np.concatenate([sides, unfed_above(cut.touches, hops, status, np.concatenate([cut.dry_zones, sides]))])

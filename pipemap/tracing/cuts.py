@@ -28,12 +28,13 @@ not in service are not there. Exactly what is meant, and what the tests hold the
 """
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
 from pipemap.network import Ints, NodeKind, SmallInts
 from pipemap.network.grouping import spread
-from pipemap.tracing.floods import FED, ISOLATED, LOST, OPEN_QUESTION, Statuses, Touches, closure, settle
+from pipemap.tracing.floods import FED, ISOLATED, LOST, OPEN_QUESTION, Statuses, Touches, closure, rim, settle, turned
 from pipemap.tracing.ports import Flags
 from pipemap.tracing.sites import Site
 from pipemap.tracing.zones import Zones
@@ -51,13 +52,14 @@ class Assumed:
     freed: Ints = field(default_factory=_none)
     opened: Ints = field(default_factory=_none)
 
+    @cached_property
     def is_nothing(self) -> bool:
         """Whether everything is as on the map."""
         return not (len(self.stuck) or len(self.freed) or len(self.opened))
 
     def kinds(self, zones: Zones) -> SmallInts:
         """NodeKind of every device as the question has it."""
-        if self.is_nothing():
+        if self.is_nothing:
             return zones.ports.kind
         kind = zones.ports.kind.copy()
         stuck = self.stuck[kind[self.stuck] == NodeKind.OPEN_VALVE]
@@ -69,11 +71,15 @@ class Assumed:
         return kind
 
 
+_NOTHING = Assumed()
+
+
 @dataclass(frozen=True, eq=False)
 class Cut:
     """The plan in positions: devices as in `ports.Ports`, zones of `zones`, segments of the network.
 
-    `kept_closed` are valves that the question would open but that stand beside the burst.
+    `beside` are the devices that touch an isolated zone, `kept_closed` valves that the question would open but that
+    stand beside the burst.
     """
 
     zones: Zones
@@ -81,6 +87,7 @@ class Cut:
     touches: Touches
     status: Statuses
     burst_zones: Ints
+    beside: Ints
     valves: Ints
     relied_on: Ints
     isolated_zones: Ints
@@ -89,6 +96,13 @@ class Cut:
     dry: Ints
     already_dry: Ints
     kept_closed: Ints
+
+    @cached_property
+    def unusual(self) -> Ints:
+        """Devices beside an isolated zone that are no valves one could turn: sources, one-way ones, stuck valves."""
+        kind = self.touches.kind[self.beside]
+        unusual: Ints = self.beside[(kind != NodeKind.OPEN_VALVE) & (kind != NodeKind.CLOSED_VALVE)]
+        return unusual
 
     def is_wet(self, some: Ints) -> Flags:
         """Whether a source still reaches some zones."""
@@ -102,30 +116,31 @@ class Cut:
 
 def cut_at(site: Site, assumed: Assumed | None = None) -> Cut:
     """The plan for bursts at a site."""
-    return cut_of_zones(site.zones, site.burst_zones, assumed)
+    return cut_of_zones(site.zones, site.burst_zones, assumed or _NOTHING)
 
 
-def cut_of_zones(zones: Zones, burst_zones: Ints, assumed: Assumed | None = None) -> Cut:
+def cut_of_zones(zones: Zones, burst_zones: Ints, assumed: Assumed = _NOTHING) -> Cut:
     """The plan that parts some zones from every source."""
-    assumed = assumed or Assumed()
-    touches = _touches(zones, assumed.kinds(zones))
+    touches = zones.touches if assumed.is_nothing else zones.touches._replace(kind=assumed.kinds(zones))
     status = np.zeros(zones.count, np.uint8)
-    cluster = _lone_cluster(zones, burst_zones) if assumed.is_nothing() else None
+    cluster = _lone_cluster(zones, burst_zones) if assumed.is_nothing else None
     isolated = closure(touches, status, burst_zones) if cluster is None else _look_up(zones, cluster, status)
-    rim, far = _rim(zones, isolated, status)
-    beside_burst = np.intersect1d(rim, assumed.opened)
+    beside, far = rim(touches, status, isolated)
+    beside_burst = np.intersect1d(beside, assumed.opened) if len(assumed.opened) else assumed.opened
     if len(beside_burst):
         narrower = replace(assumed, opened=np.setdiff1d(assumed.opened, beside_burst))
         return replace(cut_of_zones(zones, burst_zones, narrower), kept_closed=beside_burst)
     dry = _dry(zones, cluster, touches, status, far, bool(len(assumed.opened)))
-    cut = Cut(
+    valves, relied_on = turned(touches, status, far, zones.is_fed, zones.is_known)
+    return Cut(
         zones=zones,
         assumed=assumed,
         touches=touches,
         status=status,
         burst_zones=burst_zones,
-        valves=_none(),
-        relied_on=_none(),
+        beside=beside,
+        valves=valves,
+        relied_on=relied_on,
         isolated_zones=isolated,
         dry_zones=dry,
         isolated=zones.segments_in(isolated),
@@ -133,7 +148,6 @@ def cut_of_zones(zones: Zones, burst_zones: Ints, assumed: Assumed | None = None
         already_dry=_already_dry(zones, burst_zones, status),
         kept_closed=_none(),
     )
-    return _with_valves(cut, far)
 
 
 def devices_beside(zones: Zones, isolated: Ints) -> Ints:
@@ -141,17 +155,10 @@ def devices_beside(zones: Zones, isolated: Ints) -> Ints:
     return np.unique(zones.ports.device[zones.ports.of_zones(isolated)])
 
 
-def _touches(zones: Zones, kind: SmallInts) -> Touches:
-    ports = zones.ports
-    return Touches(
-        ports.device, ports.zone, ports.takes, ports.gives, ports.device_bounds, ports.zone_bounds, ports.by_zone, kind
-    )
-
-
 def _lone_cluster(zones: Zones, burst_zones: Ints) -> int | None:
     """The one cluster of all bursts, if taking it out shuts nothing else."""
     first = int(zones.cluster[burst_zones[0]])
-    alone = not zones.needs_flood[first] and (zones.cluster[burst_zones] == first).all()
+    alone = not zones.needs_flood[first] and (len(burst_zones) == 1 or (zones.cluster[burst_zones] == first).all())
     return first if alone else None
 
 
@@ -159,14 +166,6 @@ def _look_up(zones: Zones, cluster: int, status: Statuses) -> Ints:
     isolated = np.arange(zones.cluster_bounds[cluster], zones.cluster_bounds[cluster + 1])
     status[isolated] = ISOLATED
     return isolated
-
-
-def _rim(zones: Zones, isolated: Ints, status: Statuses) -> tuple[Ints, Ints]:
-    """Devices that touch an isolated zone, and their ports on others; a source parts its sides as it is."""
-    devices = devices_beside(zones, isolated)
-    devices = devices[zones.ports.kind[devices] != NodeKind.SOURCE]
-    ports = zones.ports.of_devices(devices)
-    return devices, ports[status[zones.ports.zone[ports]] != ISOLATED]
 
 
 def _dry(zones: Zones, cluster: int | None, touches: Touches, status: Statuses, far: Ints, anew: bool) -> Ints:
@@ -177,21 +176,8 @@ def _dry(zones: Zones, cluster: int | None, touches: Touches, status: Statuses, 
     return dry
 
 
-def _with_valves(cut: Cut, far: Ints) -> Cut:
-    """The cut with its valves: those on the rim with water behind them that they can pass on, or where nobody knows."""
-    ports = cut.zones.ports
-    zone, device = ports.zone[far], ports.device[far]
-    is_wet = cut.is_wet(zone) | ~cut.zones.is_known[zone]
-    kind = cut.touches.kind[device]
-    near = ports.of_zones(cut.isolated_zones)
-    leads_in = ports.takes[far] & np.isin(device, ports.device[near[ports.gives[near]]])
-    return replace(
-        cut,
-        valves=np.unique(device[is_wet & leads_in & (kind == NodeKind.OPEN_VALVE)]),
-        relied_on=np.unique(device[is_wet & (kind == NodeKind.CLOSED_VALVE)]),
-    )
-
-
 def _already_dry(zones: Zones, burst_zones: Ints, status: Statuses) -> Ints:
+    if not len(zones.unfed):
+        return zones.unfed
     segments = zones.unfed[spread(zones.unfed_bounds, np.unique(zones.area[burst_zones]))]
     return np.sort(segments[status[zones.segment_zone[segments]] != ISOLATED])

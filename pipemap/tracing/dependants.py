@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from scipy.spatial import KDTree
 
@@ -38,27 +39,40 @@ class Dependants:
 
     def lost_in(self, isolated: Ints, dry: Ints, status: Statuses) -> tuple[Ints, Flags]:
         """The same for the zones of some cut: at a device a thing is lost when no side of it is fed any more."""
-        near = self.members[spread(self.bounds, isolated)]
-        beyond = self.members[spread(self.bounds, dry)]
-        between, touches = self._lost_at_devices(np.concatenate([isolated, dry]), status)
-        lost = np.concatenate([near, beyond, between])
-        is_near = np.concatenate([np.ones(len(near), np.bool_), np.zeros(len(beyond), np.bool_), touches])
+        zones = self.zones
+        things = (self.members, self.bounds, self.straddling, self.straddling_bounds, self.device)
+        around = (zones.ports.device_bounds, zones.ports.zone, zones.is_fed, zones.is_known)
+        lost, is_near = _lost(*things, *around, isolated, dry, status)
         order = np.argsort(lost)
         return lost[order], is_near[order]
 
-    def _lost_at_devices(self, some: Ints, status: Statuses) -> tuple[Ints, Flags]:
-        there = np.unique(self.straddling[spread(self.straddling_bounds, some)])
-        if not len(there):
-            return there, np.zeros(0, np.bool_)
-        ports = self.zones.ports
-        device = self.device[there]
-        first = np.cumsum(ports.sides(device))
-        starts = np.concatenate([np.zeros(1, np.int64), first[:-1]])
-        zone = ports.zone[ports.of_devices(device)]
-        is_unfed = (status[zone] == LOST) | (~self.zones.is_fed[zone] & (status[zone] != FED))
-        is_out = (status[zone] == ISOLATED) | (is_unfed & self.zones.is_known[zone])
-        is_lost = np.logical_and.reduceat(is_out, starts)
-        return there[is_lost], np.logical_or.reduceat(status[zone] == ISOLATED, starts)[is_lost]
+
+@numba.njit(cache=True, nogil=True)
+def _lost(
+    members: Ints,
+    bounds: Ints,
+    straddling: Ints,
+    straddling_bounds: Ints,
+    device: Ints,
+    device_bounds: Ints,
+    port_zone: Ints,
+    is_fed: Flags,
+    is_known: Flags,
+    isolated: Ints,
+    dry: Ints,
+    status: Statuses,
+) -> tuple[Ints, Flags]:  # pragma: no cover
+    near, beyond = members[spread(bounds, isolated)], members[spread(bounds, dry)]
+    between = np.unique(straddling[spread(straddling_bounds, np.concatenate((isolated, dry)))])
+    touches = np.zeros(len(between), np.bool_)
+    lost = np.ones(len(between), np.bool_)
+    for number, thing in enumerate(between):
+        for zone in port_zone[device_bounds[device[thing]] : device_bounds[device[thing] + 1]]:
+            is_unfed = status[zone] == LOST or (not is_fed[zone] and status[zone] != FED)
+            touches[number] |= status[zone] == ISOLATED
+            lost[number] &= status[zone] == ISOLATED or (is_unfed and is_known[zone])
+    is_near = np.concatenate((np.ones(len(near), np.bool_), np.zeros(len(beyond), np.bool_), touches[lost]))
+    return np.concatenate((near, beyond, between[lost])), is_near
 
 
 def dependants_of(zones: Zones, nodes: Ints) -> Dependants:

@@ -60,6 +60,46 @@ def closure(at: Touches, status: Statuses, zones: Ints) -> Ints:  # pragma: no c
 
 
 @numba.njit(cache=True, nogil=True)
+def rim(at: Touches, status: Statuses, isolated: Ints) -> tuple[Ints, Ints]:  # pragma: no cover
+    """Devices that touch an isolated zone, sorted, and the ports of all but the sources on other zones."""
+    beside = [np.int64(0) for _ in range(0)]
+    for zone in isolated:
+        for touch in at.by_zone[at.zone_bounds[zone] : at.zone_bounds[zone + 1]]:
+            beside.append(at.device[touch])
+    devices = np.unique(np.array(beside))
+    far = [np.int64(0) for _ in range(0)]
+    for device in devices:
+        if at.kind[device] == _SOURCE:
+            continue
+        for touch in range(at.device_bounds[device], at.device_bounds[device + 1]):
+            if status[at.zone[touch]] != ISOLATED:
+                far.append(np.int64(touch))
+    return devices, np.array(far)
+
+
+@numba.njit(cache=True, nogil=True)
+def turned(
+    at: Touches, status: Statuses, far: Ints, is_fed: Flags, is_known: Flags
+) -> tuple[Ints, Ints]:  # pragma: no cover
+    """Valves of the rim with water behind them, or where nobody knows: open ones that can let it in, and closed ones.
+
+    `far` is sorted by device, and so are they.
+    """
+    valves, relied_on = [np.int64(0) for _ in range(0)], [np.int64(0) for _ in range(0)]
+    for touch in far:
+        zone, device = at.zone[touch], at.device[touch]
+        is_wet = status[zone] == FED or (is_fed[zone] and status[zone] == OPEN_QUESTION)
+        if not is_wet and is_known[zone]:
+            continue
+        lets_in = at.kind[device] == _OPEN and at.takes[touch] and _is_shut(at, status, device)
+        if lets_in and (len(valves) == 0 or valves[-1] != device):
+            valves.append(device)
+        if at.kind[device] == _CLOSED and (len(relied_on) == 0 or relied_on[-1] != device):
+            relied_on.append(device)
+    return np.array(valves), np.array(relied_on)
+
+
+@numba.njit(cache=True, nogil=True)
 def _is_shut(at: Touches, status: Statuses, device: int) -> bool:  # pragma: no cover
     """Whether a device lets no water pass: closed, a source, or an open valve that would let it into the isolated."""
     kind = at.kind[device]

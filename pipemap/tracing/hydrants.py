@@ -6,10 +6,9 @@ from scipy.spatial import KDTree
 from pipemap.network import Floats, Ints, Network
 from pipemap.tracing.cuts import Cut
 from pipemap.tracing.dependants import hydrant_nodes, hydrants_of
-from pipemap.tracing.describing import known
+from pipemap.tracing.describing import Words, known
 from pipemap.tracing.ports import Flags, marked
 from pipemap.tracing.zones import Zones
-from schemas.isolation import HydrantLost, NearestHydrant
 
 _FIRST_ASKED = 8
 
@@ -54,24 +53,20 @@ def fed_hydrants(network: Network, zones: Zones) -> FedHydrants:
     return network.once(f"fed hydrants {zones.group}", lambda: FedHydrants(network, zones))
 
 
-def hydrants_lost(network: Network, cut: Cut, lost: Ints) -> list[HydrantLost]:
+def hydrants_lost(network: Network, cut: Cut, lost: Ints) -> list[Words]:
     """Hydrants by position in `hydrant_nodes`, each with the nearest one that is still fed."""
+    if not len(lost):
+        return []
     nodes = hydrant_nodes(network)[lost]
     place_m = np.stack([network.nodes.x_m[nodes], network.nodes.y_m[nodes]], axis=1)
     instead, away_m = fed_hydrants(network, cut.zones).nearest(place_m, lost, 1)
+    others = zip(nodes.tolist(), instead[:, 0].tolist(), away_m[:, 0].tolist(), strict=True)
     return [
-        HydrantLost(
-            node_id=int(network.nodes.id[node]),
-            source_key=network.nodes.key[node],
-            x_m=known(network.nodes.x_m[node]),
-            y_m=known(network.nodes.y_m[node]),
-            nearest_fed=_nearest(network, int(other), float(far_m)),
-        )
-        for node, other, far_m in zip(nodes.tolist(), instead[:, 0], away_m[:, 0], strict=True)
+        {**_hydrant(network, node), "nearest_fed": _nearest(network, other, far_m)} for node, other, far_m in others
     ]
 
 
-def nearest_hydrants(network: Network, cut: Cut, lost: Ints, places_m: Floats, wanted: int) -> list[NearestHydrant]:
+def nearest_hydrants(network: Network, cut: Cut, lost: Ints, places_m: Floats, wanted: int) -> list[Words]:
     """The hydrants still fed that lie nearest to some places, nearest first."""
     found, away_m = fed_hydrants(network, cut.zones).nearest(places_m, lost, wanted)
     order = np.argsort(away_m, axis=None, kind="stable")
@@ -86,17 +81,20 @@ def lost_hydrants(network: Network, cut: Cut) -> Ints:
     return hydrants_of(network, cut.zones).lost(cut)[0]
 
 
-def _nearest(network: Network, hydrant: int, distance_m: float) -> NearestHydrant | None:
+def _nearest(network: Network, hydrant: int, distance_m: float) -> Words | None:
     if hydrant < 0:
         return None
-    node = int(hydrant_nodes(network)[hydrant])
-    return NearestHydrant(
-        node_id=int(network.nodes.id[node]),
-        source_key=network.nodes.key[node],
-        x_m=known(network.nodes.x_m[node]),
-        y_m=known(network.nodes.y_m[node]),
-        distance_m=distance_m,
-    )
+    return {**_hydrant(network, int(hydrant_nodes(network)[hydrant])), "distance_m": distance_m}
+
+
+def _hydrant(network: Network, node: int) -> Words:
+    nodes = network.nodes
+    return {
+        "node_id": int(nodes.id[node]),
+        "source_key": nodes.key[node],
+        "x_m": known(float(nodes.x_m[node])),
+        "y_m": known(float(nodes.y_m[node])),
+    }
 
 
 def _is_fed(zones: Zones, nodes: Ints) -> Flags:

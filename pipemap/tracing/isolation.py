@@ -1,7 +1,7 @@
 """Burst impact: from what has burst to an answer a person acts on. What is meant: pipemap/tracing/cuts.py."""
 
-from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -11,9 +11,9 @@ from pipemap.network.adjacency import adjacency_of
 from pipemap.network.kinds import has_role
 from pipemap.tracing.alternatives import Otherwise, alternatives_of
 from pipemap.tracing.backfeed import Regain, regains_of
-from pipemap.tracing.cuts import Assumed, Cut, cut_at, devices_beside
+from pipemap.tracing.cuts import Assumed, Cut, cut_at
 from pipemap.tracing.dependants import consumers_of
-from pipemap.tracing.describing import described_valves, device_places, known
+from pipemap.tracing.describing import Words, class_codes, described_valves, device_places, known
 from pipemap.tracing.drainage import drainage_of
 from pipemap.tracing.floods import ISOLATED, LOST
 from pipemap.tracing.hydrants import hydrants_lost, lost_hydrants, nearest_hydrants
@@ -23,15 +23,7 @@ from pipemap.tracing.walking import listed, walk_to
 from pipemap.tracing.warnings import sources_feeding, warnings_of
 from pipemap.tracing.zones import Zones
 from schemas.codetables import code_table
-from schemas.isolation import (
-    Alternative,
-    BackFeed,
-    BurstAnswer,
-    BurstPlace,
-    BurstPlan,
-    ConsumersLost,
-    CriticalConsumer,
-)
+from schemas.isolation import BurstAnswer
 
 _NEAREST_HYDRANTS = 3
 _MOST_BACK_FEEDS = 20
@@ -67,23 +59,28 @@ def burst(
 
 def answer_for(network: Network, site: Site, cut: Cut) -> BurstAnswer:
     """All that the network says about a cut."""
+    return BurstAnswer.model_validate(told(network, site, cut))
+
+
+def told(network: Network, site: Site, cut: Cut) -> Words:
+    """The same as the fields of a BurstAnswer."""
     plan = PlanWords(network, site, cut)
     otherwise, left_out = alternatives_of(network, cut, plan.walk.devices)
-    return BurstAnswer(
+    return {
         **plan.fields(),
-        version=network.version,
-        burst=_places(network, site),
-        already_dry_segment_ids=network.segments.id[cut.already_dry].tolist(),
-        alternatives=[_alternative(network, site, one) for one in otherwise],
-        alternatives_left_out=left_out,
-        back_feeds=_back_feeds(network, site, regains_of(network, cut, plan.consumers)),
-        nearest_hydrants=nearest_hydrants(network, cut, plan.hydrants, site.place_m, _NEAREST_HYDRANTS),
-        drainage=drainage_of(network, cut.isolated),
-        sources_not_refilled=device_places(network, _not_refilled(cut)),
-        pumps_to_stop=device_places(network, _pumps(network, cut)),
-        tiers=tiers_of(network, cut),
-        warnings=[*warnings_of(network, cut, otherwise, plan.consumers), *tier_warnings(network, cut)],
-    )
+        "version": network.version,
+        "burst": _places(network, site),
+        "already_dry_segment_ids": network.segments.id[cut.already_dry].tolist(),
+        "alternatives": [_alternative(network, site, one) for one in otherwise],
+        "alternatives_left_out": left_out,
+        "back_feeds": _back_feeds(network, site, regains_of(network, cut, plan.consumers)),
+        "nearest_hydrants": nearest_hydrants(network, cut, plan.hydrants, site.place_m, _NEAREST_HYDRANTS),
+        "drainage": drainage_of(network, cut.isolated),
+        "sources_not_refilled": device_places(network, _not_refilled(cut)),
+        "pumps_to_stop": device_places(network, _pumps(network, cut)),
+        "tiers": tiers_of(network, cut),
+        "warnings": [*warnings_of(network, cut, otherwise, plan.consumers), *tier_warnings(network, cut)],
+    }
 
 
 class PlanWords:
@@ -95,7 +92,7 @@ class PlanWords:
         self.consumers, self.is_near = consumers_of(network, cut.zones).lost(cut)
         self.hydrants = lost_hydrants(network, cut)
 
-    def fields(self) -> dict[str, object]:
+    def fields(self) -> Words:
         """The fields of schemas.isolation.BurstPlan."""
         network, cut = self.network, self.cut
         return {
@@ -129,49 +126,62 @@ def _devices(network: Network, zones: Zones, node_ids: Sequence[int], reproach: 
     return nodes
 
 
-def _places(network: Network, site: Site) -> list[BurstPlace]:
-    segments, nodes = network.segments, network.nodes
-    codes = list(code_table("utility_class"))
-    at_nodes = [adjacency_of(network).at(np.array([node])) for node in site.nodes.tolist()]
-    places = [
-        BurstPlace(
-            segment_id=int(segments.id[one]),
-            source_key=segments.key[one],
-            class_code=codes[segments.class_[one]],
-            x_m=known(segments.x_m[one]),
-            y_m=known(segments.y_m[one]),
-            z_m=known(segments.z_m[one]),
-        )
-        for one in site.segments.tolist()
+def _places(network: Network, site: Site) -> list[Words]:
+    return [
+        *(_burst_segment(network, one) for one in site.segments.tolist()),
+        *(_burst_node(network, one) for one in site.nodes.tolist()),
     ]
-    return places + [
-        BurstPlace(
-            segment_id=None,
-            node_id=int(nodes.id[one]),
-            source_key=nodes.key[one],
-            class_code=codes[segments.class_[beside[segments.is_active[beside]][0]]],
-            x_m=known(nodes.x_m[one]),
-            y_m=known(nodes.y_m[one]),
-        )
-        for one, beside in zip(site.nodes.tolist(), at_nodes, strict=True)
-    ]
+
+
+def _burst_segment(network: Network, segment: int) -> Words:
+    segments = network.segments
+    return {
+        "segment_id": int(segments.id[segment]),
+        "node_id": None,
+        "source_key": segments.key[segment],
+        "class_code": class_codes()[segments.class_[segment]],
+        "x_m": known(float(segments.x_m[segment])),
+        "y_m": known(float(segments.y_m[segment])),
+        "z_m": known(float(segments.z_m[segment])),
+    }
+
+
+def _burst_node(network: Network, node: int) -> Words:
+    nodes, segments = network.nodes, network.segments
+    beside = adjacency_of(network).at(np.array([node]))
+    return {
+        "segment_id": None,
+        "node_id": int(nodes.id[node]),
+        "source_key": nodes.key[node],
+        "class_code": class_codes()[segments.class_[beside[segments.is_active[beside]][0]]],
+        "x_m": known(float(nodes.x_m[node])),
+        "y_m": known(float(nodes.y_m[node])),
+        "z_m": None,
+    }
 
 
 def _length_m(network: Network, segments: Ints) -> float:
     return float(network.segments.length_m[segments].sum())
 
 
-def consumers_lost(network: Network, lost: Ints, is_near: Flags) -> ConsumersLost:
-    """Consumers (positions) by kind, the critical ones by name; `is_near` marks those in the isolated zone."""
-    kinds = list(code_table("consumer_kind"))
-    counted = Counter(network.consumers.kind[lost].tolist())
-    critical = np.flatnonzero(network.consumers.is_critical[lost])
-    return ConsumersLost(
-        count=len(lost),
-        people=_people(network, lost),
-        by_kind={kinds[kind]: count for kind, count in sorted(counted.items())},
-        critical=[_critical(network, int(lost[i]), bool(is_near[i])) for i in critical],
-    )
+def consumers_lost(network: Network, lost: Ints, is_near: Flags) -> Words:
+    """The fields of a ConsumersLost: consumers (positions) by kind, the critical ones by name.
+
+    `is_near` marks those in the isolated zone.
+    """
+    counts = np.bincount(network.consumers.kind[lost], minlength=1).tolist()
+    critical = np.flatnonzero(network.consumers.is_critical[lost]).tolist()
+    return {
+        "count": len(lost),
+        "people": _people(network, lost),
+        "by_kind": {_consumer_kinds()[kind]: count for kind, count in enumerate(counts) if count},
+        "critical": [_critical(network, int(lost[one]), bool(is_near[one])) for one in critical],
+    }
+
+
+@cache
+def _consumer_kinds() -> tuple[str, ...]:
+    return tuple(code_table("consumer_kind"))
 
 
 def _people(network: Network, consumers: Ints) -> int:
@@ -179,66 +189,61 @@ def _people(network: Network, consumers: Ints) -> int:
     return int(people[people >= 0].sum())
 
 
-def _critical(network: Network, consumer: int, is_near: bool) -> CriticalConsumer:
+def _critical(network: Network, consumer: int, is_near: bool) -> Words:
     consumers = network.consumers
     people = int(consumers.people[consumer])
-    return CriticalConsumer(
-        feature_id=int(consumers.id[consumer]),
-        name=consumers.name[consumer],
-        kind_code=list(code_table("consumer_kind"))[consumers.kind[consumer]],
-        people=people if people >= 0 else None,
-        zone="isolated" if is_near else "dry",
-        x_m=known(consumers.x_m[consumer]),
-        y_m=known(consumers.y_m[consumer]),
-    )
+    return {
+        "feature_id": int(consumers.id[consumer]),
+        "name": consumers.name[consumer],
+        "kind_code": _consumer_kinds()[consumers.kind[consumer]],
+        "people": people if people >= 0 else None,
+        "zone": "isolated" if is_near else "dry",
+        "x_m": known(float(consumers.x_m[consumer])),
+        "y_m": known(float(consumers.y_m[consumer])),
+    }
 
 
-def _alternative(network: Network, site: Site, one: Otherwise) -> Alternative:
+def _alternative(network: Network, site: Site, one: Otherwise) -> Words:
     valves = described_valves(network, listed(network, site, one.devices))
-    plan = BurstPlan.model_validate(PlanWords(network, site, one.cut).fields())
-    return Alternative(outcome=one.outcome, valves=valves, plan=plan)
+    return {"outcome": one.outcome, "valves": valves, "plan": PlanWords(network, site, one.cut).fields()}
 
 
-def _back_feeds(network: Network, site: Site, regains: list[Regain]) -> list[BackFeed]:
+def _back_feeds(network: Network, site: Site, regains: list[Regain]) -> list[Words]:
     """One entry a valve: in the order of what they give back, the nearer first where that is the same."""
-    found: list[BackFeed] = []
+    found: list[Words] = []
     for regain in regains:
         also_close = described_valves(network, listed(network, site, regain.also_close))
         critical = regain.consumers[network.consumers.is_critical[regain.consumers]]
+        gives_back = {
+            "also_close": also_close,
+            "consumers": len(regain.consumers),
+            "people": _people(network, regain.consumers),
+            "critical": [network.consumers.name[one] for one in critical.tolist()],
+            "length_m": _length_m(network, regain.segments),
+            "segment_ids": network.segments.id[regain.segments].tolist(),
+        }
         for valve in described_valves(network, listed(network, site, regain.devices)):
             if len(found) == _MOST_BACK_FEEDS:
                 return found
-            found.append(
-                BackFeed(
-                    valve=valve.model_copy(update={"order": len(found) + 1}),
-                    also_close=also_close,
-                    consumers=len(regain.consumers),
-                    people=_people(network, regain.consumers),
-                    critical=[network.consumers.name[one] for one in critical.tolist()],
-                    length_m=_length_m(network, regain.segments),
-                    segment_ids=network.segments.id[regain.segments].tolist(),
-                )
-            )
+            found.append({"valve": {**valve, "order": len(found) + 1}, **gives_back})
     return found
 
 
 def _not_refilled(cut: Cut) -> Ints:
     """Sources that nothing fills any more: all their inlets are cut off."""
-    ports = cut.zones.ports
-    near = ports.of_zones(np.concatenate([cut.isolated_zones, cut.dry_zones]))
-    inlets = near[(ports.kind[ports.device[near]] == NodeKind.SOURCE) & ~ports.gives[near]]
-    sources = np.unique(ports.device[inlets])
-    touches = ports.of_devices(sources)
-    owner = np.repeat(np.arange(len(sources)), ports.sides(sources))
-    status = cut.status[ports.zone[touches]]
-    still_filled = owner[~ports.gives[touches] & (status != ISOLATED) & (status != LOST)]
-    return np.delete(sources, still_filled)
+    sources, zones = cut.zones.inlets
+    status = cut.status[zones]
+    is_cut_off = (status == ISOLATED) | (status == LOST)
+    if not is_cut_off.any():
+        return sources[:0]
+    return np.setdiff1d(sources[is_cut_off], sources[~is_cut_off])
 
 
 def _pumps(network: Network, cut: Cut) -> Ints:
     """Pumps that draw from or press into an isolated zone."""
-    devices = devices_beside(cut.zones, cut.isolated_zones)
-    devices = devices[devices < len(network.nodes.id)]
+    devices = cut.unusual[cut.unusual < len(network.nodes.id)]
+    if not len(devices):
+        return devices
     is_pump = network.once("is pump", lambda: has_role(network, "pump"))
-    pumps: Ints = devices[is_pump[devices] & (cut.touches.kind[devices] != NodeKind.CLOSED_VALVE)]
+    pumps: Ints = devices[is_pump[devices]]
     return pumps

@@ -13,14 +13,13 @@ from pipemap.network import Ints, Network
 from pipemap.tracing.alternatives import alternatives_of
 from pipemap.tracing.cuts import Cut, cut_at, devices_beside
 from pipemap.tracing.dependants import consumers_of
-from pipemap.tracing.describing import described_valves
+from pipemap.tracing.describing import Words, described_valves
 from pipemap.tracing.isolation import PlanWords, consumers_lost
 from pipemap.tracing.places import nearest_segment
 from pipemap.tracing.sites import Site, site_at, site_of
 from pipemap.tracing.walking import walk_to
 from pipemap.tracing.warnings import warnings_of
-from schemas.isolation import BurstPlan, BurstValve
-from schemas.shutdowns import Interval, OnlyTogether, PlannedCut, ShutdownAnswer
+from schemas.shutdowns import Interval, PlannedCut, ShutdownAnswer
 
 _MOST_CUTS = 200
 
@@ -102,24 +101,25 @@ def _still_needed(cut: Cut, standing: Ints) -> Ints:
 def _interval(network: Network, stage: _Stage) -> Interval:
     words = PlanWords(network, stage.site, stage.cut)
     otherwise, _ = alternatives_of(network, stage.cut, words.walk.devices)
-    return Interval(
-        starts_at=stage.starts_at,
-        ends_at=stage.ends_at,
-        group_code=stage.group,
-        cuts=stage.names,
-        plan=BurstPlan.model_validate(words.fields()),
-        only_together=_only_together(network, stage, words),
-        close_at_start=_walked(network, stage, stage.closed),
-        reopen_at_end=_walked(network, stage, stage.reopened),
-        warnings=warnings_of(network, stage.cut, otherwise, words.consumers),
-    )
+    fields = {
+        "starts_at": stage.starts_at,
+        "ends_at": stage.ends_at,
+        "group_code": stage.group,
+        "cuts": stage.names,
+        "plan": words.fields(),
+        "only_together": _only_together(network, stage, words),
+        "close_at_start": _walked(network, stage, stage.closed),
+        "reopen_at_end": _walked(network, stage, stage.reopened),
+        "warnings": warnings_of(network, stage.cut, otherwise, words.consumers),
+    }
+    return Interval.model_validate(fields)
 
 
-def _walked(network: Network, stage: _Stage, devices: Ints) -> list[BurstValve]:
+def _walked(network: Network, stage: _Stage, devices: Ints) -> list[Words]:
     return described_valves(network, walk_to(network, stage.site, stage.cut, devices))
 
 
-def _only_together(network: Network, stage: _Stage, words: PlanWords) -> OnlyTogether:
+def _only_together(network: Network, stage: _Stage, words: PlanWords) -> Words:
     consumers, segments = words.consumers, np.concatenate([stage.cut.isolated, stage.cut.dry])
     is_near = words.is_near
     for site in stage.sites:
@@ -127,11 +127,11 @@ def _only_together(network: Network, stage: _Stage, words: PlanWords) -> OnlyTog
         is_new = ~np.isin(consumers, consumers_of(network, alone.zones).lost(alone)[0])
         consumers, is_near = consumers[is_new], is_near[is_new]
         segments = np.setdiff1d(segments, np.concatenate([alone.isolated, alone.dry]))
-    return OnlyTogether(
-        consumers=consumers_lost(network, consumers, is_near),
-        consumer_ids=network.consumers.id[consumers].tolist(),
-        segment_ids=network.segments.id[segments].tolist(),
-    )
+    return {
+        "consumers": consumers_lost(network, consumers, is_near),
+        "consumer_ids": network.consumers.id[consumers].tolist(),
+        "segment_ids": network.segments.id[segments].tolist(),
+    }
 
 
 def _site(connection: Connection, network: Network, cut: PlannedCut) -> Site:

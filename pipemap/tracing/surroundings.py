@@ -11,10 +11,10 @@ from pipemap.network import Ints, Network
 from pipemap.network.adjacency import adjacency_of
 from pipemap.sql import queries
 from pipemap.tracing.cuts import Cut
-from pipemap.tracing.describing import note
+from pipemap.tracing.describing import Words, note
 from pipemap.versions import relation
 from schemas.codetables import codes_where
-from schemas.isolation import BurstAnswer, ClickedSegment, Neighbour, Note, Surroundings
+from schemas.isolation import ClickedSegment
 
 Place = tuple[float, float, float | None]
 
@@ -33,40 +33,40 @@ _OPEN_END = (
 
 def surroundings_of(
     connection: Connection,
-    answer: BurstAnswer,
+    burst: Sequence[Words],
     version: int | None,
     radius_m: float,
     clicked: Sequence[tuple[ClickedSegment, Place]] = (),
-) -> Surroundings:
+) -> Words:
     """Segments of other utilities within a distance of the burst, nearest first, at most 200.
 
-    `version` None reads the newest. Around a clicked place the distance is from the point of the axis nearest to it,
-    else from the whole segment.
+    `burst` are the fields of the BurstPlaces; the fields of a Surroundings are given. `version` None
+    reads the newest. Around a clicked place the distance is from the point of the axis nearest to it, else from the
+    whole segment.
     """
     taken = {segment.segment_id for segment, _ in clicked}
-    whole = [place.segment_id for place in answer.burst if place.segment_id not in (None, *taken)]
+    whole = [place["segment_id"] for place in burst if place["segment_id"] not in (None, *taken)]
     places = [place for _, place in clicked]
     wanted = {
         "whole_ids": whole,
         "clicked_ids": [segment.segment_id for segment, _ in clicked],
         "x": [x_m for x_m, _, _ in places],
         "y": [y_m for _, y_m, _ in places],
-        "node_ids": [place.node_id for place in answer.burst if place.node_id is not None],
-        "own_classes": sorted({place.class_code for place in answer.burst if place.class_code is not None}),
+        "node_ids": [place["node_id"] for place in burst if place["node_id"] is not None],
+        "own_classes": sorted({place["class_code"] for place in burst}),
         "not_there": list(_NOT_THERE),
         "radius_m": radius_m,
         "widest_m": _WIDEST_M,
         "limit": _MOST_NEIGHBOURS,
     }
     parts = {"burst_whole": whole, "burst_clicked": places, "burst_at_nodes": wanted["node_ids"]}
-    burst = SQL(" UNION ALL ").join(_query(name, version) for name, given in parts.items() if given)
-    found = fetch_all(connection, _query("neighbours", version, burst=burst), wanted)
-    neighbours = [Neighbour.model_validate(row) for row in found]
-    owners = Counter(neighbour.owner or "" for neighbour in neighbours)
-    return Surroundings(radius_m=radius_m, neighbours=neighbours, owners=dict(owners.most_common()))
+    axes = SQL(" UNION ALL ").join(_query(name, version) for name, given in parts.items() if given)
+    neighbours = fetch_all(connection, _query("neighbours", version, burst=axes), wanted)
+    owners = Counter(neighbour["owner"] or "" for neighbour in neighbours)
+    return {"radius_m": radius_m, "neighbours": neighbours, "owners": dict(owners.most_common())}
 
 
-def open_ends(connection: Connection, network: Network, version: int | None, cut: Cut) -> list[Note]:
+def open_ends(connection: Connection, network: Network, version: int | None, cut: Cut) -> list[Words]:
     """A warning where an isolated pipe ends beside another one, so that the trace may have stopped too early."""
     nodes = _free_ends(network, cut)[:_MOST_ENDS]
     if not len(nodes):

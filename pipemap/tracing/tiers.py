@@ -15,12 +15,11 @@ from pipemap.network.adjacency import adjacency_of
 from pipemap.network.kinds import regulators_of
 from pipemap.tracing.cuts import Cut
 from pipemap.tracing.dependants import consumers_of
-from pipemap.tracing.describing import known, note
+from pipemap.tracing.describing import Words, known, note
 from pipemap.tracing.floods import ISOLATED, LOST
 from pipemap.tracing.ports import Flags, components
 from pipemap.tracing.zones import PASSABLE, Zones
 from schemas.codetables import code_table
-from schemas.isolation import Note
 from schemas.tiers import District, Regulator, TierEffect
 
 _TEXTS = {
@@ -54,7 +53,7 @@ def tiers_of(network: Network, cut: Cut) -> TierEffect | None:
     )
 
 
-def tier_warnings(network: Network, cut: Cut) -> Iterator[Note]:
+def tier_warnings(network: Network, cut: Cut) -> Iterator[Words]:
     """Where the map does not say what the tiers of an isolated gas zone are."""
     if cut.zones.group != "gas":
         return

@@ -7,11 +7,12 @@ import numpy as np
 from pipemap.network import Flags, Ints, Network, NodeKind
 from pipemap.network.adjacency import adjacency_of
 from pipemap.tracing.alternatives import Otherwise, is_state_unknown
-from pipemap.tracing.cuts import Cut, devices_beside
+from pipemap.tracing.cuts import Cut
 from pipemap.tracing.dependants import unlinked_of
-from pipemap.tracing.describing import note
+from pipemap.tracing.describing import Words, class_codes, note
+from pipemap.tracing.ports import marked
+from pipemap.tracing.zones import Zones
 from schemas.codetables import code_table
-from schemas.isolation import Note
 
 _MOST_NAMED = 5
 _MOST_PLANS = 3
@@ -78,7 +79,7 @@ _TEXTS = {
 }
 
 
-def warnings_of(network: Network, cut: Cut, alternatives: list[Otherwise], consumers: Ints) -> list[Note]:
+def warnings_of(network: Network, cut: Cut, alternatives: list[Otherwise], consumers: Ints) -> list[Words]:
     """Everything the plan rests on; `consumers` are the positions of the lost ones."""
     found = [
         *_source_warnings(network, cut),
@@ -86,9 +87,7 @@ def warnings_of(network: Network, cut: Cut, alternatives: list[Otherwise], consu
         *_state_warnings(network, cut, alternatives),
         *_topology_warnings(network, cut),
     ]
-    cut_off = np.concatenate([cut.isolated, cut.dry])
-    place_m = np.stack([network.segments.x_m[cut_off], network.segments.y_m[cut_off]], axis=1)
-    unlinked = unlinked_of(network, cut.zones).near(place_m, _NEAR_M)
+    unlinked = _unlinked_near(network, cut)
     if unlinked:
         found.append(_warning("consumers-unlinked", count=unlinked, radius=_NEAR_M))
     uncounted = int((network.consumers.people[consumers] < 0).sum())
@@ -97,22 +96,34 @@ def warnings_of(network: Network, cut: Cut, alternatives: list[Otherwise], consu
     return found
 
 
+def _unlinked_near(network: Network, cut: Cut) -> int:
+    unlinked = unlinked_of(network, cut.zones)
+    if not len(unlinked.place_m):
+        return 0
+    cut_off = np.concatenate([cut.isolated, cut.dry])
+    place_m = np.stack([network.segments.x_m[cut_off], network.segments.y_m[cut_off]], axis=1)
+    return unlinked.near(place_m, _NEAR_M)
+
+
 def sources_feeding(cut: Cut) -> Ints:
     """Sources that feed an isolated zone with no valve between."""
+    if not len(cut.unusual):
+        return cut.unusual
     ports = cut.zones.ports.of_zones(cut.isolated_zones)
     device = cut.zones.ports.device[ports]
     return np.unique(device[(cut.touches.kind[device] == NodeKind.SOURCE) & cut.zones.ports.gives[ports]])
 
 
-def _source_warnings(network: Network, cut: Cut) -> Iterable[Note]:
+def _source_warnings(network: Network, cut: Cut) -> Iterable[Words]:
     zones = cut.zones
     if not zones.is_known[cut.isolated_zones].all():
         yield _warning("no-source-known")
     elif not zones.is_fed[cut.isolated_zones].any():
         yield _warning("already-dry")
     feeding = sources_feeding(cut)
-    if len(feeding):
-        yield _warning("source-in-zone", names=_names(network, feeding))
+    if not len(feeding):
+        return
+    yield _warning("source-in-zone", names=_names(network, feeding))
     tanks = feeding[_are_undirected_tanks(network, feeding)]
     if len(tanks):
         yield _warning("tank-undirected", names=_names(network, tanks))
@@ -130,10 +141,13 @@ def _are_undirected_tanks(network: Network, devices: Ints) -> Flags:
     )
 
 
-def _passage_warnings(network: Network, cut: Cut) -> Iterable[Note]:
+def _passage_warnings(network: Network, cut: Cut) -> Iterable[Words]:
     """Valves that should have parted but cannot, and one-way devices nobody drew a direction at."""
-    devices = devices_beside(cut.zones, cut.isolated_zones)
-    stuck = devices[cut.touches.kind[devices] == NodeKind.STUCK_VALVE]
+    if len(cut.kept_closed):
+        yield _warning("kept-closed", names=_names(network, cut.kept_closed))
+    if not len(cut.unusual):
+        return
+    stuck = cut.unusual[cut.touches.kind[cut.unusual] == NodeKind.STUCK_VALVE]
     if len(stuck):
         yield _warning("valve-stuck", names=_names(network, stuck))
     ports = cut.zones.ports.of_zones(cut.isolated_zones)
@@ -142,29 +156,30 @@ def _passage_warnings(network: Network, cut: Cut) -> Iterable[Note]:
     undirected &= cut.touches.kind[device] == NodeKind.ONE_WAY
     if undirected.any():
         yield _warning("one-way-undirected", names=_names(network, np.unique(device[undirected])))
-    if len(cut.kept_closed):
-        yield _warning("kept-closed", names=_names(network, cut.kept_closed))
 
 
-def _state_warnings(network: Network, cut: Cut, alternatives: list[Otherwise]) -> Iterable[Note]:
+def _state_warnings(network: Network, cut: Cut, alternatives: list[Otherwise]) -> Iterable[Words]:
     """For each valve of unknown state what to close should it not hold, for the first few."""
     alone = [one for one in alternatives if one.outcome == "fails" and len(one.devices) == 1][:_MOST_PLANS]
     for one in alone:
         instead = np.concatenate([np.setdiff1d(one.cut.valves, cut.valves), sources_feeding(one.cut)])
         yield _warning("valve-state-unknown", names=_names(network, one.devices), instead=_names(network, instead))
     doubtful = cut.valves[is_state_unknown(network, cut.valves)]
+    if not len(doubtful):
+        return
     rest = np.setdiff1d(doubtful, [one.devices[0] for one in alone])
     if len(rest):
         yield _warning("valves-state-unknown", count=len(rest), names=_names(network, rest))
 
 
-def _topology_warnings(network: Network, cut: Cut) -> Iterator[Note]:
+def _topology_warnings(network: Network, cut: Cut) -> Iterator[Words]:
     """Where the map is such that the trace may have stopped too early, or run on where it should not."""
     segments, isolated = network.segments, cut.isolated
-    classes = np.unique(segments.class_[isolated])
+    classes = sorted(set(segments.class_[isolated].tolist()))
     if len(classes) > 1:
-        codes = list(code_table("utility_class"))
-        yield _warning("classes-joined", names=", ".join(codes[one] for one in classes))
+        yield _warning("classes-joined", names=", ".join(class_codes()[one] for one in classes))
+    if not _frayed_zones(network, cut.zones)[cut.isolated_zones].any():
+        return
     joints, inside = _joints(network, cut)
     ends_nowhere = inside[network.nodes.is_missing[joints]]
     if len(ends_nowhere):
@@ -174,6 +189,18 @@ def _topology_warnings(network: Network, cut: Cut) -> Iterator[Note]:
     idle = idle[np.isin(segments.class_[idle], classes)]
     if len(idle):
         yield _warning("out-of-service-joined", count=len(idle), names=_segment_names(network, idle))
+
+
+def _frayed_zones(network: Network, zones: Zones) -> Flags:
+    """By zone, whether a joint of it is not on the map or is an end of a segment that is not in service."""
+
+    def frayed() -> Flags:
+        segments = network.segments
+        ends = np.concatenate([segments.from_node[~segments.is_active], segments.to_node[~segments.is_active]])
+        touched = zones.node_zone[np.concatenate([ends, np.flatnonzero(network.nodes.is_missing)])]
+        return marked(zones.count, touched[touched >= 0])
+
+    return network.once(f"frayed zones {zones.group}", frayed)
 
 
 def _joints(network: Network, cut: Cut) -> tuple[Ints, Ints]:
@@ -198,5 +225,5 @@ def _listed(named: list[str], count: int) -> str:
     return ", ".join(named) + (f" (+{more})" if more > 0 else "") or "-"
 
 
-def _warning(code: str, **values: object) -> Note:
+def _warning(code: str, **values: object) -> Words:
     return note(code, _TEXTS[code], **values)

@@ -11,12 +11,14 @@ all sources and has no segments.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from pipemap.network import Ints, Network, NodeKind
 from pipemap.network.grouping import grouped, spread
 from pipemap.tracing.dominators import dominator_tree, hops, tree_ranges
+from pipemap.tracing.floods import Touches
 from pipemap.tracing.ports import Elements, Flags, Ports, components, elements_of, marked, ports_of
 
 PASSABLE = (NodeKind.OPEN_VALVE, NodeKind.STUCK_VALVE, NodeKind.ONE_WAY)
@@ -60,9 +62,24 @@ class Zones:
         """Number of zones, the place before all sources included."""
         return len(self.cluster)
 
+    @cached_property
+    def touches(self) -> Touches:
+        """The ports as walks need them, every device as it is on the map."""
+        ports = self.ports
+        columns = (ports.device, ports.zone, ports.takes, ports.gives, ports.device_bounds, ports.zone_bounds)
+        return Touches(*columns, ports.by_zone, ports.kind)
+
+    @cached_property
+    def inlets(self) -> tuple[Ints, Ints]:
+        """Sources that something fills, and the zones their inlets are on; a source stands once for each inlet."""
+        ports = self.ports
+        inlets = np.flatnonzero((ports.kind[ports.device] == NodeKind.SOURCE) & ~ports.gives)
+        return ports.device[inlets], ports.zone[inlets]
+
     def segments_in(self, some: Ints) -> Ints:
         """Positions of the segments in some zones, sorted."""
-        return np.sort(self.segments[spread(self.segment_bounds, some)])
+        found = self.segments[spread(self.segment_bounds, some)]
+        return found if len(some) == 1 else np.sort(found)
 
 
 def zones_of(network: Network, group: str) -> Zones:

@@ -9,7 +9,7 @@ from pipemap.db import Connection, Database
 from pipemap.errors import CrsError, NotFoundError, UsageError
 from pipemap.network import load_network
 from pipemap.tracing import isolation
-from pipemap.tracing.asking import BurstQuestion, ask_burst
+from pipemap.tracing.asking import BurstQuestion, ask_burst, burst_json
 from pipemap.tracing.places import nearest_segment, segment_by_key
 from tests.postgis.planting import plant, plant_version, wkt
 
@@ -111,6 +111,15 @@ def test_a_burst_names_valves_people_and_hydrants(street: Database) -> None:
     assert [(p.source_key, p.class_code, p.x_m, p.z_m) for p in answer.burst] == [("13->14", "water", EAST + 250, -2.0)]
     assert [warning.code for warning in answer.warnings] == ["consumers-unlinked", "people-unknown"]
     assert "1 consumers within" in answer.warnings[0].message_en
+
+
+@pytest.mark.parametrize("question", [BurstQuestion([902, 904]), BurstQuestion(node_ids=[HYDRANT], radius_m=50.0)])
+def test_what_is_written_is_what_the_models_hold(street: Database, question: BurstQuestion) -> None:
+    with street.transaction(read_only=True) as connection:
+        network = load_network(connection)
+        written, answer = burst_json(connection, network, question), ask_burst(connection, network, question)
+    assert answer.surroundings is not None and answer.valves_to_close
+    assert json.loads(written) == answer.model_dump(mode="json")
 
 
 def test_a_past_version_answers_as_it_stood(street: Database) -> None:
