@@ -4,7 +4,10 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from importers.layers.files import LayerFile, head, refusal
+import numpy as np
+import numpy.typing as npt
+
+from importers.layers.files import LayerFile, companion, head, refusal
 from importers.layers.geojson import geojson, geojson_lines, is_geojson
 from importers.layers.mapinfo import mif_file, tab_file
 from importers.layers.markup import gml_file, is_gml, kml_file
@@ -15,6 +18,8 @@ _GDB_CATALOG = "a00000001.gdbtable"
 # As GDAL's notes on the format have it: version, blocks of rows, rows, bytes an offset.
 _GDB_INDEX_HEADER = struct.Struct("<4i")
 _GDB_VERSION, _GDB_ROWS_A_BLOCK = 3, 1024
+# For row numbers of 64 bits, and laid out otherwise.
+_GDB_WIDE_VERSION = 4
 
 _Opener = Callable[[Path, Path, str | None], LayerFile]
 
@@ -76,24 +81,44 @@ def _geodatabase(path: Path, _scratch: Path, _encoding: str | None) -> LayerFile
     if any(entry.is_symlink() for entry in path.iterdir()):
         raise refusal(path, "holds links instead of files", "含有链接文件")
     for entry in sorted(path.iterdir()):
-        if entry.suffix.lower() == ".gdbtablx" and not _is_whole(entry):
-            raise refusal(
-                path,
-                f"is damaged: {entry.name} in it is cut off; ask for it again",
-                f"已损坏：{entry.name} 不完整，请重新提供",
-            )
+        if entry.suffix.lower() == ".gdbtablx":
+            _demand_whole_table(path, entry)
     return LayerFile(path, "OpenFileGDB", path)
 
 
-def _is_whole(index: Path) -> bool:
-    """Whether an index of rows is as long as its header says; else GDAL would take its table for empty."""
-    first = head(index, _GDB_INDEX_HEADER.size)
-    if len(first) < _GDB_INDEX_HEADER.size:
-        return False
-    version, n_blocks, _, offset_bytes = _GDB_INDEX_HEADER.unpack(first)
-    n_bytes = _GDB_INDEX_HEADER.size + n_blocks * _GDB_ROWS_A_BLOCK * offset_bytes
-    # Version 4 is for row numbers of 64 bits and laid out otherwise.
-    return bool(version == 4 or (version == _GDB_VERSION and index.stat().st_size >= n_bytes))
+def _demand_whole_table(geodatabase: Path, index: Path) -> None:
+    """Refuse a table that GDAL would take for empty: its index is cut off, or lists rows and it claims none."""
+    offsets = _row_offsets(index)
+    if offsets is None:
+        raise refusal(
+            geodatabase,
+            f"is damaged: {index.name} in it is cut off; ask for it again",
+            f"已损坏：{index.name} 不完整，请重新提供",
+        )
+    table = companion(index, ".gdbtable")
+    claims_none = table is not None and head(table, 8)[4:] == bytes(4)
+    if claims_none and (n_rows := int(offsets.any(axis=1).sum())):
+        name = index.with_suffix(".gdbtable").name
+        raise refusal(
+            geodatabase,
+            f"is damaged: {name} in it claims to be empty, its index lists {n_rows} rows; ask for it again",
+            f"已损坏：{name} 声明无记录，但其索引有 {n_rows} 条，请重新提供",
+        )
+
+
+def _row_offsets(index: Path) -> npt.NDArray[np.uint8] | None:
+    """Where each row of a table begins, as bytes, zeros for a deleted one; None when the index is cut off."""
+    content = index.read_bytes()
+    if len(content) < _GDB_INDEX_HEADER.size:
+        return None
+    version, n_blocks, _, offset_bytes = _GDB_INDEX_HEADER.unpack_from(content)
+    if version == _GDB_WIDE_VERSION:
+        return np.zeros((0, 1), np.uint8)
+    n_bytes = n_blocks * _GDB_ROWS_A_BLOCK * offset_bytes
+    if version != _GDB_VERSION or n_bytes < 0 or len(content) < _GDB_INDEX_HEADER.size + n_bytes:
+        return None
+    offsets = np.frombuffer(content, np.uint8, n_bytes, _GDB_INDEX_HEADER.size)
+    return offsets.reshape(-1, offset_bytes) if n_bytes else np.zeros((0, 1), np.uint8)
 
 
 _OPENERS: dict[str, _Opener] = {

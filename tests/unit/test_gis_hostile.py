@@ -177,6 +177,28 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_a_geodatabase_table_that_claims_no_rows_is_not_taken_for_empty(originals: Path, tmp_path: Path) -> None:
+    shutil.copytree(originals / "gdb" / "a.gdb", tmp_path / "a.gdb")
+    # The layer's own table is the last one; its count of rows stands behind the version.
+    table = max((tmp_path / "a.gdb").glob("*.gdbtable"))
+    content = bytearray(table.read_bytes())
+    assert int.from_bytes(content[4:8], "little") == N_ROWS
+    content[4:8] = bytes(4)
+    table.write_bytes(content)
+    assert f"its index lists {N_ROWS} rows" in refusal(tmp_path / "a.gdb")
+
+
+def test_a_geodatabase_table_of_which_all_rows_were_deleted_is_empty(originals: Path, tmp_path: Path) -> None:
+    shutil.copytree(originals / "gdb" / "a.gdb", tmp_path / "a.gdb")
+    table = max((tmp_path / "a.gdb").glob("*.gdbtable"))
+    index = table.with_suffix(".gdbtablx")
+    table.write_bytes(table.read_bytes()[:4] + bytes(4) + table.read_bytes()[8:])
+    # A deleted row has no offset; 1024 rows of 5 bytes stand behind a header of 16.
+    index.write_bytes(index.read_bytes()[:16] + bytes(1024 * 5) + index.read_bytes()[16 + 1024 * 5 :])
+    tables = list(GisReader().read([tmp_path / "a.gdb"], {}))
+    assert [(len(each.rows), each.refused_rows) for each in tables] == [(0, 0)]
+
+
 PARTS = {
     "shp": ["a.shp", "a.shx", "a.dbf"],
     "tab": ["a.tab", "a.dat", "a.map", "a.id"],
