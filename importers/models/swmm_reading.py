@@ -9,10 +9,10 @@ from importers.models.apart import demand_content, refusal
 from importers.models.elements import FOOT_M, UNKNOWN, Place, known_place
 from importers.models.inp_files import Line, encoding_of, is_swmm, lines_of, number, plain
 from importers.models.swmm_model import LINK_SECTIONS, NODE_SECTIONS, SwmmLink, SwmmModel, SwmmNode
-from importers.models.swmm_sections import CrossSection, cross_section
+from importers.models.swmm_sections import CrossSection, DrawnSections, cross_section, streets, transects
 from schemas.findings import Finding, Severity
 
-_OTHERS = ("OPTI", "XSEC", "COOR", "VERT", "DWF", "INFL", "TAGS", "MAP", "CURV", "SUBC", "LOSS")
+_OTHERS = ("OPTI", "XSEC", "COOR", "VERT", "DWF", "INFL", "TAGS", "MAP", "CURV", "SUBC", "LOSS", "TRAN", "STRE")
 # To cubic metres per day; the first three go with feet (SWMM manual, appendix A.1).
 _M3_PER_DAY = {
     "CFS": 2446.575546, "GPM": 5.450992969, "MGD": 3785.411784, "CMS": 86400.0, "LPS": 86.4, "MLD": 1000.0,
@@ -68,7 +68,11 @@ class _Reading:
                 self.vertices[line.words[0]].append(place)
         tags = [line.words for line in sections["TAGS"] if len(line.words) > 2]
         self.tags = {(kind.upper(), name): " ".join(tag) for kind, name, *tag in tags}
-        self.curves = _curves(sections["CURV"])
+        self.drawn = DrawnSections(
+            _curves(sections["CURV"]),
+            transects(line.words for line in sections["TRAN"]),
+            streets(line.words for line in sections["STRE"]),
+        )
         self.inverts: dict[str, float] = {}
 
     def model(self) -> SwmmModel:
@@ -182,7 +186,7 @@ class _Reading:
         found: dict[str, CrossSection] = {}
         for line in self.sections["XSEC"]:
             if len(line.words) > 1:
-                in_units = cross_section(line.words[1:], self.curves)
+                in_units = cross_section(line.words[1:], self.drawn)
                 found[line.words[0]] = CrossSection(
                     in_units.shape,
                     in_units.width * self.metres,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from importers.base import DERIVED, RecordTable
 from importers.delivery import read_delivery, reader_of
-from importers.models.swmm_sections import cross_section
+from importers.models.swmm_sections import DrawnSections, cross_section
 from importers.swmm import SwmmReader
 from pipemap.errors import SourceError
 
@@ -212,8 +212,11 @@ def test_sizes_are_those_of_the_clear_opening(model: Path) -> None:
         ("PARABOLIC 1 3", 3, 1),
         ("CUSTOM 2 S1", 1.6, 2),
         ("CUSTOM 2 S2", math.nan, 2),
-        ("IRREGULAR T1", math.nan, math.nan),
-        ("STREET Main", math.nan, math.nan),
+        ("CUSTOM", math.nan, math.nan),
+        ("IRREGULAR T1 0 0 0 1", 12, 3.5),
+        ("IRREGULAR T2", math.nan, math.nan),
+        ("STREET Main", 24, math.nan),
+        ("STREET Side", math.nan, math.nan),
         ("DUMMY", math.nan, math.nan),
         ("CIRCULAR 0", math.nan, math.nan),
         ("CIRCULAR -1", math.nan, math.nan),
@@ -222,8 +225,37 @@ def test_sizes_are_those_of_the_clear_opening(model: Path) -> None:
     ],
 )
 def test_every_shape(words: str, width: float, height: float) -> None:
-    section = cross_section(words.split(), {"S1": 0.8})
+    section = cross_section(words.split(), DrawnSections({"S1": 0.8}, {"T1": (12, 3.5)}, {"Main": 24}))
     assert (section.width, section.height) == pytest.approx((width, height), nan_ok=True)
+
+
+def test_channels_take_width_and_height_from_their_transect(model: Path) -> None:
+    # 1.5 times the stations from 4 to 24, whatever is added to the elevations; the second has a broken number.
+    transects = """
+[TRANSECTS]
+NC  0.05  0.05  0.03
+X1  Ditch  5  8  16  0  0  0  1.5  100
+GR  12.5  4  10.0  8  9.5  10  10.0  16
+GR  13.0  24
+X1  Torn   2  0  0  0  0  0  0  0
+GR  2  0  x  5
+"""
+    text = MODEL.replace("C4      TRAPEZOIDAL  1.0  0.5  1.5  2.5", "C4  IRREGULAR  Ditch\nC3  IRREGULAR  Torn")
+    conduits = read(write(model, text + transects))["conduits", "segment"].rows.set_index("id")
+    assert (conduits.width_mm["C4"], conduits.height_mm["C4"]) == pytest.approx((30_000, 3_500))
+    assert math.isnan(conduits.width_mm["C3"])
+    assert conduits.size_basis["C4"] == "inner"
+
+
+def test_streets_take_their_width_from_both_sides_with_their_backings(model: Path) -> None:
+    # Crown to curb 6 m and 1.5 m of backing on one side; by default both sides and none.
+    told = "\n[STREETS]\nOne  6  0.15  2  0.016  0  0  1  1.5  2  0.02\nTwo  6  0.15  2  0.016\n"
+    text = MODEL.replace("C3      RECT_CLOSED  0.8  1.2", "C3  STREET  One").replace(
+        "C1      CIRCULAR     0.4", "C1  STREET  Two"
+    )
+    conduits = read(write(model, text + told))["conduits", "segment"].rows.set_index("id")
+    assert conduits.width_mm[["C3", "C1"]].tolist() == pytest.approx([7_500, 12_000])
+    assert conduits.height_mm[["C3", "C1"]].isna().all()
 
 
 def test_devices_stand_in_the_middle_of_two_segments(model: Path) -> None:
