@@ -2,11 +2,13 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from importers.models.elements import Place, known_place
@@ -82,6 +84,7 @@ class _Joiner:
         for element in elements:
             if element["is_segment"] and (path := path_of(element)):
                 self.joins.pipes[element["row"]] = self._joined(element, path)
+        self._join_upright()
 
     def _joined(self, pipe: Plain, path: list[Place]) -> Joined:
         ports = _ports_at_ends(pipe, path)
@@ -113,6 +116,18 @@ class _Joiner:
         self.joins.n_by_place += 1
         return self.keys[holding[0]["row"]]
 
+    def _join_upright(self) -> None:
+        """Join free ends at upright pipes by height: in plan, the two ends of such a pipe are one place."""
+        pipes, joints = self.joins.pipes, self.joins.joints
+        points = {**self.places, **{key: place for key, (_, place) in joints.items()}}
+        for key, ends in _met_at_upright(pipes, points):
+            if key is None:
+                key = f"#{ends[0].row}.{'start' if ends[0].is_start else 'end'}"
+                joints[key] = (ends[0].row, ends[0].place)
+            for end in ends:
+                pipe = pipes[end.row]
+                pipes[end.row] = replace(pipe, from_key=key) if end.is_start else replace(pipe, to_key=key)
+
     def _up_to(self, key: str | None, place: Place) -> list[Place]:
         """The place of the point at an end, level with the pipe, where the pipe stops short of it."""
         if key is None:
@@ -120,6 +135,53 @@ class _Joiner:
         at = self.joins.joints[key][1] if key in self.joins.joints else self.places[key]
         apart_m = math.dist(at[:2], place[:2])
         return [(at[0], at[1], place[2])] if _SAME_PLACE_M < apart_m <= _FARTHEST_M else []
+
+
+@dataclass(frozen=True)
+class _FreeEnd:
+    """An end of a pipe that nothing is known to meet."""
+
+    row: int
+    is_start: bool
+    place: Place
+    is_upright: bool
+
+
+def _met_at_upright(
+    pipes: Mapping[int, Joined], points: Mapping[str, Place]
+) -> Iterator[tuple[str | None, list[_FreeEnd]]]:
+    """Free ends that meet at an end of an upright pipe, with the key of the point there, None where there is none."""
+    upright = {row for row, pipe in pipes.items() if _is_upright(pipe.path)}
+    if not upright:
+        return
+    used = {key for row in upright for key in (pipes[row].from_key, pipes[row].to_key)} - {None}
+    free = [
+        _FreeEnd(row, at == 0, pipe.path[at], row in upright)
+        for row, pipe in pipes.items()
+        for key, at in ((pipe.from_key, 0), (pipe.to_key, -1))
+        if key is None
+    ]
+    spots = _spots([*points.values(), *(end.place for end in free)])
+    key_at: dict[int, str] = {}
+    for key, spot in zip(points, spots, strict=False):
+        key_at.setdefault(spot, key)
+    met: dict[int, list[_FreeEnd]] = defaultdict(list)
+    for end, spot in zip(free, spots[len(points) :], strict=True):
+        met[spot].append(end)
+    for spot, ends in met.items():
+        if key_at.get(spot) in used or any(end.is_upright for end in ends):
+            yield key_at.get(spot), ends
+
+
+def _is_upright(path: Sequence[Place]) -> bool:
+    return math.dist(path[0][:2], path[-1][:2]) <= _SLACK_M < abs(path[0][2] - path[-1][2])
+
+
+def _spots(places: Sequence[Place]) -> list[int]:
+    """A number for each place, the same for those within 5 cm of each other in space."""
+    pairs = cKDTree(places).query_pairs(_SLACK_M, output_type="ndarray")
+    graph = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(len(places), len(places)))
+    return [int(spot) for spot in connected_components(graph, directed=False)[1]]
 
 
 def path_of(pipe: Plain) -> list[Place]:

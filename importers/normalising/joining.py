@@ -33,6 +33,8 @@ _NODE: dict[str, Any] = {
     "source_key": "str",
     "class_code": CLASS,
 }
+# Of a table with more lines than this that do not name their points, these are no slips.
+_MOSTLY_NUMBERED = 0.5
 Ints = npt.NDArray[np.int32]
 
 
@@ -142,17 +144,18 @@ def _snapped(
 
 
 def _tell_placed(segments: pd.DataFrame, chosen: pd.DataFrame, keys: npt.NDArray[np.object_], ledger: Ledger) -> None:
-    """Lines that name not both of their points where others of their table do: by place they may be joined wrongly."""
-    numbered = segments["table"][segments["from_key"].notna() | segments["to_key"].notna()].unique()
+    """Lines that name not both of their points where most of their table do: by place they may be joined wrongly."""
     is_nameless = chosen["from_key"].isna() | chosen["to_key"].isna()
+    shares = (segments["from_key"].isna() | segments["to_key"].isna()).groupby(segments["table"]).mean()
+    is_told = is_nameless & (chosen["table"].map(shares) < _MOSTLY_NUMBERED)
     joined = chosen[["table", "place"]].assign(x_m=chosen["start_x"], y_m=chosen["start_y"])
     joined = joined.assign(start=keys[: len(chosen)], end=keys[len(chosen) :])
     ledger.report(
-        joined[is_nameless & chosen["table"].isin(numbered)],
+        joined[is_told],
         Severity.WARNING,
         "R03",
-        "The line does not name both of its points, as others of its table do; by place it joins {start} and {end}.",
-        "管线未填全起止点号（同表其他管线已填写），已按位置连接 {start} 与 {end}。",
+        "The line does not name both of its points, as most of its table do; by place it joins {start} and {end}.",
+        "管线未填全起止点号（同表多数管线已填写），已按位置连接 {start} 与 {end}。",
         kind="pipe_segment",
     )
 

@@ -10,8 +10,9 @@ from pipemap.checks import run_checks
 from pipemap.db import Database, fetch_all
 from pipemap.findings import blocking_findings
 from pipemap.ingest import create_import
+from pipemap.lookup import near
 from tests.postgis.deliveries import publish_now
-from tests.unit.ifc_models import sewer
+from tests.unit.ifc_models import HEIGHT, drop, sewer
 from tests.unit.test_epanet_reader import MODEL as EPANET
 from tests.unit.test_landxml_reader import MODEL as LANDXML
 from tests.unit.test_swmm_reader import MODEL as SWMM
@@ -47,3 +48,19 @@ def test_a_model_is_stored_whole_and_again_changes_nothing(database: Database, t
     again = create_import(database, read_delivery([file], srid=4547, dataset="model"), title="model", author="modeller")
     with database.transaction(read_only=True) as connection:
         assert get_changeset(connection, again).changes == {}
+
+
+def test_an_upright_pipe_is_stored_checked_and_found_in_space(database: Database, tmp_path: Path) -> None:
+    delivery = read_delivery([drop(has_fittings=False).write(tmp_path / "drop.ifc")], srid=4547, dataset="drop")
+    changeset = create_import(database, delivery, title="drop", author="modeller")
+    run_checks(database, changeset)
+    with database.transaction(read_only=True) as connection:
+        blocking = blocking_findings(connection, changeset)
+    publish_now(database, changeset, waivers=dict.fromkeys(blocking, "made up"))
+    (upright,) = (row for row in delivery.segments.itertuples() if row.extra["id"] == "upright")
+    x, y, _ = upright.geom.coords[0]
+    with database.transaction(read_only=True) as connection:
+        stored = fetch_all(connection, "SELECT ST_3DLength(geom) AS length_m FROM pipemap.pipe_segment ORDER BY 1")
+        found = near(connection, x, y, HEIGHT - 1.5, 1.0)
+    assert [round(row["length_m"], 3) for row in stored] == [3, 10, 10]
+    assert found.count == 1

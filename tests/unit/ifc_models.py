@@ -259,3 +259,22 @@ def sewer(schema: str = "IFC4X3", unit_m: float = 0.001, *, has_map: bool = True
     model.properties(p3, "Survey", InvertElevation="9.4")
     model.material("PVC", p1, p2)
     return model
+
+
+def drop(*, has_fittings: bool) -> Model:
+    """A run 3 m deep, an upright pipe from its end and a run from its top, no ports; with bends between them or not."""
+    model, tube = Model(), {"radius": 0.1, "wall": 0.01}
+    pipes = [
+        model.element("IfcPipeSegment", name, model.placed(start, z=way), model.extruded(model.circle(**tube), length))
+        for name, start, way, length in (
+            ("deep", (0, 0, -3), (1, 0, 0), 10.0),
+            ("upright", (10, 0, -3), (0, 0, 1), 3.0),
+            ("high", (10, 0, 0), (0, 1, 0), 10.0),
+        )
+    ]
+    places = [("foot", (10, 0, -3)), ("top", (10, 0, 0))] if has_fittings else []
+    bends = [
+        model.element("IfcPipeFitting", name, model.placed(place), PredefinedType="BEND") for name, place in places
+    ]
+    model.system("DRAINAGE", *pipes, *bends)
+    return model

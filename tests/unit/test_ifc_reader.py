@@ -17,7 +17,7 @@ from importers.delivery import read_delivery, reader_of
 from importers.ifc import IfcReader
 from pipemap.errors import CrsError, PipemapError, SourceError
 from schemas.delivery import Delivery
-from tests.unit.ifc_models import Model, on_map, sewer
+from tests.unit.ifc_models import HEIGHT, Model, drop, on_map, sewer
 
 MM = 0.001
 EDITIONS = [("IFC4X3", 0.001), ("IFC4", 0.001), ("IFC4", 1.0), ("IFC2X3", 1.0)]
@@ -200,6 +200,20 @@ def test_boxes_axes_maps_arcs_and_clippings(tmp_path: Path) -> None:
     for name, (start, end) in ends.items():
         assert axis(pipes[name])[[0, -1]] == pytest.approx(np.array([on_map(*start), on_map(*end)]), abs=MM), name
     assert pipes["arc"].geom.length == pytest.approx(10 * math.pi / 2, abs=0.01)
+
+
+@pytest.mark.parametrize("has_fittings", [True, False])
+def test_an_upright_pipe_joins_what_meets_it_at_its_own_height(tmp_path: Path, has_fittings: bool) -> None:
+    delivery = delivered(drop(has_fittings=has_fittings).write(tmp_path / "drop.ifc"))
+    pipes = by_name(delivery)
+    assert len(pipes) == 3
+    assert pipes["deep"].to_key == pipes["upright"].from_key
+    assert pipes["upright"].to_key == pipes["high"].from_key
+    assert pipes["upright"].from_key != pipes["upright"].to_key
+    assert axis(pipes["upright"])[:, 2] == pytest.approx([HEIGHT - 3, HEIGHT])
+    assert np.ptp(axis(pipes["upright"])[:, :2], axis=0) == pytest.approx([0, 0], abs=MM)
+    if has_fittings:
+        assert (pipes["upright"].from_key, pipes["upright"].to_key) == ("foot", "top")
 
 
 def test_damaged_elements_are_refused_or_told_and_the_rest_is_read(tmp_path: Path) -> None:

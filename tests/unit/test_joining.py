@@ -101,8 +101,9 @@ def test_a_line_may_end_at_a_point_of_another_class(tmp_path: Path) -> None:
 def test_a_line_that_names_no_points_among_lines_that_do_is_joined_by_place_and_told(tmp_path: Path) -> None:
     points = [point("A", "JS", 0), point("B", "JS", 30), point("C", "JS", 60)]
     lines = [f"A,B,{drawn('JS', (0, 0), (30, 0))}", f",,{drawn('JS', (30, 0), (60, 0))}"]
+    lines.append(f"A,C,{drawn('JS', (0, 0), (60, 0))}")
     delivery = read(tmp_path, points, f"起点点号,终点点号,{DRAWN}", lines, said='unnumbered = "by_place"')
-    assert delivery.segments.source_key.tolist() == ["A->B", "B->C"]
+    assert delivery.segments.source_key.tolist() == ["A->B", "B->C", "A->C"]
     (told,) = of_rule(delivery, "R03")
     assert (told.severity, told.sheet, told.row, told.x_m) == ("warning", "线", 3, EAST + 30)
     assert "joins B and C" in told.message_en
