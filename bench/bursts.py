@@ -141,6 +141,7 @@ def _ready_line(network: Network) -> Line:
 def _anew(network: Network, compute: Callable[[Network, str], object]) -> Callable[[], None]:
     def work() -> None:
         network.derived.clear()
+        network.by_layout.clear()
         compute(network, "water")
 
     return work

@@ -26,7 +26,7 @@ class Adjacency:
 
 def adjacency_of(network: Network) -> Adjacency:
     """The segments at every node, found once per network."""
-    return network.once("adjacency", lambda: _adjacency(network))
+    return network.once("adjacency", lambda: _adjacency(network), by_layout=True)
 
 
 def _adjacency(network: Network) -> Adjacency:

@@ -22,6 +22,14 @@ Kept = TypeVar("Kept")
 STATES = tuple(code_table("valve_state"))
 OPERABILITIES = tuple(code_table("operability"))
 UNKNOWN = -1
+# What the ways of the water, and where consumers and hydrants stand on them, depend on.
+LAYOUT = (
+    *("nodes.id", "nodes.x_m", "nodes.y_m", "nodes.appurtenance", "nodes.state", "nodes.operability"),
+    *("nodes.is_active", "nodes.is_missing"),
+    *("segments.id", "segments.from_node", "segments.to_node", "segments.class_", "segments.flow"),
+    *("segments.is_active", "segments.pressure"),
+    *("consumers.id", "consumers.node", "consumers.x_m", "consumers.y_m", "consumers.class_"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +118,8 @@ class PairValves:
 class Network:
     """One version of the whole map; a new version is a new Network.
 
-    `derived` keeps what is computed from the arrays, once for all readers.
+    `derived` keeps what is computed from the arrays, once for all readers; `by_layout` what is computed from the
+    columns of LAYOUT alone, which versions of one layout share.
     """
 
     nodes: Nodes
@@ -119,6 +128,7 @@ class Network:
     pair_valves: PairValves
     version: int | None = None
     derived: dict[str, Any] = field(default_factory=dict, repr=False)
+    by_layout: dict[str, Any] = field(default_factory=dict, repr=False)
     _lock: RLock = field(default_factory=RLock, repr=False)
 
     def with_valves(
@@ -139,7 +149,18 @@ class Network:
         state = code_positions(STATES, states, len(wanted), "open")
         operability = code_positions(OPERABILITIES, operabilities, len(wanted), "operable")
         layer = PairValves(segment, node, state, operability)
-        return replace(self, pair_valves=layer, derived={}, _lock=RLock())
+        return replace(self, pair_valves=layer, derived={}, by_layout={}, _lock=RLock())
+
+    def followed_by(self, nodes: Nodes, segments: Segments, consumers: Consumers, version: int) -> "Network":
+        """A later version of the same map; where it keeps the layout it keeps what was found from it."""
+        later = Network(nodes, segments, consumers, self.pair_valves, version)
+        if any(self._column(name) is not later._column(name) for name in LAYOUT):
+            return later
+        return replace(later, by_layout=self.by_layout, _lock=self._lock)
+
+    def _column(self, name: str) -> object:
+        kind, column = name.split(".")
+        return getattr(getattr(self, kind), column)
 
     @property
     def device_count(self) -> int:
@@ -169,13 +190,14 @@ class Network:
         name = self.nodes.name[device] if device < len(self.nodes.id) else None
         return name or self.device_key(device) or str(self.nodes.id[device])
 
-    def once(self, name: str, compute: Callable[[], Kept]) -> Kept:
-        """What `compute` gives, kept under `name`."""
-        if name not in self.derived:
+    def once(self, name: str, compute: Callable[[], Kept], *, by_layout: bool = False) -> Kept:
+        """What `compute` gives, kept under `name`; `by_layout` when it looks at no column but those of LAYOUT."""
+        found = self.by_layout if by_layout else self.derived
+        if name not in found:
             with self._lock:
-                if name not in self.derived:
-                    self.derived[name] = compute()
-        kept: Kept = self.derived[name]
+                if name not in found:
+                    found[name] = compute()
+        kept: Kept = found[name]
         return kept
 
 

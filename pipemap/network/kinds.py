@@ -43,7 +43,7 @@ def pressure_groups(network: Network) -> list[str]:
 
 def node_kinds(network: Network, group: str) -> SmallInts:
     """NodeKind of every node to the flow of one group of classes; what is not in service is a plain joint."""
-    return network.once(f"node kinds {group}", lambda: _node_kinds(network, group))
+    return network.once(f"node kinds {group}", lambda: _node_kinds(network, group), by_layout=True)
 
 
 def valve_kinds(state: SmallInts, operability: SmallInts) -> SmallInts:

@@ -99,7 +99,7 @@ def _patched(connection: Connection, network: Network, changes: list[_Change], v
     new_consumers = _read_consumers(connection, of_consumers.states, nodes.id)
     to_consumers = Merge.of(network.consumers.id, of_consumers.ids, new_consumers)
     consumers = to_consumers.applied(to_nodes.repointed(network.consumers, "node"))
-    return Network(nodes, segments, consumers, no_pair_valves(), version)
+    return network.followed_by(nodes, segments, consumers, version)
 
 
 def _query(name: str, relation: Composable, **lists: Iterable[str]) -> Composable:

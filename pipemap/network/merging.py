@@ -59,6 +59,8 @@ class Merge:
         return replace(dependent, **moved)
 
     def _column(self, old: Any, fresh: Any) -> Any:
+        if self._is_kept(old, fresh):
+            return old
         if isinstance(old, TextColumn):
             return old.merged(fresh, self._text_source(len(old)))
         if self.source is not None:
@@ -66,6 +68,14 @@ class Merge:
         column = old.copy()
         column[self.updated] = fresh
         return column
+
+    def _is_kept(self, old: Any, fresh: Any) -> bool:
+        """Whether the fresh rows say in this column what the old ones said."""
+        if self.source is not None:
+            return False
+        if isinstance(old, TextColumn):
+            return all(old[row] == fresh[place] for place, row in enumerate(self.updated.tolist()))
+        return np.array_equal(old[self.updated], fresh, equal_nan=old.dtype.kind == "f")
 
     def _text_source(self, count: int) -> Ints:
         if self.source is not None:

@@ -94,7 +94,7 @@ def consumers_of(network: Network, zones: Zones) -> Dependants:
         of_group = (class_groups() == zones.group)[network.consumers.class_]
         return dependants_of(zones, np.where(of_group, network.consumers.node, -1))
 
-    return network.once(f"consumers {zones.group}", served)
+    return network.once(f"consumers {zones.group}", served, by_layout=True)
 
 
 class Unlinked:
@@ -122,14 +122,14 @@ class Unlinked:
 
 def unlinked_of(network: Network, zones: Zones) -> Unlinked:
     """The consumers of a group without a known connection, found once per network."""
-    return network.once(f"unlinked {zones.group}", lambda: Unlinked(network, zones))
+    return network.once(f"unlinked {zones.group}", lambda: Unlinked(network, zones), by_layout=True)
 
 
 def hydrant_nodes(network: Network) -> Ints:
     """Positions of the hydrants in service."""
-    return network.once("hydrant nodes", lambda: np.flatnonzero(has_role(network, "hydrant")))
+    return network.once("hydrant nodes", lambda: np.flatnonzero(has_role(network, "hydrant")), by_layout=True)
 
 
 def hydrants_of(network: Network, zones: Zones) -> Dependants:
     """The hydrants, as positions in `hydrant_nodes`."""
-    return network.once(f"hydrants {zones.group}", lambda: dependants_of(zones, hydrant_nodes(network)))
+    return network.once(f"hydrants {zones.group}", lambda: dependants_of(zones, hydrant_nodes(network)), by_layout=True)

@@ -50,7 +50,7 @@ class FedHydrants:
 
 def fed_hydrants(network: Network, zones: Zones) -> FedHydrants:
     """The fed hydrants of a group, found once per network."""
-    return network.once(f"fed hydrants {zones.group}", lambda: FedHydrants(network, zones))
+    return network.once(f"fed hydrants {zones.group}", lambda: FedHydrants(network, zones), by_layout=True)
 
 
 def hydrants_lost(network: Network, cut: Cut, lost: Ints) -> list[Words]:

@@ -244,6 +244,6 @@ def _pumps(network: Network, cut: Cut) -> Ints:
     devices = cut.unusual[cut.unusual < len(network.nodes.id)]
     if not len(devices):
         return devices
-    is_pump = network.once("is pump", lambda: has_role(network, "pump"))
+    is_pump = network.once("is pump", lambda: has_role(network, "pump"), by_layout=True)
     pumps: Ints = devices[is_pump[devices]]
     return pumps

@@ -79,7 +79,7 @@ class Feeders:
 
 def feeders_of(network: Network, zones: Zones) -> Feeders:
     """The districts of a network and what feeds them, found once."""
-    return network.once(f"districts {zones.group}", lambda: _feeders(network, zones))
+    return network.once(f"districts {zones.group}", lambda: _feeders(network, zones), by_layout=True)
 
 
 def _feeders(network: Network, zones: Zones) -> Feeders:

@@ -200,7 +200,7 @@ def _frayed_zones(network: Network, zones: Zones) -> Flags:
         touched = zones.node_zone[np.concatenate([ends, np.flatnonzero(network.nodes.is_missing)])]
         return marked(zones.count, touched[touched >= 0])
 
-    return network.once(f"frayed zones {zones.group}", frayed)
+    return network.once(f"frayed zones {zones.group}", frayed, by_layout=True)
 
 
 def _joints(network: Network, cut: Cut) -> tuple[Ints, Ints]:

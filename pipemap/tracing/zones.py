@@ -84,7 +84,7 @@ class Zones:
 
 def zones_of(network: Network, group: str) -> Zones:
     """The zones of one group of classes, computed once per network."""
-    return network.once(f"zones {group}", lambda: _contract(network, group))
+    return network.once(f"zones {group}", lambda: _contract(network, group), by_layout=True)
 
 
 def _contract(network: Network, group: str) -> Zones:

@@ -12,6 +12,10 @@ from pipemap.changesets import create_edit
 from pipemap.copy_out import TextColumn
 from pipemap.db import Connection, Database, fetch_all
 from pipemap.network import Network, load_network, refresh_network
+from pipemap.network.kinds import pressure_groups
+from pipemap.tracing.asking import make_ready
+from pipemap.tracing.dependants import consumers_of, hydrants_of
+from pipemap.tracing.zones import zones_of
 from tests.postgis.deliveries import publish_now
 
 HERE = (500_000.0, 2_500_000.0)
@@ -43,9 +47,15 @@ class Editing:
                 " UNION SELECT node_id FROM pipemap.consumer WHERE node_id IS NOT NULL",
             )
         self.loose = sorted(set(self.nodes) - {row["id"] for row in used})
+        if self.segments and self.random.random() < 0.4:
+            # Nothing but sizes: such a version keeps what was found from the layout.
+            return self.publish_changes([*self.resize_segment(), *self.resize_segment()])
         changes = [self.insert_node(-1), self.insert_node(-2)]
         for touch in self.random.choices(self.touches(), k=self.random.randrange(7)):
             changes += touch()
+        return self.publish_changes(changes)
+
+    def publish_changes(self, changes: list[dict[str, Any]]) -> None:
         publish_now(self.database, create_edit(self.database, title="t", author="a", changes=changes))
 
     def touches(self) -> list[Any]:
@@ -53,7 +63,7 @@ class Editing:
         if self.nodes:
             found.append(self.update_node)
         if self.segments:
-            found += [self.update_segment, self.delete_segment]
+            found += [self.update_segment, self.delete_segment, self.resize_segment]
         if self.consumers:
             found += [self.update_consumer, self.delete_consumer]
         return found + ([self.delete_node] if self.loose else [])
@@ -101,6 +111,13 @@ class Editing:
             for one in self.take(self.segments)
         ]
 
+    def resize_segment(self) -> list[dict[str, Any]]:
+        changed = {"width_mm": self.random.choice([300.0, 315.0, 400.0, 450.0]), "shape_code": "circle"}
+        return [
+            {"kind": "pipe_segment", "op": "update", "feature_id": one, "values": changed}
+            for one in self.take(self.segments)
+        ]
+
     def update_consumer(self) -> list[dict[str, Any]]:
         changed = {"people": self.random.randrange(10)}
         return [
@@ -120,6 +137,20 @@ class Editing:
 
 def ids(connection: Connection, kind: str) -> list[int]:
     return [row["feature_id"] for row in fetch_all(connection, f"SELECT feature_id FROM pipemap.{kind} ORDER BY 1")]
+
+
+def found_from(network: Network) -> dict[str, Any]:
+    """All that bursts look up, as plain lists: zones with their ports, consumers and hydrants by zone."""
+    make_ready(network)
+    found: dict[str, Any] = {}
+    for group in pressure_groups(network):
+        zones = zones_of(network, group)
+        for part in (zones, zones.ports, consumers_of(network, zones), hydrants_of(network, zones)):
+            for field in fields(part):
+                column = getattr(part, field.name)
+                if isinstance(column, np.ndarray):
+                    found[f"{group} {type(part).__name__} {field.name}"] = column.tolist()
+    return found
 
 
 def columns(network: Network) -> dict[str, list[Any]]:
@@ -147,6 +178,7 @@ def test_a_refreshed_network_equals_a_loaded_one(database: Database, seed: int) 
             assert refresh_network(connection, refreshed) is refreshed
         assert refreshed.version == loaded.version
         np.testing.assert_equal(columns(refreshed), columns(loaded))
+        np.testing.assert_equal(found_from(refreshed), found_from(loaded))
         np.testing.assert_equal(columns(from_the_first), columns(loaded))
         np.testing.assert_equal(columns(previous), before)
 
@@ -174,3 +206,28 @@ def test_a_network_with_a_broken_reference_is_loaded_anew(database: Database) ->
         refreshed, loaded = refresh_network(connection, earlier), load_network(connection)
     assert loaded.nodes.id.tolist() == [start, end, third] and loaded.nodes.is_missing.tolist() == [False, True, False]
     np.testing.assert_equal(columns(refreshed), columns(loaded))
+
+
+def test_a_version_that_changes_no_layout_keeps_the_zones(database: Database) -> None:
+    pipes = {
+        "class_code": "water", "from_node_id": -1, "to_node_id": -2, "geom": line(0, 5, None), "shape_code": "circle",
+        "depth_datum_code": "axis", "elevation_source_code": "unknown",
+    }  # fmt: skip
+    nodes = [
+        {"kind": "node", "op": "insert", "feature_id": -k, "values": {"class_code": "water", "geom": point(5.0 * k)}}
+        for k in (1, 2)
+    ]
+    insert = {"kind": "pipe_segment", "op": "insert", "values": pipes}
+    publish_now(database, create_edit(database, title="t", author="a", changes=[*nodes, insert]))
+    with database.transaction(read_only=True) as connection:
+        networks = [load_network(connection)]
+    segment = int(networks[0].segments.id[0])
+    for values in ({"width_mm": 315.0}, {"flow_direction_code": "forward"}):
+        zones_of(networks[-1], "water")
+        change = {"kind": "pipe_segment", "op": "update", "feature_id": segment, "values": values}
+        publish_now(database, create_edit(database, title="t", author="a", changes=[change]))
+        with database.transaction(read_only=True) as connection:
+            networks.append(refresh_network(connection, networks[-1]))
+    first, resized, directed = (zones_of(network, "water") for network in networks)
+    assert networks[1].segments.bore_width_mm.tolist() == [315.0]
+    assert resized is first and directed is not first
