@@ -31,9 +31,9 @@ _ZIPS = {".zip", ".xlsx", ".ods", ".kmz"}
 
 
 def damaged(parts: Mapping[str, bytes], chance: random.Random) -> tuple[dict[str, bytes], str]:
-    """The parts of a delivery with one or two of them harmed, and the names of the ways taken."""
+    """The parts of a delivery with one or more of them harmed, and the names of the ways taken."""
     harmed, told = dict(parts), []
-    for _ in range(chance.choice((1, 1, 1, 2, 4, 16))):
+    for _ in range(chance.choice((1, 1, 1, 1, 2, 6))):
         # The larger part is hit more often, the smaller still at times.
         name = chance.choices(list(harmed), [len(content) ** 0.5 + 1 for content in harmed.values()])[0]
         way = chance.choice(_ways(name))
@@ -153,6 +153,7 @@ def _zipped(members: Mapping[str, bytes]) -> bytes:
     return sink.getvalue()
 
 
-_BYTES: tuple[Way, ...] = (_piece, _flip, _truncation)
-_LINES: tuple[Way, ...] = (_line, _line, _word, _cell, _cell)
-_BINARY: tuple[Way, ...] = (_number, _number, _page, _flip)
+# What is cut off is mostly refused at once, so that little is learned from more of it.
+_BYTES: tuple[Way, ...] = (_piece, _piece, _piece, _flip, _flip, _truncation)
+_LINES: tuple[Way, ...] = (_line, _line, _line, _word, _word, _cell, _cell, _cell)
+_BINARY: tuple[Way, ...] = (_number, _number, _number, _page, _flip, _flip)

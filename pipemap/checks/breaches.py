@@ -116,6 +116,7 @@ class Note:
     counts: Mapping[str, int]
     fields: Mapping[str, Any]
     details: Mapping[str, Any]
+    at_least: int = 1
 
     @property
     def about(self) -> tuple[Any, ...]:
@@ -124,8 +125,8 @@ class Note:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to tell."""
-        return not any(count for name, count in self.counts.items() if name != "total")
+        """Whether there is nothing to tell, or too little."""
+        return all(count < self.at_least for name, count in self.counts.items() if name != "total")
 
     def plus(self, other: "Note") -> "Note":
         """Both as one: counts are added, listed examples joined."""

@@ -70,11 +70,15 @@ class Check:
         counts: Mapping[str, int],
         class_code: str | None = None,
         at_most: Severity | None = None,
+        at_least: int = 1,
         **fields: Any,
     ) -> Note:
-        """One thing told about the whole, not about one feature; `counts` of several tiles add up."""
+        """One thing told about the whole, not about one feature; `counts` of several tiles add up.
+
+        It is told when any of them, but `total`, is `at_least` so many.
+        """
         severity, known = self._severity(at_most), {**self.rule.thresholds, **fields}
-        return Note(self.rule.id, severity, class_code, says, counts, known, details)
+        return Note(self.rule.id, severity, class_code, says, counts, known, details, at_least)
 
     def _severity(self, at_most: Severity | None) -> Severity:
         if at_most is None:

@@ -484,6 +484,20 @@ def test_a_sound_network_has_nothing_wrong_with_it() -> None:
     assert findings(draw(points, lines), Rulebook.standard()) == []
 
 
+@pytest.mark.parametrize(("n_branches", "is_told"), [(25, True), (5, False)])
+def test_many_connections_drawn_onto_a_main_are_each_told_and_once_explained(n_branches: int, is_told: bool) -> None:
+    points: dict[str, Point] = {"a": (0.0, 0.0), "c": (1000.0, 0.0)}
+    points |= {f"n{i}": (10.0 + 20 * i, 0.0) for i in range(n_branches)}
+    points |= {f"h{i}": (10.0 + 20 * i, 15.0) for i in range(n_branches)}
+    scope = draw(points, [("a", "c"), *((f"n{i}", f"h{i}") for i in range(n_branches))])
+    for tile_features in (10**9, 7):
+        found = findings(scope, Rulebook.standard().only(["R26"]), tile_features=tile_features)
+        notes = [finding for finding in found if finding.feature_key is None]
+        assert {finding.feature_key for finding in found} - {None} == {f"n{i}" for i in range(n_branches)}
+        assert [note.value for note in notes] == ([str(n_branches)] if is_told else [])
+        assert all(note.severity == Severity.INFO and "drawn onto mains" in note.message_en for note in notes)
+
+
 def test_an_empty_scope_has_nothing_wrong_with_it() -> None:
     nothing = scope_of(pd.DataFrame(), pd.DataFrame())
     assert findings(nothing, Rulebook.standard()) == []

@@ -14,6 +14,9 @@ from pipemap.checks.scope import Kind, Scope
 from schemas.codetables import code_table
 from schemas.findings import Severity
 
+# So many connections that end on mains without a point are a way of drawing and no slips.
+_A_LAYER = 20
+
 
 @rule(
     "R26",
@@ -39,7 +42,8 @@ def missing_joint(check: Check) -> Told:
 
 def _points_on_lines(check: Check) -> Told:
     scope = check.scope
-    reach = np.where(_loose_ends(scope, check["near_m"]), check["near_m"], check["tolerance_m"])
+    is_loose = _loose_ends(scope, check["near_m"])
+    reach = np.where(is_loose, check["near_m"], check["tolerance_m"])
     node_group, line_group = class_groups(scope)
     points = Pieces.of_points(scope.node_xy, np.arange(len(scope.nodes)), reach, node_group)
     lines = Pieces.of_axes(scope.axes, np.arange(len(scope.segments)), 0.0, line_group)
@@ -52,7 +56,36 @@ def _points_on_lines(check: Check) -> Told:
     apart = np.abs(shapely.get_z(shapely.line_interpolate_point(shapes, along)) - _node_level(scope)[node])
     kept = inside & ~(apart > check["level_m"])
     gap = shapely.distance(shapes[kept], points_at[kept])
-    return _joint_findings(check, node[kept], line[kept], gap)
+    return [
+        *_joint_findings(check, node[kept], line[kept], gap),
+        *_layers_drawn_onto_lines(check, is_loose, node[kept]),
+    ]
+
+
+def _layers_drawn_onto_lines(check: Check, is_loose: Bools, on_lines: Positions) -> Told:
+    """One note a class of what very many ends on lines mean, beside the finding of each."""
+    classes, told = check.scope.nodes.words("class_code"), check.scope.told["node"] & is_loose
+    met = np.zeros(len(told), np.bool_)
+    met[on_lines] = True
+    says = Says(
+        en="{class_en}: {count} of {total} loose line ends lie on another line of the class, away from its points; so "
+        "many mean that connections were drawn onto mains without a point where they join, and no trace goes through. "
+        "Have the mains split there",
+        zh="{class_zh}：{total} 个悬挂端点中有 {count} 个落在同类管线中段；数量之多说明支管（接户管）直接画在干管上，"
+        "连接处未设管点，追踪在此中断。请在连接处打断干管并设管点",
+        value="{count}",
+    )
+    return [
+        check.note(
+            says,
+            {},
+            class_code=class_code,
+            counts={"count": int((told & met & of_class).sum()), "total": int((told & of_class).sum())},
+            at_most=Severity.INFO,
+            at_least=_A_LAYER,
+        )
+        for class_code, of_class in ((word, classes.codes == at) for at, word in enumerate(classes.known_words))
+    ]
 
 
 def _joint_findings(check: Check, node: Positions, line: Positions, gap: Floats) -> Told:
