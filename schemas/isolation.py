@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
+from schemas.pairs import PairEffect
 from schemas.tiers import TierEffect
 
 # Long lists of identities come from arrays and are what they are.
@@ -206,6 +207,7 @@ class BurstAnswer(BurstPlan):
     drainage: Drainage
     sources_not_refilled: list[NodePlace] = Field(default=[], description="Tanks that are no longer filled.")
     pumps_to_stop: list[NodePlace] = Field(default=[], description="Pumps that draw from or press into what is cut.")
+    pair: PairEffect | None = Field(None, description="Supply and return of heat; null for other utilities.")
     tiers: TierEffect | None = Field(None, description="Pressure tiers of gas; null for other utilities.")
     surroundings: Surroundings | None = Field(None, description="Null when nobody asked for them.")
     warnings: list[Note]

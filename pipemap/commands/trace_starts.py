@@ -72,8 +72,12 @@ def write_drawing(connection: Connection, network: "Network", answer: "Answer", 
     """Write the drawing of an answer to a file, in WGS 84 unless the project has a grid of its own."""
     from pipemap.tracing.drawing import with_drawing
 
-    srid = _WGS_84 if read_project(connection).srid else None
-    write_geojson(with_drawing(connection, network, answer, srid=srid).geojson, path)
+    write_geojson(with_drawing(connection, network, answer, srid=drawing_srid(connection)).geojson, path)
+
+
+def drawing_srid(connection: Connection) -> int | None:
+    """WGS 84, or the project's CRS (None) where that is a grid of its own."""
+    return _WGS_84 if read_project(connection).srid else None
 
 
 def write_geojson(geojson: object, path: Path) -> None:

@@ -47,6 +47,13 @@ _WORDS = {
     "alone": ("No other utility within {radius:g} m of the burst", "爆点 {radius:g} m 内无其他管线"),
     "in_plan": ("in plan, height unknown", "平面距离，高程不明"),
     "nothing": ("nothing", "无"),
+    "pair": (
+        "Heat: {side} burst; taken out with it: {partners}; exchange stations lost: {stations}; "
+        "{consumers} consumers lost by the other side alone",
+        "热力：爆管为{side}；同时停用对侧管 {partners}；停供换热站：{stations}；仅因对侧停供的用户 {consumers} 户",
+    ),
+    "supply": ("supply", "供水管"), "return": ("return", "回水管"), "both": ("supply and return", "供、回水管"),
+    "unknown": ("side unknown", "供回不明"),
     "tiers": ("What the pressure tiers lose", "各压力级制受影响情况"),
     "out": ("without gas", "全部断气"),
     "partly": ("partly without gas", "部分断气"),
@@ -92,6 +99,7 @@ class Words:
             ("outlets", answer.drainage.outlets),
         ):
             self._nodes(key, nodes)
+        self._pair(answer)
         self._tiers(answer)
         self._alternatives(answer)
         self._back_feeds(answer.back_feeds)
@@ -205,6 +213,19 @@ class Words:
             emit_text(f"{self.say(one.outcome, names=', '.join(map(_name, one.valves)))}: {said}")
         if answer.alternatives_left_out:
             emit_text(self.say("left_out", count=answer.alternatives_left_out))
+
+    def _pair(self, answer: BurstAnswer) -> None:
+        if answer.pair is None:
+            return
+        stations = [one.name or one.source_key or str(one.node_id) for one in answer.pair.stations_lost]
+        partners = [one.partner_key or str(one.partner_id) for one in answer.pair.partners]
+        emit_text(
+            self.say(
+                "pair", side=self.say(answer.pair.side), partners=", ".join(partners) or self.say("nothing"),
+                stations=", ".join(stations) or self.say("nothing"),
+                consumers=len(answer.pair.consumer_ids_by_other_side),
+            )
+        )  # fmt: skip
 
     def _tiers(self, answer: BurstAnswer) -> None:
         rows = []

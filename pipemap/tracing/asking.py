@@ -15,6 +15,8 @@ from pipemap.tracing.dependants import consumers_of, hydrants_of, unlinked_of
 from pipemap.tracing.describing import Words
 from pipemap.tracing.hydrants import fed_hydrants
 from pipemap.tracing.isolation import assumed_of, told
+from pipemap.tracing.pairing import pairing_of
+from pipemap.tracing.pairs import joint_cut, with_pair
 from pipemap.tracing.places import SURE_WITHIN_M, far_from_place, nearest_segment
 from pipemap.tracing.sites import site_of
 from pipemap.tracing.surroundings import DEFAULT_RADIUS_M, Place, open_ends, surroundings_of
@@ -64,8 +66,12 @@ def _answered(connection: Connection, network: Network, question: BurstQuestion)
     clicked = [(nearest_segment(connection, *place, question.class_codes, version), place) for place in question.places]
     segment_ids = [*question.segment_ids, *(segment.segment_id for segment, _ in clicked)]
     site = site_of(network, segment_ids, question.node_ids)
-    cut = cut_at(site, assumed_of(network, site.zones, question.inaccessible, question.opened))
+    assumed = assumed_of(network, site.zones, question.inaccessible, question.opened)
+    pairing = pairing_of(connection, network) if site.zones.group == "heat" else None
+    cut = joint_cut(site, pairing, network, assumed) if pairing else cut_at(site, assumed)
     answer = told(network, site, cut)
+    if pairing:
+        answer = with_pair(network, answer, site, cut, pairing)
     notes = [*_far(clicked), *answer["warnings"], *open_ends(connection, network, version, cut)]
     around = None
     if question.radius_m > 0:

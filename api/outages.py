@@ -1,0 +1,28 @@
+"""Gas that leaks, cables that are cut."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from api.deps import STRICT, ServiceDep, VersionDep
+from api.trace_parameters import DrawingDep, StartDep, as_written
+from pipemap.tracing.drawing import with_features
+from pipemap.tracing.leaks import DEFAULT_RADIUS_M, GREATEST_RADIUS_M, ask_leak, drawn_roles
+from pipemap.versions import resolve_version
+from schemas.leaks import LeakAnswer
+
+router = APIRouter(tags=["traces"], prefix="/trace", dependencies=[STRICT])
+Radius = Annotated[float, Query(gt=0, le=GREATEST_RADIUS_M, description="So far around in space, in metres")]
+
+
+@router.get("/leak", response_model=LeakAnswer)
+def trace_leak(
+    service: ServiceDep, version: VersionDep, start: StartDep, drawing: DrawingDep, radius_m: Radius = DEFAULT_RADIUS_M
+) -> Response:
+    """Enclosed spaces of other utilities and structures near a gas leak, by true distance, with their owners."""
+    with service.reading() as connection:
+        network = service.networks.at(connection, resolve_version(connection, version))
+        answer = ask_leak(connection, network, start, radius_m)
+        if drawing.is_wanted:
+            answer = with_features(connection, network, answer, drawn_roles(answer), drawing.srid)
+        return as_written(answer)
