@@ -1,9 +1,10 @@
-"""Finds a delivered feature on the map when its number has changed: points by place, lines by points and course.
+"""Finds a delivered feature on the map when its number has changed: by place, lines by their points and course.
 
 Numbers come first: a feature whose number the map holds at the same place needs nothing. Of the rest, a point is the
-one of its class that stands within a tolerance of it, when neither has another such partner; a line is the one
-of its class between the same points. Lines that lie along one old line and are together as long were split
-from it, the longest keeps its identity; the reverse is a merger. What fits in two ways is not guessed.
+one of its class that stands within a tolerance of it, when neither has another such partner; a structure the one of
+its kind with the same outline; a line the one of its class between the same points. Lines that lie along one old line
+and are together as long were split from it, the longest keeps its identity; the reverse is a merger. What fits in two
+ways is not guessed.
 """
 
 from collections.abc import Mapping
@@ -21,7 +22,12 @@ MATCH_WITHIN_M = 0.15
 
 _EXAMPLES = 5
 _TOLD = 1_000
-_NAMES = {"node": ("points", "管点"), "consumer": ("consumers", "用户"), "pipe_segment": ("lines", "管线")}
+_NAMES = {
+    "node": ("points", "管点"),
+    "consumer": ("consumers", "用户"),
+    "pipe_segment": ("lines", "管线"),
+    "structure": ("structures", "构筑物"),
+}
 
 
 class Matching:
@@ -43,10 +49,17 @@ class Matching:
 
     def match_points(self, kind: str, staged: Composable) -> None:
         """Points by place."""
+        self._match_places(kind, staged, "points")
+
+    def match_structures(self, staged: Composable) -> None:
+        """Structures by their outline."""
+        self._match_places("structure", staged, "structures")
+
+    def _match_places(self, kind: str, staged: Composable, what: str) -> None:
         if not self.prepare(kind):
             return
         self._run("drop_strays", kind)
-        for name in ("stray_points", "loose_points", "index_loose", "analyze_strays", "pair_points", "hold_pairs"):
+        for name in (f"stray_{what}", f"loose_{what}", "index_loose", "analyze_strays", f"pair_{what}", "hold_pairs"):
             self._run(name, kind, staged=staged)
         self._tell_ambiguous(kind)
         self._run("release_points", kind)

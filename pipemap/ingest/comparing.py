@@ -87,7 +87,7 @@ class Comparison:
         if kind == "pipe_segment":
             matching.match_lines(_staged(kind), SQL(queries("ingest")["linked_pipe_segment"]))
         elif kind == "structure":
-            matching.prepare(kind)
+            matching.match_structures(_staged(kind))
         else:
             matching.match_points(kind, _staged(kind))
 

@@ -61,6 +61,32 @@ FROM stray s
 JOIN {held} h ON h.held_key = s.source_key
 WHERE s.is_known AND NOT EXISTS (SELECT FROM {held} own WHERE own.source_key = s.source_key)
 
+-- name: stray_structures
+-- Delivered structures whose number the map does not hold, or holds for something of another outline.
+CREATE TEMP TABLE stray ON COMMIT DROP AS
+SELECT s.source_key, s.kind_code, ST_Force2D(s.geom) AS geom, c.feature_id IS NOT NULL AS is_known
+FROM {staged} s
+LEFT JOIN {current} c ON c.dataset_id = %(dataset_id)s AND c.source_key = s.source_key
+WHERE c.feature_id IS NULL
+   OR NOT (ST_DWithin(s.geom, c.geom, %(within_m)s)
+           AND ST_HausdorffDistance(ST_Force2D(s.geom), ST_Force2D(c.geom)) <= %(within_m)s)
+
+-- name: loose_structures
+CREATE TEMP TABLE loose ON COMMIT DROP AS
+SELECT c.source_key, c.kind_code, ST_Force2D(c.geom) AS geom
+FROM {current} c
+LEFT JOIN {staged} s ON s.source_key = c.source_key
+LEFT JOIN stray ON stray.source_key = c.source_key
+WHERE c.dataset_id = %(dataset_id)s AND (s.source_key IS NULL OR stray.source_key IS NOT NULL)
+
+-- name: pair_structures
+-- The same kind with the same outline.
+CREATE TEMP TABLE pair ON COMMIT DROP AS
+SELECT s.source_key, c.source_key AS held_key
+FROM stray s
+JOIN loose c ON ST_DWithin(s.geom, c.geom, %(within_m)s) AND c.kind_code = s.kind_code
+            AND c.source_key <> s.source_key AND ST_HausdorffDistance(s.geom, c.geom) <= %(within_m)s
+
 -- name: stray_lines
 -- Delivered lines whose number the map does not hold, or holds between other points.
 CREATE TEMP TABLE stray ON COMMIT DROP AS

@@ -176,3 +176,40 @@ def test_renumbered_consumers_keep_their_identity(database: Database) -> None:
 
     publish_now(database, bring_in(database, served("C1")))
     assert deltas_of(database, bring_in(database, served("C9"))) == {("consumer", "C9"): "update"}
+
+
+def chamber(key: str, x: float, width: float = 2.0, kind: str = "tunnel") -> dict[str, Any]:
+    outline = box(X0 + x, Y0, X0 + x + width, Y0 + 3)
+    return {"source_key": key, "kind_code": kind, "geom": outline, "source_file": 0, "source_sheet": "structures"}
+
+
+def test_renumbered_structures_keep_their_identity(database: Database) -> None:
+    publish_now(database, bring_in(database, delivery(structures=[chamber("R1", 0), chamber("R2", 10)])))
+    before = ids(database)
+    again = delivery(structures=[chamber("R2", 0.05), chamber("R3", 10)])
+    changeset = bring_in(database, again)
+    assert deltas_of(database, changeset) == {("structure", "R2"): "update", ("structure", "R3"): "update"}
+    (said,) = told(database, changeset, "IMP-RENUMBERED")
+    assert "R1 → R2" in said["message_en"]
+    assert "构筑物" in said["message_zh"]
+    publish_now(database, changeset)
+    assert ids(database) == {"R2": before["R1"], "R3": before["R2"]}
+    assert deltas_of(database, bring_in(database, again)) == {}
+
+
+def test_a_structure_of_another_kind_or_outline_is_another_structure(database: Database) -> None:
+    publish_now(database, bring_in(database, delivery(structures=[chamber("R1", 0), chamber("R2", 10)])))
+    changed = [chamber("S1", 0, kind="building"), chamber("S2", 10, width=2.5)]
+    deltas = deltas_of(database, bring_in(database, delivery(structures=changed)))
+    assert {key[1]: op for key, op in deltas.items()} == {
+        "R1": "delete",
+        "R2": "delete",
+        "S1": "insert",
+        "S2": "insert",
+    }
+
+
+def test_a_structure_that_grew_under_its_number_is_the_same_structure(database: Database) -> None:
+    publish_now(database, bring_in(database, delivery(structures=[chamber("R1", 0)])))
+    changeset = bring_in(database, delivery(structures=[chamber("R1", 0, width=6)]))
+    assert deltas_of(database, changeset) == {("structure", "R1"): "update"}
