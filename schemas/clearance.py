@@ -22,13 +22,35 @@ class ConflictKind(StrEnum):
     SLANT = "slant"
 
 
+class Side(StrEnum):
+    """One of the two sides of a conflict."""
+
+    SEGMENT = "segment"
+    OTHER = "other"
+
+
+class Move(BaseModel):
+    """A shift of a whole pipe, in metres east, north and up."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    side: Side = Field(description="Which side is moved.")
+    dx_m: float
+    dy_m: float
+    dz_m: float
+    message_en: str
+    message_zh: str
+
+
 class Conflict(BaseModel):
     """One pair, or one segment and its ground, that is nearer than a rule allows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: ConflictKind
-    segment_id: int | None = Field(None, description="The segment asked about; null when a body was.")
+    segment_id: int | None = Field(None, description="The segment asked about; null for a body or a drawn pipe.")
+    segment_source_key: str | None = None
+    segment_class_code: str | None = None
     other_kind: str | None = Field(None, description="pipe_segment or structure; null for cover.")
     other_id: int | None = None
     other_source_key: str | None = None
@@ -37,6 +59,8 @@ class Conflict(BaseModel):
     limit_m: float
     shortfall_m: float = Field(description="limit_m less measured_m.")
     accuracy_m: float = Field(description="Survey accuracy of both sides together, in the direction measured.")
+    segment_accuracy_m: float | None = Field(None, description="Survey accuracy of the segment alone.")
+    other_accuracy_m: float | None = Field(None, description="Survey accuracy of the other pipe alone.")
     within_accuracy: bool = Field(description="The shortfall is smaller than the survey accuracy.")
     standard: str
     clause: str
@@ -46,8 +70,27 @@ class Conflict(BaseModel):
     to_be_confirmed: bool = Field(description="The limit or an attribute is not certain, so neither is the conflict.")
     point: Place = Field(description="Midway between the nearest points: easting, northing, z (null when unknown).")
     nearest: tuple[Place, Place] = Field(description="The nearest points of the axis asked about and of the other.")
+    crossing_deg: float | None = Field(None, description="Angle in plan where the axes cross; null where they do not.")
+    gives_way: Side | None = Field(
+        None, description="The side that should give way (GB 50289-2016 3.0.4); null: equal."
+    )
+    gives_way_because: str | None = Field(None, description="pressure, flexible, small, or drawn.")
+    move: Move | None = Field(None, description="A move that clears it without a new conflict; null: none was found.")
     message_en: str
     message_zh: str
+
+
+class Slant(BaseModel):
+    """Two pipes that cross in plan at less than 60 degrees, which GB 50289-2016 4.1.7 advises against."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    segment_id: int | None = None
+    other_id: int
+    other_source_key: str | None = None
+    other_class_code: str | None = None
+    crossing_deg: float
+    point: Place
 
 
 class CannotTell(BaseModel):
@@ -75,6 +118,11 @@ class ClearanceAnswer(BaseModel):
     conflicts: tuple[Conflict, ...]
     cannot_tell: tuple[CannotTell, ...]
     checked_pairs: int = Field(description="Neighbours that were compared.")
+    abandoned: tuple[Conflict, ...] = Field(
+        (), description="What pipes out of use would be too near, were they in use."
+    )
+    slants: tuple[Slant, ...] = Field((), description="Crossings at less than 60 degrees.")
+    clearing_move: Move | None = Field(None, description="One move of the asked pipe that clears every conflict.")
     same_trench_ids: tuple[int, ...] = Field(
         (), description="Segments booked with the section of the same trench or duct bank; not judged against it."
     )

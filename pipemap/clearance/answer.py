@@ -9,11 +9,12 @@ import numpy as np
 
 from pipemap.clearance.core import Verdicts
 from pipemap.clearance.geometry3d import Floats
+from pipemap.clearance.giving_way import side_giving_way_of
 from pipemap.clearance.numbers import TOLERANCE_M
 from pipemap.clearance.rules import Limit
 from pipemap.clearance.site import DRAWN_ID, Segment, Structure, clearance_class_of
 from pipemap.clearance.words import Measurement, Name, conflict_words
-from schemas.clearance import CannotTell, Conflict, ConflictKind, Place
+from schemas.clearance import CannotTell, Conflict, ConflictKind, Place, Side, Slant
 
 # Measured in plan, whatever the heights.
 _BESIDE = frozenset({ConflictKind.HORIZONTAL, ConflictKind.STACKED, ConflictKind.UNDER_BUILDING})
@@ -56,7 +57,9 @@ def _told(
     at_most: bool,
 ) -> dict[str, Any]:
     """The fields of a conflict; `places` are midway, on the axis asked about and on the other."""
-    accuracy_m = _accuracy(kind, pair)
+    accuracies_m = _accuracies(kind, pair)
+    accuracy_m = math.hypot(*(each for each in accuracies_m if each is not None))
+    giving = side_giving_way(pair)
     limit_m = limit.min_m if limit else 0.0
     shortfall_m = limit_m - measured_m
     assumed = (*(limit.assumed if limit else ()), *_inferred(kind, pair))
@@ -74,12 +77,16 @@ def _told(
     return {
         "kind": kind,
         "segment_id": _identity(pair.asked),
+        "segment_source_key": pair.asked.row["source_key"] if pair.asked else None,
+        "segment_class_code": pair.asked.row["class_code"] if pair.asked else None,
         **_other(pair.other),
         "other_class_code": _class_code(pair.other),
         "measured_m": round(measured_m, 4),
         "limit_m": limit_m,
         "shortfall_m": round(shortfall_m, 4),
         "accuracy_m": round(accuracy_m, 4),
+        "segment_accuracy_m": accuracies_m[0],
+        "other_accuracy_m": accuracies_m[1],
         "within_accuracy": said.within_accuracy,
         "standard": limit.standard if limit else "",
         "clause": limit.clause if limit else "",
@@ -89,6 +96,8 @@ def _told(
         "to_be_confirmed": said.to_be_confirmed,
         "point": places[0],
         "nearest": places[1:],
+        "gives_way": giving[0] if giving else None,
+        "gives_way_because": giving[1] if giving else None,
         "message_en": english,
         "message_zh": chinese,
     }
@@ -125,6 +134,20 @@ def from_verdicts(verdicts: Verdicts, segments: Sequence[Segment]) -> tuple[list
     return conflicts, unknown
 
 
+def slants_told(verdicts: Verdicts, segments: Sequence[Segment]) -> Iterator[Slant]:
+    """The crossings among the verdicts that are too sharp."""
+    for number in np.flatnonzero(verdicts.is_slanting).tolist():
+        asked, other = _sides(verdicts, number, segments)
+        yield Slant(
+            segment_id=_identity(asked),
+            other_id=other.feature_id,
+            other_source_key=other.row["source_key"],
+            other_class_code=other.row["class_code"],
+            crossing_deg=round(float(verdicts.slant_deg[number]), 2),
+            point=_place((verdicts.near_left[number] + verdicts.near_right[number]) / 2),
+        )
+
+
 def conflicts_told(verdicts: Verdicts, segments: Sequence[Segment]) -> Iterator[dict[str, Any]]:
     """The fields of each conflict among the verdicts about `segments`: a hundred thousand in seconds."""
     midway = (verdicts.near_left + verdicts.near_right) / 2
@@ -134,7 +157,16 @@ def conflicts_told(verdicts: Verdicts, segments: Sequence[Segment]) -> Iterator[
         if verdicts.is_conflict[number]:
             asked, other = _sides(verdicts, number, segments)
             pair = Pair(asked, asked.name, other)
-            yield _told(verdicts.kind[number], pair, verdicts.limit[number], measured_m, of_pair, at_most)
+            angle_deg = float(verdicts.slant_deg[number])
+            told = _told(verdicts.kind[number], pair, verdicts.limit[number], measured_m, of_pair, at_most)
+            yield told | {"crossing_deg": None if math.isnan(angle_deg) else round(angle_deg, 2)}
+
+
+def side_giving_way(pair: Pair) -> tuple[Side, str] | None:
+    """The side that should give way and why; None for equals and for what is no pair of pipes."""
+    if pair.asked is None or not isinstance(pair.other, Segment):
+        return None
+    return side_giving_way_of(pair.asked, pair.other)
 
 
 def _identity(asked: Segment | None) -> int | None:
@@ -183,9 +215,16 @@ def _inferred(kind: ConflictKind, pair: Pair) -> tuple[str, ...]:
     return tuple(dict.fromkeys([f"{clearance_class_of(code)}.elevation" for code in inferred]))
 
 
-def _accuracy(kind: ConflictKind, pair: Pair) -> float:
-    horizontal = kind in _BESIDE
-    return math.hypot(*[s.horizontal_accuracy_m if horizontal else s.vertical_accuracy_m for s in _pipes(pair)])
+def _accuracies(kind: ConflictKind, pair: Pair) -> tuple[float | None, float | None]:
+    """Accuracy of the segment and of the other pipe in the direction measured; None for what is no pipe."""
+    in_plan = kind in _BESIDE
+    one, other = (
+        round(side.horizontal_accuracy_m if in_plan else side.vertical_accuracy_m, 4)
+        if isinstance(side, Segment)
+        else None
+        for side in (pair.asked, pair.other)
+    )
+    return one, other
 
 
 def _pipes(pair: Pair) -> list[Segment]:

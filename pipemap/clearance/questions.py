@@ -6,15 +6,16 @@ of service, and pipes above the ground. What is not known is answered with `cann
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from pipemap.clearance.answer import Pair, cannot_tell, compared, conflict, from_verdicts
-from pipemap.clearance.core import conflicts_between
+from pipemap.clearance.answer import Pair, cannot_tell, compared, conflict, from_verdicts, slants_told
+from pipemap.clearance.core import Pipes, Verdicts, conflicts_between
 from pipemap.clearance.geometry3d import Floats
+from pipemap.clearance.moves import FARTHEST_ASIDE_M, Mover, covers_as_before, with_moves
 from pipemap.clearance.numbers import LARGEST_UNKNOWN_HALF_M, TOLERANCE_M
 from pipemap.clearance.rules import Limit, Party, cover_limit, strictest, widest
 from pipemap.clearance.site import Segment, Site, Structure, as_pipes, chainage
@@ -24,11 +25,15 @@ from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.pages import Version
 from pipemap.projects import read_project
-from schemas.clearance import CannotTell, ClearanceAnswer, Conflict, ConflictKind
+from schemas.clearance import CannotTell, ClearanceAnswer, Conflict, ConflictKind, Move, Side
 from schemas.codetables import code_table
 
 # Half the widest culvert or tunnel that a neighbour may be.
 _WIDEST_NEIGHBOUR_M = 4.0
+# Out of use but still in the ground.
+_STILL_THERE = frozenset({"abandoned", "empty"})
+# Each needs a look around the other pipe.
+_MOST_OTHERS_MOVED = 10
 _ORDER = (
     ConflictKind.COLLISION,
     ConflictKind.UNDER_BUILDING,
@@ -54,22 +59,92 @@ def segment_clearance(connection: Connection, segment_id: int, version: Version 
 def answer_about(site: Site, asked: Segment) -> ClearanceAnswer:
     """Everything too near a segment, which may be in the map or only drawn."""
     reach_m = reach_of(asked)
-    others = [found for found in site.neighbours(asked.plan, reach_m) if found.feature_id != asked.feature_id]
+    near = [found for found in site.around(asked.plan, reach_m) if found.feature_id != asked.feature_id]
+    others = [found for found in near if found.is_live]
     structures = site.structures(asked.plan, reach_m)
-    segments = [asked, *others]
-    right = np.arange(1, len(segments))
-    verdicts = conflicts_between(as_pipes(segments), np.zeros_like(right), right)
+    segments, pipes = [asked, *others], as_pipes([asked, *others])
+    verdicts = _against_all(pipes)
     conflicts, unknown = from_verdicts(verdicts, segments)
     further = [_beside_structure(asked, structure) for structure in structures]
     further.append(_cover(asked, structures))
     answer = _answer(site, asked.feature_id or None, conflicts, unknown, further, len(others) + len(structures))
-    in_one_trench = [segments[row].feature_id for row in verdicts.right[verdicts.shares_bank].tolist()]
-    return answer.model_copy(update={"same_trench_ids": tuple(in_one_trench)})
+    moved, clearing = _moves(site, asked, others, pipes, structures, answer.conflicts)
+    return answer.model_copy(
+        update={
+            "conflicts": tuple(moved),
+            "clearing_move": clearing,
+            "abandoned": _abandoned(asked, [found for found in near if not found.is_live]),
+            "slants": tuple(slants_told(verdicts, segments)),
+            "same_trench_ids": tuple(
+                others[row - 1].feature_id for row in verdicts.right[verdicts.shares_bank].tolist()
+            ),
+        }
+    )
+
+
+def _against_all(pipes: Pipes) -> Verdicts:
+    """The first pipe judged against all others."""
+    right = np.arange(1, len(pipes))
+    return conflicts_between(pipes, np.zeros_like(right), right, slanting=True)
+
+
+def _abandoned(asked: Segment, near: list[Segment]) -> tuple[Conflict, ...]:
+    out_of_use = [found for found in near if found.row["lifecycle_code"] in _STILL_THERE]
+    verdicts = _against_all(as_pipes([asked, *out_of_use]))
+    return tuple(from_verdicts(verdicts, [asked, *out_of_use])[0])
+
+
+def _moves(
+    site: Site,
+    asked: Segment,
+    others: list[Segment],
+    pipes: Pipes,
+    structures: list[Structure],
+    conflicts: Sequence[Conflict],
+) -> tuple[list[Conflict], Move | None]:
+    """Conflicts with their moves: of the asked pipe, and where the other should give way, of that one."""
+    own = [found for found in conflicts if found.gives_way is not Side.OTHER]
+    told, clearing = with_moves(Mover(asked, others, pipes, Side.SEGMENT, _stands_clear(asked, structures)), own)
+    moved = {id(before): after for before, after in zip(own, told, strict=True)}
+    if len(own) < len(conflicts):
+        clearing = None
+    giving = [found for found in conflicts if found.gives_way is Side.OTHER]
+    for found in giving[:_MOST_OTHERS_MOVED]:
+        other = next(each for each in others if each.feature_id == found.other_id)
+        moved[id(found)] = _other_moved(site, other, found, asked)
+    return [moved.get(id(found), found) for found in conflicts], clearing
+
+
+def _other_moved(site: Site, other: Segment, found: Conflict, asked: Segment) -> Conflict:
+    reach_m = reach_of(other)
+    near = [each for each in site.neighbours(other.plan, reach_m) if each.feature_id != other.feature_id]
+    around = near if any(each.feature_id == asked.feature_id for each in near) else [asked, *near]
+    clear = _stands_clear(other, site.structures(other.plan, reach_m))
+    mover = Mover(other, around, as_pipes([other, *around]), Side.OTHER, clear)
+    turned = found.model_copy(update={"other_id": asked.feature_id})
+    (told,), _ = with_moves(mover, [turned])
+    return found.model_copy(update={"move": told.move})
+
+
+def _stands_clear(asked: Segment, structures: list[Structure]) -> Callable[[Segment], bool]:
+    """Whether a moved pipe is no nearer to a structure than a rule allows, unless it was, and has its cover."""
+    covers = covers_as_before(asked)
+    had_m = {structure.feature_id: asked.plan.distance(structure.outline) for structure in structures}
+
+    def stands_clear(moved: Segment) -> bool:
+        return covers(moved) and all(
+            not isinstance(_beside_structure(moved, structure), Conflict)
+            or moved.plan.distance(structure.outline) >= had_m[structure.feature_id] - TOLERANCE_M
+            for structure in structures
+        )
+
+    return stands_clear
 
 
 def reach_of(asked: Segment) -> float:
-    """How far from an axis anything may stand that a rule keeps away from it, in metres."""
-    return _reach(asked.party.clearance_class) + _known(asked.half_width_m, LARGEST_UNKNOWN_HALF_M)
+    """How far from an axis anything may stand that a rule keeps away from it, wherever it may be moved to; metres."""
+    half_m = _known(asked.half_width_m, LARGEST_UNKNOWN_HALF_M)
+    return _reach(asked.party.clearance_class) + half_m + FARTHEST_ASIDE_M
 
 
 def polygon_clearance(
@@ -167,7 +242,9 @@ def _beside_structure(asked: Segment, other: Structure) -> Conflict | CannotTell
     nearest = _on_axis(asked, nearest[0]), nearest[1]
     unknown_half = "segment.width_mm" if math.isnan(asked.half_width_m) else None
     pair = Pair(asked, asked.name, other)
-    return compared(ConflictKind.HORIZONTAL, pair, limit, distance_m, nearest, unknown_half, LARGEST_UNKNOWN_HALF_M)
+    is_built_over = distance_m == 0 and other.row["kind_code"] == "building"
+    kind = ConflictKind.UNDER_BUILDING if is_built_over else ConflictKind.HORIZONTAL
+    return compared(kind, pair, limit, distance_m, nearest, unknown_half, LARGEST_UNKNOWN_HALF_M)
 
 
 def _cover(asked: Segment, structures: Iterable[Structure]) -> Conflict | CannotTell | None:

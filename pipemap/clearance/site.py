@@ -144,8 +144,12 @@ class Site:
 
     def neighbours(self, place: BaseGeometry, reach_m: float) -> list[Segment]:
         """Live pipes in the ground within reach of a place in plan."""
+        return [found for found in self.around(place, reach_m) if found.is_live]
+
+    def around(self, place: BaseGeometry, reach_m: float) -> list[Segment]:
+        """Pipes in the ground within reach of a place in plan, in use or not."""
         rows = fetch_all(self._connection, self._query("neighbours"), self._place(place, reach_m))
-        return [found for found in _segments_of(rows) if found.is_live and found.is_in_the_ground]
+        return [found for found in _segments_of(rows) if found.is_in_the_ground]
 
     def structures(self, place: BaseGeometry, reach_m: float) -> list[Structure]:
         """Structures within reach of a place in plan."""

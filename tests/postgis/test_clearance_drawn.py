@@ -8,9 +8,10 @@ import pytest
 from pyproj import Transformer
 
 from pipemap.clearance.drawn import line_clearance, line_neighbours
+from pipemap.clearance.questions import segment_clearance
 from pipemap.db import Connection, Database, fetch_all
 from pipemap.errors import UsageError
-from schemas.clearance import ConflictKind, DrawnPipe
+from schemas.clearance import ConflictKind, DrawnPipe, Move, Side
 from tests.postgis.planting import plant, plant_version, wkt
 
 EAST, NORTH = 500_000.0, 2_500_000.0
@@ -132,3 +133,111 @@ def test_neighbours_of_a_line_are_those_that_postgis_finds_at_the_same_distances
             assert math.isnan(each.space_m) == (not row["has_z"])
     stations = [each.station_m for each in line_neighbours(connection, line, 6.0)]
     assert stations == sorted(stations)
+
+
+def moved(line: DrawnPipe, move: Move) -> DrawnPipe:
+    return line.model_copy(
+        update={"line": tuple((x + move.dx_m, y + move.dy_m, z + move.dz_m) for x, y, z in line.line)}
+    )
+
+
+def test_a_suggested_move_clears_its_conflict_and_makes_no_new_one(connection: Connection) -> None:
+    # Water 0.30 m over a sewer where 0.40 m is required; a gas main 0.15 m over the water leaves no room to rise.
+    ground(connection, 100, (0, 5, 2.0), (0, -5, 2.0), (40, 5, 2.0), (40, -5, 2.0))
+    sewer = pipe(connection, 1, (10, -10, -1.7), (10, 10, -1.7))
+    pipe(connection, 2, (30, -10, -0.65), (30, 10, -0.65), class_code="gas", width_mm=200, pressure_code="low")
+    line = drawn((0, 0, -1.0), (40, 0, -1.0))
+    (found,) = line_clearance(connection, line).conflicts
+    assert (found.other_id, found.gives_way, found.gives_way_because) == (sewer, Side.SEGMENT, "drawn")
+    # Up by 0.10 m would leave 0.05 m to the gas main, so it goes down under the sewer.
+    assert found.move is not None and found.move.dz_m == pytest.approx(-1.5)
+    assert "下移 1.50 m" in found.move.message_zh and "lowered by 1.50 m" in found.move.message_en
+    after = line_clearance(connection, moved(line, found.move))
+    assert after.conflicts == () and after.cannot_tell == ()
+
+
+def test_a_line_beside_a_sewer_is_moved_aside_just_as_far_as_needed(connection: Connection) -> None:
+    ground(connection, 100, (0, 5, 2.0), (0, -5, 2.0), (40, 5, 2.0), (40, -5, 2.0))
+    # Walls 0.6 m apart, 1.0 m required: 0.4 m to the south.
+    pipe(connection, 1, (0, 1.0, -1.0), (40, 1.0, -1.0))
+    line = drawn((0, 0, -1.0), (40, 0, -1.0))
+    answer = line_clearance(connection, line)
+    (found,) = answer.conflicts
+    assert found.kind is ConflictKind.HORIZONTAL and found.move is not None
+    assert (found.move.dx_m, found.move.dy_m, found.move.dz_m) == pytest.approx((0.0, -0.4, 0.0), abs=1e-6)
+    assert answer.clearing_move == found.move
+    assert line_clearance(connection, moved(line, found.move)).conflicts == ()
+
+
+def test_no_move_is_suggested_into_too_little_cover(connection: Connection) -> None:
+    # Gas 0.05 m over a sewer where 0.15 m is required. Up by 0.10 m would leave 0.80 m of cover where a carriageway
+    # asks for 0.90 m, so it goes under: from -1.00 to -1.75 - 0.15 - 0.10.
+    ground(connection, 100, (0, 5, 0.0), (0, -5, 0.0), (20, 5, 0.0), (20, -5, 0.0))
+    pipe(connection, 1, (10, -10, -1.45), (10, 10, -1.45))
+    (found,) = line_clearance(connection, drawn((0, 0, -1.0), (20, 0, -1.0), class_code="gas")).conflicts
+    assert found.kind is ConflictKind.VERTICAL and found.measured_m == pytest.approx(0.05)
+    assert found.move is not None and found.move.dz_m == pytest.approx(-1.0)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ({"class_code": "water"}, {"class_code": "foul"}, (Side.SEGMENT, "pressure")),
+        ({"class_code": "foul"}, {"class_code": "gas"}, (Side.OTHER, "pressure")),
+        ({"class_code": "power", "burial_code": "direct"}, {"class_code": "water"}, (Side.SEGMENT, "flexible")),
+        ({"class_code": "power", "burial_code": "duct_block"}, {"class_code": "water"}, (Side.SEGMENT, "small")),
+        ({"class_code": "gas", "material_code": "pe"}, {"class_code": "heat"}, (Side.SEGMENT, "flexible")),
+        ({"class_code": "water", "width_mm": 600}, {"class_code": "water"}, (None, None)),
+    ],
+)
+def test_who_gives_way_follows_the_order_of_the_standard(
+    connection: Connection, one: dict[str, object], other: dict[str, object], expected: tuple[Side | None, str | None]
+) -> None:
+    asked = pipe(connection, 1, (0, 0, -1.0), (20, 0, -1.0), **({"width_mm": 200} | one))
+    pipe(connection, 2, (10, -10, -1.3), (10, 10, -1.3), **({"width_mm": 600} | other))
+    found = next(each for each in segment_clearance(connection, asked).conflicts if each.other_id == 2)
+    assert (found.gives_way, found.gives_way_because) == expected
+
+
+def test_where_the_other_pipe_should_give_way_the_move_is_of_that_one(connection: Connection) -> None:
+    ground(connection, 100, (0, 5, 2.0), (0, -5, 2.0), (20, 5, 2.0), (20, -5, 2.0))
+    ground(connection, 20, (10, -10, 2.0), (10, 10, 2.0))
+    sewer = pipe(connection, 1, (0, 0, -1.7), (20, 0, -1.7))
+    pipe(connection, 2, (10, -10, -1.0), (10, 10, -1.0), class_code="water", width_mm=200)
+    found = next(each for each in segment_clearance(connection, sewer).conflicts if each.other_id == 2)
+    assert found.gives_way is Side.OTHER and found.move is not None
+    assert found.move.side is Side.OTHER and found.move.dz_m == pytest.approx(0.10)
+
+
+def test_abandoned_pipes_are_listed_apart(connection: Connection) -> None:
+    pipe(connection, 1, (10, -10, -1.0), (10, 10, -1.0), lifecycle_code="abandoned")
+    pipe(connection, 2, (12, -10, -1.0), (12, 10, -1.0), lifecycle_code="removed")
+    answer = line_clearance(connection, drawn((0, 0, -1.0), (20, 0, -1.0)))
+    assert answer.conflicts == ()
+    assert [(found.kind, found.other_id) for found in answer.abandoned] == [(ConflictKind.COLLISION, 1)]
+
+
+def test_a_sharp_crossing_is_told_with_its_angle(connection: Connection) -> None:
+    pipe(connection, 1, (0, -10, -5.0), (10, 10, -5.0))
+    pipe(connection, 2, (8, -10, -5.0), (28, 10, -5.0))
+    answer = line_clearance(connection, drawn((0, 0, -1.0), (40, 0, -1.0)))
+    assert answer.conflicts == ()
+    (slant,) = answer.slants
+    assert slant.other_id == 2 and slant.crossing_deg == pytest.approx(45.0)
+    assert slant.point[:2] == (EAST + 18, NORTH)
+
+
+def test_a_pipe_that_is_built_over_is_told_as_such(connection: Connection) -> None:
+    ring = [(5, -5), (15, -5), (15, 5), (5, 5), (5, -5)]
+    place = "POLYGON((" + ", ".join(f"{EAST + x} {NORTH + y}" for x, y in ring) + "))"
+    plant(connection, "structure", 1, place, kind_code="building")
+    (found,) = line_clearance(connection, drawn((0, 0, -1.0), (20, 0, -1.0))).conflicts
+    assert (found.kind, found.other_id, found.measured_m) == (ConflictKind.UNDER_BUILDING, 1, 0.0)
+    assert "占压" in found.message_zh
+
+
+def test_parallel_pipes_one_above_the_other_are_stacked(connection: Connection) -> None:
+    pipe(connection, 1, (0, 0.1, -3.0), (40, 0.1, -3.0))
+    (found,) = line_clearance(connection, drawn((0, 0, -1.0), (40, 0, -1.0))).conflicts
+    assert (found.kind, found.measured_m, found.limit_m) == (ConflictKind.STACKED, 0.0, 1.0)
+    assert "上下重叠" in found.message_zh

@@ -1,0 +1,203 @@
+"""Moves that clear a conflict without a new one: a whole pipe up, down or to a side, tried by the engine itself."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipemap.clearance.core import Pipes
+from pipemap.clearance.geometry3d import Floats
+from pipemap.clearance.judging import CANNOT_TELL, COLLISION, CONFLICT, VERTICAL, judge
+from pipemap.clearance.numbers import Ints
+from pipemap.clearance.rules import cover_limit, strictest
+from pipemap.clearance.site import Segment
+from schemas.clearance import Conflict, ConflictKind, Move, Side
+
+# A worse shortfall than this is a new conflict.
+_WORSE_M = 0.001
+_STEP_M = 0.01
+_FARTHEST_M = 5.0
+# Neighbours of a pipe are known so much farther out than its rules reach.
+FARTHEST_ASIDE_M = 2.0
+_MOST_TRIED = 24
+
+# Which other pipes a moved pipe is too near, and by how much; None in place of a number where nobody can tell.
+Found = dict[int, float | None]
+
+
+@dataclass(frozen=True)
+class Mover:
+    """A pipe that may be moved, the pipes around it (`pipes` holds it first), and what else it must keep clear of.
+
+    `stands_clear` tells of a moved pipe whether structures and ground take it as well as before.
+    """
+
+    asked: Segment
+    others: Sequence[Segment]
+    pipes: Pipes
+    side: Side
+    stands_clear: Callable[[Segment], bool]
+
+    def found_at(self, shift: Floats) -> Found:
+        """What the pipe would be too near when moved by (3,) metres."""
+        shapes, own = self.pipes.shapes, slice(0, int(self.pipes.first_piece[1]))
+        start, end = shapes.start.copy(), shapes.end.copy()
+        start[own] += shift
+        end[own] += shift
+        right = np.arange(1, len(self.others) + 1)
+        judged = judge(shapes._replace(start=start, end=end), self.pipes.facts, np.zeros_like(right), right)
+        limits_m = self._limits_m(judged.kind, judged.right)
+        return {
+            self.others[place - 1].feature_id: float(limit_m - measured_m) if state == CONFLICT else None
+            for place, state, measured_m, limit_m in zip(
+                judged.right.tolist(), judged.state.tolist(), judged.measured_m.tolist(), limits_m, strict=True
+            )
+            if state in (CONFLICT, CANNOT_TELL)
+        }
+
+    def _limits_m(self, kind: Ints, right: Ints) -> list[float]:
+        party = self.pipes.facts.party
+        upright, beside = (
+            table[party[0], party[right]] for table in (self.pipes.facts.vertical_m, self.pipes.facts.horizontal_m)
+        )
+        limits: list[float] = np.where(kind == VERTICAL, upright, np.where(kind == COLLISION, 0.0, beside)).tolist()
+        return limits
+
+
+def with_moves(mover: Mover, conflicts: Sequence[Conflict]) -> tuple[list[Conflict], Move | None]:
+    """The conflicts, each with the smallest move found that clears it, and the smallest that clears them all."""
+    before = mover.found_at(np.zeros(3))
+    shifts = _shifts(mover, conflicts)
+    after = [(shift, mover.found_at(shift)) for shift in shifts]
+    fair = [(shift, found) for shift, found in after if _is_no_worse(found, before)]
+    fair = [(shift, found) for shift, found in fair if mover.stands_clear(_moved(mover.asked, shift))]
+    told = [
+        conflict.model_copy(update={"move": _first_without(mover, conflict.other_id, fair)}) for conflict in conflicts
+    ]
+    clearing = next((shift for shift, found in fair if not found), None)
+    return told, None if clearing is None else _as_move(clearing, mover.side)
+
+
+def covers_as_before(asked: Segment) -> Callable[[Segment], bool]:
+    """Whether a moved pipe has the cover asked for under a carriageway, or at least what it had."""
+    limit = cover_limit(asked.party, True)
+    had_m = least_cover_m(asked)
+
+    def covers(moved: Segment) -> bool:
+        cover_m = least_cover_m(moved)
+        if limit is None or cover_m is None or had_m is None:
+            return bool(moved.axis[0, 2] <= asked.axis[0, 2]) or not moved.has_elevation
+        return cover_m >= min(had_m, limit.min_m) - _WORSE_M
+
+    return covers
+
+
+def least_cover_m(asked: Segment) -> float | None:
+    """Least cover over the outer top at any vertex; None where ground or elevation is not known."""
+    if asked.ground_m is None or not asked.has_elevation:
+        return None
+    half_m = 0.0 if math.isnan(asked.half_height_m) else asked.half_height_m
+    return float((asked.ground_m - asked.axis[:, 2]).min()) - half_m
+
+
+def _first_without(mover: Mover, other_id: int | None, fair: Sequence[tuple[Floats, Found]]) -> Move | None:
+    """The smallest move that clears one pipe; where a conflict is with no pipe, that it stands clear is enough."""
+    for shift, found in fair:
+        if other_id is not None and other_id not in found:
+            return _as_move(shift, mover.side)
+    return None
+
+
+def _is_no_worse(found: Found, before: Found) -> bool:
+    """Whether nothing is nearer than before that is too near; what nobody could tell before, nobody needs to."""
+    for other_id, short_m in found.items():
+        had_m = before.get(other_id, -math.inf)
+        if had_m is None and short_m is not None:
+            return False
+        if short_m is not None and had_m is not None and short_m > had_m + _WORSE_M:
+            return False
+        if other_id not in before:
+            return False
+    return True
+
+
+def _shifts(mover: Mover, conflicts: Sequence[Conflict]) -> list[Floats]:
+    """Moves worth a try, the smallest first."""
+    others = {other.feature_id: other for other in mover.others}
+    tried = [
+        shift
+        for conflict in conflicts
+        for shift in _shifts_of(mover, conflict, others.get(conflict.other_id or -1))
+        if abs(shift[2]) <= _FARTHEST_M and math.hypot(*shift[:2]) <= FARTHEST_ASIDE_M
+    ]
+    unique = {tuple(shift.round(3).tolist()): shift for shift in tried}
+    return sorted(unique.values(), key=lambda shift: float(np.linalg.norm(shift)))[:_MOST_TRIED]
+
+
+def _shifts_of(mover: Mover, conflict: Conflict, other: Segment | None) -> Iterator[Floats]:
+    if other is None:
+        return
+    own, theirs = (
+        np.array([np.nan if value is None else value for value in place]) for place in _sided(mover, conflict)
+    )
+    if conflict.kind in (ConflictKind.VERTICAL, ConflictKind.COLLISION):
+        yield from _up_or_down(mover.asked, other, own, theirs)
+    if conflict.kind in (ConflictKind.HORIZONTAL, ConflictKind.STACKED, ConflictKind.COLLISION):
+        yield from _aside(mover.asked, other, own, theirs)
+
+
+def _sided(mover: Mover, conflict: Conflict) -> list[Floats]:
+    places = conflict.nearest if mover.side is Side.SEGMENT else conflict.nearest[::-1]
+    return [np.array([math.nan if value is None else value for value in place]) for place in places]
+
+
+def _up_or_down(asked: Segment, other: Segment, own: Floats, theirs: Floats) -> Iterator[Floats]:
+    limit = strictest("vertical", asked.party, other.party)
+    apart_m = (limit.min_m if limit else 0.0) + _half(asked.half_height_m) + _half(other.half_height_m)
+    for way in (1.0, -1.0):
+        shift_m = way * apart_m - (own[2] - theirs[2])
+        if math.isfinite(shift_m):
+            yield np.array([0.0, 0.0, _whole(shift_m)])
+
+
+def _aside(asked: Segment, other: Segment, own: Floats, theirs: Floats) -> Iterator[Floats]:
+    limit = strictest("horizontal", asked.party, other.party)
+    apart_m = (limit.min_m if limit else 0.0) + _half(asked.half_width_m) + _half(other.half_width_m)
+    way = own[:2] - theirs[:2]
+    has_m = float(np.linalg.norm(way))
+    if has_m < 1e-6:
+        course = asked.axis[-1, :2] - asked.axis[0, :2]
+        way, has_m = np.array([-course[1], course[0]]), 0.0
+    length = float(np.linalg.norm(way))
+    if length == 0:
+        return
+    for shift_m in (apart_m - has_m, -apart_m - has_m):
+        yield np.append(way / length * _whole(shift_m), 0.0)
+
+
+def _whole(shift_m: float) -> float:
+    """The next whole centimetre that is at least as far, or nothing for less than a tenth of one."""
+    steps = abs(shift_m) / _STEP_M
+    return math.copysign(math.ceil(steps - 0.01) * _STEP_M, shift_m)
+
+
+def _half(value: float) -> float:
+    return 0.0 if math.isnan(value) else value
+
+
+def _moved(asked: Segment, shift: Floats) -> Segment:
+    return replace(asked, axis=asked.axis + shift)
+
+
+def _as_move(shift: Floats, side: Side) -> Move:
+    dx_m, dy_m, dz_m = (round(value, 3) for value in shift.tolist())
+    which_en, which_zh = ("It", "该管线") if side is Side.SEGMENT else ("The other pipe", "对方管线")
+    if dz_m:
+        way_en, way_zh = ("raised", "上移") if dz_m > 0 else ("lowered", "下移")
+        english, chinese = f"{which_en} is {way_en} by {abs(dz_m):.2f} m", f"{which_zh}{way_zh} {abs(dz_m):.2f} m"
+    else:
+        far_m = math.hypot(dx_m, dy_m)
+        english = f"{which_en} is moved by {far_m:.2f} m in plan (east {dx_m:+.2f}, north {dy_m:+.2f})"
+        chinese = f"{which_zh}平移 {far_m:.2f} m（东 {dx_m:+.2f}，北 {dy_m:+.2f}）"
+    return Move(side=side, dx_m=dx_m, dy_m=dy_m, dz_m=dz_m, message_en=english + ".", message_zh=chinese + "。")
