@@ -29,6 +29,8 @@ MARKS: dict[str, dict[str, Any]] = {
     "outlets": {"fill": [*_FOUND, 255], "stroke": _WHITE, "radius_px": 8},
     "relied_on": {"fill": [255, 255, 255, 255], "stroke": _INK, "radius_px": 9},
     "stops": {"fill": [*_DOUBT, 255], "stroke": _WHITE, "radius_px": 9},
+    "ends": {"fill": [*_FOUND, 255], "stroke": _WHITE, "radius_px": 11},
+    "spaces": {"fill": [*_DOUBT, 255], "stroke": _WHITE, "radius_px": 11},
     "sources": {"fill": [*_FOUND, 255], "stroke": _WHITE, "radius_px": 11},
     "back_feeds": {"fill": [*_GAIN, 255], "stroke": _WHITE, "radius_px": 11},
     "burst": {"fill": [*_ALERT, 255], "stroke": _WHITE, "radius_px": 9},

@@ -15,15 +15,19 @@ class Look(NamedTuple):
     pattern: Literal["solid", "dashed", "dotted"] | None = "solid"
 
 
+# In the order of the legend.
 LOOKS: dict[str, Look] = {
+    "start": Look((255, 214, 10)),
+    "reached": Look((36, 104, 242)),
     "isolated": Look((205, 22, 38)),
     "dry": Look((250, 160, 30), "dashed"),
     "already_dry": Look((66, 72, 120), "dotted"),
     "regained": Look((0, 150, 110)),
     "only_together": Look((160, 50, 160), "dashed"),
     "near": Look(None, None),
-    "start": Look((255, 214, 10)),
-    "reached": Look((36, 104, 242)),
+    "another_way": Look((0, 150, 110), "dashed"),
+    "overflow": Look((122, 82, 199), "dashed"),
+    "doubtful": Look((178, 104, 0), "dotted"),
 }
 # From nobody to everybody, ever darker: nothing hangs on it, then five classes (ColorBrewer's YlOrRd).
 RAMP: tuple[Colour, ...] = (

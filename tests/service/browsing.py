@@ -93,6 +93,8 @@ class Map:
 
     def reset(self) -> None:
         self.page.keyboard.press("Escape")
+        for choice in ("#asking", "#colouring"):
+            self.page.locator(choice).select_option("")
         off = self.page.locator("input[type=checkbox]:not(:checked)")
         while off.count():
             off.first.click()
@@ -110,11 +112,18 @@ class Map:
     def details(self) -> str:
         return self.page.locator("#details-body").inner_text()
 
-    def find(self, key: str) -> None:
-        """Look a feature up by its number; its details are then shown."""
+    def find(self, key: str, asks: bool = False) -> None:
+        """Look a feature up by its number; its details are then shown, or the question chosen is asked of it."""
         self.page.locator("#search-text").fill(key)
         self.page.locator("#search-text").press("Enter")
-        eventually(lambda: self.page.locator("#details h2").inner_text() == key)
+        if not asks:
+            eventually(lambda: self.page.locator("#details h2").inner_text() == key)
+        eventually(lambda: not self.state("busy"))
+
+    def change(self, field: str, value: str) -> None:
+        """Fill a field and leave it."""
+        self.page.locator(field).fill(value)
+        self.page.locator(field).blur()
         eventually(lambda: not self.state("busy"))
 
     def listed(self, name: str) -> list[str]:

@@ -4,21 +4,22 @@ import { readQuestion, writeQuestion } from "./modules/address.js";
 import { getBytes, getJson, ServiceError } from "./modules/api.js";
 import { fit, flyTo, recall, rememberedPlace, turnTo, writeHash } from "./modules/camera.js";
 import { buildContent } from "./modules/content.js";
+import { askColouring, colourableClasses, colouringPanel, hangsOn, MEASURES, tintOf } from "./modules/colouring.js";
 import { byId, element } from "./modules/dom.js";
 import { instantiate } from "./modules/layers.js";
 import { showLegend, showMeanings } from "./modules/legend.js";
 import { setLooks } from "./modules/looks.js";
 import { featurePanel, hidePanel, showPanel } from "./modules/panels.js";
-import { button, nameOf } from "./modules/pieces.js";
-import { ask, joined, questionAt, questionOf, questionsFor } from "./modules/questions.js";
+import { button, nameOf, note } from "./modules/pieces.js";
+import { ask, joined, questionAt, questionNames, questionOf, questionsFor } from "./modules/questions.js";
 import { decodeScene, extentOf, segmentMiddle, toProject, toScene } from "./modules/scene.js";
-import { codeEntry, currentLanguage, setCodes, setLanguage, text } from "./modules/texts.js";
+import { codeEntry, codeName, currentLanguage, setCodes, setLanguage, text } from "./modules/texts.js";
 
 const NEAR_ZOOM = 0.5; // below it a tube is thinner than a pixel and the line layer does
 const CLOSE_ZOOM = 2; // below it points and wells would cover the pipes
 const SCENE_LIMIT = 60_000; // segments drawn at once; a larger map is loaded around the view
 const SCENE_HALF_WIDTH_M = 1_500;
-const SURFACE_SHARE = { ground: 0.4, structures: 0.3 }; // what is left of surfaces over an answer
+const ANSWERED_OPACITY = { ground: 0.4, structures: 0.3, nodes: 0.6, consumers: 0.6 }; // what steps back for an answer
 const ID_COLUMN = { pipe_segment: "segment_id", node: "node_id", consumer: "consumer_id" };
 
 const settings = new URLSearchParams(location.search);
@@ -33,6 +34,7 @@ const state = {
   answer: null,
   choice: {},
   drawing: null,
+  colouring: null,
   found: null,
   exaggeration: 1,
   near: true,
@@ -138,7 +140,7 @@ function draw(changes = {}) {
     ...layer,
     modelMatrix: layer.id === "structures" ? null : stretched, // houses as tall as they are
     visible: visible[layer.id] ?? true,
-    opacity: state.drawing ? (SURFACE_SHARE[layer.id] ?? 1) : 1,
+    opacity: state.drawing ? (ANSWERED_OPACITY[layer.id] ?? 1) : 1,
   }));
   deck.setProps({ layers: instantiate({ layers }, buildContent(state.scene, state)).layers });
 }
@@ -148,8 +150,38 @@ function setLanguageEverywhere(language) {
   byId("language").textContent = language === "zh" ? "English" : "中文";
   byId("newest-version").textContent = text("newest");
   showLegend(state.scene, state.hidden, toggleClass);
-  showMeanings(state.drawing);
+  showMeanings(state.drawing, tint());
+  offerChoices();
   redrawPanel();
+}
+
+const options = (names, words, chosen) => names.map((name) => element("option", { value: name, selected: name === chosen }, words(name)));
+
+function offerChoices() {
+  byId("asking").replaceChildren(...options(["", ...questionNames()], (name) => text(name ? `ask_${name}` : "show_details"), byId("asking").value));
+  const { measure, classCode } = state.colouring ?? {};
+  byId("colouring").replaceChildren(...options(["", ...MEASURES], (name) => text(name ? `measure_${name}` : "utility_class"), measure));
+  byId("coloured-class").replaceChildren(...options(colourableClasses(state.scene), (code) => codeName("utility_class", code), classCode));
+  byId("coloured-class").hidden = !measure;
+}
+
+// What the map is coloured by when it is not by utility class.
+const tint = () => (state.colouring ? tintOf(state.colouring) : null);
+
+async function colour() {
+  const [measure, classCode] = [byId("colouring").value, byId("coloured-class").value];
+  state.colouring = measure && classCode ? await askColouring(measure, classCode, state.version) : null;
+  const coloured = tint();
+  draw({ tint: coloured?.segments ?? null });
+  showMeanings(state.drawing, coloured);
+  byId("coloured-class").hidden = !state.colouring;
+  if (state.colouring) present(() => colouringPanel(state.colouring, (id) => guarded(() => showSegment(id))));
+}
+
+async function showSegment(id) {
+  const index = state.scene.columns.segment_id.indexOf(id);
+  if (index >= 0) flyToPlace(toProject(state.scene, segmentMiddle(state.scene, index)));
+  await showFeature("pipe_segment", id, index);
 }
 
 function toggleClass(code) {
@@ -160,15 +192,31 @@ function toggleClass(code) {
 async function pick(object) {
   if (!object) return;
   const { kind, index } = object;
-  const id = state.scene.columns[ID_COLUMN[kind]][index];
-  await showFeature(kind, id, index);
+  await takeFeature(kind, state.scene.columns[ID_COLUMN[kind]][index], index);
+}
+
+// Asks the question chosen of a feature picked or found, if it can start there; else shows what is known of it.
+async function takeFeature(kind, id, index) {
+  const name = byId("asking").value;
+  if (name && questionOf(name).kinds.includes(kind)) await askAt(name, kind, id);
+  else await showFeature(kind, id, index);
+}
+
+// A question that takes several places takes this one too, if it is the one that is being asked.
+async function askAt(name, kind, id) {
+  const { properties } = await getJson(`/api/features/${kind}/${id}`, { version: state.version });
+  const title = nameOf({ ...properties, feature_id: id });
+  const goesOn = state.question?.name === name && questionOf(name).joins;
+  await askQuestion(goesOn ? joined(state.question, kind, id, title) : questionAt(name, kind, id, title));
 }
 
 async function showFeature(kind, id, index) {
   const query = { version: state.version };
   const [feature, history] = await Promise.all([getJson(`/api/features/${kind}/${id}`, query), getJson(`/api/features/${kind}/${id}/history`)]);
   draw({ picked: { kind, index, id } });
-  present(() => featurePanel(kind, feature, history, featureButtons(kind, id, feature.properties ?? {})));
+  const hanging = state.colouring && kind === "pipe_segment" ? hangsOn(state.colouring, id) : null;
+  const more = hanging && note(`${text("hangs_on")} ${hanging}`);
+  present(() => featurePanel(kind, feature, history, featureButtons(kind, id, feature.properties ?? {}), more));
 }
 
 const does = (name, run) => button(name, text(name), () => guarded(run));
@@ -186,7 +234,8 @@ function aboutTheAnswer(kind, id, properties, title) {
   if (!questionOf(question.name).joins) return [back];
   const told = (list) => () => askAgain({ [list]: [...question.params[list], id] }, { node_id: id, source_key: title });
   if (kind === "pipe_segment" && questionsFor(kind, properties.class_code).includes(question.name))
-    return [back, does("join_burst", () => askQuestion(joined(question, kind, id)))];
+    return [back, does(`join_${question.name}`, () => askQuestion(joined(question, kind, id, title)))];
+  if (question.name !== "burst") return [back];
   if (codeEntry("appurtenance", properties.appurtenance_code)?.role !== "valve") return [back];
   return [back, properties.valve_state_code === "closed" ? does("open_it", told("opened")) : does("cannot_close", told("inaccessible"))];
 }
@@ -223,7 +272,7 @@ function choose(changes) {
 function drawAnswer() {
   const { drawing } = questionOf(state.question.name).answer;
   draw({ drawing: drawing(state.answer, state.choice) });
-  showMeanings(state.drawing);
+  showMeanings(state.drawing, null);
 }
 
 function presentAnswer() {
@@ -242,7 +291,7 @@ function clear() {
   hidePanel();
   writeQuestion(null);
   draw({ question: null, answer: null, drawing: null, picked: null, found: null });
-  showMeanings(null);
+  showMeanings(null, tint());
 }
 
 function flyToPlace(place) {
@@ -270,7 +319,7 @@ async function goTo(hit) {
   state.found = place;
   moveTo(flyTo(state.viewState, place));
   draw();
-  await showFeature(hit.kind, hit.feature_id, index);
+  await takeFeature(hit.kind, hit.feature_id, index);
 }
 
 function groundAt(kind, index) {
@@ -287,6 +336,7 @@ async function changeVersion(version) {
   setLanguageEverywhere(currentLanguage());
   moveTo(state.viewState);
   draw();
+  if (state.colouring) await colour();
 }
 
 function connectControls() {
@@ -296,6 +346,8 @@ function connectControls() {
   });
   byId("language").addEventListener("click", () => setLanguageEverywhere(currentLanguage() === "zh" ? "en" : "zh"));
   byId("version").addEventListener("change", (event) => guarded(() => changeVersion(event.target.value)));
+  byId("colouring").addEventListener("change", () => guarded(colour));
+  byId("coloured-class").addEventListener("change", () => guarded(colour));
   byId("close-details").addEventListener("click", clear);
   byId("show-ground").addEventListener("change", () => draw());
   byId("show-structures").addEventListener("change", () => draw());

@@ -8,7 +8,8 @@ export function writeQuestion(question) {
   const search = new URLSearchParams(location.search);
   for (const key of [...search.keys()]) if (!KEPT.includes(key)) search.delete(key);
   if (question) search.set("ask", question.name);
-  for (const [key, values] of Object.entries(question?.params ?? {})) for (const value of [values].flat()) search.append(key, value);
+  const params = question ? (questionOf(question.name).write?.(question.params) ?? question.params) : {};
+  for (const [key, values] of Object.entries(params)) for (const value of [values].flat()) search.append(key, value);
   history.replaceState(null, "", `${location.pathname}${search.size ? `?${search}` : ""}${location.hash}`);
 }
 
@@ -18,8 +19,9 @@ export function readQuestion() {
   const name = search.get("ask");
   const known = questionOf(name);
   if (!known) return null;
-  const given = [...new Set(search.keys())].filter((key) => key !== "ask" && !KEPT.includes(key));
   const params = Object.fromEntries(known.lists.map((list) => [list, []]));
-  for (const key of given) params[key] = known.lists.includes(key) ? search.getAll(key).map(Number) : search.get(key);
-  return { name, params, names: {} };
+  for (const key of new Set(search.keys())) {
+    if (key !== "ask" && !KEPT.includes(key)) params[key] = known.lists.includes(key) ? search.getAll(key).map(Number) : search.get(key);
+  }
+  return { name, params: known.read?.(params) ?? params, names: {} };
 }

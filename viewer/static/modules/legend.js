@@ -17,7 +17,7 @@ export function showLegend(scene, hidden, onToggle) {
 
 // What the lines and marks of an answer mean; without one the steps of a coloured map, if it is one.
 export function showMeanings(drawing, tint) {
-  const rows = drawing ? [...lineMeanings(drawing), ...markMeanings(drawing)] : (tint?.steps ?? []).map(stepMeaning);
+  const rows = drawing ? [...lineMeanings(drawing), ...markMeanings(drawing)] : tint ? stepMeanings(tint) : [];
   byId("legend-answer").replaceChildren(...rows);
   byId("legend-answer").hidden = !rows.length;
 }
@@ -34,7 +34,7 @@ function markMeanings({ marks }) {
     .map(([name, places]) => sign(disc(markOf(name), places[0].text), text(`mark_${name}`), places.length, name));
 }
 
-const stepMeaning = ({ look, words, count }) => sign(line(look), words, count);
+const stepMeanings = ({ title, steps }) => [sign("", title), ...steps.map(({ look, words, count }) => sign(line(look), words, count, "step"))];
 
 function sign(drawn, words, count, name) {
   const amount = count === undefined ? null : element("span", { class: "amount" }, String(count));

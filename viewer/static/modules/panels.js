@@ -15,12 +15,13 @@ export function hidePanel() {
   byId("details").hidden = true;
 }
 
-export function featurePanel(kind, feature, history, buttons) {
+export function featurePanel(kind, feature, history, buttons, more) {
   const properties = feature.properties ?? feature;
   const title = properties.source_key ?? properties.name ?? feature.id;
   return [
     heading(text(kind), title, properties.class_code),
     actions(...buttons),
+    more,
     element("h3", {}, text("attributes")),
     element("dl", { class: "attributes" }, ...attributeRows(kind, properties), ...attributeRows(kind, properties.extra ?? {})),
     element("h3", {}, text("history")),

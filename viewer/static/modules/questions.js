@@ -2,48 +2,68 @@
 
 import * as burst from "./answers/burst.js";
 import * as clearance from "./answers/clearance.js";
-import { getJson } from "./api.js";
+import * as shutdown from "./answers/shutdown.js";
+import { getJson, postJson } from "./api.js";
 import { codeEntry } from "./texts.js";
 
-// `flows` are the kinds of utility a question is for, `kinds` the features it can start from; `lists` are its
-// parameters with several values; `joins` questions take further starts into the same answer.
-const QUESTIONS = {
-  burst: {
-    path: "/api/trace/burst",
-    answer: burst,
-    flows: ["pressure"],
-    kinds: ["pipe_segment", "node"],
-    lists: ["segment_id", "node_id", "inaccessible", "opened"],
-    joins: true,
-  },
-  clearance: { path: ({ id }) => `/api/clearance/segments/${id}`, answer: clearance, kinds: ["pipe_segment"], lists: [], keepsPicked: true },
-};
 const START = { pipe_segment: "segment_id", node: "node_id" };
+const STARTS = Object.values(START);
+const ANYWHERE = Object.keys(START);
+
+// `flows` and `groups` say of which utilities a question is asked, `kinds` from which features; `lists` are its
+// parameters with several values; to a question that `joins` further places can be added.
+const QUESTIONS = {
+  burst: { path: "/api/trace/burst", answer: burst, flows: ["pressure"], kinds: ANYWHERE, lists: [...STARTS, "inaccessible", "opened"], joins: true },
+  shutdown: {
+    answer: shutdown,
+    flows: ["pressure"],
+    kinds: ["pipe_segment"],
+    lists: [],
+    joins: true,
+    at: (_, id, title) => ({ cuts: [shutdown.newCut(id, title)] }),
+    join: ({ cuts }, _, id, title) => ({ cuts: [...cuts, shutdown.newCut(id, title, cuts.at(-1))] }),
+    ask: ({ cuts }, version) => postJson("/api/trace/shutdown", { cuts, version: version && Number(version) }),
+    write: ({ cuts }) => ({ cuts: JSON.stringify(cuts) }),
+    read: ({ cuts }) => ({ cuts: JSON.parse(cuts) }),
+  },
+  clearance: {
+    answer: clearance,
+    kinds: ["pipe_segment"],
+    lists: [],
+    keepsPicked: true,
+    at: (_, id) => ({ id }),
+    ask: ({ id }, version) => getJson(`/api/clearance/segments/${id}`, { version }),
+  },
+};
 
 export const questionOf = (name) => QUESTIONS[name];
-export const askableNames = () => Object.keys(QUESTIONS);
+export const questionNames = () => Object.keys(QUESTIONS);
 
 // The names of the questions that make sense for a feature.
 export function questionsFor(kind, classCode) {
-  const flow = codeEntry("utility_class", classCode)?.flow;
-  return askableNames().filter((name) => QUESTIONS[name].kinds?.includes(kind) && (QUESTIONS[name].flows?.includes(flow) ?? true));
+  const { flow, group } = codeEntry("utility_class", classCode) ?? {};
+  return questionNames().filter((name) => {
+    const { kinds, flows, groups } = QUESTIONS[name];
+    return kinds.includes(kind) && (flows?.includes(flow) ?? true) && (groups?.includes(group) ?? true);
+  });
 }
 
-// A question at a feature; `names` are what its identities are called.
+// A question at a feature; `names` are what the valves told about are called.
 export function questionAt(name, kind, id, title) {
-  const { path, lists } = QUESTIONS[name];
-  const empty = Object.fromEntries(lists.map((list) => [list, []]));
-  const params = typeof path === "string" ? { ...empty, [START[kind]]: [id] } : { id };
+  const { at, lists } = QUESTIONS[name];
+  const params = at?.(kind, id, title) ?? { ...Object.fromEntries(lists.map((list) => [list, []])), [START[kind]]: [id] };
   return { name, params, title, names: {} };
 }
 
 // The same question at one more place.
-export function joined({ params, ...question }, kind, id) {
+export function joined(question, kind, id, title) {
+  const { join } = QUESTIONS[question.name];
+  const { params } = question;
   const start = START[kind];
-  return { ...question, params: { ...params, [start]: [...new Set([...params[start], id])] } };
+  return { ...question, params: join?.(params, kind, id, title) ?? { ...params, [start]: [...new Set([...params[start], id])] } };
 }
 
 export function ask({ name, params }, version) {
-  const { path } = QUESTIONS[name];
-  return typeof path === "string" ? getJson(path, { ...params, version }) : getJson(path(params), { version });
+  const { path, ask: asked } = QUESTIONS[name];
+  return asked ? asked(params, version) : getJson(path, { ...params, version });
 }

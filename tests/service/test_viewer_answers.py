@@ -1,4 +1,4 @@
-"""The answer to a burst on the page: plans, what is told of valves, what can be given back.
+"""Answers on the page: a burst with its plans, planned shut-downs, the map by criticality, traces.
 
 Water, looking from above (north up); X the burst, V valves, V1 of unknown state, VC and VD closed, H a hydrant,
 c homes, + a hospital:
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from playwright.sync_api import Browser
 
 from pipemap.cluster import Cluster
 from pipemap.db import Database
@@ -52,6 +53,7 @@ def lay_main(database: Database) -> Street:
     for key, x in (("G0", -40), ("G1", 20)):
         street.node(key, x, 1.5, "gas")
     street.pipe(("G0", "G1"), [(-40, 1.5, 18.7), (20, 1.5, 18.7)], "gas", ("circle", 200, 200))
+    _lay_sewer(street)
     served_by = {"class_code": "water"}
     home = {"kind_code": "household", "people": 40, "name": "花园小区", "is_critical": False}
     hospital = {"kind_code": "hospital", "people": 300, "name": "人民医院", "is_critical": True}
@@ -61,13 +63,26 @@ def lay_main(database: Database) -> Street:
     return street
 
 
+def _lay_sewer(street: Street) -> None:
+    """F0 falls to F1, and on to the outfall F2; G2 -> G3 leaks gas 2 m beside it."""
+    for key, x, appurtenance in (("F0", -40, "manhole"), ("F1", 0, "manhole"), ("F2", 40, "outfall")):
+        street.node(key, x, 60, "foul", appurtenance_code=appurtenance)
+    street.pipe(("F0", "F1"), [(-40, 60, 18.0), (0, 60, 17.8)], "foul", ("circle", 300, 300))
+    street.pipe(("F1", "F2"), [(0, 60, 17.8), (40, 60, 17.6)], "foul", ("circle", 300, 300))
+    street.node("G2", -20, 62, "gas")
+    street.node("G3", 20, 62, "gas")
+    street.pipe(("G2", "G3"), [(-20, 62, 19), (20, 62, 19)], "gas", ("circle", 200, 200))
+
+
 @pytest.fixture(scope="module")
-def opened_map(cluster: Cluster, template: str) -> Iterator[Map]:
-    with (
-        chromium() as browser,
-        served(cluster, template, "viewer_burst", lay_main) as url,
-        opened(browser, url) as page,
-    ):
+def browser_at(cluster: Cluster, template: str) -> Iterator[tuple[Browser, str]]:
+    with chromium() as browser, served(cluster, template, "viewer_answers", lay_main) as url:
+        yield browser, url
+
+
+@pytest.fixture(scope="module")
+def opened_map(browser_at: tuple[Browser, str]) -> Iterator[Map]:
+    with opened(*browser_at) as page:
         yield page
 
 
@@ -148,6 +163,70 @@ def test_the_address_brings_the_whole_question_back(burst_map: Map) -> None:
     assert burst_map.listed("valves_to_close") == ["V0"]
     burst_map.page.keyboard.press("Escape")
     assert "ask=" not in burst_map.page.url
+
+
+@pytest.fixture
+def quiet_map(opened_map: Map) -> Iterator[Map]:
+    """Nothing has been asked yet."""
+    opened_map.reset()
+    yield opened_map
+    opened_map.keeps_quiet()
+
+
+def test_the_map_is_coloured_by_the_people_who_hang_on_each_segment(quiet_map: Map) -> None:
+    page = quiet_map.page
+    quiet_map.look(0, 0, 19, 1.5, 90, 0)
+    page.locator("#colouring").select_option("people")
+    steps = page.locator("[data-means=step]")
+    # West of V2 and on the stub to VD a burst takes the water from all 340; between V2 and VC from the hospital's 300.
+    eventually(lambda: steps.all_inner_texts() == ["340\n6", "300\n2", "0\n2"])
+    eventually(lambda: quiet_map.seen(336, (0.2, 0.7)).sum() > 100)  # the darkest step
+    assert "340 人 · 2 户 · 1 重要用户" in page.locator("[data-list=worst] li").first.inner_text()
+    quiet_map.find("V2->J3")
+    assert "若爆管： 300 人" in quiet_map.details()
+    page.locator("#colouring").select_option("")
+    quiet_map.look(0, 0, 19, 1.5, 90, 0)
+    eventually(lambda: steps.count() == 0 and quiet_map.seen(180).sum() > 50)
+
+
+def test_planned_cuts_are_shown_hour_by_hour_with_what_only_their_overlap_does(quiet_map: Map) -> None:
+    page = quiet_map.page
+    page.locator("#asking").select_option("shutdown")
+    quiet_map.find("W1->V0", asks=True)
+    quiet_map.find("VC->W2", asks=True)
+    eventually(lambda: page.locator(".cut").count() == 2)
+    for name, value in (("starts_at", "2030-01-02T00:00"), ("ends_at", "2030-01-02T02:00")):
+        quiet_map.change(f".cut:nth-child(2) [data-cut={name}]", value)
+    for name, value in (("starts_at", "2030-01-01T22:00"), ("ends_at", "2030-01-02T05:00")):
+        quiet_map.change(f".cut:nth-child(1) [data-cut={name}]", value)
+    eventually(lambda: page.locator("#interval").get_attribute("max") == "2")
+    assert "22:00 → 01/02 00:00" in page.locator("#interval-words").inner_text()
+    assert page.locator("#joint-effect").count() == 0
+    page.locator("#interval").focus()
+    page.keyboard.press("ArrowRight")
+    eventually(lambda: "00:00 → 01/02 02:00" in page.locator("#interval-words").inner_text())
+    page.locator("[data-remove='1']").click()
+    eventually(lambda: page.locator("#interval").get_attribute("max") == "0")
+
+
+def test_a_question_chosen_above_is_asked_by_a_click(quiet_map: Map) -> None:
+    quiet_map.page.locator("#asking").select_option("burst")
+    quiet_map.look(0, 0, 19, 5, 90, 0)
+    eventually(lambda: quiet_map.seen(180).sum() > 300)
+    quiet_map.click_middle()
+    eventually(lambda: quiet_map.listed("valves_to_close") == ["V1"])
+
+
+def test_a_phone_shows_the_answer_and_the_map_beside_it(browser_at: tuple[Browser, str]) -> None:
+    with opened(*browser_at, 390, 780) as phone:
+        phone.find("J1->J2")
+        phone.page.locator("#ask-burst").click()
+        phone.page.locator("#consumer-count").wait_for()
+        assert phone.page.evaluate("document.documentElement.scrollWidth") == 390
+        panel = phone.page.locator("#details").bounding_box()
+        assert panel is not None and panel["y"] > 300 and panel["width"] == 390
+        small = "[...document.querySelectorAll('button, select')].filter((b) => b.offsetParent && b.offsetHeight < 24)"
+        assert phone.page.evaluate(f"{small}.map((b) => b.id || b.textContent)") == []
 
 
 @pytest.mark.parametrize("kind", [*BLINDNESS, "grey"])
