@@ -38,8 +38,10 @@ class EpanetReader:
     (node where there are devices, and segment); `demands` (consumer: each junction with a mean demand
     above 0). Columns are named by the attributes of the model: `key`, `class`, `name` (the comment),
     `ground_elevation_m`, `appurtenance`, `valve_state`; `from_key`, `to_key`, `diameter` (mm),
-    `flow_direction`; `node_key`, `demand_m3_per_d`. `id`, `type`, `status`, `length_m`, `roughness`, `setting`,
-    `comment`, `tag`, `head_m` and `bottom_elevation_m` are the model's own. Unknown is None or NaN.
+    `flow_direction`; `node_key`, `demand_m3_per_d`. The others are the model's own, as a pressure run needs them:
+    `id`, `type`, `status`, `length_m` (0 beside a pump or valve, which has none), `roughness`, `head_loss`,
+    `minor_loss`, `setting`, `setting_m`, `setting_m3_per_d`, `pump_curve` (pairs of m³/d and m), `power_kw`, `speed`,
+    `comment`, `tag`, `head_m`, `bottom_elevation_m`, `level_m`. Unknown is None or NaN.
 
     A pump, a valve, a pipe with a check valve and a closed pipe have a node in their middle (named
     like the link, with the device as appurtenance; a closed pipe has a closed valve) and two
@@ -160,6 +162,7 @@ def _node(node: ModelNode) -> _Row:
         "name": node.comment,
         "tag": node.tag,
         _ELEVATIONS[node.kind]: node.elevation_m,
+        **({"level_m": node.level_m} if node.kind == "tanks" else {}),
         DERIVED: False,
     }
 
@@ -198,11 +201,19 @@ def _device(keys: Mapping[tuple[str, str], str], link: ModelLink) -> Element:
         "id": link.id,
         "type": link.type,
         "status": "closed" if link.is_closed else "open",
-        "setting": link.setting,
+        **_of_device(link),
         "tag": link.tag,
         DERIVED: link.kind == "pipes",
     }
     return Element(link.row, values, halved(link.path)[1])
+
+
+def _of_device(link: ModelLink) -> _Row:
+    if link.kind == "pumps":
+        curve = "; ".join(f"{flow:g} {head:g}" for flow, head in link.pump_curve)
+        return {"pump_curve": curve or None, "power_kw": link.power_kw, "speed": link.speed}
+    settings = {"setting": link.setting, "setting_m": link.setting_m, "setting_m3_per_d": link.setting_m3_per_d}
+    return {**settings, "minor_loss": link.minor_loss} if link.kind == "valves" else settings
 
 
 def _segments(link: ModelLink, keys: Mapping[tuple[str, str], str]) -> Iterator[Element]:
@@ -212,7 +223,7 @@ def _segments(link: ModelLink, keys: Mapping[tuple[str, str], str]) -> Iterator[
         yield Element(link.row, whole, link.path)
         return
     before, _, after = halved(link.path)
-    half = {**whole, "length_m": link.length_m / 2}
+    half = {**whole, **{name: whole[name] / 2 for name in ("length_m", "minor_loss")}}
     key = keys[link.kind, link.id]
     yield Element(link.row, {**half, "to_key": key, DERIVED: link.kind != "pipes"}, before)
     yield Element(link.row, {**half, "from_key": key, DERIVED: True}, after)
@@ -228,8 +239,10 @@ def _segment(link: ModelLink) -> _Row:
         "id": link.id,
         "type": link.type,
         "status": "closed" if link.is_closed else "open",
-        "length_m": link.length_m,
+        "length_m": link.length_m if link.kind == "pipes" else 0.0,
         "roughness": link.roughness,
+        "head_loss": link.head_loss if link.kind == "pipes" else None,
+        "minor_loss": link.minor_loss if link.kind == "pipes" else 0.0,
         "comment": link.comment,
         "tag": link.tag,
         DERIVED: False,

@@ -23,6 +23,9 @@ _M3_PER_DAY = {
     toolkit.AFD: 1233.481838, toolkit.LPS: 86.4, toolkit.LPM: 1.44, toolkit.MLD: 1000.0, toolkit.CMH: 24.0,
     toolkit.CMD: 1.0, toolkit.CMS: 86400.0,
 }  # fmt: skip
+# EN_HEADLOSSFORM by number.
+_HEAD_LOSS = ("H-W", "D-W", "C-M")
+_PRESSURE_VALVES = ("PRV", "PSV", "PBV")
 # EN_DEFDEMANDPAT of the engine, to which its Python toolkit gives no name.
 _DEFAULT_PATTERN = 23
 _INPUT_ERROR = "Error 200"
@@ -47,6 +50,7 @@ def answer(model: Path) -> dict[str, Any]:
     n_nodes, n_links = (toolkit.getcount(project, what) for what in (toolkit.NODECOUNT, toolkit.LINKCOUNT))
     found = {
         "is_metric": toolkit.getflowunits(project) >= toolkit.LPS,
+        "head_loss": _HEAD_LOSS[int(toolkit.getoption(project, toolkit.HEADLOSSFORM))],
         "nodes": [_node(project, index) for index in range(1, n_nodes + 1)],
         "links": [_link(project, index) for index in range(1, n_links + 1)],
     }
@@ -66,6 +70,7 @@ def _node(project: Any, index: int) -> dict[str, Any]:
         "id": _bytes(toolkit.getnodeid(project, index)),
         "xy": _coordinates(project, index),
         "elevation": toolkit.getnodevalue(project, index, toolkit.ELEVATION),
+        "level": toolkit.getnodevalue(project, index, toolkit.TANKLEVEL) if kind == "tanks" else None,
         "demand_m3_per_d": _demand_m3_per_d(project, index) if kind == "junctions" else 0.0,
         "comment": _bytes(toolkit.getcomment(project, toolkit.NODE, index)),
     }
@@ -80,17 +85,22 @@ def _link(project: Any, index: int) -> dict[str, Any]:
     def number(what: int) -> float:
         return float(toolkit.getlinkvalue(project, index, what))
 
+    valve_type = _VALVES.get(engine_type)
     return {
         "kind": kind,
         "id": _bytes(toolkit.getlinkid(project, index)),
-        "type": {**_PIPES, **_VALVES}.get(engine_type, "PUMP"),
+        "type": valve_type or _PIPES.get(engine_type, "PUMP"),
         "from_place": start - 1,
         "to_place": end - 1,
         "vertices": [list(toolkit.getvertex(project, index, vertex)) for vertex in vertices],
         "diameter": None if kind == "pumps" else number(toolkit.DIAMETER),
         "length": number(toolkit.LENGTH) if kind == "pipes" else None,
         "roughness": number(toolkit.ROUGHNESS) if kind == "pipes" else None,
+        "minor_loss": None if kind == "pumps" else number(toolkit.MINORLOSS),
         "setting": number(toolkit.INITSETTING) if kind == "valves" else None,
+        "setting_m3_per_d": number(toolkit.INITSETTING) * _m3_per_day(project) if valve_type == "FCV" else None,
+        "setting_pressure": number(toolkit.INITSETTING) if valve_type in _PRESSURE_VALVES else None,
+        **(_pump(project, index) if kind == "pumps" else {}),
         "is_closed": toolkit.getlinkvalue(project, index, toolkit.INITSTATUS) == toolkit.CLOSED,
         "comment": _bytes(toolkit.getcomment(project, toolkit.LINK, index)),
     }
@@ -114,7 +124,22 @@ def _demand_m3_per_d(project: Any, index: int) -> float:
         mean = toolkit.getaveragepatternvalue(project, pattern) if pattern > 0 else 1.0
         total += toolkit.getbasedemand(project, index, category) * mean
     multiplier = toolkit.getoption(project, toolkit.DEMANDMULT)
-    return float(total * multiplier * _M3_PER_DAY[toolkit.getflowunits(project)])
+    return float(total * multiplier * _m3_per_day(project))
+
+
+def _pump(project: Any, index: int) -> dict[str, Any]:
+    """`curve` of [flow in m³/d, head in the model's unit], or `power` in the model's unit; `speed` is relative."""
+    found = {"speed": float(toolkit.getlinkvalue(project, index, toolkit.INITSETTING))}
+    curve = int(toolkit.getlinkvalue(project, index, toolkit.PUMP_HCURVE))
+    if not curve:
+        return {**found, "power": float(toolkit.getlinkvalue(project, index, toolkit.PUMP_POWER))}
+    points = range(1, toolkit.getcurvelen(project, curve) + 1)
+    pairs = [toolkit.getcurvevalue(project, curve, point) for point in points]
+    return {**found, "curve": [[flow * _m3_per_day(project), head] for flow, head in pairs]}
+
+
+def _m3_per_day(project: Any) -> float:
+    return _M3_PER_DAY[toolkit.getflowunits(project)]
 
 
 def _bytes(text: str) -> str:

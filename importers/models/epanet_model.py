@@ -27,14 +27,34 @@ _ENGINE = "importers.models.epanet_engine"
 
 
 @dataclass(frozen=True, slots=True)
+class _Units:
+    """Factors from a model's units: of lengths, diameters, D-W roughnesses, pressures and powers."""
+
+    metres: float
+    millimetres: float
+    roughness_mm: float
+    pressure_m: float
+    kilowatts: float
+
+
+_METRIC = _Units(1.0, 1.0, 1.0, 1.0, 1.0)
+# Feet, inches, thousandths of a foot, psi as feet of water by EPANET's factor, horsepower.
+_US = _Units(FOOT_M, INCH_MM, FOOT_M, FOOT_M / 0.4333, 0.7457)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelNode:
-    """A junction, reservoir or tank; `elevation_m` is as the model has it (a reservoir's is its head)."""
+    """A junction, reservoir or tank; `elevation_m` is as the model has it (a reservoir's is its head).
+
+    `level_m` is a tank's water level above its elevation when a run begins.
+    """
 
     row: int
     kind: str
     id: str
     xy: tuple[float, float] | None
     elevation_m: float
+    level_m: float
     demand_m3_per_d: float
     comment: str | None
     tag: str | None
@@ -44,7 +64,8 @@ class ModelNode:
 class ModelLink:
     """A pipe, pump or valve; `type` is PIPE, CV, PUMP or a valve type, `path` the plan from start to end.
 
-    `roughness` and `setting` are in the units of the model.
+    `roughness` goes with the formula `head_loss` (H-W, D-W in mm, C-M); `setting` is in the units of the model, and
+    again in metres or m³/d where it is a pressure or a flow. `pump_curve` is of (flow in m³/d, head in m).
     """
 
     row: int
@@ -57,7 +78,14 @@ class ModelLink:
     diameter_mm: float
     length_m: float
     roughness: float
+    head_loss: str
+    minor_loss: float
     setting: float
+    setting_m: float
+    setting_m3_per_d: float
+    pump_curve: list[tuple[float, float]]
+    power_kw: float
+    speed: float
     is_closed: bool
     comment: str | None
     tag: str | None
@@ -155,9 +183,9 @@ def read_model(path: Path) -> Model:
         raise refusal(path, f"is refused by EPANET: {reason}", f"被 EPANET 拒绝：{reason}")
     text = _Text(content, found["faults"])
     _demand_known_units(path, text)
-    metres, millimetres = (1.0, 1.0) if found["is_metric"] else (FOOT_M, INCH_MM)
-    nodes = [_node(raw, text, metres) for raw in found["nodes"]]
-    links = [_link(raw, nodes, text, metres, millimetres) for raw in found["links"]]
+    units = _METRIC if found["is_metric"] else _US
+    nodes = [_node(raw, text, units) for raw in found["nodes"]]
+    links = [_link({**raw, "head_loss": found["head_loss"]}, nodes, text, units) for raw in found["links"]]
     loaded = {(node.kind, node.row) for node in nodes} | {(link.kind, link.row) for link in links}
     return Model(nodes, links, list(_faults(text, loaded)), text.map_units)
 
@@ -185,7 +213,7 @@ def _faults(text: _Text, loaded: set[tuple[str, int]]) -> Iterator[Fault]:
         yield Fault(section, 0, *told[0], len(told), False)
 
 
-def _node(raw: dict[str, Any], text: _Text, metres: float) -> ModelNode:
+def _node(raw: dict[str, Any], text: _Text, units: _Units) -> ModelNode:
     name = text.legible(raw["id"])
     line, is_faulty = text.line_of(raw["kind"], name)
     xy = raw["xy"]
@@ -194,19 +222,20 @@ def _node(raw: dict[str, Any], text: _Text, metres: float) -> ModelNode:
         kind=raw["kind"],
         id=name,
         xy=(xy[0], xy[1]) if xy and None not in xy and known_place(*xy) else None,
-        elevation_m=UNKNOWN if is_faulty or raw["elevation"] is None else raw["elevation"] * metres,
+        elevation_m=UNKNOWN if is_faulty or raw["elevation"] is None else raw["elevation"] * units.metres,
+        level_m=UNKNOWN if is_faulty or raw["level"] is None else raw["level"] * units.metres,
         demand_m3_per_d=0.0 if is_faulty else raw["demand_m3_per_d"] or 0.0,
         comment=text.legible(raw["comment"]) or None,
         tag=text.tag("NODE", name),
     )
 
 
-def _link(raw: dict[str, Any], nodes: list[ModelNode], text: _Text, metres: float, millimetres: float) -> ModelLink:
+def _link(raw: dict[str, Any], nodes: list[ModelNode], text: _Text, units: _Units) -> ModelLink:
     name = text.legible(raw["id"])
     line, is_faulty = text.line_of(raw["kind"], name)
 
     def number(what: str, factor: float = 1.0) -> float:
-        return UNKNOWN if is_faulty or raw[what] is None else raw[what] * factor
+        return UNKNOWN if is_faulty or raw.get(what) is None else raw[what] * factor
 
     start, end = nodes[raw["from_place"]], nodes[raw["to_place"]]
     return ModelLink(
@@ -217,10 +246,17 @@ def _link(raw: dict[str, Any], nodes: list[ModelNode], text: _Text, metres: floa
         from_node=start,
         to_node=end,
         path=_path(start, raw["vertices"], end),
-        diameter_mm=number("diameter", millimetres) or UNKNOWN,
-        length_m=number("length", metres) or UNKNOWN,
-        roughness=number("roughness"),
+        diameter_mm=number("diameter", units.millimetres) or UNKNOWN,
+        length_m=number("length", units.metres) or UNKNOWN,
+        roughness=number("roughness", units.roughness_mm if raw["head_loss"] == "D-W" else 1.0),
+        head_loss=raw["head_loss"],
+        minor_loss=number("minor_loss"),
         setting=number("setting"),
+        setting_m=number("setting_pressure", units.pressure_m),
+        setting_m3_per_d=number("setting_m3_per_d"),
+        pump_curve=[(flow, head * units.metres) for flow, head in raw.get("curve") or ()],
+        power_kw=number("power", units.kilowatts),
+        speed=number("speed"),
         is_closed=raw["is_closed"],
         comment=text.legible(raw["comment"]) or None,
         tag=text.tag("LINK", name),
