@@ -11,17 +11,14 @@ class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Assumption(_Answer):
+class ModelAssumption(Note):
     """Something the map does not know and what stands in for it."""
 
-    code: str
     count: int = Field(description="How many segments, nodes, sources or consumers it concerns.")
     of: int = Field(description="Out of how many in the model.")
     value: float | None = Field(description="What was taken; null where it differs from one to the next.")
     unit: str | None
     source: str = Field(description="Where the value comes from.")
-    message_en: str
-    message_zh: str
 
 
 class PressureState(_Answer):
@@ -81,7 +78,7 @@ class PressureAnswer(_Answer):
     low_left_out: int = Field(description="Further ones beyond the limit of the question.")
     newly_low: int = Field(description="Low consumers that were not low before the cut.")
     newly_low_people: int = Field(description="Sum over those of them whose number of people is known.")
-    assumptions: list[Assumption]
+    assumptions: list[ModelAssumption]
     warnings: list[Note]
     nodes: NodePressures | None = Field(None, description="Null when nobody asked for them.")
     clicked: list[ClickedSegment] = Field(default=[], description="What was taken for the places given.")

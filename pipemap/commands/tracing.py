@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipemap.commands import outages, planned_cuts
+from pipemap.commands import outages, planned_cuts, pressure
 from pipemap.commands.session import open_database
 from pipemap.commands.trace_starts import VersionOption, read_place
 from pipemap.commands.trace_words import Words
@@ -21,6 +21,7 @@ app = typer.Typer()
 trace = typer.Typer(help="Questions that follow the pipes. 管网分析")
 app.add_typer(trace, name="trace")
 trace.command()(outages.leak)
+trace.command()(pressure.pressure)
 
 _CSV_COLUMNS = ("consumers", "people", "critical", "valves", "length_m")
 

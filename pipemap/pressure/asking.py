@@ -212,11 +212,11 @@ def _nodes(network: Network, before: _State, after: _State) -> NodePressures:
 
 
 def _warnings(before: _State, after: _State) -> list[Note]:
-    notes = [note("model", _NOTES["model"])]
+    words = [note("model", _NOTES["model"])]
     for state, when, when_zh in ((before, "before", "停水前"), (after, "after", "停水后")):
         if not state.solved.is_balanced:
-            notes.append(note("unbalanced", _NOTES["unbalanced"], when=when, when_zh=when_zh))
+            words.append(note("unbalanced", _NOTES["unbalanced"], when=when, when_zh=when_zh))
     negative = int((after.solved.pressure_m[~after.model.layout.source] < 0).sum())
     if negative:
-        notes.append(note("negative", _NOTES["negative"], count=negative))
-    return notes
+        words.append(note("negative", _NOTES["negative"], count=negative))
+    return [Note(**one) for one in words]

@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import breadth_first_order
 from pipemap.network import Flags, Ints, Network, NodeKind, SmallInts
 from pipemap.network.kinds import has_role
 from pipemap.pressure.facts import Facts
-from pipemap.tracing.ports import Elements, elements_of, ways
+from pipemap.tracing.ports import Elements, elements_of, passages
 from pipemap.tracing.zones import Zones
 
 
@@ -66,7 +66,7 @@ def _device_ends(
     one_way = kind[:count] == NodeKind.ONE_WAY
     throttled = [node for node, device in facts.devices.items() if device.setting_m3_per_d is not None]
     one_way[[node for node in throttled if kind[node] in (NodeKind.OPEN_VALVE, NodeKind.STUCK_VALVE)]] = True
-    takes, gives = ways(elements.node, kind[:count], one_way, elements.into_node, elements.out_of_node)
+    takes, gives = passages(elements.node, kind[:count], one_way, elements.into_node, elements.out_of_node)
     at_device = one_way[elements.node]
     inlet, outlet = at_device & takes & ~gives, at_device & gives & ~takes
     has_both = np.zeros(count, np.bool_)

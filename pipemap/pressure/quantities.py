@@ -199,7 +199,7 @@ def _demands(
     stated = facts.demand_m3_per_d[consumers]
     is_unknown = np.isnan(stated)
     told.note("unconnected", int((node < 0).sum()), len(consumers))
-    told.note("demand", int((is_unknown & (people >= 0)).sum()), len(consumers), _DEMAND_M3_PER_D, "m³/d a person")
+    told.note("demand", int((is_unknown & (people >= 0)).sum()), len(consumers), _DEMAND_M3_PER_D, "m³/d")
     told.note("no-demand", int((is_unknown & (people < 0)).sum()), len(consumers))
     demand = np.where(is_unknown, np.maximum(people, 0) * _DEMAND_M3_PER_D, stated) * choices.demand_factor
     return point_of[node], demand

@@ -120,7 +120,7 @@ def ports_of(network: Network, group: str, elements: Elements) -> Ports:
     is_one_way = _one_way_while_open(network, group)
     can_shut = _of_nodes(network, regulators_of(network, group))
     into[: len(at_device)], out_of[: len(at_device)] = _ways_by_tier(network, elements, at_device, can_shut)
-    takes, gives = ways(device, kind, is_one_way, into, out_of)
+    takes, gives = passages(device, kind, is_one_way, into, out_of)
     device_bounds, order = grouped(device, len(kind))
     zone = elements.zone[element][order]
     zone_bounds, by_zone = grouped(zone, elements.zone_count)
@@ -189,7 +189,7 @@ def _ways_by_tier(network: Network, elements: Elements, ends: Ints, is_regulator
     return into, out_of
 
 
-def ways(device: Ints, kind: SmallInts, is_one_way: Flags, into: Flags, out_of: Flags) -> tuple[Flags, Flags]:
+def passages(device: Ints, kind: SmallInts, is_one_way: Flags, into: Flags, out_of: Flags) -> tuple[Flags, Flags]:
     """Which ports (or ends of pipes at devices) take and give water, by the flow directions of their segments.
 
     Both are set where the direction is unknown.

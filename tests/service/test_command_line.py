@@ -32,6 +32,7 @@ QUESTIONS = [
     "doctor", "audit list", "audit verify", "sample elsewhere",
     "db start", "db stop", "init", "profiles", "profiles default", "trace criticality --limit 3",
     "trace shutdown --cut 'weld,2026-08-03T22:00,2026-08-04T05:00,key:JS069->JS070'", "export . --dataset gas",
+    "trace pressure --key 'JS069->JS070' --limit 3",
     f"check-survey {DRAINAGE} --dataset drainage",
 ]  # fmt: skip
 WORK = [

@@ -97,6 +97,30 @@ def test_every_element_counts_once_at_its_own_line(model: Path) -> None:
     }
 
 
+def test_what_a_pressure_run_needs_is_kept_in_metric_units(model: Path) -> None:
+    text = MODEL.replace("[CONTROLS]", "").replace("[OPTIONS]", "[CURVES]\n Q 500 100\n[OPTIONS]\n HEADLOSS H-W")
+    text = text.replace("PU  节点C T POWER 5", "PU  节点C T HEAD Q SPEED 0.8\n PB  节点C T POWER 5")
+    model.write_text(text.replace("P1  R A 1000 12 100 0", "P1  R A 1000 12 100 2.5"), encoding="utf-8")
+    tables = read(model)
+
+    def si(value: float, what: HydParam) -> float:
+        return float(to_si(FlowUnits.GPM, value, what))
+
+    [valve] = tables["valves", "node"].rows.itertuples()
+    assert valve.setting_m == pytest.approx(si(40, HydParam.Pressure), rel=1e-3)
+    assert np.isnan(valve.setting_m3_per_d)
+    assert tables["tanks", "node"].rows.level_m.tolist() == pytest.approx([0.3048])
+    by_curve, by_power = tables["pumps", "node"].rows.itertuples()
+    flow, head = map(float, by_curve.pump_curve.split())
+    assert (flow, head) == pytest.approx((si(500, HydParam.Flow) * 86400, 30.48), rel=1e-4)
+    assert (by_curve.speed, by_power.pump_curve) == (0.8, None)
+    assert by_power.power_kw == pytest.approx(si(5, HydParam.Power) / 1000, rel=1e-3)
+    pipes = tables["pipes", "segment"].rows
+    assert pipes.minor_loss.tolist() == [2.5, 0, 0, 0, 0]
+    assert set(pipes.head_loss) == {"H-W"}
+    assert set(tables["pumps", "segment"].rows.length_m) == {0.0}
+
+
 def test_units_become_metric(model: Path) -> None:
     tables = read(model)
     junctions = tables["junctions", "node"].rows.set_index("key")
