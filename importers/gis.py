@@ -22,6 +22,7 @@ from importers.base import RecordTable
 from importers.layers import formats, shapes
 from importers.layers.domains import coded_values
 from importers.layers.files import LayerFile, damage, refusal
+from importers.layers.geojson import member_count
 from importers.layers.layer import Layer
 from importers.layers.records import Record, RecordStream
 from schemas.findings import Severity
@@ -138,8 +139,8 @@ def _read_layer(layer: Layer, chunk_rows: int) -> Generator[RecordTable]:
             raise damage(layer.file, error) from error
         # One bad record spoils a whole batch: go on record by record from where the batches ended.
         yield from _one_by_one(layer, chunk_rows)
-    if n_rows is not None and layer.rows_read < n_rows:
-        yield _lost(layer, n_rows)
+    if n_rows is not None and layer.rows_read < n_rows and (n_lost := _lost_rows(layer, n_rows)):
+        yield _lost(layer, n_lost)
     if layer.file.lost_rows:
         en = f"The shapes and the table do not have the same number of rows; {layer.file.lost_rows} rows are without "
         layer.note("IMP-PART", Severity.ERROR, f"{en}their other half.", "图形与属性表的行数不一致，多出的行未载入。")
@@ -147,9 +148,15 @@ def _read_layer(layer: Layer, chunk_rows: int) -> Generator[RecordTable]:
         yield layer.refused(layer.file.lost_rows)
 
 
-def _lost(layer: Layer, n_rows: int) -> RecordTable:
+def _lost_rows(layer: Layer, n_rows: int) -> int:
+    """How many rows GDAL passed over; what seems to be a feature in GeoJSON may be an attribute called like one."""
+    exact = member_count(layer.file.path) if layer.file.driver == "GeoJSON" else None
+    return max((n_rows if exact is None else exact) - layer.rows_read, 0)
+
+
+def _lost(layer: Layer, n_lost: int) -> RecordTable:
     """The account of rows that GDAL passed over; where it cannot have gone on behind them, the file is refused."""
-    n_lost = n_rows - layer.rows_read
+    n_rows = layer.rows_read + n_lost
     if not layer.file.prefix:
         raise refusal(
             layer.file.path,

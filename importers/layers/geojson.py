@@ -20,8 +20,11 @@ _AROUND_LINES = b" \t\r\n" + _RECORD_SEPARATOR
 _CRS_MEMBER = re.compile(rb'"(?:c|\\u0063)(?:r|\\u0072)(?:s|\\u0073)"\s*:\s*(?=\{)')
 _CRS_MEMBER_BYTES = 4096
 _HARMLESS_CRS_TYPES = ("name", "epsg", "none")
-# Every feature has this member, and nothing else does unless a text quotes GeoJSON.
+# Every feature has this member and this type, and nothing else does unless an attribute is called so.
 _GEOMETRY_MEMBER = re.compile(rb'(?<!\\)"geometry"\s*:')
+_FEATURE_TYPE = re.compile(rb'"Feature"')
+# A document up to this size is parsed where fewer features than these were read.
+_PARSED_BYTES = 2**26
 
 
 def is_geojson(path: Path) -> bool:
@@ -37,7 +40,7 @@ def geojson(path: Path, scratch: Path, encoding: str | None) -> LayerFile:
         return geojson_lines(path, scratch, encoding)
     _demand_no_crs_address(path)
     with _mapped(path) as content:
-        n_features = sum(1 for _ in _GEOMETRY_MEMBER.finditer(content))
+        n_features = _seeming_features(content)
     # The prefix pins the driver: text anywhere in the file could otherwise make GDAL take it for a VRT.
     return LayerFile(path, "GeoJSON", path, "GeoJSON:", declared_rows=n_features)
 
@@ -53,6 +56,20 @@ def geojson_lines(path: Path, _scratch: Path, _encoding: str | None) -> LayerFil
         if not _is_feature(text):
             bad.append(number)
     return LayerFile(path, "GeoJSONSeq", path, "GeoJSONSeq:", declared_rows=n_lines, bad_lines=tuple(bad))
+
+
+def _seeming_features(content: mmap.mmap) -> int:
+    """At least as many as the features, also those that GDAL passes over for want of a geometry or a type."""
+    return max(sum(1 for _ in mark.finditer(content)) for mark in (_GEOMETRY_MEMBER, _FEATURE_TYPE))
+
+
+def member_count(path: Path) -> int | None:
+    """The members of a document's collection; None where it is too large to be parsed, or no whole document."""
+    document = (
+        _parsed(path.read_bytes().removeprefix(_BYTE_ORDER_MARK)) if path.stat().st_size <= _PARSED_BYTES else None
+    )
+    members = document.get("features") if isinstance(document, dict) else None
+    return len(members) if isinstance(members, list) else None
 
 
 def _demand_no_crs_address(path: Path) -> None:

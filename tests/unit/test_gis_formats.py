@@ -414,3 +414,22 @@ def test_codes_are_read_by_the_names_that_the_file_gives_them(with_codes: Path, 
     assert table.rows["CZ"].tolist() == ["铸铁", "PE", None, 9.0]
     assert table.rows["FSFS"].tolist() == ["直埋", "管沟", "XX", None]
     assert notes([table]) == [("IMP-CODES", None)]
+
+
+@pytest.mark.parametrize(
+    ("renamed", "n_lost"),
+    [({}, 0), ({"geometry": "geom"}, 0), ({"type": "tpye"}, 1), ({"type": "t", "geometry": "g"}, 1)],
+)
+def test_a_geojson_member_that_gdal_passes_over_is_counted_whatever_it_lacks(
+    tmp_path: Path, renamed: dict[str, str], n_lost: int
+) -> None:
+    whole = {"type": "Feature", "properties": {"k": 1}, "geometry": {"type": "Point", "coordinates": [114, 22]}}
+    # Attributes that are called like what makes a feature are none.
+    other = {**whole, "properties": {"type": "Feature", "geometry": "line"}}
+    broken = {renamed.get(name, name): value for name, value in whole.items()}
+    document = {"type": "FeatureCollection", "features": [whole, other, broken]}
+    (tmp_path / "a.geojson").write_text(json.dumps(document))
+    tables = read(tmp_path / "a.geojson")
+    assert sum(table.refused_rows for table in tables) == n_lost
+    assert sum(len(table.rows) for table in tables) == 3 - n_lost
+    assert notes(tables) == [("IMP-RECORD", None)] * n_lost
