@@ -1,0 +1,76 @@
+"""The fuzzer of the readers damages alike for one number, and sees a crash, a stall, lost rows and too much memory."""
+
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.damaged import fates
+from bench.damaged.fates import fate
+from bench.damaged.mutations import damaged
+from importers.delivery import read_delivery
+from pipemap.errors import SourceError
+from schemas.delivery import Delivery
+
+TABLE = "物探点号,管线类型,特征,X,Y,地面高程\n" + "".join(f"P{n},JS,弯头,2494000,{492000 + n},10\n" for n in range(9))
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "点.csv"
+    path.write_text(TABLE, encoding="utf-8")
+    return path
+
+
+def test_a_number_stands_for_the_same_damage_every_time() -> None:
+    parts = {"a.shp": bytes(range(256)) * 9, "a.dbf": b"abc" * 99, "a.csv": TABLE.encode()}
+    runs = [[damaged(parts, random.Random(f"1 {number}")) for number in range(60)] for _ in range(2)]
+    assert runs[0] == runs[1]
+    assert all(set(harmed) == set(parts) for harmed, _ in runs[0])
+    assert sum(harmed != parts for harmed, _ in runs[0]) > 50
+
+
+def _crash(*_: Any, **__: Any) -> Delivery:
+    raise ZeroDivisionError
+
+
+def _stall(*_: Any, **__: Any) -> Delivery:
+    time.sleep(60)
+    raise AssertionError
+
+
+def _fill(*_: Any, **__: Any) -> Delivery:
+    raise MemoryError
+
+
+def _refuse(*_: Any, **__: Any) -> Delivery:
+    raise SourceError("a.csv is damaged.", message_zh="a.csv 已损坏。")
+
+
+def _lose(*arguments: Any, **options: Any) -> Delivery:
+    delivery = read_delivery(*arguments, **options)
+    delivery.counts[0].rows += 1
+    return delivery
+
+
+@pytest.mark.parametrize(
+    ("reading", "ended"),
+    [
+        (read_delivery, "loaded"),
+        (_refuse, "refused"),
+        (_crash, "CRASHED"),
+        (_stall, "HUNG"),
+        (_fill, "MEMORY"),
+        (_lose, "LOST ROWS"),
+    ],
+)
+def test_every_fate_is_told_from_the_others(
+    table: Path, monkeypatch: pytest.MonkeyPatch, reading: Any, ended: str
+) -> None:
+    monkeypatch.setattr(fates, "read_delivery", reading)
+    monkeypatch.setattr(fates, "_CLOCK_LIMIT_S", 1 if reading is _stall else 60)
+    found = fate(table, {"srid": 4547})
+    assert found.ended == ended
+    assert ended != "CRASHED" or "ZeroDivisionError" in found.words
