@@ -9,6 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import shapely
 
+from importers.layers.plain import plain_shapes
+
 Shapes = npt.NDArray[np.object_]
 Mask = npt.NDArray[np.bool_]
 
@@ -35,6 +37,9 @@ def kinds(wkb: Any) -> npt.NDArray[np.int64]:
 
 def from_wkb(wkb: Any) -> Shapes:
     """Shapes from an Arrow column of well-known binary without arcs; None where there is none or it cannot be read."""
+    plain = plain_shapes(wkb)
+    if plain is not None:
+        return plain
     values = wkb.to_numpy(zero_copy_only=False)
     for place in np.flatnonzero(np.isin(kinds(wkb), (_POLYHEDRAL_SURFACE, _TIN))):
         values[place] = _as_polygons(bytes(values[place]))

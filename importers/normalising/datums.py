@@ -5,6 +5,7 @@ heights of the delivery are looked at (`importers.normalising.datum_evidence`), 
 standard's table holds. Which it was is told, with the counts.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -135,11 +136,13 @@ def _with_depths(segments: pd.DataFrame, of_depths: Ints, datum: Ints) -> pd.Dat
 
 
 def _uses(segments: pd.DataFrame, said_by: Ints) -> list[DatumUse]:
-    keys = np.column_stack([codes(segments["class_code"]), codes(segments["depth_datum_code"]), said_by])
-    distinct, counts = np.unique(keys, axis=0, return_counts=True)
+    shape = len(CLASS.categories), len(DATUM.categories), len(SAID_BY)
+    keys = codes(segments["class_code"]), codes(segments["depth_datum_code"]), said_by
+    counts = np.bincount(np.ravel_multi_index(keys, shape), minlength=math.prod(shape)).reshape(shape)
     return [
         DatumUse(str(CLASS.categories[of_class]), str(DATUM.categories[datum]), SAID_BY[said], int(count))
-        for (of_class, datum, said), count in zip(distinct.tolist(), counts.tolist(), strict=True)
+        for (of_class, datum, said), count in np.ndenumerate(counts)
+        if count
     ]
 
 

@@ -101,6 +101,11 @@ def _texts(column: "pd.Series[Any]") -> pa.Array:
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
+def _are_among(column: "pd.Series[Any]", known: "pd.Series[Any]") -> npt.NDArray[np.bool_]:
+    """Which texts are among those known; pandas would take every text of either into Python."""
+    return np.asarray(pc.is_in(_texts(column), value_set=_texts(known)).to_numpy(zero_copy_only=False))
+
+
 def _with_keys(nodes: pd.DataFrame) -> pd.DataFrame:
     if not len(nodes):
         return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in _NODE.items()})
@@ -119,7 +124,7 @@ def _snapped(
     is_nameless = segments["from_key"].isna() | segments["to_key"].isna()
     if draw_lost_points and len(nodes):
         for name in ("from_key", "to_key"):
-            is_nameless |= ~segments[name].isin(nodes["source_key"])
+            is_nameless |= ~_are_among(segments[name], nodes["source_key"])
     # Numbers without any point table: the drawn ends are the points.
     chosen = segments[has_line & is_nameless if len(nodes) else has_line]
     if not len(chosen):
@@ -136,7 +141,7 @@ def _snapped(
     made = pd.DataFrame({"source_key": pd.array(keys, dtype="str"), "class_code": classes})
     made = made.assign(x_m=ends[:, 0], y_m=ends[:, 1], row=np.int32(-1))
     made = made.assign(**{name: np.tile(chosen[name], 2) for name in ("table", "place")})
-    made = made[~made["source_key"].isin(nodes["source_key"])].drop_duplicates("source_key")
+    made = made[~_are_among(made["source_key"], nodes["source_key"])].drop_duplicates("source_key")
     made = made.assign(ground_elevation_m=np.nan)
     if draw_lost_points and len(nodes):
         _tell_drawn(made[made["source_key"].isin(keys[~missing])], ledger)
