@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 from geoalchemy2 import Geometry
-from psycopg.sql import SQL, Composable
+from psycopg.sql import SQL, Composable, Composed
 from sqlalchemy.dialects.postgresql import BIGINT, BOOLEAN, DATE, DOUBLE_PRECISION, INTEGER, JSONB, REAL, TEXT
 from sqlalchemy.types import TypeEngine
 
@@ -34,17 +34,6 @@ _NULL = b"\xff\xff\xff\xff"
 _DAYS_1970_TO_2000 = 10_957
 
 
-def copy_frame(
-    connection: Connection,
-    target: Composable,
-    frame: pd.DataFrame,
-    types: dict[str, TypeEngine[Any]],
-    on_rows: Progress | None = None,
-) -> None:
-    """Append the rows of one frame to a table; see `copy_frames`."""
-    copy_frames(connection, target, [frame], types, on_rows)
-
-
 def copy_frames(
     connection: Connection,
     target: Composable,
@@ -58,8 +47,10 @@ def copy_frames(
     carry their SRID, or EWKB as Arrow, JSONB cells are dicts, or JSON text as Arrow, and missing values of
     any kind become null.
     """
-    statement = SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(target, columns(types))
-    with connection.cursor().copy(statement) as copy, closing(ahead(_encoded(frames, types))) as encoded:
+    with (
+        connection.cursor().copy(_statement(target, types)) as copy,
+        closing(ahead(_encoded(frames, types))) as encoded,
+    ):
         copy.write(_HEADER)
         done = 0
         for count, rows in encoded:
@@ -68,6 +59,22 @@ def copy_frames(
             if on_rows is not None:
                 on_rows(done)
         copy.write(_TRAILER)
+
+
+def packed_rows(frame: pd.DataFrame, types: dict[str, TypeEngine[Any]]) -> bytes:
+    """The rows of a frame as `copy_packed` takes them; see `copy_frames`."""
+    return b"".join(bytes(rows) for _, rows in _encoded([frame], types))
+
+
+def copy_packed(connection: Connection, target: Composable, rows: bytes, types: dict[str, TypeEngine[Any]]) -> None:
+    """Append rows that were packed with the same `types` to a table."""
+    with connection.cursor().copy(_statement(target, types)) as copy:
+        for part in (_HEADER, rows, _TRAILER):
+            copy.write(part)
+
+
+def _statement(target: Composable, types: dict[str, TypeEngine[Any]]) -> Composed:
+    return SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(target, columns(types))
 
 
 def _encoded(frames: Iterable[pd.DataFrame], types: dict[str, TypeEngine[Any]]) -> Iterator[tuple[int, memoryview]]:

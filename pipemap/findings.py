@@ -1,15 +1,18 @@
 """Findings kept beside their changeset: saved by imports and checks, listed, and what blocks publishing."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg.rows import DictRow
 from psycopg.sql import SQL
+from sqlalchemy.types import TypeEngine
 
 from pipemap.db import Connection, fetch_all
 from pipemap.sql import queries
 from pipemap.statements import columns, table
-from schemas.findings import Finding
+from schemas.findings import Finding, Severity
 from schemas.tables import finding as finding_table
 
 _FIELDS = tuple(Finding.model_fields)
@@ -19,9 +22,12 @@ _ROWS_AT_ONCE = 20_000
 def save_findings(connection: Connection, changeset_id: int, origin: str, findings: Iterable[Finding]) -> None:
     """Replace what one origin (`import` or `check`) has found in a changeset."""
     drop_findings(connection, changeset_id, origin)
-    with FindingWriter(connection, changeset_id, origin) as writer:
-        for found in findings:
-            writer.add({name: [getattr(found, name)] for name in _FIELDS})
+    packer = FindingPacker(changeset_id, origin)
+    for found in findings:
+        for packed in packer.add({name: [getattr(found, name)] for name in _FIELDS}):
+            write_findings(connection, packed)
+    for packed in packer.rest():
+        write_findings(connection, packed)
 
 
 def drop_findings(connection: Connection, changeset_id: int, origin: str) -> None:
@@ -29,39 +35,51 @@ def drop_findings(connection: Connection, changeset_id: int, origin: str) -> Non
     connection.execute(queries("findings")["drop_findings"], {"changeset_id": changeset_id, "origin": origin})
 
 
-class FindingWriter:
-    """Adds findings to a changeset as they come, some thousand at a time, so that memory does not grow with them."""
+@dataclass(frozen=True)
+class PackedFindings:
+    """Findings as rows that `write_findings` takes, and how many of them each rule and severity has."""
 
-    def __init__(self, connection: Connection, changeset_id: int, origin: str) -> None:
-        self._connection = connection
-        self._whose = {"changeset_id": changeset_id, "origin": origin}
+    rows: bytes
+    counts: Counter[tuple[str, Severity]]
+
+
+class FindingPacker:
+    """Packs findings as they come, some thousand at a time, so that memory does not grow with them."""
+
+    def __init__(self, changeset_id: int, origin: str) -> None:
+        self._whose: dict[str, Any] = {"changeset_id": changeset_id, "origin": origin}
         self._held: dict[str, list[Any]] = {name: [] for name in _FIELDS}
 
-    def __enter__(self) -> "FindingWriter":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._write()
-
-    def add(self, block: Mapping[str, Sequence[Any]]) -> None:
-        """Add findings given as one list for each field of `Finding`."""
+    def add(self, block: Mapping[str, Sequence[Any]]) -> Iterator[PackedFindings]:
+        """Take findings in, given as one list for each field of `Finding`, and give a pack when there are enough."""
         for name, held in self._held.items():
             held.extend(block[name])
         if len(self._held["rule"]) >= _ROWS_AT_ONCE:
-            self._write()
+            yield from self.rest()
 
-    def _write(self) -> None:
+    def rest(self) -> Iterator[PackedFindings]:
+        """What has not been given yet."""
         # Imported here: slow to load, and whoever reads findings does without.
         import pandas as pd
 
-        from pipemap.copy_in import copy_frame
+        from pipemap.copy_in import packed_rows
 
-        held = {name: pd.Series(values, dtype=object) for name, values in self._held.items()}
-        frame = pd.DataFrame({**held, **self._whose})
-        types = {str(name): finding_table.columns[str(name)].type for name in frame}
-        copy_frame(self._connection, table("finding"), frame, types)
-        self._held = {name: [] for name in _FIELDS}
+        held, self._held = self._held, {name: [] for name in _FIELDS}
+        if held["rule"]:
+            frame = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in held.items()})
+            counts = Counter(zip(held["rule"], held["severity"], strict=True))
+            yield PackedFindings(packed_rows(frame.assign(**self._whose), _types()), counts)
+
+
+def write_findings(connection: Connection, packed: PackedFindings) -> None:
+    """Write packed findings to the database."""
+    from pipemap.copy_in import copy_packed
+
+    copy_packed(connection, table("finding"), packed.rows, _types())
+
+
+def _types() -> dict[str, TypeEngine[Any]]:
+    return {name: finding_table.columns[name].type for name in (*_FIELDS, "changeset_id", "origin")}
 
 
 def list_findings(

@@ -1,20 +1,23 @@
 """Runs the rules on a changeset, keeps what they find and marks the changeset as checked."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from itertools import count
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from pipemap.checks.breaches import Block, Note
 from pipemap.checks.check import Check
 from pipemap.checks.loading import load_scope
-from pipemap.checks.registry import Rulebook
+from pipemap.checks.registry import Rule, Rulebook
 from pipemap.checks.scope import Scope
 from pipemap.checks.tiles import TILE_FEATURES, Tiles
 from pipemap.db import Connection, Database, fetch_one
 from pipemap.errors import ConflictError, NotFoundError
-from pipemap.findings import FindingWriter, drop_findings
+from pipemap.findings import FindingPacker, PackedFindings, drop_findings, write_findings
+from pipemap.forked import shared_out
 from pipemap.sql import queries
 from schemas.findings import Severity
 
@@ -22,6 +25,17 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 Counts: TypeAlias = Counter[tuple[str, Severity]]
 
 _BLOCK_ROWS = 10_000
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """Word that a rule is at work."""
+
+    rule_id: str
+
+
+Told: TypeAlias = _Begun | Note | T
 
 
 def run_checks(
@@ -68,11 +82,11 @@ def _check(
         reading.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         scope = load_scope(reading, changeset_id)
     drop_findings(connection, changeset_id, "check")
+    packer = partial(FindingPacker, changeset_id, "check")
     counts: Counts = Counter()
-    with FindingWriter(connection, changeset_id, "check") as writer:
-        for block in found_blocks(scope, rules or Rulebook.standard(), on_progress):
-            writer.add(block)
-            counts.update(zip(block["rule"], block["severity"], strict=True))
+    for packed in _found(scope, rules or Rulebook.standard(), on_progress, lambda told: _packed(told, packer())):
+        write_findings(connection, packed)
+        counts.update(packed.counts)
     return counts
 
 
@@ -82,30 +96,56 @@ def found_blocks(
     """What the rules find, in blocks of the fields of `Finding`; a rule that fails, fails the check.
 
     Rules that see all come first, then tile by tile the others, and last the notes that add up over tiles.
+    Each of these parts is looked at by a process of its own where there are several.
     """
-    notes: dict[tuple[object, ...], Note] = {}
-    for check in _steps(scope, rules, on_progress or _quiet, tile_features):
-        for told in check.rule.run(check):
-            if isinstance(told, Note):
-                notes[told.about] = notes[told.about].plus(told) if told.about in notes else told
-            else:
-                yield from told.blocks(_BLOCK_ROWS)
-    yield from (note.block() for note in notes.values() if not note.is_empty)
+    return _found(scope, rules, on_progress, iter, tile_features)
 
 
-def _steps(scope: Scope, rules: Rulebook, on_progress: Progress, tile_features: int) -> Iterator[Check]:
-    """Every rule with every scope it looks at."""
+def _found(
+    scope: Scope,
+    rules: Rulebook,
+    on_progress: Progress | None,
+    taken: Callable[[Iterable[Told[Block]]], Iterator[Told[T]]],
+    tile_features: int = TILE_FEATURES,
+) -> Iterator[T]:
+    """What `taken` makes of the blocks of each part, in the process that finds them, and of the notes."""
     whole, local = ([each for each in rules if each.sees == sees] for sees in ("all", "tile"))
     tiles = Tiles(scope, tile_features)
-    total, done = len(whole) + len(tiles) * len(local), count()
-    for each in whole:
-        on_progress(each.id, next(done), total)
-        yield Check(each, scope)
-    for tile in tiles:
-        for each in local:
-            on_progress(each.id, next(done), total)
-            yield Check(each, tile)
-    on_progress("", total, total)
+    total, done, said = len(whole) + len(tiles) * len(local), count(), on_progress or _quiet
+    notes: dict[tuple[object, ...], Note] = {}
+
+    def look(part: int) -> Iterator[Told[T]]:
+        return taken(_told(local, tiles[part - 1]) if part else _told(whole, scope))
+
+    for told in shared_out(1 + len(tiles), look):
+        if isinstance(told, _Begun):
+            said(told.rule_id, next(done), total)
+        elif isinstance(told, Note):
+            notes[told.about] = notes[told.about].plus(told) if told.about in notes else told
+        else:
+            yield told
+    said("", total, total)
+    yield from taken(note.block() for note in notes.values() if not note.is_empty)  # type: ignore[misc]
+
+
+def _told(rules: Sequence[Rule], scope: Scope) -> Iterator[Told[Block]]:
+    """What some rules tell of one scope, and which of them is at work."""
+    for each in rules:
+        yield _Begun(each.id)
+        for told in each.run(Check(each, scope)):
+            if isinstance(told, Note):
+                yield told
+            else:
+                yield from told.blocks(_BLOCK_ROWS)
+
+
+def _packed(told: Iterable[Told[Block]], packer: FindingPacker) -> Iterator[Told[PackedFindings]]:
+    for each in told:
+        if isinstance(each, _Begun | Note):
+            yield each
+        else:
+            yield from packer.add(each)
+    yield from packer.rest()
 
 
 def _hold_open(connection: Connection, changeset_id: int) -> None:

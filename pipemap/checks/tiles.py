@@ -37,10 +37,10 @@ class Tiles:
     def __len__(self) -> int:
         return len(self._homes)
 
-    def __iter__(self) -> Iterator[Scope]:
-        for home in self._homes:
-            rows = {kind: self._row[home[self._kind[home] == number]] for number, kind in enumerate(KINDS)}
-            yield _tile(self._scope, rows, self._boxes, self._margin_m)
+    def __getitem__(self, number: int) -> Scope:
+        home = self._homes[number]
+        rows = {kind: self._row[home[self._kind[home] == place]] for place, kind in enumerate(KINDS)}
+        return _tile(self._scope, rows, self._boxes, self._margin_m)
 
 
 def _split(middles: Floats, members: Ints, size: int) -> Iterator[Ints]:

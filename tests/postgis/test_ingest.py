@@ -15,7 +15,7 @@ from shapely import LineString, Point, Polygon
 from sqlalchemy.dialects.postgresql import BIGINT, BOOLEAN, DATE, DOUBLE_PRECISION, INTEGER, JSONB, REAL, TEXT
 
 from pipemap.changesets import get_changeset
-from pipemap.copy_in import copy_frame
+from pipemap.copy_in import copy_frames
 from pipemap.db import Database
 from pipemap.findings import list_findings
 from pipemap.ingest import create_import
@@ -231,7 +231,7 @@ def test_copied_values_come_back_as_they_were(database: Database, rows: list[dic
         connection.execute(f"CREATE TEMP TABLE copied (place integer, {listed}) ON COMMIT DROP")
         placed = frame.assign(place=np.arange(len(frame)))
         types = {"place": INTEGER(), **{name: kind for name, (kind, _, _) in TYPES.items()}}
-        copy_frame(connection, Identifier("copied"), placed, types)
+        copy_frames(connection, Identifier("copied"), [placed], types)
         back = connection.execute(f"SELECT {', '.join(TYPES)} FROM copied ORDER BY place").fetchall()
     for row in back:
         # The driver reads a real by its shortest decimal form, which names the same single.
