@@ -4,31 +4,26 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import shapely
-from hypothesis import given
-from hypothesis import strategies as st
 
 from importers.layers.plain import plain_shapes
-
-_NUMBER = st.floats(allow_nan=False, allow_infinity=False, width=64)
 
 
 def _column(shapes: list[shapely.Geometry | None]) -> pa.Array:
     return pa.array(shapely.to_wkb(np.array(shapes, dtype=object), flavor="iso"), pa.binary())
 
 
-@given(st.data(), st.sampled_from([2, 3]), st.sampled_from([1, 2]))
-def test_points_and_lines_are_those_that_are_read_one_by_one(data: st.DataObject, n_dimensions: int, base: int) -> None:
-    place = st.tuples(*[_NUMBER] * n_dimensions)
-    lines = st.lists(st.lists(place, min_size=base, max_size=base if base == 1 else 5), min_size=1, max_size=8)
-    made = [shapely.Point(*each) if base == 1 else shapely.LineString(each) for each in data.draw(lines)]
-    column = _column(made)
-    found = plain_shapes(column)
-    assert found is not None
-    assert shapely.equals_identical(found, made).all()
-    start = data.draw(st.integers(0, len(made) - 1))
-    part = plain_shapes(column.slice(start))
-    assert part is not None
-    assert shapely.equals_identical(part, made[start:]).all()
+@pytest.mark.parametrize("n_dimensions", [2, 3])
+@pytest.mark.parametrize("is_line", [False, True])
+def test_points_and_lines_are_those_that_are_read_one_by_one(n_dimensions: int, is_line: bool) -> None:
+    rng = np.random.default_rng(3)
+    for size in (1, 2, 50):
+        places = [rng.normal(0, 1e6, (rng.integers(2, 6), n_dimensions)) for _ in range(size)]
+        made = [shapely.LineString(each) if is_line else shapely.Point(*each[0]) for each in places]
+        column = _column(made)
+        for start in (0, size // 2):
+            found = plain_shapes(column.slice(start))
+            assert found is not None
+            assert shapely.equals_identical(found, made[start:]).all()
 
 
 @pytest.mark.parametrize(
