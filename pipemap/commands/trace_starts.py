@@ -44,6 +44,11 @@ class TypedStart:
     at: list[str] | None = None
     class_code: list[str] | None = None
 
+    @property
+    def is_named(self) -> bool:
+        """Whether anything says where to start."""
+        return bool(self.segment or self.node or self.key or self.at)
+
     def resolved(self, connection: Connection, version: int | None) -> "Start":
         """The start with keys looked up in a version."""
         from pipemap.tracing.places import segment_by_key
@@ -51,10 +56,9 @@ class TypedStart:
 
         keyed = [segment_by_key(connection, one, self.dataset, version) for one in self.key or ()]
         places = [read_place(text) for text in self.at or ()]
-        start = Start([*(self.segment or ()), *keyed], self.node or (), places, self.class_code or ())
-        if not start:
+        if not self.is_named:
             raise UsageError("Say where to start: --segment, --node, --key or --at.")
-        return start
+        return Start([*(self.segment or ()), *keyed], self.node or (), places, self.class_code or ())
 
 
 def read_place(text: str) -> tuple[float, float, float | None]:
@@ -66,6 +70,20 @@ def read_place(text: str) -> tuple[float, float, float | None]:
     if len(numbers) not in (2, 3) or not all(map(isfinite, numbers)):
         raise UsageError(f"A place is X,Y or X,Y,Z in the project CRS, not {text}.")
     return numbers[0], numbers[1], numbers[2] if len(numbers) == 3 else None
+
+
+def read_what(text: str, dataset: str | None = None, class_code: list[str] | None = None) -> TypedStart:
+    """The start in a text such as segment:81, node:12, key:W1->W2 or at:512150.5:2611900."""
+    word, _, rest = text.strip().partition(":")
+    if word == "segment" and rest.isdecimal():
+        return TypedStart(segment=[int(rest)])
+    if word == "node" and rest.isdecimal():
+        return TypedStart(node=[int(rest)])
+    if word == "key" and rest:
+        return TypedStart(key=[rest], dataset=dataset)
+    if word == "at":
+        return TypedStart(at=[rest.replace(":", ",")], class_code=class_code)
+    raise UsageError(f"{text or 'Nothing'} names no place: write segment:ID, node:ID, key:KEY or at:X:Y[:Z].")
 
 
 def write_drawing(connection: Connection, network: "Network", answer: "Answer", path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipemap.commands import outages, planned_cuts, pressure
+from pipemap.commands import flow_traces, outages, planned_cuts, pressure
 from pipemap.commands.session import open_database
 from pipemap.commands.trace_starts import VersionOption, read_place
 from pipemap.commands.trace_words import Words
@@ -22,6 +22,7 @@ trace = typer.Typer(help="Questions that follow the pipes. 管网分析")
 app.add_typer(trace, name="trace")
 trace.command()(outages.leak)
 trace.command()(pressure.pressure)
+trace.add_typer(flow_traces.commands)
 
 _CSV_COLUMNS = ("consumers", "people", "critical", "valves", "length_m")
 

@@ -11,4 +11,7 @@ what it all rests on. `isolation` puts the answer together, `asking` takes the q
 meant, `describing` names things, `columns` makes networks from plain arrays.
 
 Every other trace begins at a `starts.Start` and answers a `schemas.traces.TraceAnswer`; `drawing` makes it GeoJSON.
+`arcs` has its walks. Sewers: `gravity` says which way every pipe runs (`pits` where the water has no other way out),
+`flows` walks that, `flow_stops` says where a walk ends and why, `flow_notes` what it rests on, `travel` how long water
+takes; `sewers` answers. `connectivity` answers for what is joined, `bridging` finds what alone joins it.
 """

@@ -29,10 +29,10 @@ def with_drawing(
 ) -> Answer:
     """The answer with its `geojson`, in the project CRS or another one (EPSG code).
 
-    `roles` says of segment identities what they are to the trace; others are "reached", and the role of a
-    node is the code of its stop.
+    `roles` says of further segment identities what they are to the trace, beyond what `roles_of` tells; the role
+    of a node is the code of its stop.
     """
-    segments = dict.fromkeys(answer.segment_ids, _REACHED) | dict(roles or {})
+    segments = roles_of(answer) | dict(roles or {})
     stops = {one.node.node_id: one.code for one in reversed(answer.stopped_at)}
     return with_features(connection, network, answer, {"pipe_segment": segments, "node": stops}, srid)
 
@@ -47,6 +47,16 @@ def with_features(
     """The answer with a `geojson` of features by kind (pipe_segment, node, structure), identity and role."""
     parts = [_features(connection, network, kind, of_kind, srid) for kind, of_kind in roles.items()]
     return answer.model_copy(update={"geojson": _collection(parts, srid or read_project(connection).srid)})
+
+
+def roles_of(answer: TraceAnswer) -> dict[int, str]:
+    """What each segment is to a trace: reached, overflow, doubtful, another-way or start."""
+    parts = {"overflow": "overflow_segment_ids", "doubtful": "doubtful_segment_ids",
+             "another-way": "another_way_segment_ids"}  # fmt: skip
+    roles = dict.fromkeys(answer.segment_ids, _REACHED)
+    for role, field in parts.items():
+        roles |= dict.fromkeys(getattr(answer, field, ()), role)
+    return roles | dict.fromkeys(answer.start.segment_ids, "start")
 
 
 def _features(connection: Connection, network: Network, kind: str, roles: Mapping[int, str], srid: int | None) -> str:

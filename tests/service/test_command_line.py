@@ -33,6 +33,10 @@ QUESTIONS = [
     "db start", "db stop", "init", "profiles", "profiles default", "trace criticality --limit 3",
     "trace shutdown --cut 'weld,2026-08-03T22:00,2026-08-04T05:00,key:JS069->JS070'", "export . --dataset gas",
     "trace pressure --key 'JS069->JS070' --limit 3",
+    "trace up --at 512150,2611900", "trace down --at 512150,2611900", "trace loops --class water",
+    "trace pollution --at 512150,2611900 --class foul", "trace blockage --at 512150,2611900 --class storm",
+    "trace connected --key 'JS069->JS070'", "trace bridges --class water --limit 3",
+    "trace path --from 'key:JS069->JS070' --to at:512150:2611900 --class water",
     f"check-survey {DRAINAGE} --dataset drainage",
 ]  # fmt: skip
 WORK = [
