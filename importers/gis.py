@@ -4,6 +4,8 @@ import os
 import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,9 +27,12 @@ from importers.layers.files import LayerFile, damage, refusal
 from importers.layers.geojson import member_count
 from importers.layers.layer import Layer
 from importers.layers.records import Record, RecordStream
+from pipemap.forked import forked
 from schemas.findings import Severity
 
 DEFAULT_CHUNK_ROWS = 50_000
+# Layers from here on are read by a process of their own while what was read is normalised.
+_LONG_ROWS = 100_000
 
 # Tables that QGIS keeps beside the data.
 _NOT_DATA = {"layer_styles", "qgis_projects"}
@@ -133,7 +138,7 @@ def _read_layer(layer: Layer, chunk_rows: int) -> Generator[RecordTable]:
     _note_what_the_file_lacks(layer)
     _learn_codes(layer)
     try:
-        yield from _in_bulk(layer, chunk_rows)
+        yield from _in_bulk(layer, chunk_rows, n_rows)
     except _DAMAGE as error:
         if layer.file.driver not in fiona.supported_drivers:
             raise damage(layer.file, error) from error
@@ -208,40 +213,66 @@ def _declared_rows(layer: Layer) -> int | None:
         raise damage(file, error) from error
 
 
-def _in_bulk(layer: Layer, chunk_rows: int) -> Iterator[RecordTable]:
-    source = pyogrio.raw.open_arrow(
-        layer.file.source,
-        layer=layer.name,
-        encoding=layer.file.encoding,
-        batch_size=chunk_rows,
-        use_pyarrow=True,
-        datetime_as_string=True,
-        **layer.file.options,
-    )
-    with ExitStack() as stack:
-        with _warnings_as_notes(layer):
-            meta, batches = stack.enter_context(source)
-        layer.fields = [str(name) for name in meta["fields"]]
-        layer.crs = _crs(meta["crs"])
-        while (batch := _next_batch(layer, batches)) is not None:
-            yield from _batch_tables(layer, batch)
+def _in_bulk(layer: Layer, chunk_rows: int, n_rows: int | None) -> Iterator[RecordTable]:
+    read = partial(_batches, layer.file, layer.name, chunk_rows)
+    # The first rows alone, which is what small chunks are for, are not worth a process.
+    is_long = n_rows is not None and n_rows >= _LONG_ROWS and chunk_rows >= DEFAULT_CHUNK_ROWS
+    with closing(forked(read) if is_long else read()) as parts:
+        for part in parts:
+            _note_warnings(layer, part.warnings)
+            layer.fields, layer.crs = part.fields, _crs(part.crs_wkt)
+            if part.batch is not None:
+                yield from _batch_tables(layer, part.batch)
     if layer.rows_read == 0:
         yield layer.refused(0)
 
 
-def _next_batch(layer: Layer, batches: Any) -> Any:
-    with _warnings_as_notes(layer):
-        return next(batches, None)
+@dataclass(frozen=True)
+class _Part:
+    """Rows of a layer as GDAL hands them over, None at its end, and what GDAL said while reading them."""
+
+    fields: list[str]
+    crs_wkt: str | None
+    batch: Any
+    warnings: list[str]
+
+
+def _batches(file: LayerFile, name: str, chunk_rows: int) -> Generator[_Part]:
+    """Every batch of a layer; in a process of its own while the batches before it are made sense of."""
+    source = pyogrio.raw.open_arrow(
+        file.source,
+        layer=name,
+        encoding=file.encoding,
+        batch_size=chunk_rows,
+        use_pyarrow=True,
+        datetime_as_string=True,
+        **file.options,
+    )
+    with ExitStack() as stack:
+        said: list[str] = []
+        with _warnings_kept(said):
+            meta, batches = stack.enter_context(source)
+        fields, is_there = [str(field) for field in meta["fields"]], True
+        while is_there:
+            with _warnings_kept(said):
+                batch = next(batches, None)
+            is_there = batch is not None
+            yield _Part(fields, meta["crs"], batch, said)
+            said = []
 
 
 @contextmanager
-def _warnings_as_notes(layer: Layer) -> Iterator[None]:
+def _warnings_kept(said: list[str]) -> Iterator[None]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         # That m is dropped is said by the reader's own contract.
         warnings.filterwarnings("ignore", message=r"Measured \(M\) geometry types")
         yield
-    for text in dict.fromkeys(str(warning.message) for warning in caught):
+    said += [str(warning.message) for warning in caught]
+
+
+def _note_warnings(layer: Layer, said: list[str]) -> None:
+    for text in dict.fromkeys(said):
         layer.note("IMP-READ", Severity.WARNING, f"While reading: {text}", f"读取时提示：{text}")
 
 

@@ -117,7 +117,16 @@ def _child(saying: Connection, target: Callable[..., None], arguments: Sequence[
     except BrokenPipeError:
         return
     except Exception as error:
-        saying.send(error)
+        saying.send(_portable(error))
+
+
+def _portable(error: Exception) -> Exception:
+    """The error itself, or its words where it cannot go from one process to another."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(str(error))
+    return error
 
 
 def _send_items(saying: Connection, work: Callable[[], Iterable[Any]]) -> None:

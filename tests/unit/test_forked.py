@@ -60,6 +60,20 @@ def test_a_fault_in_a_part_is_raised_as_it_is() -> None:
         list(forked(lambda: fails(1)))
 
 
+class Unportable(Exception):
+    def __init__(self, one: int, other: int) -> None:
+        super().__init__(f"{one} is not {other}")
+
+
+def test_a_fault_that_cannot_leave_its_process_is_told_in_words() -> None:
+    def fails() -> Iterator[int]:
+        yield 1
+        raise Unportable(1, 2)
+
+    with pytest.raises(RuntimeError, match="1 is not 2"):
+        list(forked(fails))
+
+
 def test_processes_end_when_their_items_are_wanted_no_more() -> None:
     with closing(shared_out(2, pid_of_maker, 2)) as made, closing(forked(lambda: pid_of_maker(0))) as alone:
         makers = [next(made), next(alone)]
