@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import orjson
 import psycopg
 import wntr
 from psycopg.sql import SQL
@@ -28,16 +29,16 @@ from pipemap.network import LiveNetwork, Network, NodeKind, load_network, loadin
 from pipemap.network.kinds import node_kinds
 from pipemap.projects import create_database, init_project
 from pipemap.publishing import publish
-from pipemap.tracing.asking import BurstQuestion, ask_burst, make_ready
+from pipemap.tracing.asking import BurstQuestion, burst_json, make_ready
 from pipemap.tracing.columns import network_from_arrays
 from pipemap.tracing.criticality import criticality_of
 from pipemap.tracing.cuts import cut_at
-from pipemap.tracing.isolation import burst
+from pipemap.tracing.isolation import burst, told
 from pipemap.tracing.sites import site_of
 from pipemap.tracing.zones import zones_of
 
 _BURSTS = 300
-_PEER_BURSTS = 5
+_PEER_BURSTS = 20
 _CHANGED = 100
 _DATA = Path(os.environ.get("PIPEMAP_REAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 _SCIPY, _PGROUTING = "2 x scipy connected_components", "pgr_drivingDistance + pgr_connectedComponents"
@@ -73,7 +74,7 @@ def mains_lines(cluster: Cluster, size: int) -> Iterator[Line]:
         yield from _burst_lines(mains)
         yield from _service_lines(mains)
         yield from _pgrouting_lines(mains)
-        yield _publish_line(mains)
+        yield from _publish_lines(mains)
 
 
 def wntr_lines() -> Iterator[Line]:
@@ -148,20 +149,26 @@ def _anew(network: Network, compute: Callable[[Network, str], object]) -> Callab
 
 
 def _burst_lines(mains: Mains) -> Iterator[Line]:
+    yield from _against(mains, lambda _: _scipy_pair(mains.network), mains.picks(_BURSTS), _SCIPY)
+
+
+def _against(mains: Mains, other: Callable[[int], object], picks: list[int], name: str) -> Iterator[Line]:
+    """Three depths of our answer and the other's work, burst by burst in turn."""
     network = mains.network
-    other_s = median_s(lambda: _scipy_pair(network), 10)
-    cut = _times(lambda one: cut_at(site_of(network, [one])), mains.picks(_BURSTS))
-    yield Line("one burst, valves and outage", _median(cut), other_s, _SCIPY, _p95(cut))
-    whole = _times(lambda one: burst(network, [one]), mains.picks(_BURSTS))
-    yield Line("one burst, all that arrays tell", _median(whole), other_s, _SCIPY, _p95(whole))
     with mains.database.transaction(read_only=True) as connection:
 
-        def ask(segment: int) -> None:
-            answer = ask_burst(connection, network, BurstQuestion(segment_ids=[segment]))
-            answer.__pydantic_serializer__.to_json(answer)
+        def tell(segment: int) -> None:
+            site = site_of(network, [segment])
+            orjson.dumps(told(network, site, cut_at(site)), default=vars)
 
-        asked = _times(ask, mains.picks(_BURSTS))
-    yield Line("one burst, full answer as JSON", _median(asked), other_s, _SCIPY, _p95(asked))
+        ours = {
+            "one burst, valves and outage": lambda segment: cut_at(site_of(network, [segment])),
+            "one burst, all that arrays tell, as JSON": tell,
+            "one burst, full answer as JSON": lambda segment: burst_json(connection, network, BurstQuestion([segment])),
+        }
+        *times, others = _in_turn([*ours.values(), other], picks)
+    for case, found in zip(ours, times, strict=True):
+        yield Line(case, _median(found), _median(others), name, f"{_p95(found)}; {name}: {_p95(others)}")
 
 
 def _service_lines(mains: Mains) -> Iterator[Line]:
@@ -174,16 +181,24 @@ def _service_lines(mains: Mains) -> Iterator[Line]:
     yield Line("one burst over HTTP", _median(asked), None, "-", _p95(asked))
 
 
-def _publish_line(mains: Mains) -> Line:
+def _publish_lines(mains: Mains) -> Iterator[Line]:
     """From the call of publish until a reader is given the new version; the network is watched as in the service."""
+    nodes = mains.network.nodes
+    valves = np.random.default_rng(4).choice(nodes.id[nodes.state >= 0], _CHANGED).tolist()
     live = LiveNetwork(mains.database, make_ready)
     live.watch()
     while _version(mains, live) != 1:
         time.sleep(0.01)
-    changes = [
-        {"kind": "pipe_segment", "op": "update", "feature_id": one, "values": {"width_mm": 250.0}}
-        for one in dict.fromkeys(mains.picks(_CHANGED, 3))
-    ]
+    sizes, states = {"width_mm": 250.0}, {"valve_state_code": "closed"}
+    yield _publish_line(mains, live, "sizes of 100 segments", "pipe_segment", mains.picks(_CHANGED, 3), sizes)
+    yield _publish_line(mains, live, "states of 100 valves", "node", valves, states)
+    live.close()
+
+
+def _publish_line(
+    mains: Mains, live: LiveNetwork, what: str, kind: str, picks: list[int], values: dict[str, Any]
+) -> Line:
+    changes = [{"kind": kind, "op": "update", "feature_id": one, "values": values} for one in dict.fromkeys(picks)]
     changeset = create_edit(mains.database, title="bench", author="bench", changes=changes)
     with mains.database.transaction() as connection:
         connection.execute("UPDATE pipemap.changeset SET state = 'checked' WHERE changeset_id = %s", [changeset])
@@ -192,16 +207,15 @@ def _publish_line(mains: Mains) -> Line:
     reader = Thread(target=_read_on, args=(mains, reading, meanwhile))
     reader.start()
     start = time.perf_counter()
-    publish(mains.database, changeset, message="bench", author="bench")
+    version = publish(mains.database, changeset, message="bench", author="bench")
     published = time.perf_counter()
-    while _version(mains, live) != 2:
+    while _version(mains, live) != version:
         time.sleep(0.002)
     seen = time.perf_counter()
     reading.set()
     reader.join()
-    live.close()
     note = f"bursts meanwhile: {_p95(meanwhile)}"
-    return Line("publish 100 segments until seen", seen - start, published - start, "publish alone", note)
+    return Line(f"publish {what} until seen", seen - start, published - start, "publish alone", note)
 
 
 def _read_on(mains: Mains, until: Event, times: list[float]) -> None:
@@ -260,12 +274,7 @@ def _pgrouting_lines(mains: Mains) -> Iterator[Line]:
         sources = connection.execute("SELECT feature_id FROM pipemap.node WHERE appurtenance_code = 'waterworks'")
         works = [row[0] for row in sources]
         picks = mains.picks(_PEER_BURSTS, 4)
-        other = _times(lambda one: _pgrouting_burst(connection, one, works), picks)
-    network = mains.network
-    ours = _times(lambda one: cut_at(site_of(network, [one])), picks * 20)
-    yield Line("one burst, valves and outage", _median(ours), _median(other), _PGROUTING)
-    ours = _times(lambda one: burst(network, [one]), picks * 20)
-    yield Line("one burst, all that arrays tell", _median(ours), _median(other), _PGROUTING)
+        yield from _against(mains, lambda one: _pgrouting_burst(connection, one, works), picks, _PGROUTING)
 
 
 def _pgrouting_burst(connection: psycopg.Connection[Any], segment: int, works: list[int]) -> tuple[int, int]:
@@ -309,6 +318,15 @@ def _times(work: Callable[[int], object], picks: list[int]) -> list[float]:
     for pick in picks[:3]:
         work(pick)
     return [_once_s(partial(work, pick)) for pick in picks]
+
+
+def _in_turn(works: list[Callable[[int], object]], picks: list[int]) -> list[list[float]]:
+    """Times of every work on every pick, the works in turn, so that a drifting machine meets all alike."""
+    for pick in picks[:3]:
+        for work in works:
+            work(pick)
+    rows = [[_once_s(partial(work, pick)) for work in works] for pick in picks]
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _once_s(work: Callable[[], object]) -> float:

@@ -67,6 +67,11 @@ SELECT feature_id FROM {history} WHERE valid_to_version > {version}
 -- The current states that began after a version.
 (SELECT * FROM {current} WHERE valid_from_version > {version})
 
+-- name: begin_burst
+-- The newest version. Planning takes longer than the questions of a burst: their plans are kept for this transaction.
+SELECT coalesce(max(version), 0) AS version, set_config('plan_cache_mode', 'force_generic_plan', true)
+FROM pipemap.version
+
 -- name: nearest_segment
 -- The live segment of some classes that is nearest to a point: in 3D where both heights are known, else in plan.
 -- All candidates within the radius (plan, m) are measured: the nearest in plan need not be the nearest in space.

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import orjson
 
-from pipemap.db import Connection
+from pipemap.db import Connection, fetch_one
 from pipemap.errors import UsageError
 from pipemap.network import Network
 from pipemap.network.adjacency import adjacency_of
 from pipemap.network.kinds import pressure_groups
+from pipemap.sql import queries
 from pipemap.tracing.cuts import cut_at
 from pipemap.tracing.dependants import consumers_of, hydrants_of, unlinked_of
 from pipemap.tracing.describing import Words
@@ -21,7 +22,6 @@ from pipemap.tracing.places import SURE_WITHIN_M, far_from_place, nearest_segmen
 from pipemap.tracing.sites import site_of
 from pipemap.tracing.surroundings import DEFAULT_RADIUS_M, Place, open_ends, surroundings_of
 from pipemap.tracing.zones import zones_of
-from pipemap.versions import current_version
 from schemas.isolation import BurstAnswer, ClickedSegment, Note
 
 
@@ -60,9 +60,9 @@ def burst_json(connection: Connection, network: Network, question: BurstQuestion
 def _answered(connection: Connection, network: Network, question: BurstQuestion) -> Words:
     if not (question.segment_ids or question.node_ids or question.places):
         raise UsageError("Say what has burst: segments, nodes or places.")
-    # Planning takes longer than these questions: their plans are kept, and the current tables are read straight.
-    connection.execute("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)")
-    version = None if network.version == current_version(connection) else network.version
+    # The current tables are read straight.
+    row = fetch_one(connection, queries("network")["begin_burst"])
+    version = None if row is not None and row["version"] == network.version else network.version
     clicked = [(nearest_segment(connection, *place, question.class_codes, version), place) for place in question.places]
     segment_ids = [*question.segment_ids, *(segment.segment_id for segment, _ in clicked)]
     site = site_of(network, segment_ids, question.node_ids)

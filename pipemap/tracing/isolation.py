@@ -79,6 +79,7 @@ def told(network: Network, site: Site, cut: Cut) -> Words:
         "sources_not_refilled": device_places(network, _not_refilled(cut)),
         "pumps_to_stop": device_places(network, _pumps(network, cut)),
         "tiers": tiers_of(network, cut),
+        "pair": None,
         "warnings": [*warnings_of(network, cut, otherwise, plan.consumers), *tier_warnings(network, cut)],
     }
 

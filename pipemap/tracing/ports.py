@@ -6,10 +6,9 @@ the valves of a valve layer: device d is node d, or valve d - N of the layer.
 
 from dataclasses import dataclass, replace
 
+import numba
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from pipemap.network import Ints, Network, NodeKind, SmallInts, class_groups
 from pipemap.network.grouping import grouped, spread
@@ -130,9 +129,31 @@ def ports_of(network: Network, group: str, elements: Elements) -> Ports:
 
 def components(pairs: tuple[Ints, Ints], count: int) -> tuple[Ints, int]:
     """Connected component of each of `count` vertices, and how many there are."""
-    links = coo_array((np.ones(len(pairs[0]), np.int8), pairs), shape=(count, count))
-    found, label = connected_components(links, directed=False)
-    return label.astype(np.int64), int(found)
+    label, found = _joined(np.ascontiguousarray(pairs[0]), np.ascontiguousarray(pairs[1]), count)
+    return label, int(found)
+
+
+@numba.njit(cache=True, nogil=True)
+def _joined(ones: Ints, others: Ints, count: int) -> tuple[Ints, int]:  # pragma: no cover
+    """The same by union-find: the least vertex of a component is its root, and labels follow the roots."""
+    above = np.arange(count)
+    for pair in range(len(ones)):
+        one, other = ones[pair], others[pair]
+        while above[one] != one:
+            above[one] = above[above[one]]
+            one = above[one]
+        while above[other] != other:
+            above[other] = above[above[other]]
+            other = above[other]
+        above[max(one, other)] = min(one, other)
+    label, found = np.empty(count, np.int64), 0
+    for vertex in range(count):
+        if above[vertex] == vertex:
+            label[vertex] = found
+            found += 1
+        else:
+            label[vertex] = label[above[vertex]]
+    return label, found
 
 
 def marked(count: int, positions: Ints) -> Flags:

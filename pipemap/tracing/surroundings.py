@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from psycopg.sql import SQL, Composed
@@ -60,8 +61,8 @@ def surroundings_of(
         "limit": _MOST_NEIGHBOURS,
     }
     parts = {"burst_whole": whole, "burst_clicked": places, "burst_at_nodes": wanted["node_ids"]}
-    axes = SQL(" UNION ALL ").join(_query(name, version) for name, given in parts.items() if given)
-    neighbours = fetch_all(connection, _query("neighbours", version, burst=axes), wanted)
+    statement = _statement("neighbours", version, tuple(name for name, given in parts.items() if given))
+    neighbours = fetch_all(connection, statement, wanted)
     owners = Counter(neighbour["owner"] or "" for neighbour in neighbours)
     return {"radius_m": radius_m, "neighbours": neighbours, "owners": dict(owners.most_common())}
 
@@ -78,7 +79,7 @@ def open_ends(connection: Connection, network: Network, version: int | None, cut
         "active": list(codes_where("lifecycle", "is_active", "1")),
         "tolerance_m": _OPEN_END_M,
     }
-    rows = fetch_all(connection, _query("open_ends", version), wanted)
+    rows = fetch_all(connection, _statement("open_ends", version), wanted)
     names = ", ".join(str(row["node_key"]) for row in rows)
     others = ", ".join(dict.fromkeys(key for row in rows for key in row["segment_keys"]))
     return [note("open-end", _OPEN_END, names=names, others=others)] if rows else []
@@ -94,6 +95,13 @@ def _free_ends(network: Network, cut: Cut) -> Ints:
     owner = np.repeat(np.arange(len(ends)), adjacency.counts(ends))
     free: Ints = ends[np.bincount(owner[live], minlength=len(ends)) == 1]
     return free
+
+
+@lru_cache(maxsize=32)
+def _statement(name: str, version: int | None, bursts: tuple[str, ...] = ()) -> bytes:
+    """The text of a query; putting it together takes about as long as asking it."""
+    axes = SQL(" UNION ALL ").join(_query(burst, version) for burst in bursts)
+    return _query(name, version, burst=axes).as_bytes(None)
 
 
 def _query(name: str, version: int | None, **parts: Composed) -> Composed:
