@@ -25,6 +25,8 @@ LOOKS: dict[str, Look] = {
     "regained": Look((0, 150, 110)),
     "only_together": Look((160, 50, 160), "dashed"),
     "near": Look(None, None),
+    "space": Look((178, 104, 0)),
+    "bridge": Look((205, 22, 38)),
     "another_way": Look((0, 150, 110), "dashed"),
     "overflow": Look((122, 82, 199), "dashed"),
     "doubtful": Look((178, 104, 0), "dotted"),

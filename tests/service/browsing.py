@@ -118,13 +118,13 @@ class Map:
         self.page.locator("#search-text").press("Enter")
         if not asks:
             eventually(lambda: self.page.locator("#details h2").inner_text() == key)
-        eventually(lambda: not self.state("busy"))
+        eventually(lambda: not self.page.evaluate("document.body.classList.contains('busy')"))
 
     def change(self, field: str, value: str) -> None:
         """Fill a field and leave it."""
         self.page.locator(field).fill(value)
         self.page.locator(field).blur()
-        eventually(lambda: not self.state("busy"))
+        eventually(lambda: not self.page.evaluate("document.body.classList.contains('busy')"))
 
     def listed(self, name: str) -> list[str]:
         """The names in a list of the panel."""

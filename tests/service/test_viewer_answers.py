@@ -217,6 +217,49 @@ def test_a_question_chosen_above_is_asked_by_a_click(quiet_map: Map) -> None:
     eventually(lambda: quiet_map.listed("valves_to_close") == ["V1"])
 
 
+def test_spaces_that_leaking_gas_can_gather_in_are_listed_and_marked(quiet_map: Map) -> None:
+    quiet_map.find("G2->G3")
+    quiet_map.page.locator("#ask-leak").click()
+    # The manhole is 2 m beside the leak; the sewer's wall is 2.1 m and more away, as it lies deeper, and it falls.
+    eventually(lambda: quiet_map.listed("spaces") == ["F1", "F0->F1", "F1->F2"])
+    assert quiet_map.marks("spaces")[0] == ("1", 0, 60)
+
+
+def test_a_pollution_is_followed_to_the_outfall_and_says_when_it_arrives(quiet_map: Map) -> None:
+    quiet_map.find("F0->F1")
+    quiet_map.page.locator("#ask-pollution").click()
+    eventually(lambda: quiet_map.listed("ends") == ["F2"])
+    assert quiet_map.marks("ends") == [("→", 40, 60)]
+    assert "小时后到达" in quiet_map.page.locator("[data-list=ends]").inner_text()
+    assert quiet_map.page.locator("[data-means=reached], [data-means=start]").count() == 2
+
+
+def test_a_trace_tells_where_it_stopped_and_why(quiet_map: Map) -> None:
+    quiet_map.find("F1->F2")
+    quiet_map.page.locator("#ask-up").click()
+    eventually(lambda: quiet_map.listed("stopped_at") == ["F0"])
+    assert quiet_map.marks("stops") == [("!", -40, 60)]
+    assert quiet_map.page.locator("[data-list=stopped_at] small").first.inner_text()
+
+
+def test_the_shortest_way_is_asked_by_its_two_ends(quiet_map: Map) -> None:
+    quiet_map.find("V1")
+    quiet_map.page.locator("summary", has_text="更多分析").click()
+    quiet_map.page.locator("#ask-path").click()
+    quiet_map.page.locator("#waits-for").wait_for()
+    quiet_map.find("J3")
+    quiet_map.page.locator("#join_path").click()
+    # V1 - J1 - J2 - V2 - J3, from 70 m west to 70 m east of the middle.
+    eventually(lambda: "4 段 · 140 m" in quiet_map.page.locator("#reached").inner_text())
+
+
+def test_pressures_after_the_cut_come_marked_as_a_models(burst_map: Map) -> None:
+    burst_map.page.locator("#check-pressure").click()
+    burst_map.page.locator("#pressure-figures").wait_for()
+    assert "非实测" in burst_map.details()
+    assert burst_map.page.locator("#check-pressure").count() == 0
+
+
 def test_a_phone_shows_the_answer_and_the_map_beside_it(browser_at: tuple[Browser, str]) -> None:
     with opened(*browser_at, 390, 780) as phone:
         phone.find("J1->J2")

@@ -11,7 +11,9 @@ import { showLegend, showMeanings } from "./modules/legend.js";
 import { setLooks } from "./modules/looks.js";
 import { featurePanel, hidePanel, showPanel } from "./modules/panels.js";
 import { button, nameOf, note } from "./modules/pieces.js";
-import { ask, joined, questionAt, questionNames, questionOf, questionsFor } from "./modules/questions.js";
+import { foldLegend, isNarrow, mapSize } from "./modules/page.js";
+import { ask, joined, questionAt, questionOf, questionsFor, questionTopics, startOf } from "./modules/questions.js";
+import { guarded, report, say } from "./modules/saying.js";
 import { decodeScene, extentOf, segmentMiddle, toProject, toScene } from "./modules/scene.js";
 import { codeEntry, codeName, currentLanguage, setCodes, setLanguage, text } from "./modules/texts.js";
 
@@ -64,20 +66,13 @@ async function start() {
   declaration = deckJson;
   byId("project-name").textContent = project.name;
   await Promise.all([loadScene(rememberedPlace()), listVersions()]);
+  foldLegend(isNarrow());
   state.viewState = recall(state.scene, state.viewState) ?? fit(state.scene, state.viewState, mapSize());
   makeDeck();
   setLanguageEverywhere(currentLanguage());
   connectControls();
-  const question = readQuestion();
-  if (question) await guarded(() => askQuestion(question));
+  if (settings.has("ask")) await guarded(askAddress);
   state.ready = true;
-}
-
-// The part of the map around its middle that no panel covers; a hidden panel is 0 wide.
-function mapSize() {
-  const { clientWidth, clientHeight } = byId("map");
-  const panels = clientWidth > 820 ? Math.max(1.5 * byId("legend").offsetWidth, 2 * byId("details").offsetWidth) : 0;
-  return { width: clientWidth - panels, height: clientHeight - 2 * byId("controls").offsetHeight };
 }
 
 async function loadScene(around) {
@@ -158,7 +153,9 @@ function setLanguageEverywhere(language) {
 const options = (names, words, chosen) => names.map((name) => element("option", { value: name, selected: name === chosen }, words(name)));
 
 function offerChoices() {
-  byId("asking").replaceChildren(...options(["", ...questionNames()], (name) => text(name ? `ask_${name}` : "show_details"), byId("asking").value));
+  const asking = byId("asking").value;
+  const groups = [...questionTopics()].map(([topic, names]) => element("optgroup", { label: text(`topic_${topic}`) }, ...options(names, (name) => text(`ask_${name}`), asking)));
+  byId("asking").replaceChildren(...options([""], () => text("show_details"), asking), ...groups);
   const { measure, classCode } = state.colouring ?? {};
   byId("colouring").replaceChildren(...options(["", ...MEASURES], (name) => text(name ? `measure_${name}` : "utility_class"), measure));
   byId("coloured-class").replaceChildren(...options(colourableClasses(state.scene), (code) => codeName("utility_class", code), classCode));
@@ -204,8 +201,7 @@ async function takeFeature(kind, id, index) {
 
 // A question that takes several places takes this one too, if it is the one that is being asked.
 async function askAt(name, kind, id) {
-  const { properties } = await getJson(`/api/features/${kind}/${id}`, { version: state.version });
-  const title = nameOf({ ...properties, feature_id: id });
+  const title = await titleOf(kind, id);
   const goesOn = state.question?.name === name && questionOf(name).joins;
   await askQuestion(goesOn ? joined(state.question, kind, id, title) : questionAt(name, kind, id, title));
 }
@@ -219,12 +215,21 @@ async function showFeature(kind, id, index) {
   present(() => featurePanel(kind, feature, history, featureButtons(kind, id, feature.properties ?? {}), more));
 }
 
+async function titleOf(kind, id) {
+  const { properties } = await getJson(`/api/features/${kind}/${id}`, { version: state.version });
+  return nameOf({ ...properties, feature_id: id });
+}
+
 const does = (name, run) => button(name, text(name), () => guarded(run));
 
 function featureButtons(kind, id, properties) {
   const title = nameOf({ ...properties, feature_id: id });
-  const asking = questionsFor(kind, properties.class_code).map((name) => button(`ask-${name}`, text(`ask_${name}`), () => guarded(() => askQuestion(questionAt(name, kind, id, title)))));
-  return [...(state.answer ? aboutTheAnswer(kind, id, properties, title) : []), ...asking];
+  const asking = (name) => button(`ask-${name}`, text(`ask_${name}`), () => guarded(() => askQuestion(questionAt(name, kind, id, title))));
+  const names = questionsFor(kind, properties.class_code);
+  const rare = names.filter((name) => questionOf(name).isRare).map(asking);
+  const more = element("details", {}, element("summary", {}, text("more_questions")), ...rare);
+  const usual = names.filter((name) => !questionOf(name).isRare).map(asking);
+  return [...(state.answer ? aboutTheAnswer(kind, id, properties, title) : []), ...usual, rare.length ? more : null];
 }
 
 // What can be said of a picked feature while an answer is shown.
@@ -233,16 +238,20 @@ function aboutTheAnswer(kind, id, properties, title) {
   const back = does("back_to_answer", presentAnswer);
   if (!questionOf(question.name).joins) return [back];
   const told = (list) => () => askAgain({ [list]: [...question.params[list], id] }, { node_id: id, source_key: title });
-  if (kind === "pipe_segment" && questionsFor(kind, properties.class_code).includes(question.name))
-    return [back, does(`join_${question.name}`, () => askQuestion(joined(question, kind, id, title)))];
-  if (question.name !== "burst") return [back];
-  if (codeEntry("appurtenance", properties.appurtenance_code)?.role !== "valve") return [back];
-  return [back, properties.valve_state_code === "closed" ? does("open_it", told("opened")) : does("cannot_close", told("inaccessible"))];
+  const isToldOf = question.name === "burst" && codeEntry("appurtenance", properties.appurtenance_code)?.role === "valve";
+  if (isToldOf) return [back, properties.valve_state_code === "closed" ? does("open_it", told("opened")) : does("cannot_close", told("inaccessible"))];
+  if (!questionsFor(kind, properties.class_code).includes(question.name)) return [back];
+  return [back, does(`join_${question.name}`, () => askQuestion(joined(question, kind, id, title)))];
 }
 
 function present(panel) {
   redrawPanel = () => showPanel(...panel());
   redrawPanel();
+}
+
+async function askAddress() {
+  const question = readQuestion();
+  if (question) await askQuestion({ ...question, title: await titleOf(...startOf(question)) });
 }
 
 async function askQuestion(question) {
@@ -263,10 +272,20 @@ function askAgain(params, named) {
 }
 
 function choose(changes) {
+  const before = JSON.stringify(state.drawing.frame);
   Object.assign(state.choice, changes);
   drawAnswer();
   presentAnswer();
-  frame(state.drawing.frame);
+  if (JSON.stringify(state.drawing.frame) !== before) frame(state.drawing.frame);
+}
+
+// Something further that the service has to say on the answer shown; it is kept under a name of the choice.
+async function consult(name, path) {
+  const { question } = state;
+  say(text("asking"));
+  const told = await getJson(path, { ...question.params, version: state.version });
+  say("");
+  if (state.question === question) choose({ [name]: told });
 }
 
 function drawAnswer() {
@@ -278,7 +297,7 @@ function drawAnswer() {
 function presentAnswer() {
   const { question, answer, choice } = state;
   const again = (params, named) => guarded(() => askAgain(params, named));
-  present(() => questionOf(question.name).answer.panel(answer, { question, choice, choose, again, flyTo: flyToPlace, buttons: [does("clear_answer", clear)] }));
+  present(() => questionOf(question.name).answer.panel(answer, { question, choice, choose, again, consult: (...asked) => guarded(() => consult(...asked)), flyTo: flyToPlace, buttons: [does("clear_answer", clear)] }));
 }
 
 function frame(shown) {
@@ -346,6 +365,7 @@ function connectControls() {
   });
   byId("language").addEventListener("click", () => setLanguageEverywhere(currentLanguage() === "zh" ? "en" : "zh"));
   byId("version").addEventListener("change", (event) => guarded(() => changeVersion(event.target.value)));
+  byId("fold-legend").addEventListener("click", () => foldLegend(!byId("legend-body").hidden));
   byId("colouring").addEventListener("change", () => guarded(colour));
   byId("coloured-class").addEventListener("change", () => guarded(colour));
   byId("close-details").addEventListener("click", clear);
@@ -363,29 +383,6 @@ function connectControls() {
 
 function turn(name) {
   moveTo(name === "all" ? fit(state.scene, state.viewState, mapSize()) : turnTo(state.viewState, name));
-}
-
-async function guarded(work) {
-  state.busy = true;
-  document.body.classList.add("busy");
-  say("");
-  try {
-    await work();
-  } catch (error) {
-    report(error);
-  } finally {
-    state.busy = false;
-    document.body.classList.remove("busy");
-  }
-}
-
-function report(error) {
-  say(error instanceof ServiceError ? text(error.message) : String(error.message ?? error));
-}
-
-function say(words) {
-  byId("message").textContent = words;
-  byId("message").hidden = !words;
 }
 
 globalThis.pipemap = state;

@@ -12,12 +12,16 @@ const MARGIN = 0.85;
 export const turnTo = (viewState, name) => ({ ...viewState, ...VIEWS[name] });
 export const flyTo = (viewState, target, zoom = 4.5) => ({ ...viewState, target, zoom: Math.max(viewState.zoom, zoom) });
 
-// An extent in project coordinates, the whole scene unless told otherwise, in a window of some pixels.
-export function fit(scene, viewState, { width, height }, extent = scene.extent) {
+// An extent in project coordinates, the whole scene unless told otherwise, in a window of some pixels whose middle
+// lies `raised` pixels above that of the map.
+export function fit(scene, viewState, { width, height, raised = 0 }, extent = scene.extent) {
   if (!extent) return viewState;
   const [west, south, east, north] = extent;
   const scale = Math.min(width / Math.max(east - west, 20), height / Math.max(north - south, 20)) * MARGIN;
-  return { ...viewState, target: toScene(scene, [(west + east) / 2, (south + north) / 2]), zoom: Math.log2(scale) };
+  const [x, y, z] = toScene(scene, [(west + east) / 2, (south + north) / 2]);
+  const turn = (viewState.rotationOrbit * Math.PI) / 180;
+  const nearer = raised / scale / Math.max(Math.abs(Math.sin((viewState.rotationX * Math.PI) / 180)), 0.3);
+  return { ...viewState, target: [x - nearer * Math.sin(turn), y - nearer * Math.cos(turn), z], zoom: Math.log2(scale) };
 }
 
 export function writeHash(scene, { target, zoom, rotationX, rotationOrbit }) {

@@ -191,6 +191,7 @@ class MarkLayer extends CompositeLayer {
         ...place,
         data: data.filter((mark) => mark.text),
         getText: (mark) => mark.text,
+        characterSet: "auto",
         getSize: 14,
         getColor: [255, 255, 255],
         fontWeight: 700,

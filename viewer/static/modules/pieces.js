@@ -8,10 +8,10 @@ export function heading(kind, title, classCode) {
   return element("header", {}, element("p", { class: "kind" }, about), element("h2", {}, String(title)));
 }
 
-export const actions = (...buttons) => element("div", { class: "actions" }, ...buttons);
+export const actions = (...buttons) => element("div", { class: "actions" }, ...buttons.filter(Boolean));
 export const button = (id, words, onclick, more = {}) => element("button", { type: "button", id, onclick, ...more }, words);
 export const note = (words) => element("p", { class: "note" }, words);
-export const warning = (item) => element("p", { class: "warning" }, message(item));
+export const warning = (item, more = "") => element("p", { class: "warning", "data-warning": item.code }, message(item) + more);
 export const nameOf = (place) => place.name ?? place.source_key ?? String(place.node_id ?? place.segment_id ?? place.feature_id);
 
 // A titled list; nothing at all when it is empty, unless there are words for that.

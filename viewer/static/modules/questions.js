@@ -3,6 +3,7 @@
 import * as burst from "./answers/burst.js";
 import * as clearance from "./answers/clearance.js";
 import * as shutdown from "./answers/shutdown.js";
+import * as trace from "./answers/trace.js";
 import { getJson, postJson } from "./api.js";
 import { codeEntry } from "./texts.js";
 
@@ -10,11 +11,23 @@ const START = { pipe_segment: "segment_id", node: "node_id" };
 const STARTS = Object.values(START);
 const ANYWHERE = Object.keys(START);
 
-// `flows` and `groups` say of which utilities a question is asked, `kinds` from which features; `lists` are its
+const traceOf = (name, more) => ({ topic: "sewers", path: `/api/trace/${name}`, answer: trace, flows: ["gravity"], kinds: ANYWHERE, lists: STARTS, ...more });
+const ANY = { topic: "any", flows: null, isRare: true };
+
+// The other end of a way, once it is known; before that nothing is asked of the service.
+const toward = (kind, id) => ({ to_segment_id: [], to_node_id: [], [`to_${START[kind]}`]: [id] });
+const isOpenEnded = ({ to_segment_id, to_node_id }) => !to_segment_id.length && !to_node_id.length;
+const openEnded = ({ segment_id, node_id }) => ({
+  ...{ waits_for: "click_the_end", class_codes: [], segment_ids: [], node_ids: [], length_m: 0, stopped_at: [], stop_counts: {}, assumptions: [] },
+  start: { segment_ids: segment_id, node_ids: node_id, clicked: [] },
+});
+
+// `topic` is the heading under which a question is offered, `flows` and `groups` say of which utilities a question is asked, `kinds` from which features; `lists` are its
 // parameters with several values; to a question that `joins` further places can be added.
 const QUESTIONS = {
-  burst: { path: "/api/trace/burst", answer: burst, flows: ["pressure"], kinds: ANYWHERE, lists: [...STARTS, "inaccessible", "opened"], joins: true },
+  burst: { topic: "supply", path: "/api/trace/burst", answer: burst, flows: ["pressure"], kinds: ANYWHERE, lists: [...STARTS, "inaccessible", "opened"], joins: true },
   shutdown: {
+    topic: "supply",
     answer: shutdown,
     flows: ["pressure"],
     kinds: ["pipe_segment"],
@@ -26,7 +39,13 @@ const QUESTIONS = {
     write: ({ cuts }) => ({ cuts: JSON.stringify(cuts) }),
     read: ({ cuts }) => ({ cuts: JSON.parse(cuts) }),
   },
+  down: traceOf("down"),
+  up: traceOf("up"),
+  pollution: traceOf("pollution"),
+  blockage: traceOf("blockage"),
+  leak: traceOf("leak", { topic: "gas", flows: null, groups: ["gas"] }),
   clearance: {
+    topic: "any",
     answer: clearance,
     kinds: ["pipe_segment"],
     lists: [],
@@ -34,10 +53,27 @@ const QUESTIONS = {
     at: (_, id) => ({ id }),
     ask: ({ id }, version) => getJson(`/api/clearance/segments/${id}`, { version }),
   },
+  connected: traceOf("connected", ANY),
+  path: traceOf("path", {
+    ...ANY,
+    lists: [...STARTS, "to_segment_id", "to_node_id"],
+    joins: true,
+    join: (params, kind, id) => ({ ...params, ...toward(kind, id) }),
+    ask: (params, version) => (isOpenEnded(params) ? openEnded(params) : getJson("/api/trace/path", { ...params, version })),
+  }),
+  loops: traceOf("loops", ANY),
+  bridges: traceOf("bridges", ANY),
 };
 
 export const questionOf = (name) => QUESTIONS[name];
 export const questionNames = () => Object.keys(QUESTIONS);
+
+// The names of the questions by topic.
+export function questionTopics() {
+  const topics = new Map();
+  for (const [name, { topic }] of Object.entries(QUESTIONS)) topics.set(topic, [...(topics.get(topic) ?? []), name]);
+  return topics;
+}
 
 // The names of the questions that make sense for a feature.
 export function questionsFor(kind, classCode) {
@@ -53,6 +89,12 @@ export function questionAt(name, kind, id, title) {
   const { at, lists } = QUESTIONS[name];
   const params = at?.(kind, id, title) ?? { ...Object.fromEntries(lists.map((list) => [list, []])), [START[kind]]: [id] };
   return { name, params, title, names: {} };
+}
+
+// Kind and identity of the first feature that a question starts from.
+export function startOf({ params }) {
+  if (params.node_id?.length) return ["node", params.node_id[0]];
+  return ["pipe_segment", params.segment_id?.[0] ?? params.id ?? params.cuts[0].segment_ids[0]];
 }
 
 // The same question at one more place.

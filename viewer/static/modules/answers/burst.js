@@ -3,7 +3,8 @@
 import { element } from "../dom.js";
 import { paint } from "../looks.js";
 import { actions, button, choices, heading, list, nameOf, note, people, placeRow, rowButton, warning } from "../pieces.js";
-import { codeName, metres, text } from "../texts.js";
+import { codeEntry, codeName, metres, text } from "../texts.js";
+import { effectMarks, pairParts, pressureParts, tierParts } from "./effects.js";
 import { criticalRow, hydrantLists, peopleLost, planMarks, sourceLists, valveList, zoneTiles } from "./plan.js";
 
 const letter = (index) => String.fromCharCode(65 + (index % 26));
@@ -25,6 +26,7 @@ export function drawing(answer, choice) {
       ...planMarks(plan),
       burst: answer.burst,
       outlets: answer.drainage.outlets,
+      ...(isFirst ? effectMarks(answer, choice.pressure) : {}),
       hydrants_fed: isFirst ? fedHydrants(answer) : [],
       back_feeds: isFirst ? answer.back_feeds.map(({ valve }, index) => ({ ...valve, text: letter(index) })) : [],
     },
@@ -42,25 +44,31 @@ function fedHydrants(answer) {
   return [...new Map(fed.filter(Boolean).map((hydrant) => [hydrant.node_id, hydrant])).values()];
 }
 
-export function panel(answer, { question, choice, choose, again, flyTo, buttons }) {
+export function panel(answer, { question, choice, choose, again, consult, flyTo, buttons }) {
   const plan = shownPlan(answer, choice);
   const isFirst = plan === answer;
   const cannotClose = (valve) => [rowButton(text("cannot_close"), () => again({ inaccessible: [...question.params.inaccessible, valve.node_id] }, valve), { "data-stuck": valve.node_id })];
   const title = answer.burst.map(nameOf).join(", ");
   return [
     heading(text("burst_title"), title, answer.burst[0]?.class_code),
-    actions(...buttons),
+    actions(...buttons, pressureButton(answer, choice, consult)),
     ...toldOfValves(question, again),
     ...planChoices(answer, choice, choose),
     zoneTiles(plan, isFirst ? answer.already_dry_segment_ids : null),
     ...peopleLost(plan),
-    ...(isFirst ? answer.warnings.map(warning) : []),
+    ...(isFirst ? answer.warnings.map((one) => warning(one)) : []),
     ...list("critical", plan.consumers.critical, (consumer) => criticalRow(consumer, flyTo)),
     ...valveList("valves_to_close", plan.valves_to_close, flyTo, isFirst ? cannotClose : undefined, text("no_valves")),
     ...sourceLists(plan, flyTo),
     ...valveList("relied_on", plan.closed_valves_relied_on, flyTo),
-    ...(isFirst ? besidesThePlan(answer, question, choice, choose, again, flyTo) : hydrantLists(plan, [], flyTo)),
+    ...(isFirst ? besidesThePlan(answer, question, choice, { choose, again, flyTo }) : hydrantLists(plan, [], flyTo)),
   ];
+}
+
+// A model knows the pressures of water alone.
+function pressureButton({ burst }, { pressure }, consult) {
+  const isWater = codeEntry("utility_class", burst[0]?.class_code)?.group === "water";
+  return isWater && !pressure ? button("check-pressure", text("check_pressure"), () => consult("pressure", "/api/trace/pressure")) : null;
 }
 
 // What the user has said of valves, each to be taken back.
@@ -82,12 +90,15 @@ function planChoices(answer, choice, choose) {
   return [choices("plans", [[-1, text("first_plan"), worth(answer)], ...options], chosen, (index) => choose({ plan: index })), leftOut];
 }
 
-function besidesThePlan(answer, question, choice, choose, again, flyTo) {
+function besidesThePlan(answer, question, choice, { choose, again, flyTo }) {
   return [
     ...backFeeds(answer, question, choice, choose, again),
+    ...tierParts(answer.tiers, flyTo),
+    ...pairParts(answer.pair, flyTo),
     ...hydrantLists(answer, answer.nearest_hydrants, flyTo),
     ...list("pumps_to_stop", answer.pumps_to_stop, (place) => placeRow(place, nameOf(place), flyTo, [place.address])),
     ...list("sources_not_refilled", answer.sources_not_refilled, (place) => placeRow(place, nameOf(place), flyTo, [place.address])),
+    ...pressureParts(choice.pressure, flyTo),
     ...drainage(answer.drainage, flyTo),
     ...surroundings(answer.surroundings, flyTo),
   ];

@@ -89,7 +89,7 @@ function intervalParts(interval, flyTo) {
     zoneTiles(plan),
     ...peopleLost(plan),
     interval.cuts.length > 1 ? jointEffect(joint) : null,
-    ...interval.warnings.map(warning),
+    ...interval.warnings.map((one) => warning(one)),
     ...list("critical", plan.consumers.critical, (consumer) => criticalRow(consumer, flyTo)),
     ...valveList("close_at_start", interval.close_at_start, flyTo),
     ...valveList("valves_to_close", plan.valves_to_close, flyTo, undefined, text("no_valves")),

@@ -1,0 +1,23 @@
+// The room of the page: what panels leave of the map, and the legend's fold.
+
+import { byId } from "./dom.js";
+
+const NARROW_PX = 820; // as in style.css
+
+export const isNarrow = () => innerWidth <= NARROW_PX;
+
+// The part of the map that no panel covers: beside the panels, or above them where it is narrow; a hidden one is 0 wide.
+export function mapSize() {
+  const { clientWidth, clientHeight } = byId("map");
+  const [legend, details, controls] = ["legend", "details", "controls"].map(byId);
+  if (isNarrow()) {
+    const [top, bottom] = [legend.offsetHeight, details.offsetHeight || controls.offsetHeight];
+    return { width: clientWidth, height: Math.max(clientHeight - top - bottom, 120), raised: (bottom - top) / 2 };
+  }
+  return { width: clientWidth - Math.max(1.5 * legend.offsetWidth, 2 * details.offsetWidth), height: clientHeight - 2 * controls.offsetHeight };
+}
+
+export const foldLegend = (isFolded) => {
+  byId("legend-body").hidden = isFolded;
+  byId("fold-legend").setAttribute("aria-expanded", String(!isFolded));
+};
