@@ -47,6 +47,12 @@ class TextColumn:
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
         return TextColumn(_compact(blob, starts, offsets), offsets)
 
+    def taken(self, positions: npt.NDArray[np.int64]) -> "TextColumn":
+        """Some of the rows, in the order given."""
+        lengths = np.diff(self.offsets)[positions]
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        return TextColumn(_compact(self.blob, self.offsets[:-1][positions], offsets), offsets)
+
     @classmethod
     def empty(cls, length: int) -> "TextColumn":
         """A column of nulls."""

@@ -1,24 +1,38 @@
 """Answers about leaks and outages as a terminal shows them, in Chinese or English."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from pipemap.terminal import emit_table, emit_text, say
 from schemas.codetables import code_table
-from schemas.isolation import Note
+from schemas.isolation import BurstValve, Note
 from schemas.leaks import EnclosedSpace, LeakAnswer
+from schemas.outages import CircuitOutage, Hit, OutageAnswer
 
 _WORDS = {
     "spaces": ("Enclosed spaces within {radius:g} m of the leak", "泄漏点 {radius:g} m 内的密闭空间"),
     "no_spaces": ("No enclosed space within {radius:g} m of the leak", "泄漏点 {radius:g} m 内无密闭空间"),
     "left_out": ("{count} more lie further off", "另有 {count} 处较远未列出"),
     "owners": ("To be told: {names}", "须通知：{names}"),
+    "circuits": ("Circuits that go down, most people first", "中断的回路（按影响人数排序）"),
+    "connectivity": ("(by connectivity)", "（按连通关系）"),
+    "no_source": ("source unknown", "电（信）源不明"),
+    "consumers": ("{count} consumers, {people} people", "用户 {count} 户，{people} 人"),
+    "out": (
+        "Left without any circuit: {out} consumers; with another circuit: {others}",
+        "无任何回路可用的用户 {out} 户；尚有其他回路的用户 {others} 户",
+    ),
+    "hit": ("Cut: {names}", "被切断：{names}"),
+    "pipes": ("Pipes inside what was cut: {names}", "管廊（沟）内的其他管线：{names}"),
+    "warn": ("To warn: {names}", "须通知的重要用户：{names}"),
     "in_plan": ("in plan, height unknown", "平面距离，高程不明"),
     "chamber": ("chamber", "井室"), "duct": ("duct", "管道/管沟"), "sewer": ("sewer", "排水管道"),
     "tunnel": ("tunnel", "隧道/管廊"), "basement": ("building, basement", "建筑物地下空间"),
 }  # fmt: skip
 _COLUMNS = {
     "distance": "距离", "space": "空间", "class": "管类", "key": "编号", "name": "名称", "address": "地址",
-    "owner": "权属单位", "place": "位置",
+    "owner": "权属单位", "place": "位置", "circuit": "回路", "sources": "电（信）源", "lost": "中断长度",
+    "without supply": "停供", "points": "停供设施", "open": "须断开的开关", "close": "可合上的开关",
 }  # fmt: skip
 _TABLES = {"node": "appurtenance", "pipe_segment": "burial", "structure": "structure_kind"}
 
@@ -42,6 +56,33 @@ class OutageWords:
         if answer.spaces_left_out:
             emit_text(self.say("left_out", count=answer.spaces_left_out))
         self.notes(answer.assumptions)
+
+    def outage(self, answer: OutageAnswer) -> None:
+        """Circuits that a cut takes down."""
+        emit_text(self.say("hit", names=", ".join(map(self._hit, answer.hit))))
+        columns = ["circuit", "sources", "lost", "without supply", "points", "open", "close"]
+        self.table(self.say("circuits"), columns, map(self._circuit, answer.circuits))
+        out, others = answer.consumer_ids_out, answer.consumer_ids_with_another_circuit
+        emit_text(self.say("out", out=len(out), others=len(others)))
+        critical = {one.name or str(one.feature_id) for each in answer.circuits for one in each.consumers.critical}
+        if critical:
+            emit_text(self.say("warn", names=", ".join(sorted(critical))))
+        if answer.other_utilities:
+            emit_text(self.say("pipes", names=", ".join(map(self._hit, answer.other_utilities))))
+        self.notes(answer.assumptions)
+
+    def _hit(self, one: Hit) -> str:
+        return f"{one.source_key} ({self.code('utility_class', one.class_code)})"
+
+    def _circuit(self, one: CircuitOutage) -> Sequence[object]:
+        sources = ", ".join(source.name or source.source_key or str(source.node_id) for source in one.sources)
+        people = self.say("consumers", count=one.consumers.count, people=one.consumers.people)
+        points = Counter(self.code("appurtenance", point.appurtenance_code) for point in one.points_lost)
+        return (
+            one.circuit or self.say("connectivity"), sources if one.is_source_known else self.say("no_source"),
+            f"{one.length_m:.0f} m", people, ", ".join(f"{name} {count}" for name, count in points.items()),
+            ", ".join(map(_switch, one.switches_to_open)), ", ".join(map(_switch, one.switches_to_close)),
+        )  # fmt: skip
 
     def _space(self, one: EnclosedSpace) -> Sequence[object]:
         what = self.code(_TABLES[one.feature_kind], one.what_code) if one.what_code else None
@@ -69,3 +110,7 @@ class OutageWords:
         """Name of a code."""
         known = code_table(table)[code]
         return known.name_zh if self.is_chinese else known.name_en
+
+
+def _switch(one: BurstValve) -> str:
+    return one.name or one.source_key or str(one.node_id)

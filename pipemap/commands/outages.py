@@ -53,3 +53,33 @@ def leak(
         emit_json(answer.model_dump())
     else:
         OutageWords(Settings().language).leak(answer)
+
+
+def outage(
+    segment: SegmentOption = None,
+    node: NodeOption = None,
+    key: KeyOption = None,
+    dataset: DatasetOption = None,
+    at: AtOption = None,
+    class_code: ClassOption = None,
+    geojson: GeojsonOption = None,
+    version: VersionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Which power and telecom circuits a cut cable, duct, tunnel or cabinet takes down. 电力通信中断分析"""
+    from pipemap.network import load_network
+    from pipemap.tracing.drawing import with_features
+    from pipemap.tracing.outages import ask_outage, drawn_roles
+
+    typed = TypedStart(segment, node, key, dataset, at, class_code)
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        resolved = resolve_version(connection, version)
+        network = load_network(connection, resolved)
+        answer = ask_outage(connection, network, typed.resolved(connection, resolved))
+        if geojson is not None:
+            drawn = with_features(connection, network, answer, drawn_roles(answer), drawing_srid(connection))
+            write_geojson(drawn.geojson, geojson)
+    if as_json:
+        emit_json(answer.model_dump())
+    else:
+        OutageWords(Settings().language).outage(answer)

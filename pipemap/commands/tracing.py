@@ -21,6 +21,7 @@ app = typer.Typer()
 trace = typer.Typer(help="Questions that follow the pipes. 管网分析")
 app.add_typer(trace, name="trace")
 trace.command()(outages.leak)
+trace.command()(outages.outage)
 trace.command()(pressure.pressure)
 trace.add_typer(flow_traces.commands)
 

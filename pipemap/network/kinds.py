@@ -74,6 +74,16 @@ def regulators_of(network: Network, group: str) -> Flags:
     return found
 
 
+def switch_kinds(state: SmallInts, operability: SmallInts) -> SmallInts:
+    """NodeKind of electrical switches, which lead while closed: what an open valve does a closed switch does."""
+    open_, closed = STATES.index("open"), STATES.index("closed")
+    as_valve = np.select([state == open_, state == closed], [closed, open_], state)
+    held = np.select(
+        [operability == _BROKEN_OPEN, operability == _BROKEN_CLOSED], [_BROKEN_CLOSED, _BROKEN_OPEN], operability
+    )
+    return valve_kinds(as_valve.astype(np.int8), held.astype(np.int8))
+
+
 def is_immovable(operability: SmallInts) -> Flags:
     """Whether a valve stays as it is, for whatever reason."""
     found: Flags = np.isin(operability, _IMMOVABLE)
@@ -96,6 +106,8 @@ def _node_kinds(network: Network, group: str) -> SmallInts:
     kinds[is_regulator] = regulator_kinds(nodes.state[is_regulator], nodes.operability[is_regulator])
     kinds[is_source] = NodeKind.SOURCE
     kinds[is_closable] = valve_kinds(nodes.state[is_closable], nodes.operability[is_closable])
+    is_switch = has_role(network, "switch")
+    kinds[is_switch] = switch_kinds(nodes.state[is_switch], nodes.operability[is_switch])
     kinds[~nodes.is_active] = NodeKind.JOINT
     return kinds
 

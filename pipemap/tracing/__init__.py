@@ -14,4 +14,8 @@ Every other trace begins at a `starts.Start` and answers a `schemas.traces.Trace
 `arcs` has its walks. Sewers: `gravity` says which way every pipe runs (`pits` where the water has no other way out),
 `flows` walks that, `flow_stops` says where a walk ends and why, `flow_notes` what it rests on, `travel` how long water
 takes; `sewers` answers. `connectivity` answers for what is joined, `bridging` finds what alone joins it.
+
+`tiers` tells of a gas burst what each pressure tier loses; `pairing` finds supply and return of heat, `pairs` takes
+both out. `leaks` has the enclosed spaces near a leak. `circuits` reads what cables belong to and lie in, `losses` what
+a cut takes from one circuit, `outages` puts the list together; `served` are points that consume.
 """

@@ -29,6 +29,7 @@ QUESTIONS = [
     "corridor --line '512000 2611700,512400 2612000' --half-width 20", "clearance --segment SEGMENT",
     "clearance --line '512130 2611900,512145 2611912' --class gas --width 160 --cover 1.2",
     "trace burst --key 'JS069->JS070'", "trace leak --at 512150,2611900",
+    "trace outage --at 512150,2611900",
     "doctor", "audit list", "audit verify", "sample elsewhere",
     "db start", "db stop", "init", "profiles", "profiles default", "trace criticality --limit 3",
     "trace shutdown --cut 'weld,2026-08-03T22:00,2026-08-04T05:00,key:JS069->JS070'", "export . --dataset gas",
