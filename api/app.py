@@ -6,7 +6,19 @@ from importlib.metadata import entry_points
 
 from fastapi import APIRouter, FastAPI, Response
 
-from api import clearance, documentation, features, flow_traces, history, outages, pressure, scene, share, traces
+from api import (
+    burst_sheet,
+    clearance,
+    documentation,
+    features,
+    flow_traces,
+    history,
+    outages,
+    pressure,
+    scene,
+    share,
+    traces,
+)
 from api.deps import STAFF, Service, ServiceDep
 from api.features import as_json
 from api.headers import Compression, SecurityHeaders
@@ -48,6 +60,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.include_router(health)
     for part in (features, clearance, traces, flow_traces, outages, pressure, history, scene):
         app.include_router(part.router, prefix="/api", dependencies=[STAFF])
+    app.include_router(burst_sheet.router, dependencies=[STAFF])
     app.include_router(share.router, prefix="/share")
     documentation.add_documentation(app)
     for point in entry_points(group="pipemap.web"):

@@ -1,8 +1,9 @@
 """`pipemap trace`: questions that follow the pipes."""
 
 import csv
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,12 +11,17 @@ from pipemap.commands import flow_traces, outages, planned_cuts, pressure
 from pipemap.commands.session import open_database
 from pipemap.commands.trace_starts import VersionOption, read_place
 from pipemap.commands.trace_words import Words
+from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.settings import Settings
 from pipemap.terminal import JsonOption, emit_json
 from pipemap.tracing.places import segment_by_key
 from pipemap.versions import resolve_version
 from schemas.criticality import CriticalityAnswer
+from schemas.isolation import BurstAnswer
+
+if TYPE_CHECKING:
+    from pipemap.network import Network
 
 app = typer.Typer()
 trace = typer.Typer(help="Questions that follow the pipes. 管网分析")
@@ -48,6 +54,9 @@ def burst(
     radius_m: Annotated[
         float, typer.Option("--radius", min=0, max=100, help="Look for other utilities so far around, in m.")
     ] = 5.0,
+    sheet: Annotated[
+        Path | None, typer.Option("--sheet", help="Write the sheet for the crew, one page of A4, to this HTML file.")
+    ] = None,
     version: VersionOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -71,7 +80,10 @@ def burst(
         )
         if not (question.segment_ids or question.node_ids or places):
             raise UsageError("Name what has burst: --node, --segment, --key or --at.")
-        answer = ask_burst(connection, load_network(connection, resolved), question)
+        network = load_network(connection, resolved)
+        answer = ask_burst(connection, network, question)
+        if sheet is not None:
+            _write_sheet(sheet, connection, network, answer)
     if as_json:
         emit_json(answer.model_dump())
     else:
@@ -134,6 +146,16 @@ def criticality(
         emit_json(answer.model_dump())
     else:
         Words(Settings().language).criticality(answer)
+
+
+def _write_sheet(path: Path, connection: Connection, network: "Network", answer: BurstAnswer) -> None:
+    from pipemap.report.burst_sheet import render_sheet
+
+    page = render_sheet(connection, network, answer, Settings().language, datetime.now().astimezone())
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path.name} cannot be written: {error.strerror}.") from error
 
 
 def _write_csv(path: Path, answer: CriticalityAnswer) -> None:

@@ -54,7 +54,7 @@ def draw_map(report: Report, listed: list[dict[str, Any]]) -> Drawing | None:
     low, high = low - slack, high + slack
     scale = (_WIDTH_PX - 2 * _MARGIN_PX) / max(*(high - low), 1.0)
     height = (high[1] - low[1]) * scale + 2 * _MARGIN_PX
-    bar_m = _round_length(150 / scale)
+    bar_m = round_length(150 / scale)
     return Drawing(
         width=round((high[0] - low[0]) * scale + 2 * _MARGIN_PX, 1),
         height=round(height, 1),
@@ -115,7 +115,7 @@ def _markers(listed: list[dict[str, Any]], pixels: npt.NDArray[np.float64]) -> l
     return markers[::-1]
 
 
-def _round_length(metres: float) -> float:
+def round_length(metres: float) -> float:
     """The largest of 1, 2, 5, 10, 20, ... not above a length."""
     power = 10.0 ** np.floor(np.log10(metres))
     return float(max(step * power for step in (1, 2, 5) if step * power <= metres * (1 + 1e-9)))

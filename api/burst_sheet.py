@@ -1,0 +1,47 @@
+"""`/burst/sheet`: a burst on one page of A4, to print and to carry."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse
+
+from api.deps import STRICT, ServiceDep, VersionDep
+from api.trace_parameters import StartDep
+from api.traces import Inaccessible, Opened, Radius
+from pipemap.report.burst_sheet import render_sheet
+from pipemap.tracing.asking import BurstQuestion, ask_burst
+from pipemap.tracing.surroundings import DEFAULT_RADIUS_M
+from pipemap.versions import resolve_version
+
+router = APIRouter(tags=["traces"], prefix="/burst", dependencies=[STRICT])
+# The page brings its own style and runs no script.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'self'"
+
+
+@router.get("/sheet", response_class=HTMLResponse)
+def burst_sheet(
+    service: ServiceDep,
+    version: VersionDep,
+    start: StartDep,
+    inaccessible: Inaccessible = None,
+    opened: Opened = None,
+    radius_m: Radius = DEFAULT_RADIUS_M,
+    language: Annotated[Literal["zh", "en"] | None, Query(description="The one it opens in")] = None,
+) -> HTMLResponse:
+    """The burst sheet: map, valves in order, whom to warn, on one page of A4 in Chinese and English."""
+    question = BurstQuestion(
+        segment_ids=start.segment_ids,
+        node_ids=start.node_ids,
+        places=start.places,
+        class_codes=start.class_codes or ("water",),
+        inaccessible=inaccessible or (),
+        opened=opened or (),
+        radius_m=radius_m,
+    )
+    with service.reading() as connection:
+        network = service.networks.at(connection, resolve_version(connection, version))
+        answer = ask_burst(connection, network, question)
+        now = datetime.now().astimezone()
+        page = render_sheet(connection, network, answer, language or service.settings.language, now)
+    return HTMLResponse(page, headers={"Content-Security-Policy": _POLICY})
