@@ -29,6 +29,7 @@ MARKS: dict[str, dict[str, Any]] = {
     "low_pressure": {"fill": [*_DOUBT, 60], "stroke": _DOUBT, "radius_px": 14},
     "regulators": {"fill": [255, 255, 255, 120], "stroke": _ALERT, "radius_px": 12},
     "stations": {"fill": [*_ALERT, 40], "stroke": _ALERT, "radius_px": 12},
+    "points_lost": {"fill": [*_ALERT, 40], "stroke": _ALERT, "radius_px": 9},
     "outlets": {"fill": [*_FOUND, 255], "stroke": _WHITE, "radius_px": 8},
     "relied_on": {"fill": [255, 255, 255, 255], "stroke": _INK, "radius_px": 9},
     "stops": {"fill": [*_DOUBT, 255], "stroke": _WHITE, "radius_px": 9},
@@ -37,6 +38,7 @@ MARKS: dict[str, dict[str, Any]] = {
     "sources": {"fill": [*_FOUND, 255], "stroke": _WHITE, "radius_px": 11},
     "back_feeds": {"fill": [*_GAIN, 255], "stroke": _WHITE, "radius_px": 11},
     "burst": {"fill": [*_ALERT, 255], "stroke": _WHITE, "radius_px": 9},
+    "switches": {"fill": [*_INK, 255], "stroke": _WHITE, "radius_px": 12},
     "valves": {"fill": [*_INK, 255], "stroke": _WHITE, "radius_px": 12},
 }
 

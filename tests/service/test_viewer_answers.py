@@ -54,6 +54,10 @@ def lay_main(database: Database) -> Street:
         street.node(key, x, 1.5, "gas")
     street.pipe(("G0", "G1"), [(-40, 1.5, 18.7), (20, 1.5, 18.7)], "gas", ("circle", 200, 200))
     _lay_sewer(street)
+    for key, x in (("P0", -20), ("P1", 20)):
+        street.node(key, x, -80, "power")
+    street.pipe(("P0", "P1"), [(-20, -80, 19), (20, -80, 19)], "power", ("rect", 400, 200))
+    street.rows["pipe_segment"][-1] |= {"circuit": "城东一线"}
     served_by = {"class_code": "water"}
     home = {"kind_code": "household", "people": 40, "name": "花园小区", "is_critical": False}
     hospital = {"kind_code": "hospital", "people": 300, "name": "人民医院", "is_critical": True}
@@ -251,6 +255,15 @@ def test_the_shortest_way_is_asked_by_its_two_ends(quiet_map: Map) -> None:
     quiet_map.page.locator("#join_path").click()
     # V1 - J1 - J2 - V2 - J3, from 70 m west to 70 m east of the middle.
     eventually(lambda: "4 段 · 140 m" in quiet_map.page.locator("#reached").inner_text())
+
+
+def test_a_cut_cable_names_the_circuits_it_takes_down(quiet_map: Map) -> None:
+    quiet_map.find("P0->P1")
+    quiet_map.page.locator("#ask-outage").click()
+    circuit = quiet_map.page.locator("[data-choice='0']")
+    eventually(lambda: circuit.inner_text().startswith("城东一线"))
+    circuit.click()
+    eventually(lambda: "供电侧不明" in quiet_map.details())  # no source is drawn
 
 
 def test_pressures_after_the_cut_come_marked_as_a_models(burst_map: Map) -> None:

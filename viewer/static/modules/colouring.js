@@ -41,21 +41,20 @@ function lookAt(steps, value) {
   return step < 0 || value <= 0 ? ramp()[0] : ramp()[ramp().length - steps.length + step];
 }
 
-// What the map draws of it: looks by identity, and what each look means.
+// What the map draws of it: looks by identity, and what each look means, the most first.
 export function tintOf({ measure, all, steps }) {
   const values = all[measure];
-  const segments = new Map(all.segment_ids.map((id, index) => [id, lookAt(steps, values[index])]));
-  const counts = new Map();
-  for (const look of segments.values()) counts.set(look, (counts.get(look) ?? 0) + 1);
-  const legend = [0, ...steps].map((lowest, index) => {
-    const look = index ? lookAt(steps, lowest) : ramp()[0];
-    const inStep = values.filter((value) => lookAt(steps, value) === look);
-    return { look, words: inStep.length ? range(Math.min(...extremes(inStep)), Math.max(...extremes(inStep))) : "", count: counts.get(look) ?? 0 };
+  const [segments, found] = [new Map(), new Map()];
+  all.segment_ids.forEach((id, index) => {
+    const [value, look] = [values[index], lookAt(steps, values[index])];
+    segments.set(id, look);
+    const step = found.get(look) ?? { look, low: value, high: value, count: 0 };
+    found.set(look, { look, low: Math.min(step.low, value), high: Math.max(step.high, value), count: step.count + 1 });
   });
-  return { segments, title: text(`measure_${measure}`), steps: legend.filter(({ count }) => count).reverse() };
+  const legend = [...found.values()].sort((one, other) => other.low - one.low);
+  return { segments, title: text(`measure_${measure}`), steps: legend.map(({ low, high, ...step }) => ({ ...step, words: range(low, high) })) };
 }
 
-const extremes = (values) => values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
 const shown = (value) => value.toLocaleString(document.documentElement.lang, { maximumFractionDigits: 0 });
 const range = (low, high) => (shown(low) === shown(high) ? shown(low) : `${shown(low)} – ${shown(high)}`);
 

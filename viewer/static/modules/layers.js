@@ -6,6 +6,7 @@ import { drawAtlas, iconMapping } from "./symbols.js";
 const { CompositeLayer, IconLayer, LineLayer, PathLayer, PathStyleExtension, ScatterplotLayer, SimpleMeshLayer, SolidPolygonLayer, TextLayer, OrbitView } =
   globalThis.deckgl;
 
+const MARK_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ!→";
 const MATERIAL = { ambient: 0.5, diffuse: 0.55, shininess: 32, specularColor: [36, 36, 36] };
 const ON_TOP = { depthCompare: "always", depthWriteEnabled: false };
 const DASHES = { stress_solid: null, stress_dashed: [2.4, 1], stress_dotted: [0.8, 0.8] };
@@ -191,7 +192,7 @@ class MarkLayer extends CompositeLayer {
         ...place,
         data: data.filter((mark) => mark.text),
         getText: (mark) => mark.text,
-        characterSet: "auto",
+        characterSet: MARK_LETTERS,
         getSize: 14,
         getColor: [255, 255, 255],
         fontWeight: 700,

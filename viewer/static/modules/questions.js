@@ -2,6 +2,7 @@
 
 import * as burst from "./answers/burst.js";
 import * as clearance from "./answers/clearance.js";
+import * as outage from "./answers/outage.js";
 import * as shutdown from "./answers/shutdown.js";
 import * as trace from "./answers/trace.js";
 import { getJson, postJson } from "./api.js";
@@ -44,6 +45,7 @@ const QUESTIONS = {
   pollution: traceOf("pollution"),
   blockage: traceOf("blockage"),
   leak: traceOf("leak", { topic: "gas", flows: null, groups: ["gas"] }),
+  outage: traceOf("outage", { topic: "cables", answer: outage, flows: ["cable", "none"] }),
   clearance: {
     topic: "any",
     answer: clearance,
