@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.bursts import mains_lines, wntr_lines
 from bench.cases import burst_lines, history_lines, load_city, lookup_lines
 from bench.city import build_city
+from bench.flows import flow_lines
 from bench.measure import Line, report, row
 from bench.tables import table_lines
 from pipemap.cluster import Cluster
@@ -21,7 +22,12 @@ def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m bench", description="Ratios against peers and floors.")
     arguments.add_argument("--segments", type=int, default=100_000, help="size of the city")
     arguments.add_argument("--mains", type=int, nargs="+", help="trace cases alone, on networks of these sizes")
+    arguments.add_argument("--flows", type=int, nargs="+", help="sewer and connection traces alone, of these sizes")
     given = arguments.parse_args()
+    if given.flows:
+        for size in given.flows:
+            print(report(size, list(flow_lines(size)), _RESULTS / "flows"))
+        return
     segments: int = given.segments
     folder = Path(tempfile.mkdtemp(prefix="pipemap-bench-"))
     folder.chmod(0o755)

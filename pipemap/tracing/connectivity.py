@@ -204,7 +204,10 @@ def _part(network: Network, starts: Ints | None, scope: Reachable) -> Flags:
 
 
 def _ends(network: Network, segments: Ints) -> Ints:
-    return np.unique(np.concatenate([network.segments.from_node[segments], network.segments.to_node[segments]]))
+    # By flags: looking for the distinct ones among millions would take longer than the walk.
+    flags = np.zeros(len(network.nodes.id), np.bool_)
+    flags[network.segments.from_node[segments]] = flags[network.segments.to_node[segments]] = True
+    return np.flatnonzero(flags)
 
 
 def _followed(network: Network, via: Ints, end: int) -> tuple[Ints, Ints]:
@@ -257,8 +260,9 @@ def _numbered_loops(network: Network, segments: Ints) -> tuple[Ints, list[Loop]]
     if not len(segments):
         return segments, []
     nodes = _ends(network, segments)
-    one = np.searchsorted(nodes, network.segments.from_node[segments])
-    other = np.searchsorted(nodes, network.segments.to_node[segments])
+    place = np.zeros(len(network.nodes.id), np.int64)
+    place[nodes] = np.arange(len(nodes))
+    one, other = place[network.segments.from_node[segments]], place[network.segments.to_node[segments]]
     joined = csr_array((np.ones(len(segments)), (one, other)), shape=(len(nodes), len(nodes)))
     count, label = connected_components(joined, directed=False)
     length_m = np.bincount(label[one], network.segments.length_m[segments], minlength=count)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipemap.network import Ints, Network
+from pipemap.network import Floats, Ints, Network
 from pipemap.tracing.flow_stops import FlowScope
 from pipemap.tracing.flows import FlowWalk
 from pipemap.tracing.gravity import Evidence, Gravity
@@ -91,17 +91,18 @@ def flow_notes(network: Network, scope: FlowScope, gravity: Gravity, walk: FlowW
     is_decided_otherwise = np.isin(gravity.evidence[reached], (Evidence.DECLARED, Evidence.DEVICE))
     adverse = reached[(gravity.fall_m[reached] < 0) & is_decided_otherwise]
     yield from _of_segments(network, gravity, adverse, _ADVERSE)
-    near = np.unique(np.concatenate([reached, walk.doubtful]))
+    near = np.concatenate([reached, walk.doubtful])
     yield from _of_segments(network, gravity, near[gravity.is_contradicted[near]], _CONTRADICTED)
     yield from _of_nodes(network, _class_changes(network, gravity, reached), _CLASSES)
     yield from _of_nodes(network, walk.nodes[scope.facts["pump"][walk.nodes]], _PUMPS)
 
 
-def time_notes(network: Network, gravity: Gravity, segments: Ints, untimed: Ints) -> Iterator[Assumption]:
-    """That times are estimates, and what is not in them."""
+def time_notes(network: Network, gravity: Gravity, segments: Ints, times_s: Floats) -> Iterator[Assumption]:
+    """That times are estimates, and what is not in them; `times_s` is by segment, NaN where unknown."""
+    is_untimed = np.isnan(times_s[segments])
     yield _assumption(_TIMES, 0)
-    yield from _of_segments(network, gravity, untimed, _UNTIMED)
-    timed = np.setdiff1d(segments, untimed)
+    yield from _of_segments(network, gravity, segments[is_untimed], _UNTIMED)
+    timed = segments[~is_untimed]
     yield from _of_segments(network, gravity, timed[is_roughness_assumed(network)[timed]], _ROUGHNESS)
 
 
@@ -112,13 +113,13 @@ def no_outfall() -> Assumption:
 
 def _class_changes(network: Network, gravity: Gravity, segments: Ints) -> Ints:
     """Nodes at which segments of different classes meet in a walk."""
-    nodes, place = np.unique(np.concatenate([gravity.tail[segments], gravity.head[segments]]), return_inverse=True)
-    classes = np.tile(network.segments.class_[segments].astype(np.int64), 2)
-    least, most = np.full(len(nodes), 127), np.full(len(nodes), -1)
-    np.minimum.at(least, place, classes)
-    np.maximum.at(most, place, classes)
-    changes: Ints = nodes[least != most]
-    return changes
+    classes = network.segments.class_[segments]
+    count = len(network.nodes.id)
+    least, most = np.full(count, 127, np.int8), np.full(count, -1, np.int8)
+    for ends in (gravity.tail[segments], gravity.head[segments]):
+        np.minimum.at(least, ends, classes)
+        np.maximum.at(most, ends, classes)
+    return np.flatnonzero(least < most)
 
 
 def _of_segments(

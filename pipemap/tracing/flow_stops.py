@@ -106,15 +106,21 @@ def _scope(network: Network, codes: Sequence[str]) -> FlowScope:
 
 @dataclass(frozen=True, eq=False)
 class Stops:
-    """Nodes at which a walk ended, in the order of listing, and the code of each."""
+    """Nodes at which a walk ended, in the order of listing, and the place of each one's code in `names`."""
 
     nodes: Ints
-    codes: tuple[str, ...]
+    code: Ints
+    names: tuple[str, ...]
 
     def counts(self) -> dict[str, int]:
         """How many stops there are of each code."""
-        found, counted = np.unique(self.codes, return_counts=True)
-        return dict(zip(found.tolist(), counted.tolist(), strict=True))
+        counted = np.bincount(self.code, minlength=len(self.names)).tolist()
+        return {name: count for name, count in zip(self.names, counted, strict=True) if count}
+
+    def listed(self) -> list[tuple[int, str]]:
+        """Node and code of the first MOST_LISTED."""
+        shown = self.nodes[:MOST_LISTED].tolist(), self.code[:MOST_LISTED].tolist()
+        return [(node, self.names[code]) for node, code in zip(*shown, strict=True)]
 
 
 def down_stops(network: Network, scope: FlowScope, nodes: Ints, is_doubtful: bool = False) -> Stops:
@@ -149,10 +155,9 @@ def up_stops(network: Network, scope: FlowScope, nodes: Ints) -> Stops:
 def listed_stops(network: Network, stops: Stops, is_down: bool) -> list[TraceStop]:
     """The first stops as an answer lists them."""
     texts = _DOWN if is_down else _UP
-    shown = zip(stops.nodes[:MOST_LISTED].tolist(), stops.codes, strict=False)
     return [
         TraceStop(code=code, message_en=texts[code][0], message_zh=texts[code][1], node=node_place(network, node))
-        for node, code in shown
+        for node, code in stops.listed()
     ]
 
 
@@ -166,10 +171,12 @@ def _common(network: Network, scope: FlowScope) -> dict[str, Flags]:
 
 
 def _told(nodes: Ints, cases: Mapping[str, Flags], otherwise: str, order: Mapping[str, object]) -> Stops:
-    codes = np.select([flags[nodes] for flags in cases.values()], list(cases), otherwise).astype(str)
-    rank = {code: place for place, code in enumerate(order)}
-    turn = np.argsort([rank[code] for code in codes.tolist()], kind="stable") if len(nodes) else np.zeros(0, np.int64)
-    return Stops(nodes[turn], tuple(codes[turn].tolist()))
+    names = tuple(order)
+    code = np.select(
+        [flags[nodes] for flags in cases.values()], [names.index(case) for case in cases], names.index(otherwise)
+    )
+    turn = np.argsort(code, kind="stable")
+    return Stops(nodes[turn], code[turn], names)
 
 
 def _facts(network: Network, gravity: Gravity) -> dict[str, Any]:

@@ -42,10 +42,10 @@ def downstream(
     gravity, walk = gravity_of(network), walk_flow(network, scope, start, is_down=True)
     stops = down_stops(network, scope, walk.nodes)
     notes = [*start.doubts(), *flow_notes(network, scope, gravity, walk)]
-    if "outfall" not in stops.codes:
+    if "outfall" not in stops.counts():
         notes.append(no_outfall())
     times_s = travel_s(network, gravity)
-    notes += time_notes(network, gravity, walk.segments, walk.segments[np.isnan(times_s[walk.segments])])
+    notes += time_notes(network, gravity, walk.segments, times_s)
     doubtful = down_stops(network, scope, walk.doubtful_nodes, is_doubtful=True)
     return DownstreamAnswer(
         **_common(network, gravity, start, walk, question, class_codes),
@@ -164,11 +164,11 @@ def _another_way(network: Network, scope: FlowScope, start: Located, walk: FlowW
 
 def _branches(network: Network, scope: FlowScope, walk: FlowWalk) -> list[Branch]:
     gravity, segments = gravity_of(network), walk.segments
-    nodes, place, outlets = np.unique(gravity.tail[segments], return_inverse=True, return_counts=True)
-    divides = (outlets > 1) & walk.has_node[nodes]
-    turn = np.full(len(network.nodes.id), -1, np.int64)
+    count = len(network.nodes.id)
+    divides = (np.bincount(gravity.tail[segments], minlength=count) > 1) & walk.has_node
+    turn = np.full(count, -1, np.int64)
     turn[walk.nodes] = np.arange(len(walk.nodes))
-    found = segments[divides[place] & scope.is_open[segments]]
+    found = segments[divides[gravity.tail[segments]] & scope.is_open[segments]]
     found = found[np.argsort(turn[gravity.tail[found]], kind="stable")][:_MOST_BRANCHES]
     above_m = network.once("overflow sills", lambda: overflow_sills_m(network, gravity))
     return [
