@@ -51,7 +51,8 @@ SELECT feature_id,
        ST_X(geom) AS x_m,
        ST_Y(geom) AS y_m,
        array_position({classes}, class_code) AS class,
-       array_position({kinds}, kind_code) AS kind,
+       -- A delivery may bring a kind that the code table does not have.
+       array_position({kinds}, CASE WHEN kind_code = ANY({kinds}) THEN kind_code ELSE 'unknown' END) AS kind,
        people,
        is_critical,
        CASE WHEN is_critical THEN name END AS name

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -67,6 +68,14 @@ def lay(
 ) -> None:
     ends = {"from_node_id": start, "to_node_id": end, "source_key": f"{start}->{end}"}
     plant(connection, "pipe_segment", segment, geom or wkt([place(start), place(end)]), **{**ends, **attributes})
+
+
+def test_a_consumer_of_a_kind_without_a_code_is_counted_as_unknown(street: Database) -> None:
+    with street.transaction() as connection:
+        plant(connection, "consumer", 53, point(HYDRANT), node_id=HYDRANT, kind_code="temple", people=None)
+        network = load_network(connection)
+    lost = isolation.consumers_lost(network, np.arange(len(network.consumers.id)), np.zeros(4, np.bool_))
+    assert lost["by_kind"] == {"household": 2, "school": 1, "unknown": 1}
 
 
 def test_the_arrays_hold_what_the_tables_hold(street: Database) -> None:
