@@ -21,13 +21,11 @@ _EGG_PERIMETER = 3.965
 
 
 def travel_s(network: Network, gravity: Gravity) -> Floats:
-    """Seconds through each gravity pipe, running full; NaN where its slope or its section is unknown."""
-    length_m = network.segments.length_m
-    with np.errstate(invalid="ignore", divide="ignore"):
-        slope = np.where(gravity.fall_m >= LEAST_FALL_M, gravity.fall_m / length_m, np.nan)
-        velocity_m_s = hydraulic_radius_m(network) ** (2 / 3) * np.sqrt(slope) / roughness(network)
-        time_s: Floats = length_m / velocity_m_s
-    return np.where(np.isfinite(time_s), time_s, np.nan)
+    """Seconds through each gravity pipe, running full; NaN where its slope or its section is unknown.
+
+    Found once per network.
+    """
+    return network.once("travel times", lambda: _travel_s(network, gravity))
 
 
 def roughness(network: Network) -> Floats:
@@ -61,6 +59,15 @@ def hydraulic_radius_m(network: Network) -> Floats:
     area_m2 = clear_area_m2(network, np.arange(len(segments.id)))
     radius_m: Floats = area_m2 / perimeter_m
     return radius_m
+
+
+def _travel_s(network: Network, gravity: Gravity) -> Floats:
+    length_m = network.segments.length_m
+    with np.errstate(invalid="ignore", divide="ignore"):
+        slope = np.where(gravity.fall_m >= LEAST_FALL_M, gravity.fall_m / length_m, np.nan)
+        velocity_m_s = hydraulic_radius_m(network) ** (2 / 3) * np.sqrt(slope) / roughness(network)
+        time_s: Floats = length_m / velocity_m_s
+    return np.where(np.isfinite(time_s), time_s, np.nan)
 
 
 @cache
