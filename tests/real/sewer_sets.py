@@ -27,6 +27,7 @@ class Sewer:
 MELBOURNE = Sewer(
     "melbourne", [f"gww-sewer-melbourne/{name}.geojson" for name in ("pipes", "nodes", "branches")], 7855, "gww-sewer"
 )
+SWMM_EXAMPLE = Sewer("swmm-example3", ["swmm-networks/epa_Example3.inp"], 25832, "swmm")
 GISWATER = Sewer("giswater-ud", ["giswater-samples/ud_network.gpkg"], 25831, "giswater-ud")
 
 

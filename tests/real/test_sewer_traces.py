@@ -18,7 +18,7 @@ from pipemap.tracing.gravity import gravity_of
 from pipemap.tracing.sewers import downstream, upstream
 from pipemap.tracing.starts import located_ids
 from schemas.sewers import SewerAnswer
-from tests.real.sewer_sets import GISWATER, MELBOURNE, published
+from tests.real.sewer_sets import GISWATER, MELBOURNE, SWMM_EXAMPLE, published
 
 Row = tuple[str, str, float]
 Arcs = dict[str, list[tuple[str, str]]]
@@ -203,3 +203,24 @@ def test_what_is_joined_its_ways_loops_and_bridges_equal_networkx(name: str, req
         ends = [located_ids(network, [], [int(network.nodes.id[node])]) for node in (one, other)]
         way = shortest_path(network, *ends, scope)
         assert way.length_m == pytest.approx(nx.dijkstra_path_length(graph, one, other, weight="length"))
+
+
+def test_a_pump_of_a_swmm_model_lifts_the_flow_on_and_is_told(cluster: Cluster, shared_data: Path) -> None:
+    network = published(cluster, shared_data, SWMM_EXAMPLE)
+    model = nx.DiGraph()
+    text = (shared_data / "swmm-networks" / "epa_Example3.inp").read_text(encoding="utf-8")
+    for name in ("[CONDUITS]", "[PUMPS]"):
+        lines = text.partition(name)[2].partition("\n[")[0].splitlines()[1:]
+        model.add_edges_from(line.split()[1:3] for line in lines if line.strip() and not line.startswith(";"))
+    assert model.has_edge("SU1", "KRO1014")
+    outfalls = {node for node in model if not model.out_degree(node)}
+    ids = {str(network.nodes.key[place]): int(one) for place, one in enumerate(network.nodes.id)}
+    assert len(outfalls) == 2 and set(model) <= set(ids)
+    for node in model:
+        answer = downstream(network, located_ids(network, [], [ids[node]]))
+        reached = {end.node.source_key for end in answer.ends if end.code == "outfall"}
+        assert reached == outfalls & (nx.descendants(model, node) | {node}), node
+        pumped = [one for one in answer.assumptions if one.code == "pumped"]
+        assert bool(pumped) == (
+            "KRO1014" in nx.descendants(model, node) and "SU1" in nx.descendants(model, node) | {node}
+        )
