@@ -16,7 +16,7 @@ _WHITE = [255, 255, 255]
 _INK = [24, 34, 48]
 _ALERT = [205, 22, 38]
 _FOUND = [36, 104, 242]
-_GAIN = [0, 118, 88]
+_GAIN = [0, 112, 160]
 _DOUBT = [178, 104, 0]
 
 # Discs of answers by name, the later over the earlier.

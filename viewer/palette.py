@@ -22,13 +22,13 @@ LOOKS: dict[str, Look] = {
     "isolated": Look((205, 22, 38)),
     "dry": Look((250, 160, 30), "dashed"),
     "already_dry": Look((66, 72, 120), "dotted"),
-    "regained": Look((0, 150, 110)),
+    "regained": Look((0, 158, 160)),
     "only_together": Look((160, 50, 160), "dashed"),
     "near": Look(None, None),
     "space": Look((178, 104, 0)),
     "bridge": Look((205, 22, 38)),
     "another_way": Look((0, 150, 110), "dashed"),
-    "overflow": Look((122, 82, 199), "dashed"),
+    "overflow": Look((200, 60, 150), "dashed"),
     "doubtful": Look((178, 104, 0), "dotted"),
 }
 # From nobody to everybody, ever darker: nothing hangs on it, then five classes (ColorBrewer's YlOrRd).

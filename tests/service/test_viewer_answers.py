@@ -162,9 +162,11 @@ def test_zones_and_signs_are_explained_with_their_numbers(burst_map: Map) -> Non
 def test_the_address_brings_the_whole_question_back(burst_map: Map) -> None:
     burst_map.page.locator("[data-list=valves_to_close] [data-stuck]").click()
     eventually(lambda: burst_map.listed("valves_to_close") == ["V0"])
+    burst_map.look(10, 4, 19, 5, 60, 15)
     burst_map.page.reload()
     eventually(lambda: burst_map.state("ready"))
     assert burst_map.listed("valves_to_close") == ["V0"]
+    assert burst_map.state("viewState.rotationX") == 60
     burst_map.page.keyboard.press("Escape")
     assert "ask=" not in burst_map.page.url
 
@@ -266,6 +268,15 @@ def test_a_cut_cable_names_the_circuits_it_takes_down(quiet_map: Map) -> None:
     eventually(lambda: "供电侧不明" in quiet_map.details())  # no source is drawn
 
 
+def test_the_sheet_to_print_is_of_the_plan_shown(burst_map: Map) -> None:
+    burst_map.page.locator("[data-list=valves_to_close] [data-stuck]").click()
+    eventually(lambda: burst_map.listed("valves_to_close") == ["V0"])
+    with burst_map.page.expect_popup() as opening:
+        burst_map.page.locator("#print-sheet").click()
+    assert "V0" in opening.value.content() and opening.value.url.startswith(burst_map.url)
+    opening.value.close()
+
+
 def test_pressures_after_the_cut_come_marked_as_a_models(burst_map: Map) -> None:
     burst_map.page.locator("#check-pressure").click()
     burst_map.page.locator("#pressure-figures").wait_for()
@@ -285,15 +296,25 @@ def test_a_phone_shows_the_answer_and_the_map_beside_it(browser_at: tuple[Browse
         assert phone.page.evaluate(f"{small}.map((b) => b.id || b.textContent)") == []
 
 
+@pytest.mark.parametrize("kind", BLINDNESS)
+@pytest.mark.parametrize(
+    "together",
+    [
+        ("isolated", "dry", "already_dry", "regained"),
+        ("isolated", "dry", "only_together"),
+        ("start", "reached", "another_way", "overflow", "doubtful"),
+    ],
+    ids=["burst", "shutdown", "flow"],
+)
+def test_what_an_answer_tells_apart_stays_apart_for_the_colour_blind(together: tuple[str, ...], kind: str) -> None:
+    for one, other in itertools.combinations((LOOKS[name] for name in together), 2):
+        apart = np.linalg.norm(_seen_by(kind, one.colour) - _seen_by(kind, other.colour))
+        assert apart > (20 if one.pattern == other.pattern else 10)
+
+
 @pytest.mark.parametrize("kind", [*BLINDNESS, "grey"])
-def test_zones_stay_apart_for_the_colour_blind(kind: str) -> None:
-    zones = [_seen_by(kind, look.colour) for name, look in LOOKS.items() if name in ("isolated", "dry", "already_dry")]
-    patterns = {look.pattern for name, look in LOOKS.items() if name in ("isolated", "dry", "already_dry")}
-    assert len(patterns) == 3
-    if kind != "grey":
-        assert min(np.linalg.norm(one - other) for one, other in itertools.combinations(zones, 2)) > 20
-    steps = [_seen_by(kind, colour)[0] for colour in RAMP[1:]]
-    assert (np.diff(steps) < -7).all()  # ever darker, a clear step each
+def test_the_steps_of_a_coloured_map_grow_darker_for_everybody(kind: str) -> None:
+    assert (np.diff([_seen_by(kind, colour)[0] for colour in RAMP[1:]]) < -7).all()
 
 
 def _seen_by(kind: str, colour: tuple[int, int, int] | None) -> np.ndarray:

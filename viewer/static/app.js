@@ -21,7 +21,7 @@ const NEAR_ZOOM = 0.5; // below it a tube is thinner than a pixel and the line l
 const CLOSE_ZOOM = 2; // below it points and wells would cover the pipes
 const SCENE_LIMIT = 60_000; // segments drawn at once; a larger map is loaded around the view
 const SCENE_HALF_WIDTH_M = 1_500;
-const ANSWERED_OPACITY = { ground: 0.4, structures: 0.3, nodes: 0.6, consumers: 0.6 }; // what steps back for an answer
+const ANSWERED_OPACITY = { ground: 0.4, structures: 0.2, nodes: 0.6, consumers: 0.6 }; // what steps back for an answer
 const ID_COLUMN = { pipe_segment: "segment_id", node: "node_id", consumer: "consumer_id" };
 
 const settings = new URLSearchParams(location.search);
@@ -65,13 +65,14 @@ async function start() {
   Object.assign(state, { project, viewState: deckJson.initialViewState });
   declaration = deckJson;
   byId("project-name").textContent = project.name;
-  await Promise.all([loadScene(rememberedPlace()), listVersions()]);
+  const remembered = rememberedPlace();
+  await Promise.all([loadScene(remembered), listVersions()]);
   foldLegend(isNarrow());
   state.viewState = recall(state.scene, state.viewState) ?? fit(state.scene, state.viewState, mapSize());
   makeDeck();
   setLanguageEverywhere(currentLanguage());
   connectControls();
-  if (settings.has("ask")) await guarded(askAddress);
+  if (settings.has("ask")) await guarded(() => askAddress(remembered && state.viewState));
   state.ready = true;
 }
 
@@ -249,9 +250,12 @@ function present(panel) {
   redrawPanel();
 }
 
-async function askAddress() {
+// The question in the address; a view that came with it is kept.
+async function askAddress(view) {
   const question = readQuestion();
-  if (question) await askQuestion({ ...question, title: await titleOf(...startOf(question)) });
+  if (!question) return;
+  await askQuestion({ ...question, title: await titleOf(...startOf(question)) });
+  if (view) moveTo(view);
 }
 
 async function askQuestion(question) {

@@ -3,15 +3,19 @@
 export class ServiceError extends Error {}
 
 // A list in the query becomes one parameter for each of its values.
-async function ask(path, query, body) {
+export function addressOf(path, query) {
   const url = new URL(path, location.origin);
   for (const [name, values] of Object.entries(query ?? {})) {
     for (const value of [values].flat()) if (value !== null && value !== undefined && value !== "") url.searchParams.append(name, value);
   }
+  return url;
+}
+
+async function ask(path, query, body) {
   const posted = body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
   let response;
   try {
-    response = await fetch(url, posted);
+    response = await fetch(addressOf(path, query), posted);
   } catch {
     throw new ServiceError("no_answer");
   }

@@ -43,9 +43,9 @@ function sign(drawn, words, count, name) {
 
 const line = ({ color, pattern }) => element("i", { class: `line-sign ${pattern ?? "plain"}`, style: color && `--line-color:${rgb(color.slice(0, 3))}` });
 
-function disc({ fill, stroke }, words) {
+function disc({ fill, stroke, radius_px: radius }, words) {
   const [r, g, b, alpha] = fill;
-  return element("i", { class: "disc-sign", style: `background:rgb(${r} ${g} ${b} / ${alpha / 255});border-color:${rgb(stroke)}` }, words ?? "");
+  return element("i", { class: "disc-sign", style: `--size:${Math.min(26, 8 + radius)}px;background:rgb(${r} ${g} ${b} / ${alpha / 255});border-color:${rgb(stroke)}` }, words ?? "");
 }
 
 function classRow(code, { count, length_m }, hidden, onToggle) {

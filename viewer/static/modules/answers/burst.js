@@ -1,9 +1,10 @@
 // The answer to a burst: the plan and what it rests on, the plans should a valve fail, what can be given back.
 
+import { addressOf } from "../api.js";
 import { element } from "../dom.js";
 import { paint } from "../looks.js";
 import { actions, button, choices, heading, list, nameOf, note, people, placeRow, rowButton, warning } from "../pieces.js";
-import { codeEntry, codeName, metres, text } from "../texts.js";
+import { codeEntry, codeName, currentLanguage, metres, text } from "../texts.js";
 import { effectMarks, pairParts, pressureParts, tierParts } from "./effects.js";
 import { criticalRow, hydrantLists, peopleLost, planMarks, sourceLists, valveList, zoneTiles } from "./plan.js";
 
@@ -51,7 +52,7 @@ export function panel(answer, { question, choice, choose, again, consult, flyTo,
   const title = answer.burst.map(nameOf).join(", ");
   return [
     heading(text("burst_title"), title, answer.burst[0]?.class_code),
-    actions(...buttons, pressureButton(answer, choice, consult)),
+    actions(sheetLink(answer, question), pressureButton(answer, choice, consult), ...buttons),
     ...toldOfValves(question, again),
     ...planChoices(answer, choice, choose),
     zoneTiles(plan, isFirst ? answer.already_dry_segment_ids : null),
@@ -63,6 +64,12 @@ export function panel(answer, { question, choice, choose, again, consult, flyTo,
     ...valveList("relied_on", plan.closed_valves_relied_on, flyTo),
     ...(isFirst ? besidesThePlan(answer, question, choice, { choose, again, flyTo }) : hydrantLists(plan, [], flyTo)),
   ];
+}
+
+// The burst as a page to print, in the language shown.
+function sheetLink({ version }, { params }) {
+  const href = addressOf("/burst/sheet", { ...params, version, language: currentLanguage() });
+  return element("a", { class: "button main", id: "print-sheet", href, target: "_blank", rel: "noopener" }, text("print_sheet"));
 }
 
 // A model knows the pressures of water alone.

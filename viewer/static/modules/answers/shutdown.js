@@ -52,9 +52,9 @@ export function panel(answer, { question, choice, choose, again, flyTo, buttons 
   return [
     heading(text("shutdown_title"), text("shutdown_cuts").replace("{count}", cuts.length)),
     actions(...buttons),
-    note(text("shutdown_how")),
-    element("ol", { class: "cuts" }, ...cuts.map((cut, index) => cutRow(cut, index, change, cuts.length > 1 && remove))),
     timeline(answer, question, interval, choose),
+    element("ol", { class: "cuts" }, ...cuts.map((cut, index) => cutRow(cut, index, change, cuts.length > 1 && remove))),
+    note(text("shutdown_how")),
     ...intervalParts(interval, flyTo),
   ];
 }
