@@ -11,6 +11,7 @@ from bench.bursts import mains_lines, wntr_lines
 from bench.cases import burst_lines, history_lines, load_city, lookup_lines
 from bench.city import build_city
 from bench.flows import flow_lines
+from bench.deliveries import delivered, delivered_again
 from bench.measure import Line, report, row
 from bench.tables import table_lines
 from pipemap.cluster import Cluster
@@ -23,6 +24,7 @@ def main() -> None:
     arguments.add_argument("--segments", type=int, default=100_000, help="size of the city")
     arguments.add_argument("--mains", type=int, nargs="+", help="trace cases alone, on networks of these sizes")
     arguments.add_argument("--flows", type=int, nargs="+", help="sewer and connection traces alone, of these sizes")
+    arguments.add_argument("--deliveries", type=int, nargs="+", help="import and checks of cities of these sizes")
     given = arguments.parse_args()
     if given.flows:
         for size in given.flows:
@@ -34,6 +36,10 @@ def main() -> None:
     cluster = Cluster(folder)
     cluster.start()
     try:
+        for size in given.deliveries or ():
+            print(report(size, deliver(cluster, folder, size), _RESULTS / "deliveries"))
+        if given.deliveries:
+            return
         for size in given.mains or [segments]:
             lines = []
             for line in chain(wntr_lines(), mains_lines(cluster, size)):
@@ -54,6 +60,16 @@ def main() -> None:
     finally:
         cluster.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def deliver(cluster: Cluster, folder: Path, segments: int) -> list[Line]:
+    """A city of so many segments delivered twice."""
+    files = build_city(segments).write(folder)
+    url, lines = delivered(cluster, f"delivered_{segments}", files)
+    show(lines)
+    again = delivered_again(url, files)
+    show(again)
+    return lines + again
 
 
 def show(lines: list[Line]) -> None:

@@ -1,8 +1,6 @@
 """The cases of the table; each takes the loaded city and gives lines with ours and the other's time."""
 
 import multiprocessing
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,21 +16,16 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from api.app import create_app
-from bench.measure import Line, in_child, median_s, paired_s
-from importers.delivery import read_delivery
-from pipemap.checks import run_checks
+from bench.deliveries import delivered
+from bench.measure import Line, median_s, paired_s
 from pipemap.cluster import Cluster
-from pipemap.db import Connection, Database, fetch_all, fetch_one
-from pipemap.ingest import create_import
+from pipemap.db import Connection, Database, fetch_one
 from pipemap.network import Network, NodeKind, load_network
 from pipemap.network.kinds import node_kinds
-from pipemap.projects import create_database, init_project
-from pipemap.publishing import publish
 from pipemap.settings import Settings
 from pipemap.tracing.isolation import burst
 from schemas.codetables import code_table
 
-_SRID = 4547
 _PORT = 8765
 _WATER = list(code_table("utility_class")).index("water")
 
@@ -48,36 +41,8 @@ class Loaded:
 
 def load_city(cluster: Cluster, files: tuple[Path, Path]) -> tuple[Loaded, list[Line]]:
     """Import, check and publish the city; the import is timed against ogr2ogr of the same rows."""
-    url = cluster.url("bench")
-    create_database(url)
-    database = Database(url)
-    init_project(database, "bench", _SRID)
-    (changeset, read_s, store_s), import_mib = in_child(_import, url, files)
-    stored = time.perf_counter()
-    run_checks(database, changeset)
-    checked = time.perf_counter()
-    rules = _error_rules(database, changeset)
-    publish(database, changeset, message="city", author="bench", waivers=dict.fromkeys(rules, "synthetic"))
-    published = time.perf_counter()
-    other = _ogr2ogr_s(cluster, files)
-    lines = [
-        Line("import: read, normalise, store a draft", read_s + store_s, other, "ogr2ogr", f"read {read_s:.1f} s"),
-        Line("checks of the whole city", checked - stored, other, "ogr2ogr"),
-        Line("import and checks", read_s + store_s + checked - stored, other, "ogr2ogr", "at most 2.5"),
-        Line("peak memory of the importing process", None, None, "-", f"{import_mib} MiB, at most 1536"),
-        Line("publish", published - checked, other, "ogr2ogr"),
-    ]
-    return Loaded(cluster, url, database), lines
-
-
-def _import(url: str, files: tuple[Path, Path]) -> tuple[int, float, float]:
-    """The draft's number, and the seconds it took to read the files and to store what is in them."""
-    start = time.perf_counter()
-    with Database(url) as database:
-        delivery = read_delivery(list(files), srid=_SRID, dataset="city")
-        read = time.perf_counter()
-        changeset = create_import(database, delivery, title="city", author="bench")
-        return changeset, read - start, time.perf_counter() - read
+    url, lines = delivered(cluster, "bench", files)
+    return Loaded(cluster, url, Database(url)), lines
 
 
 def burst_lines(city: Loaded) -> list[Line]:
@@ -123,35 +88,6 @@ def history_lines(city: Loaded) -> list[Line]:
         ten = median_s(lambda: _bare_box(connection, box), 30)
         blocks_ten = _blocks(connection, box)
     return [Line("current box, 10 versions of history", ten, one, "1 version", f"blocks {blocks_ten} / {blocks_one}")]
-
-
-def _error_rules(database: Database, changeset: int) -> list[str]:
-    with database.transaction(read_only=True) as connection:
-        found = fetch_all(
-            connection,
-            "SELECT DISTINCT rule FROM pipemap.finding WHERE changeset_id = %(id)s AND severity = 'error'",
-            {"id": changeset},
-        )
-    return [str(row["rule"]) for row in found]
-
-
-def _ogr2ogr_s(cluster: Cluster, files: tuple[Path, Path]) -> float | None:
-    program = shutil.which("ogr2ogr")
-    if program is None:
-        return None
-    create_database(cluster.url("peer"))
-    Database(cluster.url("peer")).close()
-    subprocess.run(["psql", cluster.url("peer"), "-qc", "CREATE EXTENSION IF NOT EXISTS postgis"], check=True)
-    start = time.perf_counter()
-    for path in files:
-        target = f"PG:host={cluster.socket_dir} dbname=peer user={_user(cluster)}"
-        options = ["-nln", path.stem, "-overwrite", "-lco", "GEOMETRY_NAME=geom", "--config", "PG_USE_COPY", "YES"]
-        subprocess.run([program, "-f", "PostgreSQL", target, str(path), *options], check=True, capture_output=True)
-    return time.perf_counter() - start
-
-
-def _user(cluster: Cluster) -> str:
-    return cluster.url("x").removeprefix("postgresql://").partition("@")[0]
 
 
 def _scipy_components(network: Network) -> None:

@@ -1,12 +1,12 @@
 """Medians of repeated runs, ratios between two of them, and the machine they were taken on."""
 
 import multiprocessing
+import os
 import platform
-import resource
 import statistics
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -52,15 +52,44 @@ def paired_s(ours: Callable[[], object], other: Callable[[], object], repeats: i
 
 
 def in_child(work: Callable[..., T], *arguments: object) -> tuple[T, int]:
-    """What a function gives when it runs in a process of its own, and the most memory that process had, in MiB."""
+    """What a function gives when it runs in a process of its own, and the most memory it took, in MiB.
+
+    Processes that it starts count with it, memory that they share counts once; looked at four times a second.
+    """
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as child:
-        result = child.submit(work, *arguments).result()
-        return result, child.submit(_peak_mib).result()
+        pid, peak_mib = child.submit(os.getpid).result(), 0.0
+        result = child.submit(work, *arguments)
+        while not wait([result], timeout=0.25).done:
+            peak_mib = max(peak_mib, sum(map(_held_mib, _family(pid))))
+        return result.result(), round(peak_mib)
 
 
-def _peak_mib() -> int:
-    kib = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return round(kib / 1024)
+def _held_mib(pid: int) -> float:
+    try:
+        return next(int(line.split()[1]) / 1024 for line in _proc(f"{pid}/smaps_rollup") if line.startswith("Pss:"))
+    except OSError:
+        # It has ended.
+        return 0.0
+
+
+def _family(pid: int) -> list[int]:
+    """A process and all that it started."""
+    parents = {number: parent for number in _pids() if (parent := _parent(number))}
+    family = [pid]
+    for member in family:
+        family += [number for number, parent in parents.items() if parent == member]
+    return family
+
+
+def _pids() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        return int(_proc(f"{pid}/stat")[0].rpartition(")")[2].split()[1])
+    except OSError:
+        return None
 
 
 def machine() -> str:

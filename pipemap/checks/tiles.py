@@ -67,7 +67,8 @@ def _boxes(scope: Scope, kind: Kind) -> Floats:
 
 
 def _tile(scope: Scope, home: dict[Kind, Ints], boxes: dict[Kind, Floats], margin_m: float) -> Scope:
-    held = {kind: _around(boxes, home, kind, margin_m) for kind in KINDS}
+    grounds = _grounds(np.concatenate([boxes[kind][home[kind]] for kind in KINDS]), margin_m)
+    held = {kind: _held(boxes[kind], home[kind], grounds) for kind in KINDS}
     _hold_joined(scope, held)
     rows = {kind: _by_identity(scope, kind, held[kind]) for kind in KINDS}
     at_home = {kind: np.isin(rows[kind], home[kind], assume_unique=True) for kind in KINDS}
@@ -86,24 +87,26 @@ def _tile(scope: Scope, home: dict[Kind, Ints], boxes: dict[Kind, Floats], margi
     )
 
 
-def _around(boxes: dict[Kind, Floats], home: dict[Kind, Ints], kind: Kind, margin_m: float) -> Bools:
-    """Features of a kind whose box meets the surroundings of the features at home."""
-    at_home = np.concatenate([boxes[each][home[each]] for each in KINDS])
+def _grounds(at_home: Floats, margin_m: float) -> list[Floats]:
+    """Few rectangles that hold the boxes of the features at home with their surroundings."""
     at_home = at_home[np.isfinite(at_home).all(axis=1)]
-    held = np.zeros(len(boxes[kind]), np.bool_)
-    held[home[kind]] = True
     if len(at_home) == 0:
-        return held
+        return []
     # One feature that runs across the city must not make the tile as large as the city.
-    middles = (at_home[:, :2] + at_home[:, 2:]) / 2
-    usual_m = max(float(np.ptp(middles, axis=0).max()), margin_m)
-    is_long = (at_home[:, 2:] - at_home[:, :2]).max(axis=1) > usual_m
+    x, y = at_home[:, 0] + at_home[:, 2], at_home[:, 1] + at_home[:, 3]
+    usual_m = max(float(np.ptp(x)) / 2, float(np.ptp(y)) / 2, margin_m)
+    is_long = np.maximum(at_home[:, 2] - at_home[:, 0], at_home[:, 3] - at_home[:, 1]) > usual_m
     usual, long = at_home[~is_long], at_home[is_long]
     grounds = [] if len(usual) == 0 else [np.hstack([usual[:, :2].min(axis=0), usual[:, 2:].max(axis=0)])]
-    for ground in [*grounds, *long]:
-        west, south, east, north = ground + np.array([-margin_m, -margin_m, margin_m, margin_m])
-        box = boxes[kind]
-        held |= (box[:, 0] <= east) & (box[:, 2] >= west) & (box[:, 1] <= north) & (box[:, 3] >= south)
+    return [ground + np.array([-margin_m, -margin_m, margin_m, margin_m]) for ground in [*grounds, *long]]
+
+
+def _held(boxes: Floats, home: Ints, grounds: list[Floats]) -> Bools:
+    """Features of a kind that are at home, or whose box meets one of the grounds."""
+    held = np.zeros(len(boxes), np.bool_)
+    held[home] = True
+    for west, south, east, north in grounds:
+        held |= (boxes[:, 0] <= east) & (boxes[:, 2] >= west) & (boxes[:, 1] <= north) & (boxes[:, 3] >= south)
     return held
 
 
