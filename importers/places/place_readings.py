@@ -7,11 +7,12 @@ holds already. Names of columns have no say.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from pyproj import CRS, Transformer
+from pyproj.exceptions import ProjError
 
 from importers.places.local_grid import LocalGrid
 
@@ -102,12 +103,31 @@ def beyond(east: Floats, north: Floats, system: System, home: CRS) -> Mask:
     if area is None:
         return np.zeros(len(east), dtype=bool)
     crs = system.target if isinstance(system, LocalGrid) else system
+    if crs is system and _lies_within(east, north, crs, area):
+        return np.zeros(len(east), dtype=bool)
     lon, lat = transformed(east, north, system, crs.geodetic_crs or crs)
     inside = (lon >= area.west - MARGIN_DEG) & (lon <= area.east + MARGIN_DEG)
     if area.west > area.east:
         inside = (lon >= area.west - MARGIN_DEG) | (lon <= area.east + MARGIN_DEG)
     inside &= (lat >= area.south - MARGIN_DEG) & (lat <= area.north + MARGIN_DEG)
     return np.asarray(~inside & ~np.isnan(east) & ~np.isnan(north), dtype=bool)
+
+
+def _lies_within(east: Floats, north: Floats, crs: CRS, area: Any) -> bool:
+    """Whether the rectangle around all places lies in an area of use, and with it each of them."""
+    places = np.column_stack([east, north])
+    places = places[~np.isnan(places).any(axis=1)]
+    corners = np.append(places.min(axis=0, initial=np.inf), places.max(axis=0, initial=-np.inf))
+    if area.west > area.east or not np.isfinite(corners).all():
+        return False
+    try:
+        bounds = transformer(crs, crs.geodetic_crs or crs).transform_bounds(*corners.tolist())
+    except ProjError:
+        return False
+    # Not where they run across the date line or into infinity.
+    is_plain = bounds[0] <= bounds[2] and bounds[1] <= bounds[3]
+    least, most = (area.west - MARGIN_DEG, area.south - MARGIN_DEG), (area.east + MARGIN_DEG, area.north + MARGIN_DEG)
+    return bool(is_plain and np.all(bounds[:2] >= np.array(least)) and np.all(bounds[2:] <= np.array(most)))
 
 
 def distance_m(east: Floats, north: Floats, bounds: Bounds) -> float:

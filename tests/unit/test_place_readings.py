@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import CRS, Transformer
 
-from importers.places.place_readings import Home, place_readings
+from importers.places.place_readings import MARGIN_DEG, Home, beyond, place_readings
 
 PROJECT = CRS.from_epsg(4547)
 LON, LAT = 113.92, 22.54
@@ -65,3 +65,20 @@ def test_any_numbers_are_read_or_not_without_fault(pairs: list[tuple[float, floa
     values = np.array(pairs, dtype=np.float64).reshape(-1, 2)
     for reading in place_readings(values[:, 0], values[:, 1], Home(PROJECT, bounds()), None, "x_is_northing"):
         assert 0.5 < reading.inside <= 1
+
+
+@pytest.mark.parametrize(("zone", "home"), [(4547, 4547), (4513 + 13, 4547), (32633, 32633), (3857, 3857)])
+def test_places_around_the_edge_of_an_area_of_use_lie_outside_where_their_own_degrees_do(zone: int, home: int) -> None:
+    rng = np.random.default_rng(11)
+    crs, area = CRS.from_epsg(zone), CRS.from_epsg(home).area_of_use
+    assert area is not None
+    to_plane = Transformer.from_crs(crs.geodetic_crs, crs, always_xy=True)
+    for spread in (0.05, 0.2, 1.0, 4.0):
+        for lon, lat in ((area.west, area.south), (area.east, area.north), (area.east, (area.south + area.north) / 2)):
+            places = to_plane.transform(rng.normal(lon, spread, 60), np.clip(rng.normal(lat, spread, 60), -89, 89))
+            east, north = (np.where(rng.random(60) < 0.1, np.nan, each) for each in places)
+            x, y = to_plane.transform(east, north, direction="INVERSE")
+            inside = (x >= area.west - MARGIN_DEG) & (x <= area.east + MARGIN_DEG)
+            inside &= (y >= area.south - MARGIN_DEG) & (y <= area.north + MARGIN_DEG)
+            told = beyond(east, north, crs, CRS.from_epsg(home))
+            assert told.tolist() == (~inside & ~np.isnan(east) & ~np.isnan(north)).tolist()
