@@ -3,17 +3,20 @@
 from typing import Annotated, Literal
 
 import shapely
-from fastapi import APIRouter
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.deps import STRICT, FeatureId, ServiceDep, VersionDep, parse_crs
-from pipemap.clearance import drawn, questions
+from api.deps import STRICT, BoxDep, FeatureId, LimitParam, OffsetParam, ServiceDep, VersionDep, parse_crs
+from pipemap.clearance import drawn, questions, stored
 from pipemap.errors import UsageError
-from schemas.clearance import ClearanceAnswer, DrawnPipe
+from schemas.clearance import ClearanceAnswer, DrawnPipe, StoredConflicts
 
 router = APIRouter(tags=["questions"], dependencies=[STRICT])
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Position = Annotated[list[Finite], Field(min_length=2, max_length=3)]
+
+
+ChangesetId = Annotated[int, Path(ge=1, lt=2**31)]
 
 
 class _Question(BaseModel):
@@ -70,6 +73,34 @@ def line_clearance(service: ServiceDep, question: LineQuestion) -> ClearanceAnsw
     """What is too near a pipe that is drawn: other pipes, structures and the ground above."""
     with service.reading() as connection:
         return drawn.line_clearance(connection, question.pipe, question.version, parse_crs(question.crs))
+
+
+@router.get("/clearance/changesets/{changeset_id}")
+def changeset_clearance(service: ServiceDep, changeset_id: ChangesetId) -> ClearanceAnswer:
+    """What a changeset brings against the live map and itself; only what it touches is judged."""
+    with service.reading() as connection:
+        return stored.changeset_clearance(connection, changeset_id)
+
+
+@router.get("/clearance/city")
+def city_clearance(
+    service: ServiceDep,
+    version: VersionDep,
+    bbox: BoxDep,
+    since: Annotated[int | None, Query(ge=0, lt=2**31, description="Only what this version did not have")] = None,
+    kind: Annotated[str | None, Query(description="Kinds of conflict, separated by commas")] = None,
+    certain: Annotated[bool, Query(description="Only what is beyond survey accuracy and confirmed")] = False,
+    limit: LimitParam = 1000,
+    offset: OffsetParam = 0,
+) -> StoredConflicts:
+    """What the city-wide run of a version found, the certain and worst first; bbox in the project CRS."""
+    kinds = [each for each in (kind or "").split(",") if each]
+    with service.reading() as connection:
+        found = stored.stored_conflicts(
+            connection, version, since=since, kinds=kinds, certain=certain, bbox=bbox, limit=limit, offset=offset
+        )
+        run = stored.stored_run(connection, version)
+    return StoredConflicts(run=run, since=since, conflicts=tuple(found))
 
 
 def _polygon(geometry: PolygonGeometry) -> shapely.Polygon:

@@ -1,5 +1,6 @@
 """The answer to a clearance question: what is too near, what cannot be told, and by which rule."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -126,6 +127,38 @@ class ClearanceAnswer(BaseModel):
     same_trench_ids: tuple[int, ...] = Field(
         (), description="Segments booked with the section of the same trench or duct bank; not judged against it."
     )
+
+
+class FoundCount(BaseModel):
+    """How many of one kind and state a city-wide run found."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: ConflictKind
+    state: Literal["conflict", "cannot_tell", "same_trench", "slant"]
+    count: int
+    certain: int = Field(description="Of these, beyond the survey accuracy and by a confirmed limit.")
+
+
+class StoredRun(BaseModel):
+    """What the city-wide run of one version counted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int
+    segments: int
+    finished_at: datetime
+    counts: tuple[FoundCount, ...]
+
+
+class StoredConflicts(BaseModel):
+    """The conflicts that the city-wide run of one version found, or those that an older version did not have."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: StoredRun
+    since: int | None = None
+    conflicts: tuple[Conflict, ...]
 
 
 class DrawnPipe(BaseModel):

@@ -126,7 +126,7 @@ def from_verdicts(verdicts: Verdicts, segments: Sequence[Segment]) -> tuple[list
     """The answers behind the core's verdicts about `segments`."""
     conflicts = [Conflict(**fields) for fields in conflicts_told(verdicts, segments)]
     unknown = [
-        cannot_tell(verdicts.kind[number], pair, _needs(verdicts.kind[number], asked, other))
+        cannot_tell(verdicts.kind[number], pair, needs_of(verdicts.kind[number], pair))
         for number in np.flatnonzero(verdicts.cannot_tell).tolist()
         for asked, other in [_sides(verdicts, number, segments)]
         for pair in [Pair(asked, asked.name, other)]
@@ -197,14 +197,19 @@ def compared(
     return None
 
 
-def _needs(kind: ConflictKind, asked: Segment, other: Segment) -> list[str]:
-    needs = []
-    for side, segment in (("segment", asked), ("other", other)):
+def needs_of(kind: ConflictKind, pair: Pair) -> list[str]:
+    """The attributes that would have to be known to judge a pair."""
+    needs: list[str] = []
+    for side, segment in (("segment", pair.asked), ("other", pair.other)):
+        if not isinstance(segment, Segment):
+            continue
         if kind in _BESIDE:
             needs += [f"{side}.width_mm"] if math.isnan(segment.half_width_m) else []
             continue
         needs += [] if segment.has_elevation else [f"{side}.elevation"]
         needs += [f"{side}.height_mm"] if math.isnan(segment.half_height_m) else []
+    if kind is ConflictKind.COVER and pair.asked is not None and pair.asked.ground_m is None:
+        needs.append("segment.ground_elevation")
     return needs
 
 

@@ -273,8 +273,7 @@ def _cover_rule(cover_m: float, path: Limit | None, carriageway: Limit, in_carri
         return carriageway
     if path is not None and cover_m < path.min_m - TOLERANCE_M:
         return path
-    assumed = (*carriageway.assumed, "segment.carriageway")
-    return Limit(**{**carriageway.__dict__, "assumed": assumed})
+    return carriageway.assuming("segment.carriageway")
 
 
 def _answer(

@@ -6,8 +6,9 @@ A row applies to a pair in either order. Of all rows that apply or may apply, th
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from hashlib import sha256
 from typing import Literal
 
 from schemas.codetables import code_table, limits
@@ -85,6 +86,10 @@ class Limit:
     confidence: str
     assumed: tuple[str, ...] = ()
 
+    def assuming(self, attribute: str) -> "Limit":
+        """The same limit, hanging on one more attribute that is not known."""
+        return replace(self, assumed=(*self.assumed, attribute))
+
     @property
     def to_be_confirmed(self) -> bool:
         """Whether the number, or that it applies, is less than certain."""
@@ -109,6 +114,13 @@ def strictest(direction: Direction, one: Party, other: Party) -> Limit | None:
     """The largest limit that applies or may apply between two parties, the same in either order; None: no rule."""
     found = [limit for row in _rows(direction) if (limit := _applied(row, one, other)) is not None]
     return max(found, key=_strictness, default=None)
+
+
+@cache
+def tables_digest() -> str:
+    """A number for the limits as they stand: what was judged by others must be judged anew."""
+    names = ("clearance_horizontal", "clearance_vertical", "cover_depth")
+    return sha256(repr([limits(name) for name in names]).encode()).hexdigest()[:16]
 
 
 @cache
@@ -144,6 +156,12 @@ def widest(direction: Direction, clearance_class: str) -> float:
         (row.limit.min_m for row in rows for pair in row.sides if clearance_class in {s.clearance_class for s in pair}),
         default=0.0,
     )
+
+
+@cache
+def widest_of_all() -> float:
+    """The largest horizontal limit of any pair, in metres."""
+    return max((row.limit.min_m for row in _rows("horizontal")), default=0.0)
 
 
 @cache
@@ -215,7 +233,7 @@ def _applied(row: _Row, one: Party, other: Party) -> Limit | None:
             if None not in certainties:
                 return row.limit
             assumed = (*_side_unknown(left, first), *_side_unknown(right, second))
-            best = Limit(**{**row.limit.__dict__, "assumed": tuple(sorted(set(assumed)))})
+            best = replace(row.limit, assumed=tuple(sorted(set(assumed))))
     return best
 
 

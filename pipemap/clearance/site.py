@@ -1,7 +1,8 @@
 """What stands near a place in one version of the map, with what the clearance rules ask about it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -28,7 +29,7 @@ _PLAN_SHARE, _DEPTH_SHARE, _LEAST_DEPTH_M = 0.10, 0.15, 1.0
 _TRENCHES = frozenset({"trench", "passage", "tunnel", "civil_defence"})
 # Ways of lying in which several lines may share one outer section.
 BANKS = ("duct_block", "trench", "passage", "tunnel")
-_NOT_IN_THE_GROUND = frozenset({"overhead", "surface", "rack", "in_well"})
+NOT_IN_THE_GROUND = frozenset({"overhead", "surface", "rack", "in_well"})
 # The identity of a pipe that is drawn and not in the map, and its two nodes.
 DRAWN_ID, DRAWN_NODES = 0, (-1, -2)
 # A long line is looked around piece by piece: the box of one that runs askew holds half the city.
@@ -90,7 +91,7 @@ class Segment:
     @property
     def is_in_the_ground(self) -> bool:
         """Whether rules for buried pipes apply."""
-        return self.row["burial_code"] not in _NOT_IN_THE_GROUND
+        return self.row["burial_code"] not in NOT_IN_THE_GROUND
 
     @property
     def is_live(self) -> bool:
@@ -119,9 +120,7 @@ class Structure:
     @property
     def party(self) -> Party | None:
         """What the rules ask about it; None when they know nothing of its kind."""
-        known = code_table("structure_kind").get(self.row["kind_code"])
-        clearance_class = known.fields["clearance_class"] if known else ""
-        return Party(clearance_class) if clearance_class else None
+        return structure_party(self.row["kind_code"])
 
 
 class Site:
@@ -156,6 +155,23 @@ class Site:
         query = SQL(queries("clearance")["structures"]).format(structures=self._structures)
         rows = fetch_all(self._connection, query, self._place(place, reach_m))
         return [Structure(row, shapely.from_wkb(bytes(row["outline"]))) for row in rows]
+
+    def reading(self, segments: Composable, nodes: Composable) -> "Site":
+        """The same site with its segments and nodes read from elsewhere."""
+        other = copy(self)
+        other._segments, other._nodes = segments, nodes
+        return other
+
+    def segments_by_id(self, feature_ids: Iterable[int]) -> dict[int, Segment]:
+        """Some segments by identity."""
+        rows = fetch_all(self._connection, self._query("segments_by_id"), {"feature_ids": list(feature_ids)})
+        return {found.feature_id: found for found in _segments_of(rows)}
+
+    def structures_by_id(self, feature_ids: Iterable[int]) -> dict[int, Structure]:
+        """Some structures by identity."""
+        query = SQL(queries("clearance")["structures_by_id"]).format(structures=self._structures)
+        rows = fetch_all(self._connection, query, {"feature_ids": list(feature_ids)})
+        return {row["feature_id"]: Structure(row, shapely.from_wkb(bytes(row["outline"]))) for row in rows}
 
     def ground_near(self, place: BaseGeometry, reach_m: float) -> Floats:
         """Surveyed ground within reach of a place: x, y and elevation of nodes, shape (n, 3)."""
@@ -209,6 +225,13 @@ def party_of(row: dict[str, Any]) -> Party:
         width_mm=row["width_mm"],
         voltage_kv=row["voltage_kv"] if clearance_class == "power" else None,
     )
+
+
+def structure_party(kind_code: str) -> Party | None:
+    """The party a kind of structure is to the rules; None when they know nothing of it."""
+    known = code_table("structure_kind").get(kind_code)
+    clearance_class = known.fields["clearance_class"] if known else ""
+    return Party(clearance_class) if clearance_class else None
 
 
 def clearance_class_of(class_code: str) -> str:

@@ -1,6 +1,6 @@
 """What lies too near: `pipemap clearance`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,12 +11,13 @@ from shapely.errors import ShapelyError
 
 from pipemap.clearance.drawn import line_clearance
 from pipemap.clearance.questions import polygon_clearance, segment_clearance
+from pipemap.clearance.stored import changeset_clearance, stored_conflicts, stored_run
 from pipemap.commands.questions import VersionOption, numbers, srid_of
 from pipemap.commands.session import open_database
 from pipemap.db import Connection
 from pipemap.errors import UsageError
-from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text
-from schemas.clearance import ClearanceAnswer, DrawnPipe
+from pipemap.terminal import JsonOption, LimitOption, emit_json, emit_table, emit_text, progress, say
+from schemas.clearance import ClearanceAnswer, Conflict, DrawnPipe, StoredConflicts
 
 app = typer.Typer()
 
@@ -26,6 +27,11 @@ def clearance(
     segment_id: Annotated[int | None, typer.Option("--segment", help="Identity of a pipe segment.")] = None,
     line: Annotated[str | None, typer.Option("--line", help='A drawn pipe as "x y,x y,…" or "x y z,…".')] = None,
     polygon: Annotated[str | None, typer.Option("--polygon", help="WKT or a GeoJSON file.")] = None,
+    changeset_id: Annotated[int | None, typer.Option("--changeset", help="What it brings, against the map.")] = None,
+    city: Annotated[bool, typer.Option("--city", help="The whole version; goes on where it was stopped.")] = False,
+    since: Annotated[int | None, typer.Option("--since", help="With --city: new since this version.")] = None,
+    certain: Annotated[bool, typer.Option("--certain", help="With --city: only what is beyond doubt.")] = False,
+    limit: LimitOption = 100,
     z_min_m: Annotated[float | None, typer.Option("--z-min", help="Bottom of the body in metres.")] = None,
     z_max_m: Annotated[float | None, typer.Option("--z-max", help="Top of the body in metres.")] = None,
     class_code: Annotated[
@@ -44,8 +50,12 @@ def clearance(
     as_json: JsonOption = False,
 ) -> None:
     """Say what is too near a pipe or a drawn line, or what a body to be dug would meet. 净距与碰撞分析"""
-    if [segment_id, line, polygon].count(None) != 2:
-        raise UsageError("Ask for --line, --segment or --polygon, one of them.")
+    asked = [segment_id, line, polygon, changeset_id, city or None]
+    if len(asked) - asked.count(None) != 1:
+        raise UsageError("Ask for --city, --changeset, --line, --segment or --polygon, one of them.")
+    if city:
+        _judge_city(version, since, certain, limit, as_json)
+        return
     srid = srid_of(crs)
     if line is not None:
         pipe = _drawn(
@@ -53,6 +63,9 @@ def clearance(
             burial_code=burial_code, pressure_mpa=pressure_mpa, voltage_kv=voltage_kv,
         )  # fmt: skip
         answer = _asked(lambda connection: line_clearance(connection, pipe, version, srid))
+    elif changeset_id is not None:
+        number = changeset_id
+        answer = _asked(lambda connection: changeset_clearance(connection, number))
     elif polygon is None:
         answer = _asked(lambda connection: segment_clearance(connection, segment_id or 0, version))
     elif z_min_m is None or z_max_m is None:
@@ -66,6 +79,27 @@ def clearance(
         emit_json(answer.model_dump(mode="json"))
         return
     _show_clearance(answer)
+
+
+def _judge_city(version: int | None, since: int | None, certain: bool, limit: int, as_json: bool) -> None:
+    """Run what is left of the city-wide judgement, then tell its counts and its worst conflicts."""
+    from pipemap.clearance.running import run_city
+
+    with open_database() as database:
+        with progress() as bar:
+            task = bar.add_task("clearance 净距", total=None)
+            run = run_city(database, version, on_tile=lambda done, total: bar.update(task, completed=done, total=total))
+        say(f"Version {run.version}: {run.tiles_now} tiles judged now, {run.tiles_before} before.")
+        with database.transaction(read_only=True) as connection:
+            stored = stored_run(connection, run.version)
+            conflicts = stored_conflicts(connection, run.version, since=since, certain=certain, limit=limit)
+    found = StoredConflicts(run=stored, since=since, conflicts=tuple(conflicts))
+    if as_json:
+        emit_json(found.model_dump(mode="json"))
+        return
+    counts = ((each.kind, each.state, each.count, each.certain) for each in stored.counts)
+    emit_table(f"{stored.segments} segments (version {stored.version})", ("kind", "state", "count", "certain"), counts)
+    _show_conflicts(f"The first {len(conflicts)} conflicts", found.conflicts)
 
 
 def _asked(question: Callable[[Connection], ClearanceAnswer]) -> ClearanceAnswer:
@@ -84,23 +118,24 @@ def _drawn(line: str, **attributes: Any) -> DrawnPipe:
         raise UsageError(f"The line cannot be read: {first['loc'][0]}: {first['msg']}.") from error
 
 
-def _show_clearance(answer: ClearanceAnswer) -> None:
+def _show_conflicts(title: str, conflicts: Sequence[Conflict]) -> None:
     rows = (
         (found.kind, found.other_kind, found.other_id, found.measured_m, found.limit_m, found.rule_id, found.message_en)
-        for found in answer.conflicts
+        for found in conflicts
     )
-    emit_table(
-        f"{len(answer.conflicts)} conflicts in {answer.checked_pairs} neighbours (version {answer.version})",
-        ("kind", "other", "id", "measured m", "limit m", "rule", "what"),
-        rows,
-    )
+    emit_table(title, ("kind", "other", "id", "measured m", "limit m", "rule", "what"), rows)
+
+
+def _show_clearance(answer: ClearanceAnswer) -> None:
+    title = f"{len(answer.conflicts)} conflicts in {answer.checked_pairs} neighbours (version {answer.version})"
+    _show_conflicts(title, answer.conflicts)
     if not answer.checked_pairs:
         emit_text(
             "Nothing was compared: this version knows no buried pipe and no structure near the place, which is no "
             "all-clear. 附近无可比对的地下管线和建（构）筑物，未作比对，不代表可以施工。"
         )
     for found in answer.conflicts:
-        emit_text(found.message_zh)
+        emit_text(f"{found.message_zh}{found.move.message_zh}" if found.move else found.message_zh)
     if answer.cannot_tell:
         unknown = ((told.kind, told.other_id, told.reason_en) for told in answer.cannot_tell)
         emit_table(f"{len(answer.cannot_tell)} cannot be told", ("kind", "id", "why"), unknown)

@@ -318,6 +318,8 @@ ABSENT = [
     "/api/diff?from=1&to=77",
     "/api/trace/burst?segment_id=999999",
     "/api/clearance/segments/999999",
+    "/api/clearance/changesets/999999",
+    "/api/clearance/city?version=1",
     "/api/dragon",
     "/dragon",
 ]
@@ -401,7 +403,7 @@ def test_the_document_of_the_api_lists_every_route(client: httpx.Client) -> None
     expected = """/health /api/project /api/features/{kind} /api/features/{kind}/{feature_id}
         /api/features/{kind}/{feature_id}/history /api/near /api/corridor /api/search
         /api/clearance/segments/{segment_id} /api/clearance/polygon
-        /api/clearance/line /api/trace/burst
+        /api/clearance/line /api/clearance/city /api/clearance/changesets/{changeset_id} /api/trace/burst
         /api/trace/criticality /api/trace/shutdown /api/trace/leak /api/trace/outage /api/trace/pressure
         /api/trace/up /api/trace/down /api/trace/pollution /api/trace/blockage
         /api/trace/connected /api/trace/path /api/trace/loops /api/trace/bridges /burst/sheet

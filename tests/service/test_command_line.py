@@ -27,6 +27,7 @@ QUESTIONS = [
     "changesets", "show 1", "log", "diff 1..2", "history 1", "findings 1", "rules", "share list",
     f"find pipe_segment --bbox {HERE}", "near --at 512150,2611900 --radius 50",
     "corridor --line '512000 2611700,512400 2612000' --half-width 20", "clearance --segment SEGMENT",
+    "clearance --city", "clearance --changeset 1",
     "clearance --line '512130 2611900,512145 2611912' --class gas --width 160 --cover 1.2",
     "trace burst --key 'JS069->JS070'", "trace leak --at 512150,2611900",
     "trace outage --at 512150,2611900",

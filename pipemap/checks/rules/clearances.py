@@ -8,15 +8,16 @@ import numpy as np
 
 from pipemap.checks.breaches import Breaches, Note
 from pipemap.checks.check import Check, Says, Told
-from pipemap.checks.columns import Bools, Columns, Floats, Ints, Words, distinct, known_values, numbered
+from pipemap.checks.columns import Bools, Floats, Ints, Words, distinct
 from pipemap.checks.near import Pieces, near_pairs
 from pipemap.checks.registry import rule
 from pipemap.checks.rules.accuracy import surveyed
 from pipemap.checks.scope import ABOVE_GROUND, Scope
 from pipemap.clearance.answer import conflicts_told
+from pipemap.clearance.city import pipes_of
 from pipemap.clearance.core import Pipes, Verdicts, conflicts_between
-from pipemap.clearance.rules import Party, strictest
-from pipemap.clearance.site import BANKS, Segment, party_of
+from pipemap.clearance.rules import strictest
+from pipemap.clearance.site import Segment, party_of
 from schemas.clearance import ConflictKind
 from schemas.findings import Severity
 
@@ -49,7 +50,7 @@ def too_near(check: Check) -> Told:
     whose pressure or voltage is not known would be told at every metre. Unknown heights are not judged.
     """
     scope = check.scope
-    pipes = _as_pipes(scope)
+    pipes = pipes_of(scope.segments, scope.axes, scope.width_m, scope.height_m)
     verdicts = conflicts_between(pipes, *_neighbours(scope, pipes))
     kept = np.flatnonzero(verdicts.is_conflict & ~_doubtful_beside(verdicts))
     kept = kept[np.argsort(verdicts.left[kept], kind="stable")]
@@ -135,38 +136,6 @@ def _reach_m(class_code: Words) -> Floats:
     return reach_m
 
 
-def _as_pipes(scope: Scope) -> Pipes:
-    """Every segment of the scope as the arrays that the core judges, in their order."""
-    segments, axes = scope.segments, scope.axes
-    is_round = segments.words("shape_code").is_in(["circle"])
-    width_m, height_m = scope.width_m, scope.height_m
-    party_index, parties = _parties(segments)
-    return Pipes(
-        feature_id=segments.values("feature_id"),
-        class_index=segments.words("class_code").codes.astype(np.int64),
-        nodes=np.column_stack([segments.values("from_node_id"), segments.values("to_node_id")]),
-        container_id=segments.values("container_id"),
-        is_round=is_round,
-        half_width_m=np.where(is_round & np.isnan(width_m), height_m, width_m) / 2,
-        half_height_m=np.where(is_round & ~np.isnan(width_m), width_m, height_m) / 2,
-        party_index=party_index,
-        parties=parties,
-        first_piece=axes.first - np.arange(len(axes.first)),
-        start=axes.xyz[axes.pieces],
-        end=axes.xyz[axes.pieces + 1],
-        in_bank=segments.words("burial_code").is_in(BANKS),
-    )
-
-
-def _parties(segments: Columns) -> tuple[Ints, list[Party]]:
-    codes = [segments.words(name).codes for name in _PARTY_WORDS]
-    number, first = numbered([*codes, *(segments.values(name) for name in _PARTY_NUMBERS)])
-    columns = {name: segments.words(name)[first].texts().tolist() for name in _PARTY_WORDS}
-    columns |= {name: _known(segments.values(name)[first]) for name in _PARTY_NUMBERS}
-    rows = zip(*columns.values(), strict=True)
-    return number, [party_of(dict(zip(columns, row, strict=True))) for row in rows]
-
-
 def _worded(scope: Scope, verdicts: Verdicts, at: Ints) -> tuple[Verdicts, list[Segment]]:
     """Some verdicts, and the segments they are about as words need them."""
     involved, place = np.unique(np.concatenate([verdicts.left[at], verdicts.right[at]]), return_inverse=True)
@@ -184,7 +153,3 @@ def _segments(scope: Scope, at: Ints) -> list[Segment]:
     measures = np.column_stack([*measured.half_sizes_m(), *measured.accuracies_m()]).tolist()
     rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
     return [Segment(row, _NO_COURSE, *values) for row, values in zip(rows, measures, strict=True)]
-
-
-def _known(values: Floats) -> list[float | None]:
-    return known_values(values, np.isfinite(values))

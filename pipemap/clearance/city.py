@@ -1,0 +1,190 @@
+"""Pipes of a whole version, or of a changeset and what stands around it, as arrays for the clearance engine."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from psycopg.sql import SQL, Composable
+
+from pipemap.checks.axes import Axes
+from pipemap.checks.columns import Columns, Words, known_values, numbered
+from pipemap.checks.reading import ColumnReader
+from pipemap.clearance.core import Pipes
+from pipemap.clearance.geometry3d import Bools, Floats
+from pipemap.clearance.numbers import Ints
+from pipemap.clearance.rules import Party
+from pipemap.clearance.site import BANKS, NOT_IN_THE_GROUND, Surveyed, party_of, structure_party
+from pipemap.copy_out import copy_blocks
+from pipemap.db import Connection, fetch_all
+from pipemap.sql import queries
+from pipemap.statements import table
+from pipemap.versions import relation
+from schemas.codetables import codes_where
+from schemas.tables import metadata
+
+_PARTY_WORDS = ("class_code", "burial_code", "pressure_code")
+_PARTY_NUMBERS = ("pressure_mpa", "width_mm", "voltage_kv")
+_COLUMNS = (
+    "feature_id", "class_code", "from_node_id", "to_node_id", "container_id", "shape_code", "width_mm", "height_mm",
+    *_PARTY_WORDS[1:], "pressure_mpa", "voltage_kv", "from_depth_m", "to_depth_m", "depth_datum_code",
+    "elevation_source_code", "horizontal_accuracy_m", "vertical_accuracy_m", "geom",
+)  # fmt: skip
+_OBJECT = np.dtype(object)
+
+
+@dataclass(frozen=True, eq=False)
+class Structures:
+    """Buildings, trees, poles, tunnels and roads: identities, kinds, outlines, and their parties to the rules."""
+
+    feature_id: Ints
+    kind_code: npt.NDArray[np.object_]
+    outline: npt.NDArray[np.object_]
+    parties: Mapping[str, Party | None]
+
+    def part(self, rows: Ints) -> "Structures":
+        """Some of the structures."""
+        return Structures(self.feature_id[rows], self.kind_code[rows], self.outline[rows], self.parties)
+
+
+@dataclass(frozen=True, eq=False)
+class City:
+    """Pipes in the ground that count, by identity, with what the survey says of each.
+
+    `ground_m` (n, 2) is the ground at both ends; accuracies in metres; `is_changed` marks what a changeset brings.
+    """
+
+    pipes: Pipes
+    horizontal_accuracy_m: Floats
+    vertical_accuracy_m: Floats
+    is_inferred: Bools
+    ground_m: Floats
+    is_changed: Bools
+    structures: Structures
+
+    def part(self, rows: Ints, structures: Structures) -> "City":
+        """Some of the pipes, with some of the structures."""
+        return City(
+            self.pipes.part(rows),
+            self.horizontal_accuracy_m[rows],
+            self.vertical_accuracy_m[rows],
+            self.is_inferred[rows],
+            self.ground_m[rows],
+            self.is_changed[rows],
+            structures,
+        )
+
+
+def load_city(connection: Connection, version: int | None) -> City:
+    """Every live pipe in the ground of one version (the newest when None), by one binary COPY."""
+    wanted = {"active": sorted(codes_where("lifecycle", "is_active", "1")), "above": sorted(NOT_IN_THE_GROUND)}
+    reader = _reader()
+    reader.add(copy_blocks(connection, _query("city", version), len(_COLUMNS) + 2, wanted))
+    rows = fetch_all(
+        connection, SQL(queries("clearance")["city_structures"]).format(structures=relation("structure", version))
+    )
+    return _city(reader.columns(), _structures(rows))
+
+
+def load_changeset(connection: Connection, changeset_id: int, reach_m: float) -> City:
+    """What a changeset brings, and the live map around it with what it replaces or deletes left out."""
+    wanted = {
+        "active": sorted(codes_where("lifecycle", "is_active", "1")),
+        "above": sorted(NOT_IN_THE_GROUND),
+        "changeset_id": changeset_id,
+        "reach_m": reach_m,
+    }
+    reader = _reader()
+    reader.add(copy_blocks(connection, _query("proposed", None), len(_COLUMNS) + 2, wanted), changed=True)
+    reader.add(copy_blocks(connection, _query("around_proposed", None), len(_COLUMNS) + 2, wanted))
+    structures = SQL(queries("clearance")["structures_around_proposed"]).format(
+        segments=table("pipe_segment_delta"), structures=table("structure")
+    )
+    return _city(reader.columns(), _structures(fetch_all(connection, structures, wanted)))
+
+
+def pipes_of(segments: Columns, axes: Axes, width_m: Floats, height_m: Floats) -> Pipes:
+    """Segments in columns as the engine takes them, in their order; sizes NaN where not known."""
+    is_round = segments.words("shape_code").is_in(["circle"])
+    party_index, parties = _parties(segments)
+    return Pipes(
+        feature_id=segments.values("feature_id"),
+        class_index=segments.words("class_code").codes.astype(np.int64),
+        nodes=np.column_stack([segments.values("from_node_id"), segments.values("to_node_id")]),
+        container_id=segments.values("container_id"),
+        is_round=is_round,
+        half_width_m=np.where(is_round & np.isnan(width_m), height_m, width_m) / 2,
+        half_height_m=np.where(is_round & ~np.isnan(width_m), width_m, height_m) / 2,
+        party_index=party_index,
+        parties=parties,
+        first_piece=axes.first - np.arange(len(axes.first)),
+        start=axes.xyz[axes.pieces],
+        end=axes.xyz[axes.pieces + 1],
+        in_bank=segments.words("burial_code").is_in(BANKS),
+    )
+
+
+def _reader() -> ColumnReader:
+    known = metadata.tables["pipemap.pipe_segment"].columns
+    ground = metadata.tables["pipemap.node"].columns["ground_elevation_m"].type
+    types = {name: known[name].type for name in _COLUMNS}
+    return ColumnReader({**types, "from_ground_m": ground, "to_ground_m": ground})
+
+
+def _query(name: str, version: int | None) -> Composable:
+    columns = SQL(", ").join(SQL("f.") + SQL(column) for column in _COLUMNS)
+    return SQL(queries("clearance")[name]).format(
+        columns=columns,
+        segments=relation("pipe_segment", version),
+        nodes=relation("node", version),
+        proposed=table("pipe_segment_delta"),
+        proposed_nodes=table("node_delta"),
+    )
+
+
+def _structures(rows: list[dict[str, Any]]) -> Structures:
+    kinds = np.array([row["kind_code"] for row in rows], dtype=_OBJECT)
+    outlines = np.array([shapely.from_wkb(bytes(row["outline"])) for row in rows], dtype=_OBJECT)
+    parties = {kind: structure_party(kind) for kind in set(kinds.tolist())}
+    return Structures(np.array([row["feature_id"] for row in rows], np.int64), kinds, outlines, parties)
+
+
+def _city(columns: dict[str, Any], structures: Structures) -> City:
+    axes = columns.pop("geom")
+    segments = Columns(columns)
+    is_round = segments.words("shape_code").is_in(["circle"])
+    width_mm, height_mm = (segments.values(name).astype(np.float64) for name in ("width_mm", "height_mm"))
+    ground_m = np.column_stack([segments.values("from_ground_m"), segments.values("to_ground_m")])
+    surveyed = Surveyed(
+        is_round,
+        width_mm,
+        height_mm,
+        ground_m,
+        np.column_stack([segments.values("from_depth_m"), segments.values("to_depth_m")]),
+        np.column_stack([axes.start[:, 2], axes.end[:, 2]]),
+        segments.words("depth_datum_code").is_in(["unknown"]),
+        segments.values("horizontal_accuracy_m").astype(np.float64),
+        segments.values("vertical_accuracy_m").astype(np.float64),
+    )
+    return City(
+        pipes_of(segments, axes, width_mm / 1000, height_mm / 1000),
+        *surveyed.accuracies_m(),
+        segments.words("elevation_source_code").is_in(["inferred"]),
+        ground_m,
+        segments.values("changed"),
+        structures,
+    )
+
+
+def _parties(segments: Columns) -> tuple[Ints, list[Party]]:
+    codes = [segments.words(name).codes for name in _PARTY_WORDS]
+    number, first = numbered([*codes, *(segments.values(name) for name in _PARTY_NUMBERS)])
+    words: dict[str, Words] = {name: segments.words(name)[first] for name in _PARTY_WORDS}
+    columns: dict[str, list[Any]] = {name: each.texts().tolist() for name, each in words.items()}
+    for name in _PARTY_NUMBERS:
+        values = segments.values(name)[first]
+        columns[name] = known_values(values, np.isfinite(values))
+    rows = zip(*columns.values(), strict=True)
+    return number, [party_of(dict(zip(columns, row, strict=True))) for row in rows]

@@ -1,0 +1,188 @@
+"""Answers from rows of numbers: what the city-wide run of a version found, and what a changeset would be too near."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from psycopg.rows import DictRow
+from psycopg.sql import SQL, Literal
+
+from pipemap.clearance.answer import Pair, cannot_tell, conflict, needs_of
+from pipemap.clearance.city import City, load_changeset
+from pipemap.clearance.rules import Limit, cover_limit, strictest, widest_of_all
+from pipemap.clearance.site import Segment, Site, Structure
+from pipemap.clearance.tiles import changeset_tile, judge_tile
+from pipemap.db import Connection, fetch_all, fetch_one
+from pipemap.errors import NotFoundError
+from pipemap.pages import Version
+from pipemap.sql import queries
+from pipemap.statements import table
+from pipemap.versions import Box, current_version, resolve_version
+from schemas.clearance import CannotTell, ClearanceAnswer, Conflict, ConflictKind, FoundCount, Slant, StoredRun
+
+# Half the widest culvert or tunnel that a neighbour may be.
+_WIDEST_NEIGHBOUR_M = 4.0
+_ORDER = {kind.value: place for place, kind in enumerate(ConflictKind)}
+
+
+def stored_run(connection: Connection, version: Version = None) -> StoredRun:
+    """What the city-wide run of a version (the newest when None) counted; NotFoundError when it was not run."""
+    run = _run_of(connection, version)
+    counts = fetch_all(connection, queries("clearance")["counts_of"], {"run_id": run["run_id"]})
+    return StoredRun(
+        version=run["version"],
+        segments=run["segments"],
+        finished_at=run["finished_at"],
+        counts=tuple(FoundCount(**row) for row in counts),
+    )
+
+
+def stored_conflicts(
+    connection: Connection,
+    version: Version = None,
+    *,
+    since: Version = None,
+    kinds: Sequence[str] = (),
+    certain: bool = False,
+    bbox: Box | None = None,
+    limit: int = 1000,
+    offset: int = 0,
+) -> list[Conflict]:
+    """Conflicts that the run of a version found, the certain and worst first; `since` keeps those an older run had not.
+
+    `certain` leaves out what is within the survey accuracy or to be confirmed; `bbox` is in the project CRS.
+    NotFoundError when either version was not run.
+    """
+    run = _run_of(connection, version)
+    west, south, east, north = bbox or (None, None, None, None)
+    wanted = {
+        "run_id": run["run_id"],
+        "since_run_id": None if since is None else _run_of(connection, since)["run_id"],
+        "state": "conflict", "kinds": list(kinds) or None, "certain": certain, "limit": limit, "offset": offset,
+        "min_x": west, "min_y": south, "max_x": east, "max_y": north,
+    }  # fmt: skip
+    rows = fetch_all(connection, queries("clearance")["found"], wanted)
+    site = Site(connection, None if run["version"] == current_version(connection) else run["version"])
+    segments = site.segments_by_id(_ids(rows, "segment_id", None) | _ids(rows, "other_id", "pipe_segment"))
+    structures = site.structures_by_id(_ids(rows, "other_id", "structure"))
+    return [_conflict(row, segments, structures) for row in rows]
+
+
+def changeset_clearance(connection: Connection, changeset_id: int) -> ClearanceAnswer:
+    """What a changeset brings against the live map and itself: only what it touches is judged.
+
+    Raises NotFoundError when there is no such changeset.
+    """
+    if fetch_one(connection, queries("clearance")["changeset"], {"changeset_id": changeset_id}) is None:
+        raise NotFoundError(f"There is no changeset {changeset_id}.")
+    city = load_changeset(connection, changeset_id, widest_of_all() + 2 * _WIDEST_NEIGHBOUR_M)
+    found = judge_tile(changeset_tile(city)) if city.is_changed.any() else pd.DataFrame({"state": []})
+    rows = [_plain(row) for row in found.to_dict("records")]
+    segments = _segments_with_proposed(connection, changeset_id, rows)
+    structures = Site(connection, None).structures_by_id(_ids(rows, "other_id", "structure"))
+    by_state = {state: [row for row in rows if row["state"] == state] for state in ("conflict", "cannot_tell", "slant")}
+    conflicts = [_conflict(row, segments, structures) for row in by_state["conflict"]]
+    return ClearanceAnswer(
+        version=current_version(connection),
+        conflicts=tuple(sorted(conflicts, key=lambda each: (_ORDER[each.kind], -each.shortfall_m))),
+        cannot_tell=tuple(_untold(row, segments, structures) for row in by_state["cannot_tell"]),
+        slants=tuple(_slant(row, segments) for row in by_state["slant"]),
+        checked_pairs=_compared(city),
+    )
+
+
+def _compared(city: City) -> int:
+    return int((~city.is_changed).sum()) + len(city.structures.feature_id)
+
+
+def _run_of(connection: Connection, version: Version) -> DictRow:
+    resolved = resolve_version(connection, version)
+    number = current_version(connection) if resolved is None else resolved
+    run = fetch_one(connection, queries("clearance")["run_of"], {"version": number})
+    if run is None:
+        raise NotFoundError(f"Version {number} was not judged as a whole yet: `pipemap clearance --city` does it.")
+    return run
+
+
+def _ids(rows: Iterable[Mapping[str, Any]], column: str, other_kind: str | None) -> set[int]:
+    return {row[column] for row in rows if other_kind is None or row["other_kind"] == other_kind}
+
+
+def _segments_with_proposed(
+    connection: Connection, changeset_id: int, rows: Sequence[Mapping[str, Any]]
+) -> dict[int, Segment]:
+    """Segments by identity, as the changeset proposes them where it does."""
+    wanted = _ids(rows, "segment_id", None) | _ids(rows, "other_id", "pipe_segment")
+    live = Site(connection, None)
+    own = SQL("(SELECT * FROM {} WHERE changeset_id = {} AND op <> 'delete')")
+    segments, nodes = (own.format(table(f"{kind}_delta"), Literal(changeset_id)) for kind in ("pipe_segment", "node"))
+    either = SQL(
+        "(SELECT feature_id, ground_elevation_m FROM {own} AS own UNION ALL SELECT feature_id, ground_elevation_m"
+        " FROM {live} AS live WHERE NOT EXISTS (SELECT FROM {own} AS own WHERE own.feature_id = live.feature_id))"
+    ).format(own=nodes, live=table("node"))
+    return live.segments_by_id(wanted) | live.reading(segments, either).segments_by_id(wanted)
+
+
+def _plain(row: dict[Any, Any]) -> dict[str, Any]:
+    """A row as the database would give it."""
+    return {name: None if value is pd.NA or value != value else value for name, value in row.items()}
+
+
+def _conflict(row: Mapping[str, Any], segments: Mapping[int, Segment], structures: Mapping[int, Structure]) -> Conflict:
+    pair, kind = _pair(row, segments, structures), ConflictKind(row["kind"])
+    nearest = _point(row, "near_"), _point(row, "far_")
+    told = conflict(kind, pair, _limit(row, pair), row["measured_m"], nearest, at_most=bool(row["is_at_most"]))
+    angle_deg = row["crossing_deg"]
+    return told.model_copy(update={"crossing_deg": None if angle_deg is None else round(angle_deg, 2)})
+
+
+def _untold(row: Mapping[str, Any], segments: Mapping[int, Segment], structures: Mapping[int, Structure]) -> CannotTell:
+    pair, kind = _pair(row, segments, structures), ConflictKind(row["kind"])
+    return cannot_tell(kind, pair, needs_of(kind, pair))
+
+
+def _slant(row: Mapping[str, Any], segments: Mapping[int, Segment]) -> Slant:
+    other = segments[row["other_id"]]
+    place = _point(row, "")
+    return Slant(
+        segment_id=row["segment_id"],
+        other_id=row["other_id"],
+        other_source_key=other.row["source_key"],
+        other_class_code=other.row["class_code"],
+        crossing_deg=round(row["crossing_deg"], 2),
+        point=(float(place[0]), float(place[1]), None if math.isnan(place[2]) else float(place[2])),
+    )
+
+
+def _pair(row: Mapping[str, Any], segments: Mapping[int, Segment], structures: Mapping[int, Structure]) -> Pair:
+    asked = segments[row["segment_id"]]
+    other: Segment | Structure | None = None
+    if row["other_kind"] is not None:
+        other = (segments if row["other_kind"] == "pipe_segment" else structures)[row["other_id"]]
+    return Pair(asked, asked.name, other)
+
+
+def _limit(row: Mapping[str, Any], pair: Pair) -> Limit | None:
+    """The limit a row was judged by."""
+    kind, asked = row["kind"], pair.asked
+    assert asked is not None
+    if kind == ConflictKind.COLLISION:
+        return None
+    if pair.other is None:
+        return _cover_limit(row, asked)
+    assert pair.other.party is not None
+    return strictest("vertical" if kind == ConflictKind.VERTICAL else "horizontal", asked.party, pair.other.party)
+
+
+def _cover_limit(row: Mapping[str, Any], asked: Segment) -> Limit | None:
+    carriageway, path = cover_limit(asked.party, True), cover_limit(asked.party, False)
+    if carriageway is None or (path is not None and path.min_m == row["limit_m"]):
+        return path
+    return carriageway.assuming("segment.carriageway") if row["to_be_confirmed"] else carriageway
+
+
+def _point(row: Mapping[str, Any], place: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    values = (row[f"{place}{axis}_m"] for axis in ("x", "y", "z"))
+    return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
