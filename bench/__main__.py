@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.bursts import mains_lines, wntr_lines
 from bench.cases import burst_lines, history_lines, load_city, lookup_lines
 from bench.city import build_city
+from bench.clearances import clearance_lines
 from bench.deliveries import delivered, delivered_again
 from bench.flows import flow_lines
 from bench.measure import Line, report, row
@@ -26,6 +27,7 @@ def main() -> None:
     arguments.add_argument("--mains", type=int, nargs="+", help="trace cases alone, on networks of these sizes")
     arguments.add_argument("--flows", type=int, nargs="+", help="sewer and connection traces alone, of these sizes")
     arguments.add_argument("--deliveries", type=int, nargs="+", help="import and checks of cities of these sizes")
+    arguments.add_argument("--clearances", type=int, nargs="+", help="clearance cases alone, on cities of these sizes")
     given = arguments.parse_args()
     if given.flows:
         for size in given.flows:
@@ -37,6 +39,10 @@ def main() -> None:
     cluster = Cluster(folder)
     cluster.start()
     try:
+        for size in given.clearances or ():
+            print(report(size, list(clearance_lines(cluster, size)), _RESULTS / "clearances"), flush=True)
+        if given.clearances:
+            return
         if given.deliveries:
             # What compiled steps take on their first day is not what they take.
             deliver(cluster, folder, _WARM_UP)

@@ -5,6 +5,7 @@ all that is not near is passed over without a look anywhere else.
 """
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numba
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from pipemap.clearance.core import Pipes
 from pipemap.clearance.geometry3d import Floats, minus, nearest_of, row_point
+from pipemap.clearance.judging import measure_many
 from pipemap.clearance.measuring import Shapes
 from pipemap.clearance.numbers import LARGEST_UNKNOWN_HALF_M, Ints
 
@@ -87,6 +89,22 @@ def candidate_pairs(pipes: Pipes, grid: Grid, reach: Reach, asked: Ints, rank: I
         np.ascontiguousarray(rank, np.int64),
     )
     return found
+
+
+def pairs_within(pipes: Pipes, limit_m: float, threads: int = 2) -> tuple[Ints, Ints, Floats]:
+    """Every pair whose walls are nearer in space than one limit, joined pipes left out, and that distance in metres."""
+    grid, reach, rank = grid_of(pipes), limit_reach(pipes, limit_m), np.arange(len(pipes))
+
+    def searched(asked: Ints) -> tuple[Ints, Ints, Floats]:
+        left, right = candidate_pairs(pipes, grid, reach, asked, rank)
+        space_m = measure_many(pipes.shapes, left, right)[0]
+        near = np.flatnonzero(space_m < limit_m)
+        return left[near], right[near], space_m[near]
+
+    with ThreadPoolExecutor(threads) as pool:
+        parts = list(pool.map(searched, np.array_split(rank, threads)))
+    left, right, space_m = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return left, right, space_m
 
 
 @numba.njit(cache=True, nogil=True)

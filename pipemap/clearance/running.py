@@ -12,7 +12,7 @@ from psycopg.rows import DictRow
 from pipemap.clearance.city import City, load_city
 from pipemap.clearance.rules import tables_digest
 from pipemap.clearance.tiles import TILE_PIPES, Tile, city_tiles, judge_tile
-from pipemap.copy_in import copy_frame
+from pipemap.copy_in import copy_frames
 from pipemap.db import Connection, Database, fetch_all, fetch_one
 from pipemap.sql import queries
 from pipemap.statements import table
@@ -117,7 +117,7 @@ def _tiles_done(database: Database, run_id: int) -> Iterator[int]:
 
 def _store(database: Database, run_id: int, tile: int, found: pd.DataFrame) -> None:
     with database.transaction() as connection:
-        copy_frame(connection, table("clearance_found"), found.assign(run_id=run_id), _TYPES)
+        copy_frames(connection, table("clearance_found"), [found.assign(run_id=run_id)], _TYPES)
         connection.execute(queries("clearance")["tile_done"], {"run_id": run_id, "tile": tile, "pairs": len(found)})
 
 

@@ -1,0 +1,245 @@
+"""Clearance against PostGIS and DuckDB: one limit over many pipes, the whole city, a drawn line, a changeset."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import duckdb_extension_spatial
+import httpx
+import numpy as np
+import pandas as pd
+import psycopg
+import shapely
+
+from bench.cases import _served
+from bench.mains import _hex, _write
+from bench.measure import Line, in_child, median_s
+from bench.pipes import LANES, STREET_M, streets_for, synthetic_pipes
+from pipemap.changesets import create_edit
+from pipemap.clearance.candidates import pairs_within
+from pipemap.clearance.core import Pipes
+from pipemap.clearance.running import run_city
+from pipemap.clearance.stored import changeset_clearance
+from pipemap.cluster import Cluster
+from pipemap.db import Database
+from pipemap.projects import create_database, init_project
+
+LIMIT_M = 0.15
+_CHANGED = 1000
+
+
+def clearance_lines(cluster: Cluster, size: int) -> Iterator[Line]:
+    """Every clearance case on a city of about `size` segments."""
+    side = streets_for(size)
+    yield from _limit_lines(cluster, side)
+    url = cluster.url(f"clearance{size}")
+    create_database(url)
+    with Database(url) as database:
+        init_project(database, "bench", 4547)
+        plant_pipes(database, side)
+    yield from _city_lines(url)
+    with Database(url) as database:
+        yield _changeset_line(database)
+    yield _drawn_line(url, side)
+
+
+def _limit_lines(cluster: Cluster, side: int) -> Iterator[Line]:
+    pipes = synthetic_pipes(side)
+    pipes = replace(pipes, is_round=np.full(len(pipes), True), half_height_m=pipes.half_width_m)
+    ours_s = median_s(lambda: pairs_within(pipes, LIMIT_M), 5)
+    left, right, _ = pairs_within(pipes, LIMIT_M)
+    found = set(zip(pipes.feature_id[left].tolist(), pipes.feature_id[right].tolist(), strict=True))
+    name = f"one limit of {LIMIT_M} m over {len(pipes):,} segments, from arrays"
+    for other, ask in (("PostGIS self-join", _by_postgis(cluster, pipes)), ("DuckDB spatial", _by_duckdb(pipes))):
+        start = time.perf_counter()
+        theirs = ask()
+        other_s = time.perf_counter() - start
+        yield Line(name, ours_s, other_s, other, f"{len(found):,} pairs, {'the same' if theirs == found else 'OTHERS'}")
+
+
+def _by_postgis(cluster: Cluster, pipes: Pipes) -> Any:
+    url = cluster.url(f"limit{len(pipes)}")
+    create_database(url)
+    frame = _plain_frame(pipes)
+    frame["geom"] = shapely.to_wkb(shapely.linestrings(np.stack([pipes.start, pipes.end], axis=1)), hex=True)
+    connection = psycopg.connect(url, autocommit=True)
+    connection.execute("CREATE EXTENSION IF NOT EXISTS postgis")
+    connection.execute("CREATE TABLE p (id bigint, a bigint, b bigint, r float8, geom geometry)")
+    with connection.cursor().copy("COPY p FROM STDIN CSV") as copy:
+        copy.write(frame[["id", "a", "b", "r", "geom"]].to_csv(index=False, header=False))
+    connection.execute("CREATE TABLE pipe AS SELECT * FROM p ORDER BY geom")
+    connection.execute("CREATE INDEX ON pipe USING gist (geom)")
+    connection.execute("ANALYZE pipe")
+    widest_m = float(frame["r"].max())
+
+    def ask() -> set[tuple[int, int]]:
+        rows = connection.execute(
+            "SELECT least(p.id, q.id), greatest(p.id, q.id) FROM pipe AS p JOIN pipe AS q"
+            f" ON ST_3DDWithin(p.geom, q.geom, p.r + {widest_m + LIMIT_M}) AND p.id < q.id"
+            " AND p.a <> q.a AND p.a <> q.b AND p.b <> q.a AND p.b <> q.b"
+            f" AND ST_3DDistance(p.geom, q.geom) < p.r + q.r + {LIMIT_M}"
+        )
+        return set(rows.fetchall())
+
+    return ask
+
+
+_DUCK_DISTANCE = """
+CREATE MACRO dot(a, b) AS a[1] * b[1] + a[2] * b[2] + a[3] * b[3];
+CREATE MACRO less(a, b) AS [a[1] - b[1], a[2] - b[2], a[3] - b[3]];
+CREATE MACRO gap(w, u, v, s, t) AS sqrt((w[1] + s * u[1] - t * v[1]) ** 2 + (w[2] + s * u[2] - t * v[2]) ** 2
+    + (w[3] + s * u[3] - t * v[3]) ** 2);
+CREATE MACRO clamp(x) AS least(1.0, greatest(0.0, x));
+CREATE MACRO inside(uu, uv, vv, uw, vw) AS CASE WHEN uu * vv - uv * uv > 0
+    THEN clamp((uv * vw - vv * uw) / (uu * vv - uv * uv)) ELSE 0.0 END;
+CREATE MACRO nearest(w, u, v, uu, uv, vv, uw, vw) AS least(
+    gap(w, u, v, 0.0, clamp(vw / vv)), gap(w, u, v, 1.0, clamp((vw + uv) / vv)),
+    gap(w, u, v, clamp(-uw / uu), 0.0), gap(w, u, v, clamp((uv - uw) / uu), 1.0),
+    gap(w, u, v, inside(uu, uv, vv, uw, vw), clamp((vw + inside(uu, uv, vv, uw, vw) * uv) / vv)));
+"""
+
+
+def _by_duckdb(pipes: Pipes) -> Any:
+    folder = Path(duckdb_extension_spatial.__file__).parent / "extensions"
+    connection = duckdb.connect(config={"allow_unsigned_extensions": True})
+    connection.execute(f"LOAD '{next(folder.rglob('spatial.duckdb_extension'))}'")
+    frame = _plain_frame(pipes)
+    for axis, letter in enumerate("xyz"):
+        frame[f"{letter}0"], frame[f"{letter}1"] = pipes.start[:, axis], pipes.end[:, axis]
+    connection.register("frame", frame)
+    grown = f"r + {LIMIT_M / 2}"
+    connection.execute(
+        f"CREATE TABLE pipe AS SELECT *, ST_MakeEnvelope(least(x0, x1) - ({grown}), least(y0, y1) - ({grown}),"
+        f" greatest(x0, x1) + ({grown}), greatest(y0, y1) + ({grown})) AS box,"
+        " [x1 - x0, y1 - y0, z1 - z0] AS u, [x0, y0, z0] AS p FROM frame"
+    )
+    connection.execute(_DUCK_DISTANCE)
+
+    def ask() -> set[tuple[int, int]]:
+        return set(
+            connection.execute(
+                f"""WITH near AS (
+                    SELECT a.id AS one, b.id AS other, a.u, b.u AS v, less(a.p, b.p) AS w,
+                           a.r + b.r + {LIMIT_M} AS within
+                    FROM pipe AS a JOIN pipe AS b ON ST_Intersects(a.box, b.box)
+                    WHERE a.id < b.id AND a.a <> b.a AND a.a <> b.b AND a.b <> b.a AND a.b <> b.b
+                      AND least(a.z0, a.z1) - greatest(b.z0, b.z1) <= a.r + b.r + {LIMIT_M}
+                      AND least(b.z0, b.z1) - greatest(a.z0, a.z1) <= a.r + b.r + {LIMIT_M})
+                SELECT one, other FROM near
+                WHERE nearest(w, u, v, dot(u, u), dot(u, v), dot(v, v), dot(u, w), dot(v, w)) < within"""
+            ).fetchall()
+        )
+
+    return ask
+
+
+def _plain_frame(pipes: Pipes) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"id": pipes.feature_id, "a": pipes.nodes[:, 0], "b": pipes.nodes[:, 1], "r": pipes.half_width_m}
+    )
+
+
+def plant_pipes(database: Database, side: int) -> None:
+    """Version 1 of a map with the synthetic pipes, written with the indexes built at the end."""
+    pipes = synthetic_pipes(side)
+    code = np.array([lane[0] for lane in LANES])[pipes.class_index]
+    is_gas = code == "gas"
+    height_mm = np.where(pipes.is_round, np.nan, pipes.half_height_m * 2000)
+    segments = pd.DataFrame(
+        {
+            "feature_id": pipes.feature_id, "source_key": [f"S{k}" for k in pipes.feature_id],
+            "class_code": code, "from_node_id": pipes.nodes[:, 0], "to_node_id": pipes.nodes[:, 1],
+            "shape_code": np.where(pipes.is_round, "circle", "rect"), "width_mm": pipes.half_width_m * 2000,
+            "height_mm": height_mm, "burial_code": np.array([lane[6] for lane in LANES])[pipes.class_index],
+            "pressure_code": np.where(is_gas, "medium_a", None), "voltage_kv": np.where(code == "power", 10.0, np.nan),
+            "depth_datum_code": "axis", "elevation_source_code": "measured",
+            "geom": _hex(shapely.linestrings(np.stack([pipes.start, pipes.end], axis=1))),
+        }
+    )  # fmt: skip
+    place, first = np.unique(pipes.nodes.ravel(), return_index=True)
+    ends = np.stack([pipes.start, pipes.end], axis=1).reshape(-1, 3)[first]
+    depth_m = np.array([lane[3] for lane in LANES])[pipes.class_index].repeat(2)[first]
+    nodes = pd.DataFrame(
+        {
+            "feature_id": place, "source_key": [f"N{k}" for k in place], "class_code": code.repeat(2)[first],
+            "ground_elevation_m": ends[:, 2] + depth_m, "geom": _hex(shapely.points(ends[:, :2])),
+        }
+    )  # fmt: skip
+    with database.transaction() as connection:
+        connection.execute("INSERT INTO pipemap.dataset (dataset_id, name) VALUES (1, 'city')")
+        connection.execute(
+            "INSERT INTO pipemap.version (version, changeset_id, author, message, counts) VALUES (1, 0, 'a', 'm', '{}')"
+        )
+        _write(connection, "node", nodes)
+        _write(connection, "pipe_segment", segments)
+        connection.execute("SELECT setval('pipemap.feature_id_seq', %s)", [int(pipes.feature_id.max())])
+
+
+def _city_lines(url: str) -> Iterator[Line]:
+    (seconds, found), peak_mib = in_child(_run_in_child, url)
+    note = f"{found:,} rows stored, peak {peak_mib} MiB"
+    yield Line("whole city, all rules, from database to stored results", seconds, None, "", note)
+
+
+def _run_in_child(url: str) -> tuple[float, int]:
+    """Seconds of a run when all is compiled, and rows found."""
+    with Database(url) as database:
+        times = []
+        for _ in range(2):
+            with database.transaction() as connection:
+                connection.execute("TRUNCATE pipemap.clearance_run, pipemap.clearance_tile, pipemap.clearance_found")
+            start = time.perf_counter()
+            run_city(database)
+            times.append(time.perf_counter() - start)
+        with database.transaction() as connection:
+            row = connection.execute("SELECT count(*) AS n FROM pipemap.clearance_found").fetchone()
+    assert row is not None
+    return times[1], row["n"]
+
+
+def _changeset_line(database: Database) -> Line:
+    with database.transaction(read_only=True) as connection:
+        rows = connection.execute(
+            "SELECT feature_id, ST_AsBinary(ST_Translate(geom, 0, 0, -0.3)) AS g FROM pipemap.pipe_segment"
+            " WHERE class_code = 'gas' ORDER BY geom LIMIT %s",
+            [_CHANGED],
+        ).fetchall()
+    changes = [
+        {
+            "kind": "pipe_segment",
+            "op": "update",
+            "feature_id": row["feature_id"],
+            "values": {"geom": shapely.from_wkb(bytes(row["g"]))},
+        }
+        for row in rows
+    ]
+    changeset = create_edit(database, title="lower", author="b", changes=changes)
+
+    def ask() -> int:
+        with database.transaction(read_only=True) as connection:
+            return len(changeset_clearance(connection, changeset).conflicts)
+
+    return Line(f"changeset of {len(changes):,} segments", median_s(ask, 5), None, "", f"{ask():,} conflicts")
+
+
+def _drawn_line(url: str, side: int) -> Line:
+    pipes = synthetic_pipes(2)
+    way = pipes.end[0, :2] - pipes.start[0, :2]
+    way = way / np.linalg.norm(way)
+    middle = pipes.start[0, :2] + way * STREET_M * side / 2 + np.array([-way[1], way[0]]) * STREET_M * (side // 2)
+    times = []
+    with _served(url) as base, httpx.Client(base_url=base, timeout=60) as client:
+        for number in range(60):
+            start = middle + way * 37.0 * (number % 20) + np.array([-way[1], way[0]]) * (number % 7)
+            line = [[*start.tolist()], [*(start + way * 1000.0).tolist()]]
+            question = {"pipe": {"line": line, "class_code": "gas", "width_mm": 200, "cover_depth_m": 1.2}}
+            began = time.perf_counter()
+            answer = client.post("/api/clearance/line", json=question).raise_for_status().json()
+            times.append(time.perf_counter() - began)
+    p95_s = float(np.quantile(times[10:], 0.95))
+    met = f"{answer['checked_pairs']} neighbours, {len(answer['conflicts'])} conflicts"
+    note = f"median {np.median(times[10:]) * 1000:.0f} ms; {met}"
+    return Line("a drawn line of 1 km over HTTP, p95", p95_s, None, "", note)
