@@ -331,43 +331,27 @@ clearance_run = Table(
     Column("run_id", INTEGER, primary_key=True, autoincrement=True),
     Column("version", INTEGER, nullable=False, unique=True, comment="Version of the map that was judged."),
     Column("rules", TEXT, nullable=False, comment="Digest of the limits it was judged by."),
-    Column("started_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("now()")),
-    Column("finished_at", TIMESTAMP(timezone=True), comment="Null while tiles are left."),
-    Column("segments", BIGINT, comment="Segments that were judged."),
-    Column("pairs", BIGINT, comment="Rows that were found."),
+    *(Column(name, TIMESTAMP(timezone=True)) for name in ("started_at", "finished_at")),
+    *(Column(name, BIGINT) for name in ("segments", "pairs")),
 )
 
 clearance_tile = Table(
     "clearance_tile",
     metadata,
-    Column("run_id", INTEGER, nullable=False),
-    Column("tile", INTEGER, nullable=False),
-    Column("pairs", BIGINT, nullable=False, comment="Rows that were found in this tile."),
+    *(Column(name, kind, nullable=False) for name, kind in (("run_id", INTEGER), ("tile", INTEGER), ("pairs", BIGINT))),
     PrimaryKeyConstraint("run_id", "tile", name="clearance_tile_pkey"),
 )
 
+# State: conflict, cannot_tell, same_trench or slant. Places: midway, on the segment (near), on the other side (far).
 clearance_found = Table(
     "clearance_found",
     metadata,
     Column("run_id", INTEGER, nullable=False),
-    Column("kind", TEXT, nullable=False, comment="What it is about, as in the answer to a clearance question."),
-    Column("state", TEXT, nullable=False, comment="conflict, cannot_tell, same_trench or slant."),
-    Column("segment_id", BIGINT, nullable=False),
-    Column("other_kind", TEXT, comment="pipe_segment or structure; null for cover."),
-    Column("other_id", BIGINT),
-    Column("measured_m", DOUBLE_PRECISION, comment="Between outer walls; negative when the bodies intersect."),
-    Column("limit_m", DOUBLE_PRECISION),
-    Column("rule_id", TEXT),
-    Column("is_at_most", BOOLEAN, comment="The measure is an upper bound, as a size is not known."),
-    Column("accuracy_m", DOUBLE_PRECISION, comment="Survey accuracy of both sides together."),
-    Column("within_accuracy", BOOLEAN, nullable=False),
-    Column("to_be_confirmed", BOOLEAN, nullable=False),
-    Column("crossing_deg", DOUBLE_PRECISION, comment="Angle in plan where the axes cross."),
-    *(
-        Column(f"{place}{axis}_m", DOUBLE_PRECISION, comment=comment)
-        for place, comment in (("", "Midway."), ("near_", "On the segment."), ("far_", "On the other side."))
-        for axis in ("x", "y", "z")
-    ),
+    *(Column(name, kind, nullable=False) for name, kind in (("kind", TEXT), ("state", TEXT), ("segment_id", BIGINT))),
+    *(Column(name, kind) for name, kind in (("other_kind", TEXT), ("other_id", BIGINT), ("rule_id", TEXT))),
+    *(Column(name, BOOLEAN, nullable=False) for name in ("is_at_most", "within_accuracy", "to_be_confirmed")),
+    *(Column(name, DOUBLE_PRECISION) for name in ("measured_m", "limit_m", "accuracy_m", "crossing_deg")),
+    *(Column(f"{place}{axis}_m", DOUBLE_PRECISION) for place in ("", "near_", "far_") for axis in "xyz"),
     Index("clearance_found_pair_idx", "run_id", "segment_id", "other_id"),
 )
 

@@ -88,13 +88,13 @@ def load_city(connection: Connection, version: int | None) -> City:
     return _city(reader.columns(), _structures(rows))
 
 
-def load_changeset(connection: Connection, changeset_id: int, reach_m: float) -> City:
-    """What a changeset brings, and the live map around it with what it replaces or deletes left out."""
+def load_changeset(connection: Connection, changeset_id: int, pipes_m: float, structures_m: float) -> City:
+    """What a changeset brings, and the live map within reach of it, less what it replaces or deletes."""
     wanted = {
         "active": sorted(codes_where("lifecycle", "is_active", "1")),
         "above": sorted(NOT_IN_THE_GROUND),
         "changeset_id": changeset_id,
-        "reach_m": reach_m,
+        "reach_m": pipes_m,
     }
     reader = _reader()
     reader.add(copy_blocks(connection, _query("proposed", None), len(_COLUMNS) + 2, wanted), changed=True)
@@ -102,7 +102,8 @@ def load_changeset(connection: Connection, changeset_id: int, reach_m: float) ->
     structures = SQL(queries("clearance")["structures_around_proposed"]).format(
         segments=table("pipe_segment_delta"), structures=table("structure")
     )
-    return _city(reader.columns(), _structures(fetch_all(connection, structures, wanted)))
+    rows = fetch_all(connection, structures, {**wanted, "reach_m": structures_m})
+    return _city(reader.columns(), _structures(rows))
 
 
 def pipes_of(segments: Columns, axes: Axes, width_m: Floats, height_m: Floats) -> Pipes:

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import shapely
-from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
-from scipy.spatial import QhullError
 
 from pipemap.clearance.core import distances_between
 from pipemap.clearance.geometry3d import Floats
@@ -118,13 +116,21 @@ def ground_at(site: Site, plan: Floats) -> Floats:
     known = site.ground_near(shapely.LineString(plan), _GROUND_REACH_M)
     if len(known) == 0:
         return np.full(len(plan), np.nan)
-    nearest = NearestNDInterpolator(known[:, :2], known[:, 2])(plan)
-    try:
-        between = LinearNDInterpolator(known[:, :2], known[:, 2])(plan)
-    except QhullError:
-        # Fewer than three points, or all on one line.
-        return np.asarray(nearest)
-    return np.where(np.isnan(between), nearest, between)
+    ground_m: Floats = known[shapely.STRtree(shapely.points(known[:, :2])).nearest(shapely.points(plan)), 2]
+    triangles = shapely.get_parts(shapely.delaunay_triangles(shapely.multipoints(known)))
+    row, which = shapely.STRtree(triangles).query(shapely.points(plan), predicate="intersects")
+    corners = shapely.get_coordinates(triangles[which], include_z=True).reshape(-1, 4, 3)[:, :3]
+    ground_m[row] = _between(corners, plan[row])
+    return ground_m
+
+
+def _between(corners: Floats, plan: Floats) -> Floats:
+    """Height at places (n, 2) of the planes through three corners (n, 3, 3) each."""
+    u, v, w = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0], plan - corners[:, 0, :2]
+    area = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
+    s, t = (w[:, 0] * v[:, 1] - w[:, 1] * v[:, 0]) / area, (u[:, 0] * w[:, 1] - u[:, 1] * w[:, 0]) / area
+    height_m: Floats = corners[:, 0, 2] + s * u[:, 2] + t * v[:, 2]
+    return height_m
 
 
 def _check(pipe: DrawnPipe) -> None:

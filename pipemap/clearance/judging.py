@@ -216,7 +216,7 @@ def _crosses_next_door(shapes: Shapes, facts: Facts, one: int, other: int) -> bo
 def _axes_cross(shapes: Shapes, one: int, other: int) -> bool:  # pragma: no cover
     for a in range(shapes.first_piece[one], shapes.first_piece[one + 1]):
         for b in range(shapes.first_piece[other], shapes.first_piece[other + 1]):
-            if box_gap_m(shapes, a, b) > TOLERANCE_M:
+            if box_gap_m(shapes.start, shapes.end, a, b) > TOLERANCE_M:
                 continue
             p, q = row_point(shapes.start, a), row_point(shapes.start, b)
             u, v = minus(row_point(shapes.end, a), p), minus(row_point(shapes.end, b), q)

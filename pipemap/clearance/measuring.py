@@ -47,30 +47,53 @@ def measure(shapes: Shapes, one: int, other: int, found: Floats) -> None:  # pra
     """Compare every piece of one axis with every piece of the other; the deciding ones fill the array `found`."""
     found[:] = np.nan
     found[CROSSES], found[GAP_M], found[PLAN_M], found[SPACE_M] = 0.0, math.inf, math.inf, math.inf
+    wide = _reach(shapes, one) + _reach(shapes, other)
+    start, end, last = shapes.start, shapes.end, shapes.first_piece[other + 1]
+    if last - shapes.first_piece[other] > 1 or shapes.first_piece[one + 1] - shapes.first_piece[one] > 1:
+        # What is near rules out what is far, so the likely nearest come first.
+        near_a, near_b = _likely_nearest(start, end, shapes.first_piece, one, other)
+        _measure_pieces(shapes, one, other, near_a, near_b, found)
     for a in range(shapes.first_piece[one], shapes.first_piece[one + 1]):
-        for b in range(shapes.first_piece[other], shapes.first_piece[other + 1]):
-            _measure_pieces(shapes, one, other, a, b, found)
+        for b in range(shapes.first_piece[other], last):
+            least = box_gap_m(start, end, a, b) - wide
+            if not (least > found[PLAN_M] and (least > found[SPACE_M] or math.isnan(start[a, 2] + start[b, 2]))):
+                _measure_pieces(shapes, one, other, a, b, found)
     if found[SPACE_M] == math.inf:
         found[SPACE_M] = math.nan
 
 
-@numba.njit(cache=True, nogil=True)
-def box_gap_m(shapes: Shapes, a: int, b: int) -> float:  # pragma: no cover
+@numba.njit(cache=True, nogil=True, inline="always")
+def box_gap_m(start: Floats, end: Floats, a: int, b: int) -> float:  # pragma: no cover
     """How far apart in plan two pieces are at least."""
-    gap = -math.inf
-    for axis in range(2):
-        a0, a1, b0, b1 = shapes.start[a, axis], shapes.end[a, axis], shapes.start[b, axis], shapes.end[b, axis]
-        gap = max(gap, min(a0, a1) - max(b0, b1), min(b0, b1) - max(a0, a1))
-    return gap
+    beside = max(
+        min(start[a, 0], end[a, 0]) - max(start[b, 0], end[b, 0]),
+        min(start[b, 0], end[b, 0]) - max(start[a, 0], end[a, 0]),
+    )
+    apart: float = max(
+        beside,
+        min(start[a, 1], end[a, 1]) - max(start[b, 1], end[b, 1]),
+        min(start[b, 1], end[b, 1]) - max(start[a, 1], end[a, 1]),
+    )
+    return apart
+
+
+@numba.njit(cache=True, nogil=True)
+def _likely_nearest(
+    start: Floats, end: Floats, first_piece: Ints, one: int, other: int
+) -> tuple[int, int]:  # pragma: no cover
+    """The two pieces whose boxes are nearest in plan."""
+    best, near_a, near_b = math.inf, first_piece[one], first_piece[other]
+    for a in range(first_piece[one], first_piece[one + 1]):
+        for b in range(first_piece[other], first_piece[other + 1]):
+            gap = box_gap_m(start, end, a, b)
+            if gap < best:
+                best, near_a, near_b = gap, a, b
+    return near_a, near_b
 
 
 @numba.njit(cache=True, nogil=True)
 def _measure_pieces(shapes: Shapes, one: int, other: int, a: int, b: int, found: Floats) -> None:  # pragma: no cover
-    wide = _reach(shapes, one) + _reach(shapes, other)
-    least = box_gap_m(shapes, a, b) - wide
     has_z = math.isfinite(shapes.start[a, 2] + shapes.end[a, 2] + shapes.start[b, 2] + shapes.end[b, 2])
-    if least > found[PLAN_M] and (least > found[SPACE_M] or not has_z):
-        return
     p, q = row_point(shapes.start, a), row_point(shapes.start, b)
     u, v = minus(row_point(shapes.end, a), p), minus(row_point(shapes.end, b), q)
     _in_plan(shapes, one, other, p, u, q, v, found)

@@ -67,16 +67,23 @@ class Mover:
 
 def with_moves(mover: Mover, conflicts: Sequence[Conflict]) -> tuple[list[Conflict], Move | None]:
     """The conflicts, each with the smallest move found that clears it, and the smallest that clears them all."""
-    before = mover.found_at(np.zeros(3))
-    shifts = _shifts(mover, conflicts)
-    after = [(shift, mover.found_at(shift)) for shift in shifts]
-    fair = [(shift, found) for shift, found in after if _is_no_worse(found, before)]
-    fair = [(shift, found) for shift, found in fair if mover.stands_clear(_moved(mover.asked, shift))]
-    told = [
-        conflict.model_copy(update={"move": _first_without(mover, conflict.other_id, fair)}) for conflict in conflicts
-    ]
-    clearing = next((shift for shift, found in fair if not found), None)
-    return told, None if clearing is None else _as_move(clearing, mover.side)
+    before = mover.found_at(np.zeros(3)) if conflicts else {}
+    clearing: Move | None = None
+    moves: dict[int, Move] = {}
+    wanted = {conflict.other_id for conflict in conflicts if conflict.other_id in before}
+    for shift in _shifts(mover, conflicts):
+        if clearing is not None and wanted <= moves.keys():
+            break
+        found = mover.found_at(shift)
+        if not _is_no_worse(found, before) or not mover.stands_clear(_moved(mover.asked, shift)):
+            continue
+        move = _as_move(shift, mover.side)
+        for other_id in before.keys() - found.keys():
+            moves.setdefault(other_id, move)
+        if not found:
+            clearing = clearing or move
+    told = [conflict.model_copy(update={"move": moves.get(conflict.other_id or -1)}) for conflict in conflicts]
+    return told, clearing
 
 
 def covers_as_before(asked: Segment) -> Callable[[Segment], bool]:
@@ -99,14 +106,6 @@ def least_cover_m(asked: Segment) -> float | None:
         return None
     half_m = 0.0 if math.isnan(asked.half_height_m) else asked.half_height_m
     return float((asked.ground_m - asked.axis[:, 2]).min()) - half_m
-
-
-def _first_without(mover: Mover, other_id: int | None, fair: Sequence[tuple[Floats, Found]]) -> Move | None:
-    """The smallest move that clears one pipe; where a conflict is with no pipe, that it stands clear is enough."""
-    for shift, found in fair:
-        if other_id is not None and other_id not in found:
-            return _as_move(shift, mover.side)
-    return None
 
 
 def _is_no_worse(found: Found, before: Found) -> bool:

@@ -37,6 +37,8 @@ CLASS_NAMES: dict[str, tuple[tuple[str, str], ...]] = {
 MODEL_CLASSES = frozenset(
     {"water", "reclaimed", "sewer", "gas", "heat", "power", "telecom", "duct", "building", "tree", "pole_lt10kv"}
 )
+# Classes of the tables that are structures of the map.
+NOT_UTILITIES = frozenset({"building", "tree", "pole_lt10kv"})
 # What the map does not hold as features of their own, so that the row can never apply.
 NOT_ON_THE_MAP = frozenset(
     {
@@ -159,9 +161,17 @@ def widest(direction: Direction, clearance_class: str) -> float:
 
 
 @cache
-def widest_of_all() -> float:
-    """The largest horizontal limit of any pair, in metres."""
-    return max((row.limit.min_m for row in _rows("horizontal")), default=0.0)
+def widest_of_all(utilities_only: bool = False) -> float:
+    """The largest horizontal limit of any pair, or of two utilities alone, in metres."""
+    others = NOT_UTILITIES if utilities_only else frozenset()
+    return max(
+        (
+            row.limit.min_m
+            for row in _rows("horizontal")
+            if any(not others & {side.clearance_class for side in pair} for pair in row.sides)
+        ),
+        default=0.0,
+    )
 
 
 @cache

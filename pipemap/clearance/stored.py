@@ -77,7 +77,8 @@ def changeset_clearance(connection: Connection, changeset_id: int) -> ClearanceA
     """
     if fetch_one(connection, queries("clearance")["changeset"], {"changeset_id": changeset_id}) is None:
         raise NotFoundError(f"There is no changeset {changeset_id}.")
-    city = load_changeset(connection, changeset_id, widest_of_all() + 2 * _WIDEST_NEIGHBOUR_M)
+    of_pipes_m, of_structures_m = (widest_of_all(only) + 2 * _WIDEST_NEIGHBOUR_M for only in (True, False))
+    city = load_changeset(connection, changeset_id, of_pipes_m, of_structures_m)
     found = judge_tile(changeset_tile(city)) if city.is_changed.any() else pd.DataFrame({"state": []})
     rows = [_plain(row) for row in found.to_dict("records")]
     segments = _segments_with_proposed(connection, changeset_id, rows)

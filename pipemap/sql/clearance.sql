@@ -84,13 +84,14 @@ ORDER BY f.feature_id
 -- Live segments in the ground within reach of what a changeset brings, less what it replaces or deletes.
 SELECT {columns}, a.ground_elevation_m, b.ground_elevation_m
 FROM (
-    SELECT DISTINCT ON (near.feature_id) near.*
+    SELECT DISTINCT near.feature_id
     FROM {proposed} AS p
     CROSS JOIN LATERAL (
-        SELECT * FROM {segments} AS segment WHERE ST_DWithin(segment.geom, p.geom, %(reach_m)s) OFFSET 0) AS near
+        SELECT feature_id FROM {segments} AS segment
+        WHERE segment.geom && ST_Expand(p.geom, %(reach_m)s) OFFSET 0) AS near
     WHERE p.changeset_id = %(changeset_id)s AND p.op <> 'delete'
-    ORDER BY near.feature_id
-) AS f
+) AS chosen
+JOIN {segments} AS f USING (feature_id)
 LEFT JOIN {nodes} AS a ON a.feature_id = f.from_node_id
 LEFT JOIN {nodes} AS b ON b.feature_id = f.to_node_id
 WHERE (f.lifecycle_code IS NULL OR f.lifecycle_code = ANY(%(active)s))
@@ -125,7 +126,7 @@ WHERE f.feature_id = ANY(%(feature_ids)s)
 
 -- name: begin_run
 -- The run of a version, made if there is none; whether it is done.
-INSERT INTO pipemap.clearance_run (version, rules) VALUES (%(version)s, %(rules)s)
+INSERT INTO pipemap.clearance_run (version, rules, started_at) VALUES (%(version)s, %(rules)s, now())
 ON CONFLICT (version) DO UPDATE SET version = EXCLUDED.version
 RETURNING run_id, rules, finished_at IS NOT NULL AS is_done
 
