@@ -4,6 +4,7 @@ import argparse
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -29,9 +30,9 @@ def main() -> None:
     arguments.add_argument("--deliveries", type=int, nargs="+", help="import and checks of cities of these sizes")
     arguments.add_argument("--clearances", type=int, nargs="+", help="clearance cases alone, on cities of these sizes")
     given = arguments.parse_args()
-    if given.flows:
-        for size in given.flows:
-            print(report(size, list(flow_lines(size)), _RESULTS / "flows"))
+    if given.flows or given.clearances:
+        for name, lines_of in (("flows", flow_lines), ("clearances", clearance_lines)):
+            alone(name, lines_of, getattr(given, name) or ())
         return
     segments: int = given.segments
     folder = Path(tempfile.mkdtemp(prefix="pipemap-bench-"))
@@ -39,10 +40,6 @@ def main() -> None:
     cluster = Cluster(folder)
     cluster.start()
     try:
-        for size in given.clearances or ():
-            print(report(size, list(clearance_lines(cluster, size)), _RESULTS / "clearances"), flush=True)
-        if given.clearances:
-            return
         if given.deliveries:
             # What compiled steps take on their first day is not what they take.
             deliver(cluster, folder, _WARM_UP)
@@ -70,6 +67,12 @@ def main() -> None:
     finally:
         cluster.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def alone(name: str, lines_of: Callable[[int], Iterable[Line]], sizes: Sequence[int]) -> None:
+    """The cases of one part of the table, a table a size."""
+    for size in sizes:
+        print(report(size, list(lines_of(size)), _RESULTS / name), flush=True)
 
 
 def deliver(cluster: Cluster, folder: Path, segments: int) -> list[Line]:

@@ -1,5 +1,8 @@
 """Clearance against PostGIS and DuckDB: one limit over many pipes, the whole city, a drawn line, a changeset."""
 
+import shutil
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +19,7 @@ import shapely
 
 from bench.cases import _served
 from bench.mains import _hex, _write
-from bench.measure import Line, in_child, median_s
+from bench.measure import Line, in_child, median_s, row
 from bench.pipes import LANES, STREET_M, streets_for, synthetic_pipes
 from pipemap.changesets import create_edit
 from pipemap.clearance.candidates import pairs_within
@@ -31,8 +34,22 @@ LIMIT_M = 0.15
 _CHANGED = 1000
 
 
-def clearance_lines(cluster: Cluster, size: int) -> Iterator[Line]:
+def clearance_lines(size: int) -> Iterator[Line]:
     """Every clearance case on a city of about `size` segments."""
+    folder = Path(tempfile.mkdtemp(prefix="pipemap-bench-"))
+    folder.chmod(0o755)
+    cluster = Cluster(folder)
+    cluster.start()
+    try:
+        for line in _lines(cluster, size):
+            print(row(line), file=sys.stderr, flush=True)
+            yield line
+    finally:
+        cluster.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lines(cluster: Cluster, size: int) -> Iterator[Line]:
     side = streets_for(size)
     yield from _limit_lines(cluster, side)
     url = cluster.url(f"clearance{size}")
