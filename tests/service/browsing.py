@@ -46,6 +46,8 @@ def served(cluster: Cluster, template: str, name: str, lay: Callable[[Database],
         server = uvicorn.Server(uvicorn.Config(create_app(Settings(), url), log_level="warning", ws="none"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
+        while not server.started:
+            time.sleep(0.01)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True
         thread.join()

@@ -211,6 +211,8 @@ def test_planned_cuts_are_shown_hour_by_hour_with_what_only_their_overlap_does(q
     page.locator("#interval").focus()
     page.keyboard.press("ArrowRight")
     eventually(lambda: "00:00 → 01/02 02:00" in page.locator("#interval-words").inner_text())
+    page.keyboard.press("ArrowRight")  # the slider still has the keyboard
+    eventually(lambda: "02:00 → 01/02 05:00" in page.locator("#interval-words").inner_text())
     page.locator("[data-remove='1']").click()
     eventually(lambda: page.locator("#interval").get_attribute("max") == "0")
 

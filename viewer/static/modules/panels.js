@@ -6,9 +6,18 @@ import { attributeLabel, attributeOrder, attributeValue, currentLanguage, otherL
 
 const NOT_SHOWN = new Set(["geom", "dataset_id", "source_file_id", "extra", "feature_id", "kind"]);
 
+// Whoever works with the keyboard stays where they were when a panel is made anew.
 export function showPanel(...content) {
-  byId("details-body").replaceChildren(...content.filter(Boolean));
+  const body = byId("details-body");
+  const focused = body.contains(document.activeElement) ? selectorOf(document.activeElement) : null;
+  body.replaceChildren(...content.filter(Boolean));
   byId("details").hidden = false;
+  if (focused) body.querySelector(focused)?.focus();
+}
+
+function selectorOf({ id, dataset }) {
+  const [name, value] = Object.entries(dataset)[0] ?? [];
+  return id ? `#${CSS.escape(id)}` : name ? `[data-${name}="${CSS.escape(value)}"]` : null;
 }
 
 export function hidePanel() {

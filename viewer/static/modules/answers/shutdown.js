@@ -61,8 +61,8 @@ export function panel(answer, { question, choice, choose, again, flyTo, buttons 
 
 function cutRow(cut, index, change, remove) {
   const time = (name) =>
-    element("label", {}, element("span", {}, text(name)), element("input", { type: "datetime-local", value: cut[name].slice(0, 16), "data-cut": name, onchange: (event) => event.target.value && change(index, moved(cut, name, event.target.value)) }));
-  const name = element("input", { type: "text", value: cut.name, "aria-label": text("cut_name"), maxlength: 200, onchange: (event) => event.target.value.trim() && change(index, { name: event.target.value.trim() }) });
+    element("label", {}, element("span", {}, text(name)), element("input", { type: "datetime-local", id: `cut-${index}-${name}`, value: cut[name].slice(0, 16), "data-cut": name, onchange: (event) => event.target.value && change(index, moved(cut, name, event.target.value)) }));
+  const name = element("input", { type: "text", id: `cut-${index}-name`, value: cut.name, "aria-label": text("cut_name"), maxlength: 200, onchange: (event) => event.target.value.trim() && change(index, { name: event.target.value.trim() }) });
   return element("li", { class: "cut" }, name, remove ? rowButton("×", () => remove(index), { "aria-label": text("remove"), "data-remove": index }) : null, time("starts_at"), time("ends_at"));
 }
 
