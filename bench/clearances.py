@@ -125,12 +125,10 @@ shares AS MATERIALIZED (
     SELECT *, clamp(vw / vv) AS t0, clamp((vw + uv) / vv) AS t1, clamp((vw + si * uv) / vv) AS ti,
            clamp(-uw / uu) AS s0, clamp((uv - uw) / uu) AS s1 FROM inside)
 SELECT one, other FROM shares
-WHERE least(gap(0.0, t0), gap(1.0, t1), gap(si, ti), gap(s0, 0.0), gap(s1, 1.0)) < within
+WHERE least({gaps}) < within
 """
-_DUCK_MACROS = """
-CREATE MACRO clamp(x) AS least(1.0, greatest(0.0, x));
-CREATE MACRO gap(s, t) AS sqrt((wx + s * ux - t * vx) ** 2 + (wy + s * uy - t * vy) ** 2 + (wz + s * uz - t * vz) ** 2);
-"""
+_DUCK_GAP = "sqrt((wx + {s} * ux - {t} * vx) ** 2 + (wy + {s} * uy - {t} * vy) ** 2 + (wz + {s} * uz - {t} * vz) ** 2)"
+_DUCK_SHARES = (("0.0", "t0"), ("1.0", "t1"), ("si", "ti"), ("s0", "0.0"), ("s1", "1.0"))
 
 
 def _by_duckdb(pipes: Pipes) -> Any:
@@ -146,8 +144,9 @@ def _by_duckdb(pipes: Pipes) -> Any:
         f"CREATE TABLE pipe AS SELECT *, ST_MakeEnvelope(least(x0, x1) - ({grown}), least(y0, y1) - ({grown}),"
         f" greatest(x0, x1) + ({grown}), greatest(y0, y1) + ({grown})) AS box FROM frame"
     )
-    connection.execute(_DUCK_MACROS)
-    return lambda: set(connection.execute(_DUCK_QUERY.format(limit=LIMIT_M)).fetchall())
+    connection.execute("CREATE MACRO clamp(x) AS least(1.0, greatest(0.0, x))")
+    gaps = ", ".join(_DUCK_GAP.format(s=s, t=t) for s, t in _DUCK_SHARES)
+    return lambda: set(connection.execute(_DUCK_QUERY.format(limit=LIMIT_M, gaps=gaps)).fetchall())
 
 
 def _plain_frame(pipes: Pipes) -> pd.DataFrame:
