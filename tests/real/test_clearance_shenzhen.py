@@ -1,5 +1,7 @@
 """Plan crossings of the real survey: what the engine says against arithmetic done by PostGIS alone."""
 
+import csv
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -8,6 +10,8 @@ import pytest
 from importers.delivery import read_delivery
 from pipemap.checks import run_checks
 from pipemap.clearance.questions import segment_clearance
+from pipemap.clearance.running import run_city
+from pipemap.clearance.stored import stored_conflicts
 from pipemap.db import Connection, Database, fetch_all
 from pipemap.ingest import create_import
 from pipemap.publishing import publish
@@ -83,3 +87,65 @@ def test_every_plan_crossing_is_judged_as_arithmetic_says(survey: Database) -> N
             if kind == ConflictKind.VERTICAL:
                 assert measured_m is not None and abs(measured_m - row["gap_m"]) < 0.002
     assert len(crossings) > 300 and counts["short"] > 0 and counts[ConflictKind.COLLISION] > 0
+
+
+def hand_read(folder: Path) -> dict[str, dict[str, float]]:
+    """Per line of the survey's own tables: places of both ends, and bottom and top of the section there."""
+    with (folder / "管点调查表.csv").open(encoding="utf-8") as file:
+        points = {row["EXP_NO"]: row for row in csv.DictReader(file)}
+    read: dict[str, dict[str, float]] = {}
+    with (folder / "管线调查表.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            size = [float(part) / 1000 for part in row["D_S"].split("X") if part]
+            ends = [points.get(row[name]) for name in ("S_POINT", "E_POINT")]
+            if not size or None in ends or float(row["S_DEEP"]) * float(row["E_DEEP"]) == 0:
+                continue
+            # Sewers and trenches are surveyed to the invert, everything else to the crown.
+            to_invert = row["CODE"] in ("W", "Y") or "沟" in row["D_TYPE"]
+            line: dict[str, float] = {"height": size[-1], "to_invert": to_invert, "is_round": len(size) == 1}
+            for side, point, depth in zip("se", ends, (row["S_DEEP"], row["E_DEEP"]), strict=True):
+                assert point is not None
+                line |= {f"x{side}": float(point["Y"]), f"y{side}": float(point["X"])}
+                line[f"z{side}"] = float(point["SUR_H"]) - float(depth)
+            read[f"{row['S_POINT']}->{row['E_POINT']}"] = line
+    return read
+
+
+def hand_gap_m(one: dict[str, float], other: dict[str, float]) -> float | None:
+    """Bottom of the upper less top of the lower where two lines cross in plan, by Cramer's rule; None: they do not."""
+    ux, uy = one["xe"] - one["xs"], one["ye"] - one["ys"]
+    vx, vy = other["xe"] - other["xs"], other["ye"] - other["ys"]
+    wx, wy = other["xs"] - one["xs"], other["ys"] - one["ys"]
+    area = ux * vy - uy * vx
+    if area == 0:
+        return None
+    shares = (wx * vy - wy * vx) / area, (wx * uy - wy * ux) / area
+    if not all(0 < share < 1 for share in shares):
+        return None
+    spans = []
+    for line, share in zip((one, other), shares, strict=True):
+        z = line["zs"] + share * (line["ze"] - line["zs"])
+        axis = z + line["height"] / 2 if line["to_invert"] else z - line["height"] / 2
+        slope = (line["ze"] - line["zs"]) / math.hypot(line["xe"] - line["xs"], line["ye"] - line["ys"])
+        # A sloping round pipe takes up its diameter over the cosine of its slope in the vertical, to 45 degrees.
+        half = line["height"] / 2 * (math.sqrt(1 + min(slope**2, 1.0)) if line["is_round"] else 1.0)
+        spans.append((axis - half, axis + half))
+    (low_a, high_a), (low_b, high_b) = spans
+    return max(low_a - high_b, low_b - high_a)
+
+
+def test_twenty_crossings_are_as_far_apart_as_the_surveys_own_tables_say(survey: Database, shared_data: Path) -> None:
+    run_city(survey)
+    with survey.transaction(read_only=True) as connection:
+        found = stored_conflicts(connection, kinds=["vertical"], limit=10_000)
+    lines = hand_read(shared_data / "cn-shennan-survey")
+    checked = 0
+    for each in found:
+        one, other = lines.get(each.segment_source_key or ""), lines.get(each.other_source_key or "")
+        gap_m = hand_gap_m(one, other) if one and other else None
+        if gap_m is None or each.crossing_deg is None:
+            continue
+        assert each.measured_m == pytest.approx(gap_m, abs=0.001)
+        assert each.shortfall_m == pytest.approx(each.limit_m - gap_m, abs=0.001)
+        checked += 1
+    assert checked >= 20
