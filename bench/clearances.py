@@ -106,13 +106,15 @@ def _by_postgis(cluster: Cluster, pipes: Pipes) -> Any:
 
 # As `geometry3d.nearest_of`, a step a stage, so that nothing is worked out twice.
 _DUCK_QUERY = """
+CREATE OR REPLACE TEMP TABLE met AS
+    SELECT a.id AS here, b.id AS there FROM pipe AS a JOIN pipe AS b ON ST_Intersects(a.box, b.box);
 WITH near AS MATERIALIZED (
     SELECT a.id AS one, b.id AS other, a.r + b.r + {limit} AS within,
            a.x1 - a.x0 AS ux, a.y1 - a.y0 AS uy, a.z1 - a.z0 AS uz,
            b.x1 - b.x0 AS vx, b.y1 - b.y0 AS vy, b.z1 - b.z0 AS vz,
            a.x0 - b.x0 AS wx, a.y0 - b.y0 AS wy, a.z0 - b.z0 AS wz
-    FROM pipe AS a JOIN pipe AS b ON ST_Intersects(a.box, b.box)
-    WHERE a.id < b.id AND a.a <> b.a AND a.a <> b.b AND a.b <> b.a AND a.b <> b.b
+    FROM met JOIN pipe AS a ON a.id = here JOIN pipe AS b ON b.id = there
+    WHERE here < there AND a.a <> b.a AND a.a <> b.b AND a.b <> b.a AND a.b <> b.b
       AND least(a.z0, a.z1) - greatest(b.z0, b.z1) <= a.r + b.r + {limit}
       AND least(b.z0, b.z1) - greatest(a.z0, a.z1) <= a.r + b.r + {limit}),
 products AS MATERIALIZED (
