@@ -10,6 +10,7 @@ import shapely
 
 from pipemap.clearance.core import distances_between
 from pipemap.clearance.geometry3d import Floats
+from pipemap.clearance.numbers import WIDEST_NEIGHBOUR_M
 from pipemap.clearance.questions import answer_about
 from pipemap.clearance.site import DRAWN_ID, DRAWN_NODES, Segment, Site, as_pipes
 from pipemap.crs import line_in_project
@@ -21,8 +22,6 @@ from schemas.codetables import code_table
 
 # Surveyed points this near tell the ground at a place; a line given by its cover follows the ground in such steps.
 _GROUND_REACH_M, _GROUND_STEP_M = 100.0, 20.0
-# Half the widest culvert or tunnel that a neighbour may be.
-_WIDEST_NEIGHBOUR_M = 4.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def line_neighbours(
 def neighbours_of(site: Site, asked: Segment, within_m: float, class_codes: Sequence[str] = ()) -> list[Neighbour]:
     """As `line_neighbours`, of a segment in the map or a drawn one."""
     half_m = 0.0 if math.isnan(asked.half_width_m) else asked.half_width_m
-    near = site.neighbours(asked.plan, within_m + half_m + _WIDEST_NEIGHBOUR_M)
+    near = site.neighbours(asked.plan, within_m + half_m + WIDEST_NEIGHBOUR_M)
     others = [
         found
         for found in near

@@ -16,7 +16,7 @@ from pipemap.clearance.answer import Pair, cannot_tell, compared, conflict, from
 from pipemap.clearance.core import Pipes, Verdicts, conflicts_between
 from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.moves import FARTHEST_ASIDE_M, Mover, covers_as_before, with_moves
-from pipemap.clearance.numbers import LARGEST_UNKNOWN_HALF_M, TOLERANCE_M
+from pipemap.clearance.numbers import LARGEST_UNKNOWN_HALF_M, TOLERANCE_M, WIDEST_NEIGHBOUR_M
 from pipemap.clearance.rules import Limit, Party, cover_limit, strictest, widest
 from pipemap.clearance.site import Segment, Site, Structure, as_pipes, chainage
 from pipemap.clearance.words import Name
@@ -28,8 +28,6 @@ from pipemap.projects import read_project
 from schemas.clearance import CannotTell, ClearanceAnswer, Conflict, ConflictKind, Move, Side
 from schemas.codetables import code_table
 
-# Half the widest culvert or tunnel that a neighbour may be.
-_WIDEST_NEIGHBOUR_M = 4.0
 # Out of use but still in the ground.
 _STILL_THERE = frozenset({"abandoned", "empty"})
 # Each needs a look around the other pipe.
@@ -167,7 +165,7 @@ def polygon_clearance(
     polygon = polygon_in_project(polygon, srid if polygon_srid is None else polygon_srid, srid)
     site = Site(connection, version)
     party = Party(code_table("utility_class")[class_code].fields["clearance_class"]) if class_code else None
-    reach_m = _reach(party.clearance_class) if party else _WIDEST_NEIGHBOUR_M
+    reach_m = _reach(party.clearance_class) if party else WIDEST_NEIGHBOUR_M
     segments = site.neighbours(polygon, reach_m)
     structures = site.structures(polygon, reach_m)
     body = _Body(polygon, z_min_m, z_max_m, party)
@@ -307,7 +305,7 @@ def _check_body(polygon: shapely.Polygon, z_min_m: float, z_max_m: float, class_
 
 
 def _reach(clearance_class: str) -> float:
-    return widest("horizontal", clearance_class) + _WIDEST_NEIGHBOUR_M
+    return widest("horizontal", clearance_class) + WIDEST_NEIGHBOUR_M
 
 
 def _known(value: float, otherwise: float = 0.0) -> float:

@@ -11,6 +11,7 @@ from psycopg.sql import SQL, Literal
 
 from pipemap.clearance.answer import Pair, cannot_tell, conflict, needs_of
 from pipemap.clearance.city import City, load_changeset
+from pipemap.clearance.numbers import WIDEST_NEIGHBOUR_M
 from pipemap.clearance.rules import Limit, cover_limit, strictest, widest_of_all
 from pipemap.clearance.site import Segment, Site, Structure
 from pipemap.clearance.tiles import changeset_tile, judge_tile
@@ -22,8 +23,6 @@ from pipemap.statements import table
 from pipemap.versions import Box, current_version, resolve_version
 from schemas.clearance import CannotTell, ClearanceAnswer, Conflict, ConflictKind, FoundCount, Slant, StoredRun
 
-# Half the widest culvert or tunnel that a neighbour may be.
-_WIDEST_NEIGHBOUR_M = 4.0
 _ORDER = {kind.value: place for place, kind in enumerate(ConflictKind)}
 
 
@@ -77,7 +76,7 @@ def changeset_clearance(connection: Connection, changeset_id: int) -> ClearanceA
     """
     if fetch_one(connection, queries("clearance")["changeset"], {"changeset_id": changeset_id}) is None:
         raise NotFoundError(f"There is no changeset {changeset_id}.")
-    of_pipes_m, of_structures_m = (widest_of_all(only) + 2 * _WIDEST_NEIGHBOUR_M for only in (True, False))
+    of_pipes_m, of_structures_m = (widest_of_all(only) + 2 * WIDEST_NEIGHBOUR_M for only in (True, False))
     city = load_changeset(connection, changeset_id, of_pipes_m, of_structures_m)
     found = judge_tile(changeset_tile(city)) if city.is_changed.any() else pd.DataFrame({"state": []})
     rows = [_plain(row) for row in found.to_dict("records")]
