@@ -52,7 +52,7 @@ def clearance(
     """Say what is too near a pipe or a drawn line, or what a body to be dug would meet. 净距与碰撞分析"""
     asked = [segment_id, line, polygon, changeset_id, city or None]
     if len(asked) - asked.count(None) != 1:
-        raise UsageError("Ask for --city, --changeset, --line, --segment or --polygon, one of them.")
+        raise UsageError("Ask for one: --city, --changeset, --line, or either --segment or --polygon.")
     if city:
         _judge_city(version, since, certain, limit, as_json)
         return

@@ -7,7 +7,7 @@ import shapely
 from pyproj import Transformer
 from typer.testing import CliRunner, Result
 
-from pipemap.commands.questions import app
+from pipemap.cli import build
 from pipemap.db import Database
 from pipemap.errors import PipemapError
 from tests.postgis.planting import plant, plant_version, wkt
@@ -30,7 +30,7 @@ def run(database: Database, database_url: str, tmp_path: Path) -> Run:
         plant(connection, "pipe_segment", 13, wkt([(EAST, NORTH + 3), (EAST + 5, NORTH + 3)]))
 
     environment = {"PIPEMAP_DATABASE_URL": database_url, "PIPEMAP_DATA_DIR": str(tmp_path)}
-    return lambda *words: CliRunner().invoke(app, words, env=environment)
+    return lambda *words: CliRunner().invoke(build(), words, env=environment)
 
 
 def test_find_near_and_corridor_speak_json(run: Run) -> None:
