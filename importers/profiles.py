@@ -28,7 +28,8 @@ _LINE = (
     "from_key", "to_key", "pair_key", "line_id", "class", "from_x", "from_y", "to_x", "to_y", "section", "diameter",
     "shape", "width_mm", "height_mm", "outer_diameter", "inner_diameter", "wall_mm", "nominal_mm", "inner_width_mm",
     "inner_height_mm", "size_basis", "material", "burial", "pressure", "voltage", "pressure_or_voltage", "hole_count",
-    "unused_hole_count", "used_hole_count", "holes", "used_holes", "cable_count", "flow_direction", "circuit", *_LIFE,
+    "unused_hole_count", "used_hole_count", "holes", "used_holes", "cable_count", "flow_direction", "circuit",
+    "container_key", *_LIFE,
     "from_depth_m", "to_depth_m", "depths", "from_ground_m", "to_ground_m", "from_elevation_m", "to_elevation_m",
     "depth_datum",
 )  # fmt: skip

@@ -132,6 +132,7 @@ def _segment_cells(words: _Words) -> _Cells:
         "voltage": _of("voltage_kv"),
         "flow_direction": lambda row: words.word("flow_direction", row["flow_direction_code"]),
         "circuit": _of("circuit"),
+        "container_key": _of("container_key"),
         **{name: _of(name) for name in _SEGMENT_NUMBERS},
         "depth_datum": lambda row: words.word("depth_datum", row["depth_datum_code"]),
         **_life_cells(words),

@@ -66,6 +66,15 @@ def ends(columns: Columns) -> tuple[Objects, Objects]:
     return _objects(pair[0] for pair in both), _objects(pair[1] for pair in both)
 
 
+def container_keys(columns: Columns) -> Objects:
+    """The key of the line each lies in; a table that names lines by both their points may name these so, too."""
+    keys = columns.texts("container_key")
+    if "pair_key" not in columns:
+        return keys
+    pairs = (None if key is None or "->" in key else _pair(key) for key in keys)
+    return _objects("->".join(pair) if pair else key for pair, key in zip(pairs, keys, strict=True))
+
+
 def _pair(word: str) -> tuple[str, str] | None:
     parts = _PAIR.split(word)
     return (parts[0], parts[1]) if len(parts) == 2 and all(parts) else None

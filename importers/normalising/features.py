@@ -93,7 +93,7 @@ class SpooledFeatures:
         return frame.assign(extra=pd.Series(extra, dtype=object), **dict.fromkeys(absent))
 
     def _chunk(self, at: slice, spooled: pa.RecordBatch) -> pd.DataFrame:
-        wanted = set(attribute_names(self.kind))
+        wanted = {*attribute_names(self.kind), "container_key"}
         columns = {name: spooled[name] for name in spooled.schema.names if name in wanted}
         columns |= self.known(at, spooled)
         columns["extra"] = self.sources.extra(self.frame.iloc[at], spooled)

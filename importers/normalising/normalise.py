@@ -15,6 +15,7 @@ import shapely
 
 from importers.base import RecordTable
 from importers.normalising.attributes import (
+    container_keys,
     ends,
     feature_and_appurtenance,
     heights,
@@ -31,7 +32,9 @@ from importers.profiles import Profile
 from schemas.codetables import code_table
 from schemas.findings import Severity
 
-_SAME = ("line_id", "section_text", "material_code", "burial_code", "width_mm", "height_mm", "circuit")
+_SAME = (
+    "line_id", "section_text", "material_code", "burial_code", "width_mm", "height_mm", "circuit", "container_key",
+)  # fmt: skip
 _ENDS = ("from_x", "from_y", "to_x", "to_y")
 GROUND = "ground"
 LINE_ENDS = ("start_x", "start_y", "end_x", "end_y")
@@ -190,6 +193,7 @@ def segments(source: Source) -> Part:
         **pressure_and_voltage(columns),
         "flow_direction_code": columns.codes("flow_direction", "flow_direction"),
         "circuit": columns.texts("circuit"),
+        "container_key": container_keys(columns),
         **life(columns),
     }
     lines, vertices = _lines(source)

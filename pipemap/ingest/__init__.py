@@ -4,6 +4,7 @@ from shapely.geometry.base import BaseGeometry
 
 from pipemap.db import Database
 from pipemap.ingest.comparing import Comparison
+from pipemap.ingest.containers import link_containers
 from pipemap.ingest.draft import Draft, OnProgress
 from pipemap.ingest.straight import Straight
 from pipemap.matching import MATCH_WITHIN_M
@@ -34,10 +35,13 @@ def create_import(
     with database.transaction() as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         draft = Draft(connection, delivery, title, author, on_progress or _quiet)
-        if Straight.suits(draft):
+        is_first = Straight.suits(draft)
+        if is_first:
             Straight(draft).write()
         else:
             Comparison(draft).write(partial, extent, match_within_m)
+        if draft.names_containers:
+            link_containers(draft, is_first)
         draft.save()
         return draft.changeset_id
 

@@ -23,14 +23,21 @@ from schemas.tables import metadata, state_names
 
 OnProgress: TypeAlias = Callable[[str, int, int], None]
 
-# Attributes that no delivery carries; what the map knows of them stays.
+# Attributes that are identities of other features of the kind: what the map knows stands until those are found.
 KEPT = {"pipe_segment": ("container_id",)}
+_PLACE = ("source_file_id", "source_sheet", "source_row")
 # Columns that may not be null, as they are when a delivery has no such column.
 WHEN_ABSENT = {
     "shape_code": "unknown",
     "depth_datum_code": "unknown",
     "elevation_source_code": "unknown",
     "is_critical": False,
+}
+# What is kept of segments that name their container.
+CONTAINED: dict[str, TypeEngine[Any]] = {
+    "source_key": TEXT(),
+    "container_key": TEXT(),
+    **{name: metadata.tables["pipemap.pipe_segment"].columns[name].type for name in _PLACE},
 }
 _ANALYZE_FROM_ROWS = 10_000
 
@@ -49,7 +56,14 @@ class Draft:
         self.file_ids = [_source_file_id(connection, file) for file in delivery.files]
         self.changeset_id = add_changeset(connection, title, "import", author, dataset_id=self.dataset_id)
         self.findings = list(delivery.findings)
+        # Segments that name the line they lie in, in pieces.
+        self.contained: list[pd.DataFrame] = []
         self.counts = {(c.file, c.sheet, c.class_code): replace(c) for c in delivery.counts}
+
+    @property
+    def names_containers(self) -> bool:
+        """Whether the delivery says of any segment in which other one it lies."""
+        return any(map(len, self.contained))
 
     @property
     def identities(self) -> dict[str, int]:
@@ -110,6 +124,8 @@ class Draft:
             if name in types:
                 given = frame[name] if name in frame.columns else pd.Series(None, index=frame.index, dtype=object)
                 complete[name] = given.where(given.notna(), default)
+        if "container_key" in complete.columns:
+            self.contained.append(complete[complete["container_key"].notna()].reindex(columns=list(CONTAINED)))
         return complete
 
 
