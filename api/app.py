@@ -16,6 +16,7 @@ from api import (
     outages,
     pressure,
     scene,
+    sections,
     share,
     traces,
 )
@@ -58,7 +59,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.state.service = service
     add_problems(app)
     app.include_router(health)
-    for part in (features, clearance, traces, flow_traces, outages, pressure, history, scene):
+    for part in (features, clearance, traces, flow_traces, outages, pressure, history, scene, sections):
         app.include_router(part.router, prefix="/api", dependencies=[STAFF])
     app.include_router(burst_sheet.router, dependencies=[STAFF])
     app.include_router(share.router, prefix="/share")

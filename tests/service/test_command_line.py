@@ -29,6 +29,7 @@ QUESTIONS = [
     "corridor --line '512000 2611700,512400 2612000' --half-width 20", "clearance --segment SEGMENT",
     "clearance --city", "clearance --changeset 1",
     "clearance --line '512130 2611900,512145 2611912' --class gas --width 160 --cover 1.2",
+    "section --line '512130 2611895,512150 2611915'",
     "trace burst --key 'JS069->JS070'", "trace leak --at 512150,2611900",
     "trace outage --at 512150,2611900",
     "doctor", "audit list", "audit verify", "sample elsewhere",

@@ -1,0 +1,1 @@
+"""Views of the underground along a line: the cross-section."""

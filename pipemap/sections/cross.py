@@ -1,0 +1,237 @@
+"""Cross-section 横断面: every pipe that a vertical plane along a drawn line cuts, in its true place and size."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import shapely
+
+from pipemap.clearance.answer import from_verdicts
+from pipemap.clearance.core import conflicts_between
+from pipemap.clearance.drawn import ground_at
+from pipemap.clearance.geometry3d import Floats
+from pipemap.clearance.site import Segment, Site, as_pipes, chainage
+from pipemap.crs import line_in_project
+from pipemap.db import Connection
+from pipemap.errors import UsageError
+from pipemap.pages import Version
+from pipemap.sections.outlines import outline
+from schemas.sections import CrossSection, Cut, CutStructure, Spacing, TooNear, Undecided
+
+LONGEST_M = 2_000.0
+# How far to both sides of the plane pipes are compared: what is too near elsewhere is no matter of this section.
+_BESIDE_M = 1.0
+_GROUND_STEP_M = 5.0
+_MOST_STEPS = 200
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the line cuts an axis: along the line, share and direction on the axis, and the line's direction."""
+
+    segment: Segment
+    station_m: float
+    along_axis_m: float
+    point: Floats
+    way: Floats
+    along: Floats
+
+    @property
+    def crossing_deg(self) -> float:
+        """Acute angle in plan."""
+        ahead = abs(float(self.along @ self.way[:2])) / math.hypot(self.way[0], self.way[1])
+        return math.degrees(math.acos(min(1.0, ahead)))
+
+
+def cross_section(
+    connection: Connection, line: Sequence[tuple[float, float]], version: Version = None, line_srid: int | None = None
+) -> CrossSection:
+    """What a vertical plane along a drawn line cuts; stations count from the line's first point.
+
+    The line (x, y) is in `line_srid`, the project CRS when None; the answer is in the project CRS. Raises UsageError
+    for a line of no length or longer than 2 km, CrsError for one outside of where the project CRS is used.
+    """
+    site = Site(connection, version)
+    drawn = _drawn(site, line, line_srid)
+    places = sorted(_places(drawn, site.around(drawn, 0.0)), key=lambda place: place.station_m)
+    ground = _ground(site, drawn, places)
+    cuts = [_cut(number, place, ground) for number, place in enumerate(places, 1)]
+    too_near, undecided = _compared(places)
+    return CrossSection(
+        version=site.version,
+        line=tuple((x, y) for x, y in shapely.get_coordinates(drawn).tolist()),
+        length_m=drawn.length,
+        ground=tuple((station, z) for station, z in ground.tolist()),
+        cuts=tuple(cuts),
+        spacings=tuple(_spacings(cuts)),
+        too_near=tuple(too_near),
+        undecided=tuple(undecided),
+        structures=tuple(_structures(site, drawn)),
+        compared_within_m=_BESIDE_M,
+    )
+
+
+def _drawn(site: Site, line: Sequence[tuple[float, float]], line_srid: int | None) -> shapely.LineString:
+    if len(set(line)) < 2 or not np.isfinite(line).all():
+        raise UsageError("A section needs a line of at least two different points.")
+    drawn = line_in_project(shapely.LineString(line), site.srid if line_srid is None else line_srid, site.srid)
+    if drawn.length > LONGEST_M:
+        raise UsageError(f"The section is {drawn.length:.0f} m long; draw at most {LONGEST_M:.0f} m.")
+    return drawn
+
+
+def _places(drawn: shapely.LineString, segments: Sequence[Segment]) -> Iterator[_Place]:
+    corners, starts_m = shapely.get_coordinates(drawn), chainage(shapely.get_coordinates(drawn))
+    for segment in segments:
+        seen: set[float] = set()
+        for at in range(len(corners) - 1):
+            for place in _on_piece(segment, corners[at], corners[at + 1], float(starts_m[at])):
+                # A vertex of the axis or of the line lies on two pieces and is one cut.
+                if round(place.station_m, 6) not in seen:
+                    seen.add(round(place.station_m, 6))
+                    yield place
+
+
+def _on_piece(segment: Segment, start: Floats, end: Floats, start_m: float) -> Iterator[_Place]:
+    """Where one straight piece of the line meets the axis; pieces of the axis within the line are not cut."""
+    axis, along_m = segment.axis, chainage(segment.axis)
+    way, ways = end - start, np.diff(axis, axis=0)
+    area = way[0] * ways[:, 1] - way[1] * ways[:, 0]
+    gap = axis[:-1, :2] - start
+    with np.errstate(divide="ignore", invalid="ignore"):
+        on_line = (gap[:, 0] * ways[:, 1] - gap[:, 1] * ways[:, 0]) / area
+        on_axis = (gap[:, 0] * way[1] - gap[:, 1] * way[0]) / area
+    meets = (np.abs(area) > 1e-9) & (on_line >= 0) & (on_line <= 1) & (on_axis >= 0) & (on_axis <= 1)
+    length_m = float(np.linalg.norm(way))
+    for row in np.flatnonzero(meets).tolist():
+        share = float(on_axis[row])
+        yield _Place(
+            segment,
+            start_m + float(on_line[row]) * length_m,
+            float(along_m[row]) + share * float(np.linalg.norm(ways[row, :2])),
+            axis[row] + share * ways[row],
+            ways[row],
+            way / length_m,
+        )
+
+
+def _ground(site: Site, drawn: shapely.LineString, places: Sequence[_Place]) -> Floats:
+    """Ground line (n, 2): at every cut and step, by the ground of the cut pipe's own ends where that is known."""
+    step_m = max(_GROUND_STEP_M, drawn.length / _MOST_STEPS)
+    steps = shapely.line_locate_point(drawn, shapely.points(shapely.get_coordinates(shapely.segmentize(drawn, step_m))))
+    own = {place.station_m: z for place in places if math.isfinite(z := _own_ground(place))}
+    stations = np.unique([*steps.tolist(), drawn.length, *(place.station_m for place in places)])
+    around = ground_at(site, shapely.get_coordinates(shapely.line_interpolate_point(drawn, stations)))
+    heights = [own.get(station, float(found)) for station, found in zip(stations.tolist(), around, strict=True)]
+    ground: Floats = np.column_stack([stations, heights])
+    return np.asarray(ground[np.isfinite(ground[:, 1])])
+
+
+def _own_ground(place: _Place) -> float:
+    ground_m = place.segment.ground_m
+    if ground_m is None:
+        return math.nan
+    return float(np.interp(place.along_axis_m, chainage(place.segment.axis), ground_m))
+
+
+def _cut(number: int, place: _Place, ground: Floats) -> Cut:
+    segment, row = place.segment, place.segment.row
+    axis_z = _known(float(place.point[2]))
+    half_m = segment.half_height_m
+    ground_z = _known(float(np.interp(place.station_m, *ground.T))) if len(ground) else None
+    crown = None if axis_z is None else _known(axis_z + half_m)
+    return Cut(
+        number=number,
+        **{name: row.get(name) for name in ("owner", "material_code", "lifecycle_code", "width_mm", "height_mm")},
+        **{name: row[name] for name in ("feature_id", "source_key", "class_code", "shape_code")},
+        elevation_source_code=row["elevation_source_code"] or "unknown",
+        is_live=segment.is_live,
+        station_m=place.station_m,
+        x_m=float(place.point[0]),
+        y_m=float(place.point[1]),
+        crossing_deg=place.crossing_deg,
+        axis_z_m=axis_z,
+        crown_z_m=crown,
+        invert_z_m=None if axis_z is None else _known(axis_z - half_m),
+        ground_z_m=ground_z,
+        cover_depth_m=None if crown is None or ground_z is None else ground_z - crown,
+        outline=_outline(place),
+    )
+
+
+def _outline(place: _Place) -> tuple[tuple[float, float], ...]:
+    segment = place.segment
+    sizes = segment.half_width_m, segment.half_height_m
+    if not np.isfinite([place.point[2], *place.way, *sizes]).all():
+        return ()
+    is_round = segment.row["shape_code"] == "circle"
+    shape = outline(place.along, place.way, *sizes, is_round, segment.plan.length + segment.half_width_m)
+    points = (shape + np.array([place.station_m, place.point[2]])).tolist()
+    return tuple((station, z) for station, z in points)
+
+
+def _spacings(cuts: Sequence[Cut]) -> Iterator[Spacing]:
+    for one, other in pairwise(cut for cut in cuts if cut.is_live):
+        ends = [[station for station, _ in cut.outline] for cut in (one, other)]
+        clear_m = min(ends[1]) - max(ends[0]) if all(ends) else None
+        spacing_m = other.station_m - one.station_m
+        yield Spacing(one=one.number, other=other.number, spacing_m=spacing_m, clear_m=clear_m)
+
+
+def _compared(places: Sequence[_Place]) -> tuple[list[TooNear], list[Undecided]]:
+    """Every two live pipes of the section, as far as they run beside it."""
+    live = [(number, place) for number, place in enumerate(places, 1) if place.segment.is_live]
+    if len(live) < 2:
+        return [], []
+    numbers = [number for number, _ in live]
+    pieces = [_beside(place) for _, place in live]
+    left, right = np.triu_indices(len(pieces), 1)
+    verdicts = conflicts_between(as_pipes(pieces), left, right)
+    # Told in the order of the verdicts of each kind.
+    conflicts, unknown = from_verdicts(verdicts, pieces)
+    broken, open_ = np.flatnonzero(verdicts.is_conflict), np.flatnonzero(verdicts.cannot_tell)
+    pair = [(numbers[a], numbers[b]) for a, b in zip(verdicts.left, verdicts.right, strict=True)]
+    told = TooNear.model_fields.keys() - {"one", "other"}
+    too_near = [
+        TooNear(one=pair[row][0], other=pair[row][1], **found.model_dump(include=told))
+        for row, found in zip(broken.tolist(), conflicts, strict=True)
+    ]
+    undecided = [
+        Undecided(one=pair[row][0], other=pair[row][1], reason_en=found.reason_en, reason_zh=found.reason_zh)
+        for row, found in zip(open_.tolist(), unknown, strict=True)
+    ]
+    return too_near, undecided
+
+
+def _beside(place: _Place) -> Segment:
+    """The part of a pipe within reach of the plane."""
+    along_m, axis = chainage(place.segment.axis), place.segment.axis
+    reach_m = _BESIDE_M / max(math.sin(math.radians(place.crossing_deg)), 0.1)
+    low, high = max(0.0, place.along_axis_m - reach_m), min(float(along_m[-1]), place.along_axis_m + reach_m)
+    inner = along_m[(along_m > low) & (along_m < high)]
+    stations = np.array([low, *inner.tolist(), high])
+    part = np.column_stack([np.interp(stations, along_m, axis[:, column]) for column in range(3)])
+    return replace(place.segment, axis=part)
+
+
+def _structures(site: Site, drawn: shapely.LineString) -> Iterator[CutStructure]:
+    for found in site.structures(drawn, 0.0):
+        for part in shapely.get_parts(shapely.intersection(drawn, found.outline)):
+            if part.length == 0:
+                continue
+            ends = sorted(shapely.line_locate_point(drawn, shapely.points(part.coords)[[0, -1]]).tolist())
+            yield CutStructure(
+                feature_id=found.feature_id,
+                kind_code=found.row["kind_code"],
+                name=found.row["name"] or found.row["source_key"],
+                from_m=ends[0],
+                to_m=ends[1],
+                base_z_m=found.row["base_elevation_m"],
+                top_z_m=found.row["top_elevation_m"],
+            )
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None

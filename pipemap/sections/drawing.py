@@ -1,0 +1,265 @@
+"""A cross-section drawn to scale as SVG, its two axes alike, in Chinese or English; and as PNG."""
+
+import math
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import Literal
+
+from schemas.codetables import code_table
+from schemas.sections import CrossSection, Cut, CutStructure
+
+Language = Literal["zh", "en"]
+_WIDTH, _LEFT, _RIGHT, _TOP, _ROW = 1200.0, 70.0, 40.0, 84.0, 22.0
+_FONT = "'Noto Sans CJK SC','Droid Sans Fallback','Microsoft YaHei',sans-serif"
+_TALLEST = 620.0
+_WORDS = {
+    "zh": {
+        "title": "横断面图", "version": "版本", "length": "长", "no": "号", "class": "类别", "key": "编号",
+        "size": "规格 mm", "offset": "偏距 m", "crown": "管顶高程 m", "invert": "外底高程 m", "cover": "覆土 m",
+        "cut": "交角 °", "unknown": "埋深不明，图中未绘", "no_size": "管径不明，仅示轴线位置",
+        "dead": "停用", "near": "净距不足", "maybe": "净距不足（待核）", "open": "无法判定",
+        "ground": "地面", "none": "断面线未切到地下管线。", "limit": "限值", "scale": "纵横比例相同，尺寸以米计",
+    },
+    "en": {
+        "title": "Cross-section", "version": "version", "length": "length", "no": "No.", "class": "class",
+        "key": "key", "size": "size mm", "offset": "offset m", "crown": "crown m", "invert": "outer bottom m",
+        "cover": "cover m", "cut": "angle °", "unknown": "depth not known: not drawn",
+        "no_size": "size not known: axis only", "dead": "out of use", "near": "too near",
+        "maybe": "too near (to be confirmed)", "open": "cannot tell", "ground": "ground",
+        "none": "The line cuts no buried pipe.", "limit": "limit", "scale": "both axes to one scale; metres",
+    },
+}  # fmt: skip
+_COLUMNS = ("no", "class", "key", "size", "offset", "crown", "invert", "cover", "cut")
+_PLACES = (70, 112, 240, 440, 590, 700, 830, 970, 1080)
+
+
+def draw_cross_section(section: CrossSection, language: Language = "zh") -> str:
+    """The section as an SVG document: the plane above, the table of its pipes below."""
+    return _Sheet(section, language).document()
+
+
+def as_png(svg: str, zoom: float = 2.0) -> bytes:
+    """A drawing as a picture on white."""
+    from resvg_py import svg_to_bytes
+
+    return bytes(svg_to_bytes(svg_string=svg, zoom=zoom, background="#ffffff"))
+
+
+class _Sheet:
+    def __init__(self, section: CrossSection, language: Language) -> None:
+        self._section, self._words, self._language = section, _WORDS[language], language
+        self._low, self._high = _heights(section)
+        usable = _WIDTH - _LEFT - _RIGHT
+        self._scale = min(usable / section.length_m, _TALLEST / (self._high - self._low))
+        # A narrow street stands in the middle of the sheet.
+        self._x0 = _LEFT + (usable - section.length_m * self._scale) / 2
+        self._bottom = _TOP + (self._high - self._low) * self._scale
+
+    def document(self) -> str:
+        body = [*self._heading(), *self._grid(), *self._structures(), *self._pipes(), *self._dimensions()]
+        table = list(self._table(self._bottom + 96))
+        height = self._bottom + 96 + _ROW * (len(self._section.cuts) + len(self._notes()) + 3)
+        size = f'width="{_WIDTH:g}" height="{height:.0f}" viewBox="0 0 {_WIDTH:g} {height:.0f}"'
+        opening = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="{_FONT}" font-size="13" fill="#222">'
+        paper = f'<rect width="{_WIDTH:g}" height="{height:.0f}" fill="#fff"/>'
+        return "\n".join([opening, paper, *body, *table, "</svg>"])
+
+    def _x(self, station_m: float) -> float:
+        return self._x0 + station_m * self._scale
+
+    def _y(self, z_m: float) -> float:
+        return _TOP + (self._high - z_m) * self._scale
+
+    def _heading(self) -> Iterator[str]:
+        words, section = self._words, self._section
+        (x1, y1), (x2, y2) = section.line[0], section.line[-1]
+        yield _text(_LEFT, 34, words["title"], size=22)
+        told = f"{words['length']} {section.length_m:.2f} m · {words['version']} {section.version} · {words['scale']}"
+        yield _text(_LEFT, 56, f"A ({x1:.2f}, {y1:.2f}) — B ({x2:.2f}, {y2:.2f}) · {told}", colour="#666")
+        for station, name in ((0.0, "A"), (section.length_m, "B")):
+            yield _text(self._x(station), _TOP - 8, name, size=16, anchor="middle")
+
+    def _grid(self) -> Iterator[str]:
+        left, right = self._x(0), self._x(self._section.length_m)
+        step = _step(self._high - self._low, 8)
+        for turn in range(math.ceil(self._low / step), math.floor(self._high / step) + 1):
+            y = self._y(turn * step)
+            yield _line(left, y, right, y, "#e3e3e3")
+            yield _text(left - 8, y + 4, f"{turn * step:.{_decimals(step)}f}", anchor="end", colour="#666")
+        points = " ".join(f"{self._x(station):.1f},{self._y(z):.1f}" for station, z in self._section.ground)
+        if points:
+            earth = f"{left:.1f},{self._bottom:.1f} {points} {right:.1f},{self._bottom:.1f}"
+            yield f'<polygon points="{earth}" fill="#c8a97e" fill-opacity="0.13"/>'
+            yield f'<polyline points="{points}" fill="none" stroke="#7a5a2e" stroke-width="2.2"/>'
+            yield _text(right, self._y(self._section.ground[-1][1]) - 6, self._words["ground"], "end", "#7a5a2e")
+
+    def _structures(self) -> Iterator[str]:
+        for found in self._section.structures:
+            top, base = self._span(found)
+            x, width = self._x(found.from_m), (found.to_m - found.from_m) * self._scale
+            # A base that is not known is no depth: the side is left open.
+            sides = "" if found.base_z_m is not None else ' stroke-dasharray="5 4"'
+            yield (
+                f'<rect x="{x:.1f}" y="{top:.1f}" width="{width:.1f}" height="{max(base - top, 3):.1f}"'
+                f' fill="#888" fill-opacity="0.22" stroke="#555"{sides}/>'
+            )
+            kind = _named("structure_kind", found.kind_code, self._language)
+            yield _text(x + width / 2, top + 16, f"{kind} {found.name}", "middle", "#444")
+
+    def _span(self, found: CutStructure) -> tuple[float, float]:
+        """Top and base in pixels, as far as the sheet shows them; the ground where one is not known."""
+        ground = max((z for _, z in self._section.ground), default=self._high)
+        base = ground if found.base_z_m is None else found.base_z_m
+        top = self._high if found.kind_code == "building" else ground if found.top_z_m is None else found.top_z_m
+        return self._y(min(max(top, base), self._high)), self._y(max(base, self._low))
+
+    def _pipes(self) -> Iterator[str]:
+        near = {number for pair in self._section.too_near for number in (pair.one, pair.other)}
+        for cut in self._section.cuts:
+            if cut.axis_z_m is not None:
+                yield self._pipe(cut, "#d00000" if cut.number in near else "#222")
+        yield from self._leaders()
+
+    def _pipe(self, cut: Cut, edge: str) -> str:
+        colour, x, y = _colour(cut.class_code), self._x(cut.station_m), self._y(cut.axis_z_m or 0.0)
+        if not cut.outline:
+            return f'<path d="M{x - 6:.1f} {y - 6:.1f}l12 12m0-12l-12 12" stroke="{colour}" stroke-width="2"/>'
+        left, right = 0.0, self._section.length_m
+        shape = ((min(max(station, left), right), z) for station, z in cut.outline)
+        points = " ".join(f"{self._x(station):.2f},{self._y(z):.2f}" for station, z in shape)
+        dash = "" if cut.is_live else ' stroke-dasharray="4 3"'
+        fill = colour if cut.is_live else "#fff"
+        inferred = 0.45 if cut.elevation_source_code == "inferred" else 0.8
+        return (
+            f'<polygon points="{points}" fill="{fill}" fill-opacity="{inferred}" stroke="{edge}"'
+            f' stroke-width="{2.4 if edge != "#222" else 1.1}"{dash}/>'
+        )
+
+    def _leaders(self) -> Iterator[str]:
+        """A number under the plane for each pipe, pushed apart, with a line up to it."""
+        drawn = [cut for cut in self._section.cuts if cut.axis_z_m is not None]
+        places = _apart([self._x(cut.station_m) for cut in drawn], 20.0, _LEFT, _WIDTH - _RIGHT)
+        for cut, x in zip(drawn, places, strict=True):
+            low_z = cut.invert_z_m if cut.invert_z_m is not None else cut.axis_z_m or 0.0
+            at_x = self._x(cut.station_m)
+            yield (
+                f'<polyline points="{at_x:.1f},{self._y(low_z):.1f} {at_x:.1f},{self._bottom:.1f}'
+                f' {x:.1f},{self._bottom + 14:.1f}" fill="none" stroke="#999" stroke-width="0.8"/>'
+            )
+            yield f'<circle cx="{x:.1f}" cy="{self._bottom + 24:.1f}" r="10" fill="#fff" stroke="#333"/>'
+            yield _text(x, self._bottom + 28, str(cut.number), "middle", size=11)
+
+    def _dimensions(self) -> Iterator[str]:
+        """Spacing of the axes below, where there is room to write it."""
+        y, cuts = self._bottom + 54, {cut.number: cut for cut in self._section.cuts}
+        for gap in self._section.spacings:
+            x1, x2 = (self._x(cuts[number].station_m) for number in (gap.one, gap.other))
+            yield _line(x1, y, x2, y, "#333")
+            yield from (_line(x - 3, y + 4, x + 3, y - 4, "#333") for x in (x1, x2))
+            if x2 - x1 > 34:
+                yield _text((x1 + x2) / 2, y - 5, f"{gap.spacing_m:.2f}", "middle", size=11)
+                if gap.clear_m is not None:
+                    yield _text((x1 + x2) / 2, y + 15, f"({gap.clear_m:.2f})", "middle", "#777", 11)
+
+    def _table(self, y: float) -> Iterator[str]:
+        yield from (_text(x, y, self._words[name], colour="#666") for x, name in zip(_PLACES, _COLUMNS, strict=True))
+        yield _line(_LEFT, y + 7, _WIDTH - _RIGHT, y + 7, "#333")
+        for row, cut in enumerate(self._section.cuts, 1):
+            yield from (_text(x, y + row * _ROW + 3, told) for x, told in zip(_PLACES, self._cells(cut), strict=True))
+            square = f'x="{_LEFT - 18:g}" y="{y + row * _ROW - 8:.1f}" width="12" height="12"'
+            yield f'<rect {square} fill="{_colour(cut.class_code)}"/>'
+        y += (len(self._section.cuts) + 1) * _ROW + 8
+        for row, (told, colour) in enumerate(self._notes()):
+            yield _text(_LEFT, y + row * _ROW, told, colour=colour)
+
+    def _cells(self, cut: Cut) -> Sequence[str]:
+        name = _named("utility_class", cut.class_code, self._language)
+        dead = "" if cut.is_live else f" ({self._words['dead']})"
+        key = cut.source_key if len(cut.source_key) <= 24 else f"{cut.source_key[:23]}…"
+        heights = [_number(value) for value in (cut.crown_z_m, cut.invert_z_m, cut.cover_depth_m)]
+        return (
+            str(cut.number),
+            name + dead,
+            key,
+            _size(cut),
+            _number(cut.station_m),
+            *heights,
+            f"{cut.crossing_deg:.0f}",
+        )
+
+    def _notes(self) -> list[tuple[str, str]]:
+        words, section = self._words, self._section
+        notes = [] if section.cuts else [(words["none"], "#222")]
+        for pair in section.too_near:
+            said = words["maybe" if pair.to_be_confirmed else "near"]
+            told = pair.message_zh if self._language == "zh" else pair.message_en
+            notes.append((f"{said} {pair.one}–{pair.other}: {told}", "#d00000"))
+        for open_pair in section.undecided:
+            told = open_pair.reason_zh if self._language == "zh" else open_pair.reason_en
+            notes.append((f"{words['open']} {open_pair.one}–{open_pair.other}: {told}", "#8a5a00"))
+        deep = [str(cut.number) for cut in section.cuts if cut.axis_z_m is None]
+        bare = [str(cut.number) for cut in section.cuts if cut.axis_z_m is not None and not cut.outline]
+        listed = ((deep, "unknown"), (bare, "no_size"))
+        return notes + [(f"{words[name]}: {', '.join(numbers)}", "#8a5a00") for numbers, name in listed if numbers]
+
+
+def _heights(section: CrossSection) -> tuple[float, float]:
+    """What the sheet shows, with room above the ground and below the deepest pipe."""
+    known = [z for cut in section.cuts for z in (cut.axis_z_m, *(z for _, z in cut.outline)) if z is not None]
+    known += [z for _, z in section.ground]
+    if not known:
+        return -3.0, 1.0
+    low, high = min(known), max(known)
+    return low - max(0.5, 0.1 * (high - low)), high + (2.5 if section.structures else 0.6)
+
+
+def _apart(places: Sequence[float], least: float, low: float, high: float) -> list[float]:
+    """Places in rising order moved as little as keeps them apart, within the sheet where they fit."""
+    found: list[float] = []
+    for place in places:
+        found.append(max(place, found[-1] + least if found else low))
+    for at in range(len(found) - 1, -1, -1):
+        found[at] = min(found[at], high - (len(found) - 1 - at) * least)
+    return found
+
+
+def _size(cut: Cut) -> str:
+    if cut.width_mm is None and cut.height_mm is None:
+        return "?"
+    if cut.shape_code == "circle":
+        return f"DN{cut.width_mm or cut.height_mm:g}"
+    return "×".join("?" if size is None else f"{size:g}" for size in (cut.width_mm, cut.height_mm))
+
+
+def _number(value: float | None) -> str:
+    return "?" if value is None else f"{value:.2f}"
+
+
+def _named(table: str, code: str, language: Language) -> str:
+    known = code_table(table).get(code)
+    return code if known is None else known.name_zh if language == "zh" else known.name_en
+
+
+def _colour(class_code: str) -> str:
+    known = code_table("utility_class").get(class_code)
+    return (
+        "#666666" if known is None else "#" + "".join(f"{int(known.fields[c]):02x}" for c in ("red", "green", "blue"))
+    )
+
+
+def _step(span: float, most: int) -> float:
+    """The smallest of 0.1, 0.2, 0.5, 1, ... that parts a span into at most so many."""
+    return next(step for power in range(-1, 9) for base in (1, 2, 5) if span / (step := base * 10.0**power) <= most)
+
+
+def _decimals(step: float) -> int:
+    return 1 if step < 1 else 0
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
+    return f'<path d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}" stroke="{colour}"/>'
+
+
+def _text(x: float, y: float, told: str, anchor: str = "start", colour: str = "#222", size: float = 13) -> str:
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-size="{size:g}"'
+    return f"<text {place}>{escape(told)}</text>"

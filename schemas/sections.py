@@ -1,0 +1,99 @@
+"""The answer to a section question: what a vertical plane along a drawn line cuts."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+StationHeight = tuple[float, float]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Cut(_Part):
+    """One pipe where the plane cuts its axis."""
+
+    number: int = Field(description="Counted along the line from 1; the drawing and its table use it.")
+    feature_id: int
+    source_key: str
+    class_code: str
+    lifecycle_code: str | None = None
+    is_live: bool = Field(description="False for a pipe out of service, which no clearance is asked of.")
+    owner: str | None = None
+    material_code: str | None = None
+    shape_code: str
+    width_mm: float | None = None
+    height_mm: float | None = None
+    station_m: float = Field(description="Offset along the line in plan.")
+    x_m: float
+    y_m: float
+    crossing_deg: float = Field(description="Acute angle in plan between the line and the axis.")
+    axis_z_m: float | None = Field(None, description="Null: the depth is not known, so it is not drawn.")
+    crown_z_m: float | None = None
+    invert_z_m: float | None = Field(None, description="Bottom of the outer wall.")
+    ground_z_m: float | None = None
+    cover_depth_m: float | None = Field(None, description="From the ground to the crown.")
+    elevation_source_code: str = "unknown"
+    outline: tuple[StationHeight, ...] = Field(
+        (), description="Outline in the plane as station and z: an ellipse, a box; empty without depth or size."
+    )
+
+
+class Spacing(_Part):
+    """Two live pipes side by side in the section."""
+
+    one: int = Field(description="Number of the cut on the left.")
+    other: int
+    spacing_m: float = Field(description="Between the axes, along the line.")
+    clear_m: float | None = Field(None, description="Between outer walls, along the line; null without both sizes.")
+
+
+class TooNear(_Part):
+    """Two pipes nearer to one another, beside this section, than a rule allows."""
+
+    one: int
+    other: int
+    kind: str = Field(description="horizontal, vertical, collision or stacked.")
+    measured_m: float = Field(description="Between outer walls; negative when the bodies intersect.")
+    limit_m: float
+    standard: str
+    clause: str
+    rule_id: str
+    to_be_confirmed: bool
+    message_en: str
+    message_zh: str
+
+
+class Undecided(_Part):
+    """Two pipes of which nobody can tell whether they are too near."""
+
+    one: int
+    other: int
+    reason_en: str
+    reason_zh: str
+
+
+class CutStructure(_Part):
+    """A building, tunnel or road the line runs through."""
+
+    feature_id: int
+    kind_code: str
+    name: str
+    from_m: float
+    to_m: float
+    base_z_m: float | None = None
+    top_z_m: float | None = None
+
+
+class CrossSection(_Part):
+    """Everything that a vertical plane along a drawn line cuts, from its start to its end."""
+
+    version: int | None
+    line: tuple[tuple[float, float], ...]
+    length_m: float
+    ground: tuple[StationHeight, ...] = Field(description="Ground line by the surveyed points; empty if not known.")
+    cuts: tuple[Cut, ...]
+    spacings: tuple[Spacing, ...]
+    too_near: tuple[TooNear, ...]
+    undecided: tuple[Undecided, ...]
+    structures: tuple[CutStructure, ...]
+    compared_within_m: float = Field(description="How far to both sides of the plane pipes were compared.")

@@ -1,0 +1,119 @@
+"""A cross-section of a planted street, by hand arithmetic and against PostGIS."""
+
+import math
+from collections.abc import Iterator
+
+import pytest
+
+from pipemap.db import Connection, Database, fetch_all
+from pipemap.errors import UsageError
+from pipemap.sections.cross import cross_section
+from tests.postgis.planting import plant, plant_version, wkt
+
+EAST, NORTH = 500_000.0, 2_500_000.0
+STREET = [(EAST, NORTH), (EAST + 20, NORTH)]
+
+
+@pytest.fixture
+def connection(database: Database) -> Iterator[Connection]:
+    with database.transaction() as connection:
+        plant_version(connection, 1)
+        yield connection
+
+
+def pipe(connection: Connection, number: int, *axis: tuple[float, ...], **attributes: object) -> int:
+    """A pipe between two nodes of its own at 10 m of ground."""
+    moved = [(EAST + x, NORTH + y, *z) for x, y, *z in axis]
+    for node, place in ((10 * number, moved[0]), (10 * number + 1, moved[-1])):
+        plant(connection, "node", node, f"POINT({place[0]} {place[1]})", ground_elevation_m=10.0)
+    shape = {"width_mm": 400, "height_mm": 400, "horizontal_accuracy_m": 0.01, "vertical_accuracy_m": 0.01}
+    ends = {"from_node_id": 10 * number, "to_node_id": 10 * number + 1}
+    return plant(connection, "pipe_segment", number, wkt(moved), **{**shape, **ends, **attributes})
+
+
+def test_pipes_are_cut_at_their_offset_depth_and_size(connection: Connection) -> None:
+    water = pipe(connection, 1, (5, -10, 8.0), (5, 10, 8.4))
+    pipe(connection, 2, (9, -10, 7.0), (9, 10, 7.0), shape_code="rect", width_mm=1000, height_mm=600)
+    pipe(connection, 3, (15, 1, 7.0), (15, 10, 7.0))
+    section = cross_section(connection, STREET)
+    first, second = section.cuts
+    assert (first.feature_id, first.station_m, first.axis_z_m) == (water, 5.0, pytest.approx(8.2))
+    assert (first.crown_z_m, first.invert_z_m) == (pytest.approx(8.4), pytest.approx(8.0))
+    assert first.cover_depth_m == pytest.approx(1.6)
+    assert sorted({x for x, _ in second.outline}) == pytest.approx([8.5, 9.5])
+    assert sorted({z for _, z in second.outline}) == pytest.approx([6.7, 7.3])
+    (between,) = section.spacings
+    assert (between.spacing_m, between.clear_m) == (pytest.approx(4.0), pytest.approx(3.3))
+    assert section.ground[0] == (0.0, 10.0) and section.ground[-1] == (20.0, 10.0)
+
+
+def test_a_pipe_of_unknown_depth_or_size_is_told_and_not_drawn(connection: Connection) -> None:
+    pipe(connection, 1, (5, -10), (5, 10), elevation_source_code="unknown")
+    pipe(connection, 2, (9, -10, 7.0), (9, 10, 7.0), width_mm=None, height_mm=None)
+    deep, sized = cross_section(connection, STREET).cuts
+    assert (deep.axis_z_m, deep.crown_z_m, deep.cover_depth_m, deep.outline) == (None, None, None, ())
+    assert (sized.axis_z_m, sized.crown_z_m, sized.outline) == (7.0, None, ())
+
+
+def test_pairs_too_near_beside_the_section_are_marked_with_their_rule(connection: Connection) -> None:
+    # Walls 0.6 m apart: sewer and water of 400 mm need 1.5 m in plan (GB 50289, table 4.1.9: over 200 mm).
+    pipe(connection, 1, (5, -10, 8.0), (5, 10, 8.0))
+    pipe(connection, 2, (6, -10, 8.0), (6, 10, 8.0), class_code="foul")
+    (found,) = cross_section(connection, STREET).too_near
+    assert (found.one, found.other, found.kind) == (1, 2, "horizontal")
+    assert found.measured_m == pytest.approx(0.6) and found.limit_m == 1.5
+
+
+def test_what_is_too_near_far_from_the_section_is_not_marked(connection: Connection) -> None:
+    # 5 m apart in the section, coming together 50 m up the street.
+    pipe(connection, 1, (5, -10, 8.0), (5, 50, 8.0))
+    pipe(connection, 2, (10, -10, 8.0), (10, 10, 8.0), (5.5, 50, 8.0), class_code="foul")
+    assert cross_section(connection, STREET).too_near == ()
+
+
+def test_abandoned_pipes_are_shown_but_nothing_is_asked_of_them(connection: Connection) -> None:
+    pipe(connection, 1, (5, -10, 8.0), (5, 10, 8.0))
+    pipe(connection, 2, (6, -10, 8.0), (6, 10, 8.0), class_code="foul", lifecycle_code="abandoned")
+    section = cross_section(connection, STREET)
+    assert [cut.is_live for cut in section.cuts] == [True, False]
+    assert (section.too_near, section.spacings) == ((), ())
+
+
+def test_stations_and_heights_are_those_of_postgis_along_a_bent_line(connection: Connection) -> None:
+    for number in range(1, 30):
+        turn = number * 0.7
+        x, y = 3 * math.cos(turn) + number, 12 * math.sin(turn)
+        pipe(connection, number, (x, y, 5.0), (x + 4, -y, 7.5), (x + 9, 14 - y, 6.0))
+    line = [(EAST, NORTH), (EAST + 15, NORTH + 3), (EAST + 40, NORTH - 2)]
+    expected = fetch_all(
+        connection,
+        """SELECT feature_id, ST_Z(p.geom) AS z,
+            ST_LineLocatePoint(line.geom, p.geom) * ST_Length(line.geom) AS station_m
+        FROM pipemap.pipe_segment AS s, ST_GeomFromText(%(line)s, 4547) AS line (geom),
+            LATERAL ST_Dump(ST_Intersection(s.geom, line.geom)) AS p
+        ORDER BY station_m""",
+        {"line": wkt(line)},
+    )
+    cuts = cross_section(connection, line).cuts
+    assert len(cuts) > 15
+    assert [cut.feature_id for cut in cuts] == [row["feature_id"] for row in expected]
+    assert [cut.station_m for cut in cuts] == pytest.approx([row["station_m"] for row in expected])
+    assert [cut.axis_z_m for cut in cuts] == pytest.approx([row["z"] for row in expected])
+
+
+def test_a_line_through_a_vertex_cuts_a_pipe_once(connection: Connection) -> None:
+    pipe(connection, 1, (5, -10, 8.0), (5, 0, 8.0), (7, 10, 8.0))
+    assert len(cross_section(connection, STREET).cuts) == 1
+
+
+def test_buildings_are_told_where_the_line_runs_through_them(connection: Connection) -> None:
+    corners = ", ".join(f"{EAST + x} {NORTH + y}" for x, y in ((12, -5), (18, -5), (18, 5), (12, 5), (12, -5)))
+    plant(connection, "structure", 900, f"POLYGON(({corners}))", base_elevation_m=9.0, top_elevation_m=30.0)
+    (found,) = cross_section(connection, STREET).structures
+    assert (found.from_m, found.to_m, found.base_z_m) == (12.0, 18.0, 9.0)
+
+
+@pytest.mark.parametrize("line", [[(EAST, NORTH), (EAST, NORTH)], [(EAST, NORTH), (EAST + 2_001, NORTH)]])
+def test_a_line_of_no_length_or_too_long_is_refused(connection: Connection, line: list[tuple[float, float]]) -> None:
+    with pytest.raises(UsageError):
+        cross_section(connection, line)

@@ -1,0 +1,39 @@
+"""The cross-section over HTTP, as data and as drawings."""
+
+from xml.etree import ElementTree
+
+import httpx
+import pytest
+
+from tests.service.conftest import X0, Y0
+
+LINE = {"line": f"{X0 + 30} {Y0 + 80},{X0 + 50} {Y0 + 110}"}
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def test_the_section_of_the_town_holds_gas_and_water_at_their_heights(client: httpx.Client) -> None:
+    answer = client.get("/api/section", params=LINE).json()
+    assert [(cut["source_key"], cut["axis_z_m"]) for cut in answer["cuts"]] == [("G0->G1", 7.0), ("A->B", 8.0)]
+    # Water of 300 mm on the axis at 8 m.
+    assert answer["cuts"][1]["crown_z_m"] == pytest.approx(8.15)
+    assert len(client.get("/api/section", params=LINE | {"version": 1}).json()["cuts"]) == 1
+
+
+@pytest.mark.parametrize(("language", "title"), [("zh", "横断面图"), ("en", "Cross-section")])
+def test_the_drawing_shows_each_cut_pipe_in_the_language_asked_for(
+    client: httpx.Client, language: str, title: str
+) -> None:
+    answer = client.get("/api/section/drawing", params=LINE | {"language": language})
+    assert answer.headers["content-type"].startswith("image/svg+xml")
+    words = {text.text for text in ElementTree.fromstring(answer.content).iter(f"{SVG}text")}
+    assert {title, "G0->G1", "A->B", "DN300"} <= words
+
+
+def test_the_picture_is_a_png(client: httpx.Client) -> None:
+    answer = client.get("/api/section/drawing", params=LINE | {"format": "png"})
+    assert answer.headers["content-type"] == "image/png" and answer.content.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("line", ["1 2", "nan nan,1 2", "1 2 3,4 5 6", "a", f"{X0} {Y0},{X0} {Y0}"])
+def test_a_line_that_is_none_is_refused(client: httpx.Client, line: str) -> None:
+    assert client.get("/api/section", params={"line": line}).status_code == 400
