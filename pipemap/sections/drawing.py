@@ -81,7 +81,8 @@ class _Sheet:
 
     def _grid(self) -> Iterator[str]:
         left, right = self._x(0), self._x(self._section.length_m)
-        step = _step(self._high - self._low, 8)
+        # A long section is a low one: no more heights than there is room to write.
+        step = _step(self._high - self._low, min(8.0, (self._bottom - _TOP) / 18))
         for turn in range(math.ceil(self._low / step), math.floor(self._high / step) + 1):
             y = self._y(turn * step)
             yield _line(left, y, right, y, "#e3e3e3")
@@ -247,7 +248,7 @@ def _colour(class_code: str) -> str:
     )
 
 
-def _step(span: float, most: int) -> float:
+def _step(span: float, most: float) -> float:
     """The smallest of 0.1, 0.2, 0.5, 1, ... that parts a span into at most so many."""
     return next(step for power in range(-1, 9) for base in (1, 2, 5) if span / (step := base * 10.0**power) <= most)
 
