@@ -19,6 +19,7 @@ from importers.places.place_readings import (
     Mask,
     System,
     beyond,
+    can_be_transformed,
     distance_m,
     place_readings,
     transformed,
@@ -65,7 +66,8 @@ class Georeference:
         Raises
         ------
         CrsError
-            When a GIS layer has none, or the shift between the two datums is not known.
+            When a GIS layer has none, the shift between the two datums is not known, or PROJ knows no way to the
+            project's system.
         """
         if self.grid is not None:
             return self._of_grid(self.grid)
@@ -85,6 +87,13 @@ class Georeference:
                 "parameters in a file with --crs-file.",
                 message_zh=f"{crs.name} 无法可靠地转换到 {self.project.name}：转换参数因城市而异，须由测绘部门提供；"
                 "请以 CGCS2000 提交，或用 --crs-file 给出参数文件。",
+            )
+        if not can_be_transformed(crs, self.project):
+            raise CrsError(
+                f"{table.file} ({table.sheet}): PROJ knows no way from {crs.name} to {self.project.name}; its "
+                "definition may be damaged or of an unknown projection: mend it or name the system with --crs.",
+                message_zh=f"{table.file}（{table.sheet}）：PROJ 无法从 {crs.name} 转换到 {self.project.name}，"
+                "坐标系定义可能损坏或投影不明；请修正，或用 --crs 指明。",
             )
         return crs
 

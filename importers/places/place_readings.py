@@ -154,6 +154,16 @@ def transformer(source: CRS, target: CRS) -> Transformer:
     return Transformer.from_crs(source, target, always_xy=True)
 
 
+@lru_cache(maxsize=64)
+def can_be_transformed(source: CRS, target: CRS) -> bool:
+    """Whether PROJ knows a way from one system to another; a damaged definition can name a projection it has not."""
+    try:
+        transformer(source, target)
+    except ProjError:
+        return False
+    return True
+
+
 def _ordered(first: Floats, second: Floats, axis: str) -> tuple[Floats, Floats]:
     return (first, second) if axis == "x_is_easting" else (second, first)
 

@@ -17,8 +17,9 @@ import pytest
 import shapely
 
 from importers.base import DERIVED, RecordTable
+from importers.delivery import read_delivery
 from importers.gis import GisReader
-from pipemap.errors import SourceError
+from pipemap.errors import CrsError, SourceError
 
 NAMES = ["铸铁", "PE管", None, "钢筋混凝土"]
 LINES = [
@@ -253,6 +254,16 @@ def test_a_coordinate_system_named_in_chinese(tmp_path: Path, encoding: str) -> 
     assert table.crs is not None
     assert "国家2000" in table.crs.name
     assert table.crs.coordinate_operation.params[0].value == 0
+
+
+def test_a_coordinate_system_of_no_known_projection_is_refused_by_name(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.shp", pipes())
+    prj = path.with_suffix(".prj")
+    prj.write_text(prj.read_text().replace('PROJECTION["Gauss_Kruger"]', 'PROJECTION["CGCS2000"]'))
+    with pytest.raises(CrsError) as refused:
+        read_delivery([path], srid=4547)
+    assert "a.shp" in str(refused.value)
+    assert "--crs" in str(refused.value)
 
 
 def test_deleted_records_are_not_rows(tmp_path: Path) -> None:
