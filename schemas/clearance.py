@@ -124,6 +124,9 @@ class ClearanceAnswer(BaseModel):
     )
     slants: tuple[Slant, ...] = Field((), description="Crossings at less than 60 degrees.")
     clearing_move: Move | None = Field(None, description="One move of the asked pipe that clears every conflict.")
+    drawn_axis: tuple[Place, ...] | None = Field(
+        None, description="Axis of the drawn pipe as judged, in the project CRS: z null where no ground is known."
+    )
     same_trench_ids: tuple[int, ...] = Field(
         (), description="Segments booked with the section of the same trench or duct bank; not judged against it."
     )

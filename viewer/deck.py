@@ -21,6 +21,7 @@ _DOUBT = [178, 104, 0]
 
 # Discs of answers by name, the later over the earlier.
 MARKS: dict[str, dict[str, Any]] = {
+    "known_conflicts": {"fill": [*_ALERT, 255], "stroke": _WHITE, "radius_px": 6},
     "found": {"fill": [*_FOUND, 60], "stroke": _FOUND, "radius_px": 16},
     "conflicts": {"fill": [*_ALERT, 230], "stroke": _WHITE, "radius_px": 7},
     "critical": {"fill": [*_ALERT, 40], "stroke": _ALERT, "radius_px": 17},
@@ -40,6 +41,7 @@ MARKS: dict[str, dict[str, Any]] = {
     "burst": {"fill": [*_ALERT, 255], "stroke": _WHITE, "radius_px": 9},
     "switches": {"fill": [*_INK, 255], "stroke": _WHITE, "radius_px": 12},
     "valves": {"fill": [*_INK, 255], "stroke": _WHITE, "radius_px": 12},
+    "corners": {"fill": [255, 255, 255, 255], "stroke": _INK, "radius_px": 5},
 }
 
 
@@ -110,5 +112,17 @@ def _surfaces() -> list[pdk.Layer]:
 
 def _answers() -> list[pdk.Layer]:
     """What the last question was answered with, over everything else: pipes, places, valves in their order."""
-    marks = (pdk.Layer("MarkLayer", f"@@#{name}", id=name, **look) for name, look in MARKS.items())
-    return [pdk.Layer("StressLayer", "@@#pipes", id="stressed", width_min_pixels=5), *marks]
+    marks = (
+        pdk.Layer("MarkLayer", f"@@#{name}", id=name, pickable=name == "known_conflicts", **look)
+        for name, look in MARKS.items()
+    )
+    return [pdk.Layer("StressLayer", "@@#pipes", id="stressed", width_min_pixels=5), *_sketch(), *marks]
+
+
+def _sketch() -> list[pdk.Layer]:
+    """A pipe that is drawn and not in the map, and the gaps between it and what it is too near to."""
+    return [
+        pdk.Layer("PipeTubeLayer", "@@#sketch", id="sketch-tubes"),
+        pdk.Layer("StressLayer", "@@#sketch", id="sketch-lines", width_min_pixels=3),
+        pdk.Layer("GapLayer", "@@#gaps", id="gaps", color=_ALERT),
+    ]

@@ -54,7 +54,9 @@ def line_clearance(
     for a line or attributes that make no sense, CrsError as `polygon_clearance`.
     """
     site = Site(connection, version)
-    return answer_about(site, drawn_segment(site, pipe, line_srid))
+    drawn = drawn_segment(site, pipe, line_srid)
+    axis = tuple((x, y, None if math.isnan(z) else z) for x, y, z in drawn.axis.tolist())
+    return answer_about(site, drawn).model_copy(update={"drawn_axis": axis})
 
 
 def line_neighbours(

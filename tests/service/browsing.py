@@ -97,7 +97,7 @@ class Map:
         self.page.keyboard.press("Escape")
         for choice in ("#asking", "#colouring"):
             self.page.locator(choice).select_option("")
-        off = self.page.locator("input[type=checkbox]:not(:checked)")
+        off = self.page.locator("input[type=checkbox]:not(:checked, #show-conflicts)")
         while off.count():
             off.first.click()
         self.page.locator("[data-view=oblique]").click()
@@ -150,7 +150,7 @@ class Map:
     def keeps_quiet(self) -> None:
         """Nothing was asked of another host and nothing complained."""
         assert [url for url in self.requests if not url.startswith((self.url, "data:", "blob:"))] == []
-        assert self.complaints == []
+        assert self.complaints == [], self.complaints
 
 
 def eventually(holds: Callable[[], Any], seconds: float = PATIENCE_S) -> None:

@@ -4,6 +4,9 @@ import { readQuestion, writeQuestion } from "./modules/address.js";
 import { getBytes, getJson, ServiceError } from "./modules/api.js";
 import { fit, flyTo, recall, rememberedPlace, turnTo, writeHash } from "./modules/camera.js";
 import { buildContent } from "./modules/content.js";
+import { askKnown, conflictPanel, knownPanel } from "./modules/answers/known.js";
+import { NEW_PIPE } from "./modules/answers/drawn.js";
+import { groundUnder } from "./modules/drawn-pipe.js";
 import { askColouring, colourableClasses, colouringPanel, hangsOn, MEASURES, tintOf } from "./modules/colouring.js";
 import { byId, element } from "./modules/dom.js";
 import { instantiate } from "./modules/layers.js";
@@ -38,6 +41,8 @@ const state = {
   drawing: null,
   colouring: null,
   found: null,
+  known: null,
+  isDrawing: false,
   exaggeration: 1,
   near: true,
   close: true,
@@ -109,9 +114,9 @@ function makeDeck() {
     useDevicePixels: true,
     // A software rasteriser takes longer over a pick than a click may last.
     ...(settings.has("test") && { eventRecognizerOptions: { click: { time: 60_000 } }, deviceProps: { webgl: { antialias: false } } }),
-    getCursor: ({ isDragging, isHovering }) => (isDragging ? "grabbing" : isHovering ? "pointer" : "grab"),
+    getCursor: ({ isDragging, isHovering }) => (isDragging ? "grabbing" : state.isDrawing ? "crosshair" : isHovering ? "pointer" : "grab"),
     onViewStateChange: ({ viewState }) => moveTo(viewState),
-    onClick: (info) => guarded(() => pick(info.object ?? null)),
+    onClick: (info) => guarded(() => (state.isDrawing ? addPoint(info) : pick(info.object ?? null))),
     onAfterRender: () => (state.frames = (state.frames ?? 0) + 1),
     onError: (error) => say(error.message),
   });
@@ -138,7 +143,7 @@ function draw(changes = {}) {
     visible: visible[layer.id] ?? true,
     opacity: state.drawing ? (ANSWERED_OPACITY[layer.id] ?? 1) : 1,
   }));
-  deck.setProps({ layers: instantiate({ layers }, buildContent(state.scene, state)).layers });
+  deck.setProps({ layers: instantiate({ layers }, buildContent(state.scene, { ...state, known: state.known?.places })).layers });
 }
 
 function setLanguageEverywhere(language) {
@@ -190,6 +195,7 @@ function toggleClass(code) {
 async function pick(object) {
   if (!object) return;
   const { kind, index } = object;
+  if (kind === "known_conflicts") return present(() => conflictPanel(state.known.conflicts[index], flyToPlace));
   await takeFeature(kind, state.scene.columns[ID_COLUMN[kind]][index], index);
 }
 
@@ -245,6 +251,45 @@ function aboutTheAnswer(kind, id, properties, title) {
   return [back, does(`join_${question.name}`, () => askQuestion(joined(question, kind, id, title)))];
 }
 
+const drawer = () => ({
+  isOn: state.isDrawing,
+  toggle: () => {
+    state.isDrawing = !state.isDrawing;
+    presentAnswer();
+  },
+});
+
+async function drawPipe() {
+  clear();
+  state.isDrawing = true;
+  await askQuestion({ name: "drawn", params: NEW_PIPE, names: {} });
+}
+
+async function addPoint({ x, y }) {
+  const [viewport] = deck.getViewports();
+  const place = toProject(state.scene, groundUnder(state.scene, viewport, [x, y], state.exaggeration));
+  await askAgain({ line: [...state.question.params.line, place.map((metre) => Number(metre.toFixed(3)))] });
+}
+
+// The conflicts known of the part of the map that is loaded.
+async function showKnown() {
+  const around = byId("load-here").hidden ? null : boxAround(toProject(state.scene, state.viewState.target));
+  const box = byId("show-conflicts");
+  try {
+    state.known = box.checked ? await askKnown(state.version, around) : null;
+  } catch (error) {
+    [state.known, box.checked] = [null, false];
+    throw error;
+  } finally {
+    draw();
+  }
+}
+
+async function listKnown() {
+  await showKnown();
+  if (state.known && !state.question) present(() => knownPanel(state.known, flyToPlace));
+}
+
 function present(panel) {
   redrawPanel = () => showPanel(...panel());
   redrawPanel();
@@ -254,7 +299,8 @@ function present(panel) {
 async function askAddress(view) {
   const question = readQuestion();
   if (!question) return;
-  await askQuestion({ ...question, title: await titleOf(...startOf(question)) });
+  const start = startOf(question);
+  await askQuestion({ ...question, title: start && (await titleOf(...start)) });
   if (view) moveTo(view);
 }
 
@@ -301,7 +347,7 @@ function drawAnswer() {
 function presentAnswer() {
   const { question, answer, choice } = state;
   const again = (params, named) => guarded(() => askAgain(params, named));
-  present(() => questionOf(question.name).answer.panel(answer, { question, choice, choose, again, consult: (...asked) => guarded(() => consult(...asked)), flyTo: flyToPlace, buttons: [does("clear_answer", clear)] }));
+  present(() => questionOf(question.name).answer.panel(answer, { question, choice, choose, again, consult: (...asked) => guarded(() => consult(...asked)), drawer: drawer(), flyTo: flyToPlace, buttons: [does("clear_answer", clear)] }));
 }
 
 function frame(shown) {
@@ -313,7 +359,7 @@ function clear() {
   redrawPanel = () => {};
   hidePanel();
   writeQuestion(null);
-  draw({ question: null, answer: null, drawing: null, picked: null, found: null });
+  draw({ isDrawing: false, question: null, answer: null, drawing: null, picked: null, found: null });
   showMeanings(null, tint());
 }
 
@@ -360,6 +406,7 @@ async function changeVersion(version) {
   moveTo(state.viewState);
   draw();
   if (state.colouring) await colour();
+  if (state.known) await showKnown();
 }
 
 function connectControls() {
@@ -375,6 +422,8 @@ function connectControls() {
   byId("close-details").addEventListener("click", clear);
   byId("show-ground").addEventListener("change", () => draw());
   byId("show-structures").addEventListener("change", () => draw());
+  byId("show-conflicts").addEventListener("change", () => guarded(listKnown));
+  byId("draw-pipe").addEventListener("click", () => guarded(drawPipe));
   byId("exaggeration").addEventListener("input", (event) => {
     byId("exaggeration-value").textContent = `×${event.target.value}`;
     draw({ exaggeration: Number(event.target.value) });

@@ -1,5 +1,6 @@
 // From scene and answer to what each layer draws: the constants that the deck's declaration refers to.
 
+import { drawnPipes } from "./drawn-pipe.js";
 import { markNames } from "./looks.js";
 import { buildPipes } from "./pipes.js";
 import { DEPTH_UNKNOWN, INACTIVE, NO_CODE, toScene } from "./scene.js";
@@ -13,7 +14,7 @@ const FADED_SHARE = 0.75;
 
 // `drawing` is what an answer wants drawn: `segments` maps identities to looks, `marks` has places by kind of mark;
 // `tint` colours segments where no answer does.
-export function buildContent(scene, { hidden, drawing, tint, picked, found, near, close }) {
+export function buildContent(scene, { hidden, drawing, tint, picked, found, known, near, close }) {
   const ids = scene.columns.segment_id;
   const looks = drawing?.segments ?? tint;
   const isPicked = (segment) => picked?.kind === "pipe_segment" && picked.index === segment;
@@ -24,7 +25,8 @@ export function buildContent(scene, { hidden, drawing, tint, picked, found, near
     consumers: near ? buildConsumers(scene) : [],
     structures: buildStructures(scene),
     ground: { vertices: scene.columns.ground_vertex, triangles: scene.columns.ground_triangle },
-    ...buildMarks(scene, drawing?.marks ?? {}, found),
+    ...buildSketch(scene, drawing?.sketch, near),
+    ...buildMarks(scene, { known_conflicts: known ?? [], ...drawing?.marks }, found),
   };
 }
 
@@ -94,9 +96,14 @@ function buildStructures(scene) {
   });
 }
 
+function buildSketch(scene, sketch, near) {
+  const gaps = (sketch?.gaps ?? []).map(([from, to]) => ({ from: toScene(scene, from), to: toScene(scene, to) }));
+  return { sketch: drawnPipes(scene, sketch, near), gaps };
+}
+
 function buildMarks(scene, marks, found) {
   const located = (places) => places.filter((place) => place.x_m !== null && place.x_m !== undefined);
-  const placed = ({ x_m, y_m, z_m, text }) => ({ position: toScene(scene, [x_m, y_m, z_m]), text });
+  const placed = ({ x_m, y_m, z_m, text, label }) => ({ position: toScene(scene, [x_m, y_m, z_m]), text, label });
   const shown = Object.fromEntries(markNames().map((name) => [name, located(marks[name] ?? []).map(placed)]));
   return { ...shown, found: found ? [{ position: found }] : [] };
 }

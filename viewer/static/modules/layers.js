@@ -6,7 +6,7 @@ import { drawAtlas, iconMapping } from "./symbols.js";
 const { CompositeLayer, IconLayer, LineLayer, PathLayer, PathStyleExtension, ScatterplotLayer, SimpleMeshLayer, SolidPolygonLayer, TextLayer, OrbitView } =
   globalThis.deckgl;
 
-const MARK_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ!→";
+const MARK_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ!→.− m";
 const MATERIAL = { ambient: 0.5, diffuse: 0.55, shininess: 32, specularColor: [36, 36, 36] };
 const ON_TOP = { depthCompare: "always", depthWriteEnabled: false };
 const DASHES = { stress_solid: null, stress_dashed: [2.4, 1], stress_dotted: [0.8, 0.8] };
@@ -171,8 +171,27 @@ class GroundLayer extends CompositeLayer {
   }
 }
 
-// Discs with an optional text, over everything else.
+// Straight lines between the nearest places of pipes that are too near, over everything else.
+class GapLayer extends CompositeLayer {
+  renderLayers() {
+    return new LineLayer(this.getSubLayerProps({ id: "lines" }), {
+      data: this.props.data,
+      getSourcePosition: (gap) => gap.from,
+      getTargetPosition: (gap) => gap.to,
+      getColor: this.props.color,
+      getWidth: 3,
+      parameters: ON_TOP,
+    });
+  }
+}
+
+// Discs with an optional text in them and an optional label above them, over everything else.
 class MarkLayer extends CompositeLayer {
+  getPickingInfo({ info }) {
+    if (info.picked && info.index >= 0) info.object = { kind: this.props.id, index: info.index };
+    return info;
+  }
+
   renderLayers() {
     const { data, fill, stroke, radiusPx } = this.props;
     const place = { data, getPosition: (mark) => mark.position, parameters: ON_TOP };
@@ -198,11 +217,26 @@ class MarkLayer extends CompositeLayer {
         fontWeight: 700,
         fontFamily: "system-ui, 'Noto Sans CJK SC', sans-serif",
       }),
+      new TextLayer(this.getSubLayerProps({ id: "labels" }), {
+        ...place,
+        data: data.filter((mark) => mark.label),
+        pickable: false,
+        getText: (mark) => mark.label,
+        characterSet: MARK_LETTERS,
+        getSize: 13,
+        getColor: stroke,
+        getPixelOffset: [0, -radiusPx - 13],
+        background: true,
+        getBackgroundColor: fill,
+        backgroundPadding: [5, 2],
+        fontWeight: 700,
+        fontFamily: "system-ui, sans-serif",
+      }),
     ];
   }
 }
 
-const classes = { PipeLayer, PipeLineLayer, PipeTubeLayer, StressLayer, UnknownDepthLayer, NodeLayer, ConsumerLayer, BuildingLayer, GroundLayer, MarkLayer, OrbitView };
+const classes = { PipeLayer, PipeLineLayer, PipeTubeLayer, StressLayer, UnknownDepthLayer, NodeLayer, ConsumerLayer, BuildingLayer, GroundLayer, GapLayer, MarkLayer, OrbitView };
 for (const [name, Class] of Object.entries(classes)) if (!Object.hasOwn(Class, "layerName")) Class.layerName = name;
 
 // Views and layers of a declaration, its data references filled in.

@@ -2,6 +2,7 @@
 
 import * as burst from "./answers/burst.js";
 import * as clearance from "./answers/clearance.js";
+import * as drawn from "./answers/drawn.js";
 import * as outage from "./answers/outage.js";
 import * as shutdown from "./answers/shutdown.js";
 import * as trace from "./answers/trace.js";
@@ -22,6 +23,12 @@ const openEnded = ({ segment_id, node_id }) => ({
   ...{ waits_for: "click_the_end", class_codes: [], segment_ids: [], node_ids: [], length_m: 0, stopped_at: [], stop_counts: {}, assumptions: [] },
   start: { segment_ids: segment_id, node_ids: node_id, clicked: [] },
 });
+
+async function askDrawn(pipe, version) {
+  if (pipe.line.length < 2) return { pipe, is_waiting: true, conflicts: [], cannot_tell: [] };
+  const line = pipe.line.map(([x, y]) => [x, y]);
+  return { pipe, ...(await postJson("/api/clearance/line", { pipe: { ...pipe, line }, version: version && Number(version) })) };
+}
 
 // `topic` is the heading under which a question is offered, `flows` and `groups` say of which utilities a question is asked, `kinds` from which features; `lists` are its
 // parameters with several values; to a question that `joins` further places can be added.
@@ -55,6 +62,14 @@ const QUESTIONS = {
     at: (_, id) => ({ id }),
     ask: ({ id }, version) => getJson(`/api/clearance/segments/${id}`, { version }),
   },
+  drawn: {
+    answer: drawn,
+    kinds: [],
+    lists: [],
+    ask: askDrawn,
+    write: ({ line, ...pipe }) => ({ line: line.map((place) => place.join(",")).join(";"), ...pipe }),
+    read: ({ line, width_mm, cover_depth_m, ...pipe }) => ({ ...pipe, line: (line || "").split(";").filter(Boolean).map((place) => place.split(",").map(Number)), width_mm: Number(width_mm), cover_depth_m: Number(cover_depth_m) }),
+  },
   connected: traceOf("connected", ANY),
   path: traceOf("path", {
     ...ANY,
@@ -73,7 +88,7 @@ export const questionNames = () => Object.keys(QUESTIONS);
 // The names of the questions by topic.
 export function questionTopics() {
   const topics = new Map();
-  for (const [name, { topic }] of Object.entries(QUESTIONS)) topics.set(topic, [...(topics.get(topic) ?? []), name]);
+  for (const [name, { topic }] of Object.entries(QUESTIONS)) if (topic) topics.set(topic, [...(topics.get(topic) ?? []), name]);
   return topics;
 }
 
@@ -93,8 +108,9 @@ export function questionAt(name, kind, id, title) {
   return { name, params, title, names: {} };
 }
 
-// Kind and identity of the first feature that a question starts from.
-export function startOf({ params }) {
+// Kind and identity of the first feature that a question starts from; null for a pipe that is drawn.
+export function startOf({ name, params }) {
+  if (name === "drawn") return null;
   if (params.node_id?.length) return ["node", params.node_id[0]];
   return ["pipe_segment", params.segment_id?.[0] ?? params.id ?? params.cuts[0].segment_ids[0]];
 }

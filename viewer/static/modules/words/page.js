@@ -24,6 +24,8 @@ export const PAGE = {
   exaggeration: ["Height", "高程夸大"],
   ground: ["Ground", "地面"],
   buildings: ["Buildings", "建筑物"],
+  known_conflicts: ["Conflicts", "净距冲突"],
+  draw_pipe: ["Draw a pipe", "绘制管线"],
   load_here: ["Load this area", "加载此处"],
   loading: ["Loading the map…", "正在加载地图…"],
   asking: ["Asking…", "正在查询…"],

@@ -1,0 +1,153 @@
+"""A pipe drawn on the page: its conflicts, the move that clears them, and the conflicts known of the whole map.
+
+Water mains of 300 mm, axis 1.3 m deep, run from west to east at y -30, 0 and 30; the gas pipe G0->G1 of 200 mm crosses
+the middle one at x -40, axis 1 m deep: 1.3 - 1 - 0.15 - 0.1 = 0.05 m are between them, where 0.15 m must be.
+A telecom duct of unknown depth runs along x 40.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from pipemap.clearance.running import run_city
+from pipemap.cluster import Cluster
+from pipemap.db import Database
+from tests.service.browsing import Map, chromium, eventually, opened, served
+from tests.service.streets import EAST, NORTH, Street, ground
+
+ORANGE, RED = 30, 355
+
+
+def lay_crossing(database: Database) -> Street:
+    street = Street()
+    for y in (-30, 0, 30):
+        for x in (-60, 60):
+            street.node(f"W{x},{y}", x, y, "water")
+        axis = [(x, y, ground(x) - 1.3) for x in (-60, 60)]
+        street.pipe((f"W-60,{y}", f"W60,{y}"), axis, "water", ("circle", 300, 300))
+    for key, y in (("G0", -8), ("G1", 8)):
+        street.node(key, -40, y, "gas")
+    street.pipe(("G0", "G1"), [(-40, y, ground(-40) - 1) for y in (-8, 8)], "gas", ("circle", 200, 200))
+    for key, y in (("T0", -8), ("T1", 8)):
+        street.node(key, 40, y, "telecom")
+    street.pipe(("T0", "T1"), [(40, -8), (40, 8)], "telecom", ("circle", 110, 110))
+    street.save(database)
+    return street
+
+
+@contextmanager
+def judged(url: str) -> Iterator[None]:
+    with Database(url) as database:
+        run_city(database)
+    yield
+
+
+@pytest.fixture(scope="module")
+def opened_map(cluster: Cluster, template: str) -> Iterator[Map]:
+    with (
+        chromium() as browser,
+        served(cluster, template, "viewer_crossing", lay_crossing) as url,
+        judged(cluster.url("viewer_crossing")),
+        opened(browser, url) as page,
+    ):
+        yield page
+
+
+@pytest.fixture
+def crossing(opened_map: Map) -> Iterator[Map]:
+    opened_map.open()
+    yield opened_map
+    opened_map.keeps_quiet()
+
+
+def draw(shown: Map, x: float, class_code: str, width_mm: str, cover_depth_m: str) -> None:
+    """A pipe of 10 m from south to north over the middle main, drawn with two clicks on the map."""
+    shown.look(x, 0, ground(x), 5, 90, 0)  # from above, 32 pixels a metre
+    shown.page.locator("#draw-pipe").click()
+    eventually(lambda: shown.page.locator("#drawing-on").count())
+    box = shown.page.locator("#map").bounding_box()
+    assert box is not None
+    for metres_north in (-5, 5):
+        points = len(shown.state("question.params.line"))
+        place = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2 - 32 * metres_north
+        shown.page.mouse.click(*place)
+        eventually(lambda points=points: len(shown.state("question.params.line")) == points + 1)
+    shown.page.locator("#drawn-class_code").select_option(class_code)
+    eventually(lambda: shown.state("question.params.class_code") == class_code)
+    shown.change("#drawn-width_mm", width_mm)
+    shown.change("#drawn-cover_depth_m", cover_depth_m)
+
+
+def count(shown: Map) -> str:
+    return shown.page.locator("#conflict-count b").inner_text()
+
+
+def test_a_pipe_is_drawn_where_the_map_is_clicked(crossing: Map) -> None:
+    draw(crossing, 0, "heat", "400", "2.5")
+    drawn = np.array(crossing.state("question.params.line")) - [EAST, NORTH, ground(0)]
+    np.testing.assert_allclose(drawn, [[0, -5, 0], [0, 5, 0]], atol=0.06)
+    axis = np.array(crossing.state("answer.drawn_axis"))
+    np.testing.assert_allclose(axis[:, 2], ground(0) - 2.5 - 0.2, atol=0.01)
+    eventually(lambda: crossing.seen(ORANGE).sum() > 300)
+    crossing.page.keyboard.press("Escape")
+    eventually(lambda: crossing.seen(ORANGE).sum() == 0)
+
+
+def test_a_conflict_of_a_drawn_pipe_is_told_and_the_suggested_move_clears_it(crossing: Map) -> None:
+    draw(crossing, 0, "gas", "200", "0.9")
+    # As the gas pipe that is there: 0.05 m are left of the 0.15 m that GB 50028-2006 table 6.3.3-2 asks for.
+    eventually(lambda: crossing.page.locator("#conflict-count").count() and count(crossing) == "1")
+    (place,) = crossing.page.locator(".conflicts .place").all_inner_texts()
+    assert "W-60,0->W60,0" in place
+    for words in ("不足 0.1 m", "实测 0.05 m", "限值 0.15 m", "GB 50028-2006 table 6.3.3-2"):
+        assert words in crossing.details()
+    ((_, east, north),) = crossing.marks("conflicts")
+    assert (east, north) == pytest.approx((0, 0), abs=0.1)
+    eventually(lambda: crossing.seen(RED).sum() > 100)
+    crossing.page.locator("#accept-move").click()
+    eventually(lambda: count(crossing) == "0")
+    # There is too little cover above the main, so it goes 0.15 m below it: axis at 1.3 + 0.15 + 0.1 + 0.15 m.
+    assert float(crossing.page.locator("#drawn-cover_depth_m").input_value()) == pytest.approx(1.6, abs=0.02)
+    assert crossing.marks("conflicts") == []
+    eventually(lambda: crossing.seen(RED).sum() == 0)
+
+
+def test_what_cannot_be_told_is_listed_apart(crossing: Map) -> None:
+    draw(crossing, 38, "telecom", "110", "3")
+    crossing.page.locator("#undo-point").click()
+    eventually(lambda: len(crossing.state("question.params.line")) == 1)
+    box = crossing.page.locator("#map").bounding_box()
+    assert box is not None
+    crossing.page.mouse.click(box["x"] + box["width"] / 2 + 32 * 4, box["y"] + box["height"] / 2)
+    eventually(lambda: crossing.page.locator("#conflict-count").count())
+    untold = crossing.page.locator("[data-list=cannot_tell]").inner_text()
+    assert "T0->T1" in untold
+    assert "T0->T1" not in " ".join(crossing.page.locator(".conflicts .place").all_inner_texts())
+
+
+def test_the_address_brings_a_drawn_pipe_back_in_english(crossing: Map) -> None:
+    line = ";".join(f"{EAST},{NORTH + y}" for y in (-5, 5))
+    crossing.open(f"&line={line}&ask=drawn&class_code=gas&width_mm=200&cover_depth_m=0.9")
+    crossing.page.locator("#language").click()
+    eventually(lambda: "short by 0.1 m" in crossing.details())
+    assert "measured 0.05 m · limit 0.15 m" in crossing.details()
+    assert crossing.page.locator("#accept-move").inner_text() == "Move it so"
+
+
+def test_known_conflicts_are_a_layer_of_the_map(crossing: Map) -> None:
+    crossing.look(-40, 0, 18.8, 4, 90, 0)
+    eventually(lambda: crossing.seen(300).sum() > 100)
+    assert crossing.seen(RED).sum() == 0
+    crossing.page.locator("#show-conflicts").click()
+    eventually(lambda: crossing.page.locator("#known-count b").count())
+    assert crossing.page.locator("#known-count b").inner_text() == "1"
+    assert "G0->G1" in crossing.details()
+    eventually(lambda: crossing.seen(RED).sum() > 20)
+    crossing.page.locator("#close-details").click()
+    crossing.click_middle()
+    eventually(lambda: crossing.page.locator("#details-body .conflicts").is_visible())
+    assert "0.05 m" in crossing.details()
+    crossing.page.locator("#show-conflicts").click()
+    eventually(lambda: crossing.seen(RED).sum() == 0)

@@ -1,0 +1,71 @@
+// A pipe that is drawn on the map: its form, what it would be too near to, and the moves that clear it.
+
+import { element } from "../dom.js";
+import { actions, button, heading, note, rowButton } from "../pieces.js";
+import { codeEntry, codeName, codesOf, message, text } from "../texts.js";
+import { findings, placed } from "./clearance.js";
+
+const MOST_LABELS = 40;
+
+export const NEW_PIPE = { line: [], class_code: "water", width_mm: 300, cover_depth_m: 1 };
+
+export function drawing({ pipe, drawn_axis: axis, conflicts }) {
+  const marks = conflicts.map(placed).map((mark, rank) => (rank < MOST_LABELS ? mark : { ...mark, label: undefined }));
+  return {
+    segments: null,
+    marks: { conflicts: marks, corners: pipe.line.map(([x_m, y_m, z_m]) => ({ x_m, y_m, z_m })) },
+    sketch: { ...pipe, axis: axis ?? [], gaps: conflicts.map(({ nearest }) => nearest).filter(([from, to]) => from[2] !== null && to[2] !== null) },
+  };
+}
+
+// `drawer` says whether clicks add points, and changes that.
+export function panel(answer, { question: { params }, again, flyTo, buttons, drawer }) {
+  const undo = () => again({ line: params.line.slice(0, -1) });
+  const accept = (move) => again(shifted(params, move));
+  const isOwn = (move) => move?.side === "segment";
+  const takeMove = ({ move }) => (isOwn(move) ? rowButton(text("accept_move"), () => accept(move), { "data-move": "one" }) : null);
+  return [
+    heading(text("drawn_title"), codeName("utility_class", params.class_code)),
+    form(params, again),
+    actions(
+      button("drawing-on", text(drawer.isOn ? "stop_drawing" : "go_on_drawing"), drawer.toggle, { "aria-pressed": String(drawer.isOn) }),
+      params.line.length ? button("undo-point", text("undo_point"), undo) : null,
+      ...buttons,
+    ),
+    drawer.isOn ? note(text("click_to_draw")) : null,
+    ...(answer.is_waiting ? [] : [...clearing(answer, accept), ...findings(answer, flyTo, takeMove)]),
+  ];
+}
+
+function clearing({ clearing_move: move }, accept) {
+  if (!move) return [];
+  const take = button("accept-move", text("accept_move"), () => accept(move));
+  return [element("div", { class: "clearing" }, element("p", {}, element("b", {}, text("clears_all")), " ", message(move)), take)];
+}
+
+// The whole pipe moved; up is less cover.
+function shifted({ line, cover_depth_m: cover }, { dx_m, dy_m, dz_m }) {
+  return { line: line.map(([x, y, ...z]) => [x + dx_m, y + dy_m, ...z]), cover_depth_m: Math.max(0, Number((cover - dz_m).toFixed(4))) };
+}
+
+function form(params, again) {
+  const isGas = codeEntry("utility_class", params.class_code)?.group === "gas";
+  const number = (name, step, min) =>
+    field(name, element("input", { type: "number", id: `drawn-${name}`, value: params[name], step, min, onchange: ({ target }) => target.reportValidity() && target.value && again({ [name]: Number(target.value) }) }));
+  return element(
+    "div",
+    { class: "drawn-form" },
+    choice("class_code", codesOf("utility_class"), params, (code) => again({ class_code: code, pressure_code: undefined })),
+    isGas ? choice("pressure_code", [{ code: "" }, ...codesOf("pressure")], params, (code) => again({ pressure_code: code || undefined })) : null,
+    number("width_mm", 1, 1),
+    number("cover_depth_m", "any", 0),
+  );
+}
+
+function choice(name, codes, params, choose) {
+  const table = name === "class_code" ? "utility_class" : "pressure";
+  const options = codes.map(({ code }) => element("option", { value: code, selected: code === (params[name] ?? "") }, code ? codeName(table, code) : "?"));
+  return field(name, element("select", { id: `drawn-${name}`, onchange: ({ target }) => choose(target.value) }, ...options));
+}
+
+const field = (name, input) => element("label", {}, element("span", {}, text(`drawn_${name}`)), input);

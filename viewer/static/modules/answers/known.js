@@ -1,0 +1,28 @@
+// The conflicts that the city-wide run found in a version, as a layer of the map.
+
+import { getJson } from "../api.js";
+import { element } from "../dom.js";
+import { heading, note } from "../pieces.js";
+import { text } from "../texts.js";
+import { conflictRow, placed } from "./clearance.js";
+
+const MOST = 5_000;
+const MOST_LISTED = 100;
+
+// The worst conflicts in a part of the map (west, south, east, north; null for all of it).
+export async function askKnown(version, bbox) {
+  const { run, conflicts } = await getJson("/api/clearance/city", { version, bbox, limit: MOST });
+  return { run, conflicts, places: conflicts.map(placed).map(({ label, ...place }) => place) };
+}
+
+export function knownPanel({ run, conflicts }, flyTo) {
+  const listed = conflicts.slice(0, MOST_LISTED);
+  return [
+    heading(text("known_conflicts"), `v${run.version}`),
+    element("p", { class: "figure", id: "known-count" }, element("b", {}, String(conflicts.length)), ` ${text("conflicts")}`),
+    conflicts.length > listed.length ? note(text("worst_listed").replace("{count}", listed.length)) : null,
+    element("ol", { class: "places conflicts" }, ...listed.map((conflict) => conflictRow(conflict, flyTo))),
+  ];
+}
+
+export const conflictPanel = (conflict, flyTo) => [heading(text("conflict"), conflict.segment_source_key ?? conflict.segment_id, conflict.segment_class_code), element("ol", { class: "places conflicts" }, conflictRow(conflict, flyTo))];
