@@ -30,15 +30,7 @@ def burst_sheet(
     language: Annotated[Literal["zh", "en"] | None, Query(description="The one it opens in")] = None,
 ) -> HTMLResponse:
     """The burst sheet: map, valves in order, whom to warn, on one page of A4 in Chinese and English."""
-    question = BurstQuestion(
-        segment_ids=start.segment_ids,
-        node_ids=start.node_ids,
-        places=start.places,
-        class_codes=start.class_codes or ("water",),
-        inaccessible=inaccessible or (),
-        opened=opened or (),
-        radius_m=radius_m,
-    )
+    question = BurstQuestion.at(start, inaccessible or (), opened or (), radius_m)
     with service.reading() as connection:
         network = service.networks.at(connection, resolve_version(connection, version))
         answer = ask_burst(connection, network, question)

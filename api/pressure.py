@@ -35,14 +35,7 @@ def trace_pressure(
     nodes: Annotated[bool, Query(description="Answer the pressure of every point too")] = False,
 ) -> Response:
     """Who has too little pressure after the cut of a burst: a model's result, with what it assumes; takes seconds."""
-    question = BurstQuestion(
-        segment_ids=start.segment_ids,
-        node_ids=start.node_ids,
-        places=start.places,
-        class_codes=start.class_codes or ("water",),
-        inaccessible=inaccessible or (),
-        opened=opened or (),
-    )
+    question = BurstQuestion.at(start, inaccessible or (), opened or ())
     choices = Choices(threshold_m, demand_factor, source_pressure_m)
     with service.reading() as connection:
         network = service.networks.at(connection, resolve_version(connection, version))

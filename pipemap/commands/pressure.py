@@ -79,14 +79,7 @@ def pressure(
         with database.transaction(read_only=True) as connection:
             resolved = resolve_version(connection, version)
             start = typed.resolved(connection, resolved)
-            question = BurstQuestion(
-                segment_ids=start.segment_ids,
-                node_ids=start.node_ids,
-                places=start.places,
-                class_codes=start.class_codes or ("water",),
-                inaccessible=inaccessible or (),
-                opened=opened or (),
-            )
+            question = BurstQuestion.at(start, inaccessible or (), opened or ())
             check = prepare_pressure(connection, load_network(connection, resolved), question, choices)
         solved = check.solved()
         with database.transaction(read_only=True) as connection:

@@ -20,6 +20,7 @@ from pipemap.tracing.pairing import pairing_of
 from pipemap.tracing.pairs import joint_cut, with_pair
 from pipemap.tracing.places import SURE_WITHIN_M, far_from_place, nearest_segment
 from pipemap.tracing.sites import site_of
+from pipemap.tracing.starts import Start
 from pipemap.tracing.surroundings import DEFAULT_RADIUS_M, Place, open_ends, surroundings_of
 from pipemap.tracing.zones import zones_of
 from schemas.isolation import BurstAnswer, ClickedSegment, Note
@@ -41,6 +42,14 @@ class BurstQuestion:
     inaccessible: Sequence[int] = ()
     opened: Sequence[int] = ()
     radius_m: float = DEFAULT_RADIUS_M
+
+    @classmethod
+    def at(
+        cls, start: Start, inaccessible: Sequence[int], opened: Sequence[int], radius_m: float = DEFAULT_RADIUS_M
+    ) -> "BurstQuestion":
+        """A burst where any trace may start; a place means water where no class is named."""
+        classes = start.class_codes or ("water",)
+        return cls(start.segment_ids, start.node_ids, start.places, classes, inaccessible, opened, radius_m)
 
 
 def ask_burst(connection: Connection, network: Network, question: BurstQuestion) -> BurstAnswer:
