@@ -106,6 +106,7 @@ def test_a_conflict_of_a_drawn_pipe_is_told_and_the_suggested_move_clears_it(cro
     ((_, east, north),) = crossing.marks("conflicts")
     assert (east, north) == pytest.approx((0, 0), abs=0.1)
     eventually(lambda: crossing.seen(RED).sum() > 100)
+    eventually(lambda: crossing.page.evaluate("document.getElementById('section-along').naturalWidth > 100"))
     crossing.page.locator("#accept-move").click()
     eventually(lambda: count(crossing) == "0")
     # There is too little cover above the main, so it goes 0.15 m below it: axis at 1.3 + 0.15 + 0.1 + 0.15 m.

@@ -1,8 +1,9 @@
 // A pipe that is drawn on the map: its form, what it would be too near to, and the moves that clear it.
 
+import { addressOf } from "../api.js";
 import { element } from "../dom.js";
 import { actions, button, heading, note, rowButton } from "../pieces.js";
-import { codeEntry, codeName, codesOf, message, text } from "../texts.js";
+import { codeEntry, codeName, codesOf, currentLanguage, message, text } from "../texts.js";
 import { findings, placed } from "./clearance.js";
 
 const MOST_LABELS = 40;
@@ -33,7 +34,7 @@ export function panel(answer, { question: { params }, again, flyTo, buttons, dra
       ...buttons,
     ),
     drawer.isOn ? note(text("click_to_draw")) : null,
-    ...(answer.is_waiting ? [] : [...clearing(answer, accept), ...findings(answer, flyTo, takeMove)]),
+    ...(answer.is_waiting ? [] : [...clearing(answer, accept), sectionAlong(params, answer), ...findings(answer, flyTo, takeMove)]),
   ];
 }
 
@@ -41,6 +42,13 @@ function clearing({ clearing_move: move }, accept) {
   if (!move) return [];
   const take = button("accept-move", text("accept_move"), () => accept(move));
   return [element("div", { class: "clearing" }, element("p", {}, element("b", {}, text("clears_all")), " ", message(move)), take)];
+}
+
+// What the ground holds along the line, to scale; a click opens it large.
+function sectionAlong({ line }, { version }) {
+  const places = line.map(([x, y]) => `${x} ${y}`).join(",");
+  const href = addressOf("/api/section/drawing", { line: places, version, language: currentLanguage() });
+  return element("a", { class: "section", href, target: "_blank", rel: "noopener" }, element("img", { id: "section-along", src: href, alt: text("section_along") }));
 }
 
 // The whole pipe moved; up is less cover.
