@@ -1,6 +1,9 @@
 """`pipemap trace leak` and `pipemap trace outage`: gas that leaks, cables that are cut."""
 
-from typing import Annotated
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +26,11 @@ from pipemap.settings import Settings
 from pipemap.terminal import JsonOption, emit_json
 from pipemap.versions import resolve_version
 
+if TYPE_CHECKING:
+    from pipemap.db import Connection
+    from pipemap.network import Network
+    from pipemap.tracing.starts import Start
+
 
 def leak(
     segment: SegmentOption = None,
@@ -37,18 +45,10 @@ def leak(
     as_json: JsonOption = False,
 ) -> None:
     """Where leaking gas can gather: chambers, ducts, sewers, tunnels, basements near by. 燃气泄漏影响空间"""
-    from pipemap.network import load_network
-    from pipemap.tracing.drawing import with_features
     from pipemap.tracing.leaks import ask_leak, drawn_roles
 
     typed = TypedStart(segment, node, key, dataset, at, class_code)
-    with open_database() as database, database.transaction(read_only=True) as connection:
-        resolved = resolve_version(connection, version)
-        network = load_network(connection, resolved)
-        answer = ask_leak(connection, network, typed.resolved(connection, resolved), radius_m)
-        if geojson is not None:
-            drawn = with_features(connection, network, answer, drawn_roles(answer), drawing_srid(connection))
-            write_geojson(drawn.geojson, geojson)
+    answer = _answered(partial(ask_leak, radius_m=radius_m), typed, version, drawn_roles, geojson)
     if as_json:
         emit_json(answer.model_dump())
     else:
@@ -67,19 +67,32 @@ def outage(
     as_json: JsonOption = False,
 ) -> None:
     """Which power and telecom circuits a cut cable, duct, tunnel or cabinet takes down. 电力通信中断分析"""
-    from pipemap.network import load_network
-    from pipemap.tracing.drawing import with_features
     from pipemap.tracing.outages import ask_outage, drawn_roles
 
     typed = TypedStart(segment, node, key, dataset, at, class_code)
-    with open_database() as database, database.transaction(read_only=True) as connection:
-        resolved = resolve_version(connection, version)
-        network = load_network(connection, resolved)
-        answer = ask_outage(connection, network, typed.resolved(connection, resolved))
-        if geojson is not None:
-            drawn = with_features(connection, network, answer, drawn_roles(answer), drawing_srid(connection))
-            write_geojson(drawn.geojson, geojson)
+    answer = _answered(ask_outage, typed, version, drawn_roles, geojson)
     if as_json:
         emit_json(answer.model_dump())
     else:
         OutageWords(Settings().language).outage(answer)
+
+
+def _answered(
+    ask: "Callable[[Connection, Network, Start], Any]",
+    typed: TypedStart,
+    version: int | None,
+    roles: "Callable[[Any], dict[str, dict[int, str]]]",
+    geojson: Path | None,
+) -> Any:
+    """What a question of one version answers; its drawing goes to a file when one is named."""
+    from pipemap.network import load_network
+    from pipemap.tracing.drawing import with_features
+
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        resolved = resolve_version(connection, version)
+        network = load_network(connection, resolved)
+        answer = ask(connection, network, typed.resolved(connection, resolved))
+        if geojson is not None:
+            drawn = with_features(connection, network, answer, roles(answer), drawing_srid(connection))
+            write_geojson(drawn.geojson, geojson)
+    return answer

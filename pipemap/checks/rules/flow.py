@@ -59,10 +59,8 @@ def adverse_slope(check: Check) -> Told:
 )
 def no_way_out(check: Check) -> Told:
     """Points, not outfalls, that two or more gravity lines flow into and none leaves."""
-    scope = check.scope
-    node, _, leaving = flow_ends(scope, check["min_fall_m"])
-    coming, all_of_them = (np.bincount(node[which], minlength=len(scope.nodes)) for which in (leaving < 0, slice(None)))
-    at = np.flatnonzero((coming >= 2) & (coming == all_of_them) & ~_is_exit(scope))
+    coming = _coming_into_sinks(check)
+    at = np.flatnonzero(coming >= 2)
     says = Says(
         en="{count} {class_en} lines flow into {key} and none leaves it",
         zh="{count} 条{class_zh}管线流入 {key}，无流出管线",
@@ -81,10 +79,7 @@ def no_way_out(check: Check) -> Told:
 )
 def ends_nowhere(check: Check) -> Told:
     """Points that one gravity line flows into and none leaves, and that are not booked as a way out."""
-    scope = check.scope
-    node, _, leaving = flow_ends(scope, check["min_fall_m"])
-    coming, all_of_them = (np.bincount(node[which], minlength=len(scope.nodes)) for which in (leaving < 0, slice(None)))
-    at = np.flatnonzero((coming == 1) & (all_of_them == 1) & ~_is_exit(scope))
+    at = np.flatnonzero(_coming_into_sinks(check) == 1)
     says = Says(
         en="A {class_en} line flows into {key} and none leaves it; it is not booked as an outfall",
         zh="{class_zh}管线流入 {key} 后无流出，且未记为出水口",
@@ -163,6 +158,14 @@ def _changes_without_reducer(check: Check) -> Breaches:
         column="feature_code",
     )
     return check.report("node", node[kept], says, at_most=Severity.INFO, one=width[one[kept]], other=width[other[kept]])
+
+
+def _coming_into_sinks(check: Check) -> Ints:
+    """How many gravity lines flow into each node that none leaves and that is no way out; 0 for any other node."""
+    scope = check.scope
+    node, _, leaving = flow_ends(scope, check["min_fall_m"])
+    coming, all_of_them = (np.bincount(node[which], minlength=len(scope.nodes)) for which in (leaving < 0, slice(None)))
+    return np.where((coming == all_of_them) & ~_is_exit(scope), coming, 0)
 
 
 def _is_exit(scope: Scope) -> Bools:
