@@ -13,7 +13,7 @@ from pipemap.db import Connection, fetch_all
 from pipemap.sql import queries
 from pipemap.statements import columns, table
 from schemas.findings import Finding, Severity
-from schemas.tables import finding as finding_table
+from schemas.tables.versions import finding as finding_table
 
 _FIELDS = tuple(Finding.model_fields)
 _ROWS_AT_ONCE = 20_000

@@ -1,4 +1,4 @@
-"""The database tables, declared once: features with their history and deltas, versions, sharing.
+"""Feature tables: each kind with its history and its deltas.
 
 Every feature kind has three tables with the same attribute columns: `<kind>` holds the current
 state, `<kind>_history` the states that were superseded (append-only), and `<kind>_delta` the
@@ -19,7 +19,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Index,
-    MetaData,
     PrimaryKeyConstraint,
     Sequence,
     Table,
@@ -27,24 +26,21 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import (
-    ARRAY,
     BIGINT,
     BOOLEAN,
-    BYTEA,
     DATE,
     DOUBLE_PRECISION,
     INTEGER,
     JSONB,
     REAL,
     TEXT,
-    TIMESTAMP,
 )
 from sqlalchemy.schema import SchemaItem
 
-SCHEMA = "pipemap"
+from schemas.tables.base import metadata
+
 FEATURE_KINDS = ("node", "pipe_segment", "consumer", "structure")
 
-metadata = MetaData(schema=SCHEMA)
 # One sequence for every kind, so that an identity alone names a feature.
 feature_id_sequence = Sequence("feature_id_seq", metadata=metadata)
 
@@ -229,172 +225,3 @@ def _declare_feature(kind: str) -> None:
 
 for _kind in FEATURE_KINDS:
     _declare_feature(_kind)
-
-project = Table(
-    "project",
-    metadata,
-    Column("one_row", BOOLEAN, primary_key=True, server_default=text("true")),
-    Column("name", TEXT, nullable=False),
-    Column("srid", INTEGER, nullable=False, comment="EPSG code of the project CRS; 0 when it is a local pipeline."),
-    Column("vertical_datum", TEXT, nullable=False),
-    CheckConstraint("one_row", name="project_one_row"),
-)
-
-dataset = Table(
-    "dataset",
-    metadata,
-    Column("dataset_id", INTEGER, primary_key=True, autoincrement=True),
-    Column("name", TEXT, nullable=False, unique=True),
-)
-
-source_file = Table(
-    "source_file",
-    metadata,
-    Column("source_file_id", INTEGER, primary_key=True, autoincrement=True),
-    Column("name", TEXT, nullable=False),
-    Column("sha256", TEXT, nullable=False),
-    Column("importer", TEXT, nullable=False),
-    Column("profile", TEXT, nullable=False),
-    UniqueConstraint("name", "sha256", "importer", "profile", name="source_file_same"),
-)
-
-version = Table(
-    "version",
-    metadata,
-    Column("version", INTEGER, primary_key=True, autoincrement=False, comment="Grows by one at each publish."),
-    Column("changeset_id", INTEGER, nullable=False, unique=True),
-    Column("published_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("now()")),
-    Column("author", TEXT, nullable=False),
-    Column("message", TEXT, nullable=False),
-    Column("counts", JSONB, nullable=False, comment="Inserted, updated and deleted features by kind."),
-)
-
-changeset = Table(
-    "changeset",
-    metadata,
-    Column("changeset_id", INTEGER, primary_key=True, autoincrement=True),
-    Column("title", TEXT, nullable=False),
-    Column("kind", TEXT, nullable=False, comment="import, edit, design or revert."),
-    Column("state", TEXT, nullable=False, server_default=text("'draft'")),
-    Column("base_version", INTEGER, nullable=False, comment="Version the deltas were made against."),
-    Column("author", TEXT, nullable=False),
-    Column("reviewer", TEXT),
-    Column("created_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("now()")),
-    Column("checked_at", TIMESTAMP(timezone=True)),
-    Column("dataset_id", INTEGER),
-    Column("reverts_changeset_id", INTEGER),
-    Column("counts", JSONB, nullable=False, server_default=text("'[]'"), comment="Row account of an import."),
-    CheckConstraint(
-        "state IN ('draft', 'checked', 'submitted', 'approved', 'published', 'rejected')", name="changeset_state"
-    ),
-    CheckConstraint("reviewer <> author", name="changeset_reviewed_by_another"),
-)
-
-finding = Table(
-    "finding",
-    metadata,
-    Column("finding_id", BIGINT, primary_key=True, autoincrement=True),
-    Column("changeset_id", INTEGER, nullable=False, index=True),
-    Column("origin", TEXT, nullable=False, comment="import or check; a new check replaces its own findings."),
-    Column("rule", TEXT, nullable=False),
-    Column("severity", TEXT, nullable=False),
-    Column("message_en", TEXT, nullable=False),
-    Column("message_zh", TEXT, nullable=False),
-    Column("feature_kind", TEXT),
-    Column("feature_key", TEXT),
-    Column("feature_id", BIGINT),
-    Column("class_code", TEXT, comment="Utility class of the feature the finding is about."),
-    Column("file", TEXT),
-    Column("sheet", TEXT),
-    Column("row", INTEGER),
-    Column("column", TEXT),
-    Column("value", TEXT),
-    Column("limit", TEXT),
-    Column("x_m", DOUBLE_PRECISION),
-    Column("y_m", DOUBLE_PRECISION),
-    Column("details", JSONB, nullable=False, server_default=text("'{}'")),
-)
-
-waiver = Table(
-    "waiver",
-    metadata,
-    Column("changeset_id", INTEGER, nullable=False),
-    Column("rule", TEXT, nullable=False),
-    Column("reason", TEXT, nullable=False),
-    Column("waived_by", TEXT, nullable=False),
-    PrimaryKeyConstraint("changeset_id", "rule", name="waiver_pkey"),
-)
-
-clearance_run = Table(
-    "clearance_run",
-    metadata,
-    Column("run_id", INTEGER, primary_key=True, autoincrement=True),
-    Column("version", INTEGER, nullable=False, unique=True, comment="Version of the map that was judged."),
-    Column("rules", TEXT, nullable=False, comment="Digest of the limits it was judged by."),
-    *(Column(name, TIMESTAMP(timezone=True)) for name in ("started_at", "finished_at")),
-    *(Column(name, BIGINT) for name in ("segments", "pairs")),
-)
-
-clearance_tile = Table(
-    "clearance_tile",
-    metadata,
-    *(Column(name, kind, nullable=False) for name, kind in (("run_id", INTEGER), ("tile", INTEGER), ("pairs", BIGINT))),
-    PrimaryKeyConstraint("run_id", "tile", name="clearance_tile_pkey"),
-)
-
-# State: conflict, cannot_tell, same_trench or slant. Places: midway, on the segment (near), on the other side (far).
-clearance_found = Table(
-    "clearance_found",
-    metadata,
-    Column("run_id", INTEGER, nullable=False),
-    *(Column(name, kind, nullable=False) for name, kind in (("kind", TEXT), ("state", TEXT), ("segment_id", BIGINT))),
-    *(Column(name, kind) for name, kind in (("other_kind", TEXT), ("other_id", BIGINT), ("rule_id", TEXT))),
-    *(Column(name, BOOLEAN, nullable=False) for name in ("is_at_most", "within_accuracy", "to_be_confirmed")),
-    *(Column(name, DOUBLE_PRECISION) for name in ("measured_m", "limit_m", "accuracy_m", "crossing_deg")),
-    *(Column(f"{place}{axis}_m", DOUBLE_PRECISION) for place in ("", "near_", "far_") for axis in "xyz"),
-    Index("clearance_found_pair_idx", "run_id", "segment_id", "other_id"),
-)
-
-agreement = Table(
-    "agreement",
-    metadata,
-    Column("agreement_id", INTEGER, primary_key=True, autoincrement=True),
-    Column("agency", TEXT, nullable=False),
-    Column("purpose", TEXT, nullable=False),
-    Column("area", Geometry("MULTIPOLYGON", srid=-1, spatial_index=False), nullable=False),
-    Column("class_codes", ARRAY(TEXT), nullable=False),
-    Column("attributes", ARRAY(TEXT), nullable=False, comment="Columns shown; every other one is null."),
-    Column("created_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("now()")),
-    Column("expires_at", TIMESTAMP(timezone=True), nullable=False),
-    Column("revoked_at", TIMESTAMP(timezone=True)),
-)
-
-api_key = Table(
-    "api_key",
-    metadata,
-    Column("key_sha256", BYTEA, primary_key=True),
-    Column("agreement_id", INTEGER, nullable=False),
-    Column("created_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("now()")),
-    Column("revoked_at", TIMESTAMP(timezone=True)),
-)
-
-audit_log = Table(
-    "audit_log",
-    metadata,
-    Column("seq", BIGINT, primary_key=True, autoincrement=False),
-    Column("at", TIMESTAMP(timezone=True), nullable=False),
-    Column("actor", TEXT, nullable=False, comment="Agency or local user."),
-    Column("action", TEXT, nullable=False),
-    Column("details", TEXT, nullable=False, comment="Canonical JSON, exactly as hashed."),
-    Column("prev_hash", BYTEA, nullable=False),
-    Column("hash", BYTEA, nullable=False, comment="SHA-256 over seq, at, actor, action, details and prev_hash."),
-)
-
-audit_head = Table(
-    "audit_head",
-    metadata,
-    Column("one_row", BOOLEAN, primary_key=True, server_default=text("true")),
-    Column("seq", BIGINT, nullable=False, comment="Number of the last entry of the audit log."),
-    Column("hash", BYTEA, nullable=False, comment="Hash of the last entry."),
-    CheckConstraint("one_row", name="audit_head_one_row"),
-)

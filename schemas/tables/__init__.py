@@ -1,0 +1,17 @@
+"""The database tables, declared once, one module a subject; what they hold together is the metadata."""
+
+from schemas.tables import clearance, sharing, versions
+from schemas.tables.base import SCHEMA, metadata
+from schemas.tables.features import FEATURE_KINDS, attribute_names, feature_id_sequence, state_names
+
+__all__ = [
+    "FEATURE_KINDS",
+    "SCHEMA",
+    "attribute_names",
+    "clearance",
+    "feature_id_sequence",
+    "metadata",
+    "sharing",
+    "state_names",
+    "versions",
+]
