@@ -1,7 +1,10 @@
-"""Power, street lighting, traffic signals and telecom: duct blocks and conduits between wells."""
+"""Power, street lighting, traffic signals and telecom: duct blocks and conduits between wells, and their circuits."""
 
-from sample_data.mains import Mains, every_section, h_section, lay_grid, utility, v_section
+from itertools import pairwise
+
+from sample_data.mains import Mains, Section, every_section, h_section, lay_grid, utility, v_section
 from sample_data.model import Network
+from sample_data.streets import U_M, V_M
 
 
 def build_cables() -> Network:
@@ -25,6 +28,11 @@ def build_cables() -> Network:
     _feed(power, "变电站", "青禾110kV变电站")
     _feed(telecom, "机房", "望江机房")
     _light_lamps(light)
+    _run_circuits(power, "10kV{}线")
+    _run_circuits(telecom, "望江{}光缆")
+    _place_stations(power, "变压器", "箱式变电站")
+    _place_stations(telecom, "交接箱", "光缆交接箱")
+    _place_switches(power)
     network.name_features()
     return network
 
@@ -40,10 +48,49 @@ def _feed(mains: Mains, kind: str, name: str) -> None:
     u = mains.utility
     number = mains.network.add_point(u.code, u.class_code, at.u_m - 40.0, at.v_m, at.road, kind)
     mains.network.points[number].fields["name"] = name
-    mains.join(number, crossing, u.lane.width_mm, u.lane.height_mm)
+    lead = mains.join(number, crossing, u.lane.width_mm, u.lane.height_mm)
+    circuits = len(_runs())
+    lead.fields |= {name: str(circuits) for name in ("used_holes", "cables")}
+    lead.fields["holes"] = str(max(circuits, int(lead.fields["holes"])))
 
 
 def _light_lamps(light: Mains) -> None:
     for chain in light.chains.values():
         for number in chain[1:-1]:
             light.network.points[number].appurtenance = "路灯"
+
+
+def _runs() -> list[list[Section]]:
+    """The sections of every circuit, from the source at the first crossing out: one circuit a street."""
+    along_u = [[v_section(0, k) for k in range(j)] + every_section((j,), ()) for j in range(len(V_M))]
+    along_v = [[h_section(0, k) for k in range(i)] + every_section((), (i,)) for i in range(1, len(U_M))]
+    return along_u + along_v
+
+
+def _run_circuits(mains: Mains, name: str) -> None:
+    """Book on every duct the circuits whose cables lie in it; the lead out of the source holds all of them."""
+    own = [line for line in mains.network.lines if line.class_code == mains.utility.class_code]
+    by_ends = {frozenset((line.start, line.end)): line for line in own}
+    lead = own[-1]
+    for run in _runs():
+        circuit = name.format(run[-1].road.removesuffix("路").removesuffix("街"))
+        ducts = [by_ends[frozenset(ends)] for section in run for ends in pairwise(mains.chains[section])]
+        for duct in (lead, *ducts):
+            booked = duct.fields.get("circuit")
+            duct.fields["circuit"] = f"{booked}；{circuit}" if booked else circuit
+
+
+def _place_stations(mains: Mains, kind: str, name: str) -> None:
+    """What the circuits serve: a station in every second section of each street."""
+    for section in every_section():
+        if section.index % 2:
+            station = mains.network.points[mains.chains[section][-2]]
+            station.appurtenance, station.fields["name"] = kind, f"{section.road}{section.index}号{name}"
+
+
+def _place_switches(power: Mains) -> None:
+    """A switch halfway along each street, so that the near half can be served while the far half is repaired."""
+    for j in range(len(V_M)):
+        switch = power.network.points[power.chains[h_section(j, 3)][1]]
+        switch.appurtenance, switch.fields["state"] = "控制柜", "合闸"
+        switch.fields["name"] = f"{switch.road}分段开关"

@@ -33,6 +33,7 @@ def build_heat() -> Network:
         lay_grid(mains, [h_section(j, i) for j in (1, 3, 5) for i in range(len(U_M) - 1)])
         _add_heat_source(mains)
         _exchange_stations(mains)
+        _valve_streets(mains)
     network.name_features()
     return network
 
@@ -82,3 +83,10 @@ def _exchange_stations(mains: Mains) -> None:
     for j in (1, 3, 5):
         end = mains.network.points[mains.crossing(len(U_M) - 1, j)]
         end.appurtenance, end.fields["name"] = "换热站", f"{end.road}换热站"
+
+
+def _valve_streets(mains: Mains) -> None:
+    """A valve where each heated street leaves the trunk."""
+    for j in (1, 3, 5):
+        valve = mains.network.points[mains.chains[h_section(j, 0)][1]]
+        valve.appurtenance, valve.fields["state"] = "阀门", "开"

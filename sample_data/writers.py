@@ -148,7 +148,7 @@ def _outline(building: Building) -> Polygon:
 def _point_data(p: Point) -> dict[str, object]:
     return {
         "小类代码": _LETTERS[p.class_code], "点号": p.number, "特征": p.feature, "附属物": p.appurtenance,
-        "地面高程": p.ground_elevation_m, "名称": p.fields.get("name", ""),
+        "地面高程": p.ground_elevation_m, "名称": p.fields.get("name", ""), "开关状态": p.fields.get("state", ""),
     }  # fmt: skip
 
 
@@ -158,6 +158,7 @@ def _line_data(x: Line) -> dict[str, object]:
         "起始埋深": x.start_depth_m, "终止埋深": x.end_depth_m, "埋设方式": x.burial,
         "总孔数": x.fields.get("holes", ""), "已用孔数": x.fields.get("used_holes", ""),
         "电缆条数": x.fields.get("cables", ""), "电压": x.fields.get("voltage", ""),
+        "线路名称": x.fields.get("circuit", ""),
     }  # fmt: skip
 
 
