@@ -48,6 +48,7 @@ def shared_out(count: int, work: Callable[[int], Iterable[T]], processes: int | 
             yield from work(part)
         return
     next_part = _FORK.Value("q", 0)
+    _give_back()
     with ExitStack() as stack:
         shelves = [stack.enter_context(tempfile.TemporaryFile(prefix="pipemap-")) for _ in range(number)]
         makers = [_process(stack, _make_parts, next_part, count, work, shelf) for shelf in shelves]
@@ -147,6 +148,12 @@ def _make_parts(
             saying.send((part, (len(data), end)))
             end += len(data)
         saying.send((part, None))
+        _give_back()
+
+
+def _give_back() -> None:
+    """Return freed memory to the system, which the C library keeps and every child would be born with."""
+    ctypes.CDLL(None).malloc_trim(0)
 
 
 def _taken(next_part: Any) -> int:
