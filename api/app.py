@@ -23,6 +23,8 @@ from api import (
 from api.deps import STAFF, Service, ServiceDep
 from api.features import as_json
 from api.headers import Compression, SecurityHeaders
+from api.ogc import collections, items, landing
+from api.ogc.links import ROOT
 from api.problems import add_problems
 from pipemap.db import Database
 from pipemap.settings import Settings
@@ -63,6 +65,8 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         app.include_router(part.router, prefix="/api", dependencies=[STAFF])
     app.include_router(burst_sheet.router, dependencies=[STAFF])
     app.include_router(share.router, prefix="/share")
+    for room in (landing, collections, items):
+        app.include_router(room.router, prefix=ROOT)
     documentation.add_documentation(app)
     for point in entry_points(group="pipemap.web"):
         point.load()(app)

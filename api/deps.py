@@ -18,7 +18,7 @@ from pipemap.errors import UsageError
 from pipemap.network import LiveNetwork
 from pipemap.overview import overview
 from pipemap.settings import Settings
-from pipemap.sharing.items import UnknownKeyError, set_timeout
+from pipemap.sharing.granted import UnknownKeyError, set_timeout
 from pipemap.tracing.asking import make_ready
 from pipemap.versions import current_version
 
@@ -66,7 +66,7 @@ async def require_staff(request: Request, authorization: Annotated[str | None, H
     token = request.app.state.service.settings.staff_token
     if token is None:
         return
-    given = _presented(authorization or "")
+    given = presented(authorization or "")
     if not secrets.compare_digest(given.encode(), token.get_secret_value().encode()):
         raise UnauthorizedError
 
@@ -153,6 +153,19 @@ def parse_crs(text: str | None) -> int | None:
     return int(match[1])
 
 
+def presented(authorization: str) -> str:
+    """The token of an Authorization header, given as a bearer token or as a password; empty when there is none."""
+    scheme, _, credentials = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return credentials.strip()
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
 ServiceDep = Annotated[Service, Depends(get_service)]
 KeyDep = Annotated[str, Depends(require_key)]
 BoxDep = Annotated[Box | None, Depends(read_box)]
@@ -168,18 +181,6 @@ LimitParam = Annotated[int, Query(ge=1, le=10_000)]
 OffsetParam = Annotated[int, Query(ge=0, le=_LARGEST_VERSION)]
 STRICT = Depends(refuse_strange_parameters)
 STAFF = Depends(require_staff)
-
-
-def _presented(authorization: str) -> str:
-    scheme, _, credentials = authorization.partition(" ")
-    if scheme.lower() == "bearer":
-        return credentials.strip()
-    if scheme.lower() != "basic":
-        return ""
-    try:
-        return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
 
 
 def _parameter_names(dependant: Dependant) -> Iterator[str]:

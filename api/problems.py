@@ -20,7 +20,7 @@ from pipemap.errors import (
     StorageError,
     UsageError,
 )
-from pipemap.sharing.items import UnknownKeyError
+from pipemap.sharing.granted import UnknownKeyError
 
 MEDIA_TYPE = "application/problem+json"
 # The nearest class in a fault's family tree counts. A CRS here is a parameter, so a wrong one is a bad request.

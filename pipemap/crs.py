@@ -52,6 +52,20 @@ def check_in_use(bounds: Bounds, srid: int, project_srid: int) -> None:
         )
 
 
+def within_use(box: Bounds, srid: int, project_srid: int) -> Bounds:
+    """The part of a box in which the project CRS is used; one without any shrinks to the edge, where nothing is.
+
+    A box around the whole world cannot be brought to a projected system, but what lies in it can be told.
+    """
+    area = None if srid == project_srid else _area_of_use(srid, project_srid)
+    if area is None:
+        return box
+    west, south, east, north = area
+    min_x, max_x = (min(max(x, west), east) for x in (box[0], box[2]))
+    min_y, max_y = (min(max(y, south), north) for y in (box[1], box[3]))
+    return min_x, min_y, max_x, max_y
+
+
 def polygon_in_project(polygon: shapely.Polygon, srid: int, project_srid: int) -> shapely.Polygon:
     """A polygon brought to the project CRS, its edges staying straight in their own; CrsError as `check_in_use`."""
     check_in_use(polygon.bounds, srid, project_srid)

@@ -26,6 +26,9 @@ class Settings(BaseSettings):
     database_name: str = Field("pipemap", description="Database inside the private server.")
     host: str = Field("127.0.0.1", description="Address the service listens on.")
     port: int = Field(8008, description="Port the service listens on.")
+    public_url: str | None = Field(
+        None, description="Address others reach the service by, such as https://map.example.cn; links begin with it."
+    )
     staff_token: SecretStr | None = Field(
         None, description="Token staff must present; required when the service listens beyond this machine."
     )

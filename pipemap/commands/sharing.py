@@ -110,7 +110,7 @@ def export(
     """Write an export package of everything a key grants, or of everything. 导出共享包"""
     # Imported here: GDAL is slow to load, and every other command does without it.
     from pipemap.sharing.exchange import export as write_package
-    from pipemap.sharing.items import Place
+    from pipemap.sharing.granted import Place
 
     if not out.is_dir():
         raise UsageError(f"{out} is not a folder.")

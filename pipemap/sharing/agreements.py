@@ -24,7 +24,7 @@ from schemas.codetables import code_table
 from schemas.tables import attribute_names
 
 SHARED_KINDS = ("node", "pipe_segment")
-_KEY_PREFIX = "pmk_"
+KEY_PREFIX = "pmk_"
 _KEY_BYTES = 32
 
 
@@ -66,7 +66,7 @@ def agree(connection: Connection, terms: Terms, actor: str) -> int:
 
 def issue_key(connection: Connection, agreement_id: int, actor: str) -> str:
     """A new API key of an agreement in force; only its hash is kept, so it can be shown this once."""
-    key = _KEY_PREFIX + secrets.token_urlsafe(_KEY_BYTES)
+    key = KEY_PREFIX + secrets.token_urlsafe(_KEY_BYTES)
     values = {"agreement_id": agreement_id, "key_sha256": bytes.fromhex(hash_key(key))}
     if fetch_one(connection, queries("sharing")["add_key"], values) is None:
         raise NotFoundError(f"There is no agreement {agreement_id} in force.")

@@ -21,7 +21,7 @@ from pipemap.errors import UsageError
 from pipemap.projects import Project, read_project
 from pipemap.sharing import audit
 from pipemap.sharing.agreements import shareable_attributes
-from pipemap.sharing.items import (
+from pipemap.sharing.granted import (
     SHARE_SCHEMA,
     Grant,
     Place,

@@ -50,9 +50,10 @@ WHERE a.agreement_id = %(agreement_id)s AND k.agreement_id = a.agreement_id AND 
 RETURNING a.agency
 
 -- name: introduce
--- Say for this transaction who asks and for which box; an absent box means the whole area.
+-- Say for this transaction who asks, for which version and for which box; an absent box means the whole area.
 SELECT
     set_config('pipemap.key_sha256', %(key_sha256)s, true),
+    set_config('pipemap.version', coalesce(%(version)s::int::text, ''), true),
     set_config('pipemap.wanted', coalesce(ST_AsHexEWKB(
         CASE WHEN box.srid = %(srid)s::int THEN box.geom ELSE ST_Transform(box.geom, %(srid)s::int) END
     ), ''), true)
@@ -61,7 +62,7 @@ FROM (
         %(box_srid)s::int AS srid,
         ST_Segmentize(
             ST_MakeEnvelope(%(min_x)s::float8, %(min_y)s::float8, %(max_x)s::float8, %(max_y)s::float8, %(box_srid)s::int),
-            greatest(%(max_x)s::float8 - %(min_x)s, %(max_y)s::float8 - %(min_y)s) / 32
+            greatest(%(max_x)s::float8 - %(min_x)s, %(max_y)s::float8 - %(min_y)s, 1e-6) / 32
         ) AS geom
 ) AS box
 
@@ -100,8 +101,8 @@ FROM (
         SELECT v.* FROM {relation} AS v
         WHERE v.feature_id > %(after)s
           AND (%(feature_id)s::bigint IS NULL OR v.feature_id = %(feature_id)s)
-          AND (%(class_codes)s::text[] IS NULL OR v.class_code = ANY (%(class_codes)s))
           AND (NOT %(has_box)s OR ST_Intersects(v.geom, current_setting('pipemap.wanted')::geometry))
+          AND {conditions}
         ORDER BY v.feature_id
         LIMIT %(limit)s + 1
     ) AS m
@@ -115,3 +116,20 @@ FROM {relation} AS v
 WHERE {condition}
   AND (NOT %(has_box)s OR ST_Intersects(v.geom, current_setting('pipemap.wanted')::geometry))
 ORDER BY v.feature_id
+
+-- name: published_since
+-- When the first version came out; null before that.
+SELECT min(published_at) AS since FROM pipemap.version
+
+-- name: agreement_extent
+-- Box around an agreement's area, in degrees.
+SELECT ST_XMin(box) AS west, ST_YMin(box) AS south, ST_XMax(box) AS east, ST_YMax(box) AS north
+FROM (SELECT ST_Extent(ST_Transform(area, 4326)) AS box FROM pipemap.agreement WHERE agreement_id = %(agreement_id)s) AS a
+
+-- name: map_extent
+-- Box around every node, in degrees; nulls when there is none.
+SELECT ST_XMin(box) AS west, ST_YMin(box) AS south, ST_XMax(box) AS east, ST_YMax(box) AS north
+FROM (
+    SELECT ST_Extent(ST_Transform(ST_SetSRID(outline, (SELECT srid FROM pipemap.project)), 4326)) AS box
+    FROM (SELECT ST_Extent(geom)::geometry AS outline FROM pipemap.node) AS nodes
+) AS m

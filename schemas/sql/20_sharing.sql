@@ -1,6 +1,7 @@
 -- What other agencies may read: views that show a request exactly what its API key's agreement grants.
 -- The role pipemap_agency can reach nothing else. A request says who it is, and which part of the map it wants,
--- by two settings of its transaction: pipemap.key_sha256 (hex) and pipemap.wanted (a polygon, hex EWKB; optional).
+-- by settings of its transaction: pipemap.key_sha256 (hex), pipemap.wanted (a polygon, hex EWKB; optional) and
+-- pipemap.version (the newest when empty).
 -- The wanted polygon is part of the views so that it meets the spatial index before anything is clipped:
 -- a filter from outside a security barrier runs last unless its operator is leakproof, which && is not.
 
@@ -27,13 +28,37 @@ $join_role$;
 CREATE VIEW pipemap_share.granted WITH (security_barrier) AS
 SELECT
     a.agreement_id, a.agency, a.purpose, a.area, a.class_codes, a.attributes, a.expires_at,
-    nullif(current_setting('pipemap.wanted', true), '')::geometry AS wanted
+    nullif(current_setting('pipemap.wanted', true), '')::geometry AS wanted,
+    nullif(current_setting('pipemap.version', true), '')::integer AS version
 FROM pipemap.api_key AS k
 JOIN pipemap.agreement AS a USING (agreement_id)
 WHERE k.key_sha256 = decode(current_setting('pipemap.key_sha256', true), 'hex')
   AND k.revoked_at IS NULL
   AND a.revoked_at IS NULL
   AND a.expires_at > statement_timestamp();
+
+-- Every state there ever was of what is shared: the current ones, whose life has no end yet, and those that
+-- history holds. A condition on `is_current` alone is met or not before history is looked at.
+DO $make_states$
+DECLARE
+    kind text;
+    columns text;
+BEGIN
+    FOREACH kind IN ARRAY ARRAY['node', 'pipe_segment'] LOOP
+        SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO columns
+        FROM pg_attribute
+        WHERE attrelid = ('pipemap.' || kind)::regclass AND attnum > 0 AND NOT attisdropped
+          AND attname <> 'valid_from_version';
+
+        EXECUTE replace(replace($view$
+            CREATE VIEW pipemap_app.{kind}_states AS
+            SELECT {columns}, int4range(valid_from_version, NULL) AS life, true AS is_current FROM pipemap.{kind}
+            UNION ALL
+            SELECT {columns}, int4range(valid_from_version, valid_to_version), false FROM pipemap.{kind}_history
+        $view$, '{kind}', kind), '{columns}', columns);
+    END LOOP;
+END
+$make_states$;
 
 -- Sensitive sites are left out altogether: that they stand there is what must not be told.
 CREATE VIEW pipemap_share.node WITH (security_barrier) AS
@@ -56,8 +81,10 @@ SELECT
     CASE WHEN 'vertical_accuracy_m' = ANY (g.attributes) THEN n.vertical_accuracy_m END AS vertical_accuracy_m,
     n.geom
 FROM pipemap_share.granted AS g
-JOIN pipemap.node AS n
+JOIN pipemap_app.node_states AS n
     ON n.geom && coalesce(g.wanted, g.area)
+    AND (n.is_current OR g.version IS NOT NULL)
+    AND (g.version IS NULL OR n.life @> g.version)
     AND n.class_code = ANY (g.class_codes)
     AND ST_Intersects(n.geom, g.area)
 WHERE coalesce(n.appurtenance_code, '') NOT IN (
@@ -104,8 +131,10 @@ SELECT
     CASE WHEN 'vertical_accuracy_m' = ANY (g.attributes) THEN s.vertical_accuracy_m END AS vertical_accuracy_m,
     shown.geom
 FROM pipemap_share.granted AS g
-JOIN pipemap.pipe_segment AS s
+JOIN pipemap_app.pipe_segment_states AS s
     ON s.geom && coalesce(g.wanted, g.area)
+    AND (s.is_current OR g.version IS NOT NULL)
+    AND (g.version IS NULL OR s.life @> g.version)
     AND s.class_code = ANY (g.class_codes)
     AND ST_Intersects(s.geom, g.area)
 CROSS JOIN LATERAL (

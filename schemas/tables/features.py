@@ -161,14 +161,14 @@ _COLUMNS: dict[str, Callable[[], list[Column[object]]]] = {
 @cache
 def attribute_names(kind: str) -> tuple[str, ...]:
     """Column names of a kind that make up its state: identity and provenance left out, geometry last."""
-    return tuple(column.name for column in _COLUMNS[kind]())
+    return tuple(str(column.name) for column in _COLUMNS[kind]())
 
 
 @cache
 def state_names(kind: str) -> tuple[str, ...]:
     """Every column of `<kind>` but the version ones, in table order."""
     columns = [*_identity_columns(), *_COLUMNS[kind](), *_source_columns()]
-    return tuple(column.name for column in columns)
+    return tuple(str(column.name) for column in columns)
 
 
 def _feature_table(name: str, kind: str, *own: SchemaItem) -> Table:

@@ -19,7 +19,7 @@ from pipemap.errors import UsageError
 from pipemap.sharing import agreements, audit
 from pipemap.sharing.agreements import Terms
 from pipemap.sharing.exchange import FORMATS, ExportPackage, export
-from pipemap.sharing.items import Place, UnknownKeyError
+from pipemap.sharing.granted import Place, UnknownKeyError
 from pipemap.sharing.layers import defused, short_names
 from schemas.tables import FEATURE_KINDS, attribute_names
 

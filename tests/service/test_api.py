@@ -410,7 +410,7 @@ def test_the_document_of_the_api_lists_every_route(client: httpx.Client) -> None
         /api/section /api/section/drawing
         /api/versions /api/diff /api/changesets /api/changesets/{changeset_id}
         /api/changesets/{changeset_id}/findings /api/scene
-        /share/items /share/items/{kind}/{feature_id} /share/export"""
+        /share/export"""
     assert set(document["paths"]) == set(expected.split())
     for methods in document["paths"].values():
         for operation in methods.values():

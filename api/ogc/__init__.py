@@ -1,0 +1,1 @@
+"""OGC API: the map through the interfaces that other agencies' programs already speak."""

@@ -1,0 +1,134 @@
+"""Parameters of OGC API requests as pipemap understands them: who asks, where, when, and which page."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import Annotated
+
+from fastapi import Depends, Header, Query, Request
+
+from api.deps import presented, require_staff
+from pipemap.crs import within_use
+from pipemap.errors import UsageError
+from pipemap.pages import check_finite
+from pipemap.sharing.agreements import KEY_PREFIX, hash_key
+from pipemap.sharing.granted import Place
+
+MAX_LIMIT = 10_000
+_PAGE = re.compile(r"(\d{1,9})\.(\d{1,18})")
+_OPEN = ("", "..")
+
+
+@dataclass(frozen=True)
+class PageMark:
+    """Where a page begins: the version it is read from and the identity the last one ended with."""
+
+    version: int
+    after: int
+
+    def __str__(self) -> str:
+        return f"{self.version}.{self.after}"
+
+
+async def read_asker(
+    request: Request,
+    x_api_key: Annotated[str | None, Header()] = None,
+    authorization: Annotated[str | None, Header()] = None,
+) -> str | None:
+    """SHA-256 of the agency's key, given as X-API-Key, as a bearer token or as a password; None for staff."""
+    given = x_api_key or presented(authorization or "")
+    if x_api_key or given.startswith(KEY_PREFIX):
+        return hash_key(given)
+    await require_staff(request, authorization)
+    return None
+
+
+async def read_limit(
+    limit: Annotated[int, Query(ge=1, description=f"Features a page; more than {MAX_LIMIT} is taken as that")] = 1000,
+) -> int:
+    """Features a page."""
+    return min(limit, MAX_LIMIT)
+
+
+async def read_page_mark(
+    page: Annotated[str | None, Query(description="Where the page begins; taken from the `next` link")] = None,
+) -> PageMark | None:
+    """Where the page begins; None for the first."""
+    if page is None:
+        return None
+    match = _PAGE.fullmatch(page)
+    if match is None:
+        raise UsageError(f"{page} is no page; follow the next link of the page before.")
+    return PageMark(int(match[1]), int(match[2]))
+
+
+async def read_moment(
+    moment: Annotated[
+        str | None, Query(alias="datetime", description="The map as of an instant, or of an interval's end")
+    ] = None,
+) -> datetime | None:
+    """The instant to read the map as of; None for now."""
+    if moment is None:
+        return None
+    parts = moment.split("/")
+    if len(parts) > 2 or (len(parts) == 1 and moment in _OPEN):
+        raise UsageError(f"{moment} is no instant such as 2026-01-31T12:00:00Z and no interval of two.")
+    start, end = (None if part in _OPEN else _instant(part) for part in (parts[0], parts[-1]))
+    if start is not None and end is not None and start > end:
+        raise UsageError(f"The interval {moment} ends before it begins.")
+    return end
+
+
+def read_place(bbox: str | None, project_srid: int, bbox_srid: int, northing_first: bool, out_srid: int) -> Place:
+    """The box in the order and the system of its parameters, as a place of the map."""
+    if bbox is None:
+        return Place(out_srid=out_srid)
+    a0, b0, a1, b1 = _plan(_numbers(bbox))
+    box = (b0, a0, b1, a1) if northing_first else (a0, b0, a1, b1)
+    check_finite(*box)
+    if box[0] > box[2] or box[1] > box[3]:
+        raise UsageError(f"In the box {bbox} a minimum is above its maximum.")
+    return Place(within_use(box, bbox_srid, project_srid), bbox_srid, out_srid)
+
+
+def read_heights(bbox: str | None) -> tuple[float, float] | None:
+    """The range of elevations of a box of six numbers."""
+    numbers = _numbers(bbox) if bbox is not None else []
+    if len(numbers) != 6:
+        return None
+    check_finite(*numbers)
+    if numbers[2] > numbers[5]:
+        raise UsageError(f"In the box {bbox} the lower elevation is above the upper one.")
+    return numbers[2], numbers[5]
+
+
+AskerDep = Annotated[str | None, Depends(read_asker)]
+LimitDep = Annotated[int, Depends(read_limit)]
+PageDep = Annotated[PageMark | None, Depends(read_page_mark)]
+MomentDep = Annotated[datetime | None, Depends(read_moment)]
+
+
+def _plan(numbers: list[float]) -> list[float]:
+    return numbers if len(numbers) == 4 else [*numbers[:2], *numbers[3:5]]
+
+
+def _numbers(bbox: str) -> list[float]:
+    try:
+        numbers = [float(part) for part in bbox.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (4, 6):
+        raise UsageError(f"A box is four numbers, or six with heights, separated by commas; not {bbox}.")
+    return numbers
+
+
+def _instant(text: str) -> datetime:
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            return datetime.combine(datetime.fromisoformat(text), time.max, UTC)
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{text} is no instant such as 2026-01-31T12:00:00Z.") from error
+    if moment.tzinfo is None:
+        raise UsageError(f"{text} has no time zone; write it as 2026-01-31T12:00:00Z.")
+    return moment

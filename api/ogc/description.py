@@ -1,0 +1,99 @@
+"""The interface described as an OpenAPI 3.0 document, which OGC API asks for and FastAPI no longer writes."""
+
+from typing import Any
+
+from api.ogc.asking import MAX_LIMIT
+from api.ogc.links import GEOJSON, HTML, JSON, OPENAPI, SCHEMA
+from pipemap.sharing.agreements import SHARED_KINDS
+
+_ENCODED = {"json": JSON, "html": HTML}
+_QUERY: dict[str, tuple[str, dict[str, Any]]] = {
+    "f": ("Encoding; else as the Accept header prefers.", {"type": "string", "enum": ["json", "html"]}),
+    "limit": ("Features a page.", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 1000}),
+    "bbox": (
+        "Four numbers, or six with elevations, in the axis order of bbox-crs.",
+        {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6},
+    ),
+    "bbox-crs": ("URI of the system of bbox; CRS84 by default.", {"type": "string", "format": "uri"}),
+    "crs": ("URI of the system to answer in; CRS84 by default.", {"type": "string", "format": "uri"}),
+    "datetime": ("The map as of an instant, or of the end of an interval.", {"type": "string"}),
+    "page": ("Where the page begins; from the next link.", {"type": "string"}),
+}
+
+
+def describe(base: str) -> dict[str, Any]:
+    """The document, with the address of the service."""
+    return {
+        "openapi": "3.0.3",
+        "info": {
+            "title": "pipemap",
+            "version": "1.0",
+            "description": "The city's underground network under sharing agreements. Errors are problem documents; an "
+            "unknown parameter is one. Every look is on record.",
+        },
+        "servers": [{"url": base}],
+        "security": [{"key": []}, {"token": []}],
+        "paths": _paths(),
+        "components": {
+            "parameters": {
+                name: {"name": name, "in": "query", "description": words, "schema": schema, **_style(schema)}
+                for name, (words, schema) in _QUERY.items()
+            }
+            | {"kind": _in_path("kind", {"type": "string", "enum": list(SHARED_KINDS)}),
+               "featureId": _in_path("featureId", {"type": "integer", "format": "int64"})},
+            "responses": {"problem": {"description": "What was asked wrongly.", "content": _problem()}},
+            "securitySchemes": {
+                "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                "token": {"type": "http", "scheme": "bearer"},
+            },
+        },
+    }  # fmt: skip
+
+
+def _paths() -> dict[str, Any]:
+    return {
+        "/": _operation("landing", "Where everything is.", _ENCODED, open_to_all=True),
+        "/conformance": _operation("conformance", "What is conformed to.", _ENCODED, open_to_all=True),
+        "/api": _operation("api", "This document.", {"json": OPENAPI, "html": HTML}, open_to_all=True),
+        "/collections": _operation("collections", "Every collection you may read.", _ENCODED),
+        "/collections/{kind}": _operation("collection", "One collection.", _ENCODED, "kind"),
+        "/collections/{kind}/queryables": _operation(
+            "queryables", "What a filter may ask.", {"json": SCHEMA, "html": HTML}, "kind"
+        ),
+        "/collections/{kind}/items": _operation(
+            "items", "One page of features; every queryable is a parameter too.", {"json": GEOJSON, "html": HTML},
+            "kind", "limit", "bbox", "bbox-crs", "crs", "datetime", "page",
+        ),
+        "/collections/{kind}/items/{featureId}": _operation(
+            "item", "One feature.", {"json": GEOJSON, "html": HTML}, "kind", "featureId", "crs", "datetime",
+        ),
+    }  # fmt: skip
+
+
+def _operation(
+    name: str, summary: str, encodings: dict[str, str], *parameters: str, open_to_all: bool = False
+) -> dict[str, Any]:
+    answers: dict[str, Any] = {
+        "200": {"description": summary, "content": {media: {"schema": {}} for media in encodings.values()}}
+    }
+    for status in ("400", "401", "404", "503"):
+        answers[status] = {"$ref": "#/components/responses/problem"}
+    operation = {
+        "operationId": name,
+        "summary": summary,
+        "parameters": [{"$ref": f"#/components/parameters/{one}"} for one in (*parameters, "f")],
+        "responses": answers | ({"304": {"description": "You hold it already."}} if name == "item" else {}),
+    }
+    return {"get": operation | ({"security": []} if open_to_all else {})}
+
+
+def _in_path(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _style(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"style": "form", "explode": False} if schema["type"] == "array" else {}
+
+
+def _problem() -> dict[str, Any]:
+    return {"application/problem+json": {"schema": {"type": "object"}}}

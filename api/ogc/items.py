@@ -1,0 +1,153 @@
+"""The features of a collection: a page at a time, or one by its identity."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from api.deps import STRICT, Service, ServiceDep, read_conditions
+from api.ogc.answers import Encoding, EncodingDep, answer, is_known, tag_of
+from api.ogc.asking import AskerDep, LimitDep, MomentDep, PageDep, PageMark, read_heights, read_place
+from api.ogc.collections import asked_of, known_kind
+from api.ogc.crs import OgcCrs, read_crs
+from api.ogc.links import GEOJSON, HTML, JSON, asked_again, base_of, link, self_links
+from pipemap.errors import NotFoundError, UsageError
+from pipemap.sharing.collections import Readable, read_collections
+from pipemap.sharing.granted import Place
+from pipemap.sharing.items import Condition, ItemsPage, ItemsRequest, equals, read_item, read_items
+
+router = APIRouter(include_in_schema=False)
+_LARGEST_ID = 2**63 - 1
+_ENCODINGS = {"json": GEOJSON, "html": HTML}
+BboxParam = Annotated[str | None, Query(description="Four numbers, or six with elevations, in the order of bbox-crs")]
+CrsParam = Annotated[str | None, Query(description="URI of the system to answer in; CRS84 by default")]
+BboxCrsParam = Annotated[str | None, Query(alias="bbox-crs", description="URI of the system of bbox")]
+ConditionsDep = Annotated[dict[str, str], Depends(read_conditions)]
+
+
+@router.get("/collections/{kind}/items")
+def list_items(
+    request: Request,
+    service: ServiceDep,
+    asker: AskerDep,
+    kind: str,
+    encoding: EncodingDep,
+    limit: LimitDep,
+    page: PageDep,
+    moment: MomentDep,
+    given: ConditionsDep,
+    bbox: BboxParam = None,
+    bbox_crs: BboxCrsParam = None,
+    crs: CrsParam = None,
+) -> Response:
+    """One page of features; every property of the collection is a parameter too."""
+    readable = read_collections(service.database, asker, asked_of(request))
+    known_kind(kind, readable)
+    answered_in, asked_in = read_crs(crs, readable.srid), read_crs(bbox_crs, readable.srid)
+    wanted = ItemsRequest(
+        kind=kind,
+        place=read_place(bbox, readable.srid, asked_in.srid, asked_in.northing_first, answered_in.srid),
+        heights_m=read_heights(bbox),
+        conditions=_equal(kind, readable, given),
+        limit=limit,
+        after=page.after if page else 0,
+        version=page.version if page else moment,
+        northing_first=answered_in.northing_first,
+    )
+    return _page(request, encoding, _read(service, asker, wanted), answered_in)
+
+
+@router.get("/collections/{kind}/items/{feature_id}", dependencies=[STRICT])
+def read_one(
+    request: Request,
+    service: ServiceDep,
+    asker: AskerDep,
+    kind: str,
+    feature_id: str,
+    encoding: EncodingDep,
+    moment: MomentDep,
+    crs: CrsParam = None,
+) -> Response:
+    """One feature; one that is not granted is answered as one that is not there."""
+    readable = read_collections(service.database, asker, asked_of(request))
+    known_kind(kind, readable)
+    answered_in = read_crs(crs, readable.srid)
+    wanted = ItemsRequest(
+        kind=kind,
+        place=Place(out_srid=answered_in.srid),
+        limit=1,
+        feature_id=_identity(kind, feature_id),
+        version=moment,
+        northing_first=answered_in.northing_first,
+    )
+    feature = read_item(service.database, asker, wanted, service.settings.statement_timeout_s)
+    tag = tag_of(feature)
+    headers = {"ETag": tag, **_content_crs(answered_in)}
+    if is_known(request, tag):
+        return Response(status_code=304, headers=headers)
+    links = [
+        *self_links(request, _ENCODINGS[encoding], _ENCODINGS),
+        link(f"{base_of(request)}/collections/{kind}", "collection", JSON, "The collection"),
+    ]
+    if encoding == "html":
+        return answer(encoding, {**orjson.loads(feature), "links": links}, GEOJSON, "ogc_item.html")
+    return Response(_with_members(feature, {"links": links}), media_type=GEOJSON, headers=headers)
+
+
+def _read(service: Service, asker: str | None, wanted: ItemsRequest) -> ItemsPage:
+    try:
+        return read_items(service.database, asker, wanted, service.settings.statement_timeout_s)
+    except NotFoundError:
+        # Before the first version there was nothing.
+        if not isinstance(wanted.version, datetime):
+            raise
+    return read_items(service.database, asker, _before_all(wanted), service.settings.statement_timeout_s)
+
+
+def _before_all(wanted: ItemsRequest) -> ItemsRequest:
+    return replace(wanted, version=0)
+
+
+def _page(request: Request, encoding: Encoding, page: ItemsPage, answered_in: OgcCrs) -> Response:
+    links = self_links(request, _ENCODINGS[encoding], _ENCODINGS)
+    if page.next is not None:
+        mark = str(PageMark(page.version, page.next))
+        links.append(link(asked_again(request, page=mark), "next", _ENCODINGS[encoding], "The next page"))
+    members: dict[str, Any] = {
+        "type": "FeatureCollection",
+        "numberReturned": page.count,
+        "timeStamp": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "version": page.version,
+        "links": links,
+    }
+    if encoding == "html":
+        document = {**members, "features": orjson.loads(page.features), "attributes": page.attributes}
+        return answer(encoding, document, GEOJSON, "ogc_items.html")
+    body = orjson.dumps(members)[:-1] + b',"features":' + page.features + b"}"
+    return Response(body, media_type=GEOJSON, headers=_content_crs(answered_in))
+
+
+def _content_crs(crs: OgcCrs) -> dict[str, str]:
+    return {"Content-Crs": f"<{crs.uri}>"}
+
+
+def _with_members(feature: bytes, members: Mapping[str, Any]) -> bytes:
+    return feature[:-1] + b"," + orjson.dumps(members)[1:]
+
+
+def _identity(kind: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) <= _LARGEST_ID):
+        raise NotFoundError(f"There is no {kind} {text}.")
+    return int(text)
+
+
+def _equal(kind: str, readable: Readable, given: Mapping[str, str]) -> list[Condition]:
+    """That columns the asker is granted have these values."""
+    known = readable.columns[kind]
+    strange = sorted(set(given) - set(known))
+    if strange:
+        raise UsageError(f"There is no parameter {', '.join(strange)}; properties to ask for: {', '.join(known)}.")
+    return [equals(name, value) for name, value in given.items()]

@@ -1,0 +1,45 @@
+"""Absolute links: GIS programs do not follow others."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request
+
+JSON = "application/json"
+GEOJSON = "application/geo+json"
+HTML = "text/html"
+SCHEMA = "application/schema+json"
+OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
+QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
+ROOT = "/ogc"
+
+
+def base_of(request: Request) -> str:
+    """Address of the service as others reach it: as configured, else as it was asked."""
+    configured: str | None = request.app.state.service.settings.public_url
+    return (configured or str(request.base_url)).rstrip("/") + ROOT
+
+
+def link(href: str, rel: str, media_type: str, title: str, **more: Any) -> dict[str, Any]:
+    """One link object."""
+    return {"href": href, "rel": rel, "type": media_type, "title": title, **more}
+
+
+def self_links(request: Request, media_type: str, alternates: dict[str, str]) -> list[dict[str, Any]]:
+    """A link to what is answered and one to each other encoding (media type by its `f`)."""
+    return [
+        link(asked_again(request), "self", media_type, "This document"),
+        *(
+            link(asked_again(request, f=name), "alternate", other, f"This document as {name}")
+            for name, other in alternates.items()
+            if other != media_type
+        ),
+    ]
+
+
+def asked_again(request: Request, **changed: str | None) -> str:
+    """The address that was asked with some parameters changed, or left out where they are None."""
+    given = dict(request.query_params.multi_items()) | changed
+    path = request.url.path.removeprefix(ROOT)
+    query = urlencode({name: value for name, value in given.items() if value is not None})
+    return base_of(request) + path + (f"?{query}" if query else "")

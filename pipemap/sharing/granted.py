@@ -1,0 +1,141 @@
+"""Standing in for an agency: a block reads as the role `pipemap_agency`, which sees the views of `pipemap_share` alone.
+
+The views ask the transaction's settings whose key it is, which part of the map is wanted and of which version
+(schemas/sql/20_sharing.sql). Refusals are put on record here; what was read, by whoever hands it out.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg.errors
+from psycopg.sql import SQL, Composable
+
+from pipemap.crs import is_geographic
+from pipemap.db import Connection, Database, fetch_one
+from pipemap.errors import CrsError, PermissionDeniedError, UsageError
+from pipemap.pages import Box, check_finite
+from pipemap.sharing import audit
+from pipemap.sql import queries
+from schemas.tables import attribute_names
+
+SHARE_SCHEMA = "pipemap_share"
+_PREFIX_LETTERS = 12
+
+
+class UnknownKeyError(PermissionDeniedError):
+    """The API key is missing or not valid."""
+
+    code = "unauthorized"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """The agreement behind a key that is in force."""
+
+    agreement_id: int
+    agency: str
+    purpose: str
+    class_codes: Sequence[str]
+    attributes: Sequence[str]
+    expires_at: datetime
+    area_wkt: str
+
+    def columns(self, kind: str) -> tuple[str, ...]:
+        """Columns of a kind that the agency is shown, geometry apart."""
+        granted = [name for name in ("source_key", *attribute_names(kind)) if name in self.attributes]
+        return ("class_code", *granted)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A box of the map and the CRS to answer in; None means the whole area and the project CRS."""
+
+    bbox: Box | None = None
+    bbox_srid: int | None = None
+    out_srid: int | None = None
+
+
+@contextmanager
+def refusals_on_record(database: Database, key_sha256: str, asked: dict[str, Any]) -> Iterator[None]:
+    """Write it into the audit log when a block is refused for its key."""
+    try:
+        yield
+    except UnknownKeyError:
+        record_refusal(database, key_sha256, asked)
+        raise
+
+
+def record_refusal(database: Database, key_sha256: str, asked: dict[str, Any]) -> None:
+    """Write into the audit log whose key was refused what, and why; the key by the first letters of its hash."""
+    with database.transaction() as connection:
+        known = fetch_one(connection, queries("sharing")["why_refused"], {"key_sha256": key_sha256})
+        behind = known or {"agreement_id": None, "agency": "unknown", "reason": "unknown key"}
+        details = {
+            "key_sha256": key_sha256[:_PREFIX_LETTERS],
+            "agreement_id": behind["agreement_id"],
+            "reason": behind["reason"],
+            "asked": asked,
+        }
+        audit.record(connection, behind["agency"], "share.refused", details)
+
+
+@contextmanager
+def as_agency(
+    connection: Connection, key_sha256: str, place: Place, srid: int, version: int | None = None
+) -> Iterator[Grant]:
+    """Run a block as the agency that holds a key; UnknownKeyError when no agreement in force stands behind it.
+
+    `version` None reads the newest.
+    """
+    introduce(connection, key_sha256, place, srid, version)
+    connection.execute(SQL("SET LOCAL ROLE pipemap_agency"))
+    row = fetch_one(connection, queries("sharing")["granted"])
+    if row is None:
+        raise UnknownKeyError
+    yield Grant(**row)
+    # After an error the transaction is rolled back, and the role with it.
+    connection.execute(SQL("RESET ROLE"))
+
+
+def introduce(connection: Connection, key_sha256: str, place: Place, srid: int, version: int | None = None) -> None:
+    """Set for this transaction whose key it is, which box is wanted and of which version; checks box and CRS."""
+    box = place.bbox or (None, None, None, None)
+    if place.bbox is not None:
+        check_finite(*place.bbox)
+        if place.bbox[0] > place.bbox[2] or place.bbox[1] > place.bbox[3]:
+            raise UsageError("A box is min x, min y, max x, max y; a minimum of this one is above its maximum.")
+    for asked in (place.bbox_srid, place.out_srid):
+        if asked is not None and asked != srid:
+            _check_reachable(asked, srid)
+    values: dict[str, Any] = dict(zip(("min_x", "min_y", "max_x", "max_y"), box, strict=True))
+    values |= {"key_sha256": key_sha256, "box_srid": place.bbox_srid or srid, "srid": srid, "version": version}
+    try:
+        connection.execute(queries("sharing")["introduce"], values)
+    except psycopg.errors.InternalError_ as error:
+        raise UsageError("The box lies outside of where its coordinate reference system is defined.") from error
+
+
+def set_timeout(connection: Connection, seconds: int) -> None:
+    """Stop any statement of this transaction that runs longer."""
+    connection.execute("SELECT set_config('statement_timeout', %s, true)", [f"{seconds}s"])
+
+
+def geometry_in(column: Composable, srid: int, out_srid: int | None) -> Composable:
+    """A geometry column in the CRS asked for; parameter `out_srid`."""
+    if out_srid is None or out_srid == srid:
+        return column
+    return SQL("ST_Transform({}, %(out_srid)s::int)").format(column)
+
+
+def digits(srid: int) -> int:
+    """Decimals that keep a tenth of a millimetre: in metres, or in degrees."""
+    return 9 if srid and is_geographic(srid) else 4
+
+
+def _check_reachable(asked: int, srid: int) -> None:
+    if srid == 0:
+        raise CrsError("This project uses a local grid without an EPSG code; ask in the project's own coordinates.")
+    is_geographic(asked)
