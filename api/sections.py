@@ -1,14 +1,24 @@
-"""Sections: what a vertical plane along a drawn line cuts, as data or as a drawing."""
+"""Sections: what a vertical plane along a drawn line cuts, and a run of pipes from the side; as data or drawn."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
-from api.deps import STRICT, CrsDep, ServiceDep, VersionDep
+from api.deps import STRICT, ClassCodesDep, CrsDep, Service, ServiceDep, VersionDep
+from api.trace_parameters import Id
+from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.sections.cross import cross_section
-from pipemap.sections.drawing import Language, as_png, draw_cross_section
+from pipemap.sections.drawing import draw_cross_section
+from pipemap.sections.profile import long_profile
+from pipemap.sections.profile_drawing import draw_long_profile
+from pipemap.sections.svg import Language, as_png
+from pipemap.tracing.connectivity import way_between
+from pipemap.versions import resolve_version
+from schemas.profiles import LongProfile
 from schemas.sections import CrossSection
 
 router = APIRouter(tags=["questions"], dependencies=[STRICT])
@@ -20,6 +30,33 @@ class PictureFormat(StrEnum):
 
     SVG = "svg"
     PNG = "png"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it is asked for: segments in order, or the two nodes it goes between."""
+
+    segment_ids: list[int]
+    from_node_id: int = 0
+    to_node_id: int = 0
+    class_codes: tuple[str, ...] = ()
+
+
+async def read_run(
+    class_codes: ClassCodesDep,
+    segment_id: Annotated[list[Id] | None, Query(description="Segments in the order they are passed")] = None,
+    from_node_id: Annotated[Id | None, Query(description="Where the run begins, without segments")] = None,
+    to_node_id: Annotated[Id | None, Query(description="Where it ends, by the shortest way along the pipes")] = None,
+) -> Run:
+    """The run of a question; UsageError unless it is either segments or two nodes."""
+    if segment_id and from_node_id is None and to_node_id is None:
+        return Run(segment_id)
+    if segment_id or from_node_id is None or to_node_id is None:
+        raise UsageError("A run is named by segment_id, once for each in order, or by from_node_id and to_node_id.")
+    return Run([], from_node_id, to_node_id, tuple(class_codes))
+
+
+RunDep = Annotated[Run, Depends(read_run)]
 
 
 @router.get("/section")
@@ -41,7 +78,43 @@ def section_drawing(
     """The cross-section drawn to scale."""
     with service.reading() as connection:
         found = cross_section(connection, _points(line), version, crs)
-    svg = draw_cross_section(found, language or ("zh" if service.settings.language == "zh" else "en"))
+    return _picture(draw_cross_section(found, language or _language(service)), format)
+
+
+@router.get("/profile")
+def profile(service: ServiceDep, run: RunDep, version: VersionDep) -> LongProfile:
+    """A run of pipes from the side: ground, wells, levels, slopes, and every pipe it crosses."""
+    with service.reading() as connection:
+        return long_profile(connection, _segments_of(service, connection, run, version), version)
+
+
+@router.get("/profile/drawing", response_class=Response)
+def profile_drawing(
+    service: ServiceDep,
+    run: RunDep,
+    version: VersionDep,
+    format: Annotated[PictureFormat, Query(description="svg or png")] = PictureFormat.SVG,
+    language: Annotated[Language | None, Query(description="Of the words; the service's by default")] = None,
+) -> Response:
+    """The long profile drawn, heights exaggerated."""
+    with service.reading() as connection:
+        found = long_profile(connection, _segments_of(service, connection, run, version), version)
+    return _picture(draw_long_profile(found, language or _language(service)), format)
+
+
+def _segments_of(service: Service, connection: Connection, run: Run, version: int | datetime | None) -> list[int]:
+    """The segments named, or those of the shortest way between the two nodes."""
+    if run.segment_ids:
+        return run.segment_ids
+    network = service.networks.at(connection, resolve_version(connection, version))
+    return way_between(connection, network, run.from_node_id, run.to_node_id, run.class_codes)
+
+
+def _language(service: Service) -> Language:
+    return "zh" if service.settings.language == "zh" else "en"
+
+
+def _picture(svg: str, format: PictureFormat) -> Response:
     if format is PictureFormat.PNG:
         return Response(as_png(svg), media_type="image/png")
     return Response(svg, media_type="image/svg+xml")

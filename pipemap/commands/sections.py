@@ -1,4 +1,4 @@
-"""Sections along a drawn line: `pipemap section`."""
+"""Sections along a drawn line and profiles along a run of pipes: `pipemap section`, `pipemap profile`."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -8,10 +8,16 @@ import typer
 
 from pipemap.commands.questions import CrsOption, VersionOption, numbers, srid_of
 from pipemap.commands.session import open_database
+from pipemap.commands.trace_starts import ClassOption, DatasetOption
+from pipemap.db import Connection
 from pipemap.errors import UsageError
+from pipemap.pages import Version
 from pipemap.sections.cross import cross_section
-from pipemap.sections.drawing import as_png, draw_cross_section
+from pipemap.sections.drawing import draw_cross_section
+from pipemap.sections.svg import as_png
 from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text, say
+from pipemap.versions import find_feature, resolve_version
+from schemas.profiles import LongProfile
 from schemas.sections import CrossSection
 
 app = typer.Typer()
@@ -24,12 +30,17 @@ class Words(StrEnum):
     EN = "en"
 
 
+SvgOption = Annotated[Path | None, typer.Option("--svg", help="File for the drawing.")]
+PngOption = Annotated[Path | None, typer.Option("--png", help="File for the drawing as a picture.")]
+LanguageOption = Annotated[Words, typer.Option("--language", help="Of the drawing: zh or en.")]
+
+
 @app.command()
 def section(
     line: Annotated[str, typer.Option("--line", help='From left to right as "x y,x y,…".')],
-    svg: Annotated[Path | None, typer.Option("--svg", help="File for the drawing.")] = None,
-    png: Annotated[Path | None, typer.Option("--png", help="File for the drawing as a picture.")] = None,
-    language: Annotated[Words, typer.Option("--language", help="Of the drawing: zh or en.")] = Words.ZH,
+    svg: SvgOption = None,
+    png: PngOption = None,
+    language: LanguageOption = Words.ZH,
     version: VersionOption = None,
     crs: CrsOption = None,
     as_json: JsonOption = False,
@@ -38,17 +49,62 @@ def section(
     points = [numbers(point.strip().replace(" ", ","), "--line", 2, 2) for point in line.split(",")]
     with open_database() as database, database.transaction(read_only=True) as connection:
         found = cross_section(connection, [(x, y) for x, y in points], version, srid_of(crs))
-    _write(found, language, svg, png)
+    if svg or png:
+        _write(draw_cross_section(found, language.value), svg, png)
     if as_json:
         emit_json(found.model_dump(mode="json"))
         return
     _show(found)
 
 
-def _write(found: CrossSection, language: Words, svg: Path | None, png: Path | None) -> None:
-    if svg is None and png is None:
+@app.command()
+def profile(
+    segment: Annotated[list[int] | None, typer.Option("--segment", help="In the order they are passed.")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="Node where the run begins: its key, or node:ID.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="The same for where it ends, by the shortest way.")] = None,
+    dataset: DatasetOption = None,
+    class_code: ClassOption = None,
+    svg: SvgOption = None,
+    png: PngOption = None,
+    language: LanguageOption = Words.ZH,
+    version: VersionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """See a run of pipes from the side: ground, wells, levels, slopes, and what crosses it. 纵断面"""
+    from pipemap.sections.profile import long_profile
+    from pipemap.sections.profile_drawing import draw_long_profile
+
+    if bool(segment) == bool(start or end) or bool(start) != bool(end):
+        raise UsageError("A run is named by --segment, once for each in order, or by --from and --to.")
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        ids = segment or _way(connection, start or "", end or "", dataset, class_code, version)
+        found = long_profile(connection, ids, version)
+    if svg or png:
+        _write(draw_long_profile(found, language.value), svg, png)
+    if as_json:
+        emit_json(found.model_dump(mode="json"))
         return
-    drawing = draw_cross_section(found, language.value)
+    _show_profile(found)
+
+
+def _way(
+    connection: Connection, start: str, end: str, dataset: str | None, codes: list[str] | None, version: Version
+) -> list[int]:
+    from pipemap.network import load_network
+    from pipemap.tracing.connectivity import way_between
+
+    one, other = (_node(connection, what, dataset) for what in (start, end))
+    return way_between(
+        connection, load_network(connection, resolve_version(connection, version)), one, other, codes or ()
+    )
+
+
+def _node(connection: Connection, text: str, dataset: str | None) -> int:
+    word, _, rest = text.partition(":")
+    return int(rest) if word == "node" and rest.isdecimal() else find_feature(connection, text, dataset)
+
+
+def _write(drawing: str, svg: Path | None, png: Path | None) -> None:
     for file, content in ((svg, drawing.encode()), (png, as_png(drawing) if png else b"")):
         if file is not None:
             try:
@@ -77,6 +133,22 @@ def _show(found: CrossSection) -> None:
         emit_text(f"{pair.one}-{pair.other}: {pair.message_en}\n{pair.message_zh}")
     for open_pair in found.undecided:
         emit_text(f"{open_pair.one}-{open_pair.other}: {open_pair.reason_en} {open_pair.reason_zh}")
+
+
+def _show_profile(found: LongProfile) -> None:
+    columns = ["source_key", "from_station_m", "length_m", "slope_permille", "crown_z_m", "invert_z_m", "cover_depth_m"]
+    rows = [
+        [pipe.source_key, *(_told(getattr(pipe, name)) for name in columns[1:4])]
+        + [_told(getattr(pipe.start, name)) for name in columns[4:]]
+        for pipe in found.pipes
+    ]
+    emit_table(f"{len(found.pipes)} pipes in {found.length_m:.2f} m (version {found.version})", columns, rows)
+    crossed = ["number", "source_key", "class_code", "station_m", "crown_z_m", "invert_z_m", "gap_m", "state"]
+    told = [[_told(getattr(one, name)) for name in crossed] for one in found.crossings]
+    emit_table(f"{len(found.crossings)} pipes crossed", crossed, told)
+    for one in found.crossings:
+        if one.message_en:
+            emit_text(f"{one.number}: {one.message_en}\n{one.message_zh}")
 
 
 def _told(value: object) -> object:

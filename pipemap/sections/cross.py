@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -18,6 +18,7 @@ from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.pages import Version
 from pipemap.sections.outlines import outline
+from pipemap.sections.places import Place, places_on
 from schemas.sections import CrossSection, Cut, CutStructure, Spacing, TooNear, Undecided
 
 LONGEST_M = 2_000.0
@@ -25,24 +26,6 @@ LONGEST_M = 2_000.0
 _BESIDE_M = 1.0
 _GROUND_STEP_M = 5.0
 _MOST_STEPS = 200
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where the line cuts an axis: along the line, share and direction on the axis, and the line's direction."""
-
-    segment: Segment
-    station_m: float
-    along_axis_m: float
-    point: Floats
-    way: Floats
-    along: Floats
-
-    @property
-    def crossing_deg(self) -> float:
-        """Acute angle in plan."""
-        ahead = abs(float(self.along @ self.way[:2])) / math.hypot(self.way[0], self.way[1])
-        return math.degrees(math.acos(min(1.0, ahead)))
 
 
 def cross_section(
@@ -55,7 +38,7 @@ def cross_section(
     """
     site = Site(connection, version)
     drawn = _drawn(site, line, line_srid)
-    places = sorted(_places(drawn, site.around(drawn, 0.0)), key=lambda place: place.station_m)
+    places = sorted(places_on(drawn, site.around(drawn, 0.0)), key=lambda place: place.station_m)
     ground = _ground(site, drawn, places)
     cuts = [_cut(number, place, ground) for number, place in enumerate(places, 1)]
     too_near, undecided = _compared(places)
@@ -82,42 +65,7 @@ def _drawn(site: Site, line: Sequence[tuple[float, float]], line_srid: int | Non
     return drawn
 
 
-def _places(drawn: shapely.LineString, segments: Sequence[Segment]) -> Iterator[_Place]:
-    corners, starts_m = shapely.get_coordinates(drawn), chainage(shapely.get_coordinates(drawn))
-    for segment in segments:
-        seen: set[float] = set()
-        for at in range(len(corners) - 1):
-            for place in _on_piece(segment, corners[at], corners[at + 1], float(starts_m[at])):
-                # A vertex of the axis or of the line lies on two pieces and is one cut.
-                if round(place.station_m, 6) not in seen:
-                    seen.add(round(place.station_m, 6))
-                    yield place
-
-
-def _on_piece(segment: Segment, start: Floats, end: Floats, start_m: float) -> Iterator[_Place]:
-    """Where one straight piece of the line meets the axis; pieces of the axis within the line are not cut."""
-    axis, along_m = segment.axis, chainage(segment.axis)
-    way, ways = end - start, np.diff(axis, axis=0)
-    area = way[0] * ways[:, 1] - way[1] * ways[:, 0]
-    gap = axis[:-1, :2] - start
-    with np.errstate(divide="ignore", invalid="ignore"):
-        on_line = (gap[:, 0] * ways[:, 1] - gap[:, 1] * ways[:, 0]) / area
-        on_axis = (gap[:, 0] * way[1] - gap[:, 1] * way[0]) / area
-    meets = (np.abs(area) > 1e-9) & (on_line >= 0) & (on_line <= 1) & (on_axis >= 0) & (on_axis <= 1)
-    length_m = float(np.linalg.norm(way))
-    for row in np.flatnonzero(meets).tolist():
-        share = float(on_axis[row])
-        yield _Place(
-            segment,
-            start_m + float(on_line[row]) * length_m,
-            float(along_m[row]) + share * float(np.linalg.norm(ways[row, :2])),
-            axis[row] + share * ways[row],
-            ways[row],
-            way / length_m,
-        )
-
-
-def _ground(site: Site, drawn: shapely.LineString, places: Sequence[_Place]) -> Floats:
+def _ground(site: Site, drawn: shapely.LineString, places: Sequence[Place]) -> Floats:
     """Ground line (n, 2): at every cut and step, by the ground of the cut pipe's own ends where that is known."""
     step_m = max(_GROUND_STEP_M, drawn.length / _MOST_STEPS)
     steps = shapely.line_locate_point(drawn, shapely.points(shapely.get_coordinates(shapely.segmentize(drawn, step_m))))
@@ -129,14 +77,14 @@ def _ground(site: Site, drawn: shapely.LineString, places: Sequence[_Place]) -> 
     return np.asarray(ground[np.isfinite(ground[:, 1])])
 
 
-def _own_ground(place: _Place) -> float:
+def _own_ground(place: Place) -> float:
     ground_m = place.segment.ground_m
     if ground_m is None:
         return math.nan
     return float(np.interp(place.along_axis_m, chainage(place.segment.axis), ground_m))
 
 
-def _cut(number: int, place: _Place, ground: Floats) -> Cut:
+def _cut(number: int, place: Place, ground: Floats) -> Cut:
     segment, row = place.segment, place.segment.row
     axis_z = _known(float(place.point[2]))
     half_m = segment.half_height_m
@@ -161,7 +109,7 @@ def _cut(number: int, place: _Place, ground: Floats) -> Cut:
     )
 
 
-def _outline(place: _Place) -> tuple[tuple[float, float], ...]:
+def _outline(place: Place) -> tuple[tuple[float, float], ...]:
     segment = place.segment
     sizes = segment.half_width_m, segment.half_height_m
     if not np.isfinite([place.point[2], *place.way, *sizes]).all():
@@ -180,7 +128,7 @@ def _spacings(cuts: Sequence[Cut]) -> Iterator[Spacing]:
         yield Spacing(one=one.number, other=other.number, spacing_m=spacing_m, clear_m=clear_m)
 
 
-def _compared(places: Sequence[_Place]) -> tuple[list[TooNear], list[Undecided]]:
+def _compared(places: Sequence[Place]) -> tuple[list[TooNear], list[Undecided]]:
     """Every two live pipes of the section, as far as they run beside it."""
     live = [(number, place) for number, place in enumerate(places, 1) if place.segment.is_live]
     if len(live) < 2:
@@ -205,7 +153,7 @@ def _compared(places: Sequence[_Place]) -> tuple[list[TooNear], list[Undecided]]
     return too_near, undecided
 
 
-def _beside(place: _Place) -> Segment:
+def _beside(place: Place) -> Segment:
     """The part of a pipe within reach of the plane."""
     along_m, axis = chainage(place.segment.axis), place.segment.axis
     reach_m = _BESIDE_M / max(math.sin(math.radians(place.crossing_deg)), 0.1)

@@ -1,16 +1,24 @@
-"""A cross-section drawn to scale as SVG, its two axes alike, in Chinese or English; and as PNG."""
+"""A cross-section drawn to scale as SVG, its two axes alike, in Chinese or English."""
 
 import math
 from collections.abc import Iterator, Sequence
-from html import escape
-from typing import Literal
 
-from schemas.codetables import code_table
+from pipemap.sections.svg import (
+    FONT,
+    Language,
+    colour_of,
+    decimals_of,
+    kept_apart,
+    name_of,
+    number_text,
+    size_text,
+    step_of,
+    stroke,
+    text,
+)
 from schemas.sections import CrossSection, Cut, CutStructure
 
-Language = Literal["zh", "en"]
 _WIDTH, _LEFT, _RIGHT, _TOP, _ROW = 1200.0, 70.0, 40.0, 84.0, 22.0
-_FONT = "'Noto Sans CJK SC','Droid Sans Fallback','Microsoft YaHei',sans-serif"
 _TALLEST = 620.0
 _WORDS = {
     "zh": {
@@ -38,13 +46,6 @@ def draw_cross_section(section: CrossSection, language: Language = "zh") -> str:
     return _Sheet(section, language).document()
 
 
-def as_png(svg: str, zoom: float = 2.0) -> bytes:
-    """A drawing as a picture on white."""
-    from resvg_py import svg_to_bytes
-
-    return bytes(svg_to_bytes(svg_string=svg, zoom=zoom, background="#ffffff"))
-
-
 class _Sheet:
     def __init__(self, section: CrossSection, language: Language) -> None:
         self._section, self._words, self._language = section, _WORDS[language], language
@@ -60,7 +61,7 @@ class _Sheet:
         table = list(self._table(self._bottom + 96))
         height = self._bottom + 96 + _ROW * (len(self._section.cuts) + len(self._notes()) + 3)
         size = f'width="{_WIDTH:g}" height="{height:.0f}" viewBox="0 0 {_WIDTH:g} {height:.0f}"'
-        opening = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="{_FONT}" font-size="13" fill="#222">'
+        opening = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="{FONT}" font-size="13" fill="#222">'
         paper = f'<rect width="{_WIDTH:g}" height="{height:.0f}" fill="#fff"/>'
         return "\n".join([opening, paper, *body, *table, "</svg>"])
 
@@ -73,26 +74,26 @@ class _Sheet:
     def _heading(self) -> Iterator[str]:
         words, section = self._words, self._section
         (x1, y1), (x2, y2) = section.line[0], section.line[-1]
-        yield _text(_LEFT, 34, words["title"], size=22)
+        yield text(_LEFT, 34, words["title"], size=22)
         told = f"{words['length']} {section.length_m:.2f} m · {words['version']} {section.version} · {words['scale']}"
-        yield _text(_LEFT, 56, f"A ({x1:.2f}, {y1:.2f}) — B ({x2:.2f}, {y2:.2f}) · {told}", colour="#666")
+        yield text(_LEFT, 56, f"A ({x1:.2f}, {y1:.2f}) — B ({x2:.2f}, {y2:.2f}) · {told}", colour="#666")
         for station, name in ((0.0, "A"), (section.length_m, "B")):
-            yield _text(self._x(station), _TOP - 8, name, size=16, anchor="middle")
+            yield text(self._x(station), _TOP - 8, name, size=16, anchor="middle")
 
     def _grid(self) -> Iterator[str]:
         left, right = self._x(0), self._x(self._section.length_m)
         # A long section is a low one: no more heights than there is room to write.
-        step = _step(self._high - self._low, min(8.0, (self._bottom - _TOP) / 18))
+        step = step_of(self._high - self._low, min(8.0, (self._bottom - _TOP) / 18))
         for turn in range(math.ceil(self._low / step), math.floor(self._high / step) + 1):
             y = self._y(turn * step)
-            yield _line(left, y, right, y, "#e3e3e3")
-            yield _text(left - 8, y + 4, f"{turn * step:.{_decimals(step)}f}", anchor="end", colour="#666")
+            yield stroke(left, y, right, y, "#e3e3e3")
+            yield text(left - 8, y + 4, f"{turn * step:.{decimals_of(step)}f}", anchor="end", colour="#666")
         points = " ".join(f"{self._x(station):.1f},{self._y(z):.1f}" for station, z in self._section.ground)
         if points:
             earth = f"{left:.1f},{self._bottom:.1f} {points} {right:.1f},{self._bottom:.1f}"
             yield f'<polygon points="{earth}" fill="#c8a97e" fill-opacity="0.13"/>'
             yield f'<polyline points="{points}" fill="none" stroke="#7a5a2e" stroke-width="2.2"/>'
-            yield _text(right, self._y(self._section.ground[-1][1]) - 6, self._words["ground"], "end", "#7a5a2e")
+            yield text(right, self._y(self._section.ground[-1][1]) - 6, self._words["ground"], "end", "#7a5a2e")
 
     def _structures(self) -> Iterator[str]:
         for found in self._section.structures:
@@ -104,8 +105,8 @@ class _Sheet:
                 f'<rect x="{x:.1f}" y="{top:.1f}" width="{width:.1f}" height="{max(base - top, 3):.1f}"'
                 f' fill="#888" fill-opacity="0.22" stroke="#555"{sides}/>'
             )
-            kind = _named("structure_kind", found.kind_code, self._language)
-            yield _text(x + width / 2, top + 16, f"{kind} {found.name}", "middle", "#444")
+            kind = name_of("structure_kind", found.kind_code, self._language)
+            yield text(x + width / 2, top + 16, f"{kind} {found.name}", "middle", "#444")
 
     def _span(self, found: CutStructure) -> tuple[float, float]:
         """Top and base in pixels, as far as the sheet shows them; the ground where one is not known."""
@@ -122,7 +123,7 @@ class _Sheet:
         yield from self._leaders()
 
     def _pipe(self, cut: Cut, edge: str) -> str:
-        colour, x, y = _colour(cut.class_code), self._x(cut.station_m), self._y(cut.axis_z_m or 0.0)
+        colour, x, y = colour_of(cut.class_code), self._x(cut.station_m), self._y(cut.axis_z_m or 0.0)
         if not cut.outline:
             return f'<path d="M{x - 6:.1f} {y - 6:.1f}l12 12m0-12l-12 12" stroke="{colour}" stroke-width="2"/>'
         left, right = 0.0, self._section.length_m
@@ -139,7 +140,7 @@ class _Sheet:
     def _leaders(self) -> Iterator[str]:
         """A number under the plane for each pipe, pushed apart, with a line up to it."""
         drawn = [cut for cut in self._section.cuts if cut.axis_z_m is not None]
-        places = _apart([self._x(cut.station_m) for cut in drawn], 20.0, _LEFT, _WIDTH - _RIGHT)
+        places = kept_apart([self._x(cut.station_m) for cut in drawn], 20.0, _LEFT, _WIDTH - _RIGHT)
         for cut, x in zip(drawn, places, strict=True):
             low_z = cut.invert_z_m if cut.invert_z_m is not None else cut.axis_z_m or 0.0
             at_x = self._x(cut.station_m)
@@ -148,42 +149,42 @@ class _Sheet:
                 f' {x:.1f},{self._bottom + 14:.1f}" fill="none" stroke="#999" stroke-width="0.8"/>'
             )
             yield f'<circle cx="{x:.1f}" cy="{self._bottom + 24:.1f}" r="10" fill="#fff" stroke="#333"/>'
-            yield _text(x, self._bottom + 28, str(cut.number), "middle", size=11)
+            yield text(x, self._bottom + 28, str(cut.number), "middle", size=11)
 
     def _dimensions(self) -> Iterator[str]:
         """Spacing of the axes below, where there is room to write it."""
         y, cuts = self._bottom + 54, {cut.number: cut for cut in self._section.cuts}
         for gap in self._section.spacings:
             x1, x2 = (self._x(cuts[number].station_m) for number in (gap.one, gap.other))
-            yield _line(x1, y, x2, y, "#333")
-            yield from (_line(x - 3, y + 4, x + 3, y - 4, "#333") for x in (x1, x2))
+            yield stroke(x1, y, x2, y, "#333")
+            yield from (stroke(x - 3, y + 4, x + 3, y - 4, "#333") for x in (x1, x2))
             if x2 - x1 > 34:
-                yield _text((x1 + x2) / 2, y - 5, f"{gap.spacing_m:.2f}", "middle", size=11)
+                yield text((x1 + x2) / 2, y - 5, f"{gap.spacing_m:.2f}", "middle", size=11)
                 if gap.clear_m is not None:
-                    yield _text((x1 + x2) / 2, y + 15, f"({gap.clear_m:.2f})", "middle", "#777", 11)
+                    yield text((x1 + x2) / 2, y + 15, f"({gap.clear_m:.2f})", "middle", "#777", 11)
 
     def _table(self, y: float) -> Iterator[str]:
-        yield from (_text(x, y, self._words[name], colour="#666") for x, name in zip(_PLACES, _COLUMNS, strict=True))
-        yield _line(_LEFT, y + 7, _WIDTH - _RIGHT, y + 7, "#333")
+        yield from (text(x, y, self._words[name], colour="#666") for x, name in zip(_PLACES, _COLUMNS, strict=True))
+        yield stroke(_LEFT, y + 7, _WIDTH - _RIGHT, y + 7, "#333")
         for row, cut in enumerate(self._section.cuts, 1):
-            yield from (_text(x, y + row * _ROW + 3, told) for x, told in zip(_PLACES, self._cells(cut), strict=True))
+            yield from (text(x, y + row * _ROW + 3, told) for x, told in zip(_PLACES, self._cells(cut), strict=True))
             square = f'x="{_LEFT - 18:g}" y="{y + row * _ROW - 8:.1f}" width="12" height="12"'
-            yield f'<rect {square} fill="{_colour(cut.class_code)}"/>'
+            yield f'<rect {square} fill="{colour_of(cut.class_code)}"/>'
         y += (len(self._section.cuts) + 1) * _ROW + 8
         for row, (told, colour) in enumerate(self._notes()):
-            yield _text(_LEFT, y + row * _ROW, told, colour=colour)
+            yield text(_LEFT, y + row * _ROW, told, colour=colour)
 
     def _cells(self, cut: Cut) -> Sequence[str]:
-        name = _named("utility_class", cut.class_code, self._language)
+        name = name_of("utility_class", cut.class_code, self._language)
         dead = "" if cut.is_live else f" ({self._words['dead']})"
         key = cut.source_key if len(cut.source_key) <= 24 else f"{cut.source_key[:23]}…"
-        heights = [_number(value) for value in (cut.crown_z_m, cut.invert_z_m, cut.cover_depth_m)]
+        heights = [number_text(value) for value in (cut.crown_z_m, cut.invert_z_m, cut.cover_depth_m)]
         return (
             str(cut.number),
             name + dead,
             key,
-            _size(cut),
-            _number(cut.station_m),
+            size_text(cut.shape_code, cut.width_mm, cut.height_mm),
+            number_text(cut.station_m),
             *heights,
             f"{cut.crossing_deg:.0f}",
         )
@@ -212,55 +213,3 @@ def _heights(section: CrossSection) -> tuple[float, float]:
         return -3.0, 1.0
     low, high = min(known), max(known)
     return low - max(0.5, 0.1 * (high - low)), high + (2.5 if section.structures else 0.6)
-
-
-def _apart(places: Sequence[float], least: float, low: float, high: float) -> list[float]:
-    """Places in rising order moved as little as keeps them apart, within the sheet where they fit."""
-    found: list[float] = []
-    for place in places:
-        found.append(max(place, found[-1] + least if found else low))
-    for at in range(len(found) - 1, -1, -1):
-        found[at] = min(found[at], high - (len(found) - 1 - at) * least)
-    return found
-
-
-def _size(cut: Cut) -> str:
-    if cut.width_mm is None and cut.height_mm is None:
-        return "?"
-    if cut.shape_code == "circle":
-        return f"DN{cut.width_mm or cut.height_mm:g}"
-    return "×".join("?" if size is None else f"{size:g}" for size in (cut.width_mm, cut.height_mm))
-
-
-def _number(value: float | None) -> str:
-    return "?" if value is None else f"{value:.2f}"
-
-
-def _named(table: str, code: str, language: Language) -> str:
-    known = code_table(table).get(code)
-    return code if known is None else known.name_zh if language == "zh" else known.name_en
-
-
-def _colour(class_code: str) -> str:
-    known = code_table("utility_class").get(class_code)
-    return (
-        "#666666" if known is None else "#" + "".join(f"{int(known.fields[c]):02x}" for c in ("red", "green", "blue"))
-    )
-
-
-def _step(span: float, most: float) -> float:
-    """The smallest of 0.1, 0.2, 0.5, 1, ... that parts a span into at most so many."""
-    return next(step for power in range(-1, 9) for base in (1, 2, 5) if span / (step := base * 10.0**power) <= most)
-
-
-def _decimals(step: float) -> int:
-    return 1 if step < 1 else 0
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
-    return f'<path d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}" stroke="{colour}"/>'
-
-
-def _text(x: float, y: float, told: str, anchor: str = "start", colour: str = "#222", size: float = 13) -> str:
-    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-size="{size:g}"'
-    return f"<text {place}>{escape(told)}</text>"

@@ -7,7 +7,8 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from pipemap.errors import UsageError
+from pipemap.db import Connection
+from pipemap.errors import NotFoundError, UsageError
 from pipemap.network import Flags, Ints, Network, class_groups, positions_of
 from pipemap.network.adjacency import adjacency_of
 from pipemap.network.kinds import NodeKind, node_kinds
@@ -15,7 +16,7 @@ from pipemap.tracing.arcs import Reach, both_ways, cheapest_ways, reach
 from pipemap.tracing.bridging import bridges_of
 from pipemap.tracing.describing import node_place
 from pipemap.tracing.gravity import pipes_at
-from pipemap.tracing.starts import Located
+from pipemap.tracing.starts import Located, Start, located
 from schemas.codetables import code_table
 from schemas.connectivity import BridgesAnswer, ConnectedAnswer, Loop, LoopsAnswer, PathAnswer
 from schemas.traces import Assumption, TraceStop
@@ -109,6 +110,19 @@ def shortest_path(network: Network, start: Located, target: Located, scope: Reac
         target_node_ids=network.nodes.id[target.nodes].tolist(),
         avoided_segment_ids=segments.id[_live_of(network, scope.class_codes) & ~scope.is_open].tolist(),
     )
+
+
+def way_between(
+    connection: Connection, network: Network, one: int, other: int, class_codes: Sequence[str] = ()
+) -> list[int]:
+    """Identities of the segments of the shortest way between two nodes, in order; NotFoundError when there is none."""
+    start, target = (
+        located(connection, network, Start(node_ids=[node], class_codes=class_codes)) for node in (one, other)
+    )
+    way = shortest_path(network, start, target, reachable(network, start, class_codes))
+    if not way.is_reached:
+        raise NotFoundError(f"No way along the pipes leads from node {one} to node {other}.")
+    return list(way.segment_ids)
 
 
 def loops(network: Network, start: Located | None, scope: Reachable) -> LoopsAnswer:
