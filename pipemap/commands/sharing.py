@@ -16,6 +16,7 @@ from pipemap.settings import Settings
 from pipemap.sharing import agreements, audit
 from pipemap.sharing.agreements import Terms, hash_key
 from pipemap.sharing.audit import AuditFilter
+from pipemap.sharing.precision import DEPTH_PRECISIONS, EXACT, POSITION_PRECISIONS, default_depth
 from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_table, emit_text, say
 
 app = typer.Typer()
@@ -38,6 +39,19 @@ def agree(
     expires: Annotated[str, typer.Option(help="Last day (2026-12-31), or an instant with its time zone.")],
     attributes: Annotated[str, typer.Option(help="Attributes shown, separated by commas; `all` for every one.")] = "",
     area_crs: Annotated[str | None, typer.Option(help="CRS of the area; the project CRS by default.")] = None,
+    position: Annotated[str, typer.Option(help=f"Places: {', '.join(POSITION_PRECISIONS)}.")] = EXACT,
+    depth: Annotated[
+        str | None,
+        typer.Option(help=f"Depths: {', '.join(DEPTH_PRECISIONS)}; masked unless an attribute granted is a depth."),
+    ] = None,
+    frozen: Annotated[int | None, typer.Option(help="Only this version; by default the newest and any before.")] = None,
+    view_only: Annotated[bool, typer.Option("--view-only", help="No exports.")] = False,
+    sites_telephone: Annotated[
+        str | None,
+        typer.Option(help="Show sensitive sites as padded shapes with this number to call, not leave them out."),
+    ] = None,
+    per_minute: Annotated[int | None, typer.Option(help="Most requests a minute.")] = None,
+    at_once: Annotated[int | None, typer.Option(help="Most requests at the same time.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write an agreement: an agency may see these classes and attributes in this area until a day. 签订共享协议"""
@@ -45,7 +59,21 @@ def agree(
         srid = read_project(connection).srid
         shape = agreements.read_area(area, _srid(area_crs) or srid, srid)
         shown = agreements.shareable_attributes() if attributes == "all" else _words(attributes)
-        terms = Terms(agency, purpose, shape, _words(classes), shown, _moment(expires, time.max))
+        terms = Terms(
+            agency,
+            purpose,
+            shape,
+            _words(classes),
+            shown,
+            _moment(expires, time.max),
+            position_precision=position,
+            depth_precision=depth or default_depth(shown),
+            frozen_version=frozen,
+            may_export=not view_only,
+            sites_telephone=sites_telephone,
+            requests_per_minute=per_minute,
+            concurrent_requests=at_once,
+        )
         agreement_id = agreements.agree(connection, terms, Settings().user)
     if as_json:
         emit_json({"agreement_id": agreement_id})
@@ -78,7 +106,7 @@ def list_(
     if as_json:
         emit_json(rows)
         return
-    columns = ["agreement", "agency", "purpose", "state", "expires", "km²", "classes", "attributes", "keys"]
+    columns = ["agreement", "agency", "purpose", "state", "expires", "km²", "classes", "attributes", "shown", "keys"]
     emit_table("agreements", columns, [_agreement_cells(row) for row in rows])
 
 
@@ -189,7 +217,17 @@ def _agreement_cells(row: DictRow) -> list[Any]:
     marks = [one["key_sha256"][:12] + ("" if one["revoked_at"] is None else " ✗") for one in row["keys"]]
     classes, attributes = (_listed(row[name]) for name in ("class_codes", "attributes"))
     told = [row[name] for name in ("agreement_id", "agency", "purpose", "state", "expires_at", "area_km2")]
-    return [*told, classes, attributes, "\n".join(marks)]
+    return [*told, classes, attributes, "\n".join(_manner(row)), "\n".join(marks)]
+
+
+def _manner(row: DictRow) -> list[str]:
+    """How an agreement shows what it grants, as far as that is not plain."""
+    frozen, telephone = row["frozen_version"], row["sites_telephone"]
+    words = [f"position {row['position_precision']}", f"depth {row['depth_precision']}"]
+    words = [word for word in words if not word.endswith(" exact")]
+    words += [f"version {frozen}"] if frozen is not None else []
+    words += [] if row["may_export"] else ["view only"]
+    return [*words, f"sites: {telephone}"] if telephone else words
 
 
 def _listed(names: list[str]) -> str:

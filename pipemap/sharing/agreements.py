@@ -19,18 +19,25 @@ from shapely.geometry.base import BaseGeometry
 from pipemap.db import Connection, fetch_all, fetch_one
 from pipemap.errors import CrsError, NotFoundError, SourceError, UsageError
 from pipemap.sharing import audit
+from pipemap.sharing.precision import EXACT, check_precision
 from pipemap.sql import queries
+from pipemap.versions import resolve_version
 from schemas.codetables import code_table
+from schemas.tables import SHARED_KINDS as SHARED_KINDS
 from schemas.tables import attribute_names
 
-SHARED_KINDS = ("node", "pipe_segment")
 KEY_PREFIX = "pmk_"
 _KEY_BYTES = 32
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What an agency may see: where (polygon in the project CRS), which classes and attributes, until when."""
+    """What an agency may see: where (polygon in the project CRS), which classes and attributes, until when.
+
+    `position_precision` and `depth_precision` are classes of pipemap.sharing.precision. `frozen_version` is the only
+    version shown; None shows the newest and those before it. `sites_telephone` is whom to call about sensitive sites,
+    which are then shown as padded shapes; None leaves them out. Limits that are None are the service's own.
+    """
 
     agency: str
     purpose: str
@@ -38,6 +45,13 @@ class Terms:
     class_codes: Sequence[str]
     attributes: Sequence[str]
     expires_at: datetime
+    position_precision: str = EXACT
+    depth_precision: str = EXACT
+    frozen_version: int | None = None
+    may_export: bool = True
+    sites_telephone: str | None = None
+    requests_per_minute: int | None = None
+    concurrent_requests: int | None = None
 
 
 def shareable_attributes() -> tuple[str, ...]:
@@ -49,6 +63,7 @@ def shareable_attributes() -> tuple[str, ...]:
 def agree(connection: Connection, terms: Terms, actor: str) -> int:
     """Write an agreement into the map and the audit log; returns its number."""
     _check_terms(terms)
+    resolve_version(connection, terms.frozen_version)
     values = vars(terms) | {
         "area": shapely.to_wkb(shapely.force_2d(terms.area)),
         "class_codes": list(terms.class_codes),
@@ -58,7 +73,7 @@ def agree(connection: Connection, terms: Terms, actor: str) -> int:
     if row is None:
         raise NotFoundError("The agreement could not be written.")
     agreement_id = int(row["agreement_id"])
-    details = {name: values[name] for name in ("agency", "purpose", "class_codes", "attributes")}
+    details = {name: value for name, value in values.items() if name not in ("area", "expires_at")}
     details |= {"area_wkt": shapely.to_wkt(terms.area, rounding_precision=3), "expires_at": str(terms.expires_at)}
     audit.record(connection, actor, "share.agree", {"agreement_id": agreement_id, **details})
     return agreement_id
@@ -148,6 +163,11 @@ def _check_terms(terms: Terms) -> None:
         raise UsageError("An agreement grants at least one utility class.")
     if terms.expires_at.tzinfo is None or terms.expires_at <= datetime.now(UTC):
         raise UsageError("An agreement expires at a moment to come.")
+    check_precision(terms.position_precision, terms.depth_precision)
+    if any(limit is not None and limit < 1 for limit in (terms.requests_per_minute, terms.concurrent_requests)):
+        raise UsageError("A limit on requests is at least one.")
+    if terms.sites_telephone is not None and not terms.sites_telephone.strip():
+        raise UsageError("Sensitive sites are shown with a telephone number to call, or not at all.")
 
 
 def _check_known(what: str, given: Sequence[str], known: Sequence[str]) -> None:

@@ -88,7 +88,8 @@ def export(
 ) -> ExportPackage:
     """Write a package into a folder; `key_sha256` None means staff, named by `actor`, who see everything.
 
-    Raises UsageError for an unknown format, UnknownKeyError for a key that is not in force.
+    Raises UsageError for an unknown format, UnknownKeyError for a key that is not in force, ViewOnlyError for one
+    whose agreement allows no export.
     """
     if format not in WRITERS:
         raise UsageError(f"{format} is not an export format; the formats are {', '.join(FORMATS)}.")
@@ -100,8 +101,8 @@ def export(
             database.transaction(read_only=True) as connection,
         ):
             set_timeout(connection, timeout_s)
-            version = current_version(connection)
             job = _read(connection, key_sha256, format, place, Path(workshop))
+            version = job.grant.version if job.grant else current_version(connection)
         manifest = _manifest(job, version)
         package = ExportPackage(folder / f"pipemap-v{version}-{job.ids.hexdigest()[:8]}-{format}.zip", manifest)
         _pack(job, package)
@@ -117,6 +118,7 @@ def _read(connection: Connection, key_sha256: str | None, format: str, place: Pl
         introduce(connection, "", place, project.srid)
         return _write_layers(connection, _Job(format, place, folder, None, project))
     with as_agency(connection, key_sha256, place, project.srid) as grant:
+        grant.check_export()
         return _write_layers(connection, _Job(format, place, folder, grant, project))
 
 

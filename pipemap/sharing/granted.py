@@ -31,9 +31,20 @@ class UnknownKeyError(PermissionDeniedError):
     code = "unauthorized"
 
 
+class ViewOnlyError(PermissionDeniedError):
+    """The agreement is for viewing only; it allows no export."""
+
+    code = "view-only"
+
+
 @dataclass(frozen=True)
 class Grant:
-    """The agreement behind a key that is in force."""
+    """The agreement behind a key that is in force.
+
+    `version` is the one that is read: the newest, the one asked for, the one the agreement is frozen at, or the one
+    its desensitised store is made to. `digest` is SHA-256 in hex over all that decides what is shown of a version, so
+    that what was made under it may be kept and given to whoever holds a key in force with the same digest.
+    """
 
     agreement_id: int
     agency: str
@@ -42,11 +53,25 @@ class Grant:
     attributes: Sequence[str]
     expires_at: datetime
     area_wkt: str
+    position_precision: str
+    depth_precision: str
+    frozen_version: int | None
+    may_export: bool
+    sites_telephone: str | None
+    requests_per_minute: int | None
+    concurrent_requests: int | None
+    version: int
+    digest: str
 
     def columns(self, kind: str) -> tuple[str, ...]:
         """Columns of a kind that the agency is shown, geometry apart."""
         granted = [name for name in ("source_key", *attribute_names(kind)) if name in self.attributes]
         return ("class_code", *granted)
+
+    def check_export(self) -> None:
+        """Raise ViewOnlyError when nothing may be taken away as a file."""
+        if not self.may_export:
+            raise ViewOnlyError
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ def read_items(database: Database, key_sha256: str | None, request: ItemsRequest
         count=row["shown"],
         next=row["next"],
         srid=request.place.out_srid or srid,
-        version=newest if wanted is None else wanted,
+        version=grant.version if grant else newest if wanted is None else wanted,
         attributes=granted_columns(grant, request.kind),
     )
     if grant is not None:

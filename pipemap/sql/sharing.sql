@@ -1,10 +1,14 @@
 -- name: add_agreement
 -- The new agreement's number; the area is given as WKB in the project CRS.
-INSERT INTO pipemap.agreement (agency, purpose, area, class_codes, attributes, expires_at)
+INSERT INTO pipemap.agreement (
+    agency, purpose, area, class_codes, attributes, expires_at, position_precision, depth_precision, frozen_version,
+    may_export, sites_telephone, requests_per_minute, concurrent_requests
+)
 VALUES (
     %(agency)s, %(purpose)s,
     ST_Multi(ST_SetSRID(ST_GeomFromWKB(%(area)s), (SELECT srid FROM pipemap.project))),
-    %(class_codes)s, %(attributes)s, %(expires_at)s
+    %(class_codes)s, %(attributes)s, %(expires_at)s, %(position_precision)s, %(depth_precision)s, %(frozen_version)s,
+    %(may_export)s, %(sites_telephone)s, %(requests_per_minute)s, %(concurrent_requests)s
 )
 RETURNING agreement_id
 
@@ -20,6 +24,8 @@ RETURNING agreement_id
 -- Agreements with their keys (only the hashes are known), newest first.
 SELECT
     a.agreement_id, a.agency, a.purpose, a.class_codes, a.attributes, a.created_at, a.expires_at, a.revoked_at,
+    a.position_precision, a.depth_precision, a.frozen_version, a.may_export, a.sites_telephone,
+    a.requests_per_minute, a.concurrent_requests,
     CASE WHEN a.revoked_at IS NOT NULL THEN 'revoked'
          WHEN a.expires_at <= now() THEN 'expired' ELSE 'in_force' END AS state,
     round((ST_Area(a.area) / 1e6)::numeric, 3)::float8 AS area_km2,
@@ -67,7 +73,9 @@ FROM (
 ) AS box
 
 -- name: granted
-SELECT agreement_id, agency, purpose, class_codes, attributes, expires_at, ST_AsText(area, 3) AS area_wkt
+SELECT agreement_id, agency, purpose, class_codes, attributes, expires_at, ST_AsText(area, 3) AS area_wkt,
+       position_precision, depth_precision, frozen_version, may_export, sites_telephone, requests_per_minute,
+       concurrent_requests, version, digest
 FROM pipemap_share.granted
 
 -- name: why_refused

@@ -24,43 +24,67 @@ BEGIN
 END
 $join_role$;
 
--- The agreement behind the request's key: no row when the key is unknown, revoked or expired.
+-- The agreement behind the request's key: no row when the key is unknown, revoked or expired. `version` is the one that
+-- is read: what is asked for or frozen, else the newest; of a desensitised store (0: the map itself) none that it is not
+-- yet made to. OFFSET 0 has all this worked out once, not once a feature.
 CREATE VIEW pipemap_share.granted WITH (security_barrier) AS
 SELECT
-    a.agreement_id, a.agency, a.purpose, a.area, a.class_codes, a.attributes, a.expires_at,
-    nullif(current_setting('pipemap.wanted', true), '')::geometry AS wanted,
-    nullif(current_setting('pipemap.version', true), '')::integer AS version
+    a.agreement_id, a.agency, a.purpose, a.area, a.class_codes, a.attributes, a.expires_at, a.position_precision,
+    a.depth_precision, a.frozen_version, a.may_export, a.sites_telephone, a.requests_per_minute, a.concurrent_requests,
+    asked.wanted,
+    coalesce(asked.wanted, a.area) AS sought,
+    CASE WHEN precise.is_exact THEN 0 ELSE made.store_id END AS store_id,
+    least(coalesce(a.frozen_version, asked.version, newest.version), newest.version, made.version) AS version,
+    newest.version AS newest_version,
+    encode(sha256(ST_AsEWKB(a.area) || convert_to(jsonb_build_array(
+        a.class_codes, a.attributes, a.position_precision, a.depth_precision, made.store_id, a.frozen_version,
+        a.sites_telephone
+    )::text, 'UTF8')), 'hex') AS digest
 FROM pipemap.api_key AS k
 JOIN pipemap.agreement AS a USING (agreement_id)
+CROSS JOIN (SELECT coalesce(max(v.version), 0) AS version FROM pipemap.version AS v) AS newest
+CROSS JOIN (
+    SELECT
+        nullif(current_setting('pipemap.wanted', true), '')::geometry AS wanted,
+        nullif(current_setting('pipemap.version', true), '')::integer AS version
+) AS asked
+CROSS JOIN LATERAL (SELECT a.position_precision = 'exact' AND a.depth_precision = 'exact' AS is_exact) AS precise
+LEFT JOIN LATERAL (
+    SELECT d.store_id, d.version
+    FROM pipemap.desensitised_store AS d
+    WHERE d.position_precision = a.position_precision AND d.depth_precision = a.depth_precision
+    ORDER BY d.store_id DESC
+    LIMIT 1
+) AS made ON NOT precise.is_exact
 WHERE k.key_sha256 = decode(current_setting('pipemap.key_sha256', true), 'hex')
   AND k.revoked_at IS NULL
   AND a.revoked_at IS NULL
-  AND a.expires_at > statement_timestamp();
+  AND a.expires_at > statement_timestamp()
+OFFSET 0;
 
--- Every state there ever was of what is shared: the current ones, whose life has no end yet, and those that
--- history holds. A condition on `is_current` alone is met or not before history is looked at.
-DO $make_states$
-DECLARE
-    kind text;
-    columns text;
-BEGIN
-    FOREACH kind IN ARRAY ARRAY['node', 'pipe_segment'] LOOP
-        SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO columns
-        FROM pg_attribute
-        WHERE attrelid = ('pipemap.' || kind)::regclass AND attnum > 0 AND NOT attisdropped
-          AND attname <> 'valid_from_version';
-
-        EXECUTE replace(replace($view$
-            CREATE VIEW pipemap_app.{kind}_states AS
-            SELECT {columns}, int4range(valid_from_version, NULL) AS life, true AS is_current FROM pipemap.{kind}
-            UNION ALL
-            SELECT {columns}, int4range(valid_from_version, valid_to_version), false FROM pipemap.{kind}_history
-        $view$, '{kind}', kind), '{columns}', columns);
-    END LOOP;
-END
-$make_states$;
+-- The states of a kind that a grant `g` reads: of the map now, of its history, or of a desensitised store. Each part
+-- finds the box by its index, and is not looked at when the grant has no use for it.
+CREATE OR REPLACE FUNCTION pg_temp.shared_states(kind text) RETURNS text LANGUAGE sql AS $function$
+    SELECT replace(replace($states$
+        SELECT {columns} FROM pipemap.{kind}
+        WHERE g.store_id = 0 AND geom && g.sought
+          AND (g.version = g.newest_version OR valid_from_version <= g.version)
+        UNION ALL
+        SELECT {columns} FROM pipemap.{kind}_history
+        WHERE g.store_id = 0 AND g.version < g.newest_version
+          AND geom && g.sought AND int4range(valid_from_version, valid_to_version) @> g.version
+        UNION ALL
+        SELECT {columns} FROM pipemap.{kind}_desensitised
+        WHERE g.store_id <> 0 AND store_id = g.store_id
+          AND geom && g.sought AND int4range(valid_from_version, valid_to_version) @> g.version
+    $states$, '{kind}', kind), '{columns}', string_agg(quote_ident(attname), ', ' ORDER BY attnum))
+    FROM pg_attribute
+    WHERE attrelid = ('pipemap.' || kind || '_desensitised')::regclass AND attnum > 0 AND NOT attisdropped
+      AND attname NOT IN ('store_id', 'valid_from_version', 'valid_to_version')
+$function$;
 
 -- Sensitive sites are left out altogether: that they stand there is what must not be told.
+DO $make_view$ BEGIN EXECUTE replace($view$
 CREATE VIEW pipemap_share.node WITH (security_barrier) AS
 SELECT
     n.feature_id,
@@ -81,17 +105,16 @@ SELECT
     CASE WHEN 'vertical_accuracy_m' = ANY (g.attributes) THEN n.vertical_accuracy_m END AS vertical_accuracy_m,
     n.geom
 FROM pipemap_share.granted AS g
-JOIN pipemap_app.node_states AS n
-    ON n.geom && coalesce(g.wanted, g.area)
-    AND (n.is_current OR g.version IS NOT NULL)
-    AND (g.version IS NULL OR n.life @> g.version)
-    AND n.class_code = ANY (g.class_codes)
+JOIN LATERAL ({states}) AS n
+    ON n.class_code = ANY (g.class_codes)
     AND ST_Intersects(n.geom, g.area)
 WHERE coalesce(n.appurtenance_code, '') NOT IN (
     'gas_station', 'heat_source', 'pump_station', 'regulator_station', 'reservoir', 'substation', 'tank', 'telecom_office', 'waterworks'
-);
+)
+$view$, '{states}', pg_temp.shared_states('node')); END $make_view$;
 
 -- Axes are cut at the edge of the area; what was surveyed at an end outside it is not shown.
+DO $make_view$ BEGIN EXECUTE replace($view$
 CREATE VIEW pipemap_share.pipe_segment WITH (security_barrier) AS
 SELECT
     s.feature_id,
@@ -131,11 +154,8 @@ SELECT
     CASE WHEN 'vertical_accuracy_m' = ANY (g.attributes) THEN s.vertical_accuracy_m END AS vertical_accuracy_m,
     shown.geom
 FROM pipemap_share.granted AS g
-JOIN pipemap_app.pipe_segment_states AS s
-    ON s.geom && coalesce(g.wanted, g.area)
-    AND (s.is_current OR g.version IS NOT NULL)
-    AND (g.version IS NULL OR s.life @> g.version)
-    AND s.class_code = ANY (g.class_codes)
+JOIN LATERAL ({states}) AS s
+    ON s.class_code = ANY (g.class_codes)
     AND ST_Intersects(s.geom, g.area)
 CROSS JOIN LATERAL (
     SELECT
@@ -144,7 +164,8 @@ CROSS JOIN LATERAL (
         ST_Intersects(ST_StartPoint(s.geom), g.area) AS from_end,
         ST_Intersects(ST_EndPoint(s.geom), g.area) AS to_end
 ) AS shown
-WHERE NOT ST_IsEmpty(shown.geom);
+WHERE NOT ST_IsEmpty(shown.geom)
+$view$, '{states}', pg_temp.shared_states('pipe_segment')); END $make_view$;
 
 REVOKE ALL ON ALL TABLES IN SCHEMA pipemap, pipemap_app, pipemap_share FROM pipemap_agency, PUBLIC;
 REVOKE ALL ON SCHEMA pipemap, pipemap_app FROM pipemap_agency, PUBLIC;

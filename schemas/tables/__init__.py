@@ -2,11 +2,12 @@
 
 from schemas.tables import clearance, sharing, versions
 from schemas.tables.base import SCHEMA, metadata
-from schemas.tables.features import FEATURE_KINDS, attribute_names, feature_id_sequence, state_names
+from schemas.tables.features import FEATURE_KINDS, SHARED_KINDS, attribute_names, feature_id_sequence, state_names
 
 __all__ = [
     "FEATURE_KINDS",
     "SCHEMA",
+    "SHARED_KINDS",
     "attribute_names",
     "clearance",
     "feature_id_sequence",

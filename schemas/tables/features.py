@@ -40,6 +40,8 @@ from sqlalchemy.schema import SchemaItem
 from schemas.tables.base import metadata
 
 FEATURE_KINDS = ("node", "pipe_segment", "consumer", "structure")
+# What other agencies can be shown.
+SHARED_KINDS = ("node", "pipe_segment")
 
 # One sequence for every kind, so that an identity alone names a feature.
 feature_id_sequence = Sequence("feature_id_seq", metadata=metadata)
@@ -223,5 +225,28 @@ def _declare_feature(kind: str) -> None:
     )
 
 
+def _declare_desensitised(kind: str) -> None:
+    """Every state of a kind in every desensitised store; none of its provenance."""
+    name = f"{kind}_desensitised"
+    Table(
+        name,
+        metadata,
+        Column("store_id", INTEGER, nullable=False),
+        *(column for column in _identity_columns() if column.name != "dataset_id"),
+        *_COLUMNS[kind](),
+        Column("valid_from_version", INTEGER, nullable=False),
+        Column("valid_to_version", INTEGER, comment="Null while the state is the current one."),
+        PrimaryKeyConstraint("store_id", "feature_id", "valid_from_version", name=f"{name}_pkey"),
+        Index(
+            f"{name}_life_idx",
+            text("geom"),
+            text("int4range(valid_from_version, valid_to_version)"),
+            postgresql_using="gist",
+        ),
+    )
+
+
 for _kind in FEATURE_KINDS:
     _declare_feature(_kind)
+for _kind in SHARED_KINDS:
+    _declare_desensitised(_kind)

@@ -1,7 +1,7 @@
 """Agreements with other agencies, their keys, and the record of every look."""
 
 from geoalchemy2 import Geometry
-from sqlalchemy import CheckConstraint, Column, Table, text
+from sqlalchemy import CheckConstraint, Column, Table, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, BOOLEAN, BYTEA, INTEGER, TEXT, TIMESTAMP
 
 from schemas.tables.base import metadata
@@ -18,6 +18,31 @@ agreement = Table(
     Column("created_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("now()")),
     Column("expires_at", TIMESTAMP(timezone=True), nullable=False),
     Column("revoked_at", TIMESTAMP(timezone=True)),
+    Column(
+        "position_precision", TEXT, nullable=False, server_default=text("'exact'"), comment="exact, grid_… or shifted."
+    ),
+    Column("depth_precision", TEXT, nullable=False, server_default=text("'exact'"), comment="exact, step_… or masked."),
+    Column("frozen_version", INTEGER, comment="The one version that is shown; null: the newest, and any before it."),
+    Column("may_export", BOOLEAN, nullable=False, server_default=text("true"), comment="False: for view only."),
+    Column(
+        "sites_telephone",
+        TEXT,
+        comment="Whom to call about sensitive sites, shown as padded shapes; null: they are left out.",
+    ),
+    Column("requests_per_minute", INTEGER, comment="Null: as the service's own limit."),
+    Column("concurrent_requests", INTEGER, comment="Null: as the service's own limit."),
+)
+
+# What the desensitised copies of the map are made to, and up to which version each is made.
+desensitised_store = Table(
+    "desensitised_store",
+    metadata,
+    Column("store_id", INTEGER, primary_key=True, autoincrement=True),
+    Column("position_precision", TEXT, nullable=False),
+    Column("depth_precision", TEXT, nullable=False),
+    Column("version", INTEGER, nullable=False, comment="Version of the map up to which it is made."),
+    Column("key_mark", TEXT, nullable=False, comment="Tells the secret of its shift from another one; '' for none."),
+    UniqueConstraint("position_precision", "depth_precision", "key_mark", name="desensitised_store_same"),
 )
 
 api_key = Table(

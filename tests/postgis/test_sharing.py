@@ -76,8 +76,9 @@ def make_key(
     classes: tuple[str, ...] = ("water", "gas"),
     attributes: tuple[str, ...] = (),
     lasting: timedelta = SOON,
+    **more: Any,
 ) -> str:
-    terms = Terms("water company", "design", area, classes, attributes, datetime.now(UTC) + lasting)
+    terms = Terms("water company", "design", area, classes, attributes, datetime.now(UTC) + lasting, **more)
     with database.transaction() as connection:
         return agreements.issue_key(connection, agreements.agree(connection, terms, "manager"), "manager")
 
@@ -300,10 +301,13 @@ def test_a_window_is_found_by_the_spatial_index(street: Database) -> None:
         place = Place((500, 500, 600, 600))
         with granted.as_agency(connection, agreements.hash_key(key), place, SRID):
             rows = connection.execute("EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM pipemap_share.node").fetchall()
-    [scan] = [step for step in steps(rows[0]["QUERY PLAN"][0]["Plan"]) if step.get("Relation Name") == "node"]
+    plan = rows[0]["QUERY PLAN"][0]["Plan"]
+    [scan] = [step for step in steps(plan) if step.get("Relation Name") == "node"]
     assert scan["Index Name"] == "node_geom_idx"
     assert scan["Actual Rows"] == 11 * 11
     assert scan.get("Rows Removed by Filter", 0) == 0
+    for untouched in ("node_history", "node_desensitised"):
+        assert {step["Actual Loops"] for step in steps(plan) if step.get("Relation Name") == untouched} == {0}
 
 
 def steps(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -336,6 +340,11 @@ def test_an_area_that_is_none_is_refused(text: str, error: type) -> None:
         {"attributes": ("1; DROP TABLE pipemap.node",)},
         {"agency": " "},
         {"expires_at": datetime(2000, 1, 1, tzinfo=UTC)},
+        {"position_precision": "roughly"},
+        {"depth_precision": "step_2m"},
+        {"sites_telephone": " "},
+        {"requests_per_minute": 0},
+        {"concurrent_requests": -1},
     ],
 )
 def test_terms_that_are_not_known_are_refused(street: Database, change: dict[str, Any]) -> None:
