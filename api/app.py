@@ -18,6 +18,7 @@ from api import (
     scene,
     sections,
     share,
+    statistics,
     traces,
 )
 from api.deps import STAFF, Service, ServiceDep
@@ -61,7 +62,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.state.service = service
     add_problems(app)
     app.include_router(health)
-    for part in (features, clearance, traces, flow_traces, outages, pressure, history, scene, sections):
+    for part in (features, clearance, traces, flow_traces, outages, pressure, history, scene, sections, statistics):
         app.include_router(part.router, prefix="/api", dependencies=[STAFF])
     app.include_router(burst_sheet.router, dependencies=[STAFF])
     app.include_router(share.router, prefix="/share")

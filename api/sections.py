@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
 from api.deps import STRICT, ClassCodesDep, CrsDep, Service, ServiceDep, VersionDep
+from api.pictures import Language, PictureFormat, picture, wanted_language
 from api.trace_parameters import Id
 from pipemap.db import Connection
 from pipemap.errors import UsageError
@@ -15,7 +15,6 @@ from pipemap.sections.cross import cross_section
 from pipemap.sections.drawing import draw_cross_section
 from pipemap.sections.profile import long_profile
 from pipemap.sections.profile_drawing import draw_long_profile
-from pipemap.sections.svg import Language, as_png
 from pipemap.tracing.connectivity import way_between
 from pipemap.versions import resolve_version
 from schemas.profiles import LongProfile
@@ -23,13 +22,6 @@ from schemas.sections import CrossSection
 
 router = APIRouter(tags=["questions"], dependencies=[STRICT])
 LineParam = Annotated[str, Query(max_length=10_000, description="x y,x y,… from left to right")]
-
-
-class PictureFormat(StrEnum):
-    """Kinds of pictures."""
-
-    SVG = "svg"
-    PNG = "png"
 
 
 @dataclass(frozen=True)
@@ -78,7 +70,7 @@ def section_drawing(
     """The cross-section drawn to scale."""
     with service.reading() as connection:
         found = cross_section(connection, _points(line), version, crs)
-    return _picture(draw_cross_section(found, language or _language(service)), format)
+    return picture(draw_cross_section(found, wanted_language(service, language)), format)
 
 
 @router.get("/profile")
@@ -99,7 +91,7 @@ def profile_drawing(
     """The long profile drawn, heights exaggerated."""
     with service.reading() as connection:
         found = long_profile(connection, _segments_of(service, connection, run, version), version)
-    return _picture(draw_long_profile(found, language or _language(service)), format)
+    return picture(draw_long_profile(found, wanted_language(service, language)), format)
 
 
 def _segments_of(service: Service, connection: Connection, run: Run, version: int | datetime | None) -> list[int]:
@@ -108,16 +100,6 @@ def _segments_of(service: Service, connection: Connection, run: Run, version: in
         return run.segment_ids
     network = service.networks.at(connection, resolve_version(connection, version))
     return way_between(connection, network, run.from_node_id, run.to_node_id, run.class_codes)
-
-
-def _language(service: Service) -> Language:
-    return "zh" if service.settings.language == "zh" else "en"
-
-
-def _picture(svg: str, format: PictureFormat) -> Response:
-    if format is PictureFormat.PNG:
-        return Response(as_png(svg), media_type="image/png")
-    return Response(svg, media_type="image/svg+xml")
 
 
 def _points(text: str) -> list[tuple[float, float]]:

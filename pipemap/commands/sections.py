@@ -50,7 +50,7 @@ def section(
     with open_database() as database, database.transaction(read_only=True) as connection:
         found = cross_section(connection, [(x, y) for x, y in points], version, srid_of(crs))
     if svg or png:
-        _write(draw_cross_section(found, language.value), svg, png)
+        write_drawing(draw_cross_section(found, language.value), svg, png)
     if as_json:
         emit_json(found.model_dump(mode="json"))
         return
@@ -80,7 +80,7 @@ def profile(
         ids = segment or _way(connection, start or "", end or "", dataset, class_code, version)
         found = long_profile(connection, ids, version)
     if svg or png:
-        _write(draw_long_profile(found, language.value), svg, png)
+        write_drawing(draw_long_profile(found, language.value), svg, png)
     if as_json:
         emit_json(found.model_dump(mode="json"))
         return
@@ -104,7 +104,8 @@ def _node(connection: Connection, text: str, dataset: str | None) -> int:
     return int(rest) if word == "node" and rest.isdecimal() else find_feature(connection, text, dataset)
 
 
-def _write(drawing: str, svg: Path | None, png: Path | None) -> None:
+def write_drawing(drawing: str, svg: Path | None, png: Path | None) -> None:
+    """Write a drawing to the files that are named."""
     for file, content in ((svg, drawing.encode()), (png, as_png(drawing) if png else b"")):
         if file is not None:
             try:
