@@ -259,6 +259,8 @@ def test_the_shortest_way_is_asked_by_its_two_ends(quiet_map: Map) -> None:
     quiet_map.page.locator("#join_path").click()
     # V1 - J1 - J2 - V2 - J3, from 70 m west to 70 m east of the middle.
     eventually(lambda: "4 段 · 140 m" in quiet_map.page.locator("#reached").inner_text())
+    profile = quiet_map.page.locator("#profile-along")
+    eventually(lambda: profile.evaluate("(image) => image.naturalWidth") > 0)
 
 
 def test_a_cut_cable_names_the_circuits_it_takes_down(quiet_map: Map) -> None:

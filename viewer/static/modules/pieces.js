@@ -1,7 +1,8 @@
 // What panels are made of: headings, lists of places, figures, buttons.
 
+import { addressOf } from "./api.js";
 import { element } from "./dom.js";
-import { attributeLabel, codeName, message, metres, text } from "./texts.js";
+import { attributeLabel, codeName, currentLanguage, message, metres, text } from "./texts.js";
 
 export function heading(kind, title, classCode) {
   const about = classCode ? `${kind} · ${codeName("utility_class", classCode)}` : kind;
@@ -19,6 +20,12 @@ export function list(title, items, row, ifEmpty) {
   if (!items.length && !ifEmpty) return [];
   const body = items.length ? element("ol", { class: "places", "data-list": title }, ...items.map(row)) : note(ifEmpty);
   return [element("h3", {}, text(title)), body];
+}
+
+// A picture the service draws; a click opens it large.
+export function picture(id, path, query) {
+  const href = addressOf(path, { ...query, language: currentLanguage() });
+  return element("a", { class: "section", href, target: "_blank", rel: "noopener" }, element("img", { id, src: href, alt: text(id.replaceAll("-", "_")) }));
 }
 
 // A place to fly to, with what is said of it and what can be done with it.

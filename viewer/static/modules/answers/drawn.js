@@ -1,9 +1,8 @@
 // A pipe that is drawn on the map: its form, what it would be too near to, and the moves that clear it.
 
-import { addressOf } from "../api.js";
 import { element } from "../dom.js";
-import { actions, button, heading, note, rowButton } from "../pieces.js";
-import { codeEntry, codeName, codesOf, currentLanguage, message, text } from "../texts.js";
+import { actions, button, heading, note, picture, rowButton } from "../pieces.js";
+import { codeEntry, codeName, codesOf, message, text } from "../texts.js";
 import { findings, placed } from "./clearance.js";
 
 const MOST_LABELS = 40;
@@ -44,12 +43,9 @@ function clearing({ clearing_move: move }, accept) {
   return [element("div", { class: "clearing" }, element("p", {}, element("b", {}, text("clears_all")), " ", message(move)), take)];
 }
 
-// What the ground holds along the line, to scale; a click opens it large.
-function sectionAlong({ line }, { version }) {
-  const places = line.map(([x, y]) => `${x} ${y}`).join(",");
-  const href = addressOf("/api/section/drawing", { line: places, version, language: currentLanguage() });
-  return element("a", { class: "section", href, target: "_blank", rel: "noopener" }, element("img", { id: "section-along", src: href, alt: text("section_along") }));
-}
+// What the ground holds along the line, to scale.
+const sectionAlong = ({ line }, { version }) =>
+  picture("section-along", "/api/section/drawing", { line: line.map(([x, y]) => `${x} ${y}`).join(","), version });
 
 // The whole pipe moved; up is less cover.
 function shifted({ line, cover_depth_m: cover }, { dx_m, dy_m, dz_m }) {

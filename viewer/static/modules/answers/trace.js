@@ -2,7 +2,7 @@
 
 import { element } from "../dom.js";
 import { paint } from "../looks.js";
-import { actions, heading, list, nameOf, note, people, placeRow, warning } from "../pieces.js";
+import { actions, heading, list, nameOf, note, people, picture, placeRow, warning } from "../pieces.js";
 import { codeName, message, metres, text } from "../texts.js";
 
 const OUTFALL = "outfall";
@@ -34,6 +34,7 @@ export function panel(answer, { question, flyTo, buttons }) {
     heading(text(`ask_${question.name}`), question.title, answer.class_codes.length === 1 ? answer.class_codes[0] : null),
     actions(...buttons),
     figure(answer),
+    profileAlong(answer),
     isReached(answer) ? null : element("p", { class: "warning" }, text("no_way")),
     ...answer.assumptions.map((one) => warning(one, one.count > 1 ? ` (${one.count})` : "")),
     ...drained("drained", answer.drained),
@@ -52,6 +53,10 @@ function figure({ waits_for, spaces, radius_m, segment_ids, length_m, bridge_cou
   const served = consumers === undefined ? "" : ` · ${consumers} ${text("consumers")}`;
   return element("p", { class: "figure", id: "reached" }, element("b", {}, String(bridge_count ?? segment_ids.length)), ` ${text("segments")} · ${metres(length_m)}${served}`);
 }
+
+// A way along the pipes seen from the side.
+const profileAlong = ({ question, segment_ids, version }) =>
+  question === "path" && segment_ids.length ? picture("profile-along", "/api/profile/drawing", { segment_id: segment_ids, version }) : null;
 
 function drained(title, found) {
   if (!found) return [];

@@ -13,6 +13,7 @@ export const ANSWERS = {
   undo_point: ["Undo point", "撤销一点"],
   click_to_draw: ["Click the map where the pipe shall run; each point is checked at once.", "在地图上逐点点击管线走向，每加一点即检查。"],
   accept_move: ["Move it so", "采用"],
+  profile_along: ["Long profile along the way", "沿线纵断面"],
   section_along: ["Section along the line", "沿线剖面"],
   clears_all: ["Clears every conflict:", "可消除全部冲突："],
   measured: ["measured", "实测"],
