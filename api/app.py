@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI, Response
 from api import (
     burst_sheet,
     clearance,
+    designs,
     documentation,
     features,
     flow_traces,
@@ -62,6 +63,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.state.service = service
     add_problems(app)
     app.include_router(health)
+    app.include_router(designs.router, prefix="/api", dependencies=[STAFF])
     for part in (features, clearance, traces, flow_traces, outages, pressure, history, scene, sections, statistics):
         app.include_router(part.router, prefix="/api", dependencies=[STAFF])
     app.include_router(burst_sheet.router, dependencies=[STAFF])

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Place = tuple[float, float, float | None]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(allow_inf_nan=False, gt=0)]
+NodeId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
 class ConflictKind(StrEnum):
@@ -183,6 +184,8 @@ class DrawnPipe(BaseModel):
     pressure_code: str | None = Field(None, description="Gas pressure class, code table pressure.")
     pressure_mpa: Positive | None = None
     voltage_kv: Positive | None = None
+    from_node_id: NodeId | None = Field(None, description="Node of the map that the line's start joins.")
+    to_node_id: NodeId | None = Field(None, description="Node of the map that the line's end joins.")
 
     @property
     def shape_code(self) -> Literal["circle", "rect"]:

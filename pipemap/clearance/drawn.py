@@ -154,7 +154,8 @@ def _row(pipe: DrawnPipe, ground_m: Floats) -> dict[str, Any]:
     known = [None if math.isnan(value) else value for value in (ground_m[0], ground_m[-1])]
     return {
         "feature_id": DRAWN_ID, "source_key": "", "class_code": pipe.class_code, "shape_code": pipe.shape_code,
-        "from_node_id": DRAWN_NODES[0], "to_node_id": DRAWN_NODES[1], "container_id": None,
+        "from_node_id": pipe.from_node_id or DRAWN_NODES[0], "to_node_id": pipe.to_node_id or DRAWN_NODES[1],
+        "container_id": None,
         "width_mm": pipe.width_mm, "height_mm": pipe.height_mm or pipe.width_mm, "burial_code": pipe.burial_code,
         "pressure_code": pipe.pressure_code, "pressure_mpa": pipe.pressure_mpa, "voltage_kv": pipe.voltage_kv,
         "lifecycle_code": "planned", "elevation_source_code": "measured",

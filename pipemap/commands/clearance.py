@@ -58,7 +58,7 @@ def clearance(
         return
     srid = srid_of(crs)
     if line is not None:
-        pipe = _drawn(
+        pipe = drawn_pipe(
             line=line, class_code=class_code, width_mm=width_mm, height_mm=height_mm, cover_depth_m=cover_depth_m,
             burial_code=burial_code, pressure_mpa=pressure_mpa, voltage_kv=voltage_kv,
         )  # fmt: skip
@@ -78,7 +78,7 @@ def clearance(
     if as_json:
         emit_json(answer.model_dump(mode="json"))
         return
-    _show_clearance(answer)
+    show_clearance(answer)
 
 
 def _judge_city(version: int | None, since: int | None, certain: bool, limit: int, as_json: bool) -> None:
@@ -107,7 +107,8 @@ def _asked(question: Callable[[Connection], ClearanceAnswer]) -> ClearanceAnswer
         return question(connection)
 
 
-def _drawn(line: str, **attributes: Any) -> DrawnPipe:
+def drawn_pipe(line: str, **attributes: Any) -> DrawnPipe:
+    """A drawn pipe from its options; UsageError for one that cannot be read."""
     if attributes["class_code"] is None or attributes["width_mm"] is None:
         raise UsageError("A drawn line needs --class and --width, its outer size in millimetres.")
     points = [numbers(point.strip().replace(" ", ","), "--line", 2, 3) for point in line.split(",")]
@@ -126,7 +127,8 @@ def _show_conflicts(title: str, conflicts: Sequence[Conflict]) -> None:
     emit_table(title, ("kind", "other", "id", "measured m", "limit m", "rule", "what"), rows)
 
 
-def _show_clearance(answer: ClearanceAnswer) -> None:
+def show_clearance(answer: ClearanceAnswer) -> None:
+    """Tell what is too near, with the moves that clear it, and what cannot be told."""
     title = f"{len(answer.conflicts)} conflicts in {answer.checked_pairs} neighbours (version {answer.version})"
     _show_conflicts(title, answer.conflicts)
     if not answer.checked_pairs:

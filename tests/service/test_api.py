@@ -403,6 +403,7 @@ def test_the_document_of_the_api_lists_every_route(client: httpx.Client) -> None
     expected = """/health /api/project /api/features/{kind} /api/features/{kind}/{feature_id}
         /api/features/{kind}/{feature_id}/history /api/near /api/corridor /api/search
         /api/clearance/segments/{segment_id} /api/clearance/polygon
+            /api/designs /api/designs/{changeset_id}
         /api/clearance/line /api/clearance/city /api/clearance/changesets/{changeset_id} /api/trace/burst
         /api/trace/criticality /api/trace/shutdown /api/trace/leak /api/trace/outage /api/trace/pressure
         /api/trace/up /api/trace/down /api/trace/pollution /api/trace/blockage
