@@ -5,7 +5,7 @@ then per row an int16 field count and per field an int32 byte length (-1 for nul
 big-endian; a field count of -1 ends the stream.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -87,7 +87,7 @@ class CopiedRows:
 
 def copy_blocks(
     connection: Connection, query: psycopg.sql.Composable, columns: int, params: dict[str, Any] | None = None
-) -> Iterator[CopiedRows]:
+) -> Generator[CopiedRows]:
     """The rows of a query of `columns` columns, some thousand at a time, through one binary COPY."""
     statement = psycopg.sql.SQL("COPY ({}) TO STDOUT (FORMAT binary)").format(query)
     with connection.cursor() as cursor, cursor.copy(statement, params) as copy:

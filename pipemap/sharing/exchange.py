@@ -1,4 +1,4 @@
-"""Export packages: an area of the map as GeoPackage, GeoJSON, shapefile or CSV, in a zip with its manifest.
+"""Export packages: an area of the map in a format of the room `exporters`, in a zip with its manifest.
 
 An agency's package holds exactly what its agreement grants; staff's holds everything. Rows stream from the database
 to the file, so memory does not grow with the area. A package is on record before it is handed out.
@@ -6,43 +6,40 @@ to the file, so memory does not grow with the area. A package is on record befor
 
 import hashlib
 import tempfile
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-import orjson
+import pyarrow as pa
+import shapely
 from psycopg.sql import SQL, Composed, Identifier
+from shapely.geometry.base import BaseGeometry
 
-from pipemap.db import Connection, Database
-from pipemap.errors import UsageError
+from pipemap.copy_arrow import arrow_batches
+from pipemap.db import Connection, Database, fetch_one
 from pipemap.projects import Project, read_project
 from pipemap.sharing import audit
-from pipemap.sharing.agreements import shareable_attributes
 from pipemap.sharing.granted import (
     SHARE_SCHEMA,
     Grant,
     Place,
     as_agency,
-    digits,
     geometry_in,
     introduce,
     refusals_on_record,
     set_timeout,
 )
-from pipemap.sharing.layers import LAYERS, WRITERS, Layer, Row, Sink
+from pipemap.sharing.items import granted_columns
+from pipemap.sharing.layers import LAYERS, Content, Layer, LayerRows, schema_of, writer
+from pipemap.sharing.packing import checksum, describe, pack
 from pipemap.sql import queries
-from pipemap.versions import current_version
-from schemas.tables import SCHEMA, attribute_names
+from pipemap.versions import current_version, relation, resolve_version
+from schemas.tables import SCHEMA, metadata
 
-FORMATS = tuple(WRITERS)
-_BATCH = 2_000
-_TERMS = {
-    "en": "For the stated purpose only, until the stated day; not to be passed on. Verify on site before digging.",
-    "zh": "仅限所述用途,至所述日期为止,不得转交他人;开挖前须现场核实。",
-}
+Progress: TypeAlias = Callable[[int], None]
 
 
 @dataclass
@@ -53,28 +50,54 @@ class ExportPackage:
     manifest: dict[str, Any]
 
 
-@dataclass
-class _Job:
-    """What is asked for, where it is put together, and what has gone into it so far."""
+@dataclass(frozen=True)
+class ExportRequest:
+    """What is asked for: a format, a box or a polygon (project CRS) of the map, the CRS of the package, a version.
+
+    Everything when neither box nor area is given, the newest version when none is.
+    """
 
     format: str
-    place: Place
-    folder: Path
-    grant: Grant | None
+    place: Place = field(default_factory=Place)
+    area: BaseGeometry | None = None
+    version: int | datetime | None = None
+
+    def told(self) -> dict[str, Any]:
+        """The request as it stands on record."""
+        place, area = self.place, self.area
+        return {
+            "format": self.format,
+            "bbox": place.bbox,
+            "bbox_srid": place.bbox_srid,
+            "area_wkt": None if area is None else shapely.to_wkt(area, rounding_precision=3),
+        }
+
+
+@dataclass
+class _Job:
+    """What is asked for, who asks, where it is put together, and what has gone into it so far."""
+
+    request: ExportRequest
     project: Project
+    version: int
+    as_of: int | None
+    grant: Grant | None
+    progress: Progress
     ids: Any = field(default_factory=hashlib.sha256)
     counts: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def out_srid(self) -> int:
-        return self.place.out_srid or self.project.srid
+        return self.request.place.out_srid or self.project.srid
 
-    def columns(self, kind: str) -> tuple[str, ...]:
-        """Columns of a kind that go into the package, geometry apart."""
-        if self.grant is not None:
-            return ("feature_id", *self.grant.columns(kind))
-        every = [name for name in shareable_attributes() if name in ("source_key", *attribute_names(kind))]
-        return ("feature_id", "class_code", *every)
+    def seen(self, layer: Layer, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Count a batch on its way to the file."""
+        identities = batch.column("feature_id").to_numpy()
+        self.ids.update("".join(f"{number}\n" for number in identities.tolist()).encode())
+        self.counts[layer.name] += len(identities)
+        self.progress(sum(self.counts.values()))
+        return batch
 
 
 def export(
@@ -91,78 +114,124 @@ def export(
     Raises UsageError for an unknown format, UnknownKeyError for a key that is not in force, ViewOnlyError for one
     whose agreement allows no export.
     """
-    if format not in WRITERS:
-        raise UsageError(f"{format} is not an export format; the formats are {', '.join(FORMATS)}.")
-    place = place or Place()
-    asked = {"format": format, "bbox": place.bbox, "bbox_srid": place.bbox_srid}
+    return export_package(database, key_sha256, ExportRequest(format, place or Place()), folder, actor, timeout_s)
+
+
+def export_package(
+    database: Database,
+    key_sha256: str | None,
+    request: ExportRequest,
+    folder: Path,
+    actor: str = "staff",
+    timeout_s: int = 3_600,
+    progress: Progress = lambda _: None,
+) -> ExportPackage:
+    """Write the package of a request; `progress` is told how many features have gone into it so far."""
+    writer(request.format)
     with tempfile.TemporaryDirectory(dir=folder) as workshop:
+        inside = Path(workshop)
         with (
-            refusals_on_record(database, key_sha256 or "", asked),
+            refusals_on_record(database, key_sha256 or "", request.told()),
             database.transaction(read_only=True) as connection,
         ):
             set_timeout(connection, timeout_s)
-            job = _read(connection, key_sha256, format, place, Path(workshop))
-            version = job.grant.version if job.grant else current_version(connection)
-        manifest = _manifest(job, version)
-        package = ExportPackage(folder / f"pipemap-v{version}-{job.ids.hexdigest()[:8]}-{format}.zip", manifest)
-        _pack(job, package)
+            with _begun(connection, key_sha256, request, progress) as job:
+                _write(connection, job, inside)
+        manifest = describe(_facts(job), inside)
+        name = f"pipemap-v{job.version}-{job.ids.hexdigest()[:8]}-{request.format}.zip"
+        package = ExportPackage(folder / name, manifest)
+        pack(inside, package.path, manifest)
     with database.transaction() as connection:
         who = actor if job.grant is None else job.grant.agency
         audit.record(connection, who, "share.export", _account(job, package))
     return package
 
 
-def _read(connection: Connection, key_sha256: str | None, format: str, place: Place, folder: Path) -> _Job:
+def count_features(connection: Connection, key_sha256: str | None, request: ExportRequest) -> int:
+    """How many features a request asks for; raises what `export` raises for a key that is not in force."""
+    with _begun(connection, key_sha256, request, lambda _: None) as job:
+        counts = (fetch_one(connection, *_statement(job, layer, SQL("count(*) AS count"))) for layer in LAYERS)
+        return sum(row["count"] for row in counts if row)
+
+
+@contextmanager
+def _begun(
+    connection: Connection, key_sha256: str | None, request: ExportRequest, progress: Progress
+) -> Iterator[_Job]:
+    """The reading of a request, as the agency that holds the key or as staff."""
     project = read_project(connection)
-    if key_sha256 is None:
-        introduce(connection, "", place, project.srid)
-        return _write_layers(connection, _Job(format, place, folder, None, project))
-    with as_agency(connection, key_sha256, place, project.srid) as grant:
-        grant.check_export()
-        return _write_layers(connection, _Job(format, place, folder, grant, project))
+    newest = current_version(connection)
+    version = resolve_version(connection, request.version)
+    asked = None if version in (None, newest) else version
+    with _asking(connection, key_sha256, request.place, project.srid, asked) as grant:
+        if request.area is not None:
+            wkb = shapely.to_wkb(shapely.force_2d(request.area))
+            connection.execute(queries("sharing")["want_area"], {"area": wkb, "srid": project.srid})
+        if grant is not None:
+            grant.check_export()
+            version = grant.version
+        yield _Job(request, project, newest if version is None else version, asked, grant, progress)
 
 
-def _write_layers(connection: Connection, job: _Job) -> _Job:
-    for layer in LAYERS:
-        job.counts[layer.name] = 0
-        sink = Sink(job.folder, layer, job.out_srid, job.columns(layer.kind))
-        WRITERS[job.format](sink, _rows(connection, job, layer))
-    return job
+def _asking(
+    connection: Connection, key_sha256: str | None, place: Place, srid: int, version: int | None
+) -> AbstractContextManager[Grant | None]:
+    if key_sha256 is not None:
+        return as_agency(connection, key_sha256, place, srid, version)
+
+    @contextmanager
+    def as_staff() -> Iterator[None]:
+        introduce(connection, "", place, srid, version)
+        yield
+
+    return as_staff()
 
 
-def _rows(connection: Connection, job: _Job, layer: Layer) -> Iterator[Row]:
-    values = {
-        "has_box": job.place.bbox is not None,
-        "out_srid": job.place.out_srid,
-        "digits": digits(job.out_srid),
-    }
-    with connection.cursor(f"export_{layer.name}") as cursor:
-        cursor.itersize = _BATCH
-        for row in cursor.execute(_statement(job, layer), values):
-            job.ids.update(b"%d\n" % row["feature_id"])
-            job.counts[layer.name] += 1
-            yield row
+def _write(connection: Connection, job: _Job, folder: Path) -> None:
+    job.counts |= dict.fromkeys((layer.name for layer in LAYERS), 0)
+    with ExitStack() as stack:
+        layers = (_rows(stack, connection, job, layer) for layer in LAYERS)
+        writer(job.request.format)(Content(folder, layers, job.out_srid, job.project, job.version, job.notes))
 
 
-def _statement(job: _Job, layer: Layer) -> Composed:
-    place = geometry_in(Identifier("v", "geom"), job.project.srid, job.place.out_srid)
-    if layer.kind == "pipe_segment":
-        place = SQL("ST_Multi({})").format(place)
-    as_text = SQL("ST_AsText({}, %(digits)s)" if job.format == "csv" else "ST_AsGeoJSON({}, %(digits)s, 0)")
-    return SQL(queries("sharing")["export_rows"]).format(
-        columns=SQL(", ").join(Identifier("v", name) for name in job.columns(layer.kind)),
-        geometry=as_text.format(place),
-        relation=Identifier(SCHEMA if job.grant is None else SHARE_SCHEMA, layer.kind),
+def _rows(stack: ExitStack, connection: Connection, job: _Job, layer: Layer) -> LayerRows:
+    schema = schema_of(layer.kind, ("feature_id", *granted_columns(job.grant, layer.kind)))
+    columns = SQL(", ").join([*(_cast(layer.kind, name) for name in schema.names[:-1]), _geometry(job, layer)])
+    query, values = _statement(job, layer, columns)
+    ordered = SQL("{} ORDER BY v.feature_id").format(query)
+    # A writer that stops early must not leave the connection in the middle of a COPY.
+    batches = stack.enter_context(closing(arrow_batches(connection, ordered, schema, values)))
+    return LayerRows(layer, schema, (job.seen(layer, batch) for batch in batches))
+
+
+def _statement(job: _Job, layer: Layer, columns: Any) -> tuple[Composed, dict[str, Any]]:
+    place = job.request.place
+    query = SQL(queries("sharing")["export_rows"]).format(
+        columns=columns,
+        relation=relation(layer.kind, job.as_of) if job.grant is None else Identifier(SHARE_SCHEMA, layer.kind),
         condition=SQL(layer.condition),
     )
+    has_area = place.bbox is not None or job.request.area is not None
+    return query, {"has_box": has_area, "out_srid": place.out_srid}
 
 
-def _manifest(job: _Job, version: int) -> dict[str, Any]:
-    grant = job.grant
+def _cast(kind: str, name: str) -> Composed:
+    """A column as the type the tables declare, whatever a view has made of it."""
+    declared = metadata.tables[f"{SCHEMA}.{kind}"].columns[name].type
+    return SQL("CAST({} AS {})").format(Identifier("v", name), SQL(str(declared)))
+
+
+def _geometry(job: _Job, layer: Layer) -> Composed:
+    place = geometry_in(Identifier("v", "geom"), job.project.srid, job.request.place.out_srid)
+    many = SQL("ST_Multi({})" if layer.kind == "pipe_segment" else "{}").format(place)
+    return SQL("ST_AsBinary({}, 'NDR')").format(many)
+
+
+def _facts(job: _Job) -> dict[str, Any]:
+    grant, place = job.grant, job.request.place
     return {
         "made_by": f"pipemap ({job.project.name})",
-        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "version": version,
+        "version": job.version,
         "agency": grant and grant.agency,
         "agreement_id": grant and grant.agreement_id,
         "purpose": grant and grant.purpose,
@@ -170,34 +239,21 @@ def _manifest(job: _Job, version: int) -> dict[str, Any]:
         "area_wkt": grant and grant.area_wkt,
         "class_codes": grant and grant.class_codes,
         "attributes": grant and grant.attributes,
-        "bbox": job.place.bbox,
-        "bbox_srid": job.place.bbox_srid or job.project.srid,
+        "bbox": place.bbox,
+        "bbox_srid": place.bbox_srid or job.project.srid,
+        "asked_area_wkt": job.request.told()["area_wkt"],
         "srid": job.out_srid,
         "vertical_datum": job.project.vertical_datum,
         "counts": job.counts,
-        "terms": _TERMS,
-        "files": [_described(path) for path in sorted(job.folder.iterdir())],
+        "notes": job.notes,
     }
 
 
-def _described(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"name": path.name, "bytes": path.stat().st_size, "sha256": digest}
-
-
-def _pack(job: _Job, package: ExportPackage) -> None:
-    with zipfile.ZipFile(package.path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(job.folder.iterdir()):
-            archive.write(path, path.name)
-        archive.writestr("manifest.json", orjson.dumps(package.manifest, option=orjson.OPT_INDENT_2))
-
-
 def _account(job: _Job, package: ExportPackage) -> dict[str, Any]:
-    told = ("agreement_id", "bbox", "bbox_srid", "srid", "version", "counts")
+    told = ("agreement_id", "bbox", "bbox_srid", "asked_area_wkt", "srid", "version", "counts")
     return {name: package.manifest[name] for name in told} | {
-        "format": job.format,
+        "format": job.request.format,
         "ids_sha256": job.ids.hexdigest(),
         "bytes": package.path.stat().st_size,
-        "package_sha256": _described(package.path)["sha256"],
+        "package_sha256": checksum(package.path),
     }

@@ -118,12 +118,18 @@ FROM (
 CROSS JOIN LATERAL (SELECT {properties}) AS p
 
 -- name: export_rows
--- Features of one layer of an export package, by identity; geometry as GeoJSON text, for CSV as WKT.
-SELECT {columns}, {geometry} AS geometry
+-- Features of one layer of an export package.
+SELECT {columns}
 FROM {relation} AS v
 WHERE {condition}
-  AND (NOT %(has_box)s OR ST_Intersects(v.geom, current_setting('pipemap.wanted')::geometry))
-ORDER BY v.feature_id
+  AND (NOT %(has_box)s OR (
+      v.geom && current_setting('pipemap.wanted')::geometry
+      AND ST_Intersects(v.geom, current_setting('pipemap.wanted')::geometry)
+  ))
+
+-- name: want_area
+-- Say for this transaction that a polygon is wanted, given as WKB in the project CRS.
+SELECT set_config('pipemap.wanted', ST_AsHexEWKB(ST_SetSRID(ST_GeomFromWKB(%(area)s), %(srid)s)), true)
 
 -- name: published_since
 -- When the first version came out; null before that.

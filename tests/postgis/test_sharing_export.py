@@ -14,13 +14,15 @@ import pyogrio
 import pytest
 import shapely
 
+from exporters.gis import short_names
+from exporters.plain_csv import defused
 from pipemap.db import Database
 from pipemap.errors import UsageError
 from pipemap.sharing import agreements, audit
 from pipemap.sharing.agreements import Terms
-from pipemap.sharing.exchange import FORMATS, ExportPackage, export
+from pipemap.sharing.exchange import ExportPackage, export
 from pipemap.sharing.granted import Place, UnknownKeyError
-from pipemap.sharing.layers import defused, short_names
+from pipemap.sharing.layers import formats
 from schemas.tables import FEATURE_KINDS, attribute_names
 
 # Real-looking coordinates, so that a swap of the axes or a lost decimal shows.
@@ -67,7 +69,9 @@ def unpacked(package: ExportPackage, folder: Path) -> dict[str, geopandas.GeoDat
         archive.extractall(folder)
     layers = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix in (".gpkg", ".geojson", ".shp", ".csv") and path.name != "field_names.csv":
+        if path.suffix == ".parquet":
+            layers[path.stem] = geopandas.read_parquet(path)
+        elif path.suffix in (".gpkg", ".geojson", ".shp", ".csv", ".gdb", ".fgb") and path.name != "field_names.csv":
             for name, _ in pyogrio.list_layers(path):
                 layers[name] = pyogrio.read_dataframe(path, layer=name)
     return layers
@@ -76,7 +80,7 @@ def unpacked(package: ExportPackage, folder: Path) -> dict[str, geopandas.GeoDat
 QUARTER = shapely.box(X0 - 10, Y0 - 10, X0 + 225, Y0 + 225)
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", ["csv", "fgb", "gdb", "geojson", "gpkg", "parquet", "shp", "shp-gbk"])
 def test_a_package_holds_what_is_granted_and_nothing_else(city: Database, tmp_path: Path, format: str) -> None:
     package = export(city, key_hash(city, QUARTER), format, tmp_path)
     layers = unpacked(package, tmp_path / "open")
@@ -90,7 +94,7 @@ def test_a_package_holds_what_is_granted_and_nothing_else(city: Database, tmp_pa
         assert all(QUARTER.covers(shape) for shape in shapely.force_2d(shapely.get_parts(shapes)))
 
 
-@pytest.mark.parametrize("format", ["gpkg", "geojson", "shp"])
+@pytest.mark.parametrize("format", ["fgb", "gdb", "geojson", "gpkg", "parquet", "shp", "shp-gbk"])
 def test_heights_attributes_and_text_survive(city: Database, tmp_path: Path, format: str) -> None:
     layers = unpacked(export(city, key_hash(city, QUARTER), format, tmp_path), tmp_path / "open")
     segments, flat = layers["pipe_segment"], layers["pipe_segment_no_height"]
@@ -178,7 +182,7 @@ def test_staff_take_everything_out_in_any_crs(city: Database, tmp_path: Path) ->
 
 def test_an_empty_area_gives_an_empty_package(city: Database, tmp_path: Path) -> None:
     nowhere = shapely.box(0, 0, 1, 1)
-    for format in FORMATS:
+    for format in formats():
         assert sum(export(city, key_hash(city, nowhere), format, tmp_path).manifest["counts"].values()) == 0
 
 

@@ -1,0 +1,175 @@
+"""Each export format, opened by a client that had no part in writing it, against the items of the same key."""
+
+import json
+import subprocess
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import shapely
+from shapely.geometry import shape
+
+from pipemap.db import Database
+from pipemap.sharing import agreements
+from pipemap.sharing.agreements import Terms
+from pipemap.sharing.exchange import ExportRequest, export_package
+from pipemap.sharing.granted import Place
+from pipemap.sharing.items import ItemsRequest, read_items
+from tests.postgis.deliveries import bring_in, delivery, node, publish_now, segment
+
+X0, Y0 = 500_000, 2_500_000
+GRANTED = ("source_key", "owner", "width_mm", "from_depth_m", "ground_elevation_m", "installed_on", "from_node_id")
+Item = tuple[shapely.Geometry, dict[str, Any]]
+
+
+@pytest.fixture
+def town(database: Database) -> Database:
+    """Two streets: water with heights, one bent and one that the edge of the area cuts, gas of unknown height."""
+    nodes = [
+        node(f"J{i}", 25 * i, 0, ground_elevation_m=10 + i / 8, owner="供水公司", appurtenance_code="valve")
+        for i in range(5)
+    ]
+    nodes += [node(f"G{i}", 40 * i, 30, class_code="gas", owner="=HYPERLINK(1)") for i in range(3)]
+    pipes = [
+        segment("J0", "J1", [(0, 0, 8), (25, 0, 8.125)], width_mm=300.0, owner="供水公司", from_depth_m=1.5),
+        segment("J1", "J2", [(25, 0, 8.125), (30, 4.321, 8), (50, 0, 7.9)], width_mm=200.0, owner="－供水"),
+        segment("J2", "J3", [(50, 0, 7.9), (75, 0, 7.5)], width_mm=200.0),
+        segment("J3", "J4", [(75, 0, 7.5), (100, 0, 7)], width_mm=100.0),
+        segment("G0", "G1", [(0, 30), (40, 30)], class_code="gas", width_mm=160.0, owner="燃气公司"),
+    ]
+    publish_now(database, bring_in(database, delivery(nodes, pipes)))
+    return database
+
+
+AREA = shapely.box(X0 - 5, Y0 - 5, X0 + 90, Y0 + 50)
+
+
+@pytest.fixture
+def key(town: Database) -> str:
+    terms = Terms("水务局", "设计", AREA, ("water", "gas"), GRANTED, datetime.now(UTC) + timedelta(days=9))
+    with town.transaction() as connection:
+        return agreements.hash_key(agreements.issue_key(connection, agreements.agree(connection, terms, "m"), "m"))
+
+
+def packed(town: Database, key: str | None, format: str, folder: Path, **asked: Any) -> dict[str, Any]:
+    """Write a package and unpack it; gives its manifest."""
+    package = export_package(town, key, ExportRequest(format, **asked), folder)
+    with zipfile.ZipFile(package.path) as archive:
+        archive.extractall(folder / "open")
+        return json.loads(archive.read("manifest.json"))
+
+
+def items_of(town: Database, key: str | None, kind: str, **asked: Any) -> dict[int, Item]:
+    """What the same key is shown by the interface for items."""
+    page = json.loads(read_items(town, key, ItemsRequest(kind, **asked)).features)
+    return {item["id"]: (shape(item["geometry"]), item["properties"]) for item in page}
+
+
+def by_ogr(path: Path, layer: str) -> Iterator[tuple[int, Item]]:
+    """Features of a layer as Debian's GDAL reads them."""
+    words = ["ogr2ogr", "-f", "GeoJSON", "/vsistdout/", str(path), layer, "-lco", "COORDINATE_PRECISION=9"]
+    done = subprocess.run(words, capture_output=True, check=True)
+    for feature in json.loads(done.stdout)["features"]:
+        properties = feature["properties"]
+        yield int(properties.pop("feature_id")), (shape(feature["geometry"]), properties)
+
+
+def by_duckdb(path: Path, _: str) -> Iterator[tuple[int, Item]]:
+    answer = duckdb.sql(f"SELECT * FROM read_parquet('{path}')")
+    for row in answer.fetchall():
+        properties = dict(zip(answer.columns, row, strict=True))
+        wkb = properties.pop("geometry")
+        yield properties.pop("feature_id"), (shapely.from_wkb(bytes(wkb)), properties)
+
+
+READERS: dict[str, tuple[str, Callable[[Path, str], Iterator[tuple[int, Item]]]]] = {
+    "gpkg": ("pipemap.gpkg", by_ogr),
+    "gdb": ("pipemap.gdb", by_ogr),
+    "geojson": ("{}.geojson", by_ogr),
+    "fgb": ("{}.fgb", by_ogr),
+    "shp": ("{}.shp", by_ogr),
+    "shp-gbk": ("{}.shp", by_ogr),
+    "parquet": ("{}.parquet", by_duckdb),
+}
+LAYERS = {"node": "node", "pipe_segment": "pipe_segment", "pipe_segment_no_height": "pipe_segment"}
+
+
+def long_names(folder: Path) -> dict[tuple[str, str], str]:
+    told = folder / "field_names.csv"
+    lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
+    return {(layer, short): name for layer, short, name in (line.split(",") for line in lines)}
+
+
+@pytest.mark.parametrize("format", READERS)
+def test_a_gis_file_holds_the_items_of_its_key(town: Database, key: str, format: str, tmp_path: Path) -> None:
+    manifest = packed(town, key, format, tmp_path)
+    name, read = READERS[format]
+    names = long_names(tmp_path / "open")
+    found: dict[str, dict[int, Item]] = {"node": {}, "pipe_segment": {}}
+    for layer, kind in LAYERS.items():
+        for number, (geometry, properties) in read(tmp_path / "open" / name.format(layer), layer):
+            full = {names.get((layer, short), short): value for short, value in properties.items()}
+            assert number not in found[kind]
+            assert geometry.has_z == (layer == "pipe_segment")
+            found[kind][number] = geometry, full
+    for kind, shown in found.items():
+        same_items(shown, items_of(town, key, kind))
+    assert manifest["counts"] == {"node": 7, "pipe_segment": 4, "pipe_segment_no_height": 1}
+
+
+def same_items(found: dict[int, Item], items: dict[int, Item]) -> None:
+    assert found.keys() == items.keys()
+    for number, (geometry, properties) in items.items():
+        other, told = found[number]
+        # FlatGeobuf leaves unknown values out.
+        assert told.keys() <= properties.keys()
+        assert {name: plain(told.get(name)) for name in properties} == {n: plain(v) for n, v in properties.items()}
+        ours, theirs = (shapely.get_coordinates(one, include_z=geometry.has_z) for one in (geometry, other))
+        assert ours.shape == theirs.shape
+        assert abs(ours - theirs).max() < 0.001
+
+
+def plain(value: Any) -> Any:
+    """A value as it can be compared between formats: numbers as doubles, days as words."""
+    if isinstance(value, int | float):
+        return round(float(value), 6)
+    return None if value is None else str(value).replace("/", "-")
+
+
+def test_a_package_of_an_older_version_and_a_drawn_area_holds_just_that(
+    town: Database, key: str, tmp_path: Path
+) -> None:
+    publish_now(town, bring_in(town, delivery([node("J0", 0, 0), node("K", 10, 10)]), partial=True))
+    corner = shapely.Polygon([(X0 - 1, Y0 - 1), (X0 + 30, Y0 - 1), (X0 - 1, Y0 + 30)])
+    manifest = packed(town, key, "geojson", tmp_path, area=corner, version=1)
+    found = dict(by_ogr(tmp_path / "open" / "node.geojson", "node"))
+    older = items_of(town, key, "node", version=1)
+    same_items(found, {n: item for n, item in older.items() if corner.intersects(item[0])})
+    assert len(found) == 2 and manifest["version"] == 1
+    newest = packed(town, key, "geojson", tmp_path, area=corner)
+    assert newest["counts"]["node"] == 3 and newest["version"] == 2
+
+
+def test_a_package_comes_in_the_crs_that_was_asked_for(town: Database, key: str, tmp_path: Path) -> None:
+    packed(town, key, "gpkg", tmp_path, place=Place(out_srid=4490))
+    words = ["ogr2ogr", "-f", "GeoJSON", "/vsistdout/", "-t_srs", "EPSG:4547", "-lco", "COORDINATE_PRECISION=5"]
+    done = subprocess.run([*words, tmp_path / "open" / "pipemap.gpkg", "node"], capture_output=True, check=True)
+    back = {f["properties"]["feature_id"]: shape(f["geometry"]) for f in json.loads(done.stdout)["features"]}
+    for number, (geometry, _) in items_of(town, key, "node").items():
+        assert geometry.distance(back[number]) < 0.001
+
+
+def test_a_text_that_gbk_has_no_letters_for_is_refused_by_name(town: Database, tmp_path: Path) -> None:
+    publish_now(town, bring_in(town, delivery([node("E", 0, 0, owner="Ćevap 🚰")]), partial=True))
+    with pytest.raises(Exception, match="Ćevap") as refused:
+        packed(town, None, "shp-gbk", tmp_path)
+    assert "shp" in str(refused.value)
+    packed(town, None, "shp", tmp_path)
+    names = long_names(tmp_path / "open")
+    owner = next(short for (layer, short), name in names.items() if layer == "node" and name == "owner")
+    owners = {told[owner] for _, (_, told) in by_ogr(tmp_path / "open" / "node.shp", "node")}
+    assert "Ćevap 🚰" in owners
