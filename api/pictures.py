@@ -1,27 +1,23 @@
 """Drawings as the pictures that are asked for."""
 
-from enum import StrEnum
+from typing import Annotated, Literal
 
-from fastapi import Response
+from fastapi import Query, Response
 
 from api.deps import Service
-from pipemap.sections.svg import Language, as_png
+from pipemap.sections.svg import DrawingFormat, Language, as_file
 
-__all__ = ["Language", "PictureFormat", "picture", "wanted_language"]
-
-
-class PictureFormat(StrEnum):
-    """Kinds of pictures."""
-
-    SVG = "svg"
-    PNG = "png"
+__all__ = ["DrawingFormatParam", "Language", "PictureFormat", "picture", "wanted_language"]
 
 
-def picture(svg: str, format: PictureFormat) -> Response:
+PictureFormat = Literal["svg", "png"]
+DrawingFormatParam = Annotated[DrawingFormat, Query(description="svg, png, or dxf in metres for CAD")]
+_MEDIA = {"svg": "image/svg+xml", "png": "image/png", "dxf": "image/vnd.dxf"}
+
+
+def picture(svg: str, format: DrawingFormat) -> Response:
     """A drawing in the format asked for."""
-    if format is PictureFormat.PNG:
-        return Response(as_png(svg), media_type="image/png")
-    return Response(svg, media_type="image/svg+xml")
+    return Response(as_file(svg, format), media_type=_MEDIA[format])
 
 
 def wanted_language(service: Service, language: Language | None) -> Language:

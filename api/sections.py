@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from api.deps import STRICT, ClassCodesDep, CrsDep, Service, ServiceDep, VersionDep
-from api.pictures import Language, PictureFormat, picture, wanted_language
+from api.pictures import DrawingFormatParam, Language, picture, wanted_language
 from api.trace_parameters import Id
 from pipemap.db import Connection
 from pipemap.errors import UsageError
@@ -64,13 +64,14 @@ def section_drawing(
     line: LineParam,
     version: VersionDep,
     crs: CrsDep,
-    format: Annotated[PictureFormat, Query(description="svg or png")] = PictureFormat.SVG,
+    format: DrawingFormatParam = "svg",
     language: Annotated[Language | None, Query(description="Of the words; the service's by default")] = None,
+    exaggeration: Annotated[float, Query(ge=1, le=50, description="Heights so many times as large")] = 1.0,
 ) -> Response:
-    """The cross-section drawn to scale."""
+    """The cross-section drawn to scale, heights exaggerated if so asked."""
     with service.reading() as connection:
         found = cross_section(connection, _points(line), version, crs)
-    return picture(draw_cross_section(found, wanted_language(service, language)), format)
+    return picture(draw_cross_section(found, wanted_language(service, language), exaggeration), format)
 
 
 @router.get("/profile")
@@ -85,7 +86,7 @@ def profile_drawing(
     service: ServiceDep,
     run: RunDep,
     version: VersionDep,
-    format: Annotated[PictureFormat, Query(description="svg or png")] = PictureFormat.SVG,
+    format: DrawingFormatParam = "svg",
     language: Annotated[Language | None, Query(description="Of the words; the service's by default")] = None,
 ) -> Response:
     """The long profile drawn, heights exaggerated."""

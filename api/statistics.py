@@ -55,7 +55,7 @@ def draw(
     version: VersionsParam = None,
     with_out_of_use: AllParam = False,
     detail: Annotated[Detail, Query(description="What parts a bar")] = "depth",
-    format: Annotated[PictureFormat, Query(description="svg or png")] = PictureFormat.SVG,
+    format: Annotated[PictureFormat, Query(description="svg or png")] = "svg",
     language: Annotated[Language | None, Query(description="Of the words; the service's by default")] = None,
 ) -> Response:
     """The same as bars."""

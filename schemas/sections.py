@@ -32,6 +32,7 @@ class Cut(_Part):
     invert_z_m: float | None = Field(None, description="Bottom of the outer wall.")
     ground_z_m: float | None = None
     cover_depth_m: float | None = Field(None, description="From the ground to the crown.")
+    cover_limit_m: float | None = Field(None, description="The least the rules ask for; null where none applies.")
     elevation_source_code: str = "unknown"
     outline: tuple[StationHeight, ...] = Field(
         (), description="Outline in the plane as station and z: an ellipse, a box; empty without depth or size."
@@ -45,6 +46,19 @@ class Spacing(_Part):
     other: int
     spacing_m: float = Field(description="Between the axes, along the line.")
     clear_m: float | None = Field(None, description="Between outer walls, along the line; null without both sizes.")
+    limit_m: float | None = Field(None, description="The least in plan the rules ask for between parallel pipes.")
+
+
+class VerticalGap(_Part):
+    """A live pipe and the next one under it, in the plane."""
+
+    upper: int
+    lower: int
+    station_m: float
+    from_z_m: float = Field(description="Top of the lower outer wall.")
+    to_z_m: float = Field(description="Bottom of the upper outer wall.")
+    clear_m: float = Field(description="Negative where they meet.")
+    limit_m: float | None = Field(None, description="The least the rules ask for where pipes cross.")
 
 
 class TooNear(_Part):
@@ -93,6 +107,7 @@ class CrossSection(_Part):
     ground: tuple[StationHeight, ...] = Field(description="Ground line by the surveyed points; empty if not known.")
     cuts: tuple[Cut, ...]
     spacings: tuple[Spacing, ...]
+    vertical_gaps: tuple[VerticalGap, ...] = ()
     too_near: tuple[TooNear, ...]
     undecided: tuple[Undecided, ...]
     structures: tuple[CutStructure, ...]

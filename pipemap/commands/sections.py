@@ -1,5 +1,6 @@
 """Sections along a drawn line and profiles along a run of pipes: `pipemap section`, `pipemap profile`."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ from pipemap.errors import UsageError
 from pipemap.pages import Version
 from pipemap.sections.cross import cross_section
 from pipemap.sections.drawing import draw_cross_section
-from pipemap.sections.svg import as_png
+from pipemap.sections.svg import DrawingFormat, as_file
 from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text, say
 from pipemap.versions import find_feature, resolve_version
 from schemas.profiles import LongProfile
@@ -32,6 +33,7 @@ class Words(StrEnum):
 
 SvgOption = Annotated[Path | None, typer.Option("--svg", help="File for the drawing.")]
 PngOption = Annotated[Path | None, typer.Option("--png", help="File for the drawing as a picture.")]
+DxfOption = Annotated[Path | None, typer.Option("--dxf", help="File for the drawing in metres, for CAD.")]
 LanguageOption = Annotated[Words, typer.Option("--language", help="Of the drawing: zh or en.")]
 
 
@@ -40,7 +42,9 @@ def section(
     line: Annotated[str, typer.Option("--line", help='From left to right as "x y,x y,…".')],
     svg: SvgOption = None,
     png: PngOption = None,
+    dxf: DxfOption = None,
     language: LanguageOption = Words.ZH,
+    exaggeration: Annotated[float, typer.Option(min=1, max=50, help="Heights so many times as large.")] = 1.0,
     version: VersionOption = None,
     crs: CrsOption = None,
     as_json: JsonOption = False,
@@ -49,8 +53,9 @@ def section(
     points = [numbers(point.strip().replace(" ", ","), "--line", 2, 2) for point in line.split(",")]
     with open_database() as database, database.transaction(read_only=True) as connection:
         found = cross_section(connection, [(x, y) for x, y in points], version, srid_of(crs))
-    if svg or png:
-        write_drawing(draw_cross_section(found, language.value), svg, png)
+    if svg or png or dxf:
+        drawing = draw_cross_section(found, language.value, exaggeration)
+        write_drawing(drawing, {"svg": svg, "png": png, "dxf": dxf})
     if as_json:
         emit_json(found.model_dump(mode="json"))
         return
@@ -66,6 +71,7 @@ def profile(
     class_code: ClassOption = None,
     svg: SvgOption = None,
     png: PngOption = None,
+    dxf: DxfOption = None,
     language: LanguageOption = Words.ZH,
     version: VersionOption = None,
     as_json: JsonOption = False,
@@ -79,8 +85,8 @@ def profile(
     with open_database() as database, database.transaction(read_only=True) as connection:
         ids = segment or _way(connection, start or "", end or "", dataset, class_code, version)
         found = long_profile(connection, ids, version)
-    if svg or png:
-        write_drawing(draw_long_profile(found, language.value), svg, png)
+    if svg or png or dxf:
+        write_drawing(draw_long_profile(found, language.value), {"svg": svg, "png": png, "dxf": dxf})
     if as_json:
         emit_json(found.model_dump(mode="json"))
         return
@@ -104,17 +110,18 @@ def _node(connection: Connection, text: str, dataset: str | None) -> int:
     return int(rest) if word == "node" and rest.isdecimal() else find_feature(connection, text, dataset)
 
 
-def write_drawing(drawing: str, svg: Path | None, png: Path | None) -> None:
+def write_drawing(drawing: str, files: Mapping[DrawingFormat, Path | None]) -> None:
     """Write a drawing to the files that are named."""
-    for file, content in ((svg, drawing.encode()), (png, as_png(drawing) if png else b"")):
-        if file is not None:
-            try:
-                file.write_bytes(content)
-            except OSError as error:
-                raise UsageError(
-                    f"{file.name} cannot be written: {error.strerror}.", message_zh=f"无法写入 {file.name}。"
-                ) from error
-            say(str(file))
+    for kind, file in files.items():
+        if file is None:
+            continue
+        try:
+            file.write_bytes(as_file(drawing, kind))
+        except OSError as error:
+            raise UsageError(
+                f"{file.name} cannot be written: {error.strerror}.", message_zh=f"无法写入 {file.name}。"
+            ) from error
+        say(str(file))
 
 
 def _show(found: CrossSection) -> None:

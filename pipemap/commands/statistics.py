@@ -57,7 +57,7 @@ def statistics(
             with_out_of_use=with_out_of_use,
         )  # fmt: skip
     if svg or png:
-        write_drawing(draw_statistics(found, detail.value, language.value), svg, png)
+        write_drawing(draw_statistics(found, detail.value, language.value), {"svg": svg, "png": png})
     if as_json:
         emit_json(found.model_dump(mode="json"))
         return

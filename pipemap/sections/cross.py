@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -17,9 +16,10 @@ from pipemap.crs import line_in_project
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.pages import Version
+from pipemap.sections.dimensions import spacings, vertical_gaps, with_cover_limits
 from pipemap.sections.outlines import outline
 from pipemap.sections.places import Place, places_on
-from schemas.sections import CrossSection, Cut, CutStructure, Spacing, TooNear, Undecided
+from schemas.sections import CrossSection, Cut, CutStructure, TooNear, Undecided
 
 LONGEST_M = 2_000.0
 # How far to both sides of the plane pipes are compared: what is too near elsewhere is no matter of this section.
@@ -40,7 +40,9 @@ def cross_section(
     drawn = _drawn(site, line, line_srid)
     places = sorted(places_on(drawn, site.around(drawn, 0.0)), key=lambda place: place.station_m)
     ground = _ground(site, drawn, places)
-    cuts = [_cut(number, place, ground) for number, place in enumerate(places, 1)]
+    structures = list(_structures(site, drawn))
+    bare = [_cut(number, place, ground) for number, place in enumerate(places, 1)]
+    cuts = list(with_cover_limits(bare, places, structures))
     too_near, undecided = _compared(places)
     return CrossSection(
         version=site.version,
@@ -48,10 +50,11 @@ def cross_section(
         length_m=drawn.length,
         ground=tuple((station, z) for station, z in ground.tolist()),
         cuts=tuple(cuts),
-        spacings=tuple(_spacings(cuts)),
+        spacings=tuple(spacings(cuts, places)),
+        vertical_gaps=tuple(vertical_gaps(cuts, places)),
         too_near=tuple(too_near),
         undecided=tuple(undecided),
-        structures=tuple(_structures(site, drawn)),
+        structures=tuple(structures),
         compared_within_m=_BESIDE_M,
     )
 
@@ -118,14 +121,6 @@ def _outline(place: Place) -> tuple[tuple[float, float], ...]:
     shape = outline(place.along, place.way, *sizes, is_round, segment.plan.length + segment.half_width_m)
     points = (shape + np.array([place.station_m, place.point[2]])).tolist()
     return tuple((station, z) for station, z in points)
-
-
-def _spacings(cuts: Sequence[Cut]) -> Iterator[Spacing]:
-    for one, other in pairwise(cut for cut in cuts if cut.is_live):
-        ends = [[station for station, _ in cut.outline] for cut in (one, other)]
-        clear_m = min(ends[1]) - max(ends[0]) if all(ends) else None
-        spacing_m = other.station_m - one.station_m
-        yield Spacing(one=one.number, other=other.number, spacing_m=spacing_m, clear_m=clear_m)
 
 
 def _compared(places: Sequence[Place]) -> tuple[list[TooNear], list[Undecided]]:

@@ -1,14 +1,17 @@
-"""A cross-section drawn to scale as SVG, its two axes alike, in Chinese or English."""
+"""A cross-section drawn to scale as SVG, its two axes alike or heights exaggerated, in Chinese or English."""
 
 import math
 from collections.abc import Iterator, Sequence
 
+from pipemap.errors import UsageError
 from pipemap.sections.svg import (
-    FONT,
     Language,
+    Scale,
     colour_of,
     decimals_of,
+    document,
     kept_apart,
+    layer,
     name_of,
     number_text,
     size_text,
@@ -19,7 +22,7 @@ from pipemap.sections.svg import (
 from schemas.sections import CrossSection, Cut, CutStructure
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _ROW = 1200.0, 70.0, 40.0, 84.0, 22.0
-_TALLEST = 620.0
+_TALLEST, _DIMENSION_APART = 620.0, 66.0
 _WORDS = {
     "zh": {
         "title": "横断面图", "version": "版本", "length": "长", "no": "号", "class": "类别", "key": "编号",
@@ -27,6 +30,7 @@ _WORDS = {
         "cut": "交角 °", "unknown": "埋深不明，图中未绘", "no_size": "管径不明，仅示轴线位置",
         "dead": "停用", "near": "净距不足", "maybe": "净距不足（待核）", "open": "无法判定",
         "ground": "地面", "none": "断面线未切到地下管线。", "limit": "限值", "scale": "纵横比例相同，尺寸以米计",
+        "times": "纵向放大 {:g} 倍，尺寸以米计",
     },
     "en": {
         "title": "Cross-section", "version": "version", "length": "length", "no": "No.", "class": "class",
@@ -35,50 +39,67 @@ _WORDS = {
         "no_size": "size not known: axis only", "dead": "out of use", "near": "too near",
         "maybe": "too near (to be confirmed)", "open": "cannot tell", "ground": "ground",
         "none": "The line cuts no buried pipe.", "limit": "limit", "scale": "both axes to one scale; metres",
+        "times": "heights × {:g}; metres",
     },
 }  # fmt: skip
 _COLUMNS = ("no", "class", "key", "size", "offset", "crown", "invert", "cover", "cut")
 _PLACES = (70, 112, 240, 440, 590, 700, 830, 970, 1080)
 
 
-def draw_cross_section(section: CrossSection, language: Language = "zh") -> str:
-    """The section as an SVG document: the plane above, the table of its pipes below."""
-    return _Sheet(section, language).document()
+def draw_cross_section(section: CrossSection, language: Language = "zh", exaggeration: float = 1.0) -> str:
+    """The section as an SVG document: the plane above, the table of its pipes below; heights so many times as large.
+
+    Raises UsageError for an exaggeration outside of 1 to 50.
+    """
+    if not 1.0 <= exaggeration <= 50.0:
+        raise UsageError(f"Heights are exaggerated 1 to 50 times, not {exaggeration:g}.")
+    return _Sheet(section, language, exaggeration).document()
 
 
 class _Sheet:
-    def __init__(self, section: CrossSection, language: Language) -> None:
+    def __init__(self, section: CrossSection, language: Language, exaggeration: float) -> None:
         self._section, self._words, self._language = section, _WORDS[language], language
+        self._times = exaggeration
         self._low, self._high = _heights(section)
         usable = _WIDTH - _LEFT - _RIGHT
-        self._scale = min(usable / section.length_m, _TALLEST / (self._high - self._low))
+        self._scale = min(usable / section.length_m, _TALLEST / (self._high - self._low) / exaggeration)
         # A narrow street stands in the middle of the sheet.
         self._x0 = _LEFT + (usable - section.length_m * self._scale) / 2
-        self._bottom = _TOP + (self._high - self._low) * self._scale
+        self._bottom = _TOP + (self._high - self._low) * self._scale * exaggeration
 
     def document(self) -> str:
-        body = [*self._heading(), *self._grid(), *self._structures(), *self._pipes(), *self._dimensions()]
-        table = list(self._table(self._bottom + 96))
+        body = [
+            *self._heading(),
+            layer("grid", self._grid()),
+            layer("ground", self._ground()),
+            layer("structures", self._structures()),
+            layer("pipes", self._pipes()),
+            layer("labels", self._leaders()),
+            layer("dimensions", [*self._dimensions(), *self._covers(), *self._gaps()]),
+            layer("table", self._table(self._bottom + 96)),
+        ]
         height = self._bottom + 96 + _ROW * (len(self._section.cuts) + len(self._notes()) + 3)
-        size = f'width="{_WIDTH:g}" height="{height:.0f}" viewBox="0 0 {_WIDTH:g} {height:.0f}"'
-        opening = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="{FONT}" font-size="13" fill="#222">'
-        paper = f'<rect width="{_WIDTH:g}" height="{height:.0f}" fill="#fff"/>'
-        return "\n".join([opening, paper, *body, *table, "</svg>"])
+        return document(_WIDTH, height, Scale(self._scale, self._x0, self._y(0.0)), body)
 
     def _x(self, station_m: float) -> float:
         return self._x0 + station_m * self._scale
 
     def _y(self, z_m: float) -> float:
-        return _TOP + (self._high - z_m) * self._scale
+        return _TOP + (self._high - z_m) * self._scale * self._times
 
     def _heading(self) -> Iterator[str]:
         words, section = self._words, self._section
         (x1, y1), (x2, y2) = section.line[0], section.line[-1]
         yield text(_LEFT, 34, words["title"], size=22)
-        told = f"{words['length']} {section.length_m:.2f} m · {words['version']} {section.version} · {words['scale']}"
-        yield text(_LEFT, 56, f"A ({x1:.2f}, {y1:.2f}) — B ({x2:.2f}, {y2:.2f}) · {told}", colour="#666")
+        told = f"{words['length']} {section.length_m:.2f} m · {words['version']} {section.version}"
+        yield text(
+            _LEFT, 56, f"A ({x1:.2f}, {y1:.2f}) — B ({x2:.2f}, {y2:.2f}) · {told} · {self._scale_told()}", colour="#666"
+        )
         for station, name in ((0.0, "A"), (section.length_m, "B")):
             yield text(self._x(station), _TOP - 8, name, size=16, anchor="middle")
+
+    def _scale_told(self) -> str:
+        return self._words["scale"] if self._times == 1 else self._words["times"].format(self._times)
 
     def _grid(self) -> Iterator[str]:
         left, right = self._x(0), self._x(self._section.length_m)
@@ -88,6 +109,9 @@ class _Sheet:
             y = self._y(turn * step)
             yield stroke(left, y, right, y, "#e3e3e3")
             yield text(left - 8, y + 4, f"{turn * step:.{decimals_of(step)}f}", anchor="end", colour="#666")
+
+    def _ground(self) -> Iterator[str]:
+        left, right = self._x(0), self._x(self._section.length_m)
         points = " ".join(f"{self._x(station):.1f},{self._y(z):.1f}" for station, z in self._section.ground)
         if points:
             earth = f"{left:.1f},{self._bottom:.1f} {points} {right:.1f},{self._bottom:.1f}"
@@ -120,12 +144,11 @@ class _Sheet:
         for cut in self._section.cuts:
             if cut.axis_z_m is not None:
                 yield self._pipe(cut, "#d00000" if cut.number in near else "#222")
-        yield from self._leaders()
 
     def _pipe(self, cut: Cut, edge: str) -> str:
         colour, x, y = colour_of(cut.class_code), self._x(cut.station_m), self._y(cut.axis_z_m or 0.0)
         if not cut.outline:
-            return f'<path d="M{x - 6:.1f} {y - 6:.1f}l12 12m0-12l-12 12" stroke="{colour}" stroke-width="2"/>'
+            return stroke(x - 6, y - 6, x + 6, y + 6, colour) + stroke(x - 6, y + 6, x + 6, y - 6, colour)
         left, right = 0.0, self._section.length_m
         shape = ((min(max(station, left), right), z) for station, z in cut.outline)
         points = " ".join(f"{self._x(station):.2f},{self._y(z):.2f}" for station, z in shape)
@@ -161,7 +184,33 @@ class _Sheet:
             if x2 - x1 > 34:
                 yield text((x1 + x2) / 2, y - 5, f"{gap.spacing_m:.2f}", "middle", size=11)
                 if gap.clear_m is not None:
-                    yield text((x1 + x2) / 2, y + 15, f"({gap.clear_m:.2f})", "middle", "#777", 11)
+                    told = f"({_with_limit(gap.clear_m, gap.limit_m, x2 - x1 > 74)})"
+                    yield text((x1 + x2) / 2, y + 15, told, "middle", "#777", 11)
+
+    def _covers(self) -> Iterator[str]:
+        """Cover of each pipe from the ground down, with its limit, where the next pipe leaves room."""
+        last_x = -math.inf
+        for cut in self._section.cuts:
+            x = self._x(cut.station_m)
+            if cut.cover_depth_m is None or not cut.is_live or x - last_x < _DIMENSION_APART:
+                continue
+            last_x = x
+            ground_z, crown_z = cut.ground_z_m or 0.0, cut.crown_z_m or 0.0
+            yield from self._upright(x, ground_z, crown_z, cut.cover_depth_m, cut.cover_limit_m)
+
+    def _gaps(self) -> Iterator[str]:
+        """Clear height between pipes that lie over one another."""
+        for gap in self._section.vertical_gaps:
+            x = self._x(gap.station_m) + 12
+            yield from self._upright(x, gap.to_z_m, gap.from_z_m, gap.clear_m, gap.limit_m)
+
+    def _upright(self, x: float, top_z: float, foot_z: float, value_m: float, limit_m: float | None) -> Iterator[str]:
+        top, foot = self._y(top_z), self._y(foot_z)
+        ink = "#d00000" if limit_m is not None and value_m < limit_m else "#555"
+        yield stroke(x, top, x, foot, ink)
+        yield from (stroke(x - 3, y, x + 3, y, ink) for y in (top, foot))
+        told, middle = _with_limit(value_m, limit_m, True), (top + foot) / 2
+        yield text(x + 5, middle + 4, told, colour=ink, size=10)
 
     def _table(self, y: float) -> Iterator[str]:
         yield from (text(x, y, self._words[name], colour="#666") for x, name in zip(_PLACES, _COLUMNS, strict=True))
@@ -203,6 +252,10 @@ class _Sheet:
         bare = [str(cut.number) for cut in section.cuts if cut.axis_z_m is not None and not cut.outline]
         listed = ((deep, "unknown"), (bare, "no_size"))
         return notes + [(f"{words[name]}: {', '.join(numbers)}", "#8a5a00") for numbers, name in listed if numbers]
+
+
+def _with_limit(value_m: float, limit_m: float | None, has_room: bool) -> str:
+    return f"{value_m:.2f}" + (f" ≥{limit_m:.2f}" if limit_m is not None and has_room else "")
 
 
 def _heights(section: CrossSection) -> tuple[float, float]:

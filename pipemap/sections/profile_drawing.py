@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from pipemap.sections.svg import (
-    FONT,
     Language,
+    Scale,
     colour_of,
     decimals_of,
+    document,
     kept_apart,
+    layer,
     name_of,
     number_text,
     size_text,
@@ -23,7 +25,7 @@ _LEFT, _RIGHT, _TOP, _TALL, _ROW = 150.0, 40.0, 96.0, 340.0, 22.0
 _NARROWEST, _WIDEST, _PER_NODE = 1200.0, 8000.0, 46.0
 # Names of nodes stand upright; the others are written along.
 _BANDS = (
-    ("node", 86.0), ("ground", 50.0), ("invert", 90.0), ("cover", 46.0), ("run", 28.0), ("slope", 28.0), ("size", 28.0),
+    ("node", 86.0), ("ground", 50.0), ("invert", 50.0), ("cover", 46.0), ("run", 28.0), ("slope", 28.0), ("size", 28.0),
     ("station", 58.0),
 )  # fmt: skip
 _LEAST_APART = 15.0
@@ -45,7 +47,8 @@ _WORDS = {
         "above": "over", "below": "under", "unknown": "depth not known: not drawn", "none": "It crosses no other pipe.",
     },
 }  # fmt: skip
-_COLUMNS = {"no": 0.0, "class": 44.0, "key": 200.0, "at": 440.0, "z": 550.0, "gap": 700.0, "judged": 800.0}
+_COLUMNS = {"no": 0.0, "class": 40.0, "key": 170.0, "at": 340.0, "z": 430.0, "gap": 560.0, "judged": 640.0}
+_TABLE, _ROWS_AT_LEAST = 770.0, 12
 _INK = {"too_near": "#d00000", "cannot_tell": "#8a5a00"}
 
 
@@ -65,14 +68,19 @@ class _Sheet:
         self._bottom = _TOP + _TALL
 
     def document(self) -> str:
-        bands_m = self._bottom + sum(height for _, height in _BANDS)
-        body = [*self._heading(), *self._grid(), *self._wells(), *self._pipes(), *self._crossings(), *self._bands()]
-        table = list(self._table(bands_m + 40))
-        height = bands_m + 40 + _ROW * (len(self._profile.crossings) + len(self._hidden()) + 3)
-        size = f'width="{self._width:g}" height="{height:.0f}" viewBox="0 0 {self._width:g} {height:.0f}"'
-        opening = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="{FONT}" font-size="13" fill="#222">'
-        paper = f'<rect width="{self._width:g}" height="{height:.0f}" fill="#fff"/>'
-        return "\n".join([opening, paper, *body, *table, "</svg>"])
+        bands_m = self._bottom + sum(height for _, height in self._bands_of())
+        body = [
+            *self._heading(),
+            layer("grid", self._grid()),
+            layer("ground", self._ground()),
+            layer("wells", self._wells()),
+            layer("pipes", self._pipes()),
+            layer("crossings", self._crossings()),
+            layer("bands", self._bands()),
+        ]
+        table, foot = self._table(bands_m + 40)
+        scale = Scale(self._across, _LEFT, self._y(0.0))
+        return document(self._width, foot, scale, [*body, layer("table", table)])
 
     def _x(self, station_m: float) -> float:
         return _LEFT + station_m * self._across
@@ -99,8 +107,11 @@ class _Sheet:
             y = self._y(turn * step)
             yield stroke(left, y, right, y, "#e3e3e3")
             yield text(left - 8, y + 4, f"{turn * step:.{decimals_of(step)}f}", anchor="end", colour="#666")
+
+    def _ground(self) -> Iterator[str]:
         points = " ".join(f"{self._x(station):.1f},{self._y(z):.1f}" for station, z in self._profile.ground)
         if points:
+            right = self._x(self._profile.length_m)
             yield f'<polyline points="{points}" fill="none" stroke="#7a5a2e" stroke-width="2.2"/>'
             yield text(right, self._y(self._profile.ground[-1][1]) - 8, self._words["earth"], "end", "#7a5a2e")
 
@@ -165,7 +176,7 @@ class _Sheet:
         y, left, right = self._bottom, _LEFT - 120, self._x(self._profile.length_m) + 12
         nodes = [self._x(node.station_m) for node in self._profile.nodes]
         columns = kept_apart(nodes, _LEAST_APART, _LEFT, self._width - 12)
-        for band, height in _BANDS:
+        for band, height in self._bands_of():
             yield stroke(left, y, right, y, "#555")
             yield text(left + 4, y + height / 2 + 5, self._words[band], colour="#444")
             if band in ("run", "slope", "size"):
@@ -177,10 +188,15 @@ class _Sheet:
         for at, x in zip(nodes, columns, strict=True):
             yield f'<path d="M{at:.1f} {self._bottom:.1f}L{x:.1f} {self._bottom + 8:.1f}" stroke="#999"/>'
 
+    def _bands_of(self) -> Iterator[tuple[str, float]]:
+        """The bands with their heights, that of the inverts by its longest text: a drop has two."""
+        for band, height in _BANDS:
+            longest = max(len(self._of_node(band, number)) for number in range(len(self._profile.nodes)))
+            yield band, max(height, 6.6 * longest + 12) if band == "invert" else height
+
     def _upright(self, band: str, y: float, columns: Sequence[float]) -> Iterator[str]:
         for number, x in enumerate(columns):
-            turned = f'transform="translate({x + 4:.1f} {y:.1f}) rotate(-90)"'
-            yield f"<g {turned}>{text(0, 0, self._of_node(band, number), size=11)}</g>"
+            yield text(x + 4, y, self._of_node(band, number), size=11, upright=True)
 
     def _of_node(self, band: str, number: int) -> str:
         node, pipes = self._profile.nodes[number], self._profile.pipes
@@ -224,31 +240,52 @@ class _Sheet:
         material = name_of("material", pipe.material_code, self._language) if pipe.material_code else ""
         return f"{size_text(pipe.shape_code, pipe.width_mm, pipe.height_mm)} {material}".strip()
 
-    def _table(self, y: float) -> Iterator[str]:
-        words, left = self._words, _LEFT - 120
-        yield text(left, y - 14, words["crossing"], size=15)
-        yield from (text(left + x, y + 8, words[name], colour="#666") for name, x in _COLUMNS.items())
-        yield stroke(left, y + 14, left + 1100, y + 14, "#333")
-        for row, one in enumerate(self._profile.crossings, 1):
+    def _table(self, y: float) -> tuple[list[str], float]:
+        """The crossings in as many columns as the sheet has room for, and where the sheet ends below them."""
+        words, left, crossings = self._words, _LEFT - 120, self._profile.crossings
+        told = self._messages()
+        columns = max(1, min(int((self._width - left) // _TABLE), math.ceil(len(crossings) / _ROWS_AT_LEAST)))
+        rows = math.ceil(len(crossings) / columns)
+        pieces = [text(left, y - 14, words["crossing"], size=15)]
+        for column in range(columns if crossings else 0):
+            part = crossings[column * rows : (column + 1) * rows]
+            pieces += self._column(left + column * _TABLE, y, part)
+        y += 10 + (rows + 1) * _ROW + 6
+        pieces += [text(left, y + row * _ROW, words_of, colour=ink) for row, (words_of, ink) in enumerate(told)]
+        return pieces, y + len(told) * _ROW + 12
+
+    def _column(self, left: float, y: float, crossings: Sequence[Crossing]) -> Iterator[str]:
+        yield from (text(left + x, y + 8, self._words[name], colour="#666") for name, x in _COLUMNS.items())
+        yield stroke(left, y + 14, left + _TABLE - 40, y + 14, "#333")
+        for row, one in enumerate(crossings, 1):
             ink = _INK.get(one.state, "#222")
             cells = zip(self._cells(one), _COLUMNS.values(), strict=True)
             yield from (text(left + x, y + 10 + row * _ROW, told, colour=ink) for told, x in cells)
-        y += 10 + (len(self._profile.crossings) + 1) * _ROW
-        notes = self._hidden() or ([] if self._profile.crossings else [words["none"]])
-        yield from (text(left, y + row * _ROW, told, colour="#8a5a00") for row, told in enumerate(notes))
+
+    def _messages(self) -> list[tuple[str, str]]:
+        """What is to be said of single crossings and of what is not drawn, each with its colour."""
+        told = [
+            (
+                f"{one.number}: {one.message_zh if self._language == 'zh' else one.message_en}",
+                _INK.get(one.state, "#222"),
+            )
+            for one in self._profile.crossings
+            if one.message_en
+        ]
+        told += [(hidden, "#8a5a00") for hidden in self._hidden()]
+        return told if told or self._profile.crossings else [(self._words["none"], "#8a5a00")]
 
     def _cells(self, one: Crossing) -> Sequence[str]:
         words = self._words
         side = "" if one.is_above is None else f" ({words['above' if one.is_above else 'below']})"
-        told = one.message_zh if self._language == "zh" else one.message_en
         return (
             str(one.number),
             name_of("utility_class", one.class_code, self._language) + side,
-            one.source_key if len(one.source_key) <= 26 else f"{one.source_key[:25]}…",
+            one.source_key if len(one.source_key) <= 20 else f"{one.source_key[:19]}…",
             number_text(one.station_m),
             f"{number_text(one.crown_z_m)} / {number_text(one.invert_z_m)}",
             number_text(one.gap_m),
-            f"{words[one.state]} {told}".strip(),
+            words[one.state],
         )
 
     def _hidden(self) -> list[str]:

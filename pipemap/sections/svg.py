@@ -1,13 +1,54 @@
 """Pieces of drawings: texts, lines, steps of a scale, labels kept apart; and a drawing as a picture."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from html import escape
+from importlib.metadata import entry_points
 from typing import Literal
 
 from schemas.codetables import code_table
 
 Language = Literal["zh", "en"]
 FONT = "'Noto Sans CJK SC','Droid Sans Fallback','Microsoft YaHei',sans-serif"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How a drawing stands for the ground: pixels for one metre along, and where station 0 and elevation 0 are."""
+
+    across: float
+    x0: float
+    y0: float
+
+
+def document(width: float, height: float, scale: Scale, body: Iterable[str]) -> str:
+    """A drawing on white paper; the scale goes with it for whoever turns it into metres."""
+    size = f'width="{width:g}" height="{height:.0f}" viewBox="0 0 {width:g} {height:.0f}"'
+    metres = f'data-across="{scale.across!r}" data-x0="{scale.x0!r}" data-y0="{scale.y0!r}"'
+    opening = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {metres} font-family="{FONT}" font-size="13" fill="#222">'
+    )
+    paper = f'<rect class="paper" width="{width:g}" height="{height:.0f}" fill="#fff"/>'
+    return "\n".join([opening, paper, *body, "</svg>"])
+
+
+def layer(name: str, pieces: Iterable[str]) -> str:
+    """Pieces that belong together, on a layer of their own for programs that have such."""
+    return "\n".join([f'<g class="{name}">', *pieces, "</g>"])
+
+
+DrawingFormat = Literal["svg", "png", "dxf"]
+
+
+def as_file(svg: str, format: DrawingFormat) -> bytes:
+    """A drawing as a file; what else but pictures it can be written as is for the rooms at the edge."""
+    if format == "svg":
+        return svg.encode()
+    if format == "png":
+        return as_png(svg)
+    (point,) = entry_points(group="pipemap.drawings", name=format)
+    written: bytes = point.load()(svg)
+    return written
 
 
 def as_png(svg: str, zoom: float = 2.0) -> bytes:
@@ -70,7 +111,10 @@ def stroke(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
     return f'<path d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}" stroke="{colour}"/>'
 
 
-def text(x: float, y: float, told: str, anchor: str = "start", colour: str = "#222", size: float = 13) -> str:
-    """A text at its baseline."""
+def text(
+    x: float, y: float, told: str, anchor: str = "start", colour: str = "#222", size: float = 13, upright: bool = False
+) -> str:
+    """A text at its baseline; an upright one runs from the bottom to the top."""
     place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-size="{size:g}"'
-    return f"<text {place}>{escape(told)}</text>"
+    turned = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if upright else ""
+    return f"<text {place}{turned}>{escape(told)}</text>"

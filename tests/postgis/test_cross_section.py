@@ -1,13 +1,18 @@
 """A cross-section of a planted street, by hand arithmetic and against PostGIS."""
 
+import io
 import math
 from collections.abc import Iterator
 
+import ezdxf
 import pytest
+from ezdxf import bbox as bounding_box
 
 from pipemap.db import Connection, Database, fetch_all
 from pipemap.errors import UsageError
 from pipemap.sections.cross import cross_section
+from pipemap.sections.drawing import draw_cross_section
+from pipemap.sections.svg import as_file
 from tests.postgis.planting import plant, plant_version, wkt
 
 EAST, NORTH = 500_000.0, 2_500_000.0
@@ -117,3 +122,49 @@ def test_buildings_are_told_where_the_line_runs_through_them(connection: Connect
 def test_a_line_of_no_length_or_too_long_is_refused(connection: Connection, line: list[tuple[float, float]]) -> None:
     with pytest.raises(UsageError):
         cross_section(connection, line)
+
+
+def test_covers_and_clear_heights_are_dimensioned_with_their_limits(connection: Connection) -> None:
+    # Gas over a sewer: 10.0 - (8.5 + 0.1) of cover; 8.5 - 0.1 - (7.6 + 0.2) between them.
+    pipe(connection, 1, (5, -10, 8.5), (5, 10, 8.5), class_code="gas", width_mm=200, height_mm=200)
+    pipe(connection, 2, (4, -10, 7.6), (6, 10, 7.6), class_code="foul")
+    section = cross_section(connection, STREET)
+    (gap,) = section.vertical_gaps
+    assert {gap.upper, gap.lower} == {cut.number for cut in section.cuts}
+    assert gap.clear_m == pytest.approx(0.6) and gap.from_z_m == pytest.approx(7.8)
+    # GB 50289-2016: gas and sewer cross at 0.15 m; gas of unknown pressure is laid at least 0.6 m deep off the roads.
+    assert gap.limit_m == 0.15
+    gas = next(cut for cut in section.cuts if cut.class_code == "gas")
+    assert gas.cover_depth_m == pytest.approx(1.4) and gas.cover_limit_m == 0.6
+
+
+def test_pipes_side_by_side_have_no_clear_height_between_them(connection: Connection) -> None:
+    pipe(connection, 1, (5, -10, 8.5), (5, 10, 8.5))
+    pipe(connection, 2, (7, -10, 7.6), (7, 10, 7.6), class_code="foul")
+    section = cross_section(connection, STREET)
+    assert section.vertical_gaps == ()
+    assert section.spacings[0].limit_m == 1.5
+
+
+@pytest.mark.parametrize("exaggeration", [1.0, 4.0])
+def test_the_drawing_in_cad_has_every_pipe_in_metres(connection: Connection, exaggeration: float) -> None:
+    pipe(connection, 1, (5, -10, 8.5), (5, 10, 8.5), class_code="gas", width_mm=200, height_mm=200)
+    pipe(connection, 2, (9, -10, 7.0), (9, 10, 7.0), shape_code="rect", width_mm=1000, height_mm=600)
+    svg = draw_cross_section(cross_section(connection, STREET), "zh", exaggeration)
+    file = ezdxf.read(io.StringIO(as_file(svg, "dxf").decode()))
+    assert not file.audit().errors
+    boxes = [
+        bounding_box.extents([line])
+        for line in file.modelspace().query('LWPOLYLINE[layer=="pipes"]')
+    ]  # fmt: skip
+    found = sorted((*box.extmin.vec2, *box.extmax.vec2) for box in boxes)
+    wanted = [(4.9, 8.4, 5.1, 8.6), (8.5, 6.7, 9.5, 7.3)]
+    for box, (x1, low, x2, high) in zip(found, wanted, strict=True):
+        assert box == pytest.approx((x1, low * exaggeration, x2, high * exaggeration), abs=0.01)
+    texts = {text.dxf.text for text in file.modelspace().query("TEXT")}
+    assert {"横断面图", "燃气", "K1", "1000×600"} <= texts
+
+
+def test_an_exaggeration_that_makes_no_sense_is_refused(connection: Connection) -> None:
+    with pytest.raises(UsageError):
+        draw_cross_section(cross_section(connection, STREET), "zh", 0.0)

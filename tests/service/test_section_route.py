@@ -1,11 +1,13 @@
 """The cross-section over HTTP, as data and as drawings."""
 
+import io
 from xml.etree import ElementTree
 
+import ezdxf
 import httpx
 import pytest
 
-from tests.service.conftest import X0, Y0
+from tests.service.conftest import X0, Y0, Town
 
 LINE = {"line": f"{X0 + 30} {Y0 + 80},{X0 + 50} {Y0 + 110}"}
 SVG = "{http://www.w3.org/2000/svg}"
@@ -37,3 +39,14 @@ def test_the_picture_is_a_png(client: httpx.Client) -> None:
 @pytest.mark.parametrize("line", ["1 2", "nan nan,1 2", "1 2 3,4 5 6", "a", f"{X0} {Y0},{X0} {Y0}"])
 def test_a_line_that_is_none_is_refused(client: httpx.Client, line: str) -> None:
     assert client.get("/api/section", params={"line": line}).status_code == 400
+
+
+@pytest.mark.parametrize("route", ["section", "profile"])
+def test_sections_are_drawn_for_cad(client: httpx.Client, town: Town, route: str) -> None:
+    run = {"from_node_id": town.ids["W"], "to_node_id": town.ids["C"]}
+    asked = LINE if route == "section" else run
+    answer = client.get(f"/api/{route}/drawing", params=asked | {"format": "dxf"})
+    assert answer.headers["content-type"] == "image/vnd.dxf"
+    file = ezdxf.read(io.StringIO(answer.text))
+    # Gas of unknown height is a cross of two strokes.
+    assert len(file.modelspace().query('LWPOLYLINE[layer=="pipes"]')) == (3 if route == "section" else 5)

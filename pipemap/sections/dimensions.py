@@ -1,0 +1,78 @@
+"""Dimensions of a cross-section: side by side and one over the other, each with the limit the rules set."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from pipemap.clearance.rules import Direction, cover_limit, strictest
+from pipemap.sections.places import Place
+from schemas.sections import Cut, CutStructure, Spacing, VerticalGap
+
+
+def with_cover_limits(
+    cuts: Sequence[Cut], places: Sequence[Place], structures: Sequence[CutStructure]
+) -> Iterator[Cut]:
+    """Cuts with the cover the rules ask for: under a road of the map that of a carriageway, else that of a path."""
+    roads = [found for found in structures if found.kind_code == "road"]
+    for cut, place in zip(cuts, places, strict=True):
+        under_road = any(road.from_m <= cut.station_m <= road.to_m for road in roads)
+        limit = cover_limit(place.segment.party, under_road) if cut.is_live else None
+        yield cut if limit is None else cut.model_copy(update={"cover_limit_m": limit.min_m})
+
+
+def spacings(cuts: Sequence[Cut], places: Sequence[Place]) -> Iterator[Spacing]:
+    """Every two live pipes side by side."""
+    for one, other in pairwise(cut for cut in cuts if cut.is_live):
+        sides = [_side(cut) for cut in (one, other)]
+        clear_m = sides[1][0] - sides[0][1] if all(sides) else None
+        yield Spacing(
+            one=one.number,
+            other=other.number,
+            spacing_m=other.station_m - one.station_m,
+            clear_m=clear_m,
+            limit_m=_limit("horizontal", places, one, other),
+        )
+
+
+def vertical_gaps(cuts: Sequence[Cut], places: Sequence[Place]) -> Iterator[VerticalGap]:
+    """Every live pipe and the next one under it in the plane."""
+    live = sorted((cut for cut in cuts if cut.is_live and cut.outline), key=_top, reverse=True)
+    for rank, upper in enumerate(live):
+        under = [lower for lower in live[rank + 1 :] if _overlap(upper, lower)]
+        if under:
+            lower = max(under, key=_top)
+            from_m, to_m = _overlap(upper, lower)
+            yield VerticalGap(
+                upper=upper.number,
+                lower=lower.number,
+                station_m=(from_m + to_m) / 2,
+                from_z_m=_top(lower),
+                to_z_m=_bottom(upper),
+                clear_m=_bottom(upper) - _top(lower),
+                limit_m=_limit("vertical", places, upper, lower),
+            )
+
+
+def _limit(direction: Direction, places: Sequence[Place], one: Cut, other: Cut) -> float | None:
+    parties = [places[cut.number - 1].segment.party for cut in (one, other)]
+    limit = strictest(direction, *parties)
+    return None if limit is None else limit.min_m
+
+
+def _side(cut: Cut) -> tuple[float, ...]:
+    stations = [station for station, _ in cut.outline]
+    return (min(stations), max(stations)) if stations else ()
+
+
+def _overlap(one: Cut, other: Cut) -> tuple[float, ...]:
+    """From and to where two outlines stand over one another; empty where they do not."""
+    (low, high), (from_m, to_m) = _side(one), _side(other)
+    found = max(low, from_m), min(high, to_m)
+    return found if found[0] < found[1] else ()
+
+
+def _top(cut: Cut) -> float:
+    return max(z for _, z in cut.outline)
+
+
+def _bottom(cut: Cut) -> float:
+    return min(z for _, z in cut.outline)
