@@ -38,5 +38,13 @@ class Settings(BaseSettings):
     )
     require_approval: bool = Field(False, description="Publish only what someone else has approved.")
     crs_file: Path | None = Field(None, description="TOML file that defines the city's own coordinate system.")
+    shift_key_file: Path | None = Field(
+        None, description="Secret of the coordinate shift; by default shift.key in data_dir, made when first needed."
+    )
     max_upload_mb: int = Field(512, description="Largest delivery, unpacked, in MiB.")
     statement_timeout_s: int = Field(30, description="Longest a query of the service may run, in seconds.")
+
+    @property
+    def shift_key_path(self) -> Path:
+        """Where the secret of the coordinate shift is kept."""
+        return self.shift_key_file or self.data_dir / "shift.key"

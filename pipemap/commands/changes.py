@@ -13,7 +13,7 @@ from pipemap import changesets, versions
 from pipemap.commands.change_words import class_of, count_of, emit_deltas, emit_rebase, join_changes
 from pipemap.commands.session import open_database
 from pipemap.db import Database
-from pipemap.errors import ConflictError, UsageError
+from pipemap.errors import ConflictError, PipemapError, UsageError
 from pipemap.findings import count_findings, list_waivers
 from pipemap.settings import Settings
 from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_table, emit_text, say
@@ -136,12 +136,26 @@ def publish(
             waivers=waivers,
             require_approval=settings.require_approval,
         )
+        _refresh_stores(database, settings)
     if before.version is not None:
         _answer(as_json, _published_before(before), **_published_fields(before))
         return
     _answer(
         as_json, f"Version {version} is published. 已发布版本 {version}", changeset_id=changeset_id, version=version
     )
+
+
+def _refresh_stores(database: Database, settings: Settings) -> None:
+    """Bring the copies for other agencies up to what was published; it stays published when that fails."""
+    from pipemap.sharing.stores import refresh_stores
+
+    try:
+        refresh_stores(database, settings.shift_key_path)
+    except PipemapError as error:
+        say(
+            f"The copies for other agencies stay at an older version: {error.message} 脱敏库未更新。"
+            " `pipemap share refresh`"
+        )
 
 
 @app.command()

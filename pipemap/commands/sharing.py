@@ -4,7 +4,7 @@ import re
 from dataclasses import asdict
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from psycopg.rows import DictRow
@@ -17,7 +17,10 @@ from pipemap.sharing import agreements, audit
 from pipemap.sharing.agreements import Terms, hash_key
 from pipemap.sharing.audit import AuditFilter
 from pipemap.sharing.precision import DEPTH_PRECISIONS, EXACT, POSITION_PRECISIONS, default_depth
-from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_table, emit_text, say
+from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_table, emit_text, progress, say
+
+if TYPE_CHECKING:
+    from pipemap.sharing.stores import StoreState
 
 app = typer.Typer()
 share = typer.Typer(help="Agreements with other agencies, their keys and packages. 数据共享")
@@ -55,7 +58,8 @@ def agree(
     as_json: JsonOption = False,
 ) -> None:
     """Write an agreement: an agency may see these classes and attributes in this area until a day. 签订共享协议"""
-    with open_database() as database, database.transaction() as connection:
+    settings = Settings()
+    with open_database(settings) as database, database.transaction() as connection:
         srid = read_project(connection).srid
         shape = agreements.read_area(area, _srid(area_crs) or srid, srid)
         shown = agreements.shareable_attributes() if attributes == "all" else _words(attributes)
@@ -74,7 +78,8 @@ def agree(
             requests_per_minute=per_minute,
             concurrent_requests=at_once,
         )
-        agreement_id = agreements.agree(connection, terms, Settings().user)
+        agreement_id = agreements.agree(connection, terms, settings.user)
+    _refresh(settings)
     if as_json:
         emit_json({"agreement_id": agreement_id})
     else:
@@ -123,6 +128,20 @@ def revoke(
         emit_json({"agreement_id": agreement, "revoked": key or "agreement"})
     else:
         emit_text(f"Revoked: agreement {agreement}" + ("." if key is None else f", key {key}."))
+
+
+@share.command()
+def refresh(as_json: JsonOption = False) -> None:
+    """Bring the desensitised copies of the map up to the newest version. 更新脱敏库"""
+    made = _refresh(Settings())
+    if as_json:
+        emit_json([asdict(one) for one in made])
+    else:
+        emit_table(
+            "desensitised copies",
+            ["position", "depth", "version", "written"],
+            [tuple(vars(one).values()) for one in made],
+        )
 
 
 @share.command()
@@ -202,6 +221,15 @@ def write_anchor(file: Path, as_json: JsonOption = False) -> None:
         emit_json(asdict(anchor))
     else:
         emit_text(f"{anchor.seq} {anchor.hash}")
+
+
+def _refresh(settings: Settings) -> "list[StoreState]":
+    # Imported here: what moves geometries is slow to load.
+    from pipemap.sharing.stores import refresh_stores
+
+    with open_database(settings) as database, progress() as bar:
+        task = bar.add_task("desensitised copies 脱敏库", total=None)
+        return refresh_stores(database, settings.shift_key_path, lambda done: bar.update(task, completed=done))
 
 
 def _print_report(report: audit.AuditReport) -> None:
