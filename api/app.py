@@ -25,7 +25,7 @@ from api import (
 from api.deps import STAFF, Service, ServiceDep
 from api.features import as_json
 from api.headers import Compression, SecurityHeaders
-from api.ogc import collections, items, landing
+from api.ogc import collections, items, landing, tiles
 from api.ogc.links import ROOT
 from api.problems import add_problems
 from pipemap.db import Database
@@ -61,6 +61,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
 
     app = FastAPI(title="pipemap", description=_DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.service = service
+    app.state.tiles = tiles.Tiles(service)
     add_problems(app)
     app.include_router(health)
     app.include_router(designs.router, prefix="/api", dependencies=[STAFF])
@@ -68,7 +69,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         app.include_router(part.router, prefix="/api", dependencies=[STAFF])
     app.include_router(burst_sheet.router, dependencies=[STAFF])
     app.include_router(share.router, prefix="/share")
-    for room in (landing, collections, items):
+    for room in (landing, collections, items, tiles):
         app.include_router(room.router, prefix=ROOT)
     documentation.add_documentation(app)
     for point in entry_points(group="pipemap.web"):

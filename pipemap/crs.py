@@ -38,7 +38,7 @@ def check_in_use(bounds: Bounds, srid: int, project_srid: int) -> None:
     CrsError
         Usually the numbers are of another CRS than the one named, or taken for the project's.
     """
-    area = _area_of_use(srid, project_srid)
+    area = area_of_use(srid, project_srid)
     if area is None:
         return
     min_x, min_y, max_x, max_y = bounds
@@ -57,7 +57,7 @@ def within_use(box: Bounds, srid: int, project_srid: int) -> Bounds:
 
     A box around the whole world cannot be brought to a projected system, but what lies in it can be told.
     """
-    area = None if srid == project_srid else _area_of_use(srid, project_srid)
+    area = None if srid == project_srid else area_of_use(srid, project_srid)
     if area is None:
         return box
     west, south, east, north = area
@@ -105,7 +105,7 @@ def _transformer(source: CRS, target: CRS) -> Transformer:
 
 
 @cache
-def _area_of_use(srid: int, project_srid: int) -> Bounds | None:
+def area_of_use(srid: int, project_srid: int) -> Bounds | None:
     """Where the project CRS is used, as bounds in the CRS `srid`; None when nobody knows, as for a local grid."""
     area = _crs(project_srid).area_of_use if project_srid else None
     geodetic = _crs(project_srid).geodetic_crs if area else None

@@ -42,6 +42,7 @@ class Settings(BaseSettings):
         None, description="Secret of the coordinate shift; by default shift.key in data_dir, made when first needed."
     )
     max_upload_mb: int = Field(512, description="Largest delivery, unpacked, in MiB.")
+    tile_cache_mb: int = Field(256, ge=0, description="Tiles kept in memory, in MiB.")
     statement_timeout_s: int = Field(30, description="Longest a query of the service may run, in seconds.")
 
     @property

@@ -8,13 +8,13 @@ from api.deps import STRICT, Service, ServiceDep
 from api.ogc.answers import EncodingDep, answer
 from api.ogc.asking import AskerDep
 from api.ogc.crs import CRS84, epsg_uri, offered_crs
-from api.ogc.links import GEOJSON, HTML, JSON, QUERYABLES, SCHEMA, base_of, link, self_links
+from api.ogc.links import GEOJSON, HTML, JSON, QUERYABLES, SCHEMA, TILESETS, base_of, link, self_links
 from pipemap.errors import NotFoundError
 from pipemap.sharing.collections import Extent, Readable, read_collections, read_extent
 from schemas.tables import metadata
 
 router = APIRouter(dependencies=[STRICT], include_in_schema=False)
-_TITLES = {"node": "Nodes 管点", "pipe_segment": "Pipe segments 管段"}
+TITLES = {"node": "Nodes 管点", "pipe_segment": "Pipe segments 管段"}
 _DESCRIPTIONS = {
     "node": "Surveyed points the topology knows: bends, tees, valves, wells. 测量管点：弯头、三通、阀门、井等。",
     "pipe_segment": "Pipes, cables, ducts between two nodes; the line is the axis. 管点间的管道、线缆、管沟。",
@@ -64,7 +64,7 @@ def read_queryables(
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"{base_of(request)}/collections/{kind}/queryables",
         "type": "object",
-        "title": _TITLES[kind],
+        "title": TITLES[kind],
         "properties": queryables(kind, readable.columns[kind]) | {"geometry": {"format": _GEOMETRY[kind]}},
         "additionalProperties": False,
     }
@@ -109,16 +109,17 @@ def _collection(request: Request, readable: Readable, extent: Extent, kind: str)
     since = extent.since.isoformat() if extent.since else None
     return {
         "id": kind,
-        "title": _TITLES[kind],
+        "title": TITLES[kind],
         "description": _DESCRIPTIONS[kind],
         "itemType": "feature",
         "extent": {**spatial, "temporal": {"interval": [[since, None]]}},
         "crs": offered_crs(readable.srid),
         "storageCrs": epsg_uri(readable.srid),
         "links": [
-            link(here, "collection", JSON, _TITLES[kind]),
+            link(here, "collection", JSON, TITLES[kind]),
             link(f"{here}/items", "items", GEOJSON, "Features 要素"),
             link(f"{here}/items?f=html", "items", HTML, "Features, to read 要素表"),
             link(f"{here}/queryables", QUERYABLES, SCHEMA, "What a filter may ask 可查询属性"),
+            *([link(f"{here}/tiles", TILESETS, JSON, "Vector tiles 矢量瓦片")] if readable.srid else []),
         ],
     }

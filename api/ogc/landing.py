@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from api.deps import STRICT
 from api.ogc.answers import EncodingDep, answer
 from api.ogc.description import describe
-from api.ogc.links import HTML, JSON, OPENAPI, base_of, link, self_links
+from api.ogc.links import HTML, JSON, OPENAPI, TILING_SCHEMES, base_of, link, self_links
 
 _FEATURES = "http://www.opengis.net/spec/ogcapi-features"
 # Only what a test proves (tests/service/test_ogc_*.py).
@@ -38,6 +38,7 @@ def landing(request: Request, encoding: EncodingDep) -> Response:
         link(f"{base}/api?f=html", "service-doc", HTML, "Description of the interface, to read"),
         link(f"{base}/conformance", "conformance", JSON, "What the interface conforms to"),
         link(f"{base}/collections", "data", JSON, "Collections 要素集"),
+        link(f"{base}/tileMatrixSets", TILING_SCHEMES, JSON, "Grids of the tiles 瓦片矩阵集"),
     ]
     document = {"title": _TITLE, "description": _DESCRIPTION, "links": links}
     return answer(encoding, document, JSON, "ogc_landing.html")

@@ -1,0 +1,169 @@
+"""Tiles as they are handed out: made of what a key may see, kept for others who may see the same, each look on record.
+
+What stands behind a key is asked of the database at every request, so that a revoked key is shown nothing that is
+kept. The same bytes shown again to the same key within ten minutes are the same look.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg.sql import SQL, Identifier
+
+from pipemap.db import Connection, Database, fetch_one
+from pipemap.errors import NotFoundError
+from pipemap.projects import read_project
+from pipemap.sharing import audit
+from pipemap.sharing.agreements import SHARED_KINDS
+from pipemap.sharing.granted import (
+    SHARE_SCHEMA,
+    Grant,
+    Place,
+    UnknownKeyError,
+    as_agency,
+    introduce,
+    refusals_on_record,
+    set_timeout,
+)
+from pipemap.sharing.items import granted_columns
+from pipemap.sharing.tiles import vector
+from pipemap.sharing.tiles.cache import Looks, Made, TileCache
+from pipemap.sharing.tiles.grids import Tile, find_tile
+from pipemap.sharing.tiles.vector import Source
+from pipemap.sql import queries
+from pipemap.versions import current_version, relation
+
+_STAFF_DIGEST = "staff"
+# What does not change a tile: who reads it and for what, and what the request itself has set.
+_NOT_A_TERM = ("agreement_id", "agency", "purpose", "expires_at", "wanted", "version", "newest")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a key is worth at a moment: a digest of its permission, and the newest version then."""
+
+    key_sha256: str | None
+    digest: str
+    newest: int
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One tile of one kind, of the newest version when None."""
+
+    kind: str
+    tile: Tile
+    version: int | None = None
+
+    def at(self, standing: Standing) -> tuple[Any, ...]:
+        """What its bytes depend on."""
+        version = standing.newest if self.version is None else self.version
+        return self.kind, self.tile, version, standing.digest
+
+
+class TileServer:
+    """The tiles of one database; `max_bytes` bounds what is kept in memory."""
+
+    def __init__(self, database: Database, timeout_s: int, max_bytes: int) -> None:
+        self.cache = TileCache(max_bytes)
+        self._database = database
+        self._timeout_s = timeout_s
+        self._looks = Looks()
+        self._srid: int | None = None
+
+    def find(self, kind: str, grid_id: str, level: int, row: int, column: int) -> Wanted:
+        """A tile by its names and numbers; NotFoundError when there is none such."""
+        if kind not in SHARED_KINDS:
+            raise NotFoundError(f"There is no collection {kind}; there are {', '.join(SHARED_KINDS)}.")
+        return Wanted(kind, find_tile(self.project_srid(), grid_id, level, row, column))
+
+    def project_srid(self) -> int:
+        """EPSG code of the project, which never changes; 0 for a local grid."""
+        if self._srid is None:
+            with self._database.transaction(read_only=True) as connection:
+                self._srid = read_project(connection).srid
+        return self._srid
+
+    def check(self, key_sha256: str | None) -> Standing:
+        """What a key is worth at this moment, or staff where it is None; UnknownKeyError when it is not in force."""
+        with self._database.transaction() as connection:
+            return _standing(connection, key_sha256)
+
+    def shown_before(self, standing: Standing, wanted: Wanted) -> Made | None:
+        """A kept tile whose look by this key is on record already."""
+        key = wanted.at(standing)
+        if standing.key_sha256 is not None and not self._looks.is_on_record((standing.key_sha256, key)):
+            return None
+        return self.cache.get(key)
+
+    def show(self, key_sha256: str | None, wanted: Wanted) -> Made:
+        """One tile, kept or made now, its look on record.
+
+        Raises UnknownKeyError (on record too) when the key is not in force, NotFoundError for a strange version.
+        """
+        asked = {"kind": wanted.kind, "tile": _name(wanted.tile)}
+        with (
+            refusals_on_record(self._database, key_sha256 or "", asked),
+            self._database.transaction(read_only=True) as connection,
+        ):
+            set_timeout(connection, self._timeout_s)
+            standing = _standing(connection, key_sha256)
+            made, grant = self._made(connection, standing, wanted)
+        key = wanted.at(standing)
+        self.cache.keep(key, made)
+        if grant is not None:
+            details = {"agreement_id": grant.agreement_id, **asked, "version": key[2], **_account(made)}
+            with self._database.transaction() as connection:
+                audit.record(connection, grant.agency, "share.tile", details)
+            self._looks.remember((key_sha256, key))
+        return made
+
+    def _made(self, connection: Connection, standing: Standing, wanted: Wanted) -> tuple[Made, Grant | None]:
+        kept = self.cache.get(wanted.at(standing))
+        srid, version = self.project_srid(), wanted.version
+        place = vector.place_of(wanted.tile, srid)
+        if standing.key_sha256 is None:
+            introduce(connection, "", place or Place(), srid, version)
+            return kept or _draw(connection, wanted, None, place, srid), None
+        with as_agency(connection, standing.key_sha256, place or Place(), srid, version) as grant:
+            return kept or _draw(connection, wanted, grant, place, srid), grant
+
+
+def permission_digest(terms: dict[str, Any]) -> str:
+    """Digest of all that an agreement allows: the same for two agencies that may see the same."""
+    counted = sorted((name, str(value)) for name, value in terms.items() if name not in _NOT_A_TERM)
+    return hashlib.sha256(repr(counted).encode()).hexdigest()
+
+
+def _standing(connection: Connection, key_sha256: str | None) -> Standing:
+    if key_sha256 is None:
+        return Standing(None, _STAFF_DIGEST, current_version(connection))
+    with connection.pipeline():
+        connection.execute("SELECT set_config('pipemap.key_sha256', %s, true)", [key_sha256])
+        row = fetch_one(connection, queries("tiles")["standing"])
+    if row is None:
+        raise UnknownKeyError
+    return Standing(key_sha256, permission_digest(row), row["newest"])
+
+
+def _draw(connection: Connection, wanted: Wanted, grant: Grant | None, place: Place | None, srid: int) -> Made:
+    if place is None:
+        return Made(b"")
+    return vector.draw(connection, wanted.kind, wanted.tile, _source(wanted, grant, srid))
+
+
+def _source(wanted: Wanted, grant: Grant | None, srid: int) -> Source:
+    """The view that the agency sees, which looks into the wanted box alone; for staff the map, and the box told."""
+    columns = granted_columns(grant, wanted.kind)
+    if grant is not None:
+        return Source(Identifier(SHARE_SCHEMA, wanted.kind), SQL("true"), columns, srid)
+    in_box = SQL("v.geom && current_setting('pipemap.wanted')::geometry")
+    return Source(relation(wanted.kind, wanted.version), in_box, columns, srid)
+
+
+def _name(tile: Tile) -> str:
+    return f"{tile.grid.id}/{tile.level}/{tile.row}/{tile.column}"
+
+
+def _account(made: Made) -> dict[str, Any]:
+    return {"count": made.shown, "bytes": len(made.body), "ids_sha256": made.ids_sha256}

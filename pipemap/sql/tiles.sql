@@ -1,0 +1,56 @@
+-- name: standing
+-- What stands behind the key of this transaction's settings, and the newest version; no row when it is not in force.
+SELECT g.*, (SELECT coalesce(max(version), 0) FROM pipemap.version) AS newest
+FROM pipemap_share.granted AS g
+
+-- name: features
+-- One tile of single features as MVT, the lowest identities first when there are more than the cap; how many it
+-- shows, whether that is all, and a digest of their identities.
+WITH found AS MATERIALIZED (
+    SELECT * FROM (
+        SELECT v.feature_id, {attributes}, ST_AsMVTGeom({geometry}, {box}, %(extent)s, %(buffer)s) AS geom
+        FROM {relation} AS v
+        WHERE {condition}
+    ) AS drawn
+    WHERE geom IS NOT NULL
+    ORDER BY feature_id
+    LIMIT %(cap)s + 1
+),
+shown AS (SELECT * FROM found ORDER BY feature_id LIMIT %(cap)s)
+SELECT
+    (SELECT count(*) FROM shown) AS shown,
+    (SELECT count(*) FROM found) > %(cap)s AS is_capped,
+    (
+        SELECT encode(sha256(convert_to(coalesce(string_agg(feature_id || E'\n', '' ORDER BY feature_id), ''), 'UTF8')), 'hex')
+        FROM shown
+    ) AS ids_sha256,
+    (SELECT ST_AsMVT(shown, %(layer)s, %(extent)s, 'geom', 'feature_id') FROM shown) AS body
+
+-- name: overview
+-- One tile as MVT with one feature a class: ends moved to the pixel they fall into, what falls into one pixel left
+-- out, what lies on top of each other drawn once. How many segments that stands for.
+SELECT coalesce(sum(segments), 0) AS shown, false AS is_capped, NULL AS ids_sha256,
+       ST_AsMVT(classes, %(layer)s, %(extent)s, 'geom') AS body
+FROM (
+    SELECT class_code, sum(segments)::bigint AS segments,
+           ST_AsMVTGeom(ST_Collect(line), {box}, %(extent)s, %(buffer)s) AS geom
+    FROM (
+        SELECT class_code, line, count(*) AS segments
+        FROM (
+            SELECT v.class_code, ST_SnapToGrid(ST_Force2D({geometry}), %(pixel)s) AS line
+            FROM {relation} AS v
+            WHERE {condition}
+        ) AS snapped
+        GROUP BY class_code, line
+    ) AS lines
+    GROUP BY class_code
+    ORDER BY class_code
+) AS classes
+WHERE geom IS NOT NULL
+
+-- name: capped
+-- A layer that is there only where a tile could not show everything: its outline, how many features it shows.
+SELECT ST_AsMVT(tile, 'capped', %(extent)s, 'geom') AS body
+FROM (
+    SELECT ST_AsMVTGeom({box}, {box}, %(extent)s, 0) AS geom, %(cap)s::int AS shown
+) AS tile
