@@ -1,7 +1,11 @@
+-- name: say_who_asks
+-- Set for this transaction whose key it is and which version is read.
+SELECT set_config('pipemap.key_sha256', %(key_sha256)s, true),
+       set_config('pipemap.version', coalesce(%(version)s::int::text, ''), true)
+
 -- name: standing
--- What stands behind the key of this transaction's settings, and the newest version; no row when it is not in force.
-SELECT g.*, (SELECT coalesce(max(version), 0) FROM pipemap.version) AS newest
-FROM pipemap_share.granted AS g
+-- The version that the key reads and the digest of what it may see; no row when it is not in force.
+SELECT version, digest FROM pipemap_share.granted
 
 -- name: features
 -- One tile of single features as MVT, the lowest identities first when there are more than the cap; how many it

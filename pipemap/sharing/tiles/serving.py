@@ -4,7 +4,6 @@ What stands behind a key is asked of the database at every request, so that a re
 kept. The same bytes shown again to the same key within ten minutes are the same look.
 """
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,20 +30,18 @@ from pipemap.sharing.tiles.cache import Looks, Made, TileCache
 from pipemap.sharing.tiles.grids import Tile, find_tile
 from pipemap.sharing.tiles.vector import Source
 from pipemap.sql import queries
-from pipemap.versions import current_version, relation
+from pipemap.versions import current_version, relation, resolve_version
 
 _STAFF_DIGEST = "staff"
-# What does not change a tile: who reads it and for what, and what the request itself has set.
-_NOT_A_TERM = ("agreement_id", "agency", "purpose", "expires_at", "wanted", "version", "newest")
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What a key is worth at a moment: a digest of its permission, and the newest version then."""
+    """What a key is worth at a moment: the version it reads and the digest of its permission."""
 
     key_sha256: str | None
+    version: int
     digest: str
-    newest: int
 
 
 @dataclass(frozen=True)
@@ -55,10 +52,9 @@ class Wanted:
     tile: Tile
     version: int | None = None
 
-    def at(self, standing: Standing) -> tuple[Any, ...]:
+    def seen_by(self, standing: Standing) -> tuple[Any, ...]:
         """What its bytes depend on."""
-        version = standing.newest if self.version is None else self.version
-        return self.kind, self.tile, version, standing.digest
+        return self.kind, self.tile, standing.version, standing.digest
 
 
 class TileServer:
@@ -84,14 +80,14 @@ class TileServer:
                 self._srid = read_project(connection).srid
         return self._srid
 
-    def check(self, key_sha256: str | None) -> Standing:
+    def check(self, key_sha256: str | None, version: int | None = None) -> Standing:
         """What a key is worth at this moment, or staff where it is None; UnknownKeyError when it is not in force."""
         with self._database.transaction() as connection:
-            return _standing(connection, key_sha256)
+            return _standing(connection, key_sha256, version)
 
     def shown_before(self, standing: Standing, wanted: Wanted) -> Made | None:
         """A kept tile whose look by this key is on record already."""
-        key = wanted.at(standing)
+        key = wanted.seen_by(standing)
         if standing.key_sha256 is not None and not self._looks.is_on_record((standing.key_sha256, key)):
             return None
         return self.cache.get(key)
@@ -107,49 +103,51 @@ class TileServer:
             self._database.transaction(read_only=True) as connection,
         ):
             set_timeout(connection, self._timeout_s)
-            standing = _standing(connection, key_sha256)
-            made, grant = self._made(connection, standing, wanted)
-        key = wanted.at(standing)
+            resolve_version(connection, wanted.version)
+            made, standing, grant = self._made(connection, key_sha256, wanted)
+        key = wanted.seen_by(standing)
         self.cache.keep(key, made)
         if grant is not None:
-            details = {"agreement_id": grant.agreement_id, **asked, "version": key[2], **_account(made)}
+            details = {"agreement_id": grant.agreement_id, **asked, "version": grant.version, **_account(made)}
             with self._database.transaction() as connection:
                 audit.record(connection, grant.agency, "share.tile", details)
             self._looks.remember((key_sha256, key))
         return made
 
-    def _made(self, connection: Connection, standing: Standing, wanted: Wanted) -> tuple[Made, Grant | None]:
-        kept = self.cache.get(wanted.at(standing))
-        srid, version = self.project_srid(), wanted.version
+    def _made(
+        self, connection: Connection, key_sha256: str | None, wanted: Wanted
+    ) -> tuple[Made, Standing, Grant | None]:
+        srid = self.project_srid()
         place = vector.place_of(wanted.tile, srid)
-        if standing.key_sha256 is None:
-            introduce(connection, "", place or Place(), srid, version)
-            return kept or _draw(connection, wanted, None, place, srid), None
-        with as_agency(connection, standing.key_sha256, place or Place(), srid, version) as grant:
-            return kept or _draw(connection, wanted, grant, place, srid), grant
+        if key_sha256 is None:
+            introduce(connection, "", place or Place(), srid)
+            standing = _standing(connection, None, wanted.version)
+            return self._drawn(connection, wanted, standing, None, place), standing, None
+        with as_agency(connection, key_sha256, place or Place(), srid, wanted.version) as grant:
+            standing = Standing(key_sha256, grant.version, grant.digest)
+            return self._drawn(connection, wanted, standing, grant, place), standing, grant
+
+    def _drawn(
+        self, connection: Connection, wanted: Wanted, standing: Standing, grant: Grant | None, place: Place | None
+    ) -> Made:
+        kept = self.cache.get(wanted.seen_by(standing))
+        if kept is not None:
+            return kept
+        if place is None:
+            return Made(b"")
+        return vector.draw(connection, wanted.kind, wanted.tile, _source(wanted, grant, self.project_srid()))
 
 
-def permission_digest(terms: dict[str, Any]) -> str:
-    """Digest of all that an agreement allows: the same for two agencies that may see the same."""
-    counted = sorted((name, str(value)) for name, value in terms.items() if name not in _NOT_A_TERM)
-    return hashlib.sha256(repr(counted).encode()).hexdigest()
-
-
-def _standing(connection: Connection, key_sha256: str | None) -> Standing:
+def _standing(connection: Connection, key_sha256: str | None, version: int | None) -> Standing:
     if key_sha256 is None:
-        return Standing(None, _STAFF_DIGEST, current_version(connection))
+        return Standing(None, current_version(connection) if version is None else version, _STAFF_DIGEST)
+    settings = {"key_sha256": key_sha256, "version": version}
     with connection.pipeline():
-        connection.execute("SELECT set_config('pipemap.key_sha256', %s, true)", [key_sha256])
+        connection.execute(queries("tiles")["say_who_asks"], settings)
         row = fetch_one(connection, queries("tiles")["standing"])
     if row is None:
         raise UnknownKeyError
-    return Standing(key_sha256, permission_digest(row), row["newest"])
-
-
-def _draw(connection: Connection, wanted: Wanted, grant: Grant | None, place: Place | None, srid: int) -> Made:
-    if place is None:
-        return Made(b"")
-    return vector.draw(connection, wanted.kind, wanted.tile, _source(wanted, grant, srid))
+    return Standing(key_sha256, row["version"], row["digest"])
 
 
 def _source(wanted: Wanted, grant: Grant | None, srid: int) -> Source:
