@@ -285,7 +285,7 @@ PLACES = st.tuples(st.integers(-10, 110), st.integers(80, 110))
 AREAS = st.lists(PLACES, min_size=3, max_size=5, unique=True).map(shapely.MultiPoint).map(lambda m: m.convex_hull)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     area=AREAS.filter(lambda hull: hull.geom_type == "Polygon" and hull.area > 1),
     classes=st.sets(st.sampled_from(["water", "gas"]), min_size=1),
