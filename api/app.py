@@ -30,6 +30,7 @@ from api.ogc.links import ROOT
 from api.problems import add_problems
 from pipemap.db import Database
 from pipemap.settings import Settings
+from pipemap.sharing.anchors import Anchoring, anchor_file
 
 _DESCRIPTION = (
     "One versioned 3D map of everything under a city's streets. 地下管线一张图\n\n"
@@ -51,11 +52,16 @@ def read_health(service: ServiceDep) -> Response:
 def create_app(settings: Settings, database_url: str) -> FastAPI:
     """The application on one database; it opens its connections when they are needed and closes them at the end."""
     service = Service(settings, Database(database_url, max_connections=_CONNECTIONS))
+    anchoring = Anchoring(
+        service.database, anchor_file(settings.audit_dir, service.database), settings.audit_anchor_minutes
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.networks.watch()
+        anchoring.start()
         yield
+        anchoring.close()
         service.networks.close()
         service.database.close()
 

@@ -37,6 +37,13 @@ class Settings(BaseSettings):
         default_factory=lambda: os.environ.get("USER") or "root", description="Author written into changesets."
     )
     require_approval: bool = Field(False, description="Publish only what someone else has approved.")
+    audit_dir: Path = Field(
+        default_factory=lambda settings: settings["data_dir"].with_name(settings["data_dir"].name + "-audit"),
+        description="Folder, outside the database, of the audit log's anchors and of the secrets of watermarks.",
+    )
+    audit_anchor_minutes: float = Field(
+        10, ge=0, description="Minutes between two anchors of the audit log by the service; 0 writes none."
+    )
     crs_file: Path | None = Field(None, description="TOML file that defines the city's own coordinate system.")
     shift_key_file: Path | None = Field(
         None, description="Secret of the coordinate shift; by default shift.key in data_dir, made when first needed."

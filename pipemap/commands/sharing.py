@@ -1,21 +1,21 @@
-"""`pipemap share` and `pipemap audit`: agreements with other agencies, and the record of every look."""
+"""`pipemap share`: agreements with other agencies, their keys and packages."""
 
 import re
 from dataclasses import asdict
-from datetime import UTC, date, datetime, time
+from datetime import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from psycopg.rows import DictRow
 
+from pipemap.commands.moments import moment
 from pipemap.commands.session import open_database
 from pipemap.errors import UsageError
 from pipemap.projects import read_project
 from pipemap.settings import Settings
-from pipemap.sharing import agreements, audit
+from pipemap.sharing import agreements
 from pipemap.sharing.agreements import Terms, hash_key
-from pipemap.sharing.audit import AuditFilter
 from pipemap.sharing.precision import DEPTH_PRECISIONS, EXACT, POSITION_PRECISIONS, default_depth
 from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_table, emit_text, progress, say
 
@@ -24,13 +24,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 share = typer.Typer(help="Agreements with other agencies, their keys and packages. 数据共享")
-log = typer.Typer(help="The record of every publish and every look. 审计")
 app.add_typer(share, name="share")
-app.add_typer(log, name="audit")
 
-_BROKEN_LOG_EXIT = 46
 _MOST_LISTED = 6
-MomentOption = Annotated[str | None, typer.Option(help="A day (2026-12-31) or an instant with its time zone.")]
 
 
 @share.command()
@@ -69,7 +65,7 @@ def agree(
             shape,
             _words(classes),
             shown,
-            _moment(expires, time.max),
+            moment(expires, time.max),
             position_precision=position,
             depth_precision=depth or default_depth(shown),
             frozen_version=frozen,
@@ -171,58 +167,6 @@ def export(
         emit_text(f"{package.path}: {counts}")
 
 
-@log.command(name="list")
-def list_entries(
-    actor: Annotated[str | None, typer.Option(help="Only of this agency or user.")] = None,
-    action: Annotated[str | None, typer.Option(help="Only this action, for example share.export.")] = None,
-    since: MomentOption = None,
-    until: MomentOption = None,
-    limit: LimitOption = 100,
-    offset: OffsetOption = 0,
-    as_json: JsonOption = False,
-) -> None:
-    """List what was done and looked at, newest first. 列出审计记录"""
-    beginning = None if since is None else _moment(since, time.min)
-    end = None if until is None else _moment(until, time.max)
-    filters = AuditFilter(actor, action, beginning, end)
-    with open_database() as database, database.transaction(read_only=True) as connection:
-        entries = audit.list_entries(connection, filters, limit, offset)
-    if as_json:
-        emit_json(entries)
-        return
-    rows = [
-        (e["seq"], e["at"].isoformat(timespec="seconds"), e["actor"], e["action"], _told(e["details"])) for e in entries
-    ]
-    emit_table("audit log", ["seq", "at", "actor", "action", "details"], rows)
-
-
-@log.command()
-def verify(
-    anchor: Annotated[Path | None, typer.Option(help="Anchor file to hold the log against.")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Recompute the whole chain; exit code 46 when an entry was altered, deleted, inserted or cut off. 校验审计链"""
-    with open_database() as database, database.transaction(read_only=True) as connection:
-        report = audit.verify(connection, audit.read_anchor(anchor) if anchor else None)
-    if as_json:
-        emit_json(asdict(report) | {"is_intact": report.is_intact})
-    else:
-        _print_report(report)
-    if not report.is_intact:
-        raise typer.Exit(_BROKEN_LOG_EXIT)
-
-
-@log.command(name="anchor")
-def write_anchor(file: Path, as_json: JsonOption = False) -> None:
-    """Write the head of the log to a file to keep elsewhere, for `verify --anchor`. 锚定"""
-    with open_database() as database, database.transaction(read_only=True) as connection:
-        anchor = audit.write_anchor(connection, file)
-    if as_json:
-        emit_json(asdict(anchor))
-    else:
-        emit_text(f"{anchor.seq} {anchor.hash}")
-
-
 def _refresh(settings: Settings) -> "list[StoreState]":
     # Imported here: what moves geometries is slow to load.
     from pipemap.sharing.stores import refresh_stores
@@ -230,15 +174,6 @@ def _refresh(settings: Settings) -> "list[StoreState]":
     with open_database(settings) as database, progress() as bar:
         task = bar.add_task("desensitised copies 脱敏库", total=None)
         return refresh_stores(database, settings.shift_key_path, lambda done: bar.update(task, completed=done))
-
-
-def _print_report(report: audit.AuditReport) -> None:
-    is_chinese = Settings().language == "zh"
-    if report.is_intact:
-        emit_text(f"{report.entries} 条记录完好。" if is_chinese else f"All {report.entries} entries are as written.")
-        return
-    rows = [(p.seq, p.kind, p.message_zh if is_chinese else p.message_en) for p in report.problems]
-    emit_table("audit log", ["seq", "problem", "what"], rows)
 
 
 def _agreement_cells(row: DictRow) -> list[Any]:
@@ -262,15 +197,6 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names) if len(names) <= _MOST_LISTED else f"({len(names)})"
 
 
-def _entry_cells(entry: DictRow) -> list[Any]:
-    at = entry["at"].isoformat(timespec="seconds")
-    return [entry["seq"], at, entry["actor"], entry["action"], _told(entry["details"])]
-
-
-def _told(details: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in details.items() if value not in (None, "", [], {}))
-
-
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
@@ -292,14 +218,3 @@ def _box(text: str | None) -> tuple[float, float, float, float] | None:
     except ValueError as error:
         raise UsageError(f"A box is minx,miny,maxx,maxy, not {text}.") from error
     return min_x, min_y, max_x, max_y
-
-
-def _moment(text: str, clock: time) -> datetime:
-    """An instant, or the beginning or end of a day in this machine's time zone."""
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            moment = datetime.combine(date.fromisoformat(text), clock).astimezone()
-    except ValueError as error:
-        raise UsageError(f"{text} is neither a day (2026-12-31) nor an instant with its time zone.") from error
-    return moment.astimezone(UTC)

@@ -141,10 +141,17 @@ def export_package(
         name = f"pipemap-v{job.version}-{job.ids.hexdigest()[:8]}-{request.format}.zip"
         package = ExportPackage(folder / name, manifest)
         pack(inside, package.path, manifest)
-    with database.transaction() as connection:
-        who = actor if job.grant is None else job.grant.agency
-        audit.record(connection, who, "share.export", _account(job, package))
+    _put_on_record(database, key_sha256, actor, job, package)
     return package
+
+
+def _put_on_record(database: Database, key_sha256: str | None, actor: str, job: _Job, package: ExportPackage) -> None:
+    account = _account(job, package)
+    if job.grant is not None and key_sha256 is not None:
+        audit.look(database, job.grant, key_sha256, "share.export", account)
+        return
+    with database.transaction() as connection:
+        audit.record(connection, actor, "share.export", account)
 
 
 def count_features(connection: Connection, key_sha256: str | None, request: ExportRequest) -> int:

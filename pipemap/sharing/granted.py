@@ -22,7 +22,7 @@ from pipemap.sql import queries
 from schemas.tables import attribute_names
 
 SHARE_SCHEMA = "pipemap_share"
-_PREFIX_LETTERS = 12
+UNKNOWN_AGENCY = "unknown"
 
 
 class UnknownKeyError(PermissionDeniedError):
@@ -95,16 +95,16 @@ def refusals_on_record(database: Database, key_sha256: str, asked: dict[str, Any
 
 def record_refusal(database: Database, key_sha256: str, asked: dict[str, Any]) -> None:
     """Write into the audit log whose key was refused what, and why; the key by the first letters of its hash."""
-    with database.transaction() as connection:
+    with database.transaction(read_only=True) as connection:
         known = fetch_one(connection, queries("sharing")["why_refused"], {"key_sha256": key_sha256})
-        behind = known or {"agreement_id": None, "agency": "unknown", "reason": "unknown key"}
-        details = {
-            "key_sha256": key_sha256[:_PREFIX_LETTERS],
-            "agreement_id": behind["agreement_id"],
-            "reason": behind["reason"],
-            "asked": asked,
-        }
-        audit.record(connection, behind["agency"], "share.refused", details)
+    behind = known or {"agreement_id": None, "agency": UNKNOWN_AGENCY, "reason": "unknown key"}
+    details = {
+        "key_sha256": key_sha256[: audit.KEY_LETTERS],
+        "agreement_id": behind["agreement_id"],
+        "reason": behind["reason"],
+        "asked": asked,
+    }
+    audit.record_look(database, audit.Look(behind["agency"], "share.refused", details))
 
 
 @contextmanager

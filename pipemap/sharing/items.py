@@ -123,9 +123,8 @@ def read_items(database: Database, key_sha256: str | None, request: ItemsRequest
         version=grant.version if grant else newest if wanted is None else wanted,
         attributes=granted_columns(grant, request.kind),
     )
-    if grant is not None:
-        with database.transaction() as connection:
-            audit.record(connection, grant.agency, "share.items", _account(request, grant, page, row["ids_sha256"]))
+    if grant is not None and key_sha256 is not None:
+        audit.look(database, grant, key_sha256, "share.items", _account(request, page, row))
     return page
 
 
@@ -193,12 +192,13 @@ def _asked(request: ItemsRequest) -> dict[str, Any]:
     return asked | {"values": values or None, "after": request.after}
 
 
-def _account(request: ItemsRequest, grant: Grant, page: ItemsPage, ids_sha256: str) -> dict[str, Any]:
+def _account(request: ItemsRequest, page: ItemsPage, row: dict[str, Any]) -> dict[str, Any]:
     return {
-        "agreement_id": grant.agreement_id,
         **_asked(request),
+        "format": "geojson",
         "version": page.version,
         "count": page.count,
+        "last": page.next,
         "bytes": len(page.features),
-        "ids_sha256": ids_sha256,
+        "ids_sha256": row["ids_sha256"],
     }

@@ -1,7 +1,7 @@
 """Agreements with other agencies, their keys, and the record of every look."""
 
 from geoalchemy2 import Geometry
-from sqlalchemy import CheckConstraint, Column, Table, UniqueConstraint, text
+from sqlalchemy import Column, Index, Table, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, BOOLEAN, BYTEA, INTEGER, TEXT, TIMESTAMP
 
 from schemas.tables.base import metadata
@@ -57,20 +57,21 @@ api_key = Table(
 audit_log = Table(
     "audit_log",
     metadata,
-    Column("seq", BIGINT, primary_key=True, autoincrement=False),
+    Column("chain", TEXT, primary_key=True, comment="Agency whose looks these are; empty: what staff did."),
+    Column("seq", BIGINT, primary_key=True, autoincrement=False, comment="Number within the chain, from 1."),
     Column("at", TIMESTAMP(timezone=True), nullable=False),
     Column("actor", TEXT, nullable=False, comment="Agency or local user."),
     Column("action", TEXT, nullable=False),
     Column("details", TEXT, nullable=False, comment="Canonical JSON, exactly as hashed."),
-    Column("prev_hash", BYTEA, nullable=False),
+    Column("prev_hash", BYTEA, nullable=False, comment="Of the first entry: SHA-256 of the chain's name."),
     Column("hash", BYTEA, nullable=False, comment="SHA-256 over seq, at, actor, action, details and prev_hash."),
+    Index("audit_log_at_idx", "at"),
 )
 
 audit_head = Table(
     "audit_head",
     metadata,
-    Column("one_row", BOOLEAN, primary_key=True, server_default=text("true")),
-    Column("seq", BIGINT, nullable=False, comment="Number of the last entry of the audit log."),
+    Column("chain", TEXT, primary_key=True),
+    Column("seq", BIGINT, nullable=False, comment="Number of the last entry of the chain."),
     Column("hash", BYTEA, nullable=False, comment="Hash of the last entry."),
-    CheckConstraint("one_row", name="audit_head_one_row"),
 )

@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipemap.db import Connection, Database
-from pipemap.errors import SourceError, StorageError
+from pipemap.errors import StorageError
 from pipemap.migrate import migrate
-from pipemap.sharing import audit
-from pipemap.sharing.audit import AuditFilter, AuditReport
+from pipemap.sharing import anchors, audit, chains
+from pipemap.sharing.audit import AuditFilter
+from pipemap.sharing.chains import AuditReport, Seen
 
 
 @pytest.fixture
@@ -24,9 +25,9 @@ def log(database: Database) -> Database:
     return database
 
 
-def verified(database: Database, anchor: audit.Anchor | None = None) -> AuditReport:
+def verified(database: Database, seen: Seen | None = None) -> AuditReport:
     with database.transaction(read_only=True) as connection:
-        return audit.verify(connection, anchor)
+        return chains.verify(connection, seen)
 
 
 def tamper(database: Database, *statements: str) -> None:
@@ -40,7 +41,7 @@ def tamper(database: Database, *statements: str) -> None:
 def test_an_untouched_log_is_intact(log: Database) -> None:
     report = verified(log)
     assert report.is_intact
-    assert (report.entries, report.head.seq) == (6, 6)
+    assert (report.entries, report.heads[""].seq) == (6, 6)
 
 
 def test_an_empty_log_is_intact(database: Database) -> None:
@@ -75,8 +76,8 @@ def test_the_database_refuses_changes(log: Database, statement: str) -> None:
 
 
 _COPY_OF_THREE = """
-    INSERT INTO pipemap.audit_log (seq, at, actor, action, details, prev_hash, hash)
-    SELECT {seq}, at, actor, 'forged', details, prev_hash, {hash} FROM pipemap.audit_log WHERE seq = 3"""
+    INSERT INTO pipemap.audit_log (chain, seq, at, actor, action, details, prev_hash, hash)
+    SELECT chain, {seq}, at, actor, 'forged', details, prev_hash, {hash} FROM pipemap.audit_log WHERE seq = 3"""
 _HASHED = "pipemap_app.audit_hash({seq}, at, actor, 'forged', details, prev_hash)"
 
 TAMPERINGS = {
@@ -165,22 +166,14 @@ _REBUILD = """
 def test_a_chain_rebuilt_whole_is_found_by_the_anchor_alone(
     log: Database, tmp_path: Path, statement: str, kind: str
 ) -> None:
-    with log.transaction() as connection:
-        audit.write_anchor(connection, tmp_path / "anchor.json")
-    anchor = audit.read_anchor(tmp_path / "anchor.json")
+    anchors.write_anchor(log, tmp_path / "anchors.jsonl")
+    anchor = anchors.read_anchors(tmp_path / "anchors.jsonl")
     with log.transaction() as connection:
         audit.record(connection, "later", "share.items", {})
     assert verified(log, anchor).is_intact
     tamper(log, "DELETE FROM pipemap.audit_log WHERE seq = 7", statement, _REBUILD)
     assert verified(log).is_intact
     assert [problem.kind for problem in verified(log, anchor).problems] == [kind]
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"seq": 3}', '{"seq": "x", "hash": "y"}'])
-def test_a_file_that_is_no_anchor_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "anchor.json").write_text(text)
-    with pytest.raises(SourceError):
-        audit.read_anchor(tmp_path / "anchor.json")
 
 
 def test_entries_can_be_filtered_and_paged(log: Database) -> None:
@@ -232,7 +225,7 @@ def test_any_text_is_chained_and_verified(
         ):
             assert (kept["actor"], kept["action"]) == (actor, action)
             assert kept["details"] == json.loads(json.dumps(details))
-        assert audit.verify(connection).is_intact
+        assert chains.verify(connection).is_intact
 
 
 def run_together(works: list[Callable[[], None]]) -> None:

@@ -21,7 +21,7 @@ from shapely.geometry import shape
 
 from pipemap.db import Database
 from pipemap.errors import CrsError, NotFoundError, SourceError, UsageError
-from pipemap.sharing import agreements, audit, granted, items
+from pipemap.sharing import agreements, audit, chains, granted, items
 from pipemap.sharing.agreements import SHARED_KINDS, Terms, shareable_attributes
 from pipemap.sharing.granted import Place, UnknownKeyError
 from pipemap.sharing.items import ItemsRequest
@@ -272,7 +272,7 @@ def test_every_look_is_on_record(street: Database) -> None:
     items.read_items(street, agreements.hash_key(key), ItemsRequest("pipe_segment", Place((0, 0, 150, 100)), limit=10))
     with street.transaction(read_only=True) as connection:
         [look, issued, agreed] = audit.list_entries(connection)
-        assert audit.verify(connection).is_intact
+        assert chains.verify(connection).is_intact
     assert (look["actor"], look["action"]) == ("water company", "share.items")
     assert look["details"]["count"] == 2 and look["details"]["bbox"] == [0, 0, 150, 100]
     assert (issued["action"], agreed["action"]) == ("share.key", "share.agree")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from pipemap.commands.sharing import app
+from pipemap.cli import build
 from pipemap.db import Database
 from pipemap.errors import PipemapError
 
@@ -15,7 +15,7 @@ Run = Callable[..., Result]
 @pytest.fixture
 def run(database: Database, database_url: str, tmp_path: Path) -> Run:
     environment = {"PIPEMAP_DATABASE_URL": database_url, "PIPEMAP_DATA_DIR": str(tmp_path), "PIPEMAP_USER": "li"}
-    return lambda *words: CliRunner().invoke(app, words, env=environment)
+    return lambda *words: CliRunner().invoke(build(words), words, env=environment)
 
 
 def agree(run: Run, **changes: str) -> Result:

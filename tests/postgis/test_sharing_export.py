@@ -18,7 +18,7 @@ from exporters.gis import short_names
 from exporters.plain_csv import defused
 from pipemap.db import Database
 from pipemap.errors import UsageError
-from pipemap.sharing import agreements, audit
+from pipemap.sharing import agreements, audit, chains
 from pipemap.sharing.agreements import Terms
 from pipemap.sharing.exchange import ExportPackage, export
 from pipemap.sharing.granted import Place, UnknownKeyError
@@ -157,7 +157,7 @@ def test_a_package_is_on_record_with_its_sum(city: Database, tmp_path: Path) -> 
     package = export(city, key_hash(city, QUARTER), "geojson", tmp_path)
     with city.transaction(read_only=True) as connection:
         entry = audit.list_entries(connection, limit=1)[0]
-        assert audit.verify(connection).is_intact
+        assert chains.verify(connection).is_intact
     content = package.path.read_bytes()
     assert (entry["actor"], entry["action"]) == ("水务局", "share.export")
     assert entry["details"]["package_sha256"] == hashlib.sha256(content).hexdigest()

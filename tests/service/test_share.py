@@ -13,7 +13,7 @@ import pyogrio
 import pytest
 import shapely
 
-from pipemap.sharing import agreements, audit
+from pipemap.sharing import agreements, audit, chains
 from pipemap.sharing.agreements import Terms
 from tests.service.conftest import X0, Y0, Town
 from tests.service.test_api import refused
@@ -128,7 +128,7 @@ def test_every_look_is_on_record_and_the_record_holds(client: httpx.Client, town
     client.get(NODES, headers={"X-API-Key": "pmk_forged"})
     with town.database.transaction(read_only=True) as connection:
         looks = [entry for entry in audit.list_entries(connection) if entry["actor"] == "水务局"]
-        assert audit.verify(connection).is_intact
+        assert chains.verify(connection).is_intact
     assert [look["action"] for look in looks] == ["share.export", "share.items", "share.items"]
     assert [look["details"].get("count") for look in looks] == [None, 1, 2]
     assert looks[0]["details"]["counts"]["node"] == 3
@@ -148,7 +148,7 @@ def test_every_refusal_is_on_record_with_its_reason(client: httpx.Client, town: 
     client.get(**route, headers=key)
     with town.database.transaction(read_only=True) as connection:
         entries = audit.list_entries(connection, audit.AuditFilter(action="share.refused"))
-        assert audit.verify(connection).is_intact
+        assert chains.verify(connection).is_intact
     told = [(entry["actor"], entry["details"]["reason"]) for entry in reversed(entries)]
     assert told == [
         ("unknown", "unknown key"),

@@ -1,0 +1,100 @@
+"""`pipemap audit`: the record of every publish and every look, verified and anchored."""
+
+from dataclasses import asdict
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipemap.commands.moments import moment
+from pipemap.commands.session import open_database
+from pipemap.settings import Settings
+from pipemap.sharing import anchors, audit, chains
+from pipemap.sharing.audit import AuditFilter
+from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_table, emit_text
+
+app = typer.Typer()
+log = typer.Typer(help="The record of every publish and every look. 审计")
+app.add_typer(log, name="audit")
+
+_BROKEN_LOG_EXIT = 46
+MomentOption = Annotated[str | None, typer.Option(help="A day (2026-12-31) or an instant with its time zone.")]
+
+
+@log.command(name="list")
+def list_entries(
+    actor: Annotated[str | None, typer.Option(help="Only of this agency or user.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only this action, for example share.export.")] = None,
+    since: MomentOption = None,
+    until: MomentOption = None,
+    limit: LimitOption = 100,
+    offset: OffsetOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """List what was done and looked at, newest first. 列出审计记录"""
+    beginning = None if since is None else moment(since, time.min)
+    end = None if until is None else moment(until, time.max)
+    filters = AuditFilter(actor, action, beginning, end)
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        entries = audit.list_entries(connection, filters, limit, offset)
+    if as_json:
+        emit_json(entries)
+        return
+    rows = [
+        (e["chain"], e["seq"], e["at"].isoformat(timespec="seconds"), e["actor"], e["action"], _told(e["details"]))
+        for e in entries
+    ]
+    emit_table("audit log", ["chain", "seq", "at", "actor", "action", "details"], rows)
+
+
+@log.command()
+def verify(
+    anchor: Annotated[
+        Path | None, typer.Option(help="File of anchors; by default that of the service, where there is one.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Recompute every chain; exit code 46 when an entry was altered, deleted, inserted or cut off. 校验审计链"""
+    with open_database() as database:
+        kept = anchor or anchors.anchor_file(Settings().audit_dir, database)
+        seen = anchors.read_anchors(kept) if anchor or kept.exists() else None
+        with database.transaction(read_only=True) as connection:
+            report = chains.verify(connection, seen)
+    if as_json:
+        heads = {chain: head._asdict() for chain, head in report.heads.items()}
+        emit_json(asdict(report) | {"heads": heads, "is_intact": report.is_intact})
+    else:
+        _print_report(report)
+    if not report.is_intact:
+        raise typer.Exit(_BROKEN_LOG_EXIT)
+
+
+@log.command(name="anchor")
+def write_anchor(
+    file: Annotated[Path | None, typer.Argument(help="By default the file that the service appends to.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Append the heads of all chains, signed, to a file outside the database, for `verify`. 锚定"""
+    with open_database() as database:
+        anchor = anchors.write_anchor(database, file or anchors.anchor_file(Settings().audit_dir, database))
+    if as_json:
+        emit_json({"at": anchor.at, "heads": {chain: head._asdict() for chain, head in anchor.heads.items()}})
+    else:
+        emit_table("anchor", ["chain", "seq", "hash"], [(chain, *head) for chain, head in anchor.heads.items()])
+
+
+def _print_report(report: chains.AuditReport) -> None:
+    is_chinese = Settings().language == "zh"
+    if report.is_intact:
+        zh = f"{len(report.heads)} 条链共 {report.entries} 条记录完好,已与 {report.anchors} 个锚点核对。"
+        counts = f"All {report.entries} entries of {len(report.heads)} chains"
+        en = f"{counts} are as written; {report.anchors} anchors agree."
+        emit_text(zh if is_chinese else en)
+        return
+    rows = [(p.chain, p.seq, p.kind, p.message_zh if is_chinese else p.message_en) for p in report.problems]
+    emit_table("audit log", ["chain", "seq", "problem", "what"], rows)
+
+
+def _told(details: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in details.items() if value not in (None, "", [], {}))
