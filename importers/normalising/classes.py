@@ -1,5 +1,6 @@
 """The class column of one sheet: what its words mean, and whether it is a class column at all."""
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,9 @@ class ClassColumn:
         self._dictionary = profile.class_words()
         self._fallback = self._in_name(profile, table.sheet) or profile.default_class
         self.said = None if self._fallback else self._in_title(profile, table)
+        if self.said and self.said[0] == SECRET:
+            # What else tells of its rows is not asked: under such a title they stay out.
+            self._fallback, self.said = SECRET, None
         self._meanings: list[str | None] = []
         self._numbers: dict[str, int] = {}
         self._rows = 0
@@ -34,7 +38,7 @@ class ClassColumn:
 
     def _in_name(self, profile: Profile, name: str) -> str | None:
         word = profile.sheet_class(name)
-        return class_of(word, self._dictionary) if word else None
+        return _class_of(word, self._dictionary) if word else None
 
     def _in_title(self, profile: Profile, table: RecordTable) -> tuple[str, str] | None:
         """The class that the line above the table or the file's name speaks of, and that text.
@@ -43,7 +47,7 @@ class ClassColumn:
         """
         for text in filter(None, (table.title, Path(table.file).stem)):
             code = self._in_name(profile, text) or profile.class_said(text)
-            if code and code != SECRET:
+            if code:
                 return code, text
         return None
 
@@ -104,5 +108,16 @@ class ClassColumn:
     def _number(self, word: str) -> int:
         if word not in self._numbers:
             self._numbers[word] = len(self._meanings)
-            self._meanings.append(class_of(word, self._dictionary))
+            self._meanings.append(_class_of(word, self._dictionary))
         return self._numbers[word]
+
+
+def _class_of(word: str, dictionary: dict[str, str]) -> str | None:
+    """The class of a word; one that is unknown but for what it has of a military or secret one is taken for that."""
+    known = class_of(word, dictionary)
+    if known:
+        return known
+    plain = "".join(unicodedata.normalize("NFKC", word).casefold().split())
+    secret = [word for word, code in dictionary.items() if code == SECRET]
+    is_secret = plain.rstrip("0123456789-_") in secret or any(not word.isascii() and word in plain for word in secret)
+    return SECRET if is_secret else None

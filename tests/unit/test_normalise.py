@@ -363,6 +363,24 @@ def test_a_secret_class_is_refused_however_little_else_of_the_column_is_known(tm
     assert delivery.nodes["source_key"].tolist() == ["A", "B"]
 
 
+@pytest.mark.parametrize("word", ["JX", "jx1", "J X", "ＪＸ", "BZ-02", "军用", "军用管线", "保密专用(通信)"])
+def test_a_secret_class_is_refused_and_counted_however_it_is_written(tmp_path: Path, word: str) -> None:
+    point_text = points(point("A"), point("B", step=30), point("C", word, step=60))
+    delivery = read(tmp_path, point_text, lines(f"A,B,{word},1,2,300,PE,直埋", "A,B,JS,1,2,300,PE,直埋"))
+    assert delivery.nodes["source_key"].tolist() == ["A", "B"]
+    assert len(delivery.segments) == 1
+    assert [finding.details["rows"] for finding in delivery.findings if finding.rule == "IMP-SECRET"] == [1, 1]
+    assert not [finding for finding in delivery.findings if word in (finding.value, finding.message_zh)]
+
+
+@pytest.mark.parametrize("title", ["军用管线成果表", "某市保密专用线"])
+def test_rows_that_name_no_class_under_a_secret_title_are_refused_and_counted(tmp_path: Path, title: str) -> None:
+    point_text = points(point("A", ""), point("B", "JS", step=30))
+    delivery = read(tmp_path, f"{title},,,\n{point_text}", f"{title},,,\n{lines('A,B,,1,2,300,PE,直埋')}")
+    assert (delivery.nodes["source_key"].tolist(), len(delivery.segments)) == (["B"], 0)
+    assert sum(finding.details["rows"] for finding in delivery.findings if finding.rule == "IMP-SECRET") == 2
+
+
 @pytest.mark.parametrize(
     ("line", "rule", "place"),
     [
