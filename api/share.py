@@ -5,14 +5,16 @@ import tempfile
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse
 
 from api.deps import STRICT, BboxCrsDep, BoxDep, CrsDep, KeyDep, ServiceDep
+from api.features import GEOJSON
 from pipemap.sharing.agreements import hash_key
 from pipemap.sharing.exchange import export
 from pipemap.sharing.granted import Place
+from pipemap.sharing.sites import read_sites
 
 router = APIRouter(tags=["sharing"], dependencies=[STRICT])
 
@@ -35,3 +37,11 @@ def download(
         raise
     tidy = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
     return FileResponse(package.path, media_type="application/zip", filename=package.path.name, background=tidy)
+
+
+@router.get("/sites")
+def list_sites(service: ServiceDep, key: KeyDep, bbox: BoxDep, bbox_crs: BboxCrsDep, crs: CrsDep) -> Response:
+    """Sensitive sites as padded shapes with whom to call, where the agreement shows them at all."""
+    place = Place(bbox, bbox_crs, crs)
+    page = read_sites(service.database, hash_key(key), place, timeout_s=service.settings.statement_timeout_s)
+    return Response(page.collection(), media_type=GEOJSON)

@@ -147,3 +147,12 @@ FROM (
     SELECT ST_Extent(ST_Transform(ST_SetSRID(outline, (SELECT srid FROM pipemap.project)), 4326)) AS box
     FROM (SELECT ST_Extent(geom)::geometry AS outline FROM pipemap.node) AS nodes
 ) AS m
+
+-- name: redacted_sites
+-- Padded shapes of sensitive sites as GeoJSON features, by identity.
+SELECT count(*) AS shown, coalesce(json_agg(json_build_object(
+    'type', 'Feature', 'id', v.site_id, 'geometry', ST_AsGeoJSON({geometry}, %(digits)s, 0)::json,
+    'properties', json_build_object('is_redacted', true, 'telephone', v.telephone)
+) ORDER BY v.site_id), '[]')::text AS features
+FROM pipemap_share.redacted_site AS v
+WHERE NOT %(has_box)s OR ST_Intersects(v.geom, current_setting('pipemap.wanted')::geometry)

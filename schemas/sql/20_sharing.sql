@@ -113,6 +113,34 @@ WHERE coalesce(n.appurtenance_code, '') NOT IN (
 )
 $view$, '{states}', pg_temp.shared_states('node')); END $make_view$;
 
+-- Sensitive sites where an agreement says whom to call about them: not the site but the square of 200 m that it lies in,
+-- padded by 50 m on every side and cut at the edge of the area. What it is, and how many there are in it, is not told.
+DO $make_view$ BEGIN EXECUTE replace($view$
+CREATE VIEW pipemap_share.redacted_site WITH (security_barrier) AS
+SELECT
+    cell.i || '_' || cell.j AS site_id,
+    g.sites_telephone AS telephone,
+    ST_Intersection(ST_MakeEnvelope(
+        cell.i * 200 - 50, cell.j * 200 - 50, cell.i * 200 + 250, cell.j * 200 + 250, ST_SRID(g.area)
+    ), g.area) AS geom
+FROM (
+    SELECT granted.sites_telephone, granted.area, granted.class_codes, granted.store_id, granted.version,
+           granted.newest_version, ST_Expand(granted.sought, 300) AS sought
+    FROM pipemap_share.granted
+    WHERE granted.sites_telephone IS NOT NULL
+) AS g
+JOIN LATERAL ({states}) AS n
+    ON n.class_code = ANY (g.class_codes)
+    AND ST_Intersects(n.geom, g.area)
+CROSS JOIN LATERAL (
+    SELECT floor(ST_X(n.geom) / 200)::bigint AS i, floor(ST_Y(n.geom) / 200)::bigint AS j
+) AS cell
+WHERE n.appurtenance_code IN (
+    'gas_station', 'heat_source', 'pump_station', 'regulator_station', 'reservoir', 'substation', 'tank', 'telecom_office', 'waterworks'
+)
+GROUP BY cell.i, cell.j, g.sites_telephone, g.area
+$view$, '{states}', pg_temp.shared_states('node')); END $make_view$;
+
 -- Axes are cut at the edge of the area; what was surveyed at an end outside it is not shown.
 DO $make_view$ BEGIN EXECUTE replace($view$
 CREATE VIEW pipemap_share.pipe_segment WITH (security_barrier) AS
