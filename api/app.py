@@ -11,6 +11,7 @@ from api import (
     clearance,
     designs,
     documentation,
+    excavation,
     features,
     flow_traces,
     history,
@@ -71,7 +72,19 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     add_problems(app)
     app.include_router(health)
     app.include_router(designs.router, prefix="/api", dependencies=[STAFF])
-    for part in (features, clearance, traces, flow_traces, outages, pressure, history, scene, sections, statistics):
+    for part in (
+        features,
+        clearance,
+        excavation,
+        traces,
+        flow_traces,
+        outages,
+        pressure,
+        history,
+        scene,
+        sections,
+        statistics,
+    ):
         app.include_router(part.router, prefix="/api", dependencies=[STAFF])
     app.include_router(burst_sheet.router, dependencies=[STAFF])
     app.include_router(share.router, prefix="/share")

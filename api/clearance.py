@@ -63,7 +63,7 @@ def polygon_clearance(service: ServiceDep, question: BodyQuestion) -> ClearanceA
     """What a body in the ground meets, or is too near to."""
     with service.reading() as connection:
         return questions.polygon_clearance(
-            connection, _polygon(question.polygon), question.z_min_m, question.z_max_m,
+            connection, read_polygon(question.polygon), question.z_min_m, question.z_max_m,
             question.class_code, question.version, parse_crs(question.crs),
         )  # fmt: skip
 
@@ -103,7 +103,8 @@ def city_clearance(
     return StoredConflicts(run=run, since=since, conflicts=tuple(found))
 
 
-def _polygon(geometry: PolygonGeometry) -> shapely.Polygon:
+def read_polygon(geometry: PolygonGeometry) -> shapely.Polygon:
+    """The polygon of a question, in plan; UsageError for a ring that is none."""
     try:
         shell, *holes = ([position[:2] for position in ring] for ring in geometry.coordinates)
         return shapely.Polygon(shell, holes)

@@ -71,7 +71,7 @@ def clearance(
     elif z_min_m is None or z_max_m is None:
         raise UsageError("A body needs --z-min and --z-max, its lower and upper elevation in metres.")
     else:
-        body, low_m, high_m = _polygon(polygon), z_min_m, z_max_m
+        body, low_m, high_m = read_polygon(polygon), z_min_m, z_max_m
         answer = _asked(
             lambda connection: polygon_clearance(connection, body, low_m, high_m, class_code, version, srid)
         )
@@ -143,7 +143,8 @@ def show_clearance(answer: ClearanceAnswer) -> None:
         emit_table(f"{len(answer.cannot_tell)} cannot be told", ("kind", "id", "why"), unknown)
 
 
-def _polygon(text: str) -> shapely.Polygon:
+def read_polygon(text: str) -> shapely.Polygon:
+    """The polygon of an option, WKT or the name of a GeoJSON file."""
     try:
         path = Path(text)
         if text.lstrip().upper().startswith("POLYGON"):

@@ -29,6 +29,7 @@ QUESTIONS = [
     "corridor --line '512000 2611700,512400 2612000' --half-width 20", "clearance --segment SEGMENT",
     "clearance --city", "clearance --changeset 1",
     "clearance --line '512130 2611900,512145 2611912' --class gas --width 160 --cover 1.2",
+    "excavation --polygon 'POLYGON((512130 2611900,512145 2611900,512145 2611912,512130 2611900))' --depth 2",
     "section --line '512130 2611895,512150 2611915'",
     "profile --from WS001 --to WS004 --class foul", "statistics --by owner --by decade",
     "trace burst --key 'JS069->JS070'",
