@@ -12,6 +12,7 @@ from api import (
     designs,
     documentation,
     excavation,
+    exports,
     features,
     flow_traces,
     history,
@@ -88,6 +89,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         app.include_router(part.router, prefix="/api", dependencies=[STAFF])
     app.include_router(burst_sheet.router, dependencies=[STAFF])
     app.include_router(share.router, prefix="/share")
+    app.include_router(exports.router, prefix="/share")
     for room in (landing, collections, items, tiles):
         app.include_router(room.router, prefix=ROOT)
     documentation.add_documentation(app)

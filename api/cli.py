@@ -26,6 +26,7 @@ def serve(
     """Serve the map: API, documentation and viewer. 启动服务"""
     # Imported here: the compiled parts are slow to load, and every other command does without them.
     from api.app import create_app
+    from pipemap.jobs.worker import beside
 
     settings = Settings()
     address, number = host or settings.host, port or settings.port
@@ -39,7 +40,8 @@ def serve(
     gc.collect()
     gc.freeze()
     gc.set_threshold(_GC_THRESHOLD)
-    uvicorn.run(service, host=address, port=number, log_level="warning", server_header=False)
+    with beside(settings, url):
+        uvicorn.run(service, host=address, port=number, log_level="warning", server_header=False)
 
 
 def _demand_free(host: str, port: int) -> None:

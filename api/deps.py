@@ -126,14 +126,7 @@ async def read_version(
     version: Annotated[str | None, Query(description="Version number, date or instant; the newest by default")] = None,
 ) -> int | datetime | None:
     """The version to read; a day means the last version published by its end, UTC."""
-    if version is None:
-        return None
-    if version.isdecimal() and int(version) <= _LARGEST_VERSION:
-        return int(version)
-    try:
-        return _instant(version)
-    except ValueError as error:
-        raise UsageError(f"{version} is no version: give a number, a date or an instant with its time zone.") from error
+    return None if version is None else parse_version(version)
 
 
 async def read_class_codes(
@@ -141,6 +134,16 @@ async def read_class_codes(
 ) -> list[str]:
     """The classes to keep; none means all."""
     return [code for code in (class_code or "").split(",") if code]
+
+
+def parse_version(text: str) -> int | datetime:
+    """The version a number, a day or an instant means."""
+    if text.isdecimal() and int(text) <= _LARGEST_VERSION:
+        return int(text)
+    try:
+        return _instant(text)
+    except ValueError as error:
+        raise UsageError(f"{text} is no version: give a number, a date or an instant with its time zone.") from error
 
 
 def parse_crs(text: str | None) -> int | None:

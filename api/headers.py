@@ -46,5 +46,5 @@ class Compression:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on the way that suits its answer."""
-        is_package = scope["type"] == "http" and scope["path"].endswith("/export")
+        is_package = scope["type"] == "http" and scope["path"].endswith(("/export", "/package"))
         await (self.plain if is_package else self.zipped)(scope, receive, send)

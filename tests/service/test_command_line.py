@@ -50,8 +50,8 @@ WORK = [
     f"approve {UPDATE}", f"publish {UPDATE} -m update", f"revert {UPDATE}", f"discard {UNDO}",
     f"import {DRAINAGE} --dataset again --author surveyor", f"rebase {AGAIN}", f"reject {AGAIN}",
     f"share agree --agency a --purpose p --area {HERE} --classes water --expires 2099-01-01",
-    "share key 1", "share refresh", "share export --out . --format geojson", "share revoke 1",
-    "audit anchor anchor.json", "demo --no-serve",
+    "share key 1", "share refresh", "share export --out . --format geojson", "worker --until-idle",
+    "share revoke 1", "audit anchor anchor.json", "demo --no-serve",
     "design 'gas main' --line '512130 2611900,512145 2611912' --class gas --width 160 --cover 1.2",
 ]  # fmt: skip
 # Lists as they are asked for, and where the rows are in the document.

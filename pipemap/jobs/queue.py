@@ -1,0 +1,30 @@
+"""The queue of background work: procrastinate's tables in the schema `pipemap_jobs` of the map's own database."""
+
+from procrastinate import App, PsycopgConnector, SyncPsycopgConnector
+
+from pipemap.db import Connection
+
+QUEUE = "exports"
+EXPORT_TASK = "export"
+_SEARCH_PATH = "pipemap_jobs, public"
+
+
+def worker_app(url: str) -> App:
+    """The queue as a worker sees it."""
+    return App(
+        connector=PsycopgConnector(
+            conninfo=url,
+            kwargs={"options": f"-c search_path={_SEARCH_PATH.replace(' ', '')}", "application_name": "pipemap"},
+            min_size=1,
+            max_size=4,
+        )
+    )
+
+
+def enqueue_export(connection: Connection, job_id: str) -> None:
+    """Put an export into the queue in the caller's transaction: it stands there when the job does."""
+    app = App(connector=SyncPsycopgConnector())
+    before = connection.execute("SELECT current_setting('search_path') AS path").fetchone()
+    connection.execute("SELECT set_config('search_path', %s, true)", [_SEARCH_PATH])
+    app.configure_task(EXPORT_TASK, queue=QUEUE, connection=connection, allow_unknown=True).defer(job_id=job_id)
+    connection.execute("SELECT set_config('search_path', %s, true)", [before["path"] if before else "public"])

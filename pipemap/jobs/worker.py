@@ -1,0 +1,91 @@
+"""The worker: does what waits in the queue, in a process of its own beside the service or alone."""
+
+import asyncio
+import ctypes
+import logging
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+from procrastinate import App, JobContext
+
+from pipemap.db import Database
+from pipemap.jobs import exports
+from pipemap.jobs.queue import EXPORT_TASK, QUEUE, worker_app
+from pipemap.settings import Settings
+
+_PR_SET_PDEATHSIG = 1
+_HEARTBEAT_S = 5
+# A worker that was not heard of for so long is taken for dead, and its job is done by another.
+_DEAD_AFTER_S = 20
+_KEEP_FINISHED_H = 24 * 7
+_log = logging.getLogger("pipemap.jobs")
+
+
+def work(settings: Settings, url: str, forever: bool = True, dead_after_s: float = _DEAD_AFTER_S) -> None:
+    """Do what waits in the queue; not `forever`: until nothing waits.
+
+    Jobs of a worker that was killed are begun anew; packages whose time is over are deleted.
+    """
+    with Database(url, max_connections=4) as database:
+        asyncio.run(_work(_Worker(settings, worker_app(url), database, dead_after_s), forever))
+
+
+@contextmanager
+def beside(settings: Settings, url: str) -> Iterator[None]:
+    """A worker in a process of its own while the block runs; what it leaves undone is done at the next start."""
+    process = get_context("spawn").Process(target=_work_beside, args=(settings, url), daemon=True)
+    process.start()
+    try:
+        yield
+    finally:
+        process.kill()
+        process.join()
+
+
+def _work_beside(settings: Settings, url: str) -> None:
+    # An interrupt is for the service to act on, which ends this process; so does its own end, however it comes.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    work(settings, url)
+
+
+@dataclass(frozen=True)
+class _Worker:
+    settings: Settings
+    app: App
+    database: Database
+    dead_after_s: float
+
+    def export(self, context: JobContext, job_id: str) -> None:
+        """Make one package."""
+        folder, keep_h = self.settings.export_folder, self.settings.export_keep_h
+        exports.run(self.database, job_id, folder, keep_h, context.should_abort)
+
+    async def tidy(self, timestamp: int | None = None) -> None:
+        """Begin anew what a dead worker has left, and delete what nobody needs any more."""
+        queue = self.app.job_manager
+        for job in await queue.get_stalled_jobs(task_name=EXPORT_TASK, seconds_since_heartbeat=self.dead_after_s):
+            _log.warning("job %s was left by a worker that is gone; it is done anew", job.id)
+            await queue.retry_job(job)
+        exports.take_up_again(self.database)
+        exports.sweep(self.database, self.settings.export_folder)
+        await queue.delete_old_jobs(nb_hours=_KEEP_FINISHED_H, include_failed=True)
+
+
+async def _work(worker: _Worker, forever: bool) -> None:
+    app = worker.app
+    app.task(name=EXPORT_TASK, queue=QUEUE, pass_context=True)(worker.export)
+    app.periodic(cron="* * * * *")(app.task(name="tidy", queue=QUEUE, queueing_lock="tidy")(worker.tidy))
+    async with app.open_async():
+        await worker.tidy()
+        await app.run_worker_async(
+            queues=[QUEUE],
+            wait=forever,
+            install_signal_handlers=forever,
+            shutdown_graceful_timeout=_HEARTBEAT_S,
+            update_heartbeat_interval=_HEARTBEAT_S,
+            stalled_worker_timeout=max(worker.dead_after_s, _DEAD_AFTER_S),
+        )
