@@ -109,7 +109,7 @@ FROM (
         SELECT v.* FROM {relation} AS v
         WHERE v.feature_id > %(after)s
           AND (%(feature_id)s::bigint IS NULL OR v.feature_id = %(feature_id)s)
-          AND (NOT %(has_box)s OR ST_Intersects(v.geom, current_setting('pipemap.wanted')::geometry))
+          AND (NOT %(has_box)s OR ST_Intersects(v.geom, nullif(current_setting('pipemap.wanted'), '')::geometry))
           AND {conditions}
         ORDER BY v.feature_id
         LIMIT %(limit)s + 1
@@ -155,4 +155,4 @@ SELECT count(*) AS shown, coalesce(json_agg(json_build_object(
     'properties', json_build_object('is_redacted', true, 'telephone', v.telephone)
 ) ORDER BY v.site_id), '[]')::text AS features
 FROM pipemap_share.redacted_site AS v
-WHERE NOT %(has_box)s OR ST_Intersects(v.geom, current_setting('pipemap.wanted')::geometry)
+WHERE NOT %(has_box)s OR ST_Intersects(v.geom, nullif(current_setting('pipemap.wanted'), '')::geometry)
