@@ -29,6 +29,9 @@ LOOKS: dict[str, Look] = {
     "bridge": Look((205, 22, 38)),
     "another_way": Look((0, 150, 110), "dashed"),
     "overflow": Look((200, 60, 150), "dashed"),
+    "dig_met": Look((205, 22, 38)),
+    "dig_under": Look((36, 104, 242), "dashed"),
+    "dig_beside": Look((250, 160, 30), "dashed"),
     "doubtful": Look((178, 104, 0), "dotted"),
 }
 # From nobody to everybody, ever darker: nothing hangs on it, then five classes (ColorBrewer's YlOrRd).

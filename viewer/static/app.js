@@ -5,6 +5,7 @@ import { getBytes, getJson, ServiceError } from "./modules/api.js";
 import { fit, flyTo, recall, rememberedPlace, turnTo, writeHash } from "./modules/camera.js";
 import { buildContent } from "./modules/content.js";
 import { askKnown, conflictPanel, knownPanel } from "./modules/answers/known.js";
+import { NEW_DIG } from "./modules/answers/dig.js";
 import { NEW_PIPE } from "./modules/answers/drawn.js";
 import { groundUnder } from "./modules/drawn-pipe.js";
 import { askColouring, colourableClasses, colouringPanel, hangsOn, MEASURES, tintOf } from "./modules/colouring.js";
@@ -259,10 +260,10 @@ const drawer = () => ({
   },
 });
 
-async function drawPipe() {
+async function startDrawing(name, params) {
   clear();
   state.isDrawing = true;
-  await askQuestion({ name: "drawn", params: NEW_PIPE, names: {} });
+  await askQuestion({ name, params, names: {} });
 }
 
 async function addPoint({ x, y }) {
@@ -423,7 +424,8 @@ function connectControls() {
   byId("show-ground").addEventListener("change", () => draw());
   byId("show-structures").addEventListener("change", () => draw());
   byId("show-conflicts").addEventListener("change", () => guarded(listKnown));
-  byId("draw-pipe").addEventListener("click", () => guarded(drawPipe));
+  byId("draw-pipe").addEventListener("click", () => guarded(() => startDrawing("drawn", NEW_PIPE)));
+  byId("draw-dig").addEventListener("click", () => guarded(() => startDrawing("dig", NEW_DIG)));
   byId("exaggeration").addEventListener("input", (event) => {
     byId("exaggeration-value").textContent = `×${event.target.value}`;
     draw({ exaggeration: Number(event.target.value) });

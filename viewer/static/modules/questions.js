@@ -2,6 +2,7 @@
 
 import * as burst from "./answers/burst.js";
 import * as clearance from "./answers/clearance.js";
+import * as dig from "./answers/dig.js";
 import * as drawn from "./answers/drawn.js";
 import * as outage from "./answers/outage.js";
 import * as shutdown from "./answers/shutdown.js";
@@ -29,6 +30,17 @@ async function askDrawn(pipe, version) {
   const line = pipe.line.map(([x, y]) => [x, y]);
   return { pipe, ...(await postJson("/api/clearance/line", { pipe: { ...pipe, line }, version: version && Number(version) })) };
 }
+
+async function askDig({ line, ...dug }, version) {
+  const question = { line, ...dug };
+  if (!dig.hasArea(question)) return { question, counts: {}, meetings: [], shutoffs: [], owners: [], structures: [] };
+  const ring = [...line, line[0]].map(([x, y]) => [x, y]);
+  return { question, ...(await postJson("/api/excavation", { polygon: { type: "Polygon", coordinates: [ring] }, dig: dug, version: version && Number(version) })) };
+}
+
+// Places of a drawing as the address holds them.
+const writeLine = (line) => line.map((place) => place.join(",")).join(";");
+const readLine = (line) => (line || "").split(";").filter(Boolean).map((place) => place.split(",").map(Number));
 
 // `topic` is the heading under which a question is offered, `flows` and `groups` say of which utilities a question is asked, `kinds` from which features; `lists` are its
 // parameters with several values; to a question that `joins` further places can be added.
@@ -67,8 +79,16 @@ const QUESTIONS = {
     kinds: [],
     lists: [],
     ask: askDrawn,
-    write: ({ line, ...pipe }) => ({ line: line.map((place) => place.join(",")).join(";"), ...pipe }),
-    read: ({ line, width_mm, cover_depth_m, ...pipe }) => ({ ...pipe, line: (line || "").split(";").filter(Boolean).map((place) => place.split(",").map(Number)), width_mm: Number(width_mm), cover_depth_m: Number(cover_depth_m) }),
+    write: ({ line, ...pipe }) => ({ line: writeLine(line), ...pipe }),
+    read: ({ line, width_mm, cover_depth_m, ...pipe }) => ({ ...pipe, line: readLine(line), width_mm: Number(width_mm), cover_depth_m: Number(cover_depth_m) }),
+  },
+  dig: {
+    answer: dig,
+    kinds: [],
+    lists: [],
+    ask: askDig,
+    write: ({ line, ...dug }) => ({ line: writeLine(line), ...dug }),
+    read: ({ line, depth_m, hand_dig_m }) => ({ line: readLine(line), depth_m: Number(depth_m), hand_dig_m: Number(hand_dig_m) }),
   },
   connected: traceOf("connected", ANY),
   path: traceOf("path", {
@@ -108,9 +128,9 @@ export function questionAt(name, kind, id, title) {
   return { name, params, title, names: {} };
 }
 
-// Kind and identity of the first feature that a question starts from; null for a pipe that is drawn.
+// Kind and identity of the first feature that a question starts from; null for what is drawn.
 export function startOf({ name, params }) {
-  if (name === "drawn") return null;
+  if (["drawn", "dig"].includes(name)) return null;
   if (params.node_id?.length) return ["node", params.node_id[0]];
   return ["pipe_segment", params.segment_id?.[0] ?? params.id ?? params.cuts[0].segment_ids[0]];
 }

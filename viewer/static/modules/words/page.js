@@ -26,6 +26,7 @@ export const PAGE = {
   buildings: ["Buildings", "建筑物"],
   known_conflicts: ["Conflicts", "净距冲突"],
   draw_pipe: ["Draw a pipe", "绘制管线"],
+  draw_dig: ["Draw a dig", "绘制开挖"],
   load_here: ["Load this area", "加载此处"],
   loading: ["Loading the map…", "正在加载地图…"],
   asking: ["Asking…", "正在查询…"],
