@@ -18,6 +18,8 @@ from api import (
     history,
     outages,
     pressure,
+    request_pages,
+    requests,
     scene,
     sections,
     share,
@@ -90,6 +92,8 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.include_router(burst_sheet.router, dependencies=[STAFF])
     app.include_router(share.router, prefix="/share")
     app.include_router(exports.router, prefix="/share")
+    app.include_router(requests.router, prefix="/share")
+    app.include_router(request_pages.router, dependencies=[STAFF])
     for room in (landing, collections, items, tiles):
         app.include_router(room.router, prefix=ROOT)
     documentation.add_documentation(app)

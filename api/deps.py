@@ -159,14 +159,23 @@ def parse_crs(text: str | None) -> int | None:
 def presented(authorization: str) -> str:
     """The token of an Authorization header, given as a bearer token or as a password; empty when there is none."""
     scheme, _, credentials = authorization.partition(" ")
-    if scheme.lower() == "bearer":
-        return credentials.strip()
+    return credentials.strip() if scheme.lower() == "bearer" else _name_and_password(authorization)[1]
+
+
+def presented_name(authorization: str) -> str:
+    """The name a person gives beside the staff token; empty when there is none."""
+    return _name_and_password(authorization)[0].strip()
+
+
+def _name_and_password(authorization: str) -> tuple[str, str]:
+    scheme, _, credentials = authorization.partition(" ")
     if scheme.lower() != "basic":
-        return ""
+        return "", ""
     try:
-        return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
+        name, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
-        return ""
+        return "", ""
+    return name, password
 
 
 ServiceDep = Annotated[Service, Depends(get_service)]

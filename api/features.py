@@ -43,9 +43,9 @@ class CorridorQuestion(BaseModel):
     limit: int = Field(1000, ge=1, le=10_000)
 
 
-def as_json(document: Any) -> Response:
+def as_json(document: Any, status: int = 200) -> Response:
     """A JSON answer."""
-    return Response(orjson.dumps(document, default=str), media_type="application/json")
+    return Response(orjson.dumps(document, default=str), status, media_type="application/json")
 
 
 @router.get("/project", dependencies=[STRICT])

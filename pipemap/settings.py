@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     user: str = Field(
         default_factory=lambda: os.environ.get("USER") or "root", description="Author written into changesets."
     )
+    open_requests: bool = Field(False, description="Take requests for digging and emergencies without a key.")
     require_approval: bool = Field(False, description="Publish only what someone else has approved.")
     audit_dir: Path = Field(
         default_factory=lambda settings: settings["data_dir"].with_name(settings["data_dir"].name + "-audit"),

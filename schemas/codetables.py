@@ -21,6 +21,7 @@ CODE_TABLES = (
     "depth_datum",
     "consumer_kind",
     "structure_kind",
+    "request_purpose",
 )
 
 

@@ -154,13 +154,18 @@ def _geojson_area(path: Path) -> BaseGeometry:
         raise SourceError(f"{path.name} cannot be read as GeoJSON polygons.") from error
 
 
+def check_granted(class_codes: Sequence[str], attributes: Sequence[str]) -> None:
+    """Raise UsageError for a class or an attribute that there is not, or for no class at all."""
+    _check_known("utility class", class_codes, tuple(code_table("utility_class")))
+    _check_known("attribute", attributes, shareable_attributes())
+    if not class_codes:
+        raise UsageError("An agreement grants at least one utility class.")
+
+
 def _check_terms(terms: Terms) -> None:
     if not terms.agency.strip() or not terms.purpose.strip():
         raise UsageError("An agreement names the agency and the purpose.")
-    _check_known("utility class", terms.class_codes, tuple(code_table("utility_class")))
-    _check_known("attribute", terms.attributes, shareable_attributes())
-    if not terms.class_codes:
-        raise UsageError("An agreement grants at least one utility class.")
+    check_granted(terms.class_codes, terms.attributes)
     if terms.expires_at.tzinfo is None or terms.expires_at <= datetime.now(UTC):
         raise UsageError("An agreement expires at a moment to come.")
     check_precision(terms.position_precision, terms.depth_precision)

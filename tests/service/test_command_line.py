@@ -23,8 +23,12 @@ WITHOUT_DOCUMENT = {"serve"}
 UPDATE, UNDO, AGAIN = 7, 8, 9
 DRAINAGE = "district/排水管点表_2025.csv district/排水管线表_2025.csv"
 HERE = "512000,2611700,512400,2612000"
+ASKED = (
+    "share request --agency a --applicant b --purpose dig --reason c"
+    " --area 512120,2611890,512220,2611990 --classes water,gas"
+)
 QUESTIONS = [
-    "changesets", "show 1", "log", "diff 1..2", "history 1", "findings 1", "rules", "share list",
+    "changesets", "show 1", "log", "diff 1..2", "history 1", "findings 1", "rules", "share list", "share requests",
     f"find pipe_segment --bbox {HERE}", "near --at 512150,2611900 --radius 50",
     "corridor --line '512000 2611700,512400 2612000' --half-width 20", "clearance --segment SEGMENT",
     "clearance --city", "clearance --changeset 1",
@@ -50,6 +54,9 @@ WORK = [
     f"approve {UPDATE}", f"publish {UPDATE} -m update", f"revert {UPDATE}", f"discard {UNDO}",
     f"import {DRAINAGE} --dataset again --author surveyor", f"rebase {AGAIN}", f"reject {AGAIN}",
     f"share agree --agency a --purpose p --area {HERE} --classes water --expires 2099-01-01",
+    ASKED, f"{ASKED},power", f"{ASKED},heat", "share approve 1 --by manager",
+    "share narrow 2 --by manager --reason less --classes water", "share refuse 3 --by manager --reason no",
+    "share allow a 30 --reason city",
     "share key 1", "share refresh", "share export --out . --format geojson", "worker --until-idle",
     "share revoke 1", "audit anchor anchor.json", "demo --no-serve",
     "design 'gas main' --line '512130 2611900,512145 2611912' --class gas --width 160 --cover 1.2",
@@ -114,7 +121,7 @@ def test_every_list_with_an_offset_is_paged_here() -> None:
     paged = {name for name, options in COMMANDS.items() if {"--limit", "--offset"} <= options}
     tried = {name for name in paged for typed in LISTS if re.match(rf"{name}( |$)", typed)}
     # `check` pages as `findings` does; the district has one agreement at most, and its features have one state.
-    assert paged - tried == {"check", "share list", "history"}
+    assert paged - tried == {"check", "share list", "share requests", "history"}
 
 
 @pytest.mark.parametrize("typed", LISTS)

@@ -1,0 +1,134 @@
+"""`/requests`: the data manager's pages of requests, with what each would show and the buttons that decide it."""
+
+from typing import Annotated, Literal
+from urllib.parse import parse_qs, urlsplit
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from pydantic import ValidationError
+
+from api.deps import STRICT, ServiceDep
+from api.requests import ActorDep, Decision, RequestId, narrowing_of
+from pipemap.errors import PermissionDeniedError, PipemapError, UsageError
+from pipemap.sharing import requests
+from pipemap.sharing.precision import POSITION_PRECISIONS
+from pipemap.sharing.preview import preview
+from pipemap.sharing.requests import Approval
+from pipemap.sharing.stores import refresh_stores
+from schemas.codetables import code_table
+
+router = APIRouter(prefix="/requests", include_in_schema=False)
+Language = Annotated[Literal["zh", "en"] | None, Query()]
+# The pages bring their own style and run no script; a form goes nowhere but here.
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
+    # Browsers tell where a form comes from only under a policy that lets them.
+    "Referrer-Policy": "same-origin",
+}
+_LARGEST_FORM = 200_000
+_PAGES = Environment(
+    loader=PackageLoader("api", "pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+    lstrip_blocks=True,
+)  # fmt: skip
+
+
+async def read_form(request: Request) -> dict[str, list[str]]:
+    """The fields of a form that this service's own page sent: another site's page cannot decide in one's name."""
+    origin = request.headers.get("origin")
+    if origin is None or urlsplit(origin).netloc != request.headers.get("host"):
+        raise PermissionDeniedError("A decision is sent from the page of the request.")
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _LARGEST_FORM:
+            raise UsageError("The form is too long.")
+    return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+
+
+@router.get("", dependencies=[STRICT])
+def list_page(service: ServiceDep, language: Language = None) -> HTMLResponse:
+    """Every request, the open ones first."""
+    with service.reading() as connection:
+        rows = requests.list_requests(connection, limit=500)
+    rows.sort(key=lambda row: row["state"] != "open")
+    return _page("requests.html", language or service.settings.language, rows=rows)
+
+
+@router.get("/{request_id}", dependencies=[STRICT])
+def request_page(service: ServiceDep, request_id: RequestId, language: Language = None) -> HTMLResponse:
+    """One request: what is asked, what it would show, and the decision."""
+    return _shown(service, request_id, language)
+
+
+@router.post("/{request_id}")
+def decide(
+    service: ServiceDep,
+    actor: ActorDep,
+    request_id: RequestId,
+    form: Annotated[dict[str, list[str]], Depends(read_form)],
+    language: Language = None,
+) -> HTMLResponse:
+    """Approve, narrow or refuse as the form says, and show the page again with what came of it."""
+    made, fault = None, None
+    try:
+        with service.database.transaction() as connection:
+            if form.get("verdict") == ["refuse"]:
+                requests.refuse(connection, request_id, actor, form.get("reason", [""])[0])
+            else:
+                narrowing = narrowing_of(connection, _decision(form))
+                made = requests.approve(connection, request_id, actor, narrowing, form.get("reason", [""])[0])
+        refresh_stores(service.database, service.settings.shift_key_path)
+    except PipemapError as error:
+        fault = error.message
+    return _shown(service, request_id, language, made, fault)
+
+
+def _decision(form: dict[str, list[str]]) -> Decision:
+    if form.get("verdict") != ["narrow"]:
+        return Decision()
+    given = {name: form[name][0].strip() for name in ("area", "ends_on") if form.get(name, [""])[0].strip()}
+    try:
+        return Decision(
+            **given,
+            class_codes=form.get("class_codes", []),
+            attributes=form.get("attributes", []),
+            position_precision=form.get("position_precision", ["exact"])[0],
+            may_export="may_export" in form,
+        )
+    except ValidationError as error:
+        raise UsageError(f"The form is not right: {error.errors()[0]['msg']}.") from error
+
+
+def _shown(
+    service: ServiceDep,
+    request_id: int,
+    language: str | None,
+    made: Approval | None = None,
+    fault: str | None = None,
+) -> HTMLResponse:
+    with service.reading() as connection:
+        row = requests.read_request(connection, request_id)
+        shows = preview(connection, row)
+    return _page(
+        "request.html",
+        language or service.settings.language,
+        row=row,
+        shows=shows,
+        map=Markup(shows.svg),
+        made=made,
+        fault=fault,
+        precisions=POSITION_PRECISIONS,
+    )
+
+
+def _page(name: str, language: str, **values: object) -> HTMLResponse:
+    chinese = language == "zh"
+    names = {
+        table: {code: one.name_zh if chinese else one.name_en for code, one in code_table(table).items()}
+        for table in ("utility_class", "request_purpose")
+    }
+    words = {"t": lambda en, zh: zh if chinese else en, "language": language, "names": names}
+    return HTMLResponse(_PAGES.get_template(name).render(**words, **values), headers=_HEADERS)

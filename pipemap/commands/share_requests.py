@@ -1,0 +1,182 @@
+"""`pipemap share request`, `approve`, `narrow`, `refuse`: what agencies ask for, and what the data manager answers."""
+
+from datetime import date, timedelta
+from typing import Annotated, Any
+
+import typer
+from psycopg.rows import DictRow
+
+from pipemap.commands.questions import CrsOption, srid_of
+from pipemap.commands.session import open_database
+from pipemap.db import Connection
+from pipemap.errors import UsageError
+from pipemap.projects import read_project
+from pipemap.settings import Settings
+from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_table, emit_text, say
+
+app = typer.Typer()
+
+AreaOption = Annotated[str | None, typer.Option(help="WKT polygon, .geojson file, or minx,miny,maxx,maxy.")]
+ReasonOption = Annotated[str, typer.Option(help="Why.")]
+ByOption = Annotated[str | None, typer.Option("--by", help="Who decides; PIPEMAP_USER by default.")]
+_COLUMNS = ("request_id", "state", "agency", "applicant", "purpose_code", "reason", "area_km2", "ends_on")
+
+
+@app.command()
+def request(
+    agency: Annotated[str, typer.Option(help="Who asks.")],
+    applicant: Annotated[str, typer.Option(help="The person, with a way to reach them.")],
+    purpose: Annotated[str, typer.Option(help="dig, emergency, orientation or service.")],
+    reason: ReasonOption,
+    area: Annotated[str, typer.Option(help="WKT polygon, .geojson file, or minx,miny,maxx,maxy.")],
+    classes: Annotated[str, typer.Option(help="Utility classes, separated by commas.")],
+    attributes: Annotated[str, typer.Option(help="Attributes, separated by commas.")] = "",
+    work_type: Annotated[str | None, typer.Option(help="Kind of work.")] = None,
+    starts: Annotated[str | None, typer.Option(help="First day; today by default.")] = None,
+    ends: Annotated[str | None, typer.Option(help="Last day; four weeks by default, or less as the purpose.")] = None,
+    area_crs: CrsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a request in for an agency. 录入共享申请"""
+    from pipemap.sharing.requests import Request, purpose_of, read_request, write_request
+
+    start = _day(starts) or date.today()
+    days = min(28, int(purpose_of(purpose).fields["max_days"]))
+    with open_database() as database, database.transaction() as connection:
+        asked = Request(
+            agency=agency,
+            applicant=applicant,
+            purpose_code=purpose,
+            reason=reason,
+            area=_area(connection, area, area_crs),
+            class_codes=_words(classes) or (),
+            attributes=_words(attributes) or (),
+            starts_on=start,
+            ends_on=_day(ends) or start + timedelta(days=days - 1),
+            work_type=work_type,
+        )
+        row = read_request(connection, write_request(connection, asked, Settings().user))
+    if as_json:
+        emit_json(row)
+    else:
+        emit_text(f"Request {row['request_id']}; somebody else decides it: pipemap share approve {row['request_id']}")
+
+
+@app.command(name="requests")
+def list_requests(
+    state: Annotated[str | None, typer.Option(help="open, approved, narrowed or refused.")] = None,
+    agency: Annotated[str | None, typer.Option(help="Only of this agency.")] = None,
+    limit: LimitOption = 100,
+    offset: OffsetOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """List what was asked for, newest first. 列出共享申请"""
+    from pipemap.sharing import requests
+
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        rows = requests.list_requests(connection, agency, state, limit, offset)
+    if as_json:
+        emit_json(rows)
+    else:
+        emit_table("requests", list(_COLUMNS), [[row[name] for name in _COLUMNS] for row in rows])
+
+
+@app.command()
+def approve(number: int, by: ByOption = None, reason: ReasonOption = "", as_json: JsonOption = False) -> None:
+    """Grant a request as asked: an agreement is made, and its key shown this once. 批准"""
+    _decide(number, by, reason, as_json)
+
+
+@app.command()
+def narrow(
+    number: int,
+    reason: ReasonOption,
+    area: AreaOption = None,
+    classes: Annotated[str | None, typer.Option(help="Fewer classes, separated by commas.")] = None,
+    attributes: Annotated[str | None, typer.Option(help="Fewer attributes, separated by commas.")] = None,
+    ends: Annotated[str | None, typer.Option(help="Earlier last day.")] = None,
+    position: Annotated[str, typer.Option(help="Coarser places, as in `share agree`.")] = "exact",
+    view_only: Annotated[bool, typer.Option("--view-only", help="No exports.")] = False,
+    area_crs: CrsOption = None,
+    by: ByOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Grant a part of a request: smaller, fewer, shorter or coarser. 缩减后批准"""
+    given = {"class_codes": _words(classes), "attributes": _words(attributes), "ends_on": _day(ends)}
+    coarser = {"position_precision": position, "may_export": not view_only}
+    _decide(number, by, reason, as_json, area, area_crs, **given, **coarser)
+
+
+@app.command()
+def refuse(number: int, reason: ReasonOption, by: ByOption = None, as_json: JsonOption = False) -> None:
+    """Refuse a request with a reason. 拒绝"""
+    from pipemap.sharing import requests
+
+    with open_database() as database, database.transaction() as connection:
+        requests.refuse(connection, number, by or Settings().user, reason)
+        row = requests.read_request(connection, number)
+    _told(row, as_json)
+
+
+@app.command()
+def allow(agency: str, km2: float, reason: ReasonOption, by: ByOption = None, as_json: JsonOption = False) -> None:
+    """Let an agency hold full-feature data of more than 25 km². 批准超过 25 平方公里"""
+    from pipemap.sharing import requests
+
+    with open_database() as database, database.transaction() as connection:
+        requests.allow(connection, agency, km2, reason, by or Settings().user)
+    if as_json:
+        emit_json({"agency": agency, "km2": km2})
+    else:
+        emit_text(f"{agency}: {km2:g} km²")
+
+
+def _decide(
+    number: int,
+    by: str | None,
+    reason: str,
+    as_json: bool,
+    area: str | None = None,
+    area_crs: str | None = None,
+    **narrower: Any,
+) -> None:
+    from pipemap.sharing import requests
+    from pipemap.sharing.stores import refresh_stores
+
+    settings = Settings()
+    with open_database(settings) as database:
+        with database.transaction() as connection:
+            place = None if area is None else _area(connection, area, area_crs)
+            narrowing = requests.Narrowing(area=place, **narrower)
+            made = requests.approve(connection, number, by or settings.user, narrowing, reason)
+            row = requests.read_request(connection, number)
+        refresh_stores(database, settings.shift_key_path)
+    _told({**row, "key": made.key}, as_json)
+
+
+def _told(row: DictRow, as_json: bool) -> None:
+    if as_json:
+        emit_json(row)
+        return
+    emit_text(f"Request {row['request_id']} of {row['agency']}: {row['state']}.")
+    if "key" in row:
+        say(f"Agreement {row['agreement_id']}. This is the only time the key is shown; hand it over by a safe way.")
+        emit_text(row["key"])
+
+
+def _area(connection: Connection, text: str, crs: str | None) -> Any:
+    from pipemap.sharing.agreements import read_area
+
+    srid = read_project(connection).srid
+    return read_area(text, srid_of(crs) or srid, srid)
+
+
+def _words(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{text} is no day such as 2026-12-31.") from error
