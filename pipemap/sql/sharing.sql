@@ -123,8 +123,8 @@ SELECT {columns}
 FROM {relation} AS v
 WHERE {condition}
   AND (NOT %(has_box)s OR (
-      v.geom && current_setting('pipemap.wanted')::geometry
-      AND ST_Intersects(v.geom, current_setting('pipemap.wanted')::geometry)
+      v.geom && nullif(current_setting('pipemap.wanted'), '')::geometry
+      AND ST_Intersects(v.geom, nullif(current_setting('pipemap.wanted'), '')::geometry)
   ))
 
 -- name: want_area

@@ -434,3 +434,10 @@ def segment_attributes(class_code: str, i: int, starts_inside: bool) -> dict[str
         "width_mm": 300,
         "from_depth_m": 1.5 if starts_inside else None,
     }
+
+
+def test_a_question_keeps_its_answer_however_often_it_is_asked(street: Database) -> None:
+    key = make_key(street)
+    with Database(street.url, max_connections=1) as one_connection:
+        answers = [visible(one_connection, key, "node") for _ in range(15)]
+    assert all(answer == answers[0] for answer in answers)
