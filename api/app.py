@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 from fastapi import APIRouter, FastAPI, Response
 
 from api import (
+    audit,
     burst_sheet,
     clearance,
     designs,
@@ -14,6 +15,7 @@ from api import (
     excavation,
     exports,
     features,
+    feed,
     flow_traces,
     history,
     outages,
@@ -94,6 +96,9 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.include_router(exports.router, prefix="/share")
     app.include_router(requests.router, prefix="/share")
     app.include_router(request_pages.router, dependencies=[STAFF])
+    app.include_router(audit.router, prefix="/api", dependencies=[STAFF])
+    app.include_router(audit.page, dependencies=[STAFF])
+    app.include_router(feed.router, prefix="/share")
     for room in (landing, collections, items, tiles):
         app.include_router(room.router, prefix=ROOT)
     documentation.add_documentation(app)

@@ -412,6 +412,7 @@ def test_the_document_of_the_api_lists_every_route(client: httpx.Client) -> None
         /api/section /api/section/drawing /api/profile /api/profile/drawing /api/statistics /api/statistics/drawing
         /api/versions /api/diff /api/changesets /api/changesets/{changeset_id}
         /api/changesets/{changeset_id}/findings /api/scene
+        /api/audit /share/changes /share/changes/package
         /share/requests /share/requests/{request_id} /share/requests/{request_id}/map
         /share/requests/{request_id}/approve /share/requests/{request_id}/refuse
         /share/export /share/sites /share/exports /share/exports/{job_id} /share/exports/{job_id}/package"""

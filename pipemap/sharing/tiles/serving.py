@@ -108,9 +108,10 @@ class TileServer:
         key = wanted.seen_by(standing)
         self.cache.keep(key, made)
         if grant is not None:
-            details = {"agreement_id": grant.agreement_id, **asked, "version": grant.version, **_account(made)}
-            with self._database.transaction() as connection:
-                audit.record(connection, grant.agency, "share.tile", details)
+            place = vector.place_of(wanted.tile, self.project_srid()) or Place()
+            where = {"bbox": place.bbox, "bbox_srid": place.bbox_srid}
+            details = {**asked, **where, "format": "mvt", "version": grant.version, **_account(made)}
+            audit.look(self._database, grant, key_sha256 or "", "share.tile", details)
             self._looks.remember((key_sha256, key))
         return made
 

@@ -1,0 +1,52 @@
+"""The change feed for agencies: pages of changes, and all of them as a package."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse
+
+from api.deps import STRICT, CrsDep, KeyDep, ServiceDep
+from pipemap.sharing.agreements import hash_key
+from pipemap.sharing.deltas import write_delta
+from pipemap.sharing.feed import MAX_CHANGES, ChangesRequest, parse_cursor, read_changes
+
+router = APIRouter(tags=["sharing"], dependencies=[STRICT])
+
+SinceParam = Annotated[int, Query(ge=0, le=2**31 - 1, description="Version held; 0 for nothing yet")]
+PermissionParam = Annotated[str | None, Query(description="`permission` of the last answer; 409 when it has changed")]
+
+
+@router.get("/changes")
+def changes(
+    service: ServiceDep,
+    key: KeyDep,
+    since: SinceParam,
+    crs: CrsDep,
+    permission: PermissionParam = None,
+    cursor: Annotated[str | None, Query(description="`next` of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_CHANGES)] = 1000,
+) -> Response:
+    """What was added, changed and removed since a version, as far as the key's agreement shows it."""
+    request = ChangesRequest(since, None if cursor is None else parse_cursor(cursor), permission, limit, crs)
+    page = read_changes(service.database, hash_key(key), request, service.settings.statement_timeout_s)
+    return Response(page.as_json(), media_type="application/json")
+
+
+@router.get("/changes/package")
+def package(
+    service: ServiceDep, key: KeyDep, since: SinceParam, crs: CrsDep, permission: PermissionParam = None
+) -> FileResponse:
+    """All changes since a version as a zip: GeoJSON features by line, a list of what is gone, and a manifest."""
+    folder = Path(tempfile.mkdtemp(prefix="pipemap-delta-"))
+    try:
+        request = ChangesRequest(since, permission=permission, out_srid=crs)
+        made = write_delta(service.database, hash_key(key), request, folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    tidy = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
+    return FileResponse(made.path, media_type="application/zip", filename=made.path.name, background=tidy)

@@ -1,0 +1,98 @@
+"""Delta packages: every change between two versions as files, in a zip with its manifest."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+from pipemap.db import Database
+from pipemap.sharing import audit
+from pipemap.sharing.agreements import SHARED_KINDS
+from pipemap.sharing.feed import MAX_CHANGES, ChangesPage, ChangesRequest, read_changes
+from pipemap.sharing.granted import Grant, Place, as_agency, refusals_on_record
+from pipemap.sharing.packing import checksum, describe, pack
+
+
+@dataclass(frozen=True)
+class DeltaPackage:
+    """A finished package and what its manifest says."""
+
+    path: Path
+    manifest: dict[str, Any]
+
+
+def write_delta(
+    database: Database, key_sha256: str, request: ChangesRequest, folder: Path, timeout_s: int = 600
+) -> DeltaPackage:
+    """Write all changes after version `since` into a package in a folder; on record before it is handed out.
+
+    `<kind>.geojsonl` holds what was added or changed, one GeoJSON feature a line; `removed.csv` what is gone. Raises
+    what `read_changes` raises, and ViewOnlyError.
+    """
+    grant = _grant(database, key_sha256)
+    with tempfile.TemporaryDirectory(dir=folder) as workshop:
+        inside = Path(workshop)
+        page, counts = _write(_pages(database, key_sha256, request, timeout_s), inside)
+        manifest = describe(_facts(grant, page, counts), inside)
+        path = folder / f"pipemap-v{page.since}-to-v{page.version}-delta.zip"
+        pack(inside, path, manifest)
+    account = {"since": page.since, "version": page.version, "format": "delta", "counts": counts}
+    account |= {"bytes": path.stat().st_size, "package_sha256": checksum(path)}
+    audit.look(database, grant, key_sha256, "share.export", account)
+    return DeltaPackage(path, manifest)
+
+
+def _grant(database: Database, key_sha256: str) -> Grant:
+    with (
+        refusals_on_record(database, key_sha256, {"format": "delta"}),
+        database.transaction(read_only=True) as connection,
+        as_agency(connection, key_sha256, Place(), 0) as grant,
+    ):
+        grant.check_export()
+        return grant
+
+
+def _pages(database: Database, key_sha256: str, request: ChangesRequest, timeout_s: int) -> Iterator[ChangesPage]:
+    page = read_changes(database, key_sha256, replace(request, limit=MAX_CHANGES), timeout_s)
+    yield page
+    while page.next is not None:
+        page = read_changes(database, key_sha256, replace(request, limit=MAX_CHANGES, cursor=page.next), timeout_s)
+        yield page
+
+
+def _write(pages: Iterator[ChangesPage], folder: Path) -> tuple[ChangesPage, dict[str, int]]:
+    counts = {"added": 0, "changed": 0, "removed": 0}
+    with ExitStack() as stack:
+        names = {kind: f"{kind}.geojsonl" for kind in SHARED_KINDS} | {"removed": "removed.csv"}
+        files = {name: stack.enter_context((folder / path).open("w", encoding="utf-8")) for name, path in names.items()}
+        files["removed"].write("kind,feature_id\n")
+        for page in pages:
+            _write_page(page, files, counts)
+    return page, counts
+
+
+def _write_page(page: ChangesPage, files: Mapping[str, IO[str]], counts: dict[str, int]) -> None:
+    for change in page.changes:
+        counts[change.op] += 1
+        if change.feature is None:
+            files["removed"].write(f"{change.kind},{change.feature_id}\n")
+        else:
+            files[change.kind].write(change.feature + "\n")
+
+
+def _facts(grant: Grant, page: ChangesPage, counts: dict[str, int]) -> dict[str, Any]:
+    return {
+        "made_by": "pipemap",
+        "since": page.since,
+        "version": page.version,
+        "permission": page.permission,
+        "agency": grant.agency,
+        "agreement_id": grant.agreement_id,
+        "purpose": grant.purpose,
+        "expires_at": grant.expires_at.isoformat(),
+        "area_wkt": grant.area_wkt,
+        "srid": page.srid,
+        "counts": counts,
+    }
