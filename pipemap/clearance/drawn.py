@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from pipemap.clearance.core import distances_between
 from pipemap.clearance.geometry3d import Floats
@@ -109,20 +110,38 @@ def drawn_segment(site: Site, pipe: DrawnPipe, line_srid: int | None = None) -> 
     return Segment(_row(pipe, ground_m), axis, pipe.width_mm / 2000, half_height_m, 0.0, 0.0, ground_m)
 
 
-def ground_at(site: Site, plan: Floats) -> Floats:
-    """Ground elevation at places (n, 2): straight between surveyed points around, NaN where none is within 100 m.
+class Ground:
+    """Surveyed ground: straight between the surveyed points around a place, outside of them as high as the nearest.
 
-    Outside of the surveyed points the nearest of them counts.
+    `known` are the points, x, y and elevation, shape (n, 3).
     """
-    known = site.ground_near(shapely.LineString(plan), _GROUND_REACH_M)
-    if len(known) == 0:
-        return np.full(len(plan), np.nan)
-    ground_m: Floats = known[shapely.STRtree(shapely.points(known[:, :2])).nearest(shapely.points(plan)), 2]
-    triangles = shapely.get_parts(shapely.delaunay_triangles(shapely.multipoints(known)))
-    row, which = shapely.STRtree(triangles).query(shapely.points(plan), predicate="intersects")
-    corners = shapely.get_coordinates(triangles[which], include_z=True).reshape(-1, 4, 3)[:, :3]
-    ground_m[row] = _between(corners, plan[row])
-    return ground_m
+
+    def __init__(self, known: Floats) -> None:
+        self._known = known
+        self._points = shapely.STRtree(shapely.points(known[:, :2]))
+        triangles = shapely.get_parts(shapely.delaunay_triangles(shapely.multipoints(known)))
+        self._corners = shapely.get_coordinates(triangles, include_z=True).reshape(-1, 4, 3)[:, :3]
+        self._triangles = shapely.STRtree(triangles)
+
+    def at(self, plan: Floats) -> Floats:
+        """Elevation at places (n, 2); NaN where no ground is known at all."""
+        if len(self._known) == 0:
+            return np.full(len(plan), np.nan)
+        places = shapely.points(plan)
+        ground_m: Floats = self._known[self._points.nearest(places), 2]
+        row, which = self._triangles.query(places, predicate="intersects")
+        ground_m[row] = _between(self._corners[which], plan[row])
+        return ground_m
+
+
+def ground_around(site: Site, place: BaseGeometry) -> Ground:
+    """The ground surveyed within 100 m of a place."""
+    return Ground(site.ground_near(place, _GROUND_REACH_M))
+
+
+def ground_at(site: Site, plan: Floats) -> Floats:
+    """Ground elevation at the places (n, 2) of a line, NaN where none is known within 100 m of it."""
+    return ground_around(site, shapely.LineString(plan)).at(plan)
 
 
 def _between(corners: Floats, plan: Floats) -> Floats:

@@ -63,8 +63,8 @@ def answer_about(site: Site, asked: Segment) -> ClearanceAnswer:
     segments, pipes = [asked, *others], as_pipes([asked, *others])
     verdicts = _against_all(pipes)
     conflicts, unknown = from_verdicts(verdicts, segments)
-    further = [_beside_structure(asked, structure) for structure in structures]
-    further.append(_cover(asked, structures))
+    further = [beside_structure(asked, structure) for structure in structures]
+    further.append(cover_over(asked, structures))
     answer = _answer(site, asked.feature_id or None, conflicts, unknown, further, len(others) + len(structures))
     moved, clearing = _moves(site, asked, others, pipes, structures, answer.conflicts)
     return answer.model_copy(
@@ -131,7 +131,7 @@ def _stands_clear(asked: Segment, structures: list[Structure]) -> Callable[[Segm
 
     def stands_clear(moved: Segment) -> bool:
         return covers(moved) and all(
-            not isinstance(_beside_structure(moved, structure), Conflict)
+            not isinstance(beside_structure(moved, structure), Conflict)
             or moved.plan.distance(structure.outline) >= had_m[structure.feature_id] - TOLERANCE_M
             for structure in structures
         )
@@ -231,7 +231,8 @@ class _Body:
         return found
 
 
-def _beside_structure(asked: Segment, other: Structure) -> Conflict | CannotTell | None:
+def beside_structure(asked: Segment, other: Structure) -> Conflict | CannotTell | None:
+    """What is too near between a pipe and a structure, or cannot be told."""
     limit = strictest("horizontal", asked.party, other.party) if other.party else None
     if limit is None:
         return None
@@ -245,7 +246,7 @@ def _beside_structure(asked: Segment, other: Structure) -> Conflict | CannotTell
     return compared(kind, pair, limit, distance_m, nearest, unknown_half, LARGEST_UNKNOWN_HALF_M)
 
 
-def _cover(asked: Segment, structures: Iterable[Structure]) -> Conflict | CannotTell | None:
+def cover_over(asked: Segment, structures: Iterable[Structure]) -> Conflict | CannotTell | None:
     """Cover at the shallowest vertex, the ground running straight from node to node."""
     in_carriageway = any(s.row["kind_code"] == "road" and s.outline.intersects(asked.plan) for s in structures)
     path, carriageway = cover_limit(asked.party, False), cover_limit(asked.party, True)

@@ -99,7 +99,7 @@ def _judge_city(version: int | None, since: int | None, certain: bool, limit: in
         return
     counts = ((each.kind, each.state, each.count, each.certain) for each in stored.counts)
     emit_table(f"{stored.segments} segments (version {stored.version})", ("kind", "state", "count", "certain"), counts)
-    _show_conflicts(f"The first {len(conflicts)} conflicts", found.conflicts)
+    show_conflicts(f"The first {len(conflicts)} conflicts", found.conflicts)
 
 
 def _asked(question: Callable[[Connection], ClearanceAnswer]) -> ClearanceAnswer:
@@ -119,7 +119,8 @@ def drawn_pipe(line: str, **attributes: Any) -> DrawnPipe:
         raise UsageError(f"The line cannot be read: {first['loc'][0]}: {first['msg']}.") from error
 
 
-def _show_conflicts(title: str, conflicts: Sequence[Conflict]) -> None:
+def show_conflicts(title: str, conflicts: Sequence[Conflict]) -> None:
+    """A table of conflicts."""
     rows = (
         (found.kind, found.other_kind, found.other_id, found.measured_m, found.limit_m, found.rule_id, found.message_en)
         for found in conflicts
@@ -130,7 +131,7 @@ def _show_conflicts(title: str, conflicts: Sequence[Conflict]) -> None:
 def show_clearance(answer: ClearanceAnswer) -> None:
     """Tell what is too near, with the moves that clear it, and what cannot be told."""
     title = f"{len(answer.conflicts)} conflicts in {answer.checked_pairs} neighbours (version {answer.version})"
-    _show_conflicts(title, answer.conflicts)
+    show_conflicts(title, answer.conflicts)
     if not answer.checked_pairs:
         emit_text(
             "Nothing was compared: this version knows no buried pipe and no structure near the place, which is no "
@@ -143,7 +144,7 @@ def show_clearance(answer: ClearanceAnswer) -> None:
         emit_table(f"{len(answer.cannot_tell)} cannot be told", ("kind", "id", "why"), unknown)
 
 
-def read_polygon(text: str) -> shapely.Polygon:
+def read_polygon(text: str, option: str = "--polygon") -> shapely.Polygon:
     """The polygon of an option, WKT or the name of a GeoJSON file."""
     try:
         path = Path(text)
@@ -152,9 +153,9 @@ def read_polygon(text: str) -> shapely.Polygon:
         else:
             geometry = shapely.from_geojson(path.read_bytes())
     except (ShapelyError, OSError) as error:
-        raise UsageError("--polygon takes a polygon as WKT, or the name of a GeoJSON file that holds one.") from error
+        raise UsageError(f"{option} takes a polygon as WKT, or the name of a GeoJSON file that holds one.") from error
     if isinstance(geometry, shapely.GeometryCollection) and len(geometry.geoms) == 1:
         geometry = geometry.geoms[0]
     if not isinstance(geometry, shapely.Polygon):
-        raise UsageError(f"--polygon takes one polygon; this is a {geometry.geom_type}.")
+        raise UsageError(f"{option} takes one polygon; this is a {geometry.geom_type}.")
     return geometry

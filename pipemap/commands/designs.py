@@ -1,14 +1,18 @@
-"""Planned pipes: `pipemap design`."""
+"""Planned pipes: `pipemap design` and `pipemap route`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
+import shapely
 import typer
+from pydantic import ValidationError
 
-from pipemap.commands.clearance import drawn_pipe, show_clearance
-from pipemap.commands.questions import CrsOption, srid_of
+from pipemap.commands.clearance import drawn_pipe, read_polygon, show_clearance, show_conflicts
+from pipemap.commands.questions import CrsOption, VersionOption, numbers, srid_of
 from pipemap.commands.session import open_database
+from pipemap.errors import UsageError
 from pipemap.settings import Settings
-from pipemap.terminal import JsonOption, emit_json, emit_text
+from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text, say
+from schemas.routing import RouteEnd, RouteProposal, RouteWish
 
 app = typer.Typer()
 
@@ -49,3 +53,96 @@ def design(
         return
     emit_text(f"Draft changeset {number}, {len(saved.pipes)} planned segments. 草稿变更集 {number}。")
     show_clearance(saved.clearance)
+
+
+@app.command()
+def route(
+    start: Annotated[str, typer.Option("--from", help="Where it begins: x,y or node:ID.")],
+    end: Annotated[str, typer.Option("--to", help="Where it ends: x,y or node:ID.")],
+    class_code: Annotated[str, typer.Option("--class", help="Utility class.")],
+    width_mm: Annotated[float, typer.Option("--width", help="Outer diameter or width, mm.")],
+    along: Annotated[str | None, typer.Option("--along", help='Middle of the corridor as "x y,x y,…".')] = None,
+    half_width_m: Annotated[float, typer.Option("--half-width", help="Of the corridor along a line, m.")] = 10.0,
+    corridor: Annotated[str | None, typer.Option("--corridor", help="WKT or a GeoJSON file.")] = None,
+    cover_depth_m: Annotated[float | None, typer.Option("--cover", help="Least cover, m.")] = None,
+    deepest_cover_m: Annotated[float | None, typer.Option("--deepest", help="Greatest cover, m.")] = None,
+    burial_code: Annotated[str | None, typer.Option("--burial", help="How it is laid.")] = None,
+    pressure_mpa: Annotated[float | None, typer.Option("--pressure", help="Design pressure, MPa.")] = None,
+    voltage_kv: Annotated[float | None, typer.Option("--voltage", help="Nominal voltage, kV.")] = None,
+    cross_unknown: Annotated[bool, typer.Option("--cross-unknown", help="Cross pipes of unknown height.")] = False,
+    title: Annotated[str | None, typer.Option("--save", help="Save what is found as a draft of this title.")] = None,
+    version: VersionOption = None,
+    crs: CrsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Propose the cheapest route of a new pipe that keeps every clearance, or tell what stands in its way. 路由方案"""
+    from pipemap.routing.proposing import propose_route
+
+    wish = _wish(
+        start=_route_end(start), end=_route_end(end), class_code=class_code, width_mm=width_mm,
+        cover_depth_m=cover_depth_m, deepest_cover_m=deepest_cover_m, burial_code=burial_code,
+        pressure_mpa=pressure_mpa, voltage_kv=voltage_kv, cross_unknown=cross_unknown,
+    )  # fmt: skip
+    polygon, settings = _corridor(along, half_width_m, corridor), Settings()
+    with open_database(settings) as database:
+        with database.transaction(read_only=True) as connection:
+            found = propose_route(connection, wish, polygon, version, srid_of(crs))
+        if title is not None and found.found and found.pipe is not None:
+            from pipemap.routing.designs import save_design
+
+            number = save_design(database, found.pipe, title=title, author=settings.user)
+            say(f"Draft changeset {number}. 草稿变更集 {number}。")
+    if as_json:
+        emit_json(found.model_dump(mode="json"))
+        return
+    _show_route(found)
+
+
+def _show_route(found: RouteProposal) -> None:
+    emit_text(found.message_en)
+    emit_text(found.message_zh)
+    if found.pipe is not None:
+        emit_table("The route" if found.found else "The way that comes nearest", ("x", "y", "z"), found.pipe.line)
+    columns = ("class", "key", "id", "route passes", "between m", "limit m")
+    crossed = (
+        (met.other_class_code, met.other_source_key, met.other_id, _above(met.is_above), met.between_m, met.limit_m)
+        for met in found.crossings
+    )
+    emit_table(f"{len(found.crossings)} crossings", columns, crossed)
+    if found.blocked_by:
+        show_conflicts("What stands in the way", found.blocked_by)
+    for told in found.cannot_tell:
+        emit_text(told.reason_zh)
+
+
+def _above(is_above: bool | None) -> str:
+    return {True: "above 上", False: "below 下", None: "?"}[is_above]
+
+
+def _corridor(along: str | None, half_width_m: float, corridor: str | None) -> shapely.Polygon:
+    from pipemap.routing.proposing import corridor_along
+
+    if (along is None) == (corridor is None):
+        raise UsageError("Give the corridor by one of --along, its middle, and --corridor, its outline.")
+    if along is None:
+        return read_polygon(corridor or "", "--corridor")
+    if half_width_m <= 0:
+        raise UsageError("--half-width takes metres greater than 0.")
+    places = [numbers(place.strip().replace(" ", ","), "--along", 2, 2) for place in along.split(",")]
+    return corridor_along([(x, y) for x, y in places], half_width_m)
+
+
+def _route_end(text: str) -> RouteEnd:
+    kind, _, node_id = text.partition(":")
+    if kind == "node" and node_id.isdecimal():
+        return RouteEnd(node_id=int(node_id))
+    x, y = numbers(text, "--from and --to", 2, 2)
+    return RouteEnd(at=(x, y))
+
+
+def _wish(**attributes: Any) -> RouteWish:
+    try:
+        return RouteWish(**attributes)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"The pipe cannot be read: {first['loc'][0]}: {first['msg']}.") from error

@@ -1,3 +1,3 @@
 -- name: node_place
--- Where a node of the live map is in plan.
-SELECT ST_X(geom) AS x_m, ST_Y(geom) AS y_m FROM pipemap.node WHERE feature_id = %(node_id)s
+-- Where a node of the live map is in plan, and of which class it is.
+SELECT ST_X(geom) AS x_m, ST_Y(geom) AS y_m, class_code FROM pipemap.node WHERE feature_id = %(node_id)s

@@ -403,7 +403,7 @@ def test_the_document_of_the_api_lists_every_route(client: httpx.Client) -> None
     expected = """/health /api/project /api/features/{kind} /api/features/{kind}/{feature_id}
         /api/features/{kind}/{feature_id}/history /api/near /api/corridor /api/search
         /api/clearance/segments/{segment_id} /api/clearance/polygon
-            /api/designs /api/designs/{changeset_id}
+            /api/designs /api/designs/{changeset_id} /api/routes
         /api/clearance/line /api/clearance/city /api/clearance/changesets/{changeset_id} /api/trace/burst
         /api/excavation
         /api/trace/criticality /api/trace/shutdown /api/trace/leak /api/trace/outage /api/trace/pressure

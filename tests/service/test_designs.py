@@ -42,3 +42,33 @@ def test_a_design_without_a_title_or_with_a_strange_line_is_refused(client: http
     refused(client.post("/api/designs", json={"pipe": PIPE | {"line": [[X0, Y0], [X0, Y0]]}, "title": "t"}))
     refused(client.post("/api/designs", json={"pipe": PIPE | {"from_node_id": 10**9}, "title": "t"}), 404)
     refused(client.get("/api/designs/99"), 404)
+
+
+def test_a_route_is_proposed_and_saved_as_a_draft_without_conflicts(client: httpx.Client, town: Town) -> None:
+    ends = {"start": {"at": [X0 + 30, Y0 + 84]}, "end": {"at": [X0 + 30, Y0 + 96]}}
+    pipe = ends | {"class_code": "telecom", "width_mm": 100, "burial_code": "direct"}
+    along = [[X0 + 30, Y0 + 80], [X0 + 30, Y0 + 97]]
+    question = {"pipe": pipe, "along": along, "half_width_m": 5}
+    proposal = client.post("/api/routes", json=question).json()
+    assert proposal["found"], proposal
+    assert [each["other_id"] for each in proposal["crossings"]] == [town.ids["G0->G1"]]
+    saved = client.post("/api/designs", json={"pipe": proposal["pipe"], "title": "通信支线"}).json()
+    assert saved["clearance"]["conflicts"] == []
+    ring = [[X0 + 25, Y0 + 80], [X0 + 35, Y0 + 80], [X0 + 35, Y0 + 97], [X0 + 25, Y0 + 97], [X0 + 25, Y0 + 80]]
+    polygon = {"pipe": pipe, "corridor": {"type": "Polygon", "coordinates": [ring]}}
+    assert client.post("/api/routes", json=polygon).json()["found"]
+
+
+def test_a_route_question_that_makes_no_sense_is_refused(client: httpx.Client, town: Town) -> None:
+    ends = {"start": {"at": [X0, Y0]}, "end": {"at": [X0 + 5, Y0]}}
+    pipe = ends | {"class_code": "water", "width_mm": 100}
+    line = [[X0, Y0], [X0 + 5, Y0]]
+    refused(client.post("/api/routes", json={"pipe": pipe}))
+    refused(client.post("/api/routes", json={"pipe": pipe | {"start": {}}, "along": line}))
+    refused(client.post("/api/routes", json={"pipe": pipe, "along": [[X0, Y0], [X0, Y0]]}))
+    refused(client.post("/api/routes", json={"pipe": pipe, "along": [[X0, Y0], [X0 + 1e6, Y0]], "half_width_m": 500}))
+    zigzag = [[X0 + 500 * number, Y0 + 90_000 * (number % 2)] for number in range(300)]
+    too_large = {"pipe": pipe, "along": zigzag, "half_width_m": 0.001}
+    assert "too large" in refused(client.post("/api/routes", json=too_large))["detail"]
+    bow = [[X0, Y0], [X0 + 9, Y0 + 9], [X0 + 9, Y0], [X0, Y0 + 9], [X0, Y0]]
+    refused(client.post("/api/routes", json={"pipe": pipe, "corridor": {"type": "Polygon", "coordinates": [bow]}}))
