@@ -23,7 +23,7 @@ router = APIRouter(tags=["sharing"], dependencies=[STRICT])
 def download(
     service: ServiceDep,
     key: KeyDep,
-    format: Annotated[str, Query(description="gpkg, geojson, shp or csv")],
+    format: Annotated[str, Query(description="gpkg, shp, dxf, ifc …; a large area is better asked for as a job")],
     bbox: BoxDep,
     bbox_crs: BboxCrsDep,
     crs: CrsDep,

@@ -144,7 +144,9 @@ def refresh(as_json: JsonOption = False) -> None:
 
 @share.command()
 def export(
-    format: Annotated[str, typer.Option(help="gpkg, geojson, shp or csv.")] = "gpkg",
+    format: Annotated[
+        str, typer.Option(help="gpkg, shp, gdb, parquet, csv, tables-xlsx, dxf, ifc …; see README.")
+    ] = "gpkg",
     key: Annotated[str | None, typer.Option(help="API key; without one the package is for staff.")] = None,
     bbox: Annotated[str | None, typer.Option(help="minx,miny,maxx,maxy; everything by default.")] = None,
     bbox_crs: Annotated[str | None, typer.Option(help="CRS of the box; the project CRS by default.")] = None,

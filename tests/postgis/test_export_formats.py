@@ -8,17 +8,29 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import cjio.cityjson
 import duckdb
+import ezdxf
+import ifcopenshell
+import ifcopenshell.validate
+import numpy as np
+import openpyxl
 import pytest
 import shapely
+import wntr
+from epanet import toolkit
 from shapely.geometry import shape
 
+from exporters.dxf import APP
+from importers.delivery import read_delivery
 from pipemap.db import Database
+from pipemap.errors import UsageError
 from pipemap.sharing import agreements
 from pipemap.sharing.agreements import Terms
 from pipemap.sharing.exchange import ExportRequest, export_package
 from pipemap.sharing.granted import Place
 from pipemap.sharing.items import ItemsRequest, read_items
+from schemas.codetables import code_table
 from tests.postgis.deliveries import bring_in, delivery, node, publish_now, segment
 
 X0, Y0 = 500_000, 2_500_000
@@ -173,3 +185,164 @@ def test_a_text_that_gbk_has_no_letters_for_is_refused_by_name(town: Database, t
     owner = next(short for (layer, short), name in names.items() if layer == "node" and name == "owner")
     owners = {told[owner] for _, (_, told) in by_ogr(tmp_path / "open" / "node.shp", "node")}
     assert "Ćevap 🚰" in owners
+
+
+def held_items(database: Database, key_sha256: str) -> dict[str, dict[int, Any]]:
+    return {kind: items_of(database, key_sha256, kind) for kind in ("node", "pipe_segment")}
+
+
+def same_places(found: Any, geometry: shapely.Geometry) -> None:
+    wanted = shapely.get_coordinates(geometry, include_z=geometry.has_z)
+    assert np.shape(found) == wanted.shape
+    assert abs(np.array(found) - wanted).max() < 0.001
+
+
+def test_a_drawing_holds_the_items_as_entities_with_xdata(town: Database, key: str, tmp_path: Path) -> None:
+    manifest = packed(town, key, "dxf", tmp_path)
+    drawing = ezdxf.readfile(tmp_path / "open" / "pipemap.dxf")
+    assert not drawing.audit().has_errors
+    held = held_items(town, key)
+    found: dict[str, dict[int, Any]] = {"INSERT": {}, "POLYLINE": {}, "LWPOLYLINE": {}}
+    for entity in drawing.modelspace():
+        told = dict(tag.value.split("=", 1) for tag in entity.get_xdata(APP) if tag.code == 1000)
+        found[entity.dxftype()][int(told["feature_id"])] = entity, told
+    lines = found["POLYLINE"] | found["LWPOLYLINE"]
+    assert found["INSERT"].keys() == held["node"].keys() and lines.keys() == held["pipe_segment"].keys()
+    for number, (geometry, properties) in (held["node"] | held["pipe_segment"]).items():
+        entity, told = found["INSERT"].get(number) or lines[number]
+        known = {name: value for name, value in properties.items() if value is not None}
+        assert told.keys() == known.keys() | {"feature_id"}
+        assert all(
+            told[name] in (str(value), str(float(value)) if isinstance(value, int) else "")
+            for name, value in known.items()
+        )
+        cjj = code_table("utility_class")[properties["class_code"]].fields["cjj_code"]
+        assert entity.dxf.layer.startswith(f"{cjj}-")
+        if number in found["INSERT"]:
+            same_places([tuple(entity.dxf.insert)[:2]], geometry)
+            assert entity.dxf.name == told.get("appurtenance_code", "node")
+        elif geometry.has_z:
+            same_places([tuple(vertex.dxf.location) for vertex in entity.vertices], geometry)
+        else:
+            assert entity.dxf.layer.endswith("NO-HEIGHT")
+            same_places([tuple(point)[:2] for point in entity.get_points()], geometry)
+    assert any("NO-HEIGHT" in note for note in manifest["notes"])
+
+
+def test_gdal_reads_the_drawing_in_three_dimensions(town: Database, key: str, tmp_path: Path) -> None:
+    packed(town, key, "dxf", tmp_path)
+    words = ["ogr2ogr", "-f", "GeoJSON", "/vsistdout/", tmp_path / "open" / "pipemap.dxf", "entities"]
+    features = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)["features"]
+    lines = [f for f in features if f["properties"]["Layer"] == "JS-LINE"]
+    assert len(lines) == 4
+    assert {len(point) for line in lines for point in line["geometry"]["coordinates"]} == {3}
+
+
+def test_survey_tables_are_read_back_as_the_items(town: Database, key: str, tmp_path: Path) -> None:
+    manifest = packed(town, key, "tables-xlsx", tmp_path)
+    delivered = read_delivery([tmp_path / "open" / "成果表.xlsx"], srid=4547)
+    held = held_items(town, key)
+    places = {properties["source_key"]: geometry for geometry, properties in held["node"].values()}
+    read = dict(zip(delivered.nodes["source_key"], delivered.nodes["geom"], strict=True))
+    assert set(places) == {name for name in read if not name.startswith("CUT")}
+    for name, place in places.items():
+        same_places(shapely.get_coordinates(read[name]), place)
+    assert len(delivered.segments) == len(held["pipe_segment"])
+    # One line leaves the area: it ends in a point of its own, where the edge cuts it.
+    (cut,) = (place for name, place in read.items() if name.startswith("CUT"))
+    assert cut.distance(shapely.Point(500_090, 2_500_000)) < 0.001
+    assert any("CUT" in note for note in manifest["notes"]) and any("bends" in note for note in manifest["notes"])
+    by_ends = {frozenset(row) for row in delivered.segments[["from_key", "to_key"]].to_numpy().tolist()}
+    assert frozenset(("J0", "J1")) in by_ends and frozenset(("G0", "G1")) in by_ends
+
+
+def test_no_cell_of_a_survey_table_is_a_formula(town: Database, key: str, tmp_path: Path) -> None:
+    packed(town, key, "tables-xlsx", tmp_path)
+    book = openpyxl.load_workbook(tmp_path / "open" / "成果表.xlsx")
+    cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
+    assert "=HYPERLINK(1)" in {cell.value for cell in cells}
+    assert {cell.data_type for cell in cells} <= {"s", "n"}
+    packed(town, key, "tables-csv", tmp_path)
+    texts = [path.read_text(encoding="utf-8-sig") for path in (tmp_path / "open").glob("*.csv")]
+    assert texts and "=HYPERLINK(1)" in "".join(texts)
+    assert not any(cell.startswith("=") for text in texts for line in text.splitlines() for cell in line.split(","))
+
+
+def test_cjio_reads_the_items_as_city_objects(town: Database, key: str, tmp_path: Path) -> None:
+    packed(town, key, "cityjson", tmp_path)
+    with (tmp_path / "open" / "pipemap.city.json").open() as file:
+        city = cjio.cityjson.reader(file)
+    city.decompress()
+    assert city.get_epsg() == 4547
+    vertices = np.array(city.j["vertices"])
+    held = held_items(town, key)
+    wanted = {f"{kind}-{number}": item for kind, items in held.items() for number, item in items.items()}
+    assert city.j["CityObjects"].keys() == wanted.keys()
+    for name, (geometry, properties) in wanted.items():
+        found = city.j["CityObjects"][name]
+        plan = found["attributes"].pop("plan_wkt", None)
+        known = {attribute: value for attribute, value in properties.items() if value is not None}
+        assert found["attributes"].keys() == known.keys() | {"feature_id"}
+        if plan is not None:
+            assert found["geometry"] == [] and shapely.from_wkt(plan).distance(geometry) < 0.001
+        elif geometry.geom_type == "Point":
+            (place,) = vertices[found["geometry"][0]["boundaries"]]
+            same_places([place[:2]], geometry)
+            assert place[2] == pytest.approx(properties["ground_elevation_m"])
+        else:
+            (line,) = found["geometry"][0]["boundaries"]
+            same_places(vertices[line], geometry)
+
+
+def test_an_ifc_model_is_valid_and_joined_through_ports(town: Database, key: str, tmp_path: Path) -> None:
+    packed(town, key, "ifc", tmp_path)
+    model = ifcopenshell.open(tmp_path / "open" / "pipemap.ifc")
+    logger = ifcopenshell.validate.json_logger()
+    ifcopenshell.validate.validate(model, logger, express_rules=False)
+    assert logger.statements == []
+    (conversion,) = model.by_type("IfcMapConversion")
+    assert conversion.TargetCRS.Name == "EPSG:4547"
+    held = held_items(town, key)
+    segments = {int(one.Name.split("-")[1]): one for one in model.by_type("IfcFlowSegment")}
+    assert segments.keys() == held["pipe_segment"].keys()
+    for number, (geometry, properties) in held["pipe_segment"].items():
+        shape = segments[number].Representation
+        assert (shape is None) == (not geometry.has_z)
+        if shape is not None:
+            disc = shape.Representations[0].Items[0]
+            local = np.array([point.Coordinates for point in disc.Directrix.Points])
+            same_places(local + [conversion.Eastings, conversion.Northings, 0], geometry)
+            assert disc.Radius == pytest.approx(properties["width_mm"] / 2000)
+    assert {system.PredefinedType for system in model.by_type("IfcDistributionSystem")} == {"DOMESTICCOLDWATER", "GAS"}
+    # That some are valves is not granted.
+    assert {one.is_a() for one in model.by_type("IfcFlowFitting")} == {"IfcPipeFitting"}
+    assert len(model.by_type("IfcPipeFitting")) == 7 and not model.by_type("IfcValve")
+    # Four pipes and a gas main with two ends each; one end is cut off by the area.
+    assert len(model.by_type("IfcRelConnectsPorts")) == 9
+
+
+def test_epanet_opens_and_solves_the_model(town: Database, key: str, tmp_path: Path) -> None:
+    manifest = packed(town, key, "inp", tmp_path)
+    path = tmp_path / "open" / "pipemap.inp"
+    model = wntr.network.WaterNetworkModel(str(path))
+    held = held_items(town, key)
+    water = {n: item for n, item in held["pipe_segment"].items() if item[1]["class_code"] == "water"}
+    pipes = {int(name[1:].split(".")[0]): pipe for name, pipe in model.pipes()}
+    assert pipes.keys() == water.keys()
+    for number, (geometry, properties) in water.items():
+        assert pipes[number].diameter == pytest.approx(properties["width_mm"] / 1000)
+        space = np.linalg.norm(np.diff(shapely.get_coordinates(geometry, include_z=True), axis=0), axis=1).sum()
+        assert pipes[number].length == pytest.approx(space, abs=0.001)
+    project = toolkit.createproject()
+    toolkit.open(project, str(path), str(tmp_path / "report"), str(tmp_path / "out"))
+    toolkit.solveH(project)
+    toolkit.close(project)
+    # No source is granted, so one had to be made; that is told.
+    assert len(model.reservoir_name_list) == 1
+    assert any("stands for one" in note for note in manifest["notes"])
+
+
+@pytest.mark.parametrize("format", ["dxf", "cityjson", "ifc", "inp"])
+def test_models_in_metres_are_not_made_in_degrees(town: Database, key: str, format: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="projected"):
+        packed(town, key, format, tmp_path, place=Place(out_srid=4490))
