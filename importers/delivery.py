@@ -244,7 +244,7 @@ def _joined(context: Context, files: Sequence[SourceFile], dataset: str) -> Deli
 
 
 def require_files(paths: Sequence[Path]) -> list[Path]:
-    """The paths, all of which exist; NotFoundError names the first that does not, SourceError a folder."""
+    """The paths, all of which exist; NotFoundError names the first that does not, SourceError a folder or a device."""
     for path in paths:
         if not path.exists():
             raise NotFoundError(f"There is no file {path.name}.", message_zh=f"文件 {path.name} 不存在。")
@@ -252,6 +252,10 @@ def require_files(paths: Sequence[Path]) -> list[Path]:
             raise SourceError(
                 f"{path.name} is a folder; name the files in it.",
                 message_zh=f"{path.name} 是文件夹，请指明其中的文件。",
+            )
+        if not path.is_file() and not path.is_dir():
+            raise SourceError(
+                f"{path.name} is a pipe or a device, not a file.", message_zh=f"{path.name} 是管道或设备，不是文件。"
             )
     return list(paths)
 

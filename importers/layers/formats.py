@@ -47,12 +47,13 @@ def opened(path: Path, scratch: Path, encoding: str | None = None) -> LayerFile:
         When the file is absent, empty, of another format, cut off, or lacks a part.
     """
     # An absolute path that exists can be neither a connection string nor one of GDAL's virtual files.
+    opener = _OPENERS[path.suffix.lower()]
     path = path.resolve()
     if not path.exists():
         raise refusal(path, "does not exist", "不存在")
     if path.is_file() and path.stat().st_size == 0:
         raise refusal(path, "is empty (0 bytes); ask for the file again", "是空文件（0 字节），请重新提供")
-    return _OPENERS[path.suffix.lower()](path, scratch, encoding)
+    return opener(path, scratch, encoding)
 
 
 def _geopackage(path: Path, _scratch: Path, _encoding: str | None) -> LayerFile:

@@ -14,6 +14,7 @@ from typing import IO, Any
 
 import python_calamine
 
+from importers.archive import MAX_RATIO
 from importers.tabular import sheet_child
 from importers.tabular.headers import Merge
 from pipemap.errors import SourceError
@@ -22,6 +23,7 @@ from pipemap.errors import SourceError
 MAX_UNPACKED_BYTES = 4 * 2**30
 MAX_SPAN = 60_000_000
 
+_RATIO_MATTERS_FROM_BYTES = 64 * 2**20
 _SMALL_SPAN = 10_000_000
 _MOST_SPAN_PER_BYTE = 10
 _ZIP, _COMPOUND = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -77,7 +79,9 @@ def _is_spreadsheet_xml(path: Path) -> bool:
         return False
     with zipfile.ZipFile(path) as archive:
         parts = archive.infolist()
-        if sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
+        unpacked_bytes = sum(part.file_size for part in parts)
+        is_bomb = unpacked_bytes > max(MAX_RATIO * path.stat().st_size, _RATIO_MATTERS_FROM_BYTES)
+        if unpacked_bytes > MAX_UNPACKED_BYTES or is_bomb:
             raise too_large(path)
         if not any(part.filename == "xl/workbook.xml" for part in parts):
             return False

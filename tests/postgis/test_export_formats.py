@@ -311,7 +311,7 @@ def test_an_ifc_model_is_valid_and_joined_through_ports(town: Database, key: str
         if shape is not None:
             disc = shape.Representations[0].Items[0]
             local = np.array([point.Coordinates for point in disc.Directrix.Points])
-            same_places(local + [conversion.Eastings, conversion.Northings, 0], geometry)
+            same_places(np.add(local, [conversion.Eastings, conversion.Northings, 0]), geometry)
             assert disc.Radius == pytest.approx(properties["width_mm"] / 2000)
     assert {system.PredefinedType for system in model.by_type("IfcDistributionSystem")} == {"DOMESTICCOLDWATER", "GAS"}
     # That some are valves is not granted.
