@@ -31,6 +31,7 @@ from api import (
 from api.deps import STAFF, Service, ServiceDep
 from api.features import as_json
 from api.headers import Compression, SecurityHeaders
+from api.limits import RequestLimits
 from api.ogc import collections, items, landing, tiles
 from api.ogc.links import ROOT
 from api.problems import add_problems
@@ -104,6 +105,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     documentation.add_documentation(app)
     for point in entry_points(group="pipemap.web"):
         point.load()(app)
+    app.add_middleware(RequestLimits, service=service)
     app.add_middleware(Compression)
     app.add_middleware(SecurityHeaders)
     return app

@@ -18,7 +18,9 @@ from pipemap.errors import UsageError
 from pipemap.network import LiveNetwork
 from pipemap.overview import overview
 from pipemap.settings import Settings
+from pipemap.sharing.agreements import KEY_PREFIX, hash_key
 from pipemap.sharing.granted import UnknownKeyError, set_timeout
+from pipemap.sharing.identity import is_token, read_verifier
 from pipemap.tracing.asking import make_ready
 from pipemap.versions import current_version
 
@@ -39,6 +41,7 @@ class Service:
         self.settings = settings
         self.database = database
         self.networks = LiveNetwork(database, make_ready)
+        self.identities = read_verifier(settings)
         self._overview: dict[str, Any] = {}
 
     def overview(self, connection: Connection) -> dict[str, Any]:
@@ -71,11 +74,41 @@ async def require_staff(request: Request, authorization: Annotated[str | None, H
         raise UnauthorizedError
 
 
-async def require_key(x_api_key: Annotated[str | None, Header()] = None) -> str:
-    """The key an agency presents; whether it is in force is for the database to say."""
-    if not x_api_key:
+def key_of(service: Service, x_api_key: str | None, authorization: str | None) -> str | None:
+    """SHA-256 of the key an agency presents as X-API-Key, as a bearer token or as a password, or of its identity.
+
+    None when what is presented is none of these; UnknownKeyError for a token of an identity that does not hold.
+    """
+    given = presented(authorization or "")
+    if x_api_key or given.startswith(KEY_PREFIX):
+        return hash_key(x_api_key or given)
+    if service.identities is not None and is_token(given):
+        return service.identities.key_sha256(given)
+    return None
+
+
+async def read_asker(
+    request: Request,
+    x_api_key: Annotated[str | None, Header()] = None,
+    authorization: Annotated[str | None, Header()] = None,
+) -> str | None:
+    """SHA-256 of the agency's key or identity; None for staff."""
+    key = key_of(request.app.state.service, x_api_key, authorization)
+    if key is None:
+        await require_staff(request, authorization)
+    return key
+
+
+async def require_key(
+    request: Request,
+    x_api_key: Annotated[str | None, Header()] = None,
+    authorization: Annotated[str | None, Header()] = None,
+) -> str:
+    """SHA-256 of the key or identity an agency presents; whether it is in force is for the database to say."""
+    key = key_of(request.app.state.service, x_api_key, authorization)
+    if key is None:
         raise UnknownKeyError
-    return x_api_key
+    return key
 
 
 async def refuse_strange_parameters(request: Request) -> None:
@@ -180,6 +213,7 @@ def _name_and_password(authorization: str) -> tuple[str, str]:
 
 ServiceDep = Annotated[Service, Depends(get_service)]
 KeyDep = Annotated[str, Depends(require_key)]
+AskerDep = Annotated[str | None, Depends(read_asker)]
 BoxDep = Annotated[Box | None, Depends(read_box)]
 BoxHeightsDep = Annotated[tuple[float, float] | None, Depends(read_box_heights)]
 CrsDep = Annotated[int | None, Depends(read_crs)]

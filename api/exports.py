@@ -11,9 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from shapely.geometry import shape
 from starlette.responses import FileResponse
 
-from api.deps import STRICT, OffsetParam, ServiceDep, parse_crs, parse_version
+from api.deps import STRICT, AskerDep, OffsetParam, ServiceDep, parse_crs, parse_version
 from api.features import as_json
-from api.ogc.asking import AskerDep
 from pipemap.errors import UsageError
 from pipemap.jobs import exports
 from pipemap.jobs.exports import Asker

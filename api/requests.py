@@ -11,22 +11,22 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.deps import (
     STAFF,
     STRICT,
+    AskerDep,
     LimitParam,
     OffsetParam,
     ServiceDep,
+    key_of,
     parse_crs,
-    presented,
     presented_name,
     require_staff,
 )
 from api.features import as_json
-from api.ogc.asking import AskerDep
 from api.problems import UnauthorizedError
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.projects import read_project
 from pipemap.sharing import requests
-from pipemap.sharing.agreements import KEY_PREFIX, hash_key, read_area
+from pipemap.sharing.agreements import read_area
 from pipemap.sharing.granted import Place, UnknownKeyError, as_agency
 from pipemap.sharing.preview import preview
 from pipemap.sharing.requests import Narrowing, purpose_of
@@ -85,13 +85,13 @@ async def read_writer(
     authorization: Annotated[str | None, Header()] = None,
 ) -> str | None:
     """Who writes a request: SHA-256 of an agency's key, `form` where the service is open to it, None for staff."""
-    given = x_api_key or presented(authorization or "")
-    if x_api_key or given.startswith(KEY_PREFIX):
-        return hash_key(given)
+    key = key_of(request.app.state.service, x_api_key, authorization)
+    if key is not None:
+        return key
     try:
         await require_staff(request, authorization)
     except UnauthorizedError:
-        if given or not request.app.state.service.settings.open_requests:
+        if authorization or not request.app.state.service.settings.open_requests:
             raise
         return "form"
     return None

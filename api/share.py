@@ -11,7 +11,6 @@ from starlette.responses import FileResponse
 
 from api.deps import STRICT, BboxCrsDep, BoxDep, CrsDep, KeyDep, ServiceDep
 from api.features import GEOJSON
-from pipemap.sharing.agreements import hash_key
 from pipemap.sharing.exchange import export
 from pipemap.sharing.granted import Place
 from pipemap.sharing.sites import read_sites
@@ -31,7 +30,7 @@ def download(
     """A package of everything granted in a box, with its manifest."""
     folder = Path(tempfile.mkdtemp(prefix="pipemap-export-"))
     try:
-        package = export(service.database, hash_key(key), format, folder, Place(bbox, bbox_crs, crs))
+        package = export(service.database, key, format, folder, Place(bbox, bbox_crs, crs))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -43,5 +42,5 @@ def download(
 def list_sites(service: ServiceDep, key: KeyDep, bbox: BoxDep, bbox_crs: BboxCrsDep, crs: CrsDep) -> Response:
     """Sensitive sites as padded shapes with whom to call, where the agreement shows them at all."""
     place = Place(bbox, bbox_crs, crs)
-    page = read_sites(service.database, hash_key(key), place, timeout_s=service.settings.statement_timeout_s)
+    page = read_sites(service.database, key, place, timeout_s=service.settings.statement_timeout_s)
     return Response(page.collection(), media_type=GEOJSON)

@@ -32,6 +32,11 @@ class Settings(BaseSettings):
     staff_token: SecretStr | None = Field(
         None, description="Token staff must present; required when the service listens beyond this machine."
     )
+    oidc_issuer: str | None = Field(None, description="Issuer of identity tokens that agencies may present.")
+    oidc_audience: str | None = Field(None, description="Audience such a token must name.")
+    oidc_jwks: str | None = Field(None, description="Public keys of the issuer: a file or an https address.")
+    requests_per_minute: int = Field(6_000, ge=1, description="Most requests a minute of one key.")
+    concurrent_requests: int = Field(32, ge=1, description="Most requests of one key at the same time.")
     language: str = Field("zh", description="Language of terminal and report texts: zh or en.")
     user: str = Field(
         default_factory=lambda: os.environ.get("USER") or "root", description="Author written into changesets."

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Annotated
 
-from fastapi import Depends, Header, Query, Request
+from fastapi import Depends, Query
 
-from api.deps import presented, require_staff
 from pipemap.crs import within_use
 from pipemap.errors import UsageError
 from pipemap.pages import check_finite
-from pipemap.sharing.agreements import KEY_PREFIX, hash_key
 from pipemap.sharing.granted import Place
 
 MAX_LIMIT = 10_000
@@ -28,19 +26,6 @@ class PageMark:
 
     def __str__(self) -> str:
         return f"{self.version}.{self.after}"
-
-
-async def read_asker(
-    request: Request,
-    x_api_key: Annotated[str | None, Header()] = None,
-    authorization: Annotated[str | None, Header()] = None,
-) -> str | None:
-    """SHA-256 of the agency's key, given as X-API-Key, as a bearer token or as a password; None for staff."""
-    given = x_api_key or presented(authorization or "")
-    if x_api_key or given.startswith(KEY_PREFIX):
-        return hash_key(given)
-    await require_staff(request, authorization)
-    return None
 
 
 async def read_limit(
@@ -102,7 +87,6 @@ def read_heights(bbox: str | None) -> tuple[float, float] | None:
     return numbers[2], numbers[5]
 
 
-AskerDep = Annotated[str | None, Depends(read_asker)]
 LimitDep = Annotated[int, Depends(read_limit)]
 PageDep = Annotated[PageMark | None, Depends(read_page_mark)]
 MomentDep = Annotated[datetime | None, Depends(read_moment)]

@@ -4,9 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from api.deps import STRICT, Service, ServiceDep
+from api.deps import STRICT, AskerDep, Service, ServiceDep
 from api.ogc.answers import EncodingDep, answer
-from api.ogc.asking import AskerDep
 from api.ogc.crs import CRS84, epsg_uri, offered_crs
 from api.ogc.links import GEOJSON, HTML, JSON, QUERYABLES, SCHEMA, TILESETS, base_of, link, self_links
 from pipemap.errors import NotFoundError

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from api.deps import STRICT, Service, ServiceDep, read_conditions
+from api.deps import STRICT, AskerDep, Service, ServiceDep, read_conditions
 from api.ogc.answers import Encoding, EncodingDep, answer, is_known, tag_of
-from api.ogc.asking import AskerDep, LimitDep, MomentDep, PageDep, PageMark, read_heights, read_place
+from api.ogc.asking import LimitDep, MomentDep, PageDep, PageMark, read_heights, read_place
 from api.ogc.collections import asked_of, known_kind
 from api.ogc.crs import OgcCrs, read_crs
 from api.ogc.links import GEOJSON, HTML, JSON, asked_again, base_of, link, self_links

@@ -5,9 +5,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import STRICT, Service, ServiceDep
+from api.deps import STRICT, AskerDep, Service, ServiceDep
 from api.ogc.answers import EncodingDep, answer, is_known
-from api.ogc.asking import AskerDep
 from api.ogc.collections import TITLES, asked_of, known_kind
 from api.ogc.crs import epsg_uri, is_northing_first
 from api.ogc.links import HTML, JSON, TILING_SCHEME, asked_again, base_of, link

@@ -131,6 +131,28 @@ def allow(agency: str, km2: float, reason: ReasonOption, by: ByOption = None, as
         emit_text(f"{agency}: {km2:g} km²")
 
 
+@app.command()
+def identity(
+    agreement: int,
+    subject: str,
+    issuer: Annotated[str | None, typer.Option(help="Its issuer; PIPEMAP_OIDC_ISSUER by default.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a subject of the configured OIDC provider use an agreement, in place of a key. 登记身份"""
+    from pipemap.sharing.identity import register
+
+    settings = Settings()
+    issuer = issuer or settings.oidc_issuer
+    if issuer is None:
+        raise UsageError("There is no OIDC provider; set PIPEMAP_OIDC_ISSUER.")
+    with open_database(settings) as database, database.transaction() as connection:
+        digest = register(connection, agreement, issuer, subject, settings.user)
+    if as_json:
+        emit_json({"agreement_id": agreement, "key_sha256": digest})
+    else:
+        emit_text(f"{subject} uses agreement {agreement}; to revoke: share revoke {agreement} --key {digest[:12]}")
+
+
 def _decide(
     number: int,
     by: str | None,

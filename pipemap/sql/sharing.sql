@@ -78,6 +78,14 @@ SELECT agreement_id, agency, purpose, class_codes, attributes, expires_at, ST_As
        concurrent_requests, version, digest
 FROM pipemap_share.granted
 
+-- name: limits
+-- The limits of the agreement behind a key; no row when it is not in force.
+SELECT a.requests_per_minute, a.concurrent_requests
+FROM pipemap.api_key AS k
+JOIN pipemap.agreement AS a USING (agreement_id)
+WHERE k.key_sha256 = decode(%(key_sha256)s, 'hex')
+  AND k.revoked_at IS NULL AND a.revoked_at IS NULL AND a.expires_at > now()
+
 -- name: why_refused
 -- What stands behind a key that is not in force: no row when nobody knows it.
 SELECT a.agreement_id, a.agency,

@@ -57,7 +57,7 @@ WORK = [
     f"share agree --agency a --purpose p --area {HERE} --classes water --expires 2099-01-01",
     ASKED, f"{ASKED},power", f"{ASKED},heat", "share approve 1 --by manager",
     "share narrow 2 --by manager --reason less --classes water", "share refuse 3 --by manager --reason no",
-    "share allow a 30 --reason city",
+    "share allow a 30 --reason city", "share identity 1 someone --issuer https://id.example.cn",
     "share key 1", "share refresh", "share export --out . --format geojson", "worker --until-idle",
     "share revoke 1", "audit anchor anchor.json", "demo --no-serve",
     "design 'gas main' --line '512130 2611900,512145 2611912' --class gas --width 160 --cover 1.2",

@@ -1,0 +1,130 @@
+"""Identities of an OIDC provider: a signed token tells who asks, and a registered identity stands for a key.
+
+The algorithms are pinned, and the key is one of the configured set, read at start: nothing in a token says where a key
+is to be fetched from. An identity is known as SHA-256 of `oidc:<issuer>|<subject>`, registered beside the keys of an
+agreement, so that everything behind the door treats it as a key.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, Key, KeySet, RSAKey
+
+from pipemap.db import Connection, fetch_one
+from pipemap.errors import NotFoundError, SourceError, UsageError
+from pipemap.settings import Settings
+from pipemap.sharing import audit
+from pipemap.sharing.agreements import hash_key
+from pipemap.sharing.granted import UnknownKeyError
+from pipemap.sql import queries
+
+ALGORITHMS = ("RS256", "ES256")
+LEEWAY_S = 60
+_LONGEST_TOKEN = 8_192
+_LARGEST_SET = 1 << 20
+_SMALLEST_RSA_BITS = 2_048
+_FETCH_TIMEOUT_S = 10
+_PRIVATE_OR_SYMMETRIC = {"d", "k", "p", "q"}
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """What a token is held to: the issuer and audience it must name, and the public keys that may have signed it."""
+
+    issuer: str
+    audience: str
+    keys: KeySet
+
+    def key_sha256(self, token: str) -> str:
+        """The digest an identity is registered under; UnknownKeyError alike for every token that does not hold."""
+        if len(token) > _LONGEST_TOKEN or not token.isascii():
+            raise UnknownKeyError
+        try:
+            claims = jwt.decode(token, self.keys, algorithms=ALGORITHMS).claims
+            self._registry().validate(claims)
+        except (JoseError, ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+            raise UnknownKeyError from error
+        return identity_sha256(self.issuer, claims["sub"])
+
+    def _registry(self) -> jwt.JWTClaimsRegistry:
+        return jwt.JWTClaimsRegistry(
+            leeway=LEEWAY_S,
+            iss={"essential": True, "value": self.issuer},
+            aud={"essential": True, "value": self.audience},
+            exp={"essential": True},
+            sub={"essential": True},
+        )
+
+
+def identity_sha256(issuer: str, subject: str) -> str:
+    """SHA-256 in hex under which an identity stands among the keys."""
+    return hash_key(f"oidc:{issuer}|{subject}")
+
+
+def is_token(text: str) -> bool:
+    """Whether a bearer's text has the shape of a signed token."""
+    return text.count(".") == 2
+
+
+def read_verifier(settings: Settings) -> Verifier | None:
+    """The verifier that the settings describe; None when they name no issuer.
+
+    Raises UsageError when the settings are not whole, SourceError when the key set cannot be read.
+    """
+    if settings.oidc_issuer is None:
+        return None
+    if settings.oidc_audience is None or settings.oidc_jwks is None:
+        raise UsageError("PIPEMAP_OIDC_ISSUER needs PIPEMAP_OIDC_AUDIENCE and PIPEMAP_OIDC_JWKS beside it.")
+    return Verifier(settings.oidc_issuer, settings.oidc_audience, read_keys(settings.oidc_jwks))
+
+
+def read_keys(source: str) -> KeySet:
+    """Public keys of a JWKS, from a file or an https address; private, symmetric and weak ones are refused."""
+    try:
+        document = json.loads(_fetched(source) if "://" in source else Path(source).read_bytes())
+        keys: list[Key] = [_public_key(entry) for entry in document["keys"]]
+    except (OSError, URLError, ValueError, KeyError, TypeError, JoseError) as error:
+        raise SourceError(f"{source} cannot be read as a set of public keys (JWKS).") from error
+    if not keys:
+        raise SourceError(f"{source} holds no key.")
+    return KeySet(keys)
+
+
+def register(connection: Connection, agreement_id: int, issuer: str, subject: str, actor: str) -> str:
+    """Let an identity use an agreement in force; returns the digest it stands under, by which it is revoked."""
+    if not subject.strip():
+        raise UsageError("An identity has a subject.")
+    digest = identity_sha256(issuer, subject)
+    known = fetch_one(connection, queries("sharing")["why_refused"], {"key_sha256": digest})
+    if known is not None:
+        raise UsageError(f"This identity stands for agreement {known['agreement_id']} already.")
+    values = {"agreement_id": agreement_id, "key_sha256": bytes.fromhex(digest)}
+    if fetch_one(connection, queries("sharing")["add_key"], values) is None:
+        raise NotFoundError(f"There is no agreement {agreement_id} in force.")
+    told = {"agreement_id": agreement_id, "key_sha256": digest, "issuer": issuer, "subject": subject}
+    audit.record(connection, actor, "share.identity", told)
+    return digest
+
+
+def _fetched(address: str) -> bytes:
+    if not address.startswith("https://"):
+        raise ValueError(address)
+    with urlopen(address, timeout=_FETCH_TIMEOUT_S) as answer:
+        return bytes(answer.read(_LARGEST_SET))
+
+
+def _public_key(entry: dict[str, Any]) -> RSAKey | ECKey:
+    if _PRIVATE_OR_SYMMETRIC & set(entry):
+        raise ValueError("not a public key")
+    if entry["kty"] == "EC" and entry["crv"] == "P-256":
+        return ECKey.import_key(entry)
+    key = RSAKey.import_key(entry)
+    if key.raw_value.key_size < _SMALLEST_RSA_BITS:
+        raise ValueError("too short a key")
+    return key
