@@ -7,6 +7,7 @@ from socket import socketpair
 from typing import Any, TypeAlias
 
 import psycopg
+from psycopg import IsolationLevel
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Identifier
@@ -38,9 +39,17 @@ class Database:
     def transaction(self, read_only: bool = False) -> Iterator[Connection]:
         """One transaction: committed at the end, rolled back on any error."""
         with translated_errors(), self._pool.connection() as connection:
-            if read_only:
-                connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            yield connection
+            if not read_only:
+                yield connection
+                return
+            # As attributes they go out with BEGIN; a statement of its own would be one more round trip.
+            connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
+            try:
+                with connection.transaction():
+                    yield connection
+            finally:
+                if not connection.closed:
+                    connection.isolation_level = connection.read_only = None
 
     @contextmanager
     def listening(self, channel: str) -> Iterator["Listener"]:

@@ -9,7 +9,8 @@ from api.ogc.answers import EncodingDep, answer
 from api.ogc.crs import CRS84, epsg_uri, offered_crs
 from api.ogc.links import GEOJSON, HTML, JSON, QUERYABLES, SCHEMA, TILESETS, base_of, link, self_links
 from pipemap.errors import NotFoundError
-from pipemap.sharing.collections import Extent, Readable, read_collections, read_extent
+from pipemap.sharing.collections import Extent, read_collections, read_extent
+from pipemap.sharing.items import Readable
 from schemas.tables import metadata
 
 router = APIRouter(dependencies=[STRICT], include_in_schema=False)

@@ -1,7 +1,6 @@
 """The features of a collection: a page at a time, or one by its identity."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -15,9 +14,8 @@ from api.ogc.collections import asked_of, known_kind
 from api.ogc.crs import OgcCrs, read_crs
 from api.ogc.links import GEOJSON, HTML, JSON, asked_again, base_of, link, self_links
 from pipemap.errors import NotFoundError, UsageError
-from pipemap.sharing.collections import Readable, read_collections
 from pipemap.sharing.granted import Place
-from pipemap.sharing.items import Condition, ItemsPage, ItemsRequest, equals, read_item, read_items
+from pipemap.sharing.items import Condition, ItemsPage, ItemsRequest, Readable, equals, only_feature, read_page
 
 router = APIRouter(include_in_schema=False)
 _LARGEST_ID = 2**63 - 1
@@ -44,20 +42,23 @@ def list_items(
     crs: CrsParam = None,
 ) -> Response:
     """One page of features; every property of the collection is a parameter too."""
-    readable = read_collections(service.database, asker, asked_of(request))
-    known_kind(kind, readable)
-    answered_in, asked_in = read_crs(crs, readable.srid), read_crs(bbox_crs, readable.srid)
-    wanted = ItemsRequest(
-        kind=kind,
-        place=read_place(bbox, readable.srid, asked_in.srid, asked_in.northing_first, answered_in.srid),
-        heights_m=read_heights(bbox),
-        conditions=_equal(kind, readable, given),
-        limit=limit,
-        after=page.after if page else 0,
-        version=page.version if page else moment,
-        northing_first=answered_in.northing_first,
-    )
-    return _page(request, encoding, _read(service, asker, wanted), answered_in)
+    found: list[OgcCrs] = []
+
+    def ask(readable: Readable) -> ItemsRequest:
+        known_kind(kind, readable)
+        answered_in, asked_in = read_crs(crs, readable.srid), read_crs(bbox_crs, readable.srid)
+        found.append(answered_in)
+        return ItemsRequest(
+            kind=kind,
+            place=read_place(bbox, readable.srid, asked_in.srid, asked_in.northing_first, answered_in.srid),
+            heights_m=read_heights(bbox),
+            conditions=_equal(kind, readable, given),
+            limit=limit,
+            after=page.after if page else 0,
+            northing_first=answered_in.northing_first,
+        )
+
+    return _page(request, encoding, _read(request, service, asker, ask, page.version if page else moment), found[0])
 
 
 @router.get("/collections/{kind}/items/{feature_id}", dependencies=[STRICT])
@@ -72,18 +73,19 @@ def read_one(
     crs: CrsParam = None,
 ) -> Response:
     """One feature; one that is not granted is answered as one that is not there."""
-    readable = read_collections(service.database, asker, asked_of(request))
-    known_kind(kind, readable)
-    answered_in = read_crs(crs, readable.srid)
-    wanted = ItemsRequest(
-        kind=kind,
-        place=Place(out_srid=answered_in.srid),
-        limit=1,
-        feature_id=_identity(kind, feature_id),
-        version=moment,
-        northing_first=answered_in.northing_first,
-    )
-    feature = read_item(service.database, asker, wanted, service.settings.statement_timeout_s)
+    found: list[OgcCrs] = []
+    identity = _identity(kind, feature_id)
+
+    def ask(readable: Readable) -> ItemsRequest:
+        known_kind(kind, readable)
+        answered_in = read_crs(crs, readable.srid)
+        found.append(answered_in)
+        place = Place(out_srid=answered_in.srid)
+        return ItemsRequest(kind, place, limit=1, feature_id=identity, northing_first=answered_in.northing_first)
+
+    page = _read(request, service, asker, ask, moment)
+    (answered_in,) = found
+    feature = only_feature(service.database, asker, page, kind, identity)
     tag = tag_of(feature)
     headers = {"ETag": tag, **_content_crs(answered_in)}
     if is_known(request, tag):
@@ -97,18 +99,14 @@ def read_one(
     return Response(_with_members(feature, {"links": links}), media_type=GEOJSON, headers=headers)
 
 
-def _read(service: Service, asker: str | None, wanted: ItemsRequest) -> ItemsPage:
-    try:
-        return read_items(service.database, asker, wanted, service.settings.statement_timeout_s)
-    except NotFoundError:
-        # Before the first version there was nothing.
-        if not isinstance(wanted.version, datetime):
-            raise
-    return read_items(service.database, asker, _before_all(wanted), service.settings.statement_timeout_s)
-
-
-def _before_all(wanted: ItemsRequest) -> ItemsRequest:
-    return replace(wanted, version=0)
+def _read(
+    request: Request,
+    service: Service,
+    asker: str | None,
+    ask: Callable[[Readable], ItemsRequest],
+    version: int | datetime | None,
+) -> ItemsPage:
+    return read_page(service.database, asker, ask, version, asked_of(request), service.settings.statement_timeout_s)
 
 
 def _page(request: Request, encoding: Encoding, page: ItemsPage, answered_in: OgcCrs) -> Response:

@@ -12,7 +12,8 @@ from api.ogc.crs import epsg_uri, is_northing_first
 from api.ogc.links import HTML, JSON, TILING_SCHEME, asked_again, base_of, link
 from api.ogc.standing import Standings
 from pipemap.errors import NotFoundError
-from pipemap.sharing.collections import Extent, Readable, read_collections, read_extent
+from pipemap.sharing.collections import Extent, read_collections, read_extent
+from pipemap.sharing.items import Readable
 from pipemap.sharing.tiles.cache import Made
 from pipemap.sharing.tiles.grids import MAX_LEVEL, MIN_LEVEL, Grid, grids, limits
 from pipemap.sharing.tiles.serving import TileServer

@@ -10,16 +10,8 @@ from pipemap.db import Connection, Database, fetch_one
 from pipemap.projects import read_project
 from pipemap.sharing.agreements import SHARED_KINDS
 from pipemap.sharing.granted import Grant, Place, as_agency, refusals_on_record
-from pipemap.sharing.items import granted_columns
+from pipemap.sharing.items import Readable, granted_columns
 from pipemap.sql import queries
-
-
-@dataclass(frozen=True)
-class Readable:
-    """The kinds an asker may read: their columns, geometry apart, and the project's EPSG code (0: a local grid)."""
-
-    srid: int
-    columns: dict[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)

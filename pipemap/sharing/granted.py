@@ -15,7 +15,7 @@ from psycopg.sql import SQL, Composable
 
 from pipemap.crs import is_geographic
 from pipemap.db import Connection, Database, fetch_one
-from pipemap.errors import CrsError, PermissionDeniedError, UsageError
+from pipemap.errors import CrsError, PermissionDeniedError, StorageError, UsageError
 from pipemap.pages import Box, check_finite
 from pipemap.sharing import audit
 from pipemap.sql import queries
@@ -115,18 +115,33 @@ def as_agency(
 
     `version` None reads the newest.
     """
-    introduce(connection, key_sha256, place, srid, version)
-    connection.execute(SQL("SET LOCAL ROLE pipemap_agency"))
-    row = fetch_one(connection, queries("sharing")["granted"])
-    if row is None:
-        raise UnknownKeyError
-    yield Grant(**row)
+    yield become_agency(connection, key_sha256, place, srid, version)
     # After an error the transaction is rolled back, and the role with it.
     connection.execute(SQL("RESET ROLE"))
 
 
+def become_agency(
+    connection: Connection, key_sha256: str, place: Place, srid: int, version: int | None = None
+) -> Grant:
+    """The same for the rest of the transaction."""
+    # One round trip to the database instead of three.
+    with faults_of_place(), connection.pipeline():
+        introduce(connection, key_sha256, place, srid, version)
+        connection.execute(SQL("SET LOCAL ROLE pipemap_agency"))
+        row = fetch_one(connection, queries("sharing")["granted"])
+    if row is None:
+        raise UnknownKeyError
+    return Grant(**row)
+
+
 def introduce(connection: Connection, key_sha256: str, place: Place, srid: int, version: int | None = None) -> None:
     """Set for this transaction whose key it is, which box is wanted and of which version; checks box and CRS."""
+    connection.execute(queries("sharing")["introduce"], {"key_sha256": key_sha256, "version": version})
+    want(connection, place, srid)
+
+
+def want(connection: Connection, place: Place, srid: int) -> None:
+    """Set for this transaction which box is wanted; checks box and CRS."""
     box = place.bbox or (None, None, None, None)
     if place.bbox is not None:
         check_finite(*place.bbox)
@@ -136,11 +151,26 @@ def introduce(connection: Connection, key_sha256: str, place: Place, srid: int, 
         if asked is not None and asked != srid:
             _check_reachable(asked, srid)
     values: dict[str, Any] = dict(zip(("min_x", "min_y", "max_x", "max_y"), box, strict=True))
-    values |= {"key_sha256": key_sha256, "box_srid": place.bbox_srid or srid, "srid": srid, "version": version}
+    values |= {"box_srid": place.bbox_srid or srid, "srid": srid}
+    with faults_of_place():
+        connection.execute(queries("sharing")["want"], values)
+
+
+@contextmanager
+def faults_of_place() -> Iterator[None]:
+    """Say of a box that cannot be transformed what is wrong with it."""
     try:
-        connection.execute(queries("sharing")["introduce"], values)
+        yield
     except psycopg.errors.InternalError_ as error:
         raise UsageError("The box lies outside of where its coordinate reference system is defined.") from error
+
+
+def begin_reading(connection: Connection, timeout_s: int) -> tuple[int, int]:
+    """Begin a transaction's reading with a limit to each statement: the project's EPSG code and the newest version."""
+    row = fetch_one(connection, queries("sharing")["begin_reading"], {"timeout": f"{timeout_s}s"})
+    if row is None:
+        raise StorageError("The database holds no project; run `pipemap init`.")
+    return row["srid"], row["version"]
 
 
 def set_timeout(connection: Connection, seconds: int) -> None:

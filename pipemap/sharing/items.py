@@ -4,7 +4,7 @@ A page belongs to one version: the next one is asked of the same, so that a publ
 loses a feature.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, LiteralString
@@ -14,7 +14,6 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 
 from pipemap.db import Connection, Database, fetch_one
 from pipemap.errors import NotFoundError, UsageError
-from pipemap.projects import read_project
 from pipemap.sharing import audit
 from pipemap.sharing.agreements import SHARED_KINDS, shareable_attributes
 from pipemap.sharing.granted import (
@@ -22,16 +21,17 @@ from pipemap.sharing.granted import (
     Grant,
     Place,
     UnknownKeyError,
-    as_agency,
+    become_agency,
+    begin_reading,
     digits,
+    faults_of_place,
     geometry_in,
-    introduce,
     record_refusal,
     refusals_on_record,
-    set_timeout,
+    want,
 )
 from pipemap.sql import queries
-from pipemap.versions import current_version, relation, resolve_version
+from pipemap.versions import relation, resolve_version
 from schemas.tables import attribute_names
 
 MAX_ITEMS = 10_000
@@ -87,6 +87,14 @@ def equals(name: str, value: str) -> Condition:
     )
 
 
+@dataclass(frozen=True)
+class Readable:
+    """The kinds an asker may read: their columns, geometry apart, and the project's EPSG code (0: a local grid)."""
+
+    srid: int
+    columns: dict[str, tuple[str, ...]]
+
+
 def granted_columns(grant: Grant | None, kind: str) -> tuple[str, ...]:
     """Columns of a kind that are shown, geometry apart; without a grant, to staff, all of them."""
     if grant is not None:
@@ -100,27 +108,37 @@ def read_items(database: Database, key_sha256: str | None, request: ItemsRequest
 
     Raises UsageError, CrsError, NotFoundError (no such version) or UnknownKeyError.
     """
-    _check(request)
+    return read_page(database, key_sha256, lambda _: request, request.version, _asked(request), timeout_s)
+
+
+def read_page(
+    database: Database,
+    key_sha256: str | None,
+    ask: Callable[[Readable], ItemsRequest],
+    version: int | datetime | None,
+    asked: Mapping[str, Any],
+    timeout_s: int = 30,
+) -> ItemsPage:
+    """The same for a question that is put together from what the key may read; `asked` goes on record if refused."""
     with (
-        refusals_on_record(database, key_sha256 or "", _asked(request)),
+        refusals_on_record(database, key_sha256 or "", dict(asked)),
         database.transaction(read_only=True) as connection,
     ):
-        set_timeout(connection, timeout_s)
-        newest, wanted = current_version(connection), resolve_version(connection, request.version)
-        version = None if wanted in (None, newest) else wanted
-        srid = read_project(connection).srid
-        if key_sha256 is None:
-            introduce(connection, "", request.place, srid)
-            grant, row = None, _item_row(connection, request, None, srid, version)
-        else:
-            with as_agency(connection, key_sha256, request.place, srid, version) as grant:
-                row = _item_row(connection, request, grant, srid, version)
+        srid, newest = begin_reading(connection, timeout_s)
+        wanted = newest if version is None else _version(connection, version)
+        past = None if wanted == newest else wanted
+        grant = None if key_sha256 is None else become_agency(connection, key_sha256, Place(), srid, past)
+        request = ask(Readable(srid, {kind: granted_columns(grant, kind) for kind in SHARED_KINDS}))
+        _check(request)
+        with faults_of_place(), connection.pipeline():
+            want(connection, request.place, srid)
+            row = _item_row(connection, request, grant, srid, past)
     page = ItemsPage(
         features=b"[" + row["features"].encode() + b"]",
         count=row["shown"],
         next=row["next"],
         srid=request.place.out_srid or srid,
-        version=grant.version if grant else newest if wanted is None else wanted,
+        version=grant.version if grant else wanted,
         attributes=granted_columns(grant, request.kind),
     )
     if grant is not None and key_sha256 is not None:
@@ -128,13 +146,22 @@ def read_items(database: Database, key_sha256: str | None, request: ItemsRequest
     return page
 
 
-def read_item(database: Database, key_sha256: str | None, request: ItemsRequest, timeout_s: int = 30) -> bytes:
-    """The one feature of a request as GeoJSON; NotFoundError alike for a hidden and an absent one."""
-    page = read_items(database, key_sha256, request, timeout_s)
+def _version(connection: Connection, version: int | datetime) -> int:
+    """The version that is meant; before the first one was published there was nothing, which is version 0."""
+    try:
+        return resolve_version(connection, version) or 0
+    except NotFoundError:
+        if not isinstance(version, datetime):
+            raise
+    return 0
+
+
+def only_feature(database: Database, key_sha256: str | None, page: ItemsPage, kind: str, feature_id: int) -> bytes:
+    """The one feature of a page as GeoJSON; NotFoundError alike, and on record, for a hidden and an absent one."""
     if page.count == 0:
         if key_sha256 is not None:
-            record_refusal(database, key_sha256, _asked(request))
-        raise NotFoundError(f"There is no {request.kind} {request.feature_id}.")
+            record_refusal(database, key_sha256, {"kind": kind, "feature_id": feature_id})
+        raise NotFoundError(f"There is no {kind} {feature_id}.")
     return page.features[1:-1]
 
 

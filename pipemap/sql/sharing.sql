@@ -55,11 +55,21 @@ WHERE a.agreement_id = %(agreement_id)s AND k.agreement_id = a.agreement_id AND 
   AND starts_with(encode(k.key_sha256, 'hex'), %(key)s)
 RETURNING a.agency
 
+-- name: begin_reading
+-- Limit the statements of this transaction; the project's EPSG code and the newest version.
+SELECT set_config('statement_timeout', %(timeout)s, true), p.srid,
+       coalesce((SELECT max(v.version) FROM pipemap.version AS v), 0) AS version
+FROM pipemap.project AS p
+
 -- name: introduce
--- Say for this transaction who asks, for which version and for which box; an absent box means the whole area.
+-- Say for this transaction who asks and for which version.
 SELECT
     set_config('pipemap.key_sha256', %(key_sha256)s, true),
-    set_config('pipemap.version', coalesce(%(version)s::int::text, ''), true),
+    set_config('pipemap.version', coalesce(%(version)s::int::text, ''), true)
+
+-- name: want
+-- Say for this transaction which box is wanted; an absent box means the whole area.
+SELECT
     set_config('pipemap.wanted', coalesce(ST_AsHexEWKB(
         CASE WHEN box.srid = %(srid)s::int THEN box.geom ELSE ST_Transform(box.geom, %(srid)s::int) END
     ), ''), true)

@@ -26,13 +26,15 @@ $join_role$;
 
 -- The agreement behind the request's key: no row when the key is unknown, revoked or expired. `version` is the one that
 -- is read: what is asked for or frozen, else the newest; of a desensitised store (0: the map itself) none that it is not
--- yet made to. OFFSET 0 has all this worked out once, not once a feature.
+-- yet made to. `clear_ground` is what is wanted with 500 m around, where all of it lies in the area: a feature whose box
+-- lies in it needs no further test. OFFSET 0 has all this worked out once, not once a feature.
 CREATE VIEW pipemap_share.granted WITH (security_barrier) AS
 SELECT
     a.agreement_id, a.agency, a.purpose, a.area, a.class_codes, a.attributes, a.expires_at, a.position_precision,
     a.depth_precision, a.frozen_version, a.may_export, a.sites_telephone, a.requests_per_minute, a.concurrent_requests,
     asked.wanted,
     coalesce(asked.wanted, a.area) AS sought,
+    CASE WHEN ST_CoveredBy(around.ground, a.area) THEN around.ground END AS clear_ground,
     CASE WHEN precise.is_exact THEN 0 ELSE made.store_id END AS store_id,
     least(coalesce(a.frozen_version, asked.version, newest.version), newest.version, made.version) AS version,
     newest.version AS newest_version,
@@ -48,6 +50,7 @@ CROSS JOIN (
         nullif(current_setting('pipemap.wanted', true), '')::geometry AS wanted,
         nullif(current_setting('pipemap.version', true), '')::integer AS version
 ) AS asked
+CROSS JOIN LATERAL (SELECT ST_Expand(asked.wanted, 500) AS ground) AS around
 CROSS JOIN LATERAL (SELECT a.position_precision = 'exact' AND a.depth_precision = 'exact' AS is_exact) AS precise
 LEFT JOIN LATERAL (
     SELECT d.store_id, d.version
@@ -107,7 +110,7 @@ SELECT
 FROM pipemap_share.granted AS g
 JOIN LATERAL ({states}) AS n
     ON n.class_code = ANY (g.class_codes)
-    AND ST_Intersects(n.geom, g.area)
+    AND (n.geom @ g.clear_ground IS TRUE OR ST_Intersects(n.geom, g.area))
 WHERE coalesce(n.appurtenance_code, '') NOT IN (
     'gas_station', 'heat_source', 'pump_station', 'regulator_station', 'reservoir', 'substation', 'tank', 'telecom_office', 'waterworks'
 )
@@ -184,13 +187,14 @@ SELECT
 FROM pipemap_share.granted AS g
 JOIN LATERAL ({states}) AS s
     ON s.class_code = ANY (g.class_codes)
-    AND ST_Intersects(s.geom, g.area)
+    AND (s.geom @ g.clear_ground IS TRUE OR ST_Intersects(s.geom, g.area))
+CROSS JOIN LATERAL (SELECT s.geom @ g.clear_ground IS TRUE AS whole) AS lies
 CROSS JOIN LATERAL (
     SELECT
-        CASE WHEN ST_CoveredBy(s.geom, g.area) THEN s.geom
+        CASE WHEN lies.whole OR ST_CoveredBy(s.geom, g.area) THEN s.geom
              ELSE ST_CollectionExtract(ST_Intersection(s.geom, g.area), 2) END AS geom,
-        ST_Intersects(ST_StartPoint(s.geom), g.area) AS from_end,
-        ST_Intersects(ST_EndPoint(s.geom), g.area) AS to_end
+        lies.whole OR ST_Intersects(ST_StartPoint(s.geom), g.area) AS from_end,
+        lies.whole OR ST_Intersects(ST_EndPoint(s.geom), g.area) AS to_end
 ) AS shown
 WHERE NOT ST_IsEmpty(shown.geom)
 $view$, '{states}', pg_temp.shared_states('pipe_segment')); END $make_view$;

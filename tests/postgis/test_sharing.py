@@ -87,6 +87,12 @@ def visible(database: Database, key: str, kind: str, place: Place = WHOLE_AREA) 
     return json.loads(items.read_items(database, agreements.hash_key(key), ItemsRequest(kind, place)).features)
 
 
+def one_item(database: Database, key: str, feature_id: int) -> bytes:
+    hashed = agreements.hash_key(key)
+    page = items.read_items(database, hashed, ItemsRequest("node", feature_id=feature_id))
+    return items.only_feature(database, hashed, page, "node", feature_id)
+
+
 def raw(database: Database, statement: str, key: str | None = None) -> list[tuple[Any, ...]]:
     """What the role sees in plain SQL, past all Python."""
     with psycopg.connect(database.url) as connection:
@@ -245,10 +251,10 @@ def test_a_hidden_and_an_absent_feature_answer_alike(street: Database) -> None:
     words = []
     for feature_id in (next(n for n in range(12, 23)), 999_999):
         with pytest.raises(NotFoundError) as refused:
-            items.read_item(street, agreements.hash_key(key), ItemsRequest("node", feature_id=feature_id))
+            one_item(street, key, feature_id)
         words.append(refused.value.message.replace(str(feature_id), "?"))
     assert words[0] == words[1]
-    assert json.loads(items.read_item(street, agreements.hash_key(key), ItemsRequest("node", feature_id=1)))["id"] == 1
+    assert json.loads(one_item(street, key, 1))["id"] == 1
 
 
 @pytest.mark.parametrize(
