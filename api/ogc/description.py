@@ -17,6 +17,9 @@ _QUERY: dict[str, tuple[str, dict[str, Any]]] = {
     "bbox-crs": ("URI of the system of bbox; CRS84 by default.", {"type": "string", "format": "uri"}),
     "crs": ("URI of the system to answer in; CRS84 by default.", {"type": "string", "format": "uri"}),
     "datetime": ("The map as of an instant, or of the end of an interval.", {"type": "string"}),
+    "filter": ("A CQL2 filter over the queryables.", {"type": "string"}),
+    "filter-lang": ("Language of the filter.", {"type": "string", "enum": ["cql2-text", "cql2-json"]}),
+    "filter-crs": ("URI of the system of the filter's geometries; CRS84 by default.", {"type": "string"}),
     "page": ("Where the page begins; from the next link.", {"type": "string"}),
 }
 
@@ -62,7 +65,7 @@ def _paths() -> dict[str, Any]:
         ),
         "/collections/{kind}/items": _operation(
             "items", "One page of features; every queryable is a parameter too.", {"json": GEOJSON, "html": HTML},
-            "kind", "limit", "bbox", "bbox-crs", "crs", "datetime", "page",
+            "kind", "limit", "bbox", "bbox-crs", "crs", "datetime", "filter", "filter-lang", "filter-crs", "page",
         ),
         "/collections/{kind}/items/{featureId}": _operation(
             "item", "One feature.", {"json": GEOJSON, "html": HTML}, "kind", "featureId", "crs", "datetime",

@@ -1,6 +1,7 @@
 """The features of a collection: a page at a time, or one by its identity."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from api.ogc.collections import asked_of, known_kind
 from api.ogc.crs import OgcCrs, read_crs
 from api.ogc.links import GEOJSON, HTML, JSON, asked_again, base_of, link, self_links
 from pipemap.errors import NotFoundError, UsageError
+from pipemap.sharing.filters import Geometries, compile_filter
 from pipemap.sharing.granted import Place
 from pipemap.sharing.items import Condition, ItemsPage, ItemsRequest, Readable, equals, only_feature, read_page
 
@@ -23,6 +25,9 @@ _ENCODINGS = {"json": GEOJSON, "html": HTML}
 BboxParam = Annotated[str | None, Query(description="Four numbers, or six with elevations, in the order of bbox-crs")]
 CrsParam = Annotated[str | None, Query(description="URI of the system to answer in; CRS84 by default")]
 BboxCrsParam = Annotated[str | None, Query(alias="bbox-crs", description="URI of the system of bbox")]
+FilterParam = Annotated[str | None, Query(alias="filter", description="A CQL2 filter over the queryables")]
+FilterLangParam = Annotated[str, Query(alias="filter-lang", description="cql2-text or cql2-json")]
+FilterCrsParam = Annotated[str | None, Query(alias="filter-crs", description="URI of the system of its geometries")]
 ConditionsDep = Annotated[dict[str, str], Depends(read_conditions)]
 
 
@@ -40,6 +45,9 @@ def list_items(
     bbox: BboxParam = None,
     bbox_crs: BboxCrsParam = None,
     crs: CrsParam = None,
+    filter_text: FilterParam = None,
+    filter_lang: FilterLangParam = "cql2-text",
+    filter_crs: FilterCrsParam = None,
 ) -> Response:
     """One page of features; every property of the collection is a parameter too."""
     found: list[OgcCrs] = []
@@ -48,11 +56,21 @@ def list_items(
         known_kind(kind, readable)
         answered_in, asked_in = read_crs(crs, readable.srid), read_crs(bbox_crs, readable.srid)
         found.append(answered_in)
+        place = read_place(bbox, readable.srid, asked_in.srid, asked_in.northing_first, answered_in.srid)
+        conditions = _equal(kind, readable, given)
+        if filter_text is not None:
+            drawn_in = read_crs(filter_crs, readable.srid)
+            geometries = Geometries(drawn_in.srid, drawn_in.northing_first, readable.srid)
+            wanted = compile_filter(filter_text, filter_lang, kind, readable.columns[kind], geometries)
+            conditions.append(wanted.condition)
+            if place.bbox is None and wanted.bounds is not None:
+                # A geometry in the filter finds its features by the index, as a box does.
+                place = replace(place, bbox=wanted.bounds, bbox_srid=drawn_in.srid)
         return ItemsRequest(
             kind=kind,
-            place=read_place(bbox, readable.srid, asked_in.srid, asked_in.northing_first, answered_in.srid),
+            place=place,
             heights_m=read_heights(bbox),
-            conditions=_equal(kind, readable, given),
+            conditions=conditions,
             limit=limit,
             after=page.after if page else 0,
             northing_first=answered_in.northing_first,

@@ -11,6 +11,10 @@ from api.ogc.description import describe
 from api.ogc.links import HTML, JSON, OPENAPI, TILING_SCHEMES, base_of, link, self_links
 
 _FEATURES = "http://www.opengis.net/spec/ogcapi-features"
+_CQL2 = (
+    "cql2-text", "cql2-json", "basic-cql2", "advanced-comparison-operators", "case-insensitive-comparison",
+    "basic-spatial-functions", "basic-spatial-functions-plus", "property-property",
+)  # fmt: skip
 # Only what a test proves (tests/service/test_ogc_*.py).
 CONFORMS_TO = (
     f"{_FEATURES}-1/1.0/conf/core",
@@ -18,6 +22,11 @@ CONFORMS_TO = (
     f"{_FEATURES}-1/1.0/conf/html",
     f"{_FEATURES}-1/1.0/conf/geojson",
     f"{_FEATURES}-2/1.0/conf/crs",
+    f"{_FEATURES}-3/1.0/conf/queryables",
+    f"{_FEATURES}-3/1.0/conf/queryables-query-parameters",
+    f"{_FEATURES}-3/1.0/conf/filter",
+    f"{_FEATURES}-3/1.0/conf/features-filter",
+    *(f"http://www.opengis.net/spec/cql2/1.0/conf/{name}" for name in _CQL2),
 )
 _TITLE = "pipemap · 地下管线一张图"
 _DESCRIPTION = (

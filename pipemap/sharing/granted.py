@@ -150,8 +150,9 @@ def want(connection: Connection, place: Place, srid: int) -> None:
     for asked in (place.bbox_srid, place.out_srid):
         if asked is not None and asked != srid:
             _check_reachable(asked, srid)
+    box_srid = place.bbox_srid or srid
     values: dict[str, Any] = dict(zip(("min_x", "min_y", "max_x", "max_y"), box, strict=True))
-    values |= {"box_srid": place.bbox_srid or srid, "srid": srid}
+    values |= {"box_srid": box_srid, "srid": srid, "least": 10.0 ** -digits(box_srid)}
     with faults_of_place():
         connection.execute(queries("sharing")["want"], values)
 

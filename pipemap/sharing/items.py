@@ -215,7 +215,7 @@ def _conditions(request: ItemsRequest) -> list[Condition]:
 def _asked(request: ItemsRequest) -> dict[str, Any]:
     place = request.place
     asked = {"kind": request.kind, "bbox": place.bbox, "bbox_srid": place.bbox_srid, "feature_id": request.feature_id}
-    values = {name: value for condition in request.conditions for name, value in condition.params.items()}
+    values = {name: str(value) for condition in request.conditions for name, value in condition.params.items()}
     return asked | {"values": values or None, "after": request.after}
 
 

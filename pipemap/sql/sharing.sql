@@ -68,7 +68,8 @@ SELECT
     set_config('pipemap.version', coalesce(%(version)s::int::text, ''), true)
 
 -- name: want
--- Say for this transaction which box is wanted; an absent box means the whole area.
+-- Say for this transaction which box is wanted; an absent box means the whole area. One without width or height is
+-- widened by a tenth of a millimetre, as a polygon of no area meets nothing.
 SELECT
     set_config('pipemap.wanted', coalesce(ST_AsHexEWKB(
         CASE WHEN box.srid = %(srid)s::int THEN box.geom ELSE ST_Transform(box.geom, %(srid)s::int) END
@@ -77,8 +78,11 @@ FROM (
     SELECT
         %(box_srid)s::int AS srid,
         ST_Segmentize(
-            ST_MakeEnvelope(%(min_x)s::float8, %(min_y)s::float8, %(max_x)s::float8, %(max_y)s::float8, %(box_srid)s::int),
-            greatest(%(max_x)s::float8 - %(min_x)s, %(max_y)s::float8 - %(min_y)s, 1e-6) / 32
+            ST_MakeEnvelope(
+                %(min_x)s::float8, %(min_y)s::float8, greatest(%(max_x)s::float8, %(min_x)s::float8 + %(least)s::float8),
+                greatest(%(max_y)s::float8, %(min_y)s::float8 + %(least)s::float8), %(box_srid)s::int
+            ),
+            greatest(%(max_x)s::float8 - %(min_x)s, %(max_y)s::float8 - %(min_y)s, %(least)s::float8) / 32
         ) AS geom
 ) AS box
 
