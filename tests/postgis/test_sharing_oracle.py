@@ -367,16 +367,21 @@ def check_items(city: Database, key: str, terms: Terms, asked: Asked, _: Path) -
     same(shown, expected)
 
 
+def one_item(city: Database, key: str, request: ItemsRequest) -> bytes:
+    page = items.read_items(city, key, request)
+    return items.only_feature(city, key, page, request.kind, request.feature_id or 0)
+
+
 def check_item(city: Database, key: str, terms: Terms, asked: Asked, _: Path) -> None:
     expected = allowed(terms, asked, asked.kind).get(asked.feature_id)
     request = ItemsRequest(asked.kind, limit=1, feature_id=asked.feature_id, version=asked.version)
     if expected is None:
         with pytest.raises(NotFoundError) as refused:
-            items.read_item(city, key, request)
+            one_item(city, key, request)
         assert refused.value.message == f"There is no {asked.kind} {asked.feature_id}."
         assert refused.value.details == {}
         return
-    item = json.loads(items.read_item(city, key, request))
+    item = json.loads(one_item(city, key, request))
     same({item["id"]: item}, {asked.feature_id: expected})
 
 
