@@ -13,6 +13,7 @@ from bench.cases import burst_lines, history_lines, load_city, lookup_lines
 from bench.city import build_city
 from bench.clearances import clearance_lines
 from bench.deliveries import delivered, delivered_again
+from bench.exports import export_lines
 from bench.flows import flow_lines
 from bench.measure import Line, report, row
 from bench.tables import table_lines
@@ -29,9 +30,11 @@ def main() -> None:
     arguments.add_argument("--flows", type=int, nargs="+", help="sewer and connection traces alone, of these sizes")
     arguments.add_argument("--deliveries", type=int, nargs="+", help="import and checks of cities of these sizes")
     arguments.add_argument("--clearances", type=int, nargs="+", help="clearance cases alone, on cities of these sizes")
+    arguments.add_argument("--exports", type=int, nargs="+", help="export cases alone, on cities of these sizes")
     given = arguments.parse_args()
-    if given.flows or given.clearances:
-        for name, lines_of in (("flows", flow_lines), ("clearances", clearance_lines)):
+    if given.flows or given.clearances or given.exports:
+        parts = (("flows", flow_lines), ("clearances", clearance_lines), ("exports", export_lines))
+        for name, lines_of in parts:
             alone(name, lines_of, getattr(given, name) or ())
         return
     segments: int = given.segments

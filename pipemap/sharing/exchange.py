@@ -27,6 +27,7 @@ from pipemap.sharing.granted import (
     Grant,
     Place,
     as_agency,
+    digits,
     geometry_in,
     introduce,
     refusals_on_record,
@@ -35,6 +36,7 @@ from pipemap.sharing.granted import (
 from pipemap.sharing.items import granted_columns
 from pipemap.sharing.layers import LAYERS, Content, Layer, LayerRows, schema_of, writer
 from pipemap.sharing.packing import checksum, describe, pack
+from pipemap.sharing.sites import SitesPage
 from pipemap.sql import queries
 from pipemap.versions import current_version, relation, resolve_version
 from schemas.tables import SCHEMA, metadata
@@ -199,6 +201,22 @@ def _write(connection: Connection, job: _Job, folder: Path) -> None:
     with ExitStack() as stack:
         layers = (_rows(stack, connection, job, layer) for layer in LAYERS)
         writer(job.request.format)(Content(folder, layers, job.out_srid, job.project, job.version, job.notes))
+    if job.grant is not None and job.grant.sites_telephone is not None:
+        (folder / "redacted_sites.geojson").write_bytes(_sites(connection, job).collection())
+
+
+def _sites(connection: Connection, job: _Job) -> SitesPage:
+    """Where the agency must ask before it relies on the package."""
+    place = job.request.place
+    shape = geometry_in(Identifier("v", "geom"), job.project.srid, place.out_srid)
+    values = {"has_box": _has_area(job), "out_srid": place.out_srid, "digits": digits(job.out_srid)}
+    row = fetch_one(connection, SQL(queries("sharing")["redacted_sites"]).format(geometry=shape), values)
+    assert row is not None
+    return SitesPage(row["features"].encode(), row["shown"], job.out_srid, job.version)
+
+
+def _has_area(job: _Job) -> bool:
+    return job.request.place.bbox is not None or job.request.area is not None
 
 
 def _rows(stack: ExitStack, connection: Connection, job: _Job, layer: Layer) -> LayerRows:
@@ -212,14 +230,12 @@ def _rows(stack: ExitStack, connection: Connection, job: _Job, layer: Layer) -> 
 
 
 def _statement(job: _Job, layer: Layer, columns: Any) -> tuple[Composed, dict[str, Any]]:
-    place = job.request.place
     query = SQL(queries("sharing")["export_rows"]).format(
         columns=columns,
         relation=relation(layer.kind, job.as_of) if job.grant is None else Identifier(SHARE_SCHEMA, layer.kind),
         condition=SQL(layer.condition),
     )
-    has_area = place.bbox is not None or job.request.area is not None
-    return query, {"has_box": has_area, "out_srid": place.out_srid}
+    return query, {"has_box": _has_area(job), "out_srid": job.request.place.out_srid}
 
 
 def _cast(kind: str, name: str) -> Composed:

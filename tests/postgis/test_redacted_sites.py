@@ -1,6 +1,8 @@
 """Sensitive sites: left out, or a padded shape with a telephone number that tells neither what nor where exactly."""
 
 import json
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from shapely.geometry import shape
 from pipemap.db import Database
 from pipemap.sharing import audit
 from pipemap.sharing.agreements import hash_key
+from pipemap.sharing.exchange import ExportRequest, export_package
 from pipemap.sharing.granted import Place, UnknownKeyError
 from pipemap.sharing.sites import read_sites
 from schemas.codetables import codes_where
@@ -50,6 +53,17 @@ def test_shapes_obey_area_class_and_box(street: Database) -> None:
     whole = make_key(street, area=CITY, sites_telephone=CALL)
     assert [site["id"] for site in sites(street, whole, Place((360, -40, 370, -30)))] == ["2_0"], "met by its padding"
     assert sites(street, whole, Place((340, -40, 349, -30))) == []
+
+
+def test_a_package_holds_the_shapes_and_no_site_itself(street: Database, tmp_path: Path) -> None:
+    for telephone, expected in ((None, []), (CALL, ["2_0", "3_0"])):
+        key = hash_key(make_key(street, sites_telephone=telephone))
+        package = export_package(street, key, ExportRequest("geojson"), tmp_path)
+        with zipfile.ZipFile(package.path) as archive:
+            told = "redacted_sites.geojson" in archive.namelist()
+            shapes = json.loads(archive.read("redacted_sites.geojson"))["features"] if told else []
+        assert [site["id"] for site in shapes] == expected
+        assert package.manifest["counts"]["node"] == 18, "never as nodes"
 
 
 def test_every_sensitive_code_is_a_site(street: Database) -> None:
