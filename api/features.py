@@ -21,7 +21,7 @@ from api.deps import (
     parse_crs,
 )
 from pipemap import lookup, versions
-from pipemap.errors import NotFoundError
+from pipemap.errors import NotFoundError, UsageError
 
 GEOJSON = "application/geo+json"
 router = APIRouter(tags=["features"])
@@ -113,20 +113,30 @@ def find_near(
     service: ServiceDep,
     x: Number,
     y: Number,
-    radius_m: Annotated[float, Query(gt=0, allow_inf_nan=False)],
     class_codes: ClassCodesDep,
     version: VersionDep,
     crs: CrsDep,
+    radius_m: Annotated[float | None, Query(gt=0, allow_inf_nan=False, description="Or count")] = None,
+    count: Annotated[int | None, Query(ge=1, le=1000, description="The so many nearest, however far")] = None,
     z: Height = None,
     kind: str = "pipe_segment",
     limit: LimitParam = 100,
 ) -> Response:
-    """Features within a radius of a point, nearest first: in space when z is given, else in plan."""
+    """Features within a radius of a point, or so many, nearest first: in space when z is given, else in plan."""
+    options: dict[str, Any] = {
+        "kind": kind,
+        "point_srid": crs,
+        "class_codes": class_codes,
+        "version": version,
+        "out_srid": crs,
+    }
+    if (radius_m is None) == (count is None):
+        raise UsageError("Give radius_m, or count for the nearest ones.")
     with service.reading() as connection:
-        page = lookup.near(
-            connection, x, y, z, radius_m, kind=kind, point_srid=crs,
-            class_codes=class_codes, version=version, out_srid=crs, limit=limit,
-        )  # fmt: skip
+        if count is not None:
+            page = lookup.nearest(connection, x, y, z, count, **options)
+        else:
+            page = lookup.near(connection, x, y, z, radius_m or 0.0, limit=limit, **options)
     return Response(page.collection(), media_type=GEOJSON)
 
 

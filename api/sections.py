@@ -55,7 +55,7 @@ RunDep = Annotated[Run, Depends(read_run)]
 def section(service: ServiceDep, line: LineParam, version: VersionDep, crs: CrsDep) -> CrossSection:
     """Every pipe that a line cuts, with ground, spacings and what is too near; the line may be in another CRS."""
     with service.reading() as connection:
-        return cross_section(connection, _points(line), version, crs)
+        return cross_section(connection, read_line(line), version, crs)
 
 
 @router.get("/section/drawing", response_class=Response)
@@ -70,7 +70,7 @@ def section_drawing(
 ) -> Response:
     """The cross-section drawn to scale, heights exaggerated if so asked."""
     with service.reading() as connection:
-        found = cross_section(connection, _points(line), version, crs)
+        found = cross_section(connection, read_line(line), version, crs)
     return picture(draw_cross_section(found, wanted_language(service, language), exaggeration), format)
 
 
@@ -103,7 +103,8 @@ def _segments_of(service: Service, connection: Connection, run: Run, version: in
     return way_between(connection, network, run.from_node_id, run.to_node_id, run.class_codes)
 
 
-def _points(text: str) -> list[tuple[float, float]]:
+def read_line(text: str) -> list[tuple[float, float]]:
+    """The points of a line in a query."""
     try:
         return [(float(x), float(y)) for x, y in (point.split() for point in text.split(","))]
     except ValueError as error:

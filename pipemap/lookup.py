@@ -6,7 +6,7 @@ easting before northing and longitude before latitude; z is always metres in the
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, LiteralString
 
 from psycopg.sql import SQL, Composable, Composed, Literal
@@ -21,6 +21,8 @@ from schemas.tables import FEATURE_KINDS, state_names
 MAX_FEATURES = 10_000
 # Measured: pieces of 50 m answer a 2 km corridor four times faster than the whole line.
 _PIECE_M = 50.0
+# The nearest are looked for ever farther away.
+_FIRST_RADIUS_M, _FARTHEST_M = 10.0, 20_000.0
 
 _IN_SPACE: dict[str, LiteralString] = {
     "node": "ST_MakePoint(ST_X(f.geom), ST_Y(f.geom), f.ground_elevation_m)",
@@ -129,6 +131,16 @@ def near(
         unknown = maker.count_unknown_elevation([inside, *conditions])
     matched = maker.compose("near", distance=distance, point=point, conditions=all_of(conditions))
     return maker.page(matched, order="distance_m, feature_id", computed=["distance_m"], unknown_elevation=unknown)
+
+
+def nearest(connection: Connection, x: float, y: float, z_m: float | None, count: int, **options: Any) -> Page:
+    """The `count` features nearest to a point, as `near` measures them, within 20 km; options as those of `near`."""
+    radius_m = _FIRST_RADIUS_M
+    while True:
+        page = near(connection, x, y, z_m, radius_m, limit=count, **options)
+        if page.count >= count or radius_m >= _FARTHEST_M:
+            return replace(page, more=False)
+        radius_m = min(radius_m * 4, _FARTHEST_M)
 
 
 def corridor(

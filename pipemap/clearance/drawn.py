@@ -140,8 +140,9 @@ def ground_around(site: Site, place: BaseGeometry) -> Ground:
 
 
 def ground_at(site: Site, plan: Floats) -> Floats:
-    """Ground elevation at the places (n, 2) of a line, NaN where none is known within 100 m of it."""
-    return ground_around(site, shapely.LineString(plan)).at(plan)
+    """Ground elevation at the places (n, 2) of a line, or at one place, NaN where none is known within 100 m of it."""
+    place = shapely.LineString(plan) if len(plan) > 1 else shapely.Point(plan[0])
+    return ground_around(site, place).at(plan)
 
 
 def _between(corners: Floats, plan: Floats) -> Floats:

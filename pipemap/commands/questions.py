@@ -9,7 +9,7 @@ from pyproj.exceptions import CRSError as ProjError
 
 from pipemap.commands.session import open_database
 from pipemap.errors import CrsError, UsageError
-from pipemap.lookup import Query, corridor, find_features, near
+from pipemap.lookup import Query, corridor, find_features, near, nearest
 from pipemap.pages import Box, Page
 from pipemap.terminal import JsonOption, emit_json, emit_table, say
 
@@ -69,7 +69,8 @@ def find(
 @app.command("near")
 def near_command(
     at: Annotated[str, typer.Option("--at", help="x,y or x,y,z; with a z the distance is in space.")],
-    radius_m: Annotated[float, typer.Option("--radius", help="Metres.")],
+    radius_m: Annotated[float | None, typer.Option("--radius", help="Metres.")] = None,
+    count: Annotated[int | None, typer.Option("--nearest", min=1, max=1000, help="The so many nearest.")] = None,
     kind: KindOption = "pipe_segment",
     class_codes: ClassOption = None,
     version: VersionOption = None,
@@ -77,23 +78,19 @@ def near_command(
     limit: PageLimitOption = 100,
     as_json: JsonOption = False,
 ) -> None:
-    """Find what lies within a radius of a point, nearest first. 周边查询"""
-    place = numbers(at, "--at", 2, 3)
+    """Find what lies within a radius of a point, or the nearest ones, nearest first. 周边查询"""
+    if (radius_m is None) == (count is None):
+        raise UsageError("Give --radius, or --nearest for so many of the nearest.")
+    x, y, *z = numbers(at, "--at", 2, 3)
     srid = srid_of(crs)
+    options: dict[str, Any] = {
+        "kind": kind, "point_srid": srid, "class_codes": class_codes or (), "version": version, "out_srid": srid,
+    }  # fmt: skip
     with open_database() as database, database.transaction(read_only=True) as connection:
-        page = near(
-            connection,
-            place[0],
-            place[1],
-            place[2] if len(place) == 3 else None,
-            radius_m,
-            kind=kind,
-            point_srid=srid,
-            class_codes=class_codes or (),
-            version=version,
-            out_srid=srid,
-            limit=limit,
-        )
+        if count is not None:
+            page = nearest(connection, x, y, z[0] if z else None, count, **options)
+        else:
+            page = near(connection, x, y, z[0] if z else None, radius_m or 0.0, limit=limit, **options)
         _show(kind, page, as_json, "distance_m")
 
 

@@ -19,6 +19,7 @@ from pipemap.sections.svg import (
     stroke,
     text,
 )
+from schemas.room import FoundRoom
 from schemas.sections import CrossSection, Cut, CutStructure
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _ROW = 1200.0, 70.0, 40.0, 84.0, 22.0
@@ -29,7 +30,8 @@ _WORDS = {
         "size": "规格 mm", "offset": "偏距 m", "crown": "管顶高程 m", "invert": "外底高程 m", "cover": "覆土 m",
         "cut": "交角 °", "unknown": "埋深不明，图中未绘", "no_size": "管径不明，仅示轴线位置",
         "dead": "停用", "near": "净距不足", "maybe": "净距不足（待核）", "open": "无法判定",
-        "ground": "地面", "none": "断面线未切到地下管线。", "limit": "限值", "scale": "纵横比例相同，尺寸以米计",
+        "ground": "地面", "free": "可敷设", "none": "断面线未切到地下管线。",
+        "limit": "限值", "scale": "纵横比例相同，尺寸以米计",
         "times": "纵向放大 {:g} 倍，尺寸以米计",
     },
     "en": {
@@ -38,28 +40,32 @@ _WORDS = {
         "cover": "cover m", "cut": "angle °", "unknown": "depth not known: not drawn",
         "no_size": "size not known: axis only", "dead": "out of use", "near": "too near",
         "maybe": "too near (to be confirmed)", "open": "cannot tell", "ground": "ground",
-        "none": "The line cuts no buried pipe.", "limit": "limit", "scale": "both axes to one scale; metres",
-        "times": "heights × {:g}; metres",
+        "free": "room", "none": "The line cuts no buried pipe.", "limit": "limit",
+        "scale": "both axes to one scale; metres", "times": "heights × {:g}; metres",
     },
 }  # fmt: skip
 _COLUMNS = ("no", "class", "key", "size", "offset", "crown", "invert", "cover", "cut")
 _PLACES = (70, 112, 240, 440, 590, 700, 830, 970, 1080)
 
 
-def draw_cross_section(section: CrossSection, language: Language = "zh", exaggeration: float = 1.0) -> str:
+def draw_cross_section(
+    section: CrossSection, language: Language = "zh", exaggeration: float = 1.0, room: FoundRoom | None = None
+) -> str:
     """The section as an SVG document: the plane above, the table of its pipes below; heights so many times as large.
+
+    `room` are the strips found for a new pipe in the same section, drawn behind its pipes.
 
     Raises UsageError for an exaggeration outside of 1 to 50.
     """
     if not 1.0 <= exaggeration <= 50.0:
         raise UsageError(f"Heights are exaggerated 1 to 50 times, not {exaggeration:g}.")
-    return _Sheet(section, language, exaggeration).document()
+    return _Sheet(section, language, exaggeration, room).document()
 
 
 class _Sheet:
-    def __init__(self, section: CrossSection, language: Language, exaggeration: float) -> None:
+    def __init__(self, section: CrossSection, language: Language, exaggeration: float, room: FoundRoom | None) -> None:
         self._section, self._words, self._language = section, _WORDS[language], language
-        self._times = exaggeration
+        self._times, self._room = exaggeration, room
         self._low, self._high = _heights(section)
         usable = _WIDTH - _LEFT - _RIGHT
         self._scale = min(usable / section.length_m, _TALLEST / (self._high - self._low) / exaggeration)
@@ -72,6 +78,7 @@ class _Sheet:
             *self._heading(),
             layer("grid", self._grid()),
             layer("ground", self._ground()),
+            layer("room", self._strips()),
             layer("structures", self._structures()),
             layer("pipes", self._pipes()),
             layer("labels", self._leaders()),
@@ -118,6 +125,19 @@ class _Sheet:
             yield f'<polygon points="{earth}" fill="#c8a97e" fill-opacity="0.13"/>'
             yield f'<polyline points="{points}" fill="none" stroke="#7a5a2e" stroke-width="2.2"/>'
             yield text(right, self._y(self._section.ground[-1][1]) - 6, self._words["ground"], "end", "#7a5a2e")
+
+    def _strips(self) -> Iterator[str]:
+        """Where a new pipe has room, with the width there."""
+        top = self._y(max((z for _, z in self._section.ground), default=self._high))
+        for strip in self._room.strips if self._room else ():
+            x, width = self._x(strip.from_m), (strip.to_m - strip.from_m) * self._scale
+            box = f'x="{x:.1f}" y="{top:.1f}" width="{width:.1f}" height="{self._bottom - top:.1f}"'
+            yield f'<rect {box} fill="#1f9d55" fill-opacity="0.16" stroke="#1f9d55" stroke-dasharray="5 4"/>'
+            if width > 40:
+                told = f"{self._words['free']} {strip.to_m - strip.from_m:.2f}"
+                yield text(
+                    x + width / 2, self._bottom - 8, told if width > 90 else told.split()[-1], "middle", "#14753d", 12
+                )
 
     def _structures(self) -> Iterator[str]:
         for found in self._section.structures:

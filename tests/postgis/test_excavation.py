@@ -152,3 +152,11 @@ def test_abandoned_pipes_are_met_and_planned_ones_are_not(connection: Connection
 def test_a_dig_that_makes_no_sense_is_refused(connection: Connection, dig: dict[str, float]) -> None:
     with pytest.raises(UsageError):
         excavation(connection, PIT, Dig(**dig), lambda: load_network(connection))
+
+
+def test_a_pipe_beside_without_ground_of_its_own_takes_that_around_it(connection: Connection) -> None:
+    plant(connection, "node", 500, f"POINT({EAST} {NORTH})", ground_elevation_m=10.0)
+    line = wkt([(EAST + 10.5, NORTH + 2, 9.0), (EAST + 30, NORTH + 2, 9.0)])
+    plant(connection, "pipe_segment", 1, line, width_mm=400, height_mm=400)
+    (found,) = dug(connection).meetings
+    assert (found.state, found.starts_at_m) == ("beside", pytest.approx(0.8))

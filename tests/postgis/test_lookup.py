@@ -11,7 +11,7 @@ from shapely.geometry import shape
 
 from pipemap.db import Connection, Database
 from pipemap.errors import CrsError, NotFoundError, UsageError
-from pipemap.lookup import Query, corridor, find_features, get_feature, near, search
+from pipemap.lookup import Query, corridor, find_features, get_feature, near, nearest, search
 from tests.postgis.planting import plant, plant_version, wkt
 
 EAST, NORTH = 500_000.0, 2_500_000.0
@@ -254,3 +254,16 @@ def test_a_place_where_the_map_cannot_be_is_refused_instead_of_answered_with_not
         corridor(connection, [(114.0, 22.6), (114.1, 22.6)], 5)
     assert find_features(connection, "pipe_segment", Query(bbox=(-1e7, -1e7, 1e7, 1e7))).count == len(AXES)
     assert find_features(connection, "pipe_segment", Query(bbox=(-180, -90, 114.2, 90), bbox_srid=4490)).srid == 4547
+
+
+@given(x=offset, y=offset, count=st.integers(1, 20))
+@shared_map
+def test_the_nearest_are_the_first_of_all_by_distance(connection: Connection, x: float, y: float, count: int) -> None:
+    page = nearest(connection, EAST + x, NORTH + y, 1.0, count)
+    far = near(connection, EAST + x, NORTH + y, 1.0, 1_000.0, limit=1000)
+    assert ids(page) == ids(far)[:count] and not page.more
+
+
+def test_fewer_than_asked_are_all_there_are(connection: Connection) -> None:
+    known = sum(axis.shape[1] == 3 for axis in AXES.values())
+    assert nearest(connection, EAST, NORTH, 0.0, 900).count == known

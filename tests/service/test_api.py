@@ -405,7 +405,7 @@ def test_the_document_of_the_api_lists_every_route(client: httpx.Client) -> None
         /api/clearance/segments/{segment_id} /api/clearance/polygon
             /api/designs /api/designs/{changeset_id} /api/routes
         /api/clearance/line /api/clearance/city /api/clearance/changesets/{changeset_id} /api/trace/burst
-        /api/excavation
+        /api/excavation /api/room /api/room/drawing /api/room/corridor
         /api/trace/criticality /api/trace/shutdown /api/trace/leak /api/trace/outage /api/trace/pressure
         /api/trace/up /api/trace/down /api/trace/pollution /api/trace/blockage
         /api/trace/connected /api/trace/path /api/trace/loops /api/trace/bridges /burst/sheet

@@ -35,6 +35,7 @@ QUESTIONS = [
     "clearance --line '512130 2611900,512145 2611912' --class gas --width 160 --cover 1.2",
     "excavation --polygon 'POLYGON((512130 2611900,512145 2611900,512145 2611912,512130 2611900))' --depth 2",
     "route --from 512130,2611900 --to 512145,2611912 --along '512130 2611900,512145 2611912' --class water --width 160",
+    "room --line '512130 2611895,512150 2611915' --class water --width 200",
     "section --line '512130 2611895,512150 2611915'",
     "profile --from WS001 --to WS004 --class foul", "statistics --by owner --by decade",
     "trace burst --key 'JS069->JS070'",

@@ -50,3 +50,24 @@ def test_sections_are_drawn_for_cad(client: httpx.Client, town: Town, route: str
     file = ezdxf.read(io.StringIO(answer.text))
     # Gas of unknown height is a cross of two strokes.
     assert len(file.modelspace().query('LWPOLYLINE[layer=="pipes"]')) == (3 if route == "section" else 5)
+
+
+def test_room_for_a_pipe_is_found_and_drawn(client: httpx.Client) -> None:
+    line = f"{X0 + 30} {Y0 + 80},{X0 + 30} {Y0 + 110}"
+    asked = {"line": line, "class_code": "water", "width_mm": 300}
+    strips = client.get("/api/room", params=asked).json()["strips"]
+    # Gas of 200 mm at 10 m, a water main at 20 m.
+    assert [strip["left"]["source_key"] for strip in strips] == [None, "G0->G1", "V1->A"]
+    answer = client.get("/api/room/drawing", params=asked | {"language": "en"})
+    assert "room" in {text.text.split()[0] for text in ElementTree.fromstring(answer.content).iter(f"{SVG}text")}
+    street = {"line": f"{X0 + 5} {Y0 + 95},{X0 + 45} {Y0 + 95}", "half_width_m": 10}
+    along = client.get("/api/room/corridor", params=asked | street).json()
+    assert len(along["sections"]) == 4 and len(along["strips"]) == 3
+    assert client.get("/api/room", params=asked | {"class_code": "wine"}).status_code == 400
+
+
+def test_the_nearest_pipes_are_given_however_far(client: httpx.Client) -> None:
+    asked = {"x": X0 - 500, "y": Y0 + 100}
+    found = client.get("/api/near", params=asked | {"count": 2}).json()["features"]
+    assert [one["properties"]["source_key"] for one in found] == ["W->V1", "G0->G1"]
+    assert client.get("/api/near", params=asked).status_code == 400

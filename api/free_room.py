@@ -1,0 +1,77 @@
+"""Where a new pipe has room."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from api.deps import STRICT, CrsDep, ServiceDep, VersionDep
+from api.pictures import DrawingFormatParam, Language, picture, wanted_language
+from api.sections import LineParam, read_line
+from pipemap.sections.cross import cross_section
+from pipemap.sections.drawing import draw_cross_section
+from pipemap.sections.room import find_room, find_room_along
+from schemas.room import FoundRoom, PlannedPipe, RoomAlong
+
+router = APIRouter(tags=["questions"], prefix="/room", dependencies=[STRICT])
+Size = Annotated[float, Query(gt=0, le=20_000, allow_inf_nan=False)]
+
+
+async def read_planned(
+    class_code: str,
+    width_mm: Size,
+    height_mm: Size | None = None,
+    cover_depth_m: Annotated[float | None, Query(ge=0, le=100, allow_inf_nan=False)] = None,
+    burial_code: str | None = None,
+    pressure_code: str | None = None,
+    pressure_mpa: Annotated[float | None, Query(gt=0, allow_inf_nan=False)] = None,
+    voltage_kv: Annotated[float | None, Query(gt=0, allow_inf_nan=False)] = None,
+) -> PlannedPipe:
+    """The pipe that is to be laid."""
+    return PlannedPipe(
+        class_code=class_code, width_mm=width_mm, height_mm=height_mm, cover_depth_m=cover_depth_m,
+        burial_code=burial_code, pressure_code=pressure_code, pressure_mpa=pressure_mpa, voltage_kv=voltage_kv,
+    )  # fmt: skip
+
+
+PlannedDep = Annotated[PlannedPipe, Depends(read_planned)]
+
+
+@router.get("")
+def room(service: ServiceDep, line: LineParam, pipe: PlannedDep, version: VersionDep, crs: CrsDep) -> FoundRoom:
+    """The strips of a section where a new pipe, laid straight across it, keeps every clearance in plan."""
+    with service.reading() as connection:
+        return find_room(connection, read_line(line), pipe, version, crs)
+
+
+@router.get("/drawing", response_class=Response)
+def room_drawing(
+    service: ServiceDep,
+    line: LineParam,
+    pipe: PlannedDep,
+    version: VersionDep,
+    crs: CrsDep,
+    format: DrawingFormatParam = "svg",
+    language: Annotated[Language | None, Query(description="Of the words; the service's by default")] = None,
+    exaggeration: Annotated[float, Query(ge=1, le=50, description="Heights so many times as large")] = 1.0,
+) -> Response:
+    """The cross-section with its free strips."""
+    points = read_line(line)
+    with service.reading() as connection:
+        section = cross_section(connection, points, version, crs)
+        found = find_room(connection, points, pipe, version, crs)
+    return picture(draw_cross_section(section, wanted_language(service, language), exaggeration, found), format)
+
+
+@router.get("/corridor")
+def room_along(
+    service: ServiceDep,
+    line: LineParam,
+    half_width_m: Annotated[float, Query(gt=0, le=100, description="To either side of the line")],
+    pipe: PlannedDep,
+    version: VersionDep,
+    crs: CrsDep,
+    step_m: Annotated[float, Query(ge=0.5, le=1000, description="From section to section")] = 10.0,
+) -> RoomAlong:
+    """The strips that are free all along a corridor, judged section by section."""
+    with service.reading() as connection:
+        return find_room_along(connection, read_line(line), half_width_m, pipe, step_m, version, crs)
