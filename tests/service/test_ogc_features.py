@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -320,6 +321,14 @@ def test_gdal_reads_what_is_granted_with_its_heights(
     x, y = TO_DEGREES.transform(X0 + 40, Y0 + 100)
     line = segments.set_index("source_key").geometry["A->B"]
     assert list(line.coords[0]) == pytest.approx([x, y, 8], abs=1e-8)
+
+
+def test_no_request_made_from_the_description_meets_a_server_error(client: httpx.Client, tmp_path: Path) -> None:
+    checks = "not_a_server_error,status_code_conformance,content_type_conformance"
+    command = [Path(sys.executable).parent / "schemathesis", "run", f"{client.base_url}/ogc/api", "--checks", checks]
+    bounded = ["--max-examples", "8", "--phases", "coverage,fuzzing", "--seed", "1", "--no-color"]
+    ran = subprocess.run([*command, *bounded], check=False, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stdout[-4000:]
 
 
 def test_owslib_reads_collections_and_items(client: httpx.Client, agency: dict[str, str]) -> None:
