@@ -120,6 +120,13 @@ def _collection(request: Request, readable: Readable, extent: Extent, kind: str)
             link(f"{here}/items", "items", GEOJSON, "Features 要素"),
             link(f"{here}/items?f=html", "items", HTML, "Features, to read 要素表"),
             link(f"{here}/queryables", QUERYABLES, SCHEMA, "What a filter may ask 可查询属性"),
-            *([link(f"{here}/tiles", TILESETS, JSON, "Vector tiles 矢量瓦片")] if readable.srid else []),
+            *(_tile_links(here, kind) if readable.srid else []),
         ],
     }
+
+
+def _tile_links(here: str, kind: str) -> list[dict[str, Any]]:
+    flat = link(f"{here}/tiles", TILESETS, JSON, "Vector tiles 矢量瓦片")
+    if kind != "pipe_segment":
+        return [flat]
+    return [flat, link(f"{here}/3dtiles/tileset.json", "original", JSON, "3D Tiles 1.1 三维瓦片")]

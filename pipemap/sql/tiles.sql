@@ -58,3 +58,37 @@ SELECT ST_AsMVT(tile, 'capped', %(extent)s, 'geom') AS body
 FROM (
     SELECT ST_AsMVTGeom({box}, {box}, %(extent)s, 0) AS geom, %(cap)s::int AS shown
 ) AS tile
+
+-- name: solids
+-- What a tile of bodies holds: segments of known height whose box has its middle there, by identity.
+SELECT {columns}, ST_AsBinary(v.geom) AS axis
+FROM {relation} AS v
+WHERE {condition}
+  AND ST_NDims(v.geom) = 3
+  AND {level} = %(level)s
+  AND floor((%(top)s::float8 - (ST_YMin(v.geom) + ST_YMax(v.geom)) / 2) / %(side)s) = %(row)s
+  AND floor(((ST_XMin(v.geom) + ST_XMax(v.geom)) / 2 - %(left)s::float8) / %(side)s) = %(column)s
+ORDER BY v.feature_id
+
+-- name: solid_cells
+-- The tiles that hold a body: how many segments, how many of them are of unknown size, and the space they take.
+-- Segments of unknown height are the row of no level.
+SELECT level, floor((%(top)s::float8 - (y0 + y1) / 2) / side)::int AS row,
+       floor(((x0 + x1) / 2 - %(left)s::float8) / side)::int AS column,
+       count(*) AS segments, count(*) FILTER (WHERE reach_m IS NULL) AS without_size,
+       min(x0) - max(coalesce(reach_m, 0)) AS x0, min(y0) - max(coalesce(reach_m, 0)) AS y0,
+       max(x1) + max(coalesce(reach_m, 0)) AS x1, max(y1) + max(coalesce(reach_m, 0)) AS y1,
+       min(z0) - max(coalesce(reach_m, 0)) AS z0, max(z1) + max(coalesce(reach_m, 0)) AS z1
+FROM (
+    SELECT cells.*, %(side_0)s::float8 / 2.0 ^ level AS side
+    FROM (
+        SELECT CASE WHEN ST_NDims(v.geom) = 3 THEN {level} END AS level,
+               ST_XMin(v.geom) AS x0, ST_YMin(v.geom) AS y0, ST_XMax(v.geom) AS x1, ST_YMax(v.geom) AS y1,
+               ST_ZMin(v.geom) AS z0, ST_ZMax(v.geom) AS z1,
+               {reach} AS reach_m
+        FROM {relation} AS v
+        WHERE {condition}
+    ) AS cells
+) AS placed
+GROUP BY 1, 2, 3
+ORDER BY 1, 2, 3

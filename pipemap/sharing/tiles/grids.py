@@ -64,9 +64,7 @@ class Tile:
 
 def grids(project_srid: int) -> dict[str, Grid]:
     """The grids of a project by name; CrsError for a local grid, which nobody can place on the Earth."""
-    if not project_srid:
-        raise CrsError("This project uses a local grid without an EPSG code; there are no tiles of it.")
-    return {grid.id: grid for grid in (_web_grid(), _project_grid(project_srid))}
+    return {grid.id: grid for grid in (_web_grid(), own_grid(project_srid))}
 
 
 def find_tile(project_srid: int, grid_id: str, level: int, row: int, column: int) -> Tile:
@@ -90,8 +88,13 @@ def _web_grid() -> Grid:
 
 
 @cache
-def _project_grid(srid: int) -> Grid:
-    """The square of a lattice of such squares around 0, 0 that the middle of the CRS's area of use falls into."""
+def own_grid(srid: int) -> Grid:
+    """The grid in the project's system; CrsError for a local one, which nobody can place on the Earth.
+
+    It is the square of a lattice of such squares around 0, 0 that the middle of the CRS's area of use falls into.
+    """
+    if not srid:
+        raise CrsError("This project uses a local grid without an EPSG code; there are no tiles of it.")
     area = area_of_use(srid, srid) or (0.0, 0.0, 0.0, 0.0)
     x, y = ((area[n] + area[n + 2]) / 2 for n in (0, 1))
     left, bottom = ((round(middle / _PROJECT_SIDE_M) - 0.5) * _PROJECT_SIDE_M for middle in (x, y))

@@ -5,7 +5,7 @@ kept. The same bytes shown again to the same key within ten minutes are the same
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from psycopg.sql import SQL, Identifier
 
@@ -25,13 +25,15 @@ from pipemap.sharing.granted import (
     set_timeout,
 )
 from pipemap.sharing.items import granted_columns
-from pipemap.sharing.tiles import vector
+from pipemap.sharing.tiles import solid, vector
 from pipemap.sharing.tiles.cache import Looks, Made, TileCache
-from pipemap.sharing.tiles.grids import Tile, find_tile
+from pipemap.sharing.tiles.grids import Tile, find_tile, own_grid
+from pipemap.sharing.tiles.tilesets import draw_tileset
 from pipemap.sharing.tiles.vector import Source
 from pipemap.sql import queries
 from pipemap.versions import current_version, relation, resolve_version
 
+Form: TypeAlias = Literal["mvt", "glb", "tileset"]
 _STAFF_DIGEST = "staff"
 
 
@@ -46,15 +48,16 @@ class Standing:
 
 @dataclass(frozen=True)
 class Wanted:
-    """One tile of one kind, of the newest version when None."""
+    """One tile of one kind, or where it is None the tileset of all; of the newest version when that is None."""
 
     kind: str
-    tile: Tile
+    tile: Tile | None
+    form: Form = "mvt"
     version: int | None = None
 
     def seen_by(self, standing: Standing) -> tuple[Any, ...]:
         """What its bytes depend on."""
-        return self.kind, self.tile, standing.version, standing.digest
+        return self.form, self.kind, self.tile, standing.version, standing.digest
 
 
 class TileServer:
@@ -72,6 +75,17 @@ class TileServer:
         if kind not in SHARED_KINDS:
             raise NotFoundError(f"There is no collection {kind}; there are {', '.join(SHARED_KINDS)}.")
         return Wanted(kind, find_tile(self.project_srid(), grid_id, level, row, column))
+
+    def find_solid(self, kind: str, place: tuple[int, int, int] | None, version: int | None) -> Wanted:
+        """The bodies of a tile by its level, row and column, or their tileset; NotFoundError where there are none."""
+        if kind != "pipe_segment":
+            raise NotFoundError(f"There is no 3D of {kind}; there is of pipe_segment.")
+        grid = own_grid(self.project_srid())
+        if place is None:
+            return Wanted(kind, None, "tileset", version)
+        if place[0] not in solid.SOLID_LEVELS:
+            raise NotFoundError(f"There is no tile {place}; levels are {', '.join(map(str, solid.SOLID_LEVELS))}.")
+        return Wanted(kind, find_tile(self.project_srid(), grid.id, *place), "glb", version)
 
     def project_srid(self) -> int:
         """EPSG code of the project, which never changes; 0 for a local grid."""
@@ -97,7 +111,7 @@ class TileServer:
 
         Raises UnknownKeyError (on record too) when the key is not in force, NotFoundError for a strange version.
         """
-        asked = {"kind": wanted.kind, "tile": _name(wanted.tile)}
+        asked = {"kind": wanted.kind, "form": wanted.form, "tile": _name(wanted.tile)}
         with (
             refusals_on_record(self._database, key_sha256 or "", asked),
             self._database.transaction(read_only=True) as connection,
@@ -119,7 +133,7 @@ class TileServer:
         self, connection: Connection, key_sha256: str | None, wanted: Wanted
     ) -> tuple[Made, Standing, Grant | None]:
         srid = self.project_srid()
-        place = vector.place_of(wanted.tile, srid)
+        place = _place(wanted, srid)
         if key_sha256 is None:
             introduce(connection, "", place or Place(), srid)
             standing = _standing(connection, None, wanted.version)
@@ -136,7 +150,11 @@ class TileServer:
             return kept
         if place is None:
             return Made(b"")
-        return vector.draw(connection, wanted.kind, wanted.tile, _source(wanted, grant, self.project_srid()))
+        source = _source(connection, wanted, grant, self.project_srid())
+        if wanted.tile is None:
+            return draw_tileset(connection, own_grid(self.project_srid()), source, standing.version)
+        draw = solid.draw if wanted.form == "glb" else vector.draw
+        return draw(connection, wanted.kind, wanted.tile, source)
 
 
 def _standing(connection: Connection, key_sha256: str | None, version: int | None) -> Standing:
@@ -151,16 +169,25 @@ def _standing(connection: Connection, key_sha256: str | None, version: int | Non
     return Standing(key_sha256, row["version"], row["digest"])
 
 
-def _source(wanted: Wanted, grant: Grant | None, srid: int) -> Source:
+def _place(wanted: Wanted, srid: int) -> Place | None:
+    if wanted.tile is None:
+        return Place()
+    return Place(wanted.tile.box, srid) if wanted.form == "glb" else vector.place_of(wanted.tile, srid)
+
+
+def _source(connection: Connection, wanted: Wanted, grant: Grant | None, srid: int) -> Source:
     """The view that the agency sees, which looks into the wanted box alone; for staff the map, and the box told."""
     columns = granted_columns(grant, wanted.kind)
     if grant is not None:
         return Source(Identifier(SHARE_SCHEMA, wanted.kind), SQL("true"), columns, srid)
     in_box = SQL("v.geom && current_setting('pipemap.wanted')::geometry")
-    return Source(relation(wanted.kind, wanted.version), in_box, columns, srid)
+    version = None if wanted.version == current_version(connection) else wanted.version
+    return Source(relation(wanted.kind, version), SQL("true") if wanted.tile is None else in_box, columns, srid)
 
 
-def _name(tile: Tile) -> str:
+def _name(tile: Tile | None) -> str:
+    if tile is None:
+        return "all"
     return f"{tile.grid.id}/{tile.level}/{tile.row}/{tile.column}"
 
 
