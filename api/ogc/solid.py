@@ -5,8 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import STRICT
-from api.ogc.asking import AskerDep
+from api.deps import STRICT, AskerDep
 from api.ogc.links import GLB, JSON
 from api.ogc.tiles import Tiles, as_tile
 from pipemap.sharing.tiles.serving import Wanted

@@ -18,7 +18,7 @@ from pyproj import CRS, Transformer
 
 from pipemap.db import Database
 from pipemap.errors import CrsError
-from pipemap.sharing import agreements, audit
+from pipemap.sharing import agreements, audit, chains
 from pipemap.sharing.agreements import Terms, hash_key
 from pipemap.sharing.tiles.cache import Made, TileCache
 from pipemap.sharing.tiles.grids import Tile, grids, limits
@@ -243,7 +243,7 @@ def test_every_look_is_on_record_before_it_leaves(client: httpx.Client, town: To
     asked(client, "node", tile, one)
     with town.database.transaction(read_only=True) as connection:
         looks = audit.list_entries(connection, audit.AuditFilter(action="share.tile"))
-        assert audit.verify(connection).is_intact
+        assert chains.verify(connection).is_intact
     told = [(look["details"]["agreement_id"], look["details"]["kind"], look["details"]["count"]) for look in looks]
     assert told == [(1, "node", 8), (2, "pipe_segment", 7), (1, "pipe_segment", 7)]
     assert looks[0]["details"]["tile"] == f"WebMercatorQuad/16/{tile.row}/{tile.column}"

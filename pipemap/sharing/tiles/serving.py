@@ -111,7 +111,7 @@ class TileServer:
 
         Raises UnknownKeyError (on record too) when the key is not in force, NotFoundError for a strange version.
         """
-        asked = {"kind": wanted.kind, "form": wanted.form, "tile": _name(wanted.tile)}
+        asked = {"kind": wanted.kind, "format": wanted.form, "tile": _name(wanted.tile)}
         with (
             refusals_on_record(self._database, key_sha256 or "", asked),
             self._database.transaction(read_only=True) as connection,
@@ -122,9 +122,9 @@ class TileServer:
         key = wanted.seen_by(standing)
         self.cache.keep(key, made)
         if grant is not None:
-            place = vector.place_of(wanted.tile, self.project_srid()) or Place()
+            place = _place(wanted, self.project_srid()) or Place()
             where = {"bbox": place.bbox, "bbox_srid": place.bbox_srid}
-            details = {**asked, **where, "format": "mvt", "version": grant.version, **_account(made)}
+            details = {**asked, **where, "version": grant.version, **_account(made)}
             audit.look(self._database, grant, key_sha256 or "", "share.tile", details)
             self._looks.remember((key_sha256, key))
         return made
