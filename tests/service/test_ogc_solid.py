@@ -267,8 +267,10 @@ def test_nothing_granted_is_an_empty_tree_and_every_look_is_on_record(client: ht
     with town.database.transaction(read_only=True) as connection:
         looks = audit.list_entries(connection, audit.AuditFilter(action="share.tile"))
         assert chains.verify(connection).is_intact
-    assert [(look["details"]["format"], look["details"]["count"]) for look in looks] == [
-        ("glb", 6),
-        ("tileset", 6),
+    # The edge of a tile lies between the gas main and the water.
+    assert sorted((look["details"]["format"], look["details"]["count"]) for look in looks) == [
+        ("glb", 1),
+        ("glb", 5),
         ("tileset", 0),
+        ("tileset", 6),
     ]
