@@ -4,7 +4,7 @@
 of the identities it gave out, not the identities. A read that had no further condition is certain to have held it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,8 +15,8 @@ from psycopg.rows import DictRow
 from shapely.geometry.base import BaseGeometry
 
 from pipemap.db import Connection, fetch_all
+from pipemap.sharing.map_picture import dark_colour, path_of, scale_bar
 from pipemap.sql import queries
-from schemas.codetables import code_table
 
 _SIZE_PX = 640
 _MARGIN = 0.08
@@ -60,18 +60,18 @@ def draw_looks(connection: Connection, looks: Sequence[DictRow]) -> str | None:
     for row in rows:
         by_class.setdefault(row["class_code"], []).append(shapely.from_wkb(row["axis"]))
     pipes = "".join(
-        f'<path d="{_path(axes, frame, scale)}" fill="none" stroke="{_colour(code)}" stroke-width="1.2"/>'
+        f'<path d="{path_of(axes, frame, scale)}" fill="none" stroke="{dark_colour(code)}" stroke-width="1.2"/>'
         for code, axes in sorted(by_class.items())
     )
     shade = max(0.04, min(0.3, 1.2 / len(places)))
     areas = "".join(
-        f'<path d="{_path([place], frame, scale)}" fill="#d2691e" fill-opacity="{shade:.2f}" '
+        f'<path d="{path_of([place], frame, scale)}" fill="#d2691e" fill-opacity="{shade:.2f}" '
         'stroke="#b00020" stroke-opacity="0.7" stroke-width="1.2"/>'
         for place in places
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SIZE_PX} {_SIZE_PX}" role="img">'
-        f'<rect width="{_SIZE_PX}" height="{_SIZE_PX}" fill="#fff"/>{pipes}{areas}{_bar(scale)}</svg>'
+        f'<rect width="{_SIZE_PX}" height="{_SIZE_PX}" fill="#fff"/>{pipes}{areas}{scale_bar(scale, _SIZE_PX)}</svg>'
     )
 
 
@@ -86,31 +86,3 @@ def _frame(bounds: Any) -> BaseGeometry:
     side = max(*(high - low), _NARROWEST_M) * (1 + 2 * _MARGIN)
     middle = (low + high) / 2
     return shapely.box(*(middle - side / 2), *(middle + side / 2))
-
-
-def _path(shapes: Iterable[BaseGeometry], frame: BaseGeometry, scale: float) -> str:
-    low_x, _, _, high_y = frame.bounds
-    strokes = []
-    for part in shapely.get_parts(shapely.simplify(shapely.intersection(list(shapes), frame), 0.5 / scale)).tolist():
-        is_area = part.geom_type == "Polygon"
-        for line in shapely.get_rings(part) if is_area else [part]:
-            xy = (shapely.get_coordinates(line) - [low_x, high_y]) * [scale, -scale]
-            strokes.append("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in xy.tolist()) + ("Z" if is_area else ""))
-    return "".join(strokes)
-
-
-def _bar(scale: float) -> str:
-    power = 10.0 ** np.floor(np.log10(150 / scale))
-    metres = max(step * power for step in (1, 2, 5) if step * power <= 150 / scale)
-    width, low = metres * scale, _SIZE_PX - 12
-    return (
-        f'<rect x="8" y="{low - 20}" width="{width + 16:.0f}" height="26" fill="#fff" fill-opacity="0.85"/>'
-        f'<path d="M16 {low - 5}v5h{width:.1f}v-5" fill="none" stroke="#000"/>'
-        f'<text x="{16 + width / 2:.0f}" y="{low - 7}" font-size="12" text-anchor="middle">{metres:g} m</text>'
-    )
-
-
-def _colour(class_code: str) -> str:
-    found = code_table("utility_class").get(class_code)
-    red, green, blue = (int(int(found.fields[part]) * 0.8) if found else 120 for part in ("red", "green", "blue"))
-    return f"#{red:02x}{green:02x}{blue:02x}"

@@ -3,19 +3,20 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
 import shapely
 from psycopg.rows import DictRow
 from shapely.geometry.base import BaseGeometry
 
 from pipemap.db import Connection, fetch_all
+from pipemap.sharing.map_picture import dark_colour, path_of, scale_bar
 from pipemap.sharing.requests import allowed_km2, granted_before
 from pipemap.sql import queries
-from schemas.codetables import code_table
 
 _SIZE_PX = 640
 _MARGIN = 0.15
 _MOST_DRAWN = 20_000
+# Classes that are not asked for.
+_NOT_ASKED = "#c4c4c4"
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,14 @@ def _map(connection: Connection, area: BaseGeometry, before: BaseGeometry, class
     scale = _SIZE_PX / side
 
     def path(shapes: Iterable[BaseGeometry]) -> str:
-        return "".join(_path(shape, frame, scale) for shape in shapes)
+        return path_of(shapes, frame, scale)
 
     by_class: dict[str, list[BaseGeometry]] = {}
     for row in rows:
         by_class.setdefault(row["class_code"], []).append(shapely.from_wkb(row["axis"]))
+    colours = {code: dark_colour(code) if code in class_codes else _NOT_ASKED for code in by_class}
     strokes = "".join(
-        f'<path d="{path(axes)}" fill="none" stroke="{_colour(code, class_codes)}" stroke-width="1.4"/>'
+        f'<path d="{path(axes)}" fill="none" stroke="{colours[code]}" stroke-width="1.4"/>'
         for code, axes in sorted(by_class.items(), key=lambda one: one[0] in class_codes)
     )
     return (
@@ -78,36 +80,5 @@ def _map(connection: Connection, area: BaseGeometry, before: BaseGeometry, class
         f'<rect width="{_SIZE_PX}" height="{_SIZE_PX}" fill="#fff"/>'
         f'<path d="{path([before])}" fill="url(#before)" stroke="#888" stroke-dasharray="4 3"/>'
         f'<path d="{path([area])}" fill="#ffd54a" fill-opacity="0.25"/>{strokes}'
-        f'<path d="{path([area])}" fill="none" stroke="#b00020" stroke-width="2.5"/>{_bar(scale)}</svg>'
+        f'<path d="{path([area])}" fill="none" stroke="#b00020" stroke-width="2.5"/>{scale_bar(scale, _SIZE_PX)}</svg>'
     )
-
-
-def _path(shape: BaseGeometry, frame: BaseGeometry, scale: float) -> str:
-    low_x, _, _, high_y = frame.bounds
-    drawn = shapely.simplify(shapely.intersection(shape, frame), 0.5 / scale)
-    strokes = []
-    for part in shapely.get_parts(drawn):
-        is_area = part.geom_type == "Polygon"
-        for line in shapely.get_rings(part) if is_area else [part]:
-            xy = (shapely.get_coordinates(line) - [low_x, high_y]) * [scale, -scale]
-            strokes.append("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in xy.tolist()) + ("Z" if is_area else ""))
-    return "".join(strokes)
-
-
-def _bar(scale: float) -> str:
-    power = 10.0 ** np.floor(np.log10(150 / scale))
-    metres = max(step * power for step in (1, 2, 5) if step * power <= 150 / scale)
-    width, low = metres * scale, _SIZE_PX - 12
-    return (
-        f'<rect x="8" y="{low - 20}" width="{width + 16:.0f}" height="26" fill="#fff" fill-opacity="0.85"/>'
-        f'<path d="M16 {low - 5}v5h{width:.1f}v-5" fill="none" stroke="#000"/>'
-        f'<text x="{16 + width / 2:.0f}" y="{low - 7}" font-size="12" text-anchor="middle">{metres:g} m</text>'
-    )
-
-
-def _colour(class_code: str, wanted: list[str]) -> str:
-    found = code_table("utility_class").get(class_code)
-    if class_code not in wanted or found is None:
-        return "#c4c4c4"
-    red, green, blue = (int(int(found.fields[part]) * 0.8) for part in ("red", "green", "blue"))
-    return f"#{red:02x}{green:02x}{blue:02x}"
