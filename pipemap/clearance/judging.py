@@ -91,6 +91,37 @@ def judge(shapes: Shapes, facts: Facts, left: Ints, right: Ints) -> Judged:  # p
 
 
 @numba.njit(cache=True, nogil=True)
+def first_worse(shapes: Shapes, facts: Facts, one: int, allowed_m: Floats, first: int) -> int:  # pragma: no cover
+    """The first pipe that another is nearer to than it may be, beginning with `first`; -1 when there is none.
+
+    `allowed_m` is by how much each may fall short of its limit: NaN where nobody need tell but a conflict is too much,
+    infinitely little where it is to be clear.
+    """
+    found = np.empty(MEASURES)
+    for number in range(-1, len(allowed_m)):
+        other = first if number < 0 else number
+        if belong_together(facts, one, other):
+            continue
+        measure(shapes, one, other, found)
+        kind, state, measured_m, _ = _verdict(shapes, facts, one, other, found)
+        if state == CANNOT_TELL and allowed_m[other] == -math.inf:
+            return other
+        if state == CONFLICT and not limit_of(facts, one, other, kind) - measured_m <= allowed_m[other]:
+            return other
+    return -1
+
+
+@numba.njit(cache=True, nogil=True)
+def limit_of(facts: Facts, one: int, other: int, kind: int) -> float:  # pragma: no cover
+    """What must be between two pipes that are near in one kind of way, in metres."""
+    if kind == COLLISION:
+        return 0.0
+    table = facts.vertical_m if kind == VERTICAL else facts.horizontal_m
+    limit_m: float = table[facts.party[one], facts.party[other]]
+    return limit_m
+
+
+@numba.njit(cache=True, nogil=True)
 def measure_many(shapes: Shapes, left: Ints, right: Ints) -> tuple[Floats, Floats, Floats]:  # pragma: no cover
     """Wall distances in space and in plan and the nearest places (k, 6), as `Distances` has them."""
     found = np.empty(MEASURES)

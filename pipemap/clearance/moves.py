@@ -8,8 +8,8 @@ import numpy as np
 
 from pipemap.clearance.core import Pipes
 from pipemap.clearance.geometry3d import Floats
-from pipemap.clearance.judging import CANNOT_TELL, COLLISION, CONFLICT, VERTICAL, judge
-from pipemap.clearance.numbers import Ints
+from pipemap.clearance.judging import CANNOT_TELL, CONFLICT, first_worse, judge, limit_of
+from pipemap.clearance.measuring import Shapes
 from pipemap.clearance.rules import cover_limit, strictest
 from pipemap.clearance.site import Segment
 from schemas.clearance import Conflict, ConflictKind, Move, Side
@@ -41,42 +41,56 @@ class Mover:
 
     def found_at(self, shift: Floats) -> Found:
         """What the pipe would be too near when moved by (3,) metres."""
+        right, facts = np.arange(1, len(self.others) + 1), self.pipes.facts
+        judged = judge(self._moved_by(shift), facts, np.zeros_like(right), right)
+        columns = (judged.right, judged.state, judged.kind, judged.measured_m)
+        return {
+            self.others[place - 1].feature_id: (
+                limit_of(facts, 0, place, kind) - measured_m if state == CONFLICT else None
+            )
+            for place, state, kind, measured_m in zip(*(column.tolist() for column in columns), strict=True)
+            if state in (CONFLICT, CANNOT_TELL)
+        }
+
+    def first_worse_at(self, shift: Floats, allowed_m: Floats, first: int) -> int:
+        """The place in `pipes` of one that the moved pipe is nearer to than it may be, -1 for none.
+
+        By how much it may is in `allowed_m`, a pipe each; the pipe at `first` is looked at first.
+        """
+        return int(first_worse(self._moved_by(shift), self.pipes.facts, 0, allowed_m, first))
+
+    def allowed_m(self, before: Found) -> Floats:
+        """By how much the moved pipe may fall short of each limit: as it did, or not at all."""
+        allowed = np.full(len(self.pipes), -math.inf)
+        for place, other in enumerate(self.others, 1):
+            short_m = before.get(other.feature_id, -math.inf)
+            allowed[place] = math.nan if short_m is None else short_m + _WORSE_M
+        return allowed
+
+    def _moved_by(self, shift: Floats) -> Shapes:
         shapes, own = self.pipes.shapes, slice(0, int(self.pipes.first_piece[1]))
         start, end = shapes.start.copy(), shapes.end.copy()
         start[own] += shift
         end[own] += shift
-        right = np.arange(1, len(self.others) + 1)
-        judged = judge(shapes._replace(start=start, end=end), self.pipes.facts, np.zeros_like(right), right)
-        limits_m = self._limits_m(judged.kind, judged.right)
-        return {
-            self.others[place - 1].feature_id: float(limit_m - measured_m) if state == CONFLICT else None
-            for place, state, measured_m, limit_m in zip(
-                judged.right.tolist(), judged.state.tolist(), judged.measured_m.tolist(), limits_m, strict=True
-            )
-            if state in (CONFLICT, CANNOT_TELL)
-        }
-
-    def _limits_m(self, kind: Ints, right: Ints) -> list[float]:
-        party = self.pipes.facts.party
-        upright, beside = (
-            table[party[0], party[right]] for table in (self.pipes.facts.vertical_m, self.pipes.facts.horizontal_m)
-        )
-        limits: list[float] = np.where(kind == VERTICAL, upright, np.where(kind == COLLISION, 0.0, beside)).tolist()
-        return limits
+        return shapes._replace(start=start, end=end)
 
 
 def with_moves(mover: Mover, conflicts: Sequence[Conflict]) -> tuple[list[Conflict], Move | None]:
     """The conflicts, each with the smallest move found that clears it, and the smallest that clears them all."""
     before = mover.found_at(np.zeros(3)) if conflicts else {}
+    allowed_m, last_worse = mover.allowed_m(before), 0
     clearing: Move | None = None
     moves: dict[int, Move] = {}
     wanted = {conflict.other_id for conflict in conflicts if conflict.other_id in before}
     for shift in _shifts(mover, conflicts):
         if clearing is not None and wanted <= moves.keys():
             break
-        found = mover.found_at(shift)
-        if not _is_no_worse(found, before) or not mover.stands_clear(_moved(mover.asked, shift)):
+        # What was too near after one move is likely to be after the next.
+        worse = mover.first_worse_at(shift, allowed_m, last_worse)
+        last_worse = worse if worse >= 0 else last_worse
+        if worse >= 0 or not mover.stands_clear(_moved(mover.asked, shift)):
             continue
+        found = mover.found_at(shift)
         move = _as_move(shift, mover.side)
         for other_id in before.keys() - found.keys():
             moves.setdefault(other_id, move)
@@ -106,19 +120,6 @@ def least_cover_m(asked: Segment) -> float | None:
         return None
     half_m = 0.0 if math.isnan(asked.half_height_m) else asked.half_height_m
     return float((asked.ground_m - asked.axis[:, 2]).min()) - half_m
-
-
-def _is_no_worse(found: Found, before: Found) -> bool:
-    """Whether nothing is nearer than before that is too near; what nobody could tell before, nobody needs to."""
-    for other_id, short_m in found.items():
-        had_m = before.get(other_id, -math.inf)
-        if had_m is None and short_m is not None:
-            return False
-        if short_m is not None and had_m is not None and short_m > had_m + _WORSE_M:
-            return False
-        if other_id not in before:
-            return False
-    return True
 
 
 def _shifts(mover: Mover, conflicts: Sequence[Conflict]) -> list[Floats]:

@@ -68,7 +68,7 @@ class Segment:
         ends = [self.row["from_ground_m"], self.row["to_ground_m"]]
         return None if None in ends else np.interp(shares(self.axis), [0.0, 1.0], ends)
 
-    @property
+    @cached_property
     def party(self) -> Party:
         """What the rules ask about it."""
         return party_of(self.row)
