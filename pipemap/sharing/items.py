@@ -178,7 +178,6 @@ def _item_row(
     values = {
         "limit": request.limit,
         "after": request.after,
-        "feature_id": request.feature_id,
         "has_box": request.place.bbox is not None,
         "out_srid": request.place.out_srid,
         "digits": digits(request.place.out_srid or srid),
@@ -205,7 +204,10 @@ def _statement(request: ItemsRequest, grant: Grant | None, srid: int, version: i
 
 
 def _conditions(request: ItemsRequest) -> list[Condition]:
+    # Not a parameter that may be null: the server could not keep a plan that goes by the identity.
     found = list(request.conditions)
+    if request.feature_id is not None:
+        found.append(Condition(SQL("v.feature_id = %(feature_id)s"), {"feature_id": request.feature_id}))
     if request.heights_m is not None:
         low, high = request.heights_m
         found.append(Condition(SQL(_MEETS_HEIGHTS), {"min_z": low, "max_z": high}))

@@ -130,7 +130,6 @@ FROM (
     FROM (
         SELECT v.* FROM {relation} AS v
         WHERE v.feature_id > %(after)s
-          AND (%(feature_id)s::bigint IS NULL OR v.feature_id = %(feature_id)s)
           AND (NOT %(has_box)s OR ST_Intersects(v.geom, nullif(current_setting('pipemap.wanted'), '')::geometry))
           AND {conditions}
         ORDER BY v.feature_id

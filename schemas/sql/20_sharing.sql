@@ -34,7 +34,8 @@ SELECT
     a.position_precision, a.depth_precision, a.frozen_version, a.may_export, a.sites_telephone, a.requests_per_minute, a.concurrent_requests,
     asked.wanted,
     coalesce(asked.wanted, area.whole) AS sought,
-    CASE WHEN ST_Covers(area.whole, ST_Expand(asked.wanted, 100)) THEN ST_Expand(asked.wanted, 100)
+    CASE WHEN asked.wanted IS NULL AND ST_NPoints(area.whole) > 5 THEN NULL
+         WHEN ST_Covers(area.whole, ST_Expand(asked.wanted, 100)) THEN ST_Expand(asked.wanted, 100)
          WHEN ST_Covers(area.whole, coalesce(ST_Envelope(asked.wanted), area.box))
          THEN coalesce(ST_Envelope(asked.wanted), area.box) END AS safe,
     CASE WHEN precise.is_exact THEN 0 ELSE made.store_id END AS store_id,
