@@ -10,7 +10,6 @@ from starlette.background import BackgroundTask
 from starlette.responses import FileResponse
 
 from api.deps import STRICT, CrsDep, KeyDep, ServiceDep
-from pipemap.sharing.agreements import hash_key
 from pipemap.sharing.deltas import write_delta
 from pipemap.sharing.feed import MAX_CHANGES, ChangesRequest, parse_cursor, read_changes
 
@@ -32,7 +31,7 @@ def changes(
 ) -> Response:
     """What was added, changed and removed since a version, as far as the key's agreement shows it."""
     request = ChangesRequest(since, None if cursor is None else parse_cursor(cursor), permission, limit, crs)
-    page = read_changes(service.database, hash_key(key), request, service.settings.statement_timeout_s)
+    page = read_changes(service.database, key, request, service.settings.statement_timeout_s)
     return Response(page.as_json(), media_type="application/json")
 
 
@@ -44,7 +43,7 @@ def package(
     folder = Path(tempfile.mkdtemp(prefix="pipemap-delta-"))
     try:
         request = ChangesRequest(since, permission=permission, out_srid=crs)
-        made = write_delta(service.database, hash_key(key), request, folder)
+        made = write_delta(service.database, key, request, folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

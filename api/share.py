@@ -30,7 +30,8 @@ def download(
     """A package of everything granted in a box, with its manifest."""
     folder = Path(tempfile.mkdtemp(prefix="pipemap-export-"))
     try:
-        package = export(service.database, key, format, folder, Place(bbox, bbox_crs, crs))
+        place, mark_key = Place(bbox, bbox_crs, crs), service.settings.mark_key_path
+        package = export(service.database, key, format, folder, place, mark_key=mark_key)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -61,6 +61,11 @@ class Settings(BaseSettings):
     export_keep_h: int = Field(24, description="How long an export package is kept, in hours.")
 
     @property
+    def mark_key_path(self) -> Path:
+        """Where the secret of watermarks is kept."""
+        return self.audit_dir / "watermark.key"
+
+    @property
     def shift_key_path(self) -> Path:
         """Where the secret of the coordinate shift is kept."""
         return self.shift_key_file or self.data_dir / "shift.key"

@@ -84,6 +84,32 @@ def write_anchor(
         emit_table("anchor", ["chain", "seq", "hash"], [(chain, *head) for chain, head in anchor.heads.items()])
 
 
+@log.command()
+def whose(
+    file: Annotated[Path, typer.Argument(help="gpkg, shp, geojson, csv, dxf or fgb; a part of one will do.")],
+    crs: Annotated[int | None, typer.Option(help="EPSG code of a file that does not say it.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Name the recipient whose export package a file comes from, by the watermark in its coordinates. 追溯来源"""
+    # Imported here: GDAL is slow to load, and every other command does without it.
+    from pipemap.sharing.accusing import whose as find_recipient
+    from pipemap.sharing.secret import local_secret
+
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        verdict = find_recipient(connection, local_secret(Settings().mark_key_path), file, crs)
+    if as_json:
+        emit_json(asdict(verdict))
+        return
+    found = verdict.recipient
+    score = f"T {verdict.score:.1f}, limit {verdict.threshold:.1f}"
+    told = f"{score}, {verdict.vertices} vertices, {verdict.packages} packages"
+    if found is None:
+        emit_text(f"Nobody can be named. 无法追溯。({told})")
+    else:
+        package = f"agreement 协议 {found.agreement_id}, {found.at:%Y-%m-%d %H:%M}, mark {found.mark}"
+        emit_text(f"{found.agency}, {package} ({told})")
+
+
 def _print_report(report: chains.AuditReport) -> None:
     is_chinese = Settings().language == "zh"
     if report.is_intact:

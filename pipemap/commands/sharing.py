@@ -163,7 +163,8 @@ def export(
         raise UsageError(f"{out} is not a folder.")
     place = Place(_box(bbox), _srid(bbox_crs), _srid(crs))
     with open_database() as database:
-        package = write_package(database, key and hash_key(key), format, out, place, Settings().user)
+        mark_key = Settings().mark_key_path
+        package = write_package(database, key and hash_key(key), format, out, place, Settings().user, mark_key=mark_key)
     if as_json:
         emit_json({"path": str(package.path), "manifest": package.manifest})
     else:

@@ -118,7 +118,12 @@ def fetch(database: Database, asker: Asker, job_id: str, folder: Path) -> tuple[
 
 
 def run(
-    database: Database, job_id: str, folder: Path, keep_h: int, is_stopping: Callable[[], bool] = lambda: False
+    database: Database,
+    job_id: str,
+    folder: Path,
+    keep_h: int,
+    is_stopping: Callable[[], bool] = lambda: False,
+    mark_key: Path | None = None,
 ) -> None:
     """Make the package of a job in its folder; whatever goes wrong is told in the job, and no part of a file stays."""
     with database.transaction() as connection:
@@ -132,7 +137,7 @@ def run(
         return
     own.mkdir(mode=0o700, parents=True)
     try:
-        _make(database, job, own, keep_h, is_stopping)
+        _make(database, job, own, keep_h, is_stopping, mark_key)
     except CancelledError:
         shutil.rmtree(own, ignore_errors=True)
     except PipemapError as error:
@@ -194,13 +199,15 @@ def _add(connection: Connection, asker: Asker, grant: Grant | None, request: Exp
     return job
 
 
-def _make(database: Database, job: DictRow, own: Path, keep_h: int, is_stopping: Callable[[], bool]) -> None:
+def _make(
+    database: Database, job: DictRow, own: Path, keep_h: int, is_stopping: Callable[[], bool], mark_key: Path | None
+) -> None:
     request, key_sha256, job_id = _restored(job["request"]), job["key_sha256"], str(job["job_id"])
     with database.transaction(read_only=True) as connection:
         total = count_features(connection, key_sha256, request)
     progress = _Progress(database, job_id, total, is_stopping)
     progress.tell(0)
-    package = export_package(database, key_sha256, request, own, job["actor"], progress=progress)
+    package = export_package(database, key_sha256, request, own, job["actor"], progress=progress, mark_key=mark_key)
     with database.transaction(read_only=True) as connection:
         grant = _grant(connection, Asker(key_sha256))
     facts = {

@@ -62,7 +62,7 @@ class _Worker:
     def export(self, context: JobContext, job_id: str) -> None:
         """Make one package."""
         folder, keep_h = self.settings.export_folder, self.settings.export_keep_h
-        exports.run(self.database, job_id, folder, keep_h, context.should_abort)
+        exports.run(self.database, job_id, folder, keep_h, context.should_abort, self.settings.mark_key_path)
 
     async def tidy(self, timestamp: int | None = None) -> None:
         """Begin anew what a dead worker has left, and delete what nobody needs any more."""

@@ -34,9 +34,11 @@ from pipemap.sharing.granted import (
     set_timeout,
 )
 from pipemap.sharing.items import granted_columns
-from pipemap.sharing.layers import LAYERS, Content, Layer, LayerRows, schema_of, writer
+from pipemap.sharing.layers import GEOMETRY, LAYERS, Content, Layer, LayerRows, schema_of, writer
 from pipemap.sharing.packing import checksum, describe, pack
+from pipemap.sharing.secret import local_secret
 from pipemap.sharing.sites import SitesPage
+from pipemap.sharing.watermark import Pattern, new_mark
 from pipemap.sql import queries
 from pipemap.versions import current_version, relation, resolve_version
 from schemas.tables import SCHEMA, metadata
@@ -87,6 +89,8 @@ class _Job:
     progress: Progress
     ids: Any = field(default_factory=hashlib.sha256)
     counts: dict[str, int] = field(default_factory=dict)
+    mark: str | None = None
+    pattern: Pattern | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -99,7 +103,19 @@ class _Job:
         self.ids.update("".join(f"{number}\n" for number in identities.tolist()).encode())
         self.counts[layer.name] += len(identities)
         self.progress(sum(self.counts.values()))
-        return batch
+        return batch if self.pattern is None else self._marked(batch, self.pattern)
+
+    def lay_on(self, mark_key: Path | None) -> None:
+        """Have what goes into an agency's package carry a mark of its own; staff's carries none."""
+        if mark_key is not None and self.grant is not None:
+            self.mark = new_mark()
+            self.pattern = Pattern.of(local_secret(mark_key), self.mark, self.out_srid)
+
+    def _marked(self, batch: pa.RecordBatch, pattern: Pattern) -> pa.RecordBatch:
+        is_of_project = self.grant is not None and self.out_srid == self.project.srid
+        area = shapely.from_wkt(self.grant.area_wkt) if is_of_project and self.grant else None
+        place = batch.schema.get_field_index(GEOMETRY)
+        return batch.set_column(place, batch.schema.field(place), pattern.laid_on(batch.column(place), area))
 
 
 def export(
@@ -110,13 +126,17 @@ def export(
     place: Place | None = None,
     actor: str = "staff",
     timeout_s: int = 600,
+    mark_key: Path | None = None,
 ) -> ExportPackage:
     """Write a package into a folder; `key_sha256` None means staff, named by `actor`, who see everything.
+
+    `mark_key` is the file with the secret of watermarks; without one an agency's package carries none.
 
     Raises UsageError for an unknown format, UnknownKeyError for a key that is not in force, ViewOnlyError for one
     whose agreement allows no export.
     """
-    return export_package(database, key_sha256, ExportRequest(format, place or Place()), folder, actor, timeout_s)
+    request = ExportRequest(format, place or Place())
+    return export_package(database, key_sha256, request, folder, actor, timeout_s, mark_key=mark_key)
 
 
 def export_package(
@@ -127,6 +147,7 @@ def export_package(
     actor: str = "staff",
     timeout_s: int = 3_600,
     progress: Progress = lambda _: None,
+    mark_key: Path | None = None,
 ) -> ExportPackage:
     """Write the package of a request; `progress` is told how many features have gone into it so far."""
     writer(request.format)
@@ -138,6 +159,7 @@ def export_package(
         ):
             set_timeout(connection, timeout_s)
             with _begun(connection, key_sha256, request, progress) as job:
+                job.lay_on(mark_key)
                 _write(connection, job, inside)
         manifest = describe(_facts(job), inside)
         name = f"pipemap-v{job.version}-{job.ids.hexdigest()[:8]}-{request.format}.zip"
@@ -268,12 +290,13 @@ def _facts(job: _Job) -> dict[str, Any]:
         "srid": job.out_srid,
         "vertical_datum": job.project.vertical_datum,
         "counts": job.counts,
+        "watermark": job.mark,
         "notes": job.notes,
     }
 
 
 def _account(job: _Job, package: ExportPackage) -> dict[str, Any]:
-    told = ("agreement_id", "bbox", "bbox_srid", "asked_area_wkt", "srid", "version", "counts")
+    told = ("agreement_id", "bbox", "bbox_srid", "asked_area_wkt", "srid", "version", "counts", "watermark")
     return {name: package.manifest[name] for name in told} | {
         "format": job.request.format,
         "ids_sha256": job.ids.hexdigest(),

@@ -52,7 +52,6 @@ def read_sites(
             row = fetch_one(connection, statement, values)
     assert row is not None
     page = SitesPage(row["features"].encode(), row["shown"], out_srid, grant.version)
-    told = asked | {"agreement_id": grant.agreement_id, "version": page.version, "count": page.count}
-    with database.transaction() as connection:
-        audit.record(connection, grant.agency, "share.sites", told)
+    told = asked | {"format": "geojson", "version": page.version, "count": page.count, "bytes": len(page.features)}
+    audit.look(database, grant, key_sha256, "share.sites", told)
     return page

@@ -41,7 +41,7 @@ QUESTIONS = [
     "trace burst --key 'JS069->JS070'",
     "trace leak --at 512150,2611900",
     "trace outage --at 512150,2611900",
-    "doctor", "audit list", "audit verify", "sample elsewhere",
+    "doctor", "audit list", "audit verify", f"audit whose {DRAINAGE.split()[0]}", "sample elsewhere",
     "db start", "db stop", "init", "profiles", "profiles default", "trace criticality --limit 3",
     "trace shutdown --cut 'weld,2026-08-03T22:00,2026-08-04T05:00,key:JS069->JS070'", "export . --dataset gas",
     "trace pressure --key 'JS069->JS070' --limit 3",
