@@ -56,6 +56,8 @@ def agree(
     as_json: JsonOption = False,
 ) -> None:
     """Write an agreement: an agency may see these classes and attributes in this area until a day. 签订共享协议"""
+    from pipemap.sharing.requests import check_total
+
     settings = Settings()
     with open_database(settings) as database, database.transaction() as connection:
         srid = read_project(connection).srid
@@ -76,6 +78,7 @@ def agree(
             requests_per_minute=per_minute,
             concurrent_requests=at_once,
         )
+        check_total(connection, terms)
         agreement_id = agreements.agree(connection, terms, settings.user)
     _refresh(settings)
     if as_json:

@@ -21,7 +21,7 @@ from shapely.geometry.base import BaseGeometry
 from pipemap.copy_arrow import arrow_batches
 from pipemap.db import Connection, Database, fetch_one
 from pipemap.projects import Project, read_project
-from pipemap.sharing import audit
+from pipemap.sharing import audit, ledger
 from pipemap.sharing.granted import (
     SHARE_SCHEMA,
     Grant,
@@ -172,6 +172,7 @@ def export_package(
 def _put_on_record(database: Database, key_sha256: str | None, actor: str, job: _Job, package: ExportPackage) -> None:
     account = _account(job, package)
     if job.grant is not None and key_sha256 is not None:
+        ledger.charge(database, job.grant, job.request.place, job.project.srid)
         audit.look(database, job.grant, key_sha256, "share.export", account)
         return
     with database.transaction() as connection:

@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 
 from pipemap.db import Connection, Database, fetch_one
 from pipemap.errors import NotFoundError, UsageError
-from pipemap.sharing import audit
+from pipemap.sharing import audit, ledger
 from pipemap.sharing.agreements import SHARED_KINDS, shareable_attributes
 from pipemap.sharing.granted import (
     SHARE_SCHEMA,
@@ -142,6 +142,8 @@ def read_page(
         attributes=granted_columns(grant, request.kind),
     )
     if grant is not None and key_sha256 is not None:
+        if request.feature_id is None:
+            ledger.charge(database, grant, request.place, srid)
         audit.look(database, grant, key_sha256, "share.items", _account(request, page, row))
     return page
 

@@ -12,7 +12,7 @@ from psycopg.sql import SQL, Identifier
 from pipemap.db import Connection, Database, fetch_one
 from pipemap.errors import NotFoundError
 from pipemap.projects import read_project
-from pipemap.sharing import audit
+from pipemap.sharing import audit, ledger
 from pipemap.sharing.agreements import SHARED_KINDS
 from pipemap.sharing.granted import (
     SHARE_SCHEMA,
@@ -123,6 +123,8 @@ class TileServer:
         self.cache.keep(key, made)
         if grant is not None:
             place = _place(wanted, self.project_srid()) or Place()
+            if place.bbox is not None:
+                ledger.charge(self._database, grant, place, self.project_srid(), counts_outside=False)
             where = {"bbox": place.bbox, "bbox_srid": place.bbox_srid}
             details = {**asked, **where, "version": grant.version, **_account(made)}
             audit.look(self._database, grant, key_sha256 or "", "share.tile", details)

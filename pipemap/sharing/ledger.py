@@ -1,0 +1,184 @@
+"""The ledger of what has been read of the map: by agreement, the cells of a grid that windows have touched.
+
+A window that holds nothing of the agreement's area is counted apart: whoever walks the city by small windows is stopped
+when what was read and what was asked for outside come to 1.1 times the area. A process counts in memory and brings its
+count together with the database's every few seconds, so that a look costs microseconds.
+"""
+
+import time
+from functools import lru_cache
+from math import ceil, floor, sqrt
+from threading import Lock
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import shapely
+from pyproj import Transformer
+from shapely.geometry.base import BaseGeometry
+
+from pipemap.db import Connection, Database, fetch_one
+from pipemap.errors import PermissionDeniedError
+from pipemap.sharing import audit
+from pipemap.sharing.granted import Grant, Place
+from pipemap.sharing.precision import EXACT
+from pipemap.sharing.requests import allowed_km2
+from pipemap.sql import queries
+
+MOST_READ = 1.1
+WRITE_EVERY_S = 5.0
+_CELLS_A_SIDE = 100
+_STEPS = 32
+_Cell = tuple[int, int]
+
+
+class AreaExceededError(PermissionDeniedError):
+    """The windows asked for lie outside of the agreement's area by more than a tenth of it. 已超出授权范围。"""
+
+    code = "area-exceeded"
+
+
+class _Sheet:
+    """One agreement's cells, counted from the lower left of its area: those read, and those asked for outside."""
+
+    def __init__(self, area: BaseGeometry) -> None:
+        self.area = area
+        low_x, low_y, high_x, high_y = area.bounds
+        self.low_x, self.low_y = low_x, low_y
+        self.side_m = max(high_x - low_x, high_y - low_y, 1e-3) / _CELLS_A_SIDE
+        self.read = np.zeros((_CELLS_A_SIDE + 1, _CELLS_A_SIDE + 1), dtype=bool)
+        self.within_m2 = shapely.area(shapely.intersection(self._boxes(np.argwhere(~self.read)), area))
+        self.within_m2 = self.within_m2.reshape(self.read.shape)
+        self.outside: set[_Cell] = set()
+        self.is_changed = True
+        self.written_at_s = -np.inf
+
+    def count(self, window: BaseGeometry, counts_outside: bool) -> None:
+        """Count a window; AreaExceededError when it lies outside and is one too many."""
+        rows, columns = self._cells(window)
+        clipped = self.read[max(rows.start, 0) : max(rows.stop, 0), max(columns.start, 0) : max(columns.stop, 0)]
+        if clipped.size and clipped.all() and self.area.intersects(window):
+            return
+        if self.area.intersects(window):
+            clipped[...] = True
+            self.is_changed = True
+        elif counts_outside:
+            self._count_outside(rows, columns)
+
+    def take(self, read: BaseGeometry, outside: BaseGeometry) -> None:
+        """Take in what others have counted."""
+        middles = shapely.centroid(self._boxes(np.argwhere(~self.read)))
+        self.read[~self.read] = shapely.intersects(read, middles)
+        if not outside.is_empty:
+            rows, columns = self._cells(outside)
+            cells = np.array([(row, column) for row in rows for column in columns])
+            found = cells[shapely.intersects(outside, shapely.centroid(self._boxes(cells)))]
+            self.outside.update((int(row), int(column)) for row, column in found)
+
+    def shapes(self) -> tuple[BaseGeometry, BaseGeometry]:
+        """What was read and what was asked for outside, as polygons."""
+        read = shapely.intersection(shapely.union_all(self._boxes(np.argwhere(self.read))), self.area)
+        outside = np.array(sorted(self.outside)).reshape(-1, 2)
+        return _polygons(read), _polygons(shapely.union_all(self._boxes(outside)))
+
+    def _count_outside(self, rows: range, columns: range) -> None:
+        cell_m2, most_m2 = self.side_m**2, MOST_READ * self.area.area - float(self.within_m2[self.read].sum())
+        if len(rows) * len(columns) * cell_m2 > most_m2:
+            raise AreaExceededError
+        more = self.outside.union((row, column) for row in rows for column in columns)
+        if len(more) * cell_m2 > most_m2:
+            raise AreaExceededError
+        self.outside = more
+        self.is_changed = True
+
+    def _cells(self, window: BaseGeometry) -> tuple[range, range]:
+        low_x, low_y, high_x, high_y = window.bounds
+        columns = range(floor((low_x - self.low_x) / self.side_m), ceil((high_x - self.low_x) / self.side_m) or 1)
+        rows = range(floor((low_y - self.low_y) / self.side_m), ceil((high_y - self.low_y) / self.side_m) or 1)
+        return rows, columns
+
+    def _boxes(self, cells: np.ndarray) -> np.ndarray:
+        y, x = (cells * self.side_m + [self.low_y, self.low_x]).T
+        return np.asarray(shapely.box(x, y, x + self.side_m, y + self.side_m))
+
+
+class _Ledger:
+    """The sheets of one database."""
+
+    def __init__(self) -> None:
+        self.sheets: dict[tuple[int, str], _Sheet] = {}
+        self.lock = Lock()
+
+
+_ledgers: WeakKeyDictionary[Database, _Ledger] = WeakKeyDictionary()
+
+
+def charge(database: Database, grant: Grant, place: Place, srid: int, counts_outside: bool = True) -> None:
+    """Count the window of a look; AreaExceededError when too much was asked for that is not granted.
+
+    `counts_outside` False leaves windows without any of the area uncounted: a map that is panned asks for many tiles.
+    """
+    area = _geometry(grant.area_wkt)
+    window = area if place.bbox is None else _window(place, srid)
+    ledger = _ledgers.setdefault(database, _Ledger())
+    try:
+        with ledger.lock:
+            name = grant.agreement_id, grant.area_wkt
+            sheet = ledger.sheets.get(name) or ledger.sheets.setdefault(name, _Sheet(area))
+            sheet.count(window, counts_outside)
+            is_due = sheet.is_changed and time.monotonic() - sheet.written_at_s >= WRITE_EVERY_S
+            if is_due:
+                with database.transaction() as connection:
+                    _write(connection, grant, sheet)
+    except AreaExceededError:
+        details = {"agreement_id": grant.agreement_id, "bbox": place.bbox, "bbox_srid": place.bbox_srid}
+        with database.transaction() as connection:
+            audit.record(connection, grant.agency, "share.stopped", details)
+        raise
+
+
+def _write(connection: Connection, grant: Grant, sheet: _Sheet) -> None:
+    """Bring memory and database together."""
+    row = fetch_one(connection, queries("ledger")["lock"], {"agreement_id": grant.agreement_id})
+    assert row is not None
+    sheet.take(shapely.from_wkb(row["area"]), shapely.from_wkb(row["outside"]))
+    read, outside = sheet.shapes()
+    values = {"agreement_id": grant.agreement_id, "area": shapely.to_wkb(read), "outside": shapely.to_wkb(outside)}
+    connection.execute(queries("ledger")["write"], values)
+    sheet.is_changed, sheet.written_at_s = False, time.monotonic()
+    if grant.position_precision == EXACT:
+        _watch_total(connection, grant, row["held_m2"])
+
+
+def _watch_total(connection: Connection, grant: Grant, before_m2: float) -> None:
+    """Put it on record when full-feature data read under all agreements of an agency pass what it may hold."""
+    allowed_m2 = allowed_km2(connection, grant.agency) * 1e6
+    row = fetch_one(connection, queries("ledger")["held"], {"agency": grant.agency})
+    if row is not None and before_m2 <= allowed_m2 < row["held_m2"]:
+        told = {"agreement_id": grant.agreement_id, "held_km2": round(row["held_m2"] / 1e6, 2)}
+        audit.record(connection, grant.agency, "share.area_approval_needed", told | {"allowed_km2": allowed_m2 / 1e6})
+
+
+def _window(place: Place, srid: int) -> BaseGeometry:
+    assert place.bbox is not None
+    box = shapely.box(*place.bbox)
+    if place.bbox_srid is None or place.bbox_srid == srid:
+        return box
+    dense = shapely.segmentize(box, max(sqrt(box.area), 1e-9) / _STEPS)
+    return shapely.transform(dense, _transformer(place.bbox_srid, srid).transform, interleaved=False)
+
+
+def _polygons(geometry: BaseGeometry) -> BaseGeometry:
+    parts = [part for part in shapely.get_parts(geometry) if part.geom_type == "Polygon" and not part.is_empty]
+    return shapely.MultiPolygon(parts)
+
+
+@lru_cache(256)
+def _geometry(wkt: str) -> BaseGeometry:
+    area = shapely.from_wkt(wkt)
+    shapely.prepare(area)
+    return area
+
+
+@lru_cache(64)
+def _transformer(srid: int, project_srid: int) -> Transformer:
+    return Transformer.from_crs(srid, project_srid, always_xy=True)

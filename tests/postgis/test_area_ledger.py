@@ -1,0 +1,111 @@
+"""Who walks the map by small windows is stopped; who reads what was granted never is."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import shapely
+from pyproj import Transformer
+
+from pipemap.db import Database
+from pipemap.sharing import agreements, audit, items, ledger
+from pipemap.sharing.agreements import Terms, hash_key
+from pipemap.sharing.granted import Place
+from pipemap.sharing.items import ItemsRequest
+from pipemap.sharing.ledger import AreaExceededError
+
+AREA = shapely.box(0, 0, 1000, 1000)
+
+
+def make_key(database: Database, area: Any = AREA, agency: str = "water company") -> str:
+    soon = datetime.now(UTC) + timedelta(days=9)
+    terms = Terms(agency, "design", area, ("water",), ("from_depth_m",), soon)
+    with database.transaction() as connection:
+        return hash_key(agreements.issue_key(connection, agreements.agree(connection, terms, "manager"), "manager"))
+
+
+def look(database: Database, key: str, *box: float, srid: int | None = None) -> None:
+    place = Place(box or None, srid)  # type: ignore[arg-type]
+    items.read_items(database, key, ItemsRequest("node", place))
+
+
+def read_m2(database: Database) -> float:
+    with database.transaction(read_only=True) as connection:
+        [row] = connection.execute("SELECT ST_Area(area) AS m2 FROM pipemap.area_read").fetchall()
+    return float(row["m2"])
+
+
+def on_record(database: Database, action: str) -> int:
+    with database.transaction(read_only=True) as connection:
+        return len(audit.list_entries(connection, audit.AuditFilter(action=action)))
+
+
+def walk(database: Database, key: str, side: float) -> shapely.Geometry:
+    """Look through windows in rows over ten times the area until stopped; what was answered."""
+    answered = []
+    for row in range(int(3000 / side)):
+        for column in range(int(4000 / side)):
+            box = (column * side - 1000, row * side - 1000, (column + 1) * side - 1000, (row + 1) * side - 1000)
+            try:
+                look(database, key, *box)
+            except AreaExceededError:
+                return shapely.union_all(answered)
+            answered.append(shapely.box(*box))
+    raise AssertionError("the walk was not stopped")
+
+
+@pytest.mark.parametrize("side", [50.0, 130.0])
+def test_a_walk_over_the_city_is_stopped_at_a_tenth_more_than_the_area(database: Database, side: float) -> None:
+    key = make_key(database)
+    assert walk(database, key, side).area <= 1.1 * AREA.area
+    assert on_record(database, "share.stopped") == 1
+    with pytest.raises(AreaExceededError):
+        look(database, key, 9_000, 9_000, 9_100, 9_100)
+    look(database, key)
+
+
+def test_reading_the_area_in_any_windows_however_often_is_never_stopped(database: Database) -> None:
+    key = make_key(database, shapely.MultiPolygon([shapely.box(0, 0, 900, 20), shapely.box(880, 20, 900, 900)]))
+    chance = random.Random(7)
+    look(database, key, -500, -500, 2000, 2000)
+    for _ in range(60):
+        x, y = chance.uniform(0, 880), chance.uniform(0, 20)
+        look(database, key, x, y, x + chance.uniform(1, 400), y + chance.uniform(1, 400))
+        look(database, key)
+    assert on_record(database, "share.stopped") == 0
+
+
+def test_what_another_process_has_read_is_counted_too(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "WRITE_EVERY_S", 0.0)
+    key = make_key(database)
+    look(database, key, 0, 0, 500, 1000)
+    with Database(database.url) as second:
+        look(second, key, 500, 0, 1000, 500)
+        look(second, key, 5000, 0, 5300, 1000)
+    assert read_m2(database) == pytest.approx(750_000)
+    look(database, key, 6000, 0, 6010, 10)
+    with pytest.raises(AreaExceededError):
+        look(database, key, 7000, 0, 7100, 1000)
+
+
+def test_windows_in_degrees_count_as_well(database: Database) -> None:
+    x, y = 500_000.0, 2_500_000.0
+    key = make_key(database, shapely.box(x, y, x + 1000, y + 1000))
+    degrees = Transformer.from_crs(4547, 4326, always_xy=True)
+    look(database, key)
+    with pytest.raises(AreaExceededError):
+        look(database, key, *degrees.transform_bounds(x + 2000, y, x + 2400, y + 400), srid=4326)
+    look(database, key, *degrees.transform_bounds(x, y, x + 400, y + 400), srid=4326)
+
+
+def test_passing_25_km2_over_all_agreements_is_put_on_record_once(database: Database) -> None:
+    keys = [make_key(database, shapely.box(4000 * n, 0, 4000 * (n + 1), 4000)) for n in range(3)]
+    other = make_key(database, shapely.box(0, 0, 4000, 4000), "another")
+    look(database, keys[0])
+    look(database, other)
+    assert on_record(database, "share.area_approval_needed") == 0
+    look(database, keys[1])
+    look(database, keys[2])
+    look(database, keys[2])
+    assert on_record(database, "share.area_approval_needed") == 1
