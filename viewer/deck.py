@@ -41,6 +41,7 @@ MARKS: dict[str, dict[str, Any]] = {
     "burst": {"fill": [*_ALERT, 255], "stroke": _WHITE, "radius_px": 9},
     "switches": {"fill": [*_INK, 255], "stroke": _WHITE, "radius_px": 12},
     "valves": {"fill": [*_INK, 255], "stroke": _WHITE, "radius_px": 12},
+    "crossings": {"fill": [255, 255, 255, 120], "stroke": _FOUND, "radius_px": 6},
     "corners": {"fill": [255, 255, 255, 255], "stroke": _INK, "radius_px": 5},
 }
 
@@ -120,9 +121,10 @@ def _answers() -> list[pdk.Layer]:
 
 
 def _sketch() -> list[pdk.Layer]:
-    """A pipe that is drawn and not in the map, and the gaps between it and what it is too near to."""
+    """A pipe that is drawn and not in the map, its corridor, and the gaps between it and what it is too near to."""
     return [
         pdk.Layer("PipeTubeLayer", "@@#sketch", id="sketch-tubes"),
         pdk.Layer("StressLayer", "@@#sketch", id="sketch-lines", width_min_pixels=3),
         pdk.Layer("GapLayer", "@@#gaps", id="gaps", color=_ALERT),
+        pdk.Layer("GapLayer", "@@#corridor", id="corridor", color=_FOUND),
     ]

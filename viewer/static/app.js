@@ -315,6 +315,12 @@ async function askQuestion(question) {
   frame(state.drawing.frame);
 }
 
+// Another question that an answer leads to; it is not drawn at.
+async function turnToQuestion(question) {
+  state.isDrawing = false;
+  await askQuestion(question);
+}
+
 // The same question with changed parameters; `named` is what they are about.
 function askAgain(params, named) {
   const { question } = state;
@@ -348,7 +354,8 @@ function drawAnswer() {
 function presentAnswer() {
   const { question, answer, choice } = state;
   const again = (params, named) => guarded(() => askAgain(params, named));
-  present(() => questionOf(question.name).answer.panel(answer, { question, choice, choose, again, consult: (...asked) => guarded(() => consult(...asked)), drawer: drawer(), flyTo: flyToPlace, buttons: [does("clear_answer", clear)] }));
+  const go = (next) => guarded(async () => turnToQuestion(await next()));
+  present(() => questionOf(question.name).answer.panel(answer, { question, choice, choose, again, go, consult: (...asked) => guarded(() => consult(...asked)), drawer: drawer(), flyTo: flyToPlace, buttons: [does("clear_answer", clear)] }));
 }
 
 function frame(shown) {

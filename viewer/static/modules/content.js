@@ -98,7 +98,9 @@ function buildStructures(scene) {
 
 function buildSketch(scene, sketch, near) {
   const gaps = (sketch?.gaps ?? []).map(([from, to]) => ({ from: toScene(scene, from), to: toScene(scene, to) }));
-  return { sketch: drawnPipes(scene, sketch, near), gaps };
+  const outline = (sketch?.corridor ?? []).map((place) => toScene(scene, place));
+  const corridor = outline.slice(1).map((to, index) => ({ from: outline[index], to }));
+  return { sketch: drawnPipes(scene, sketch, near), gaps, corridor };
 }
 
 function buildMarks(scene, marks, found) {

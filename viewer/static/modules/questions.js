@@ -2,9 +2,11 @@
 
 import * as burst from "./answers/burst.js";
 import * as clearance from "./answers/clearance.js";
+import * as design from "./answers/design.js";
 import * as dig from "./answers/dig.js";
 import * as drawn from "./answers/drawn.js";
 import * as outage from "./answers/outage.js";
+import * as route from "./answers/route.js";
 import * as shutdown from "./answers/shutdown.js";
 import * as trace from "./answers/trace.js";
 import { getJson, postJson } from "./api.js";
@@ -25,7 +27,8 @@ const openEnded = ({ segment_id, node_id }) => ({
   start: { segment_ids: segment_id, node_ids: node_id, clicked: [] },
 });
 
-async function askDrawn(pipe, version) {
+// How wide a corridor may be is for routes alone.
+async function askDrawn({ half_width_m: _, ...pipe }, version) {
   if (pipe.line.length < 2) return { pipe, is_waiting: true, conflicts: [], cannot_tell: [] };
   const line = pipe.line.map(([x, y]) => [x, y]);
   return { pipe, ...(await postJson("/api/clearance/line", { pipe: { ...pipe, line }, version: version && Number(version) })) };
@@ -41,6 +44,17 @@ async function askDig({ line, ...dug }, version) {
 // Places of a drawing as the address holds them.
 const writeLine = (line) => line.map((place) => place.join(",")).join(";");
 const readLine = (line) => (line || "").split(";").filter(Boolean).map((place) => place.split(",").map(Number));
+
+// A drawn pipe in the address: its line, and numbers as numbers.
+const writePipe = ({ line, ...pipe }) => ({ line: writeLine(line), ...pipe });
+const readPipe = ({ line, ...pipe }) => ({ ...Object.fromEntries(Object.entries(pipe).map(([name, value]) => [name, /_m{1,2}$/.test(name) ? Number(value) : value])), line: readLine(line) });
+
+async function askRoute(question, version) {
+  const { line, half_width_m, cover_depth_m, ...pipe } = question;
+  const along = line.map(([x, y]) => [x, y]);
+  const wish = { ...pipe, cover_depth_m, start: { at: along[0] }, end: { at: along.at(-1) } };
+  return { question, ...(await postJson("/api/routes", { pipe: wish, along, half_width_m, version: version && Number(version) })) };
+}
 
 // `topic` is the heading under which a question is offered, `flows` and `groups` say of which utilities a question is asked, `kinds` from which features; `lists` are its
 // parameters with several values; to a question that `joins` further places can be added.
@@ -79,8 +93,8 @@ const QUESTIONS = {
     kinds: [],
     lists: [],
     ask: askDrawn,
-    write: ({ line, ...pipe }) => ({ line: writeLine(line), ...pipe }),
-    read: ({ line, width_mm, cover_depth_m, ...pipe }) => ({ ...pipe, line: readLine(line), width_mm: Number(width_mm), cover_depth_m: Number(cover_depth_m) }),
+    write: writePipe,
+    read: readPipe,
   },
   dig: {
     answer: dig,
@@ -90,6 +104,8 @@ const QUESTIONS = {
     write: ({ line, ...dug }) => ({ line: writeLine(line), ...dug }),
     read: ({ line, depth_m, hand_dig_m }) => ({ line: readLine(line), depth_m: Number(depth_m), hand_dig_m: Number(hand_dig_m) }),
   },
+  route: { answer: route, kinds: [], lists: [], ask: askRoute, write: writePipe, read: readPipe },
+  design: { answer: design, kinds: [], lists: [], ask: ({ id }) => getJson(`/api/designs/${id}`), read: ({ id }) => ({ id: Number(id) }) },
   connected: traceOf("connected", ANY),
   path: traceOf("path", {
     ...ANY,
@@ -130,7 +146,7 @@ export function questionAt(name, kind, id, title) {
 
 // Kind and identity of the first feature that a question starts from; null for what is drawn.
 export function startOf({ name, params }) {
-  if (["drawn", "dig"].includes(name)) return null;
+  if (["drawn", "dig", "route", "design"].includes(name)) return null;
   if (params.node_id?.length) return ["node", params.node_id[0]];
   return ["pipe_segment", params.segment_id?.[0] ?? params.id ?? params.cuts[0].segment_ids[0]];
 }

@@ -1,5 +1,6 @@
 // A pipe that is drawn on the map: its form, what it would be too near to, and the moves that clear it.
 
+import { postJson } from "../api.js";
 import { element } from "../dom.js";
 import { actions, button, heading, note, picture, rowButton } from "../pieces.js";
 import { codeEntry, codeName, codesOf, message, text } from "../texts.js";
@@ -8,18 +9,23 @@ import { findings, placed } from "./clearance.js";
 const MOST_LABELS = 40;
 
 export const NEW_PIPE = { line: [], class_code: "water", width_mm: 300, cover_depth_m: 1 };
+const HALF_CORRIDOR_M = 8;
+
+// Lines from a conflict to what it is with, where both heights are known.
+export const gapsOf = (conflicts) => conflicts.map(({ nearest }) => nearest).filter(([from, to]) => from[2] !== null && to[2] !== null);
+
 
 export function drawing({ pipe, drawn_axis: axis, conflicts }) {
   const marks = conflicts.map(placed).map((mark, rank) => (rank < MOST_LABELS ? mark : { ...mark, label: undefined }));
   return {
     segments: null,
     marks: { conflicts: marks, corners: pipe.line.map(([x_m, y_m, z_m]) => ({ x_m, y_m, z_m })) },
-    sketch: { ...pipe, axis: axis ?? [], gaps: conflicts.map(({ nearest }) => nearest).filter(([from, to]) => from[2] !== null && to[2] !== null) },
+    sketch: { ...pipe, axis: axis ?? [], gaps: gapsOf(conflicts) },
   };
 }
 
 // `drawer` says whether clicks add points, and changes that.
-export function panel(answer, { question: { params }, again, flyTo, buttons, drawer }) {
+export function panel(answer, { question: { params }, again, go, flyTo, buttons, drawer }) {
   const undo = () => again({ line: params.line.slice(0, -1) });
   const accept = (move) => again(shifted(params, move));
   const isOwn = (move) => move?.side === "segment";
@@ -33,7 +39,11 @@ export function panel(answer, { question: { params }, again, flyTo, buttons, dra
       ...buttons,
     ),
     drawer.isOn ? note(text("click_to_draw")) : null,
-    ...(answer.is_waiting ? [] : [...clearing(answer, accept), sectionAlong(params, answer), ...findings(answer, flyTo, takeMove)]),
+    ...(answer.is_waiting ? [] : [
+      actions(button("propose-route", text("propose_route"), () => go(() => ({ name: "route", params: { half_width_m: HALF_CORRIDOR_M, ...params }, names: {} })))),
+      ...savingForm({ ...answer.pipe, line: params.line.map(([x, y]) => [x, y]) }, go),
+      ...clearing(answer, accept), sectionAlong(params, answer), ...findings(answer, flyTo, takeMove),
+    ]),
   ];
 }
 
@@ -54,16 +64,27 @@ function shifted({ line, cover_depth_m: cover }, { dx_m, dy_m, dz_m }) {
 
 function form(params, again) {
   const isGas = codeEntry("utility_class", params.class_code)?.group === "gas";
-  const number = (name, step, min) =>
-    field(name, element("input", { type: "number", id: `drawn-${name}`, value: params[name], step, min, onchange: ({ target }) => target.reportValidity() && target.value && again({ [name]: Number(target.value) }) }));
   return element(
     "div",
     { class: "drawn-form" },
     choice("class_code", codesOf("utility_class"), params, (code) => again({ class_code: code, pressure_code: undefined })),
     isGas ? choice("pressure_code", [{ code: "" }, ...codesOf("pressure")], params, (code) => again({ pressure_code: code || undefined })) : null,
-    number("width_mm", 1, 1),
-    number("cover_depth_m", "any", 0),
+    number("width_mm", params, again, 1, 1),
+    number("cover_depth_m", params, again, "any", 0),
   );
+}
+
+export const number = (name, params, again, step, min) =>
+  field(name, element("input", { type: "number", id: `drawn-${name}`, value: params[name], step, min, onchange: ({ target }) => target.reportValidity() && target.value && again({ [name]: Number(target.value) }) }));
+
+// Name and button by which a pipe becomes a draft changeset, which is then shown.
+export function savingForm(pipe, go) {
+  const title = element("input", { type: "text", id: "design-title", maxlength: 200, value: `${text("drawn_title")} ${codeName("utility_class", pipe.class_code)}` });
+  const save = async () => {
+    const { changeset_id: id } = await postJson("/api/designs", { pipe, title: title.value.trim() || text("drawn_title") });
+    return { name: "design", params: { id }, names: {} };
+  };
+  return [element("div", { class: "saving" }, title, button("save-design", text("save_design"), () => go(save)))];
 }
 
 function choice(name, codes, params, choose) {
