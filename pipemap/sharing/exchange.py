@@ -1,4 +1,4 @@
-"""Export packages: an area of the map in a format of the room `exporters`, in a zip with its manifest.
+"""Export packages: an area of the map in a format of the writers of `importers`, in a zip with its manifest.
 
 An agency's package holds exactly what its agreement grants; staff's holds everything. Rows stream from the database
 to the file, so memory does not grow with the area. A package is on record before it is handed out.

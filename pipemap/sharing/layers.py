@@ -104,4 +104,4 @@ def schema_of(kind: str, columns: Iterable[str]) -> pa.Schema:
 
 
 def _points() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group="pipemap.exporters")}
+    return {point.name: point for point in entry_points(group="pipemap.writers")}

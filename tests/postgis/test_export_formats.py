@@ -21,8 +21,8 @@ import wntr
 from epanet import toolkit
 from shapely.geometry import shape
 
-from exporters.dxf import APP
 from importers.delivery import read_delivery
+from importers.writers.dxf import APP
 from pipemap.db import Database
 from pipemap.errors import UsageError
 from pipemap.sharing import agreements

@@ -14,8 +14,8 @@ import pyogrio
 import pytest
 import shapely
 
-from exporters.gis import short_names
-from exporters.plain_csv import defused
+from importers.writers.gis import short_names
+from importers.writers.plain_csv import defused
 from pipemap.db import Database
 from pipemap.errors import UsageError
 from pipemap.sharing import agreements, audit, chains

@@ -9,7 +9,7 @@ import pytest
 from pipemap.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("schemas", "pipemap", "importers", "exporters", "api", "viewer", "sample_data")
+ROOMS = ("schemas", "pipemap", "importers", "api", "viewer", "sample_data")
 SOURCES = sorted(
     path for room in (*ROOMS, "bench") for path in (ROOT / room).rglob("*.py") if "node_modules" not in path.parts
 )

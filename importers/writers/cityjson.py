@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import shapely
 
-from exporters.network import Piece, PipeNetwork, Point, attributes, local_origin, read_network
+from importers.writers.network import Piece, PipeNetwork, Point, attributes, local_origin, read_network
 from pipemap.sharing.layers import Content
 
 _STEP_M = 0.001

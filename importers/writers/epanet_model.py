@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from exporters.network import Piece, PipeNetwork, Point, read_network
+from importers.writers.network import Piece, PipeNetwork, Point, read_network
 from pipemap.errors import UsageError
 from pipemap.sharing.layers import Content
 from schemas.codetables import code_table

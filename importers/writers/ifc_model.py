@@ -5,7 +5,7 @@ from typing import Any
 import ifcopenshell
 import ifcopenshell.guid
 
-from exporters.network import Piece, PipeNetwork, Point, attributes, local_origin, read_network
+from importers.writers.network import Piece, PipeNetwork, Point, attributes, local_origin, read_network
 from pipemap.sharing.layers import Content
 from schemas.codetables import code_table
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from exporters.network import Piece, PipeNetwork, Point, read_network
 from importers.profile_files import load_profile
+from importers.writers.network import Piece, PipeNetwork, Point, read_network
 from importers.writing import Sheet, sheets_of, write_texts, write_workbook
 from pipemap.datasets import DatasetContent
 from pipemap.sharing.layers import Content

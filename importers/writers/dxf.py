@@ -6,7 +6,7 @@ from ezdxf.colors import RGB
 from ezdxf.document import Drawing
 from ezdxf.entities.dxfentity import DXFEntity
 
-from exporters.network import Piece, Point, attributes, read_network
+from importers.writers.network import Piece, Point, attributes, read_network
 from pipemap.sharing.layers import Content
 from schemas.codetables import Code, code_table
 
