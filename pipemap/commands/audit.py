@@ -9,6 +9,7 @@ import typer
 
 from pipemap.commands.moments import moment
 from pipemap.commands.session import open_database
+from pipemap.errors import SourceError
 from pipemap.settings import Settings
 from pipemap.sharing import anchors, audit, chains
 from pipemap.sharing.audit import AuditFilter
@@ -76,6 +77,8 @@ def write_anchor(
     as_json: JsonOption = False,
 ) -> None:
     """Append the heads of all chains, signed, to a file outside the database, for `verify`. 锚定"""
+    if file is not None and not file.parent.is_dir():
+        raise SourceError(f"{file} cannot be written: there is no folder {file.parent}.")
     with open_database() as database:
         anchor = anchors.write_anchor(database, file or anchors.anchor_file(Settings().audit_dir, database))
     if as_json:
