@@ -33,7 +33,7 @@ from api.deps import STAFF, Service, ServiceDep
 from api.features import as_json
 from api.headers import Compression, SecurityHeaders
 from api.limits import RequestLimits
-from api.ogc import collections, items, landing, solid, tiles
+from api.ogc import collections, editing, items, landing, solid, tiles
 from api.ogc.links import ROOT
 from api.problems import add_problems
 from pipemap.db import Database
@@ -102,7 +102,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.include_router(audit.router, prefix="/api", dependencies=[STAFF])
     app.include_router(audit.page, dependencies=[STAFF])
     app.include_router(feed.router, prefix="/share")
-    for room in (landing, collections, items, tiles, solid):
+    for room in (landing, collections, items, editing, tiles, solid):
         app.include_router(room.router, prefix=ROOT)
     documentation.add_documentation(app)
     for point in entry_points(group="pipemap.web"):

@@ -43,7 +43,9 @@ def describe(base: str) -> dict[str, Any]:
                 for name, (words, schema) in _QUERY.items()
             }
             | {"kind": _in_path("kind", {"type": "string", "enum": list(SHARED_KINDS)}),
-               "featureId": _in_path("featureId", {"type": "integer", "format": "int64"})},
+               "featureId": _in_path("featureId", {"type": "integer", "format": "int64"}),
+               "If-Match": _in_header("If-Match", "Entity tag of the feature as you hold it."),
+               "Content-Crs": _in_header("Content-Crs", "URI of the system of the body; CRS84 by default.")},
             "responses": {"problem": {"description": "What was asked wrongly.", "content": _problem()}},
             "securitySchemes": {
                 "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -66,10 +68,16 @@ def _paths() -> dict[str, Any]:
         "/collections/{kind}/items": _operation(
             "items", "One page of features; every queryable is a parameter too.", {"json": GEOJSON, "html": HTML},
             "kind", "limit", "bbox", "bbox-crs", "crs", "datetime", "filter", "filter-lang", "filter-crs", "page",
-        ),
+        )
+        | {"post": _proposal("create", "Propose a feature: a draft changeset.", "kind")},
         "/collections/{kind}/items/{featureId}": _operation(
             "item", "One feature.", {"json": GEOJSON, "html": HTML}, "kind", "featureId", "crs", "datetime",
-        ),
+        )
+        | {
+            "put": _proposal("replace", "Propose another state of a feature.", "kind", "featureId", "If-Match"),
+            "patch": _proposal("update", "Propose a change of what is named.", "kind", "featureId", "If-Match"),
+            "delete": _proposal("delete", "Propose that it goes.", "kind", "featureId", "If-Match", has_body=False),
+        },
     }  # fmt: skip
 
 
@@ -88,6 +96,24 @@ def _operation(
         "responses": answers | ({"304": {"description": "You hold it already."}} if name == "item" else {}),
     }
     return {"get": operation | ({"security": []} if open_to_all else {})}
+
+
+def _proposal(name: str, summary: str, *parameters: str, has_body: bool = True) -> dict[str, Any]:
+    """What staff propose; the map changes when the draft is published."""
+    answers: dict[str, Any] = {"202": {"description": "The draft changeset.", "content": {JSON: {"schema": {}}}}}
+    for status in ("400", "401", "403", "404", "412", "415", "503"):
+        answers[status] = {"$ref": "#/components/responses/problem"}
+    body = {"requestBody": {"required": True, "content": {GEOJSON: {"schema": {"type": "object"}}}}}
+    return {
+        "operationId": name,
+        "summary": summary,
+        "parameters": [{"$ref": f"#/components/parameters/{one}"} for one in (*parameters, "Content-Crs")],
+        "responses": answers,
+    } | (body if has_body else {})
+
+
+def _in_header(name: str, words: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "description": words, "schema": {"type": "string"}}
 
 
 def _in_path(name: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def read_one(
 ) -> Response:
     """One feature; one that is not granted is answered as one that is not there."""
     found: list[OgcCrs] = []
-    identity = _identity(kind, feature_id)
+    identity = identity_of(kind, feature_id)
 
     def ask(readable: Readable) -> ItemsRequest:
         known_kind(kind, readable)
@@ -154,7 +154,8 @@ def _with_members(feature: bytes, members: Mapping[str, Any]) -> bytes:
     return feature[:-1] + b"," + orjson.dumps(members)[1:]
 
 
-def _identity(kind: str, text: str) -> int:
+def identity_of(kind: str, text: str) -> int:
+    """The identity in an address; NotFoundError for what cannot be one."""
     if not (text.isascii() and text.isdecimal() and int(text) <= _LARGEST_ID):
         raise NotFoundError(f"There is no {kind} {text}.")
     return int(text)

@@ -26,6 +26,9 @@ CONFORMS_TO = (
     f"{_FEATURES}-3/1.0/conf/queryables-query-parameters",
     f"{_FEATURES}-3/1.0/conf/filter",
     f"{_FEATURES}-3/1.0/conf/features-filter",
+    f"{_FEATURES}-4/1.0/conf/create-replace-delete",
+    f"{_FEATURES}-4/1.0/conf/update",
+    f"{_FEATURES}-4/1.0/conf/optimistic-locking-etags",
     *(f"http://www.opengis.net/spec/cql2/1.0/conf/{name}" for name in _CQL2),
 )
 _TITLE = "pipemap · 地下管线一张图"
