@@ -7,7 +7,7 @@ count together with the database's every few seconds, so that a look costs micro
 
 import time
 from functools import lru_cache
-from math import ceil, floor, sqrt
+from math import ceil, floor
 from threading import Lock
 from weakref import WeakKeyDictionary
 
@@ -27,6 +27,7 @@ from pipemap.sql import queries
 MOST_READ = 1.1
 WRITE_EVERY_S = 5.0
 _CELLS_A_SIDE = 100
+_THINNEST = 1e-7
 _STEPS = 32
 _Cell = tuple[int, int]
 
@@ -160,10 +161,12 @@ def _watch_total(connection: Connection, grant: Grant, before_m2: float) -> None
 
 def _window(place: Place, srid: int) -> BaseGeometry:
     assert place.bbox is not None
-    box = shapely.box(*place.bbox)
+    low_x, low_y, high_x, high_y = place.bbox
+    # A point or a line that is asked about is a window too.
+    box = shapely.box(low_x, low_y, max(high_x, low_x + _THINNEST), max(high_y, low_y + _THINNEST))
     if place.bbox_srid is None or place.bbox_srid == srid:
         return box
-    dense = shapely.segmentize(box, max(sqrt(box.area), 1e-9) / _STEPS)
+    dense = shapely.segmentize(box, max(high_x - low_x, high_y - low_y, _THINNEST) / _STEPS)
     return shapely.transform(dense, _transformer(place.bbox_srid, srid).transform, interleaved=False)
 
 

@@ -250,6 +250,7 @@ def test_a_log_from_before_there_were_chains_goes_on_as_the_staffs(database: Dat
     with engine.begin() as connection:
         _drop_derived(connection)
         connection.exec_driver_sql("DROP SCHEMA pipemap CASCADE")
+        connection.exec_driver_sql("DROP SCHEMA IF EXISTS pipemap_jobs CASCADE")
         connection.exec_driver_sql("CREATE SCHEMA pipemap")
         command.upgrade(_alembic(connection), "0005")
         connection.execution_options(no_parameters=True).exec_driver_sql(_OLD_LOG)
