@@ -5,19 +5,15 @@ x is easting or longitude, y northing or latitude, in every system.
 
 import math
 from functools import cache
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError as ProjError
-from shapely.geometry.base import BaseGeometry
 
 from pipemap.errors import CrsError
 
 Bounds: TypeAlias = tuple[float, float, float, float]
-Shape = TypeVar("Shape", bound=BaseGeometry)
 
 # Areas of use end at zone borders; surveys do not.
 _MARGIN_DEG = 0.5
@@ -83,20 +79,16 @@ def polygon_in_project(polygon: shapely.Polygon, srid: int, project_srid: int) -
     return brought
 
 
-def vertices_in_project(shape: Shape, srid: int, project_srid: int) -> Shape:
-    """A shape brought to the project CRS vertex by vertex, heights as they are; CrsError as `check_in_use`."""
-    check_in_use(shape.bounds, srid, project_srid)
+def line_in_project(line: shapely.LineString, srid: int, project_srid: int) -> shapely.LineString:
+    """A line brought to the project CRS vertex by vertex; CrsError as `check_in_use`."""
+    check_in_use(line.bounds, srid, project_srid)
     if srid == project_srid:
-        return shape
+        return line
     change = _transformer(_crs(srid), _crs(project_srid)).transform
-
-    def brought(places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return np.column_stack([*change(places[:, 0], places[:, 1]), *places[:, 2:].T])
-
-    found: Shape = shapely.transform(shape, brought, include_z=bool(shape.has_z))
-    if not all(map(math.isfinite, found.bounds)):
-        raise CrsError(f"The place reaches beyond where EPSG:{srid} can be transformed to EPSG:{project_srid}.")
-    return found
+    brought: shapely.LineString = shapely.transform(line, change, interleaved=False)
+    if not all(map(math.isfinite, brought.bounds)):
+        raise CrsError(f"The line reaches beyond where EPSG:{srid} can be transformed to EPSG:{project_srid}.")
+    return brought
 
 
 @cache

@@ -21,12 +21,11 @@ from api.ogc.items import identity_of
 from api.ogc.links import JSON, ROOT, base_of, link
 from api.problems import STATUS_OF
 from pipemap.changesets import create_edit
-from pipemap.crs import vertices_in_project
 from pipemap.errors import PermissionDeniedError, UsageError
-from pipemap.projects import read_project
 from pipemap.sharing.collections import read_collections
 from pipemap.sharing.granted import Place
 from pipemap.sharing.items import ItemsRequest, only_feature, read_items
+from pipemap.sharing.sent_back import sent_back
 from schemas.tables import SCHEMA, attribute_names, metadata
 
 
@@ -190,8 +189,7 @@ def _geometry(kind: str, member: Any, given_in: OgcCrs, service: Service) -> Bas
             found, lambda places: places[:, [1, 0, *range(2, places.shape[1])]], include_z=found.has_z
         )
     with service.reading() as connection:
-        project_srid = read_project(connection).srid
-    return vertices_in_project(found, given_in.srid, project_srid)
+        return sent_back(connection, found, given_in.srid)
 
 
 def _check_complete(kind: str, values: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.numbers import WIDEST_NEIGHBOUR_M
 from pipemap.clearance.questions import answer_about
 from pipemap.clearance.site import DRAWN_ID, DRAWN_NODES, Segment, Site, as_pipes
-from pipemap.crs import vertices_in_project
+from pipemap.crs import line_in_project
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.pages import Version
@@ -99,7 +99,7 @@ def drawn_segment(site: Site, pipe: DrawnPipe, line_srid: int | None = None) -> 
     """The segment a drawn pipe would be, its cover turned into elevations by the surveyed ground around."""
     _check(pipe)
     srid = site.srid if line_srid is None else line_srid
-    line = vertices_in_project(shapely.LineString([at[:2] for at in pipe.line]), srid, site.srid)
+    line = line_in_project(shapely.LineString([at[:2] for at in pipe.line]), srid, site.srid)
     heights = np.array([at[2] for at in pipe.line]) if len(pipe.line[0]) == 3 else None
     plan = shapely.get_coordinates(line if heights is not None else shapely.segmentize(line, _GROUND_STEP_M))
     ground_m = ground_at(site, plan)

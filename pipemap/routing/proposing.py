@@ -18,7 +18,7 @@ from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.questions import reach_of
 from pipemap.clearance.rules import cover_limit
 from pipemap.clearance.site import Segment, Site
-from pipemap.crs import polygon_in_project, vertices_in_project
+from pipemap.crs import line_in_project, polygon_in_project
 from pipemap.db import Connection, fetch_one
 from pipemap.errors import NotFoundError, UsageError
 from pipemap.pages import Version
@@ -185,7 +185,7 @@ def _place(connection: Connection, end: RouteEnd, wish: RouteWish, srid: int, pr
 
 def _in_project(at: tuple[float, float], srid: int, project_srid: int) -> Floats:
     # A line of no length is a point that can be transformed.
-    place: Floats = shapely.get_coordinates(vertices_in_project(shapely.LineString([at, at]), srid, project_srid))[0]
+    place: Floats = shapely.get_coordinates(line_in_project(shapely.LineString([at, at]), srid, project_srid))[0]
     return place
 
 

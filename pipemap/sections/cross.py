@@ -12,7 +12,7 @@ from pipemap.clearance.core import conflicts_between
 from pipemap.clearance.drawn import ground_at
 from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.site import Segment, Site, as_pipes, chainage
-from pipemap.crs import vertices_in_project
+from pipemap.crs import line_in_project
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.pages import Version
@@ -62,7 +62,7 @@ def cross_section(
 def _drawn(site: Site, line: Sequence[tuple[float, float]], line_srid: int | None) -> shapely.LineString:
     if len(set(line)) < 2 or not np.isfinite(line).all():
         raise UsageError("A section needs a line of at least two different points.")
-    drawn = vertices_in_project(shapely.LineString(line), site.srid if line_srid is None else line_srid, site.srid)
+    drawn = line_in_project(shapely.LineString(line), site.srid if line_srid is None else line_srid, site.srid)
     if drawn.length > LONGEST_M:
         raise UsageError(f"The section is {drawn.length:.0f} m long; draw at most {LONGEST_M:.0f} m.")
     return drawn

@@ -12,7 +12,7 @@ from pipemap.clearance.drawn import ground_at
 from pipemap.clearance.numbers import ACROSS_DEG, WIDEST_NEIGHBOUR_M
 from pipemap.clearance.rules import Limit, Party, cover_limit, strictest, widest
 from pipemap.clearance.site import Segment, Site, Structure, party_of
-from pipemap.crs import vertices_in_project
+from pipemap.crs import line_in_project
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.pages import Version
@@ -103,7 +103,7 @@ def find_room_along(
 def _drawn(site: Site, line: Sequence[tuple[float, float]], line_srid: int | None) -> shapely.LineString:
     if len(set(line)) < 2 or not np.isfinite(line).all():
         raise UsageError("Room is looked for along a line of at least two different points.")
-    drawn = vertices_in_project(shapely.LineString(line), site.srid if line_srid is None else line_srid, site.srid)
+    drawn = line_in_project(shapely.LineString(line), site.srid if line_srid is None else line_srid, site.srid)
     if drawn.length > LONGEST_M:
         raise UsageError(f"The line is {drawn.length:.0f} m long; draw at most {LONGEST_M:.0f} m.")
     return drawn

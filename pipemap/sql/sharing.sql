@@ -177,3 +177,7 @@ SELECT count(*) AS shown, coalesce(json_agg(json_build_object(
 ) ORDER BY v.site_id), '[]')::text AS features
 FROM pipemap_share.redacted_site AS v
 WHERE NOT %(has_box)s OR ST_Intersects(v.geom, nullif(current_setting('pipemap.wanted'), '')::geometry)
+
+-- name: sent_back
+-- A geometry brought to the project CRS.
+SELECT ST_AsBinary(ST_Transform(ST_SetSRID(ST_GeomFromWKB(%(place)s), %(srid)s::int), %(project_srid)s::int)) AS place

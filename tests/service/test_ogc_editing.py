@@ -6,7 +6,7 @@ import httpx
 import pytest
 from pyproj import Transformer
 
-from api.ogc.crs import epsg_uri
+from api.ogc.crs import CRS84, epsg_uri
 from pipemap.changesets import get_changeset, list_deltas
 from tests.postgis.deliveries import publish_now
 from tests.service.conftest import X0, Y0, Town
@@ -54,6 +54,16 @@ def test_create_in_the_projects_own_system_is_northing_first(client: httpx.Clien
     publish_now(town.database, number)
     (made,) = client.get(SEGMENTS, params={"source_key": "new", "crs": HERE}).json()["features"]
     assert made["geometry"]["coordinates"] == [pytest.approx(place, abs=1e-3) for place in line["coordinates"]]
+
+
+def test_a_place_that_was_read_comes_back_to_itself(client: httpx.Client, town: Town) -> None:
+    item = f"{SEGMENTS}/{town.ids['A->B']}"
+    for crs in (CRS84, epsg_uri(4326), epsg_uri(3857), HERE):
+        read = client.get(item, params={"crs": crs}).json()["geometry"]
+        number = drafted(town, client.patch(item, json={"geometry": read}, headers={**GEOJSON, "Content-Crs": crs}))
+        publish_now(town.database, number)
+        there = client.get(item, params={"crs": HERE}).json()["geometry"]["coordinates"]
+        assert there == [pytest.approx([Y0 + 100, X0 + x, 8], abs=1e-3) for x in (40, 60)], crs
 
 
 def test_update_changes_what_it_names_and_replace_empties_the_rest(client: httpx.Client, town: Town) -> None:

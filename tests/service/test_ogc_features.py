@@ -1,6 +1,7 @@
 """OGC API Features, Parts 1 and 2, requirement by requirement (OGC 17-069r4, 18-058), with real clients besides."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -315,7 +316,11 @@ def test_gdal_reads_what_is_granted_with_its_heights(
     url, key = f"OAPIF:{client.base_url}/ogc", agency["X-API-Key"]
     config = ["--config", "GDAL_HTTP_HEADERS", f"X-API-Key: {key}"]
     command = ["ogr2ogr", "-f", "GPKG", str(tmp_path / "got.gpkg"), url, "-oo", "PAGE_SIZE=3", *config]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    # Readers of deliveries leave GDAL without its drivers for services; this GDAL is another agency's.
+    ran = subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=60, env={"PATH": os.environ["PATH"]}
+    )
+    assert ran.returncode == 0, ran.stderr
     segments = pyogrio.read_dataframe(tmp_path / "got.gpkg", layer="pipe_segment")
     assert sorted(segments["source_key"]) == ["A->B", "B->V2", "G0->G1", "G1->G2", "V1->A", "V2->C", "W->V1"]
     x, y = TO_DEGREES.transform(X0 + 40, Y0 + 100)
