@@ -4,10 +4,11 @@ Nothing of a filter's text reaches the SQL: names are looked up, values are para
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import count
+from itertools import accumulate, count
 from typing import Any, LiteralString
 
 import cql2
@@ -23,7 +24,11 @@ from pipemap.sharing.items import Condition
 from schemas.tables import SCHEMA, metadata
 
 GEOMETRY = "geometry"
-_LONGEST, _DEEPEST = 20_000, 60
+# The parser recurses over brackets and over chains of operators, and one too deep ends the whole process.
+_LONGEST, _DEEPEST, _LONGEST_CHAIN = 20_000, 60, 400
+_QUOTED = re.compile(r"""'(?:[^']|'')*'|"[^"]*\"""")
+_NEGATION = re.compile(r"\bnot\b", re.IGNORECASE)
+_CHAINED = re.compile(r"[-+*/%^<>=]|\bdiv\b", re.IGNORECASE)
 _COMPARED: dict[str, LiteralString] = {"=": "=", "<>": "<>", "<": "<", ">": ">", "<=": "<=", ">=": ">="}
 # What a value is cast to and how its column compares: whole numbers as numeric, so that 2.5 is not rounded to 3.
 _CASTS: dict[str, tuple[str, LiteralString]] = {
@@ -70,7 +75,7 @@ def compile_filter(text: str, language: str, kind: str, columns: Sequence[str], 
 def _parsed(text: str, language: str) -> _Node:
     if language not in ("cql2-text", "cql2-json"):
         raise UsageError(f"A filter is written in cql2-text or cql2-json, not {language}.")
-    if len(text) > _LONGEST or max(text.count(mark) for mark in "([{") > _DEEPEST * 20 or _depth(text) > _DEEPEST:
+    if len(text) > _LONGEST or _is_deep(text if language == "cql2-json" else _QUOTED.sub("''", text)):
         raise UsageError("The filter is too long or nested too deep.")
     try:
         return (cql2.parse_text if language == "cql2-text" else cql2.parse_json)(text).to_json()
@@ -78,12 +83,15 @@ def _parsed(text: str, language: str) -> _Node:
         raise UsageError(f"The filter is no {language}: {_first_line(error)}.") from error
 
 
+def _is_deep(text: str) -> bool:
+    # Commas part the coordinates of a geometry, whose signs are no chain.
+    chains = (len(_CHAINED.findall(part)) for part in text.split(","))
+    return max(_depth(text), len(_NEGATION.findall(text))) > _DEEPEST or max(chains) > _LONGEST_CHAIN
+
+
 def _depth(text: str) -> int:
-    deepest = now = 0
-    for letter in text:
-        now += (letter in "([{") - (letter in ")]}")
-        deepest = max(deepest, now)
-    return max(deepest, text.lower().count("not "))
+    steps = ((letter in "([{") - (letter in ")]}") for letter in text)
+    return max(accumulate(steps), default=0)
 
 
 def _first_line(error: Exception) -> str:

@@ -145,6 +145,23 @@ def test_a_filter_that_makes_no_sense_is_refused(text: str) -> None:
     assert "SELECT" not in refused.value.message
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "width_mm = " + "-" * 9000 + "1", "NOT\n" * 4900 + "true", "width_mm = " + "1+" * 9900 + "1",
+        "width_mm = 1" + " > 1" * 4900, "owner = '" + ")" * 3000 + "' AND " + "(" * 3000 + "true" + ")" * 3000,
+    ],
+)  # fmt: skip
+def test_a_chain_that_would_end_the_process_is_refused_unparsed(text: str) -> None:
+    with pytest.raises(UsageError, match="nested too deep"):
+        compile_filter(text, "cql2-text", "pipe_segment", COLUMNS, HERE)
+
+
+def test_signs_of_coordinates_are_no_chain() -> None:
+    ring = ", ".join(f"-3.{number} -50.2" for number in range(900))
+    assert compile_filter(f"S_INTERSECTS(geometry, MULTIPOINT({ring}))", "cql2-text", "pipe_segment", COLUMNS, HERE)
+
+
 @pytest.mark.parametrize("text", ["[]", "5", "{", "null", '{"op":"and","args":[true]}', '{"op":"=","args":[1,2]}',
                                   '{"op":"between","args":[{"property":"width_mm"},1]}', '{"op":"not","args":[]}',
                                   '{"op":"in","args":[{"property":"owner"},[]]}', '{"op":[1],"args":[]}',
