@@ -78,10 +78,11 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.state.tiles = tiles.Tiles(service)
     add_problems(app)
     app.include_router(health)
-    app.include_router(designs.router, prefix="/api", dependencies=[STAFF])
     for part in (
+        audit,
         features,
         clearance,
+        designs,
         excavation,
         traces,
         flow_traces,
@@ -94,14 +95,10 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         statistics,
     ):
         app.include_router(part.router, prefix="/api", dependencies=[STAFF])
-    app.include_router(burst_sheet.router, dependencies=[STAFF])
-    app.include_router(share.router, prefix="/share")
-    app.include_router(exports.router, prefix="/share")
-    app.include_router(requests.router, prefix="/share")
-    app.include_router(request_pages.router, dependencies=[STAFF])
-    app.include_router(audit.router, prefix="/api", dependencies=[STAFF])
-    app.include_router(audit.page, dependencies=[STAFF])
-    app.include_router(feed.router, prefix="/share")
+    for page in (burst_sheet.router, request_pages.router, audit.page):
+        app.include_router(page, dependencies=[STAFF])
+    for part in (share, exports, requests, feed):
+        app.include_router(part.router, prefix="/share")
     for room in (landing, collections, items, editing, tiles, solid):
         app.include_router(room.router, prefix=ROOT)
     documentation.add_documentation(app)

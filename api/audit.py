@@ -6,11 +6,11 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, Response
-from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from api.deps import STRICT, OffsetParam, ServiceDep
 from api.features import as_json
+from api.html import FORM, PAGES
 from pipemap.errors import UsageError
 from pipemap.sharing.looks import LooksFilter, as_document, draw_looks, list_agencies, list_looks
 from schemas.codetables import code_table
@@ -25,13 +25,7 @@ ACTIONS = {
     "share.changes": ("changes", "变更"),
     "share.refused": ("refused", "被拒绝"),
 }
-# The page brings its own style and runs no script.
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
-}
 _PER_PAGE = 100
-_PAGES = Environment(loader=PackageLoader("api", "pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
 async def read_filter(
@@ -85,7 +79,7 @@ def looks_page(
         picture = draw_looks(connection, found[:_PER_PAGE])
     spoken = language or service.settings.language
     given = {name: request.query_params.get(name, "") for name in vars(filters)}
-    html = _PAGES.get_template("audit.html").render(
+    html = PAGES.get_template("audit.html").render(
         language=spoken,
         say=lambda zh, en: zh if spoken == "zh" else en,
         looks=found[:_PER_PAGE],
@@ -99,7 +93,7 @@ def looks_page(
         following=offset + _PER_PAGE if len(found) > _PER_PAGE else None,
         previous=max(offset - _PER_PAGE, 0) if offset else None,
     )
-    return HTMLResponse(html, headers=_HEADERS)
+    return HTMLResponse(html, headers=FORM)
 
 
 def _moment(text: str, whole_day: timedelta) -> datetime | None:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
 from api.deps import STRICT, ServiceDep, VersionDep
+from api.html import STYLED
 from api.trace_parameters import StartDep
 from api.traces import Inaccessible, Opened, Radius
 from pipemap.report.burst_sheet import render_sheet
@@ -15,8 +16,6 @@ from pipemap.tracing.surroundings import DEFAULT_RADIUS_M
 from pipemap.versions import resolve_version
 
 router = APIRouter(tags=["traces"], prefix="/burst", dependencies=[STRICT])
-# The page brings its own style and runs no script.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'self'"
 
 
 @router.get("/sheet", response_class=HTMLResponse)
@@ -36,4 +35,4 @@ def burst_sheet(
         answer = ask_burst(connection, network, question)
         now = datetime.now().astimezone()
         page = render_sheet(connection, network, answer, language or service.settings.language, now)
-    return HTMLResponse(page, headers={"Content-Security-Policy": _POLICY})
+    return HTMLResponse(page, headers=STYLED)

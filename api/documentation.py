@@ -3,10 +3,9 @@
 from typing import Any
 
 from fastapi import FastAPI
-from jinja2 import Environment, PackageLoader
 from starlette.responses import HTMLResponse
 
-_PAGES = Environment(loader=PackageLoader("api", "pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+from api.html import PAGES
 
 
 def add_documentation(app: FastAPI) -> None:
@@ -15,7 +14,7 @@ def add_documentation(app: FastAPI) -> None:
     @app.get("/docs", include_in_schema=False)
     def docs() -> HTMLResponse:
         document = app.openapi()
-        page = _PAGES.get_template("docs.html").render(info=document["info"], operations=_operations(document))
+        page = PAGES.get_template("docs.html").render(info=document["info"], operations=_operations(document))
         return HTMLResponse(page)
 
 

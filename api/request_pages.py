@@ -5,11 +5,12 @@ from urllib.parse import parse_qs, urlsplit
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import StrictUndefined
 from markupsafe import Markup
 from pydantic import ValidationError
 
 from api.deps import STRICT, ServiceDep
+from api.html import FORM, PAGES
 from api.requests import ActorDep, Decision, RequestId, narrowing_of
 from pipemap.errors import PermissionDeniedError, PipemapError, UsageError
 from pipemap.sharing import requests
@@ -21,18 +22,8 @@ from schemas.codetables import code_table
 
 router = APIRouter(prefix="/requests", include_in_schema=False)
 Language = Annotated[Literal["zh", "en"] | None, Query()]
-# The pages bring their own style and run no script; a form goes nowhere but here.
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'",
-    # Browsers tell where a form comes from only under a policy that lets them.
-    "Referrer-Policy": "same-origin",
-}
 _LARGEST_FORM = 200_000
-_PAGES = Environment(
-    loader=PackageLoader("api", "pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-    lstrip_blocks=True,
-)  # fmt: skip
+_PAGES = PAGES.overlay(undefined=StrictUndefined)
 
 
 async def read_form(request: Request) -> dict[str, list[str]]:
@@ -131,4 +122,4 @@ def _page(name: str, language: str, **values: object) -> HTMLResponse:
         for table in ("utility_class", "request_purpose")
     }
     words = {"t": lambda en, zh: zh if chinese else en, "language": language, "names": names}
-    return HTMLResponse(_PAGES.get_template(name).render(**words, **values), headers=_HEADERS)
+    return HTMLResponse(_PAGES.get_template(name).render(**words, **values), headers=FORM)

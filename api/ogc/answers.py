@@ -5,16 +5,11 @@ from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import Depends, Query, Request, Response
-from jinja2 import Environment, PackageLoader
 
+from api.html import PAGES, STYLED
 from api.ogc.links import HTML
 
 Encoding = Literal["json", "html"]
-# The pages bring their own style and run no script.
-_STYLED = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'self'"
-}
-_PAGES = Environment(loader=PackageLoader("api", "pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
 async def read_encoding(
@@ -34,7 +29,7 @@ EncodingDep = Annotated[Encoding, Depends(read_encoding)]
 def answer(encoding: Encoding, document: dict[str, Any], media_type: str, page: str) -> Response:
     """A document as JSON of a media type, or as a page by its template."""
     if encoding == "html":
-        return Response(_PAGES.get_template(page).render(document=document), headers=_STYLED, media_type=HTML)
+        return Response(PAGES.get_template(page).render(document=document), headers=STYLED, media_type=HTML)
     return Response(orjson.dumps(document, default=str), media_type=media_type)
 
 
