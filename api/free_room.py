@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from api.deps import STRICT, CrsDep, ServiceDep, VersionDep
-from api.pictures import DrawingFormatParam, Language, picture, wanted_language
+from api.pictures import DrawingFormatParam, ExaggerationParam, LanguageDep, picture
 from api.sections import LineParam, read_line
 from pipemap.sections.cross import cross_section
 from pipemap.sections.drawing import draw_cross_section
@@ -50,16 +50,16 @@ def room_drawing(
     pipe: PlannedDep,
     version: VersionDep,
     crs: CrsDep,
+    language: LanguageDep,
     format: DrawingFormatParam = "svg",
-    language: Annotated[Language | None, Query(description="Of the words; the service's by default")] = None,
-    exaggeration: Annotated[float, Query(ge=1, le=50, description="Heights so many times as large")] = 1.0,
+    exaggeration: ExaggerationParam = 1.0,
 ) -> Response:
     """The cross-section with its free strips."""
     points = read_line(line)
     with service.reading() as connection:
         section = cross_section(connection, points, version, crs)
         found = find_room(connection, points, pipe, version, crs)
-    return picture(draw_cross_section(section, wanted_language(service, language), exaggeration, found), format)
+    return picture(draw_cross_section(section, language, exaggeration, found), format)
 
 
 @router.get("/corridor")

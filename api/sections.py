@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from api.deps import STRICT, ClassCodesDep, CrsDep, Service, ServiceDep, VersionDep
-from api.pictures import DrawingFormatParam, Language, picture, wanted_language
+from api.pictures import DrawingFormatParam, ExaggerationParam, LanguageDep, picture
 from api.trace_parameters import Id
 from pipemap.db import Connection
 from pipemap.errors import UsageError
@@ -64,14 +64,14 @@ def section_drawing(
     line: LineParam,
     version: VersionDep,
     crs: CrsDep,
+    language: LanguageDep,
     format: DrawingFormatParam = "svg",
-    language: Annotated[Language | None, Query(description="Of the words; the service's by default")] = None,
-    exaggeration: Annotated[float, Query(ge=1, le=50, description="Heights so many times as large")] = 1.0,
+    exaggeration: ExaggerationParam = 1.0,
 ) -> Response:
     """The cross-section drawn to scale, heights exaggerated if so asked."""
     with service.reading() as connection:
         found = cross_section(connection, read_line(line), version, crs)
-    return picture(draw_cross_section(found, wanted_language(service, language), exaggeration), format)
+    return picture(draw_cross_section(found, language, exaggeration), format)
 
 
 @router.get("/profile")
@@ -86,13 +86,13 @@ def profile_drawing(
     service: ServiceDep,
     run: RunDep,
     version: VersionDep,
+    language: LanguageDep,
     format: DrawingFormatParam = "svg",
-    language: Annotated[Language | None, Query(description="Of the words; the service's by default")] = None,
 ) -> Response:
     """The long profile drawn, heights exaggerated."""
     with service.reading() as connection:
         found = long_profile(connection, _segments_of(service, connection, run, version), version)
-    return picture(draw_long_profile(found, wanted_language(service, language)), format)
+    return picture(draw_long_profile(found, language), format)
 
 
 def _segments_of(service: Service, connection: Connection, run: Run, version: int | datetime | None) -> list[int]:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.deps import STRICT, ClassCodesDep, ServiceDep
-from api.pictures import Language, PictureFormat, picture, wanted_language
+from api.pictures import LanguageDep, PictureFormat, picture
 from pipemap.statistics.counting import statistics
 from pipemap.statistics.drawing import Detail, draw_statistics
 from schemas.statistics import Dimension, District, Statistics
@@ -51,16 +51,16 @@ def count(
 def draw(
     service: ServiceDep,
     class_codes: ClassCodesDep,
+    language: LanguageDep,
     by: ByParam = None,
     version: VersionsParam = None,
     with_out_of_use: AllParam = False,
     detail: Annotated[Detail, Query(description="What parts a bar")] = "depth",
     format: Annotated[PictureFormat, Query(description="svg or png")] = "svg",
-    language: Annotated[Language | None, Query(description="Of the words; the service's by default")] = None,
 ) -> Response:
     """The same as bars."""
     found = count(service, class_codes, by, version, with_out_of_use)
-    return picture(draw_statistics(found, detail, wanted_language(service, language)), format)
+    return picture(draw_statistics(found, detail, language), format)
 
 
 @router.post("/statistics")
