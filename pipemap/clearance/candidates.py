@@ -1,26 +1,35 @@
-"""Which pipes are near enough to be judged: a hashed grid of cells over their pieces, searched in compiled code.
+"""Which pipes are near enough to be judged: their pieces are sorted into cells, and met there, in compiled code.
 
-What a cell holds lies side by side in memory, small and with the box of each piece cut to the cell, so that nearly
-all that is not near is passed over without a look anywhere else.
+Each piece lies in every cell that it touches when it is grown by half of what must be kept free around it, so two
+that are near enough share a cell. Cells are slots of a table that is never full: pieces of two cells in one slot
+are compared for nothing, and found to be far apart. What is compared lies side by side in memory, four bytes a
+number, so that nearly all that is not near is passed over without a look anywhere else.
 """
 
 import math
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from itertools import pairwise
+from typing import NamedTuple, TypeAlias
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from pipemap.clearance.core import Pipes
-from pipemap.clearance.geometry3d import Floats, minus, nearest_of, row_point
+from pipemap.clearance.geometry3d import Bools, Floats, minus, nearest_of, row_point
 from pipemap.clearance.judging import measure_many
 from pipemap.clearance.measuring import Shapes
 from pipemap.clearance.numbers import LARGEST_UNKNOWN_HALF_M, Ints
 
+Reals: TypeAlias = NDArray[np.float32]
+SmallInts: TypeAlias = NDArray[np.int32]
+
 _CELL_M = 32.0
-# Cells side by side in a row stay side by side in the table.
-_ROW_STEP = 4099
+_MOST_ROWS = 2**40
+# So many pieces and what is near them fit into the cache of one core.
+_STRIP_PIECES = 125_000
+# Where the numbers of a piece stand: its ends in plan, its lowest and highest z, and how far it is grown.
+_X0, _Y0, _X1, _Y1, _LOW, _HIGH, _GROWN = range(7)
 
 
 class Reach(NamedTuple):
@@ -32,19 +41,25 @@ class Reach(NamedTuple):
     in_space: bool
 
 
-class Grid(NamedTuple):
-    """Entries of slot s are `heads[s]` up to `heads[s + 1]`: piece, pipe and cell of each, and its box in the cell.
+class Window(NamedTuple):
+    """Where the cells lie: the corner they are counted from, what four bytes may lose, and the rows looked at.
 
-    Boxes (e, 6) are west, east, south, north, bottom, top less the corner of the grid, to `slack_m`.
+    One row of cells follows the other in the table, `row_step` cells on.
     """
 
-    heads: Ints
-    cell: Ints
-    piece: Ints
-    pipe: Ints
-    box: NDArray[np.float32]
     corner: Floats
     slack_m: float
+    row_step: int
+    first_row: int
+    last_row: int
+
+
+class Pieces(NamedTuple):
+    """Pieces of pipes that reach into a window: which they are, and k rows of numbers less the corner."""
+
+    pipe: SmallInts
+    piece: SmallInts
+    numbers: Reals
 
 
 def rule_reach(pipes: Pipes) -> Reach:
@@ -60,206 +75,216 @@ def limit_reach(pipes: Pipes, limit_m: float) -> Reach:
     return Reach(np.zeros(len(pipes), np.int64), np.full((1, 1), limit_m), half_m, True)
 
 
-def grid_of(pipes: Pipes) -> Grid:
-    """The grid over the pieces of some pipes."""
-    owner = np.repeat(np.arange(len(pipes)), np.diff(pipes.first_piece)).astype(np.int64)
-    ends = pipes.shapes.start, pipes.shapes.end
-    known = np.isfinite(ends[0][:, :2] + ends[1][:, :2]).all(axis=1)
-    corner, far = np.zeros(3), 1.0
-    if known.any():
-        corner = np.append(np.minimum(*(end[known, :2].min(axis=0) for end in ends)), 0.0)
-        far = float(max((end[known, :2] - corner[:2]).max(initial=1.0) for end in ends))
-    # What four bytes may lose of a number of this size, and more.
-    slack_m = max(far, 10_000.0) * 2.0**-21
-    return Grid(*_filled(pipes.shapes, owner, corner), corner, slack_m)
+def candidate_pairs(pipes: Pipes, reach: Reach, is_home: Bools, rank: Ints) -> tuple[Ints, Ints]:
+    """Pairs (asking, other) whose axes come within reach of one another, each pair once; joined ones are left out.
 
-
-def candidate_pairs(pipes: Pipes, grid: Grid, reach: Reach, asked: Ints, rank: Ints) -> tuple[Ints, Ints]:
-    """Pairs (asked, other) whose axes come within reach of one another, each pair once; joined ones are left out.
-
-    `rank` orders the pipes: of two that both have a rank, the one with the lower asks; -1 for those that only
-    stand around.
+    `rank` orders the pipes: of two the one with the lower rank asks, where it is at home; -1 is for those that
+    only stand around.
     """
-    found: tuple[Ints, Ints] = _search(
-        pipes.shapes,
-        np.ascontiguousarray(pipes.nodes, np.int64),
-        grid,
-        reach,
-        np.ascontiguousarray(asked, np.int64),
-        np.ascontiguousarray(rank, np.int64),
-    )
-    return found
+    return _pairs_in(pipes, reach, window_of(pipes), is_home, np.where(rank < 0, np.iinfo(np.int64).max, rank))
 
 
 def pairs_within(pipes: Pipes, limit_m: float, threads: int = 2) -> tuple[Ints, Ints, Floats]:
     """Every pair whose walls are nearer in space than one limit, joined pipes left out, and that distance in metres."""
-    grid, reach, rank = grid_of(pipes), limit_reach(pipes, limit_m), np.arange(len(pipes))
+    reach, everywhere = limit_reach(pipes, limit_m), np.ones(len(pipes), np.bool_)
+    rank = np.arange(len(pipes))
 
-    def searched(asked: Ints) -> tuple[Ints, Ints, Floats]:
-        left, right = candidate_pairs(pipes, grid, reach, asked, rank)
+    def searched(window: Window) -> tuple[Ints, Ints, Floats]:
+        left, right = _pairs_in(pipes, reach, window, everywhere, rank)
         space_m = measure_many(pipes.shapes, left, right)[0]
         near = np.flatnonzero(space_m < limit_m)
         return left[near], right[near], space_m[near]
 
     with ThreadPoolExecutor(threads) as pool:
-        parts = list(pool.map(searched, np.array_split(rank, threads)))
+        parts = list(pool.map(searched, _strips(pipes)))
     left, right, space_m = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return left, right, space_m
+    # A pair may be near on both sides of a border.
+    once = np.unique(left * len(pipes) + right, return_index=True)[1]
+    return left[once], right[once], space_m[once]
+
+
+def window_of(pipes: Pipes) -> Window:
+    """The window in which all pipes lie."""
+    corner, far_m = _extent(pipes.shapes)
+    # What four bytes may lose of a number of this size, and more.
+    slack_m = max(far_m, 10_000.0) * 2.0**-21
+    return Window(corner, slack_m, math.ceil(far_m / _CELL_M) + 2, -_MOST_ROWS, _MOST_ROWS)
+
+
+def _strips(pipes: Pipes) -> list[Window]:
+    """Windows of as many pieces each, one beside the other."""
+    whole, shapes = window_of(pipes), pipes.shapes
+    sample = shapes.start[:: max(1, len(shapes.start) // 10_000), 1] - whole.corner[1]
+    rows = np.floor(np.sort(sample[np.isfinite(sample)]) / _CELL_M).astype(np.int64)
+    count = len(shapes.start) // _STRIP_PIECES
+    inner = np.unique(rows[np.arange(1, count + 1) * len(rows) // (count + 1)]).tolist() if count else []
+    edges = [whole.first_row, *inner, whole.last_row + 1]
+    return [whole._replace(first_row=low, last_row=past - 1) for low, past in pairwise(edges)]
+
+
+def _pairs_in(pipes: Pipes, reach: Reach, window: Window, is_home: Bools, rank: Ints) -> tuple[Ints, Ints]:
+    grown_m = reach.half_m + reach.limit_m.max(axis=1, initial=0.0)[reach.party] / 2 + window.slack_m
+    pieces = _pieces_in(pipes.shapes, grown_m, window, reach.in_space)
+    heads, held = _slots(pieces, window)
+    nodes = np.ascontiguousarray(pipes.nodes, np.int64)
+    left, right = _met(pipes.shapes, nodes, reach, pieces, heads, held, is_home, rank)
+    key = np.unique(left * len(pipes) + right)
+    return key // max(len(pipes), 1), key % max(len(pipes), 1)
 
 
 @numba.njit(cache=True, nogil=True)
-def _rows_of(shapes: Shapes, corner: Floats, piece: int, reach_m: float) -> tuple[int, int]:  # pragma: no cover
-    y0, y1 = shapes.start[piece, 1] - corner[1], shapes.end[piece, 1] - corner[1]
-    if not math.isfinite(y0 + y1 + shapes.start[piece, 0] + shapes.end[piece, 0]):
-        return 0, -1
-    return math.floor((min(y0, y1) - reach_m) / _CELL_M), math.floor((max(y0, y1) + reach_m) / _CELL_M)
-
-
-@numba.njit(cache=True, nogil=True)
-def _between(
-    shapes: Shapes, corner: Floats, piece: int, axis: int, low: float, high: float
-) -> tuple[float, float]:  # pragma: no cover
-    """The part of a piece, as shares of its length, whose coordinate lies between two values."""
-    here, there = shapes.start[piece, axis] - corner[axis], shapes.end[piece, axis] - corner[axis]
-    if here == there:
-        return 0.0, 1.0
-    one, other = (low - here) / (there - here), (high - here) / (there - here)
-    return max(0.0, min(one, other)), min(1.0, max(one, other))
-
-
-@numba.njit(cache=True, nogil=True)
-def _columns_of(
-    shapes: Shapes, corner: Floats, piece: int, reach_m: float, row: int
-) -> tuple[int, int]:  # pragma: no cover
-    """First and last cell that a piece with its surroundings takes in one row of cells."""
-    first, last = _between(shapes, corner, piece, 1, row * _CELL_M - reach_m, (row + 1) * _CELL_M + reach_m)
-    west, way = shapes.start[piece, 0] - corner[0], shapes.end[piece, 0] - shapes.start[piece, 0]
-    here, there = west + first * way, west + last * way
-    return math.floor((min(here, there) - reach_m) / _CELL_M), math.floor((max(here, there) + reach_m) / _CELL_M)
-
-
-@numba.njit(cache=True, nogil=True)
-def _box_in(
-    shapes: Shapes, corner: Floats, piece: int, column: int, row: int, reach_m: float, box: NDArray[np.float32]
-) -> None:  # pragma: no cover
-    """Box of the part of a piece that lies in a cell or within reach of it."""
-    first, last = _between(shapes, corner, piece, 0, column * _CELL_M - reach_m, (column + 1) * _CELL_M + reach_m)
-    second, past = _between(shapes, corner, piece, 1, row * _CELL_M - reach_m, (row + 1) * _CELL_M + reach_m)
-    first, last = max(first, second), min(last, past)
-    last = max(first, last)
+def _extent(shapes: Shapes) -> tuple[Floats, float]:  # pragma: no cover
+    """The least of each coordinate, and how far the greatest lie from it at most; what is not known left out."""
+    least, greatest = np.full(3, math.inf), np.full(3, -math.inf)
+    for piece in range(len(shapes.start)):
+        for axis in range(3):
+            for at in (shapes.start[piece, axis], shapes.end[piece, axis]):
+                if math.isfinite(at):
+                    least[axis], greatest[axis] = min(least[axis], at), max(greatest[axis], at)
+    far_m = 0.0
     for axis in range(3):
-        here, way = shapes.start[piece, axis] - corner[axis], shapes.end[piece, axis] - shapes.start[piece, axis]
-        one, other = here + first * way, here + last * way
-        box[2 * axis], box[2 * axis + 1] = min(one, other), max(one, other)
+        if least[axis] > greatest[axis]:
+            least[axis] = greatest[axis] = 0.0
+        far_m = max(far_m, greatest[axis] - least[axis])
+    return least, far_m
 
 
 @numba.njit(cache=True, nogil=True)
-def _filled(
-    shapes: Shapes, owner: Ints, corner: Floats
-) -> tuple[Ints, Ints, Ints, Ints, NDArray[np.float32]]:  # pragma: no cover
+def _pieces_in(shapes: Shapes, grown_m: Floats, window: Window, in_space: bool) -> Pieces:  # pragma: no cover
+    """The pieces that reach into the rows of a window; those whose place is not known are in none."""
+    size, count = len(shapes.start), 0
+    pipe_of, piece_of = np.empty(size, np.int32), np.empty(size, np.int32)
+    numbers = np.empty((size, 7), np.float32)
+    low_m, high_m = window.first_row * _CELL_M, (window.last_row + 1) * _CELL_M
+    x, y, z = window.corner
+    for pipe in range(len(grown_m)):
+        for piece in range(shapes.first_piece[pipe], shapes.first_piece[pipe + 1]):
+            y0, y1 = shapes.start[piece, 1] - y, shapes.end[piece, 1] - y
+            if not (min(y0, y1) - grown_m[pipe] < high_m and max(y0, y1) + grown_m[pipe] >= low_m):
+                continue
+            x0, x1 = shapes.start[piece, 0] - x, shapes.end[piece, 0] - x
+            z0, z1 = (shapes.start[piece, 2] - z, shapes.end[piece, 2] - z) if in_space else (0.0, 0.0)
+            if not math.isfinite(x0 + x1 + y0 + y1 + z0 + z1):
+                continue
+            pipe_of[count], piece_of[count] = pipe, piece
+            row = numbers[count]
+            row[_X0], row[_Y0], row[_X1], row[_Y1] = x0, y0, x1, y1
+            row[_LOW], row[_HIGH], row[_GROWN] = min(z0, z1), max(z0, z1), grown_m[pipe]
+            count += 1
+    return Pieces(pipe_of[:count], piece_of[:count], numbers[:count])
+
+
+@numba.njit(cache=True, nogil=True)
+def _slots(pieces: Pieces, window: Window) -> tuple[SmallInts, SmallInts]:  # pragma: no cover
+    """The pieces that lie in slot s are `held[heads[s]:heads[s + 1]]`."""
     size = 64
-    while size < len(shapes.start):
+    while size < 2 * len(pieces.pipe):
         size *= 2
-    heads = np.zeros(size + 1, np.int64)
-    free, cell, piece_of = heads, np.empty(0, np.int64), np.empty(0, np.int64)
+    heads, held = np.zeros(size + 1, np.int32), np.empty(0, np.int32)
+    free = heads[1:]
     for fill in range(2):
         if fill:
-            heads = np.concatenate((np.zeros(1, np.int64), np.cumsum(heads[:size])))
-            cell, piece_of = np.empty(heads[size], np.int64), np.empty(heads[size], np.int64)
-            free = heads[:size].copy()
-        for piece in range(len(shapes.start)):
-            first_row, last_row = _rows_of(shapes, corner, piece, 0.0)
-            for row in range(first_row, last_row + 1):
-                west, east = _columns_of(shapes, corner, piece, 0.0, row)
-                for column in range(west, east + 1):
-                    slot = (row * _ROW_STEP + column) & (size - 1)
+            for slot in range(size):
+                heads[slot + 1] += heads[slot]
+            held, free = np.empty(heads[size], np.int32), heads[:size].copy()
+        for at in range(len(pieces.pipe)):
+            row = pieces.numbers[at].astype(np.float64)
+            x0, y0, x1, y1, grown_m = row[_X0], row[_Y0], row[_X1], row[_Y1], row[_GROWN]
+            slope = (x1 - x0) / (y1 - y0) if y1 != y0 else 0.0
+            west, east = min(x0, x1), max(x0, x1)
+            first = max(window.first_row, math.floor((min(y0, y1) - grown_m) / _CELL_M))
+            last = min(window.last_row, math.floor((max(y0, y1) + grown_m) / _CELL_M))
+            for line in range(first, last + 1):
+                low, high = west, east
+                if slope != 0.0:
+                    here = x0 + (line * _CELL_M - grown_m - y0) * slope
+                    there = x0 + ((line + 1) * _CELL_M + grown_m - y0) * slope
+                    low, high = max(low, min(here, there)), min(high, max(here, there))
+                for column in range(math.floor((low - grown_m) / _CELL_M), math.floor((high + grown_m) / _CELL_M) + 1):
+                    slot = (line * window.row_step + column) & (size - 1)
                     if fill:
-                        piece_of[free[slot]] = piece
-                        cell[free[slot]] = (row << 32) ^ (column & 0xFFFFFFFF)
+                        held[free[slot]] = at
                     free[slot] += 1
-    boxes, pipe = np.empty((len(cell), 6), np.float32), owner[piece_of]
-    for at in range(len(cell)):
-        column = cell[at] & 0xFFFFFFFF
-        column = column - (1 << 32) if column >= (1 << 31) else column
-        _box_in(shapes, corner, piece_of[at], column, (cell[at] ^ (column & 0xFFFFFFFF)) >> 32, 0.01, boxes[at])
-    return heads, cell, piece_of, pipe, boxes
+    return heads, held
 
 
 @numba.njit(cache=True, nogil=True)
-def _search(
-    shapes: Shapes, nodes: Ints, grid: Grid, reach: Reach, asked: Ints, rank: Ints
+def _met(
+    shapes: Shapes,
+    nodes: Ints,
+    reach: Reach,
+    pieces: Pieces,
+    heads: SmallInts,
+    held: SmallInts,
+    is_home: Bools,
+    rank: Ints,
 ) -> tuple[Ints, Ints]:  # pragma: no cover
-    left, right = np.empty(max(16, len(asked)), np.int64), np.empty(max(16, len(asked)), np.int64)
-    count, taken_by, box = 0, np.full(len(rank), -1, np.int64), np.empty(6, np.float32)
-    farthest_m = np.array([reach.limit_m[party].max() for party in range(len(reach.limit_m))])
-    widest_m, mask = reach.half_m.max() if len(reach.half_m) else 0.0, len(grid.heads) - 2
-    for one in asked:
-        around_m = farthest_m[reach.party[one]] + reach.half_m[one] + widest_m + grid.slack_m
-        for piece in range(shapes.first_piece[one], shapes.first_piece[one + 1]):
-            first_row, last_row = _rows_of(shapes, grid.corner, piece, around_m)
-            for row in range(first_row, last_row + 1):
-                west, east = _columns_of(shapes, grid.corner, piece, around_m, row)
-                for column in range(west, east + 1):
-                    slot, number = (row * _ROW_STEP + column) & mask, (row << 32) ^ (column & 0xFFFFFFFF)
-                    _box_in(shapes, grid.corner, piece, column, row, around_m, box)
-                    for at in range(grid.heads[slot], grid.heads[slot + 1]):
-                        if grid.cell[at] != number or _boxes_apart(box, grid.box[at], reach.in_space) > around_m:
-                            continue
-                        other = grid.pipe[at]
-                        if taken_by[other] == one or not _asks(rank, one, other):
-                            continue
-                        if not _is_near(shapes, nodes, reach, one, other, piece, grid.piece[at]):
-                            continue
-                        taken_by[other] = one
-                        if count == len(left):
-                            left = np.concatenate((left, np.empty(count, np.int64)))
-                            right = np.concatenate((right, np.empty(count, np.int64)))
-                        left[count], right[count] = one, other
-                        count += 1
-    return left[:count].copy(), right[:count].copy()
-
-
-@numba.njit(cache=True, nogil=True)
-def _asks(rank: Ints, one: int, other: int) -> bool:  # pragma: no cover
-    """Whether a pair is for the first pipe to ask about."""
-    return one != other and not 0 <= rank[other] <= rank[one]
+    """Pairs of pipes with pieces in one slot that are within reach; some more than once."""
+    left, right, count = np.empty(1024, np.int64), np.empty(1024, np.int64), 0
+    for slot in range(len(heads) - 1):
+        for i in range(heads[slot], heads[slot + 1]):
+            here = held[i]
+            for j in range(i + 1, heads[slot + 1]):
+                there = held[j]
+                if _far_apart(pieces.numbers, here, there):
+                    continue
+                one, other, a, b = pieces.pipe[here], pieces.pipe[there], pieces.piece[here], pieces.piece[there]
+                if _joined(nodes, one, other):
+                    continue
+                if rank[other] < rank[one]:
+                    one, other, a, b = other, one, b, a
+                if not is_home[one] or not _is_near(shapes, reach, one, other, a, b):
+                    continue
+                if count == len(left):
+                    left, right = np.append(left, left), np.append(right, right)
+                left[count], right[count] = one, other
+                count += 1
+    return left[:count], right[:count]
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _boxes_apart(one: NDArray[np.float32], other: NDArray[np.float32], in_space: bool) -> float:  # pragma: no cover
-    """How far apart two boxes are at least, in space or in plan; an unknown height is no bound."""
-    apart: float = max(max(one[0] - other[1], other[0] - one[1]), max(one[2] - other[3], other[2] - one[3]))
-    return max(apart, max(one[4] - other[5], other[4] - one[5])) if in_space else apart
+def _far_apart(numbers: Reals, one: int, other: int) -> bool:  # pragma: no cover
+    """Whether two pieces are for certain farther apart than both are grown."""
+    within_m = numbers[one, _GROWN] + numbers[other, _GROWN]
+    if max(numbers[one, _LOW] - numbers[other, _HIGH], numbers[other, _LOW] - numbers[one, _HIGH]) > within_m:
+        return True
+    if _beside(numbers, one, other, within_m) or _beside(numbers, other, one, within_m):
+        return True
+    return bool(max(_past(numbers, one, other, _X0, _X1), _past(numbers, one, other, _Y0, _Y1)) > within_m)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _beside(numbers: Reals, one: int, other: int, within_m: float) -> bool:  # pragma: no cover
+    """Whether the second piece lies, in plan, on one side of the line of the first, and farther from it."""
+    x0, y0 = np.float64(numbers[one, _X0]), np.float64(numbers[one, _Y0])
+    ux, uy = numbers[one, _X1] - x0, numbers[one, _Y1] - y0
+    here = ux * (numbers[other, _Y0] - y0) - uy * (numbers[other, _X0] - x0)
+    there = ux * (numbers[other, _Y1] - y0) - uy * (numbers[other, _X1] - x0)
+    nearest = min(abs(here), abs(there))
+    return bool(here * there > 0 and nearest * nearest > within_m * within_m * (ux * ux + uy * uy))
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _past(numbers: Reals, one: int, other: int, first: int, last: int) -> float:  # pragma: no cover
+    """How far one piece lies past the other along an axis."""
+    low, high = numbers[one, first], numbers[one, last]
+    before = min(low, high) - max(numbers[other, first], numbers[other, last])
+    return float(max(before, min(numbers[other, first], numbers[other, last]) - max(low, high)))
 
 
 @numba.njit(cache=True, nogil=True)
-def _is_near(
-    shapes: Shapes, nodes: Ints, reach: Reach, one: int, other: int, a: int, b: int
-) -> bool:  # pragma: no cover
+def _joined(nodes: Ints, one: int, other: int) -> bool:  # pragma: no cover
+    """One pipe, or two that share a node."""
+    first, last, from_node, to_node = nodes[one, 0], nodes[one, 1], nodes[other, 0], nodes[other, 1]
+    return one == other or first in (from_node, to_node) or last in (from_node, to_node)
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_near(shapes: Shapes, reach: Reach, one: int, other: int, a: int, b: int) -> bool:  # pragma: no cover
     within_m = reach.limit_m[reach.party[one], reach.party[other]] + reach.half_m[one] + reach.half_m[other]
     p, q = row_point(shapes.start, a), row_point(shapes.start, b)
     u, v = minus(row_point(shapes.end, a), p), minus(row_point(shapes.end, b), q)
-    if _beside(p, u, q, v, within_m) or _beside(q, v, p, u, within_m):
-        return False
-    for end in range(2):
-        if nodes[one, 0] == nodes[other, end] or nodes[one, 1] == nodes[other, end]:
-            return False
     if reach.in_space:
         return bool(nearest_of(p, u, q, v)[0] <= within_m)
     flat_p, flat_q = (p[0], p[1], 0.0), (q[0], q[1], 0.0)
     return bool(nearest_of(flat_p, (u[0], u[1], 0.0), flat_q, (v[0], v[1], 0.0))[0] <= within_m)
-
-
-@numba.njit(cache=True, nogil=True)
-def _beside(
-    p: tuple[float, float, float],
-    u: tuple[float, float, float],
-    q: tuple[float, float, float],
-    v: tuple[float, float, float],
-    within_m: float,
-) -> bool:  # pragma: no cover
-    """Whether the second piece lies, in plan, on one side of the line of the first, and farther from it."""
-    x, y = q[0] - p[0], q[1] - p[1]
-    here = u[0] * y - u[1] * x
-    there = here + u[0] * v[1] - u[1] * v[0]
-    return here * there > 0 and min(abs(here), abs(there)) > within_m * math.hypot(u[0], u[1])

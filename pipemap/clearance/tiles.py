@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from pipemap.clearance.candidates import candidate_pairs, grid_of, rule_reach
+from pipemap.clearance.candidates import candidate_pairs, rule_reach
 from pipemap.clearance.city import City
 from pipemap.clearance.core import Pipes, judged_pairs, verdicts_of
 from pipemap.clearance.geometry3d import Bools, Floats
@@ -127,8 +127,7 @@ def _margin_m(city: City) -> float:
 
 def _between_pipes(tile: Tile) -> pd.DataFrame:
     city, pipes = tile.city, tile.city.pipes
-    asked = np.flatnonzero(tile.is_home)
-    left, right = candidate_pairs(pipes, grid_of(pipes), rule_reach(pipes), asked, tile.rank)
+    left, right = candidate_pairs(pipes, rule_reach(pipes), tile.is_home, tile.rank)
     verdicts = verdicts_of(pipes, judged_pairs(pipes, left, right))
     in_plan = np.array([kind in _IN_PLAN for kind in verdicts.kind], np.bool_)
     accuracy_m = np.hypot(*(_accuracy(city, side, in_plan) for side in (verdicts.left, verdicts.right)))
