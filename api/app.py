@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 from fastapi import APIRouter, FastAPI, Response
 
 from api import (
+    agency_questions,
     audit,
     burst_sheet,
     clearance,
@@ -97,7 +98,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         app.include_router(part.router, prefix="/api", dependencies=[STAFF])
     for page in (burst_sheet.router, request_pages.router, audit.page):
         app.include_router(page, dependencies=[STAFF])
-    for part in (share, exports, requests, feed):
+    for part in (share, agency_questions, exports, requests, feed):
         app.include_router(part.router, prefix="/share")
     for room in (landing, collections, items, editing, tiles, solid):
         app.include_router(room.router, prefix=ROOT)

@@ -23,6 +23,10 @@ ACTIONS = {
     "share.tile": ("tile", "瓦片"),
     "share.export": ("package", "数据包"),
     "share.changes": ("changes", "变更"),
+    "share.section": ("section", "断面"),
+    "share.clearance": ("clearance", "净距"),
+    "share.near": ("near a place", "邻近查询"),
+    "share.statistics": ("counts", "统计"),
     "share.refused": ("refused", "被拒绝"),
 }
 _PER_PAGE = 100

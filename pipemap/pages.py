@@ -15,7 +15,7 @@ from pipemap.db import Connection, fetch_one
 from pipemap.errors import CrsError, UsageError
 from pipemap.projects import read_project
 from pipemap.sql import queries
-from pipemap.versions import current_version, relation, resolve_version
+from pipemap.versions import GrantedVersion, current_version, relation, resolve_version
 from schemas.codetables import code_table
 from schemas.tables import FEATURE_KINDS, state_names
 
@@ -85,6 +85,7 @@ class PageMaker:
         resolved = resolve_version(connection, version)
         self.version = current_version(connection) if resolved is None else resolved
         self.relation = relation(kind, resolved)
+        self._columns = _shown_columns(kind, resolved)
         self.project_srid = read_project(connection).srid
         self.out_srid = self.source_srid(out_srid)
         self.limit = limit
@@ -184,8 +185,7 @@ class PageMaker:
         keyset: bool = False,
     ) -> Page:
         """Run the matching query and wrap its rows; `computed` names the columns it adds to the feature."""
-        names = [name for name in state_names(self.kind) if name != "geom"]
-        properties = [Identifier("f", name) for name in (*names, "valid_from_version", *computed)]
+        properties = [Identifier("f", name) for name in (*self._columns, *computed)]
         same = self.out_srid == self.project_srid
         query = self.compose(
             "collect",
@@ -220,6 +220,12 @@ class PageMaker:
 def all_of(conditions: Sequence[Composable]) -> Composable:
     """Conditions joined; none at all holds for everything."""
     return SQL(" AND ").join(conditions) if conditions else SQL("true")
+
+
+def _shown_columns(kind: str, version: int | None) -> tuple[str, ...]:
+    if isinstance(version, GrantedVersion):
+        return tuple(version.columns.get(kind, ()))
+    return (*(name for name in state_names(kind) if name != "geom"), "valid_from_version")
 
 
 def _known_kind(kind: str) -> str:

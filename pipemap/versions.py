@@ -14,10 +14,26 @@ from pipemap.statements import compose, content_names, differs, table
 from schemas.tables import FEATURE_KINDS, attribute_names
 
 Moment: TypeAlias = datetime | date
+_AS_ASKED = "pipemap_share"
 Box: TypeAlias = Sequence[float]
 # One feature's change: kind, feature_id, source_key, op, old, new (states as JSON), changed (field names).
 Delta: TypeAlias = dict[str, Any]
 _StateKey: TypeAlias = tuple[int, int]
+
+
+class GrantedVersion(int):
+    """A version as an agreement's views show it: whoever is given it reads those views instead of the map.
+
+    `columns` are what is shown of each kind, geometry apart. Only for a transaction that stands in for the agency.
+    """
+
+    columns: Mapping[str, Sequence[str]]
+
+    def __new__(cls, version: int, columns: Mapping[str, Sequence[str]]) -> "GrantedVersion":
+        """The number with what is shown of it."""
+        made = super().__new__(cls, version)
+        made.columns = columns
+        return made
 
 
 def current_version(connection: Connection) -> int:
@@ -36,8 +52,8 @@ def resolve_version(connection: Connection, version: int | Moment | None) -> int
     NotFoundError
         When there is no such version.
     """
-    if version is None:
-        return None
+    if version is None or isinstance(version, GrantedVersion):
+        return version
     if isinstance(version, date):
         return _version_at(connection, version)
     newest = current_version(connection)
@@ -52,6 +68,8 @@ def relation(kind: str, version: int | None) -> Composable:
         raise UsageError(f"{kind} is no kind of feature; there are {', '.join(FEATURE_KINDS)}.")
     if version is None:
         return table(kind)
+    if isinstance(version, GrantedVersion):
+        return Identifier(_AS_ASKED, f"asked_{kind}")
     return SQL("{}({})").format(Identifier("pipemap_app", f"{kind}_as_of"), Literal(version))
 
 

@@ -301,11 +301,23 @@ class Surveyed(NamedTuple):
 def _segments_of(rows: Sequence[dict[str, Any]]) -> list[Segment]:
     """Segments from rows of the query `columns`."""
     lines = shapely.from_wkb(np.array([bytes(row["axis"]) for row in rows], dtype=object))
+    if (shapely.get_num_geometries(lines) > 1).any():
+        rows, lines = _in_parts(rows, lines)
     coordinates, counts = shapely.get_coordinates(lines, include_z=True), shapely.get_num_coordinates(lines)
     axes = [coordinates[stop - count : stop] for stop, count in zip(np.cumsum(counts), counts, strict=True)]
     surveyed = _surveyed(rows, axes)
     columns = np.column_stack([*surveyed.half_sizes_m(), *surveyed.accuracies_m()]).tolist()
     return [Segment(row, axis, *values) for row, axis, values in zip(rows, axes, columns, strict=True)]
+
+
+def _in_parts(
+    rows: Sequence[dict[str, Any]], lines: np.ndarray[Any, Any]
+) -> tuple[list[dict[str, Any]], np.ndarray[Any, Any]]:
+    """Axes that were cut at the edge of an agency's area, part by part; the ground at the cuts is not known."""
+    parts, places = shapely.get_parts(lines, return_index=True)
+    is_cut = shapely.get_num_geometries(lines)[places] > 1
+    cut = {"from_ground_m": None, "to_ground_m": None}
+    return [{**rows[at], **(cut if one else {})} for at, one in zip(places.tolist(), is_cut, strict=True)], parts
 
 
 def _surveyed(rows: Sequence[dict[str, Any]], axes: Sequence[Floats]) -> Surveyed:

@@ -1,0 +1,146 @@
+"""Questions that other agencies ask of the map as their agreement shows it; each answer says what it is under."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import orjson
+import shapely
+from fastapi import APIRouter, Query, Response
+from shapely.geometry.base import BaseGeometry
+
+from api.clearance import BodyQuestion, LineQuestion, read_polygon
+from api.deps import STRICT, ClassCodesDep, CrsDep, FeatureId, KeyDep, LimitParam, Service, ServiceDep, VersionDep
+from api.deps import parse_crs as crs_of
+from api.features import Height, Number
+from api.sections import LineParam, read_line
+from api.statistics import AllParam, ByParam, DistrictQuestion
+from pipemap import lookup
+from pipemap.clearance import drawn, questions
+from pipemap.db import Connection
+from pipemap.errors import UsageError
+from pipemap.sections.cross import cross_section
+from pipemap.sharing.asking import Put, Question, ask
+from pipemap.statistics.counting import statistics
+from pipemap.versions import GrantedVersion
+
+# The widest clearance that a rule asks for, and half the widest pipe.
+_CLEARANCE_REACH_M = 20.0
+router = APIRouter(tags=["sharing"], dependencies=[STRICT])
+
+
+def _answer(service: Service, key: str, question: Question, put: Put) -> Response:
+    body = ask(service.database, key, question, put, service.settings.statement_timeout_s)
+    return Response(body, media_type="application/json")
+
+
+@router.get("/section")
+def section(service: ServiceDep, key: KeyDep, line: LineParam, version: VersionDep, crs: CrsDep) -> Response:
+    """Every granted pipe that a line cuts, with ground and spacings as far as they are granted."""
+    points = read_line(line)
+    question = Question("section", _line(points), crs, version=version, told={"line": line, "crs": crs})
+    return _answer(service, key, question, lambda connection, shown: cross_section(connection, points, shown, crs))
+
+
+@router.post("/clearance/line")
+def line_clearance(service: ServiceDep, key: KeyDep, question: LineQuestion) -> Response:
+    """What of the granted pipes is too near a pipe that is drawn."""
+    pipe, crs = question.pipe, crs_of(question.crs)
+    asked = _clearance(_line([at[:2] for at in pipe.line]), crs, question)
+    return _answer(service, key, asked, lambda connection, shown: drawn.line_clearance(connection, pipe, shown, crs))
+
+
+@router.post("/clearance/polygon")
+def polygon_clearance(service: ServiceDep, key: KeyDep, question: BodyQuestion) -> Response:
+    """What of the granted pipes a body in the ground meets, or is too near to."""
+    polygon, crs = read_polygon(question.polygon), crs_of(question.crs)
+    asked = _clearance(polygon, crs, question)
+    return _answer(
+        service, key, asked,
+        lambda connection, shown: questions.polygon_clearance(
+            connection, polygon, question.z_min_m, question.z_max_m, question.class_code, shown, crs
+        ),
+    )  # fmt: skip
+
+
+@router.get("/clearance/segments/{segment_id}")
+def segment_clearance(service: ServiceDep, key: KeyDep, segment_id: FeatureId, version: VersionDep) -> Response:
+    """What of the granted pipes is too near one of them."""
+    asked = Question("clearance", segment_id=segment_id, reach_m=_CLEARANCE_REACH_M, version=version)
+    return _answer(
+        service, key, asked, lambda connection, shown: questions.segment_clearance(connection, segment_id, shown)
+    )
+
+
+@router.get("/near")
+def near(
+    service: ServiceDep,
+    key: KeyDep,
+    x: Number,
+    y: Number,
+    radius_m: Annotated[float, Query(gt=0, le=1000, allow_inf_nan=False)],
+    class_codes: ClassCodesDep,
+    version: VersionDep,
+    crs: CrsDep,
+    z: Height = None,
+    kind: Annotated[str, Query(pattern="^(node|pipe_segment)$")] = "pipe_segment",
+    limit: LimitParam = 100,
+) -> Response:
+    """Granted features within a radius of a point, nearest first: in space when z is given, else in plan."""
+    told = {"x": x, "y": y, "z": z, "crs": crs, "radius_m": radius_m, "kind": kind, "class_codes": class_codes}
+    question = Question("near", shapely.Point(x, y), crs, reach_m=radius_m, version=version, told=told)
+
+    def put(connection: Connection, shown: GrantedVersion) -> Any:
+        page = lookup.near(
+            connection, x, y, z, radius_m, kind=kind, point_srid=crs, class_codes=class_codes, version=shown,
+            out_srid=crs, limit=limit,
+        )  # fmt: skip
+        return orjson.loads(page.collection())
+
+    return _answer(service, key, question, put)
+
+
+@router.get("/statistics")
+def count(
+    service: ServiceDep,
+    key: KeyDep,
+    class_codes: ClassCodesDep,
+    version: VersionDep,
+    by: ByParam = None,
+    with_out_of_use: AllParam = False,
+) -> Response:
+    """Length, number, age, material and depth of what is granted, by what is granted of it."""
+    dimensions = tuple(by or ("class_code",))
+    told = {"by": dimensions, "class_codes": class_codes, "with_out_of_use": with_out_of_use}
+    return _answer(
+        service, key, Question("statistics", version=version, told=told),
+        lambda connection, shown: statistics(
+            connection, dimensions, versions=[shown], class_codes=class_codes, with_out_of_use=with_out_of_use
+        ),
+    )  # fmt: skip
+
+
+@router.post("/statistics")
+def count_in_districts(service: ServiceDep, key: KeyDep, question: DistrictQuestion) -> Response:
+    """The same within districts, each given by its name and outline in the project CRS; of one version."""
+    if len(question.version) > 1:
+        raise UsageError("Ask of one version at a time.")
+    version = question.version[0] if question.version else None
+    asked = Question("statistics", version=version, told=question.model_dump(mode="json", exclude={"version"}))
+    return _answer(
+        service, key, asked,
+        lambda connection, shown: statistics(
+            connection, question.by, versions=[shown], class_codes=question.class_code,
+            districts=question.districts, with_out_of_use=question.with_out_of_use,
+        ),
+    )  # fmt: skip
+
+
+def _clearance(place: BaseGeometry, srid: int | None, question: LineQuestion | BodyQuestion) -> Question:
+    told = question.model_dump(mode="json", exclude_none=True)
+    return Question("clearance", place, srid, reach_m=_CLEARANCE_REACH_M, version=question.version, told=told)
+
+
+def _line(points: Sequence[tuple[float, ...]]) -> shapely.LineString:
+    if len(points) < 2:
+        raise UsageError("A line has at least two points.")
+    return shapely.LineString(points)

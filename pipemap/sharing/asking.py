@@ -1,0 +1,178 @@
+"""Questions of agencies: the core's own functions, put to the map as an agreement shows it.
+
+A question runs as the agency's role on views in the shape of the map's tables (schemas/sql/21_asked.sql), so that no
+answer has a filter of its own: what is hidden is to it as if it were not there, and what is masked is not known. A
+hidden and an absent identity answer alike. Every answer names the agreement it is under, lest what is left out be taken
+for ground without pipes; every look is on record and charged to the ledger before it is handed out.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+import shapely
+from psycopg.sql import SQL, Identifier
+from pydantic import BaseModel
+from shapely.geometry.base import BaseGeometry
+
+from pipemap.crs import Bounds, line_in_project, polygon_in_project
+from pipemap.db import Connection, Database, fetch_one
+from pipemap.errors import NotFoundError
+from pipemap.sharing import audit, ledger
+from pipemap.sharing.agreements import SHARED_KINDS
+from pipemap.sharing.granted import (
+    SHARE_SCHEMA,
+    Grant,
+    Place,
+    become_agency,
+    begin_reading,
+    record_refusal,
+    refusals_on_record,
+    want,
+)
+from pipemap.sql import queries
+from pipemap.versions import GrantedVersion, resolve_version
+from schemas.codetables import code_table
+from schemas.shared_answers import Agreed
+
+# How far around a question its answer may depend on: the ground, and what stands in the way of a pipe that is moved.
+_AROUND_M = 250.0
+_NAMES_FEATURES = ("feature_id", "segment_id", "node_id", "other_id")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question under a key.
+
+    `name` stands in the log; `place` is what it is about, in `srid` (the project CRS when None), None for the whole
+    area or for `segment_id`, the segment it is about; what it tells lies within `reach_m` of that. `told` are its
+    further words.
+    """
+
+    name: str
+    place: BaseGeometry | None = None
+    srid: int | None = None
+    segment_id: int | None = None
+    reach_m: float = 1.0
+    version: int | datetime | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
+
+
+Answer = BaseModel | Mapping[str, Any]
+Put = Callable[[Connection, GrantedVersion], Answer]
+
+
+def ask(database: Database, key_sha256: str, question: Question, put: Put, timeout_s: int = 30) -> bytes:
+    """The answer as JSON, beside what it is under; `put` puts the question to the core.
+
+    Raises UnknownKeyError, NotFoundError (on record like a refusal), AreaExceededError, and whatever `put` does.
+    """
+    asked = {"question": question.name, "segment_id": question.segment_id, **question.told}
+    try:
+        with refusals_on_record(database, key_sha256, asked), database.transaction(read_only=True) as connection:
+            srid, _ = begin_reading(connection, timeout_s)
+            version = resolve_version(connection, question.version)
+            grant = become_agency(connection, key_sha256, Place(), srid, version)
+            window = _look_around(connection, question, srid)
+            answer = put(connection, _shown(grant))
+    except NotFoundError:
+        record_refusal(database, key_sha256, asked)
+        raise
+    document = _document(answer)
+    place = Place(window)
+    ledger.charge(database, grant, place, srid)
+    body = orjson.dumps({"agreement": agreed(grant).model_dump(mode="json"), "answer": document})
+    audit.look(database, grant, key_sha256, f"share.{question.name}", _account(question, grant, place, document, body))
+    return body
+
+
+def agreed(grant: Grant) -> Agreed:
+    """What an answer is under, in words a reader cannot miss."""
+    names = [code_table("utility_class")[code] for code in grant.class_codes]
+    return Agreed(
+        agreement_id=grant.agreement_id,
+        version=grant.version,
+        class_codes=tuple(grant.class_codes),
+        attributes=tuple(grant.attributes),
+        position_precision=grant.position_precision,
+        depth_precision=grant.depth_precision,
+        area_wkt=grant.area_wkt,
+        message_en=f"Holds for what agreement {grant.agreement_id} shows of version {grant.version} alone: "
+        f"{', '.join(name.name_en for name in names)}, in its area. Other pipes and structures may lie there.",
+        message_zh=f"仅依据第 {grant.agreement_id} 号协议在第 {grant.version} 版中所示内容："
+        f"授权范围内的{'、'.join(name.name_zh for name in names)}；此外仍可能有其他管线和建（构）筑物。",
+    )
+
+
+def _shown(grant: Grant) -> GrantedVersion:
+    return GrantedVersion(grant.version, {kind: grant.columns(kind) for kind in SHARED_KINDS})
+
+
+def _look_around(connection: Connection, question: Question, srid: int) -> Bounds | None:
+    """Have the views look around the place alone; the window it counts as, None for the whole area."""
+    place = question.place
+    if question.segment_id is not None:
+        place = _segment_place(connection, question.segment_id)
+    elif place is not None:
+        place = _in_project(place, srid if question.srid is None else question.srid, srid)
+    if place is None:
+        return None
+    want(connection, Place(_widened(place.bounds, question.reach_m + _AROUND_M)), srid)
+    return _widened(place.bounds, question.reach_m)
+
+
+def _widened(bounds: Bounds, by_m: float) -> Bounds:
+    low_x, low_y, high_x, high_y = bounds
+    return low_x - by_m, low_y - by_m, high_x + by_m, high_y + by_m
+
+
+def _segment_place(connection: Connection, segment_id: int) -> BaseGeometry:
+    query = SQL(queries("sharing")["shown_place"]).format(relation=Identifier(SHARE_SCHEMA, "pipe_segment"))
+    row = fetch_one(connection, query, {"feature_id": segment_id})
+    if row is None:
+        raise NotFoundError(f"There is no pipe_segment {segment_id}.")
+    return shapely.from_wkb(row["place"])
+
+
+def _in_project(place: BaseGeometry, place_srid: int, srid: int) -> BaseGeometry:
+    if isinstance(place, shapely.Polygon):
+        return polygon_in_project(place, place_srid, srid)
+    return line_in_project(place, place_srid, srid)
+
+
+def _document(answer: Answer) -> Any:
+    return answer.model_dump(mode="json") if isinstance(answer, BaseModel) else answer
+
+
+def _account(question: Question, grant: Grant, place: Place, document: Any, body: bytes) -> dict[str, Any]:
+    named = sorted(set(named_features(document)))
+    return {
+        "asked": {"segment_id": question.segment_id, **question.told},
+        "bbox": place.bbox,
+        "bbox_srid": None,
+        "format": "json",
+        "version": grant.version,
+        "count": len(named),
+        "bytes": len(body),
+        "ids_sha256": hashlib.sha256("".join(f"{one}\n" for one in named).encode()).hexdigest(),
+    }
+
+
+def named_features(document: Any) -> Iterator[int]:
+    """Every identity that an answer names, wherever it stands."""
+    if isinstance(document, dict):
+        for name, value in document.items():
+            if name in _NAMES_FEATURES and isinstance(value, int) and value > 0:
+                yield value
+            elif name.endswith("_ids"):
+                yield from (one for one in value if one > 0)
+            else:
+                yield from named_features(value)
+        if document.get("type") == "Feature":
+            yield document["id"]
+    elif isinstance(document, list | tuple):
+        for value in document:
+            yield from named_features(value)

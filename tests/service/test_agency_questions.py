@@ -1,0 +1,147 @@
+"""Sections, clearances, traces, counts and differences for other agencies: what they show, and what they never tell."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+import shapely
+
+from pipemap.sharing import agreements, audit, stores
+from pipemap.sharing.agreements import Terms
+from pipemap.sharing.precision import Precision
+from tests.service.conftest import X0, Y0, Town
+from tests.service.test_api import refused
+
+CITY = shapely.box(X0 - 500, Y0 - 500, X0 + 500, Y0 + 500)
+EAST_HALF = shapely.box(X0 + 50, Y0, X0 + 200, Y0 + 200)
+ACROSS = f"{X0 + 45} {Y0 + 80},{X0 + 45} {Y0 + 110}"
+EAST_ACROSS = f"{X0 + 70} {Y0 + 80},{X0 + 70} {Y0 + 110}"
+SIZES = ("source_key", "shape_code", "width_mm", "height_mm", "depth_datum_code", "elevation_source_code")
+
+
+@pytest.fixture
+def issue(town: Town) -> Callable[..., dict[str, str]]:
+    """Make an agreement and give the header with its key."""
+
+    def make(
+        classes: tuple[str, ...] = ("water",), attributes: tuple[str, ...] = SIZES, area: Any = CITY, **more: Any
+    ) -> dict[str, str]:
+        terms = Terms("消防队", "救火", area, classes, attributes, datetime.now(UTC) + timedelta(days=9), **more)
+        with town.database.transaction() as connection:
+            number = agreements.agree(connection, terms, "manager")
+            return {"X-API-Key": agreements.issue_key(connection, number, "manager")}
+
+    return make
+
+
+def drawn_gas_main(y: float, **question: Any) -> dict[str, Any]:
+    line = [[X0 + 42, Y0 + y, 8.0], [X0 + 58, Y0 + y, 8.0]]
+    return {"pipe": {"line": line, "class_code": "gas", "width_mm": 200.0, "pressure_code": "low"}, **question}
+
+
+def told(answer: httpx.Response) -> Any:
+    assert answer.status_code == 200, answer.text
+    return answer.json()["answer"]
+
+
+def test_a_section_cuts_what_is_granted_alone(client: httpx.Client, town: Town, issue: Any) -> None:
+    both = told(client.get("/share/section", params={"line": ACROSS}, headers=issue(("water", "gas"))))
+    assert {cut["source_key"] for cut in both["cuts"]} == {"A->B", "G0->G1"}
+    water = told(client.get("/share/section", params={"line": ACROSS}, headers=issue()))
+    [cut] = water["cuts"]
+    assert (cut["source_key"], cut["width_mm"], cut["axis_z_m"], cut["owner"]) == ("A->B", 300, 8.0, None)
+    assert water["ground"] == [], "the ground is not granted"
+    assert "G0" not in json.dumps(water) and "供水公司" not in json.dumps(water)
+    east = told(client.get("/share/section", params={"line": ACROSS}, headers=issue(area=EAST_HALF)))
+    assert east["cuts"] == []
+
+
+def test_a_section_without_depths_says_that_nobody_can_tell(client: httpx.Client, town: Town, issue: Any) -> None:
+    with town.database.transaction() as connection:
+        stores.refresh(connection, Precision("exact", "masked"))
+    key = issue(("water", "gas"), ("width_mm",), depth_precision="masked")
+    found = told(client.get("/share/section", params={"line": ACROSS}, headers=key))
+    assert [(cut["class_code"], cut["axis_z_m"], cut["outline"]) for cut in found["cuts"]] == [
+        ("gas", None, []),
+        ("water", None, []),
+    ]
+    across = drawn_gas_main(0)
+    across["pipe"]["line"] = [[X0 + 45, Y0 + 96, 8.0], [X0 + 45, Y0 + 104, 8.0]]
+    judged = told(client.post("/share/clearance/line", json=across, headers=key))
+    assert judged["conflicts"] == []
+    assert any("other.elevation" in one["needs"] for one in judged["cannot_tell"])
+
+
+def test_a_drawn_pipe_is_judged_against_what_is_granted(client: httpx.Client, town: Town, issue: Any) -> None:
+    near = told(client.post("/share/clearance/line", json=drawn_gas_main(99.5), headers=issue()))
+    assert {found["other_id"] for found in near["conflicts"]} == {town.ids["A->B"]}
+    gas = client.post("/share/clearance/line", json=drawn_gas_main(99.5), headers=issue(("gas",)))
+    assert (told(gas)["conflicts"], told(gas)["checked_pairs"]) == ([], 2)
+    assert [one["kind"] for one in told(gas)["cannot_tell"]] == ["cover"], "the ground is not granted"
+    assert "Other pipes and structures may lie there" in gas.json()["agreement"]["message_en"]
+    unsized = told(client.post("/share/clearance/line", json=drawn_gas_main(98), headers=issue(attributes=())))
+    assert not any(found["other_source_key"] for found in [*unsized["conflicts"], *unsized["cannot_tell"]])
+    assert all("A->B" not in json.dumps(one) for one in unsized.values())
+
+
+def test_segments_that_are_seen_to_meet_are_no_conflict(client: httpx.Client, town: Town, issue: Any) -> None:
+    for attributes in (SIZES, (*SIZES, "from_node_id", "to_node_id")):
+        answer = client.get(f"/share/clearance/segments/{town.ids['A->B']}", headers=issue(attributes=attributes))
+        assert told(answer)["conflicts"] == []
+
+
+def test_hidden_and_absent_segments_answer_alike(client: httpx.Client, town: Town, issue: Any) -> None:
+    key = issue(area=EAST_HALF)
+    assert client.get(f"/share/clearance/segments/{town.ids['B->V2']}", headers=key).status_code == 200
+    answers = {
+        json.dumps(refused(client.get(f"/share/clearance/segments/{number}", headers=key), 404)).replace(
+            str(number), "?"
+        )
+        for number in (town.ids["G0->G1"], town.ids["W->V1"], 999_999)
+    }
+    assert len(answers) == 1
+
+
+def test_what_is_near_is_told_with_what_is_granted(client: httpx.Client, town: Town, issue: Any) -> None:
+    place = {"x": X0 + 55, "y": Y0 + 95, "radius_m": 10}
+    page = told(client.get("/share/near", params=place, headers=issue(("water", "gas"), ("owner",))))
+    found = {feature["id"]: feature["properties"] for feature in page["features"]}
+    assert found.keys() == {town.ids[key] for key in ("A->B", "B->V2", "G0->G1", "G1->G2")}
+    assert {tuple(properties) for properties in found.values()} == {("class_code", "owner", "distance_m")}
+    page = told(client.get("/share/near", params=place, headers=issue(("gas",), (), EAST_HALF)))
+    assert [feature["id"] for feature in page["features"]] == [town.ids["G1->G2"]]
+
+
+def test_counts_are_of_what_is_granted(client: httpx.Client, town: Town, issue: Any) -> None:
+    whole = told(client.get("/share/statistics", headers=issue(("water", "gas"))))
+    assert {group["group"]["class_code"]: group["segments"] for group in whole["groups"]} == {"water": 5, "gas": 2}
+    by_owner = {"by": "owner"}
+    east = issue(("water",), ("owner",), EAST_HALF)
+    groups = told(client.get("/share/statistics", params=by_owner, headers=east))["groups"]
+    assert {group["group"]["owner"]: (group["segments"], group["length_m"]) for group in groups} == {
+        "供水公司": (1, 10.0),
+        None: (2, 40.0),
+    }
+    before = told(client.get("/share/statistics", params={**by_owner, "version": 1}, headers=east))
+    assert {group["group"]["owner"] for group in before["groups"]} == {None}
+
+
+def test_each_question_is_on_record_and_each_refusal(client: httpx.Client, town: Town, issue: Any) -> None:
+    key = issue()
+    answer = client.get("/share/section", params={"line": ACROSS}, headers=key)
+    client.get("/share/clearance/segments/999999", headers=key)
+    with town.database.transaction(read_only=True) as connection:
+        refusal, look = audit.list_entries(connection, audit.AuditFilter(actor="消防队"))
+    details = json.loads(look["details"]) if isinstance(look["details"], str) else look["details"]
+    assert (look["action"], refusal["action"]) == ("share.section", "share.refused")
+    assert (details["count"], details["bytes"], details["purpose"]) == (1, len(answer.content), "救火")
+    assert details["bbox"] == [X0 + 44, Y0 + 79, X0 + 46, Y0 + 111]
+
+
+def test_without_a_key_nothing_is_answered(client: httpx.Client, town: Town) -> None:
+    for address in ("section?line=0 0,1 1", "near?x=0&y=0&radius_m=5", "statistics", "clearance/segments/1"):
+        for headers in ({}, {"X-API-Key": "pmk_forged"}):
+            refused(client.get(f"/share/{address}", headers=headers), 401)
