@@ -14,12 +14,15 @@ from api.deps import parse_crs as crs_of
 from api.features import Height, Number
 from api.sections import LineParam, read_line
 from api.statistics import AllParam, ByParam, DistrictQuestion
+from api.trace_parameters import SegmentIds, read_place
 from pipemap import lookup
 from pipemap.clearance import drawn, questions
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.sections.cross import cross_section
 from pipemap.sharing.asking import Put, Question, ask
+from pipemap.sharing.bursts import BurstReport, ask_agency_burst
+from pipemap.sharing.differences import read_difference
 from pipemap.statistics.counting import statistics
 from pipemap.versions import GrantedVersion
 
@@ -65,7 +68,7 @@ def polygon_clearance(service: ServiceDep, key: KeyDep, question: BodyQuestion) 
 @router.get("/clearance/segments/{segment_id}")
 def segment_clearance(service: ServiceDep, key: KeyDep, segment_id: FeatureId, version: VersionDep) -> Response:
     """What of the granted pipes is too near one of them."""
-    asked = Question("clearance", segment_id=segment_id, reach_m=_CLEARANCE_REACH_M, version=version)
+    asked = Question("clearance", segment_ids=[segment_id], reach_m=_CLEARANCE_REACH_M, version=version)
     return _answer(
         service, key, asked, lambda connection, shown: questions.segment_clearance(connection, segment_id, shown)
     )
@@ -133,6 +136,43 @@ def count_in_districts(service: ServiceDep, key: KeyDep, question: DistrictQuest
             districts=question.districts, with_out_of_use=question.with_out_of_use,
         ),
     )  # fmt: skip
+
+
+@router.get("/trace/burst")
+def trace_burst(
+    service: ServiceDep,
+    key: KeyDep,
+    version: VersionDep,
+    class_codes: ClassCodesDep,
+    segment_id: SegmentIds = None,
+    at: Annotated[
+        str | None, Query(description="x,y or x,y,z in the project CRS, for the nearest granted pipe")
+    ] = None,
+) -> Response:
+    """What a burst cuts off and which valves to close: worked out on the whole network, told as far as granted."""
+    report = BurstReport(
+        segment_id or (),
+        None if at is None else read_place(at),
+        class_codes or ("water",),
+        version,
+        {"segment_ids": segment_id, "at": at, "class_codes": class_codes},
+    )
+    timeout_s = service.settings.statement_timeout_s
+    body = ask_agency_burst(service.database, service.networks, key, report, timeout_s)
+    return Response(body, media_type="application/json")
+
+
+@router.get("/diff")
+def diff(
+    service: ServiceDep,
+    key: KeyDep,
+    from_version: Annotated[int, Query(alias="from", ge=0, lt=2**31)],
+    to_version: Annotated[int, Query(alias="to", ge=0, lt=2**31)],
+    limit: LimitParam = 1000,
+) -> Response:
+    """What turns one version into a later one as the agreement shows both: counts of it all, and the first changes."""
+    body = read_difference(service.database, key, from_version, to_version, limit, service.settings.statement_timeout_s)
+    return Response(body, media_type="application/json")
 
 
 def _clearance(place: BaseGeometry, srid: int | None, question: LineQuestion | BodyQuestion) -> Question:

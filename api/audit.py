@@ -26,6 +26,7 @@ ACTIONS = {
     "share.section": ("section", "断面"),
     "share.clearance": ("clearance", "净距"),
     "share.near": ("near a place", "邻近查询"),
+    "share.burst": ("burst", "爆管"),
     "share.statistics": ("counts", "统计"),
     "share.refused": ("refused", "被拒绝"),
 }

@@ -7,24 +7,22 @@ for ground without pipes; every look is on record and charged to the ledger befo
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import orjson
 import shapely
-from psycopg.sql import SQL, Identifier
 from pydantic import BaseModel
 from shapely.geometry.base import BaseGeometry
 
 from pipemap.crs import Bounds, line_in_project, polygon_in_project
-from pipemap.db import Connection, Database, fetch_one
+from pipemap.db import Connection, Database, fetch_all
 from pipemap.errors import NotFoundError
 from pipemap.sharing import audit, ledger
 from pipemap.sharing.agreements import SHARED_KINDS
 from pipemap.sharing.granted import (
-    SHARE_SCHEMA,
     Grant,
     Place,
     become_agency,
@@ -48,21 +46,31 @@ class Question:
     """A question under a key.
 
     `name` stands in the log; `place` is what it is about, in `srid` (the project CRS when None), None for the whole
-    area or for `segment_id`, the segment it is about; what it tells lies within `reach_m` of that. `told` are its
+    area or for `segment_ids`, the segments it is about; what it tells lies within `reach_m` of that. `told` are its
     further words.
     """
 
     name: str
     place: BaseGeometry | None = None
     srid: int | None = None
-    segment_id: int | None = None
+    segment_ids: Sequence[int] = ()
     reach_m: float = 1.0
     version: int | datetime | None = None
     told: Mapping[str, Any] = field(default_factory=dict)
 
 
 Answer = BaseModel | Mapping[str, Any]
-Put = Callable[[Connection, GrantedVersion], Answer]
+
+
+@dataclass(frozen=True)
+class Told:
+    """An answer with the box around what it tells of, in the project CRS; None for the whole area."""
+
+    answer: Answer
+    window: Bounds | None
+
+
+Put = Callable[[Connection, GrantedVersion], Answer | Told]
 
 
 def ask(database: Database, key_sha256: str, question: Question, put: Put, timeout_s: int = 30) -> bytes:
@@ -70,19 +78,19 @@ def ask(database: Database, key_sha256: str, question: Question, put: Put, timeo
 
     Raises UnknownKeyError, NotFoundError (on record like a refusal), AreaExceededError, and whatever `put` does.
     """
-    asked = {"question": question.name, "segment_id": question.segment_id, **question.told}
+    asked = {"question": question.name, "segment_ids": list(question.segment_ids), **question.told}
     try:
         with refusals_on_record(database, key_sha256, asked), database.transaction(read_only=True) as connection:
             srid, _ = begin_reading(connection, timeout_s)
             version = resolve_version(connection, question.version)
             grant = become_agency(connection, key_sha256, Place(), srid, version)
             window = _look_around(connection, question, srid)
-            answer = put(connection, _shown(grant))
+            found = put(connection, _shown(grant))
     except NotFoundError:
         record_refusal(database, key_sha256, asked)
         raise
-    document = _document(answer)
-    place = Place(window)
+    answer = found if isinstance(found, Told) else Told(found, window)
+    document, place = _document(answer.answer), Place(answer.window)
     ledger.charge(database, grant, place, srid)
     body = orjson.dumps({"agreement": agreed(grant).model_dump(mode="json"), "answer": document})
     audit.look(database, grant, key_sha256, f"share.{question.name}", _account(question, grant, place, document, body))
@@ -114,8 +122,8 @@ def _shown(grant: Grant) -> GrantedVersion:
 def _look_around(connection: Connection, question: Question, srid: int) -> Bounds | None:
     """Have the views look around the place alone; the window it counts as, None for the whole area."""
     place = question.place
-    if question.segment_id is not None:
-        place = _segment_place(connection, question.segment_id)
+    if question.segment_ids:
+        place = _place_of(connection, question.segment_ids)
     elif place is not None:
         place = _in_project(place, srid if question.srid is None else question.srid, srid)
     if place is None:
@@ -129,12 +137,14 @@ def _widened(bounds: Bounds, by_m: float) -> Bounds:
     return low_x - by_m, low_y - by_m, high_x + by_m, high_y + by_m
 
 
-def _segment_place(connection: Connection, segment_id: int) -> BaseGeometry:
-    query = SQL(queries("sharing")["shown_place"]).format(relation=Identifier(SHARE_SCHEMA, "pipe_segment"))
-    row = fetch_one(connection, query, {"feature_id": segment_id})
-    if row is None:
-        raise NotFoundError(f"There is no pipe_segment {segment_id}.")
-    return shapely.from_wkb(row["place"])
+def _place_of(connection: Connection, segment_ids: Sequence[int]) -> BaseGeometry:
+    """Where segments are shown; NotFoundError alike for one that is hidden and one that is not there."""
+    rows = fetch_all(connection, queries("asked")["places"], {"feature_ids": list(segment_ids)})
+    places = {row["feature_id"]: shapely.from_wkb(row["axis"]) for row in rows}
+    for segment_id in segment_ids:
+        if segment_id not in places:
+            raise NotFoundError(f"There is no pipe_segment {segment_id}.")
+    return shapely.union_all(list(places.values()))
 
 
 def _in_project(place: BaseGeometry, place_srid: int, srid: int) -> BaseGeometry:
@@ -150,7 +160,7 @@ def _document(answer: Answer) -> Any:
 def _account(question: Question, grant: Grant, place: Place, document: Any, body: bytes) -> dict[str, Any]:
     named = sorted(set(named_features(document)))
     return {
-        "asked": {"segment_id": question.segment_id, **question.told},
+        "asked": {"segment_ids": list(question.segment_ids), **question.told},
         "bbox": place.bbox,
         "bbox_srid": None,
         "format": "json",

@@ -181,7 +181,3 @@ WHERE NOT %(has_box)s OR ST_Intersects(v.geom, nullif(current_setting('pipemap.w
 -- name: sent_back
 -- A geometry brought to the project CRS.
 SELECT ST_AsBinary(ST_Transform(ST_SetSRID(ST_GeomFromWKB(%(place)s), %(srid)s::int), %(project_srid)s::int)) AS place
-
--- name: shown_place
--- Where a feature is shown.
-SELECT ST_AsBinary(v.geom) AS place FROM {relation} AS v WHERE v.feature_id = %(feature_id)s

@@ -129,6 +129,55 @@ def test_counts_are_of_what_is_granted(client: httpx.Client, town: Town, issue: 
     assert {group["group"]["owner"] for group in before["groups"]} == {None}
 
 
+VALVES = (*SIZES, "appurtenance_code", "valve_state_code", "name")
+
+
+def test_a_burst_names_the_valves_that_are_shown(client: httpx.Client, town: Town, issue: Any) -> None:
+    burst = {"at": f"{X0 + 50},{Y0 + 101}"}
+    answer = told(client.get("/share/trace/burst", params=burst, headers=issue(attributes=VALVES)))
+    assert answer["segment_ids"] == [town.ids["A->B"]] and answer["distance_m"] == pytest.approx(1)
+    assert [valve["source_key"] for valve in answer["valves_to_close"]] == ["V1"]
+    assert {town.ids[key] for key in ("V1->A", "A->B", "B->V2")} == set(answer["isolated_segment_ids"])
+    assert (answer["dry_segment_ids"], answer["goes_on"]) == ([town.ids["V2->C"]], False)
+    assert (answer["isolated_length_m"], answer["dry_length_m"]) == (60, 20)
+    assert "人民医院" not in json.dumps(answer, ensure_ascii=False)
+
+
+def test_a_burst_that_goes_on_outside_says_so_and_no_more(client: httpx.Client, town: Town, issue: Any) -> None:
+    key = issue(attributes=VALVES, area=EAST_HALF, sites_telephone="12345")
+    answer = told(client.get("/share/trace/burst", params={"segment_id": town.ids["A->B"]}, headers=key))
+    assert answer["valves_to_close"] == [] and answer["goes_on"] and "12345" in answer["message_en"]
+    assert set(answer["isolated_segment_ids"]) == {town.ids["A->B"], town.ids["B->V2"]}
+    assert (answer["isolated_length_m"], answer["dry_length_m"]) == (30, 20), "only the part in the area counts"
+    untold = issue(attributes=SIZES)
+    answer = told(client.get("/share/trace/burst", params={"segment_id": town.ids["A->B"]}, headers=untold))
+    assert answer["valves_to_close"] == [] and answer["goes_on"], "what stands at a node is not granted"
+
+
+def test_a_burst_of_a_hidden_segment_is_one_of_none(client: httpx.Client, town: Town, issue: Any) -> None:
+    key = issue(area=EAST_HALF)
+    for hidden in (town.ids["W->V1"], town.ids["G0->G1"], 999_999):
+        found = refused(client.get("/share/trace/burst", params={"segment_id": hidden}, headers=key), 404)
+        assert f"There is no pipe_segment {hidden}." in json.dumps(found)
+    refused(client.get("/share/trace/burst", params={"at": f"{X0 - 20},{Y0 + 100}"}, headers=key), 404)
+    refused(client.get("/share/trace/burst", headers=key))
+
+
+def test_a_difference_is_of_what_is_granted(client: httpx.Client, town: Town, issue: Any) -> None:
+    versions = {"from": 1, "to": 2}
+    both = client.get("/share/diff", params=versions, headers=issue(("water", "gas"), ("owner",))).json()
+    assert both["counts"] == {
+        "node": {"added": 3, "changed": 0, "removed": 0},
+        "pipe_segment": {"added": 2, "changed": 1, "removed": 0},
+    }
+    ownerless = client.get("/share/diff", params=versions, headers=issue(("water",), ())).json()
+    assert ownerless["counts"] == {} and ownerless["changes"] == []
+    frozen = issue(frozen_version=1)
+    refused(client.get("/share/diff", params=versions, headers=frozen), 404)
+    refused(client.get("/share/diff", params={"from": 2, "to": 1}, headers=frozen))
+    refused(client.get("/share/diff", params={"from": 1, "to": 9}, headers=issue()), 404)
+
+
 def test_each_question_is_on_record_and_each_refusal(client: httpx.Client, town: Town, issue: Any) -> None:
     key = issue()
     answer = client.get("/share/section", params={"line": ACROSS}, headers=key)
@@ -142,6 +191,13 @@ def test_each_question_is_on_record_and_each_refusal(client: httpx.Client, town:
 
 
 def test_without_a_key_nothing_is_answered(client: httpx.Client, town: Town) -> None:
-    for address in ("section?line=0 0,1 1", "near?x=0&y=0&radius_m=5", "statistics", "clearance/segments/1"):
+    for address in (
+        "section?line=0 0,1 1",
+        "near?x=0&y=0&radius_m=5",
+        "statistics",
+        "diff?from=1&to=2",
+        "trace/burst?segment_id=1",
+        "clearance/segments/1",
+    ):
         for headers in ({}, {"X-API-Key": "pmk_forged"}):
             refused(client.get(f"/share/{address}", headers=headers), 401)

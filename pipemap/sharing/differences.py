@@ -1,0 +1,76 @@
+"""What differs between two versions as an agreement shows them: the change feed between two fixed ends, and its counts.
+
+A feature that came into the area or the granted classes counts as added, one that left as removed, and a change of
+what is not shown as none.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from pipemap.db import Database
+from pipemap.errors import NotFoundError, UsageError
+from pipemap.projects import read_project
+from pipemap.sharing.feed import MAX_CHANGES, ChangesPage, ChangesRequest, Cursor, read_changes
+from pipemap.sharing.granted import Grant, Place, as_agency, refusals_on_record
+from pipemap.versions import resolve_version
+
+_BEGINNING = "node", 0
+
+
+def read_difference(
+    database: Database,
+    key_sha256: str,
+    from_version: int,
+    to_version: int,
+    limit: int = 1000,
+    timeout_s: int = 30,
+) -> bytes:
+    """Counts of all changes by kind and op, and the first `limit` changes, as JSON; each page read is on record.
+
+    Raises UnknownKeyError, UsageError, or NotFoundError for a version that is not there or that the agreement hides.
+    """
+    if from_version > to_version:
+        raise UsageError("The version to compare with comes before the other: give the earlier one as from.")
+    asked = {"question": "diff", "from": from_version, "to": to_version}
+    with refusals_on_record(database, key_sha256, asked):
+        grant = _granted(database, key_sha256, from_version, to_version)
+    counts: Counter[tuple[str, str]] = Counter()
+    changes: list[dict[str, Any]] = []
+    request = ChangesRequest(from_version, Cursor(to_version, grant.digest, *_BEGINNING), limit=MAX_CHANGES)
+    for page in _pages(database, key_sha256, request, timeout_s):
+        counts.update((one.kind, one.op) for one in page.changes)
+        changes += orjson.loads(page.as_json())["changes"][: limit - len(changes)]
+    return orjson.dumps(
+        {
+            "from": from_version,
+            "to": to_version,
+            "permission": grant.digest,
+            "counts": {kind: {op: counts[kind, op] for op in ("added", "changed", "removed")} for kind, _ in counts},
+            "changes": changes,
+        }
+    )
+
+
+def _granted(database: Database, key_sha256: str, *versions: int) -> Grant:
+    with database.transaction(read_only=True) as connection:
+        srid = read_project(connection).srid
+        for version in versions:
+            resolve_version(connection, version)
+            with as_agency(connection, key_sha256, Place(), srid, version) as grant:
+                pass
+            if grant.version != version:
+                raise NotFoundError(f"Version {version} is not shown; {grant.version} is.")
+    return grant
+
+
+def _pages(database: Database, key_sha256: str, request: ChangesRequest, timeout_s: int) -> Iterator[ChangesPage]:
+    while True:
+        page = read_changes(database, key_sha256, request, timeout_s)
+        yield page
+        if page.next is None:
+            return
+        request = replace(request, cursor=page.next)

@@ -1,0 +1,30 @@
+-- name: places
+-- Where some segments are shown.
+SELECT feature_id, ST_AsBinary(ST_Force2D(geom)) AS axis
+FROM pipemap_share.asked_pipe_segment WHERE feature_id = ANY(%(feature_ids)s::bigint[])
+
+-- name: pipes
+-- Some segments as they are shown, with the length that is shown of each.
+SELECT feature_id, ST_AsBinary(ST_Force2D(geom)) AS axis, ST_3DLength(geom) AS length_m
+FROM pipemap_share.asked_pipe_segment WHERE feature_id = ANY(%(feature_ids)s::bigint[])
+
+-- name: valves
+-- Some nodes that are shown to be what they are, nearest to a burst first; with `of_known_state` only where that is shown.
+SELECT v.feature_id AS node_id, nullif(v.source_key, '') AS source_key, v.name, v.address, v.valve_state_code AS state_code,
+       v.operability_code, ST_X(v.geom) AS x_m, ST_Y(v.geom) AS y_m, b.away_m AS distance_m
+FROM pipemap_share.asked_node AS v
+CROSS JOIN LATERAL (SELECT ST_Distance(v.geom, ST_SetSRID(ST_GeomFromWKB(%(burst)s), ST_SRID(v.geom))) AS away_m) AS b
+WHERE v.feature_id = ANY(%(feature_ids)s::bigint[]) AND v.appurtenance_code IS NOT NULL
+  AND (NOT %(of_known_state)s OR v.valve_state_code IS NOT NULL)
+ORDER BY b.away_m, v.feature_id
+
+-- name: hydrants
+-- The same of hydrants; within a distance, and at most so many, where those are given.
+SELECT v.feature_id AS node_id, nullif(v.source_key, '') AS source_key, v.name, v.address, ST_X(v.geom) AS x_m, ST_Y(v.geom) AS y_m,
+       b.away_m AS distance_m
+FROM pipemap_share.asked_node AS v
+CROSS JOIN LATERAL (SELECT ST_Distance(v.geom, ST_SetSRID(ST_GeomFromWKB(%(burst)s), ST_SRID(v.geom))) AS away_m) AS b
+WHERE v.feature_id = ANY(%(feature_ids)s::bigint[]) AND v.appurtenance_code IS NOT NULL
+  AND (%(within_m)s::float8 IS NULL OR b.away_m <= %(within_m)s)
+ORDER BY b.away_m, v.feature_id
+LIMIT %(most)s
