@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -22,8 +23,10 @@ _FARTHEST_M = 5.0
 FARTHEST_ASIDE_M = 2.0
 _MOST_TRIED = 24
 
+# Metres east, north and up.
+Shift: TypeAlias = tuple[float, float, float]
 # Which other pipes a moved pipe is too near, and by how much; None in place of a number where nobody can tell.
-Found = dict[int, float | None]
+Found: TypeAlias = dict[int, float | None]
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,8 @@ class Mover:
     side: Side
     stands_clear: Callable[[Segment], bool]
 
-    def found_at(self, shift: Floats) -> Found:
-        """What the pipe would be too near when moved by (3,) metres."""
+    def found_at(self, shift: Shift) -> Found:
+        """What the pipe would be too near when moved."""
         right, facts = np.arange(1, len(self.others) + 1), self.pipes.facts
         judged = judge(self._moved_by(shift), facts, np.zeros_like(right), right)
         columns = (judged.right, judged.state, judged.kind, judged.measured_m)
@@ -52,7 +55,7 @@ class Mover:
             if state in (CONFLICT, CANNOT_TELL)
         }
 
-    def first_worse_at(self, shift: Floats, allowed_m: Floats, first: int) -> int:
+    def first_worse_at(self, shift: Shift, allowed_m: Floats, first: int) -> int:
         """The place in `pipes` of one that the moved pipe is nearer to than it may be, -1 for none.
 
         By how much it may is in `allowed_m`, a pipe each; the pipe at `first` is looked at first.
@@ -61,13 +64,13 @@ class Mover:
 
     def allowed_m(self, before: Found) -> Floats:
         """By how much the moved pipe may fall short of each limit: as it did, or not at all."""
-        allowed = np.full(len(self.pipes), -math.inf)
-        for place, other in enumerate(self.others, 1):
-            short_m = before.get(other.feature_id, -math.inf)
+        allowed, feature_id = np.full(len(self.pipes), -math.inf), self.pipes.feature_id
+        for place in np.flatnonzero(np.isin(feature_id, list(before))).tolist():
+            short_m = before[int(feature_id[place])]
             allowed[place] = math.nan if short_m is None else short_m + _WORSE_M
         return allowed
 
-    def _moved_by(self, shift: Floats) -> Shapes:
+    def _moved_by(self, shift: Shift) -> Shapes:
         shapes, own = self.pipes.shapes, slice(0, int(self.pipes.first_piece[1]))
         start, end = shapes.start.copy(), shapes.end.copy()
         start[own] += shift
@@ -77,7 +80,7 @@ class Mover:
 
 def with_moves(mover: Mover, conflicts: Sequence[Conflict]) -> tuple[list[Conflict], Move | None]:
     """The conflicts, each with the smallest move found that clears it, and the smallest that clears them all."""
-    before = mover.found_at(np.zeros(3)) if conflicts else {}
+    before = mover.found_at((0.0, 0.0, 0.0)) if conflicts else {}
     allowed_m, last_worse = mover.allowed_m(before), 0
     clearing: Move | None = None
     moves: dict[int, Move] = {}
@@ -122,58 +125,50 @@ def least_cover_m(asked: Segment) -> float | None:
     return float((asked.ground_m - asked.axis[:, 2]).min()) - half_m
 
 
-def _shifts(mover: Mover, conflicts: Sequence[Conflict]) -> list[Floats]:
+def _shifts(mover: Mover, conflicts: Sequence[Conflict]) -> list[Shift]:
     """Moves worth a try, the smallest first."""
     others = {other.feature_id: other for other in mover.others}
-    tried = [
-        shift
+    tried = {
+        tuple(round(metres, 3) for metres in shift): shift
         for conflict in conflicts
         for shift in _shifts_of(mover, conflict, others.get(conflict.other_id or -1))
         if abs(shift[2]) <= _FARTHEST_M and math.hypot(*shift[:2]) <= FARTHEST_ASIDE_M
-    ]
-    unique = {tuple(shift.round(3).tolist()): shift for shift in tried}
-    return sorted(unique.values(), key=lambda shift: float(np.linalg.norm(shift)))[:_MOST_TRIED]
+    }
+    return sorted(tried.values(), key=lambda shift: math.hypot(*shift))[:_MOST_TRIED]
 
 
-def _shifts_of(mover: Mover, conflict: Conflict, other: Segment | None) -> Iterator[Floats]:
+def _shifts_of(mover: Mover, conflict: Conflict, other: Segment | None) -> Iterator[Shift]:
     if other is None:
         return
-    own, theirs = (
-        np.array([np.nan if value is None else value for value in place]) for place in _sided(mover, conflict)
-    )
+    own, theirs = conflict.nearest if mover.side is Side.SEGMENT else conflict.nearest[::-1]
     if conflict.kind in (ConflictKind.VERTICAL, ConflictKind.COLLISION):
-        yield from _up_or_down(mover.asked, other, own, theirs)
+        yield from _up_or_down(mover.asked, other, own[2], theirs[2])
     if conflict.kind in (ConflictKind.HORIZONTAL, ConflictKind.STACKED, ConflictKind.COLLISION):
-        yield from _aside(mover.asked, other, own, theirs)
+        yield from _aside(mover.asked, other, own[0] - theirs[0], own[1] - theirs[1])
 
 
-def _sided(mover: Mover, conflict: Conflict) -> list[Floats]:
-    places = conflict.nearest if mover.side is Side.SEGMENT else conflict.nearest[::-1]
-    return [np.array([math.nan if value is None else value for value in place]) for place in places]
-
-
-def _up_or_down(asked: Segment, other: Segment, own: Floats, theirs: Floats) -> Iterator[Floats]:
+def _up_or_down(asked: Segment, other: Segment, own_z: float | None, their_z: float | None) -> Iterator[Shift]:
+    if own_z is None or their_z is None:
+        return
     limit = strictest("vertical", asked.party, other.party)
     apart_m = (limit.min_m if limit else 0.0) + _half(asked.half_height_m) + _half(other.half_height_m)
     for way in (1.0, -1.0):
-        shift_m = way * apart_m - (own[2] - theirs[2])
-        if math.isfinite(shift_m):
-            yield np.array([0.0, 0.0, _whole(shift_m)])
+        yield 0.0, 0.0, _whole(way * apart_m - (own_z - their_z))
 
 
-def _aside(asked: Segment, other: Segment, own: Floats, theirs: Floats) -> Iterator[Floats]:
+def _aside(asked: Segment, other: Segment, x: float, y: float) -> Iterator[Shift]:
+    """Away from the other pipe to either side; x, y is the way from it."""
     limit = strictest("horizontal", asked.party, other.party)
     apart_m = (limit.min_m if limit else 0.0) + _half(asked.half_width_m) + _half(other.half_width_m)
-    way = own[:2] - theirs[:2]
-    has_m = float(np.linalg.norm(way))
+    has_m = math.hypot(x, y)
     if has_m < 1e-6:
-        course = asked.axis[-1, :2] - asked.axis[0, :2]
-        way, has_m = np.array([-course[1], course[0]]), 0.0
-    length = float(np.linalg.norm(way))
-    if length == 0:
+        course_x, course_y = (asked.axis[-1, :2] - asked.axis[0, :2]).tolist()
+        x, y, has_m = -course_y, course_x, 0.0
+    length_m = math.hypot(x, y)
+    if length_m == 0:
         return
-    for shift_m in (apart_m - has_m, -apart_m - has_m):
-        yield np.append(way / length * _whole(shift_m), 0.0)
+    for shift_m in (_whole(apart_m - has_m), _whole(-apart_m - has_m)):
+        yield x / length_m * shift_m, y / length_m * shift_m, 0.0
 
 
 def _whole(shift_m: float) -> float:
@@ -186,12 +181,12 @@ def _half(value: float) -> float:
     return 0.0 if math.isnan(value) else value
 
 
-def _moved(asked: Segment, shift: Floats) -> Segment:
+def _moved(asked: Segment, shift: Shift) -> Segment:
     return replace(asked, axis=asked.axis + shift)
 
 
-def _as_move(shift: Floats, side: Side) -> Move:
-    dx_m, dy_m, dz_m = (round(value, 3) for value in shift.tolist())
+def _as_move(shift: Shift, side: Side) -> Move:
+    dx_m, dy_m, dz_m = (round(metres, 3) for metres in shift)
     which_en, which_zh = ("It", "该管线") if side is Side.SEGMENT else ("The other pipe", "对方管线")
     if dz_m:
         way_en, way_zh = ("raised", "上移") if dz_m > 0 else ("lowered", "下移")

@@ -88,6 +88,8 @@ def _against_all(pipes: Pipes) -> Verdicts:
 
 def _abandoned(asked: Segment, near: list[Segment]) -> tuple[Conflict, ...]:
     out_of_use = [found for found in near if found.row["lifecycle_code"] in _STILL_THERE]
+    if not out_of_use:
+        return ()
     verdicts = _against_all(as_pipes([asked, *out_of_use]))
     return tuple(from_verdicts(verdicts, [asked, *out_of_use])[0])
 

@@ -32,8 +32,8 @@ BANKS = ("duct_block", "trench", "passage", "tunnel")
 NOT_IN_THE_GROUND = frozenset({"overhead", "surface", "rack", "in_well"})
 # The identity of a pipe that is drawn and not in the map, and its two nodes.
 DRAWN_ID, DRAWN_NODES = 0, (-1, -2)
-# A long line is looked around piece by piece: the box of one that runs askew holds half the city.
-_PIECE_M = 50.0
+# A long line is looked around part by part: the box of one that runs askew holds half the city.
+_PART_M = 50.0
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,8 @@ class Site:
         return SQL(queries("clearance")[name]).format(columns=columns, segments=self._segments, nodes=self._nodes)
 
     def _place(self, place: BaseGeometry, reach_m: float) -> dict[str, Any]:
-        return {"places": [shapely.to_wkb(part) for part in _parts(place)], "srid": self._srid, "reach_m": reach_m}
+        parts = _parts(place, max(_PART_M, 2 * reach_m))
+        return {"places": list(shapely.to_wkb(parts)), "srid": self._srid, "reach_m": reach_m}
 
 
 def chainage(axis: Floats) -> Floats:
@@ -206,11 +207,15 @@ def shares(axis: Floats) -> Floats:
     return stations_m / stations_m[-1] if stations_m[-1] > 0 else np.linspace(0.0, 1.0, len(axis))
 
 
-def _parts(place: BaseGeometry) -> list[BaseGeometry]:
-    if not isinstance(place, shapely.LineString) or place.length <= _PIECE_M:
+def _parts(place: BaseGeometry, length_m: float) -> list[BaseGeometry]:
+    """A line in parts of about a length, so that the box of each holds little beside it."""
+    if not isinstance(place, shapely.LineString) or place.length <= length_m:
         return [place]
-    points = shapely.get_coordinates(shapely.segmentize(place, _PIECE_M))
-    return list(shapely.linestrings(np.stack([points[:-1], points[1:]], axis=1)))
+    vertices = shapely.get_coordinates(shapely.segmentize(place, length_m))
+    part = np.floor(chainage(vertices)[:-1] / length_m).astype(np.int64)
+    first = np.flatnonzero(np.diff(part, prepend=-1))
+    past = np.append(first[1:], len(part)) + 1
+    return [shapely.LineString(vertices[one:other]) for one, other in zip(first, past, strict=True)]
 
 
 def party_of(row: dict[str, Any]) -> Party:
@@ -242,19 +247,19 @@ def clearance_class_of(class_code: str) -> str:
 
 def as_pipes(segments: list[Segment]) -> Pipes:
     """The segments as the arrays the core works on, in their order."""
-    parties = list(dict.fromkeys(segment.party for segment in segments))
-    classes = list(dict.fromkeys(segment.row["class_code"] for segment in segments))
+    parties: dict[Party, int] = {}
+    classes: dict[str, int] = {}
     counts = [len(segment.axis) - 1 for segment in segments]
     return Pipes(
         feature_id=np.array([segment.feature_id for segment in segments], dtype=np.int64),
-        class_index=np.array([classes.index(segment.row["class_code"]) for segment in segments], dtype=np.int64),
+        class_index=np.array([classes.setdefault(s.row["class_code"], len(classes)) for s in segments], dtype=np.int64),
         nodes=np.array([[s.row["from_node_id"], s.row["to_node_id"]] for s in segments], dtype=np.int64),
         container_id=np.array([_or_none(segment.row["container_id"]) for segment in segments], dtype=np.int64),
         is_round=np.array([segment.row["shape_code"] == "circle" for segment in segments]),
         half_width_m=np.array([segment.half_width_m for segment in segments]),
         half_height_m=np.array([segment.half_height_m for segment in segments]),
-        party_index=np.array([parties.index(segment.party) for segment in segments], dtype=np.int64),
-        parties=parties,
+        party_index=np.array([parties.setdefault(s.party, len(parties)) for s in segments], dtype=np.int64),
+        parties=list(parties),
         first_piece=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         start=np.concatenate([segment.axis[:-1] for segment in segments]),
         end=np.concatenate([segment.axis[1:] for segment in segments]),
