@@ -64,6 +64,8 @@ _ENOUGH: dict[str, tuple[frozenset[str], ...]] = {
 }
 _OF_WELLS = frozenset({"appurtenance", "well_depth_m", "valve_state"})
 _ROLE_OF_GEOMETRY = {"Point": "node", "LineString": "segment", "Polygon": "structure"}
+_NAME_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-zß-ÿ]+")
+_LEAST_LETTERS, _LETTERS_OF_A_PART = 3, 9
 _IDEOGRAPHS = re.compile(r"[\u4e00-\u9fff]+")
 _BRACKETED_UNIT = re.compile(
     r"[(\[【](?:单位:?)?(?:m|mm|cm|dm|ft|in|kv|v|mpa|kpa|bar|dn|米|毫米|厘米|千伏|兆帕|‰|%)[)\]】]"
@@ -259,10 +261,14 @@ class Profile(BaseModel):
         found = (word for word in sorted(words, key=len, reverse=True) if len(word) > 1 and _names(name, word))
         return next((words[word] for word in found), None)
 
-    def class_said(self, text: str) -> str | None:
-        """The one class that a title or file name speaks of in Chinese; None where it names none or several."""
+    def class_said(self, text: str, *, is_name: bool = False) -> str | None:
+        """The one class that a title or file name speaks of; None where it names none or several.
+
+        Titles are believed in Chinese alone, names of files and layers (`is_name`) in any script: `foul_sewer`.
+        """
         words = self.class_words()
-        said = [word for word in words if len(word) > 1 and _IDEOGRAPHS.fullmatch(word) and word in text.casefold()]
+        name = " ".join(_NAME_PARTS.findall(text)).casefold()
+        said = [word for word in words if _says(text.casefold(), word) or (is_name and _speaks_of(name, word))]
         whole = [word for word in said if not any(word != longer and word in longer for longer in said)]
         classes = {words[word] for word in whole}
         return classes.pop() if len(classes) == 1 else None
@@ -299,9 +305,21 @@ def _names(name: str, word: str) -> bool:
     return re.search(rf"(?<![a-z]){re.escape(word.replace('_', ' '))}(?:e?s)?(?![a-z])", name) is not None
 
 
+def _says(text: str, word: str) -> bool:
+    return len(word) > 1 and _IDEOGRAPHS.fullmatch(word) is not None and word in text
+
+
+def _speaks_of(name: str, word: str) -> bool:
+    """Whether a word of letters stands in a name; a long one also as a part of another: Regenwasserkanal."""
+    if len(word) < _LEAST_LETTERS or any(character.isdigit() or character > "\u024f" for character in word):
+        return False
+    return (len(word) >= _LETTERS_OF_A_PART and word in name) or _names(name, word)
+
+
 def _may_be_cut_off(column: str) -> bool:
     """Whether a name fills the 10 bytes that a dBASE table has for it, but for the part of a character."""
-    return any(len(column.encode(encoding, "replace")) in (9, 10) for encoding in ("utf-8", "gb18030"))
+    is_field = not re.search(r"[\s()\[\]]", column)
+    return is_field and any(len(column.encode(encoding, "replace")) in (9, 10) for encoding in ("utf-8", "gb18030"))
 
 
 def plain(header: str) -> str:

@@ -16,9 +16,10 @@ _SECTION = re.compile(rf"(?<![A-Za-z0-9.])(?:{_SIGNED}|{_BOX}|{_DUCTS})(?![A-Za-
 _GLUED = re.compile(r"(?<=[A-Za-z])(?=[一-鿿])|(?<=[一-鿿])(?=[A-Za-z0-9ΦφØ⌀∅])|(?<=\d)(?=[一-鿿])(?!孔|根|米)")
 _DEPTH = r"-?\d{1,2}\.\d{1,3}"
 _DEPTHS = re.compile(rf"(?<![\w.])(?:埋深|深|[hH])?\s*[=:]?\s*({_DEPTH})(?:\s*[/~-]\s*({_DEPTH}))?(?:\s*m)?(?![\w.%‰])")
-# Slope, length, pressure and wall rating: beside the point, but no reason to doubt the rest.
+# Slope, length, pressure, wall rating and levels of other parts: beside the point, but no reason to doubt the rest.
 _REMARK = re.compile(
-    r"(?<![\w.])(?:[iI]\s*=\s*[\d.]+\s*[%‰]?|[\d.]+\s*[%‰]|[lL]\s*=?\s*[\d.]+\s*m?|PN\s*[\d.]+|SDR\s*[\d.]+|SN\s*\d+)(?![\w.])"
+    r"(?<![\w.])(?:[iI]\s*=\s*[\d.]+\s*[%‰]?|[\d.]+\s*[%‰]|[lL]\s*=?\s*[\d.]+\s*m?|PN\s*[\d.]+|SDR\s*[\d.]+|SN\s*\d+"
+    r"|(?:IL|INV|CL|RL|BL)[.:=]?\s*-?\d+(?:\.\d+)?)(?![\w.])"
 )
 _PLAIN_SIZE = re.compile(r"^([1-9]\d{1,3})(?:mm)?$")
 _WORD_AND_SIZE = re.compile(r"^([A-Za-z]+(?:-[A-Za-z]+)?|[一-鿿]+)([1-9]\d{1,3})$")

@@ -78,7 +78,8 @@ class LayerNames:
                 code = self.words.class_code(str(word))
                 if code is not None:
                     return str(word), code
-        return None
+        said = self._profile.class_said(name, is_name=True)
+        return (said, said) if said else None
 
     def _label(self, name: str) -> PipeLabel | None:
         found = self.words.pipe_label(name.replace("_", " "))

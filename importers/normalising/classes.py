@@ -41,13 +41,12 @@ class ClassColumn:
         return _class_of(word, self._dictionary) if word else None
 
     def _in_title(self, profile: Profile, table: RecordTable) -> tuple[str, str] | None:
-        """The class that the line above the table or the file's name speaks of, and that text.
+        """The class that the table's name, the line above it or the file's name speaks of, and that text.
 
         It is for rows of which neither they nor what they are joined to tell the class.
         """
-        for text in filter(None, (table.title, Path(table.file).stem)):
-            code = self._in_name(profile, text) or profile.class_said(text)
-            if code:
+        for text, is_name in ((table.sheet, True), (table.title, False), (Path(table.file).stem, True)):
+            if text and (code := self._in_name(profile, text) or profile.class_said(text, is_name=is_name)):
                 return code, text
         return None
 

@@ -63,6 +63,12 @@ class Evidence:
         return best if found >= _FEWEST and found >= _LEAST_SHARE * total else None
 
     @property
+    def is_one(self) -> bool:
+        """Whether depths and elevations clearly refer to one datum, whichever that is."""
+        total = self.same + self.depth_crown + self.depth_invert
+        return self.same >= _FEWEST and self.same >= _LEAST_SHARE * total
+
+    @property
     def is_telling(self) -> bool:
         """Whether any case speaks at all."""
         return self.crown + self.invert + self.axis + self.depth_crown + self.depth_invert > 0

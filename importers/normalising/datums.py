@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from importers.normalising.cells import Mask
 from importers.normalising.compact import BURIAL, CLASS, DATUM, codes
 from importers.normalising.datum_evidence import TOLERANCE_M, Evidence, Ints, Surveyed, evidence
 from importers.normalising.ledger import Ledger
@@ -41,6 +42,13 @@ class _Sayings:
         said_by = np.where(is_said, SAID_BY.index(name), self.said_by)
         return _Sayings(said_by, np.where(is_said, datum, self.datum))
 
+    def like(self, other: "_Sayings", is_one: Mask) -> "_Sayings":
+        """The sayings with those of the other, where both are one and the other has more to say than the standard."""
+        standard = SAID_BY.index("standard")
+        follows = is_one & (self.said_by == standard) & (other.said_by < standard)
+        said_by = np.where(follows, other.said_by, self.said_by)
+        return _Sayings(said_by, np.where(follows, other.datum, self.datum))
+
 
 def resolved(
     nodes: pd.DataFrame,
@@ -62,6 +70,8 @@ def resolved(
     found = evidence(nodes, segments[:_LOOK_AT], ends.head(_LOOK_AT)) if len(segments) else {}
     of_depths = _sayings(segments, profile, found, _named(segments, columns, _DEPTHS), True)
     of_elevations = _sayings(segments, profile, found, _named(segments, columns, _ELEVATIONS), False)
+    is_one = _of_class(segments, {code: "axis" for code, each in found.items() if each.is_one}) >= 0
+    of_depths, of_elevations = of_depths.like(of_elevations, is_one), of_elevations.like(of_depths, is_one)
     has_elevation = np.isfinite(ends.elevation_m).any(axis=1)
     datum = np.where(has_elevation, of_elevations.datum, of_depths.datum)
     said_by = np.where(has_elevation, of_elevations.said_by, of_depths.said_by)

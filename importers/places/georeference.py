@@ -73,11 +73,7 @@ class Georeference:
             return self._of_grid(self.grid)
         named = self.source_crs or table.crs or self._of_profile()
         if named is None and is_layer and table.geometry is not None:
-            raise CrsError(
-                f"{table.file} ({table.sheet}) does not say which coordinate reference system it is in; "
-                "add its .prj or name the system with --crs.",
-                message_zh=f"{table.file}（{table.sheet}）未说明坐标系，请附上 .prj 文件或用 --crs 指明。",
-            )
+            raise self._unsaid(table)
         crs = named or self.project
         unsafe = {_datum(crs), _datum(self.project)} & set(_UNSAFE_DATUMS)
         if unsafe and _datum(crs) != _datum(self.project):
@@ -156,6 +152,19 @@ class Georeference:
                 message_zh=f"配置 {self.profile.name} 的坐标系为 {named}，请用 --crs-file 给出其定义文件。",
             )
         return parse_crs(named) if named else None
+
+    def _unsaid(self, table: RecordTable) -> CrsError:
+        """The error for a layer that says no system, with one that its places can be in where there is any."""
+        drawn = shapely.get_coordinates(table.geometry)[:_LOOK_AT]
+        ways = place_readings(drawn[:, 0], drawn[:, 1], Home(self.project, self.bounds), None, "x_is_easting")
+        way = next((way for way in ways if way.fits and way.axis == "x_is_easting"), None)
+        hint_en = f" (its places can be in {way.name}: --crs {way.name})" if way else ""
+        hint_zh = f"（坐标可能为 {way.name}：--crs {way.name}）" if way else ""
+        return CrsError(
+            f"{table.file} ({table.sheet}) does not say which coordinate reference system it is in; "
+            f"add its .prj or name the system with --crs{hint_en}.",
+            message_zh=f"{table.file}（{table.sheet}）未说明坐标系，请附上 .prj 文件或用 --crs 指明{hint_zh}。",
+        )
 
     def _here(
         self, east: Floats, north: Floats, system: System, outside: Mask, at: Place

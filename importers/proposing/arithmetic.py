@@ -9,7 +9,7 @@ from importers.normalising.cells import Floats
 from importers.normalising.units import unit_of
 from importers.proposing.content import Sample, fit
 from importers.proposing.matching import Match, Reason
-from importers.proposing.vocabulary import says_else
+from importers.proposing.vocabulary import readings, says_else
 
 # Rounding of two decimals in three numbers.
 _AGREEMENT_M = 0.0201
@@ -61,10 +61,21 @@ def _add_depths(
             continue
         if (fit("from_depth_m", samples[one]) or 0.0) < _LEAST_SHARE or _agree(samples[other].head - ground):
             continue
+        if one in left and other in left and _is_rather(samples, other, one):
+            continue
         for name, attribute in ((one, f"{end}_depth_m"), (other, f"{end}_elevation_m")):
             why = Reason("ground less depth is elevation with it", "地面高程、埋深与管道高程三者相符")
             if name in left:
                 found.setdefault(name, []).append(Match(attribute, _TRUST, why, by_values=True))
+
+
+def _is_rather(samples: Mapping[str, Sample], depth: str, elevation: str) -> bool:
+    """Whether, of two columns that make up the ground, this one is the depth: by name, else the lesser."""
+    says = [{reading.attribute for reading in readings("segment", name)} for name in (depth, elevation)]
+    named = [bool(said & {"depths", "from_depth_m", "to_depth_m"}) for said in says]
+    if named[0] != named[1]:
+        return named[0]
+    return float(np.nanmedian(samples[depth].head)) < float(np.nanmedian(samples[elevation].head))
 
 
 def _in_order(samples: Mapping[str, Sample], left: Sequence[str], ends: Mapping[str, str]) -> dict[str, list[Match]]:

@@ -4,7 +4,7 @@ A look at values proposes, it never decides: an import takes nothing by it (see 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,6 +20,9 @@ from importers.proposing.code_words import akin
 
 # Values looked at per column; the rest of a column is like its beginning.
 _LOOK_AT = 2_000
+# What a few words that come again and again, none of them known, are worth as codes.
+OF_A_DICTIONARY = 0.3
+_KNOWN_CODES = 0.8
 _CODES = {
     "class": "utility_class", "material": "material", "burial": "burial", "feature": "feature",
     "appurtenance": "appurtenance", "lifecycle": "lifecycle", "flow_direction": "flow_direction",
@@ -31,6 +34,8 @@ _SIZES_MM = frozenset(
      355, 375, 400, 450, 500, 525, 560, 600, 630, 675, 700, 710, 750, 800, 900, 1000, 1050, 1100, 1200, 1350, 1400,
      1500, 1600, 1650, 1800, 2000, 2200, 2400, 2600, 3000)
 )  # fmt: skip
+_SIZES_IN = (2, 3, 4, 6, 8, 10, 12, 14, 16, 18, 20, 21, 24, 27, 30, 33, 36, 42, 48, 54, 60, 66, 72, 84, 96)
+_IN_INCHES, _MOSTLY = 0.6, 0.8
 _VOLTAGES_KV = frozenset((0.22, 0.38, 0.4, 6, 10, 20, 35, 66, 110, 220, 330, 500))
 _VOLTAGE = re.compile(r"\d+(?:\.\d+)?\s*(?:kv|v|千伏|伏)", re.IGNORECASE)
 _PRESSURE = re.compile(r"\d+(?:\.\d+)?\s*(?:mpa|kpa|bar|兆帕|千帕)", re.IGNORECASE)
@@ -145,6 +150,18 @@ def guess(attribute: str, sample: Sample) -> float:
     return weight * (0.8 if len(sample.words) == 1 else 1.0) * (fit(attribute, sample) or 0.0)
 
 
+def is_of_another_code(attribute: str, sample: Sample) -> bool:
+    """Whether nearly all values are words of another code table than the attribute's own."""
+    if attribute not in _CODES or sample.number_share > 0.5:
+        return False
+    others = [sample.profile.code_words(table) for name, table in _CODES.items() if name not in ("class", attribute)]
+    return any(_known_share(sample, words) >= _KNOWN_CODES for words in others)
+
+
+def _known_share(sample: Sample, words: Mapping[str, str]) -> float:
+    return sample.share(lambda word: word.casefold() in words)
+
+
 def telling(attribute: str) -> float:
     """What a fit of the values alone is worth for an attribute."""
     return _TELLING.get(attribute, 0.0)
@@ -154,6 +171,13 @@ def in_centimetres(sample: Sample) -> bool:
     """Whether depths look like whole centimetres."""
     values = sample.known_numbers[sample.known_numbers != 0]
     return bool(len(values) and (values == np.round(values)).all() and 20 <= np.median(values) <= _DEEPEST_CM)
+
+
+def in_inches(sample: Sample) -> bool:
+    """Whether sizes of pipes look like inches: of the usual ones, too small and too few of the usual millimetres."""
+    values = sample.known_numbers[sample.known_numbers > 0]
+    is_usual = np.isin(values, _SIZES_IN)
+    return len(values) >= _LEAST_NUMBERS and float(is_usual.mean()) >= _MOSTLY and float(np.median(values)) < 40
 
 
 def _coded(table: str, sample: Sample) -> float:
@@ -167,7 +191,7 @@ def _coded(table: str, sample: Sample) -> float:
         return known * 0.3
     # A few words that come again and again may be codes of a dictionary that is not known yet.
     is_dictionary = len(sample.words) <= _FEW_WORDS and sample.distinct_share < 0.5
-    return max(known, 0.3) if is_dictionary else known
+    return max(known, OF_A_DICTIONARY) if is_dictionary else known
 
 
 def _section(sample: Sample) -> float:
@@ -179,6 +203,8 @@ def _section(sample: Sample) -> float:
 def _diameter(sample: Sample) -> float:
     if sample.number_share < 0.5:
         return sample.share(lambda word: parse_section(word).is_known)
+    if in_inches(sample):
+        return _IN_INCHES
     standard = np.isin(np.round(sample.known_numbers), list(_SIZES_MM)) | (sample.known_numbers == 0)
     return float(standard.mean()) if len(standard) else 0.0
 

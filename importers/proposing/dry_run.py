@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shapely
 
 from importers.base import RecordTable
 from importers.delivery import OnProgress, Reading, read_delivery, read_tables
@@ -21,6 +22,7 @@ from importers.proposing.word_proposals import WordProposal, unknown_words
 from pipemap.errors import PipemapError
 from schemas.delivery import Delivery
 
+_FIRST_PLACES = 2_000
 _PAIRS = (("easting_m", "northing_m"), ("x", "y"), ("from_x", "from_y"))
 
 
@@ -94,19 +96,33 @@ def _tried(paths: Sequence[Path], text: str, home: Home, crs_file: Path | None, 
 def _places(
     reading: Reading, tables: Sequence[TableProposal], home: Home, given: System | None
 ) -> dict[tuple[str, str], list[PlaceReading]]:
-    """The ways to read the coordinates of every table that has columns of them."""
+    """The ways to read the coordinates of every table that has columns of them, and of layers that say no system."""
     found: dict[tuple[str, str], list[PlaceReading]] = {}
     by_place = {(table.file, table.sheet): table for table in tables}
-    for record, _ in reading.tables:
+    for record, reader in reading.tables:
         place = (record.file, record.sheet)
-        pair = next((pair for pair in _PAIRS if all(by_place[place].column_of(name) for name in pair)), None)
+        named = given or record.crs or (parse_crs(reading.profile.crs) if reading.profile.crs else None)
+        if record.geometry is not None and reader == "gis" and named is None:
+            found.setdefault(place, _drawn_places(record, home))
+        pair = _pair_of(by_place[place])
         if place in found or pair is None or record.geometry is not None:
             continue
         first, second = (_numbers(record, str(by_place[place].column_of(name)), reading.profile) for name in pair)
-        named = given or record.crs or (parse_crs(reading.profile.crs) if reading.profile.crs else None)
         axis = "x_is_easting" if pair[0] == "easting_m" else reading.profile.axis
         found[place] = place_readings(first, second, home, named, axis)
     return found
+
+
+def _pair_of(table: TableProposal) -> tuple[str, str] | None:
+    """The attributes that its coordinates are taken for."""
+    return next((pair for pair in _PAIRS if all(table.column_of(name) for name in pair)), None)
+
+
+def _drawn_places(record: RecordTable, home: Home) -> list[PlaceReading]:
+    """The ways to read the drawn places of a layer that says no system; x is the easting there."""
+    places = shapely.get_coordinates(record.geometry)[:_FIRST_PLACES]
+    ways = place_readings(places[:, 0], places[:, 1], home, None, "x_is_easting")
+    return [way for way in ways if way.axis == "x_is_easting"]
 
 
 def _numbers(record: RecordTable, column: str, profile: Profile) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
@@ -134,8 +150,13 @@ def _settled(
     best = {
         place: reading for place, readings in places.items() if (reading := next((r for r in readings if r.fits), None))
     }
-    named = {(table.file, table.sheet) for table in tables if table.column_of("easting_m")}
-    axes = {reading.axis for place, reading in best.items() if place not in named}
-    systems = {r.name for r in best.values() if not isinstance(r.crs, LocalGrid) and r.crs != home.crs}
+    pairs = {(table.file, table.sheet): _pair_of(table) for table in tables}
+    axes = {reading.axis for place, reading in best.items() if (pairs[place] or ("easting_m",))[0] != "easting_m"}
+    # What is drawn must say its system, also where it is the map's own.
+    systems = {
+        r.name
+        for place, r in best.items()
+        if not isinstance(r.crs, LocalGrid) and (r.crs != home.crs or not pairs[place])
+    }
     axis = profile.axis if not axes or axes == {profile.axis} else axes.pop() if len(axes) == 1 else "auto"
     return Settled(axis, systems.pop() if len(systems) == 1 else profile.crs, [(p[1], r) for p, r in best.items()])

@@ -189,6 +189,8 @@ def _weighed(match: Match, sample: Sample, table: Candidates, column: str) -> Ma
         fit = table.links.get(column, (0.0, ""))[0]
     if fit is None or not sample.n_known:
         return match
+    if fit <= content.OF_A_DICTIONARY and content.is_of_another_code(match.attribute, sample):
+        fit = 0.0
     if fit < _CONTRADICTED:
         shown = ", ".join(sample.words[:2])
         why = Reason(f"but its values do not look like it ({shown})", f"但取值与之不符（{shown}）")

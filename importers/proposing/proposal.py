@@ -11,7 +11,7 @@ from importers.normalising.units import unit_of
 from importers.places.place_readings import Home
 from importers.profiles import ATTRIBUTES, ROLES, Profile, is_enough
 from importers.proposing.arithmetic import heights
-from importers.proposing.content import Sample, in_centimetres
+from importers.proposing.content import Sample, in_centimetres, in_inches
 from importers.proposing.matching import ADOPTED, MENTIONED, Candidates, Match, Reason, assigned, matches
 from importers.proposing.references import Links, links
 
@@ -19,6 +19,7 @@ _SAMPLES = 3
 _MENTIONS = 3
 # Of a column as sure as this, nobody asks what else it could be.
 _SURE = 0.95
+_LEAST_LINKED, _MOSTLY = 3, 0.8
 # A column of point numbers is looked at to its end: lines refer to any of them.
 _ALL_NUMBERS = 500_000
 
@@ -149,10 +150,12 @@ def _linked(tables: Sequence[_Table], profile: Profile) -> list[_Table]:
 
 def _table(each: _Table, profile: Profile, home: Home | None) -> TableProposal:
     table, known = each.table, role_of(each.table, profile)
+    is_settled = _is_settled(table, profile)
     links_of = (each.links.refers, each.links.referred)
-    candidates = Candidates(
-        each.samples, profile, home, *links_of, _is_settled(table, profile), table.geometry is not None
-    )
+    candidates = Candidates(each.samples, profile, home, *links_of, is_settled, table.geometry is not None)
+    if known == "node" and table.role is None and not is_settled and _names_other_points(candidates):
+        why = Reason("its rows name a point and another one", "每行给出一个点号及与其相连的点号")
+        return _proposed(table, "combined", ADOPTED, why, False, _columns(candidates, "combined"))
     if known == "ignored":
         why = Reason(
             f"the profile {profile.name} leaves out tables of this name", f"配置 {profile.name} 不导入此名称的表"
@@ -170,6 +173,15 @@ def _table(each: _Table, profile: Profile, home: Home | None) -> TableProposal:
         return _proposed(table, None, None, why, False, columns)
     why = Reason("what its columns seem to hold makes it one", "由各列内容推断")
     return _proposed(table, role, certainty, why, False, _columns(candidates, role))
+
+
+def _names_other_points(table: Candidates) -> bool:
+    """Whether rows of points also name points of the same table: rows of a combined result table."""
+    taken = {match.attribute: column for column, match in assigned(matches(table, "combined")).items()}
+    if not {"key", "to_key"} <= taken.keys():
+        return False
+    own, other = (set(table.samples[taken[name]].words) for name in ("key", "to_key"))
+    return len(other) >= _LEAST_LINKED and len(own & other) >= _MOSTLY * len(other)
 
 
 def _proposed(
@@ -226,10 +238,12 @@ def _column(
 
 
 def _unit(attribute: str, column: str, sample: Sample) -> str | None:
-    """The unit that the header states, or that depths are in by their values."""
+    """The unit that the header states, or that depths and sizes are in by their values."""
     stated = unit_of(column)
     if stated is None and attribute in ("from_depth_m", "to_depth_m", "depths") and in_centimetres(sample):
         return "cm"
+    if stated is None and attribute in ("section", "diameter") and in_inches(sample):
+        return "in"
     return stated
 
 

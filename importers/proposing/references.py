@@ -27,6 +27,7 @@ class _Column:
     table: int
     name: str
     words: frozenset[str]
+    head: list[str | None]
     n_known: int
     is_key: bool
     is_serial: bool
@@ -58,17 +59,23 @@ def _column(table: int, name: str, sample: Sample) -> _Column:
     is_key = sample.n_known >= _LEAST_DISTINCT and sample.distinct_share >= 0.98 and sample.decimal_share < 0.1
     values = sample.known_numbers
     is_serial = sample.number_share == 1.0 and bool(len(values)) and float(np.max(values)) <= 2 * len(values)
-    return _Column(table, name, frozenset(sample.words), sample.n_known, is_key, is_serial)
+    return _Column(table, name, frozenset(sample.words), sample.head_words, sample.n_known, is_key, is_serial)
 
 
 def _share(one: _Column, other: _Column) -> float:
     if (one.table, one.name) == (other.table, other.name) or len(one.words) < _LEAST_DISTINCT:
         return 0.0
-    if one.is_key and one.table == other.table:
+    if one.is_key and one.table == other.table and not _names_others(one, other):
         return 0.0
     if other.is_serial and (one.table == other.table or len(one.words) < _LEAST_DISTINCT_SHARE * one.n_known):
         return 0.0
     return len(one.words & other.words) / len(one.words)
+
+
+def _names_others(one: _Column, other: _Column) -> bool:
+    """Whether a column of different numbers names points of other rows; one that repeats the row's own does not."""
+    pairs = [(a, b) for a, b in zip(one.head, other.head, strict=True) if a is not None]
+    return not other.is_serial and bool(pairs) and all(a != b for a, b in pairs)
 
 
 def _keys(columns: Iterable[_Column], shares: Mapping[tuple[int, str, int, str], float]) -> dict[int, str]:

@@ -14,8 +14,10 @@ from importers.normalising.units import without_unit
 
 Words = frozenset[str]
 
-_PIECES = re.compile(r"[A-Z]+(?![a-zà-ÿ])|[A-ZÀ-Ý]?[a-zà-ÿ]+|\d+|[一-鿿]+")
+_PIECES = re.compile(r"[A-Z]+(?![a-zß-ÿ])|[A-ZÀ-Ý]?[a-zß-ÿ]+|\d+|[一-鿿]+")
 _REMARK = re.compile(r"[(\[【].*?[)\]】]")
+# Between the words of a name these say nothing.
+_JOINING = frozenset(("de", "du", "des", "d", "la", "le", "del", "di", "der", "of", "the", "other", "others"))
 _INITIALS = re.compile(r"[a-z]{2,10}")
 # A name that can be cut in more ways than this says nothing.
 _MOST_READINGS = 200
@@ -80,7 +82,8 @@ def _fitting(role: str, concepts: Words) -> Iterator[str]:
 def _cuts(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:
     """The ways to cut a name into known words, each with its trust; a name in two languages counts by its halves."""
     text = without_unit(unicodedata.normalize("NFKC", header))
-    pieces = [piece.casefold() for piece in _PIECES.findall(_REMARK.sub(" ", text))]
+    found = [piece.casefold() for piece in _PIECES.findall(_REMARK.sub(" ", text))]
+    pieces = [piece for piece in found if piece not in _JOINING] or found
     whole = _cut(pieces, _vocabulary().words)
     if whole is not None:
         yield whole[0], _TRUST_IN_WORDS * (1 - whole[1]) ** 2

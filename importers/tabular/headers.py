@@ -19,7 +19,11 @@ Merge = tuple[tuple[int, int], tuple[int, int]]
 _UNIT = re.compile(r"[(（\[【]\s*(m|mm|cm|dm|kv|v|mpa|kpa|%|‰|°|米|毫米|厘米)\s*[)）\]】]", re.IGNORECASE)
 _BARE_UNIT = re.compile(r"[(（\[【]?\s*(m|mm|cm|dm|kv|v|mpa|kpa|%|‰|°|米|毫米|厘米)\s*[)）\]】]?", re.IGNORECASE)
 # These say at which end of a pipe; what they are the end of stands in the row above.
-_END_WORDS = frozenset(("起点", "终点", "起始", "终止", "起始点", "终止点", "起", "止", "终", "始", "start", "end"))
+_END_WORDS = frozenset(
+    ("起点", "终点", "起始", "终止", "起始点", "终止点", "起", "止", "终", "始", "自", "至", "首", "末", "上游", "下游",
+     "上流", "下流", "start", "end", "from", "to", "upstream", "downstream", "us", "ds", "amont", "aval", "oben",
+     "unten", "von", "nach")
+)  # fmt: skip
 _LABEL = re.compile(r"([^\s:：]{1,15})\s*[:：]\s*")
 
 
@@ -61,6 +65,7 @@ def find_header(rows: Sequence[Row], known: frozenset[str], merges: Sequence[Mer
         return None
     bottom += bottom - top < _MOST_ROWS and _goes_on(rows[bottom - 1], rows[bottom] if bottom < len(rows) else ())
     bottom += _is_row_of_units(rows, bottom)
+    top -= bottom - top < _MOST_ROWS and top > 0 and any(_is_end(cell) for cell in rows[top - 1])
     named = rows[top:bottom]
     return Header(top, bottom, _names(named, top, known, merges), _words(named))
 
@@ -120,17 +125,18 @@ def _parts(rows: Sequence[Row], first: int, merges: Sequence[Merge]) -> list[lis
 def _name(parts: Sequence[str], known: frozenset[str]) -> str:
     """One name from the cells over a column: the known one that uses most of them, else all of them.
 
-    埋深 over 起点 is 起点埋深, 坐标 over X is X坐标; the unit of any of them stays.
+    埋深 over 起点 is 起点埋深, 坐标 over X is X坐标; the unit of any of them stays, and so does which end it is of.
     """
     if len(parts) < 2:
         return parts[0] if parts else ""
     units = [match[0] for part in parts if (match := _UNIT.search(part) or _BARE_UNIT.fullmatch(part))]
     bare = [word for part in parts if not _BARE_UNIT.fullmatch(part) and (word := _UNIT.sub("", part).strip())]
     unit = f"({_bare_unit(units[-1])})" if units else ""
+    needed = {bare[-1], *filter(_is_end, bare)} if bare else set()
     for size in range(len(bare), 0, -1):
         for chosen in permutations(reversed(bare), size):
-            is_end_alone = size == 1 and plain(chosen[0]) in _END_WORDS
-            if bare[-1] in chosen and plain("".join(chosen)) in known and not is_end_alone:
+            is_end_alone = size == 1 and _is_end(chosen[0])
+            if needed <= {*chosen} and plain("".join(chosen)) in known and not is_end_alone:
                 return "".join(chosen) + unit
     return " ".join(bare) + unit
 
@@ -174,11 +180,18 @@ def _rows_of_names(rows: Sequence[Row], known: frozenset[str], merges: Sequence[
 
 
 def _goes_on(row: Row, below: Row) -> bool:
-    """Whether words stand below only where the row's groups are, and under the blanks that they leave."""
+    """Whether words stand below only where the row's groups are, and under the blanks that they leave, or say ends."""
     filled = [n for n, cell in enumerate(below) if _is_filled(cell)]
     blank = [n for n in range(1, len(row)) if not _is_filled(row[n])]
     under = [n for n in filled if n in blank]
-    return bool(under) and all(not _is_number(below[n]) and (n in blank or n + 1 in under) for n in filled)
+    return bool(under) and all(
+        not _is_number(below[n]) and (n in blank or n + 1 in under or _is_end(below[n])) for n in filled
+    )
+
+
+def _is_end(cell: Any) -> bool:
+    """Whether a cell says nothing but at which end of a pipe, or at both: 起/止."""
+    return all(plain(part) in _END_WORDS for part in re.split("[/、]", _text(cell)))
 
 
 def _is_row_of_units(rows: Sequence[Row], place: int) -> bool:

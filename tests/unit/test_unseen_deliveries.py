@@ -1,0 +1,214 @@
+"""Deliveries in other languages and layouts, imported by what a dry run proposes and nothing else."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import openpyxl
+import pytest
+import shapely
+
+from importers.places.georeference import parse_crs
+from importers.places.place_readings import Home
+from importers.proposing.dry_run import DryRun, dry_run
+from pipemap.errors import CrsError
+from schemas.delivery import Delivery
+
+_PLACES = [(512100.0 + 30 * n, 2611900.0 + 2 * n) for n in range(12)]
+
+
+def test_a_german_sewer_register_is_understood_by_its_words(tmp_path: Path) -> None:
+    wells = ["Schachtbezeichnung;Schachtart;Rechtswert;Hochwert;Deckelhöhe [m ü. NHN];Straße"]
+    wells += [f"S{n};Kontrollschacht;{432100 + 30 * n},5;{5385200 + n},25;150,00;Am Bach" for n in range(12)]
+    pipes = ["Haltungsbezeichnung;Schacht oben;Schacht unten;Entwässerungsart;Profilart;Profilhöhe [mm];"
+             "Profilbreite [mm];Material;Sohlhöhe oben;Sohlhöhe unten;Baujahr"]  # fmt: skip
+    pipes += [f"H{n};S{n};S{n + 1};Regenwasser;Kreis;300;300;Steinzeug;148,5;148,4;1978" for n in range(11)]
+    files = [_written(tmp_path / "schaechte.csv", wells), _written(tmp_path / "haltungen.csv", pipes)]
+
+    delivery = _delivery(_proposed(files, "EPSG:25832"))
+
+    assert len(delivery.segments) == 11
+    first = delivery.segments.iloc[0]
+    assert (first["from_key"], first["to_key"], first["class_code"]) == ("S0", "S1", "storm")
+    assert (first["width_mm"], first["shape_code"], first["material_code"]) == (300.0, "circle", "ceramic")
+    assert str(first["installed_on"]) == "1978-01-01"
+    # Inverts of 148.5 and 148.4 m, half of 300 mm up to the axis.
+    np.testing.assert_allclose(shapely.get_coordinates(first["geom"], include_z=True)[:, 2], [148.65, 148.55])
+    assert delivery.nodes["ground_elevation_m"].eq(150.0).all()
+
+
+def test_a_japanese_workbook_is_understood_by_its_words(tmp_path: Path) -> None:
+    wells = [["人孔番号", "X座標", "Y座標", "地盤高(m)", "人孔深(m)"]]
+    wells += [[f"A-{n}", 61200.1 + n, -10250.2 + 30 * n, 24.5, 2.1] for n in range(12)]
+    pipes = [
+        [
+            "路線番号",
+            "上流人孔番号",
+            "下流人孔番号",
+            "排除方式",
+            "管種",
+            "管径(mm)",
+            "延長(m)",
+            "上流管底高",
+            "下流管底高",
+        ]
+    ]
+    pipes += [[n, f"A-{n}", f"A-{n + 1}", "汚水", "陶管", 250, 22.5, 22.4] for n in range(11)]
+    file = _workbook(tmp_path / "下水道台帳.xlsx", {"人孔調書": wells, "管渠調書": pipes})
+
+    delivery = _delivery(_proposed([file], "EPSG:6676"))
+
+    first = delivery.segments.iloc[0]
+    assert (first["from_key"], first["class_code"], first["material_code"]) == ("A-0", "foul", "ceramic")
+    assert shapely.get_coordinates(delivery.nodes["geom"].iloc[0]).tolist() == [[-10250.2, 61200.1]]
+    assert delivery.nodes["well_depth_m"].eq(2.1).all()
+
+
+def test_what_stands_over_a_group_of_columns_says_which_end_of_a_pipe_they_are_of(tmp_path: Path) -> None:
+    wells = [["Ref", "Easting", "Northing", "Cover Level"]]
+    wells += [[f"MH{n}", 531200.1 + 30 * n, 180300.2 + n, 12.5] for n in range(12)]
+    head = [["Pipe", "Upstream", None, None, "Downstream", None, None, None]]
+    head += [["PLR", "MH Ref", "Invert Level", "Depth (m)", "MH Ref", "Invert Level", "Depth (m)", "Size (mm)"]]
+    pipes = [[f"P{n}", f"MH{n}", 11.2, 1.3, f"MH{n + 1}", 11.1, 1.4, 225] for n in range(11)]
+    file = _workbook(
+        tmp_path / "survey.xlsx", {"Manholes": wells, "Pipes": [*head, *pipes]}, {"Pipes": ["B1:D1", "E1:G1"]}
+    )
+
+    found = _proposed([file], "EPSG:27700")
+
+    taken = {column.attribute: column.column for table in found.tables for column in table.columns if column.attribute}
+    assert taken["from_key"] == "Upstream MH Ref"
+    assert taken["to_elevation_m"] == "Downstream Invert Level"
+    assert taken["from_depth_m"] == "Upstream Depth(m)"
+    delivery = _delivery(found)
+    # The levels are of inverts by their name; ground less depth is the same level, so the depths are of inverts, too.
+    assert "R27" not in {finding.rule for finding in delivery.findings}
+    z_m = shapely.get_coordinates(delivery.segments["geom"].iloc[0], include_z=True)[:, 2]
+    np.testing.assert_allclose(z_m, [11.2 + 0.1125, 11.1 + 0.1125])
+
+
+def test_a_second_row_that_says_from_and_to_is_header_and_no_pipe(tmp_path: Path) -> None:
+    points = [["管点", "X", "Y", "地面标高(m)"]] + [[f"J{n}", y, x, 25.5] for n, (x, y) in enumerate(_PLACES)]
+    pipes = [["序号", "管段", None, "埋深(m)", "规格(mm)", "材料"], [None, "自", "至", "起/止", None, None]]
+    pipes += [[n, f"J{n}", f"J{n + 1}", "0.85/0.92", "DN200", "球墨铸铁"] for n in range(11)]
+    file = _workbook(tmp_path / "道路.xlsx", {"1-给水点": points, "1-给水段": pipes}, {"1-给水段": ["B1:C1"]})
+
+    delivery = _delivery(_proposed([file], "EPSG:4547"))
+
+    assert [(count.rows, count.loaded, count.refused) for count in delivery.counts] == [(12, 12, 0), (11, 11, 0)]
+    first = delivery.segments.iloc[0]
+    assert (first["from_key"], first["to_key"], first["class_code"]) == ("J0", "J1", "water")
+    assert (first["from_depth_m"], first["to_depth_m"]) == (0.85, 0.92)
+
+
+def test_points_that_name_the_next_point_under_an_unknown_word_are_pipes(tmp_path: Path) -> None:
+    rows = ["点号,相邻井,X坐标,Y坐标,地面标高,规格(mm),起始埋深(cm),终止埋深(cm)"]
+    rows += [f"JS{n:03d},JS{n + 1:03d},{y},{x},25.5,300,149,158" for n, (x, y) in enumerate(_PLACES[:-1])]
+    rows += [f"JS011,,{_PLACES[-1][1]},{_PLACES[-1][0]},25.5,,,"]
+
+    found = _proposed([_written(tmp_path / "给水成果.csv", rows)], "EPSG:4547")
+
+    assert found.tables[0].role == "combined"
+    delivery = _delivery(found)
+    assert len(delivery.segments) == 11
+    assert delivery.segments["from_depth_m"].eq(1.49).all()
+
+
+def test_the_class_of_layers_without_attributes_is_read_from_their_names(tmp_path: Path) -> None:
+    file = tmp_path / "bare.gpkg"
+    names = {
+        "water_main": "water",
+        "foul_sewer": "foul",
+        "gas_mp": "gas",
+        "Regenwasserkanal": "storm",
+        "layer_4": "unknown",
+    }
+    for place, name in enumerate(names):
+        lines = [shapely.LineString([(x, y + 9 * place, 20), (x + 30, y + 9 * place, 20)]) for x, y in _PLACES]
+        gpd.GeoDataFrame(geometry=lines, crs="EPSG:4547").to_file(file, layer=name)
+
+    delivery = _delivery(_proposed([file], "EPSG:4547"))
+
+    assert {count.sheet: count.class_code for count in delivery.counts} == names
+    told = {finding.sheet for finding in delivery.findings if finding.rule == "IMP-TITLE"}
+    assert told == set(names) - {"layer_4"}
+
+
+def test_a_shapefile_without_prj_is_proposed_in_the_system_its_places_fit(tmp_path: Path) -> None:
+    file = tmp_path / "ysgd.shp"
+    lines = [shapely.LineString([(x, y), (x + 30, y + 2)]) for x, y in _PLACES]
+    gpd.GeoDataFrame({"GDGJ": [300] * 12}, geometry=lines, crs="EPSG:4547").to_file(file)
+    file.with_suffix(".prj").unlink()
+
+    found = _proposed([file], "EPSG:4547")
+
+    assert 'crs = "EPSG:4547"' in found.text
+    assert len(_delivery(found).segments) == 12
+
+
+def test_a_shapefile_without_prj_is_refused_with_the_system_that_fits(tmp_path: Path) -> None:
+    from importers.delivery import read_delivery
+
+    file = tmp_path / "ysgd.shp"
+    gpd.GeoDataFrame(geometry=[shapely.LineString(_PLACES)], crs="EPSG:4547").to_file(file)
+    file.with_suffix(".prj").unlink()
+
+    with pytest.raises(CrsError, match="--crs EPSG:4547"):
+        read_delivery([file], srid=4547)
+
+
+@pytest.mark.parametrize(
+    ("column", "words", "attribute"), [("类型", "三通", "feature"), ("GDLX", "检查井", "appurtenance")]
+)
+def test_a_column_called_type_is_no_class_where_its_words_are_of_points(
+    tmp_path: Path, column: str, words: str, attribute: str
+) -> None:
+    rows = [f"点号,X坐标,Y坐标,{column}"] + [f"G{n},{y},{x},{words}" for n, (x, y) in enumerate(_PLACES)]
+
+    found = _proposed([_written(tmp_path / "燃气点.csv", rows)], "EPSG:4547")
+
+    assert found.tables[0].column_of(attribute) == column
+
+
+@pytest.mark.parametrize(("sizes", "unit"), [((6, 8, 12), "in"), ((200, 300, 600), None), ((20, 25, 63), None)])
+def test_sizes_are_taken_for_inches_where_they_are_usual_inches_and_no_millimetres(
+    tmp_path: Path, sizes: tuple[int, ...], unit: str | None
+) -> None:
+    file = tmp_path / "mains.gpkg"
+    lines = [shapely.LineString([(x, y), (x + 30, y + 2)]) for x, y in _PLACES]
+    gpd.GeoDataFrame({"DIAMETER": sizes * 4}, geometry=lines, crs="EPSG:4547").to_file(file)
+
+    found = _proposed([file], "EPSG:4547")
+
+    assert next(c.unit for c in found.tables[0].columns if c.attribute == "diameter") == unit
+    width_mm = sizes[0] * (25.4 if unit else 1)
+    assert _delivery(found).segments["width_mm"].iloc[0] == pytest.approx(width_mm)
+
+
+def _proposed(files: Sequence[Path], crs: str) -> DryRun:
+    return dry_run(files, Home(parse_crs(crs)), on_progress=lambda *_: None)
+
+
+def _delivery(found: DryRun) -> Delivery:
+    assert found.fault is None, found.fault
+    assert found.trial is not None
+    return found.trial
+
+
+def _written(path: Path, lines: Sequence[str]) -> Path:
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def _workbook(path: Path, sheets: dict[str, list[list[object]]], merged: dict[str, list[str]] | None = None) -> Path:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+        for cells in (merged or {}).get(name, []):
+            sheet.merge_cells(cells)
+    book.save(path)
+    return path
