@@ -16,11 +16,18 @@ from bench.deliveries import delivered, delivered_again
 from bench.exports import export_lines
 from bench.flows import flow_lines
 from bench.measure import Line, report, row
+from bench.sharing import sharing_lines
 from bench.tables import table_lines
 from pipemap.cluster import Cluster
 
 _WARM_UP = 3_000
 _RESULTS = Path(__file__).parent / "results"
+_ALONE: dict[str, Callable[[int], Iterable[Line]]] = {
+    "flows": flow_lines,
+    "clearances": clearance_lines,
+    "exports": export_lines,
+    "sharing": sharing_lines,
+}
 
 
 def main() -> None:
@@ -31,11 +38,12 @@ def main() -> None:
     arguments.add_argument("--deliveries", type=int, nargs="+", help="import and checks of cities of these sizes")
     arguments.add_argument("--clearances", type=int, nargs="+", help="clearance cases alone, on cities of these sizes")
     arguments.add_argument("--exports", type=int, nargs="+", help="export cases alone, on cities of these sizes")
+    arguments.add_argument("--sharing", type=int, nargs="+", help="OGC API cases alone, on cities of these sizes")
     given = arguments.parse_args()
-    if given.flows or given.clearances or given.exports:
-        parts = (("flows", flow_lines), ("clearances", clearance_lines), ("exports", export_lines))
-        for name, lines_of in parts:
-            alone(name, lines_of, getattr(given, name) or ())
+    chosen = {name: sizes for name in _ALONE if (sizes := getattr(given, name))}
+    for name, sizes in chosen.items():
+        alone(name, _ALONE[name], sizes)
+    if chosen:
         return
     segments: int = given.segments
     folder = Path(tempfile.mkdtemp(prefix="pipemap-bench-"))
@@ -75,7 +83,11 @@ def main() -> None:
 def alone(name: str, lines_of: Callable[[int], Iterable[Line]], sizes: Sequence[int]) -> None:
     """The cases of one part of the table, a table a size."""
     for size in sizes:
-        print(report(size, list(lines_of(size)), _RESULTS / name), flush=True)
+        lines = []
+        for line in lines_of(size):
+            show([line])
+            lines.append(line)
+        print(report(size, lines, _RESULTS / name), flush=True)
 
 
 def deliver(cluster: Cluster, folder: Path, segments: int) -> list[Line]:

@@ -64,6 +64,12 @@ def in_child(work: Callable[..., T], *arguments: object) -> tuple[T, int]:
         return result.result(), round(peak_mib)
 
 
+def cpu_s(pid: int) -> float:
+    """Processor time that a process and all that it started have taken, of those that still run."""
+    ticks = sum(sum(map(int, _stat(number)[11:13])) for number in _family(pid))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def _held_mib(pid: int) -> float:
     try:
         return next(int(line.split()[1]) / 1024 for line in _proc(f"{pid}/smaps_rollup") if line.startswith("Pss:"))
@@ -87,9 +93,14 @@ def _pids() -> list[int]:
 
 def _parent(pid: int) -> int | None:
     try:
-        return int(_proc(f"{pid}/stat")[0].rpartition(")")[2].split()[1])
+        return int(_stat(pid)[1])
     except OSError:
         return None
+
+
+def _stat(pid: int) -> list[str]:
+    """What the kernel tells of a process, from its state on."""
+    return _proc(f"{pid}/stat")[0].rpartition(")")[2].split()
 
 
 def machine() -> str:

@@ -1,0 +1,304 @@
+"""OGC API of one agreement over a large city, against tipg and against PostGIS bytes passed on, asked in turn by wrk.
+
+Peers run where the folder of a Python environment with tipg in it is named by TIPG_VENV. Our service is asked under a
+key, with links, paging, ledger and record; and as staff, which is what permissions cost.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pyproj import Transformer
+from shapely.geometry.base import BaseGeometry
+
+from bench.measure import Line, cpu_s
+from pipemap.cluster import SYSTEM_USER, Cluster
+from pipemap.db import Database
+from pipemap.projects import create_database, init_project
+from pipemap.sharing import agreements, stores
+from pipemap.sharing.agreements import Terms, shareable_attributes
+from pipemap.sharing.items import granted_columns
+from pipemap.sharing.tiles.grids import grids, limits
+from schemas.codetables import code_table
+
+_CONNECTIONS, _ROUNDS, _ROUND_S = 8, 3, 3
+_ORIGIN_M, _STEP_M = (500_000, 2_500_000), 30
+_PLACES = 4_000
+_HERE = Path(__file__).parent
+# A net of streets: every node has a pipe to the east and one to the north, numbered along a Hilbert curve.
+_CITY = """
+INSERT INTO pipemap.dataset (dataset_id, name) VALUES (1, 'survey');
+INSERT INTO pipemap.version (version, changeset_id, author, message, counts) VALUES (1, 1, 'bench', 'bench', '{{}}');
+INSERT INTO pipemap.node (
+    feature_id, dataset_id, source_key, class_code, ground_elevation_m, geom, valid_from_version
+)
+SELECT i * {side} + j + 1, 1, 'J' || i || '_' || j, 'water', 20,
+       ST_SetSRID(ST_MakePoint({x} + {step} * i, {y} + {step} * j), 4547), 1
+FROM generate_series(0, {last}) AS i, generate_series(0, {last}) AS j;
+INSERT INTO pipemap.pipe_segment (
+    feature_id, dataset_id, source_key, class_code, from_node_id, to_node_id, shape_code, width_mm, height_mm,
+    material_code, pressure_code, owner, from_depth_m, to_depth_m, depth_datum_code, elevation_source_code,
+    installed_on, lifecycle_code, geom, valid_from_version
+)
+SELECT 10000000 + row_number() OVER (ORDER BY geom), 1, 'S' || i || '_' || j || '_' || along,
+       (ARRAY['water', 'storm', 'foul', 'gas', 'heat', 'power', 'street_light', 'telecom'])[1 + (i + 3 * j) % 8],
+       i * {side} + j + 1, (i + 1 - along) * {side} + j + along + 1, 'circle', 200 + (i % 5) * 100, 200 + (i % 5) * 100,
+       'ductile_iron', NULL, '供水公司', 1.5 + (j % 7) * 0.1, 1.6 + (i % 7) * 0.1, 'crown', 'measured',
+       date '2001-01-01' + (i + j) % 5000, 'in_service', geom, 1
+FROM (
+    SELECT i, j, along, ST_SetSRID(ST_MakeLine(
+        ST_MakePoint({x} + {step} * i, {y} + {step} * j, 18.1),
+        ST_MakePoint({x} + {step} * (i + 1 - along), {y} + {step} * (j + along), 18.2)
+    ), 4547) AS geom
+    FROM generate_series(0, {last} - 1) AS i, generate_series(0, {last} - 1) AS j, generate_series(0, 1) AS along
+) AS pipes
+ORDER BY geom;
+CREATE SCHEMA peer;
+CREATE TABLE peer.pipes AS SELECT feature_id, {columns}, geom FROM pipemap.pipe_segment ORDER BY feature_id;
+ALTER TABLE peer.pipes ADD PRIMARY KEY (feature_id);
+CREATE INDEX ON peer.pipes USING gist (geom);
+ANALYZE
+"""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A service under test and how it is asked: under a key or none, features and tiles at these addresses."""
+
+    name: str
+    port: int
+    pid: int
+    items: str
+    tile: Callable[[int, int, int], str]
+    key: str = ""
+
+
+@dataclass
+class _Taken:
+    """What the rounds of one case gave: requests a second, p95, processor time a request of service and database."""
+
+    rates: list[float] = field(default_factory=list)
+    p95_ms: list[float] = field(default_factory=list)
+    cpu_ms: list[float] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return (
+            f"{median(self.rates):.0f}/s, p95 {median(self.p95_ms):.0f} ms, {median(self.cpu_ms):.2f} ms of processor"
+        )
+
+
+@dataclass
+class _City:
+    """A city of streets with an agreement over all of it, one over a ragged area, and places to ask about."""
+
+    cluster: Cluster
+    folder: Path
+    segments: int
+
+    def __post_init__(self) -> None:
+        self.url = self.cluster.url("bench")
+        self.server_pid = int((self.cluster.data_dir / "pgdata" / "postmaster.pid").read_text().split()[0])
+        self.columns = granted_columns(None, "pipe_segment")
+        self.side = round((self.segments / 2) ** 0.5) + 1
+        self.middle = np.add(_ORIGIN_M, self.side * _STEP_M / 2)
+        create_database(self.url)
+        with Database(self.url) as database:
+            init_project(database, "bench", 4547)
+            self._fill(database)
+            self.key = _key(database, shapely.box(499_000, 2_400_000, 600_000, 2_900_000))
+            self.ragged_key = _key(database, _ragged(self.middle, self.side * _STEP_M))
+
+    def paths(self, case: str, asked: _Asked) -> list[str]:
+        """What is asked in a case, the same places of every service."""
+        if case.startswith("MVT"):
+            return [asked.tile(*tile) for tile in self._tiles(int(case.split()[1][1:]))]
+        rng = np.random.default_rng(5)
+        places = np.add(_ORIGIN_M, rng.integers(0, self.side - 1, (_PLACES, 2)) * _STEP_M)
+        if case.startswith("by id"):
+            ids = 10_000_001 + rng.integers(0, 2 * (self.side - 1) ** 2, _PLACES)
+            return [f"{asked.items}/{feature_id}" for feature_id in ids]
+        return [f"{asked.items}?limit=1000&bbox={_box(*place, float(case.split()[1]) / 2)}" for place in places]
+
+    def _tiles(self, level: int) -> list[tuple[int, int, int]]:
+        whole = _degrees(*_ORIGIN_M, *np.add(_ORIGIN_M, self.side * _STEP_M))
+        rows_columns = limits(grids(4547)["WebMercatorQuad"], whole, level)
+        rows, columns = range(rows_columns[0], rows_columns[1] + 1), range(rows_columns[2], rows_columns[3] + 1)
+        return [(level, row, column) for row in rows for column in columns]
+
+    def _fill(self, database: Database) -> None:
+        names = {"side": self.side, "last": self.side - 1, "step": _STEP_M, "columns": ", ".join(self.columns)}
+        with database.transaction() as connection:
+            for statement in _CITY.format(**names, x=_ORIGIN_M[0], y=_ORIGIN_M[1]).split(";\n"):
+                connection.execute(statement.encode())
+
+
+def sharing_lines(segments: int) -> Iterator[Line]:
+    """Requests a second and processor time a request, case by case."""
+    if shutil.which("wrk") is None:
+        raise SystemExit("This bench needs wrk (apt-get install wrk).")
+    folder = Path(tempfile.mkdtemp(prefix="pipemap-bench-"))
+    folder.chmod(0o755)
+    cluster = Cluster(folder / "server")
+    cluster.start()
+    try:
+        city = _City(cluster, folder, segments)
+        with ExitStack() as stack:
+            ours, ragged, staff, uncached = _ours(stack, city)
+            peers = _peers(stack, city)
+            for case in ("items 500 m", "items 100 m", "by id"):
+                yield from _lines(city, case, [ours, staff, *peers])
+            yield from _lines(city, "by id under an area of 1,450 vertices", [ragged, ours])
+            yield from _lines(city, "MVT z16 uncached", [uncached, replace(uncached, name="staff", key=""), *peers])
+            yield from _lines(city, "MVT z14 cached", [ours, *peers])
+        yield _store_line(city)
+    finally:
+        cluster.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lines(city: _City, case: str, asked: list[_Asked]) -> Iterator[Line]:
+    """The first of the services asked, held against each of the others."""
+    ours, *others = _in_turn(city, case, asked)
+    for one, other in zip(asked[1:], others, strict=True):
+        yield Line(case, 1 / median(ours.rates), 1 / median(other.rates), one.name, f"{ours} against {other}")
+
+
+def _in_turn(city: _City, case: str, asked: list[_Asked]) -> list[_Taken]:
+    taken = [_Taken() for _ in asked]
+    for number in range(_ROUNDS + 1):
+        for one, given in zip(asked, taken, strict=True):
+            _take(city, case, one, number, given)
+    for given in taken:
+        # The first round warms caches and plans.
+        for measured in vars(given).values():
+            del measured[0]
+    return taken
+
+
+def _take(city: _City, case: str, asked: _Asked, number: int, taken: _Taken) -> None:
+    listed = city.folder / "paths.txt"
+    listed.write_text("\n".join(city.paths(case, asked)))
+    before_s = _spent_s(city, asked)
+    words = ["wrk", "-t1", "--timeout", "30s", f"-c{_CONNECTIONS}", f"-d{_ROUND_S}s", "-s", str(_HERE / "wrk.lua")]
+    words += [f"http://127.0.0.1:{asked.port}", "--", str(listed), str(1_000 * number), *filter(None, [asked.key])]
+    told = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+    if told["errors"]:
+        raise SystemExit(f"{asked.name} failed {told['errors']} of {told['requests']} requests of {case}.")
+    taken.rates.append(told["requests"] / told["seconds"])
+    taken.p95_ms.append(told["p95_ms"])
+    taken.cpu_ms.append((_spent_s(city, asked) - before_s) * 1e3 / told["requests"])
+
+
+def _spent_s(city: _City, asked: _Asked) -> float:
+    return cpu_s(asked.pid) + cpu_s(city.server_pid)
+
+
+def _ours(stack: ExitStack, city: _City) -> tuple[_Asked, _Asked, _Asked, _Asked]:
+    def serve(port: int, cache_mb: int) -> _Asked:
+        limits = {"PIPEMAP_REQUESTS_PER_MINUTE": "100000000", "PIPEMAP_CONCURRENT_REQUESTS": "64"}
+        folders = {"PIPEMAP_DATA_DIR": str(city.folder / "data"), "PIPEMAP_TILE_CACHE_MB": str(cache_mb)}
+        program = str(Path(sys.executable).with_name("pipemap"))
+        given = limits | folders | {"PIPEMAP_DATABASE_URL": city.url}
+        pid = stack.enter_context(_running([program, "serve", "--port", str(port)], given, port))
+        here = "/ogc/collections/pipe_segment"
+        return _Asked("ours", port, pid, f"{here}/items", _tile_path(f"{here}/tiles/WebMercatorQuad"), city.key)
+
+    ours = serve(8901, 256)
+    ragged, staff = replace(ours, key=city.ragged_key), replace(ours, key="", name="staff")
+    return ours, replace(ragged, name="ragged"), staff, serve(8904, 0)
+
+
+def _tile_path(here: str, column_first: bool = False) -> Callable[[int, int, int], str]:
+    if column_first:
+        return lambda level, row, column: f"{here}/{level}/{column}/{row}"
+    return lambda level, row, column: f"{here}/{level}/{row}/{column}"
+
+
+def _peers(stack: ExitStack, city: _City) -> list[_Asked]:
+    """What TIPG_VENV has: tipg, and the bare application."""
+    if "TIPG_VENV" not in os.environ:
+        return []
+    program = str(Path(os.environ["TIPG_VENV"]) / "bin" / "uvicorn")
+    url = f"postgresql://{SYSTEM_USER}@{quote(str(city.cluster.socket_dir), safe='')}/bench"
+    given = {"DATABASE_URL": url, "TIPG_DB_SCHEMAS": '["peer"]', "BARE_COLUMNS": ",".join(city.columns)}
+    apps = (("tipg", 8902, ["tipg.main:app"]), ("bare", 8903, ["--app-dir", str(_HERE), "bare_app:app"]))
+    pids = {
+        name: stack.enter_context(_running([program, *app, "--port", str(port), "--log-level", "warning"], given, port))
+        for name, port, app in apps
+    }
+    here = "/collections/peer.pipes"
+    tipg_tile = _tile_path(f"{here}/tiles/WebMercatorQuad", column_first=True)
+    return [
+        _Asked("tipg", 8902, pids["tipg"], f"{here}/items", tipg_tile),
+        _Asked("bare", 8903, pids["bare"], "/items", _tile_path("/tiles", column_first=True)),
+    ]
+
+
+@contextmanager
+def _running(words: list[str], given: dict[str, str], port: int) -> Iterator[int]:
+    """A service for the time of a block, once it listens; its process number."""
+    process = subprocess.Popen(words, env=os.environ | given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while not _listens(port):
+            if process.poll() is not None:
+                raise SystemExit(f"{words[0]} ended with {process.returncode}.")
+            time.sleep(0.2)
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _store_line(city: _City) -> Line:
+    """A desensitised store made from nothing."""
+    with Database(city.url) as database:
+        area = shapely.box(499_000, 2_400_000, 600_000, 2_900_000)
+        begin = time.perf_counter()
+        _key(database, area, position_precision="shifted")
+        stores.refresh_stores(database, city.folder / "shift.key")
+        return Line("a desensitised store made", time.perf_counter() - begin, None, "")
+
+
+def _key(database: Database, area: BaseGeometry, **more: Any) -> str:
+    until = datetime.now(UTC) + timedelta(days=1)
+    classes = tuple(code_table("utility_class"))
+    terms = Terms("bench", "bench", area, classes, shareable_attributes(), until, **more)
+    with database.transaction() as connection:
+        return agreements.issue_key(connection, agreements.agree(connection, terms, "bench"), "bench")
+
+
+def _ragged(middle: NDArray[np.float64], size_m: float) -> BaseGeometry:
+    """An area as a district's border draws it, around the whole city."""
+    angle = np.linspace(0, 2 * np.pi, 1_450, endpoint=False)
+    reach = size_m * (0.8 + 0.01 * np.sin(37 * angle))
+    return shapely.Polygon(middle + np.column_stack([reach * np.cos(angle), reach * np.sin(angle)]))
+
+
+def _box(x: float, y: float, half_m: float) -> str:
+    return ",".join(f"{number:.7f}" for number in _degrees(x - half_m, y - half_m, x + half_m, y + half_m))
+
+
+def _degrees(*box: float) -> tuple[float, float, float, float]:
+    west, south, east, north = Transformer.from_crs(4547, 4326, always_xy=True).transform_bounds(*box)
+    return west, south, east, north
