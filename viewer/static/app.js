@@ -5,8 +5,6 @@ import { getBytes, getJson, ServiceError } from "./modules/api.js";
 import { fit, flyTo, recall, rememberedPlace, turnTo, writeHash } from "./modules/camera.js";
 import { buildContent } from "./modules/content.js";
 import { askKnown, conflictPanel, knownPanel } from "./modules/answers/known.js";
-import { NEW_DIG } from "./modules/answers/dig.js";
-import { NEW_PIPE } from "./modules/answers/drawn.js";
 import { groundUnder } from "./modules/drawn-pipe.js";
 import { askColouring, colourableClasses, colouringPanel, hangsOn, MEASURES, tintOf } from "./modules/colouring.js";
 import { byId, element } from "./modules/dom.js";
@@ -260,16 +258,20 @@ const drawer = () => ({
   },
 });
 
-async function startDrawing(name, params) {
+// A question of the page's own button: it is drawn on the map, or asked of the whole of it.
+async function begin(name) {
+  const { fresh } = questionOf(name);
   clear();
-  state.isDrawing = true;
-  await askQuestion({ name, params, names: {} });
+  state.isDrawing = "line" in fresh;
+  await askQuestion({ name, params: fresh, names: {} });
 }
 
 async function addPoint({ x, y }) {
   const [viewport] = deck.getViewports();
   const place = toProject(state.scene, groundUnder(state.scene, viewport, [x, y], state.exaggeration));
-  await askAgain({ line: [...state.question.params.line, place.map((metre) => Number(metre.toFixed(3)))] });
+  const { name, params } = state.question;
+  const before = questionOf(name).takesOne ? [] : params.line;
+  await askAgain({ line: [...before, place.map((metre) => Number(metre.toFixed(3)))] });
 }
 
 // The conflicts known of the part of the map that is loaded.
@@ -431,8 +433,7 @@ function connectControls() {
   byId("show-ground").addEventListener("change", () => draw());
   byId("show-structures").addEventListener("change", () => draw());
   byId("show-conflicts").addEventListener("change", () => guarded(listKnown));
-  byId("draw-pipe").addEventListener("click", () => guarded(() => startDrawing("drawn", NEW_PIPE)));
-  byId("draw-dig").addEventListener("click", () => guarded(() => startDrawing("dig", NEW_DIG)));
+  for (const button of document.querySelectorAll("[data-begin]")) button.addEventListener("click", () => guarded(() => begin(button.dataset.begin)));
   byId("exaggeration").addEventListener("input", (event) => {
     byId("exaggeration-value").textContent = `×${event.target.value}`;
     draw({ exaggeration: Number(event.target.value) });

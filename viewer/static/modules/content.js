@@ -99,7 +99,8 @@ function buildStructures(scene) {
 function buildSketch(scene, sketch, near) {
   const gaps = (sketch?.gaps ?? []).map(([from, to]) => ({ from: toScene(scene, from), to: toScene(scene, to) }));
   const outline = (sketch?.corridor ?? []).map((place) => toScene(scene, place));
-  const corridor = outline.slice(1).map((to, index) => ({ from: outline[index], to }));
+  const lines = (sketch?.lines ?? []).map(([from, to]) => ({ from: toScene(scene, from), to: toScene(scene, to) }));
+  const corridor = [...outline.slice(1).map((to, index) => ({ from: outline[index], to })), ...lines];
   return { sketch: drawnPipes(scene, sketch, near), gaps, corridor };
 }
 

@@ -11,6 +11,16 @@ export function heading(kind, title, classCode) {
 
 export const actions = (...buttons) => element("div", { class: "actions" }, ...buttons.filter(Boolean));
 export const button = (id, words, onclick, more = {}) => element("button", { type: "button", id, onclick, ...more }, words);
+// What every drawing has: clicks on or off, the last point taken back, and the answer's own buttons.
+export function drawingActions({ line }, again, drawer, buttons) {
+  const undo = () => again({ line: line.slice(0, -1) });
+  return actions(
+    button("drawing-on", text(drawer.isOn ? "stop_drawing" : "go_on_drawing"), drawer.toggle, { "aria-pressed": String(drawer.isOn) }),
+    line.length ? button("undo-point", text("undo_point"), undo) : null,
+    ...buttons,
+  );
+}
+
 export const note = (words) => element("p", { class: "note" }, words);
 export const warning = (item, more = "") => element("p", { class: "warning", "data-warning": item.code }, message(item) + more);
 export const nameOf = (place) => place.name ?? place.source_key ?? String(place.node_id ?? place.segment_id ?? place.feature_id);

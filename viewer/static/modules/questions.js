@@ -5,9 +5,14 @@ import * as clearance from "./answers/clearance.js";
 import * as design from "./answers/design.js";
 import * as dig from "./answers/dig.js";
 import * as drawn from "./answers/drawn.js";
+import * as nearby from "./answers/nearby.js";
 import * as outage from "./answers/outage.js";
+import * as profile from "./answers/profile.js";
+import * as room from "./answers/room.js";
 import * as route from "./answers/route.js";
+import * as section from "./answers/section.js";
 import * as shutdown from "./answers/shutdown.js";
+import * as statistics from "./answers/statistics.js";
 import * as trace from "./answers/trace.js";
 import { getJson, postJson } from "./api.js";
 import { codeEntry } from "./texts.js";
@@ -56,8 +61,26 @@ async function askRoute(question, version) {
   return { question, ...(await postJson("/api/routes", { pipe: wish, along, half_width_m, version: version && Number(version) })) };
 }
 
+async function askSection({ line }, version) {
+  if (line.length < 2) return { line, is_waiting: true, cuts: [] };
+  return { ...(await getJson("/api/section", { line: section.asQuery(line), version })), line };
+}
+
+async function askRoom(question, version) {
+  return { question, ...(await getJson("/api/room", { ...room.roomQuery(question), version })) };
+}
+
+async function askNearby(question, version) {
+  if (!question.line.length) return { question, features: [] };
+  return { question, ...(await getJson("/api/near", { ...nearby.nearbyQuery(question), version })) };
+}
+
+// Parameters that are numbers in the address, read back as such.
+const readNumbers = (names) => (params) => ({ ...params, ...Object.fromEntries(names.filter((name) => name in params).map((name) => [name, Number(params[name])])) });
+
 // `topic` is the heading under which a question is offered, `flows` and `groups` say of which utilities a question is asked, `kinds` from which features; `lists` are its
-// parameters with several values; to a question that `joins` further places can be added.
+// parameters with several values; to a question that `joins` further places can be added. What is drawn or asked of the
+// whole map begins with `fresh`; of what takes one place alone the last click counts.
 const QUESTIONS = {
   burst: { topic: "supply", path: "/api/trace/burst", answer: burst, flows: ["pressure"], kinds: ANYWHERE, lists: [...STARTS, "inaccessible", "opened"], joins: true },
   shutdown: {
@@ -90,6 +113,7 @@ const QUESTIONS = {
   },
   drawn: {
     answer: drawn,
+    fresh: drawn.NEW_PIPE,
     kinds: [],
     lists: [],
     ask: askDrawn,
@@ -98,11 +122,42 @@ const QUESTIONS = {
   },
   dig: {
     answer: dig,
+    fresh: dig.NEW_DIG,
     kinds: [],
     lists: [],
     ask: askDig,
     write: ({ line, ...dug }) => ({ line: writeLine(line), ...dug }),
     read: ({ line, depth_m, hand_dig_m }) => ({ line: readLine(line), depth_m: Number(depth_m), hand_dig_m: Number(hand_dig_m) }),
+  },
+  section: { answer: section, fresh: section.NEW_SECTION, kinds: [], lists: [], ask: askSection, write: writePipe, read: readPipe },
+  room: { answer: room, kinds: [], lists: [], ask: askRoom, write: writePipe, read: readPipe },
+  nearby: {
+    answer: nearby,
+    fresh: nearby.NEW_PLACE,
+    takesOne: true,
+    kinds: [],
+    lists: [],
+    ask: askNearby,
+    write: writePipe,
+    read: (params) => readNumbers(["count"])(readPipe(params)),
+  },
+  statistics: {
+    answer: statistics,
+    fresh: statistics.NEW_STATISTICS,
+    kinds: [],
+    lists: [],
+    ask: ({ by }, version) => getJson("/api/statistics", { by, version }),
+  },
+  profile: {
+    ...ANY,
+    answer: profile,
+    kinds: ANYWHERE,
+    lists: ["segment_id"],
+    joins: true,
+    at: profile.startRun,
+    join: profile.lengthenRun,
+    ask: (params, version) => (profile.isOpenRun(params) ? { is_waiting: true } : getJson("/api/profile", { ...params, version })),
+    read: readNumbers(["from_node_id", "to_node_id"]),
   },
   route: { answer: route, kinds: [], lists: [], ask: askRoute, write: writePipe, read: readPipe },
   design: { answer: design, kinds: [], lists: [], ask: ({ id }) => getJson(`/api/designs/${id}`), read: ({ id }) => ({ id: Number(id) }) },
@@ -146,8 +201,9 @@ export function questionAt(name, kind, id, title) {
 
 // Kind and identity of the first feature that a question starts from; null for what is drawn.
 export function startOf({ name, params }) {
-  if (["drawn", "dig", "route", "design"].includes(name)) return null;
-  if (params.node_id?.length) return ["node", params.node_id[0]];
+  if (!QUESTIONS[name].kinds.length) return null;
+  const node = params.node_id?.[0] ?? params.from_node_id;
+  if (node) return ["node", node];
   return ["pipe_segment", params.segment_id?.[0] ?? params.id ?? params.cuts[0].segment_ids[0]];
 }
 

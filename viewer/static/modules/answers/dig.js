@@ -2,7 +2,7 @@
 
 import { element } from "../dom.js";
 import { paint } from "../looks.js";
-import { actions, button, heading, list, note, placeRow, valveRow } from "../pieces.js";
+import { drawingActions, heading, list, note, placeRow, valveRow } from "../pieces.js";
 import { codeName, message, metres, text } from "../texts.js";
 
 const STATES = ["met", "cannot_tell", "under", "beside"];
@@ -34,15 +34,10 @@ function edges(line, depth) {
 }
 
 export function panel(answer, { question: { params }, again, flyTo, buttons, drawer }) {
-  const undo = () => again({ line: params.line.slice(0, -1) });
   return [
     heading(text("dig_title"), hasArea(params) ? `${answer.area_m2.toFixed(1)} m²` : ""),
     form(params, again),
-    actions(
-      button("drawing-on", text(drawer.isOn ? "stop_drawing" : "go_on_drawing"), drawer.toggle, { "aria-pressed": String(drawer.isOn) }),
-      params.line.length ? button("undo-point", text("undo_point"), undo) : null,
-      ...buttons,
-    ),
+    drawingActions(params, again, drawer, buttons),
     drawer.isOn ? note(text("click_to_dig")) : null,
     ...(hasArea(params) ? found(answer, flyTo) : []),
   ];

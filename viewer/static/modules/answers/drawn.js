@@ -2,7 +2,7 @@
 
 import { postJson } from "../api.js";
 import { element } from "../dom.js";
-import { actions, button, heading, note, picture, rowButton } from "../pieces.js";
+import { actions, button, drawingActions, heading, note, picture, rowButton } from "../pieces.js";
 import { codeEntry, codeName, codesOf, message, text } from "../texts.js";
 import { findings, placed } from "./clearance.js";
 
@@ -13,7 +13,6 @@ const HALF_CORRIDOR_M = 8;
 
 // Lines from a conflict to what it is with, where both heights are known.
 export const gapsOf = (conflicts) => conflicts.map(({ nearest }) => nearest).filter(([from, to]) => from[2] !== null && to[2] !== null);
-
 
 export function drawing({ pipe, drawn_axis: axis, conflicts }) {
   const marks = conflicts.map(placed).map((mark, rank) => (rank < MOST_LABELS ? mark : { ...mark, label: undefined }));
@@ -26,18 +25,13 @@ export function drawing({ pipe, drawn_axis: axis, conflicts }) {
 
 // `drawer` says whether clicks add points, and changes that.
 export function panel(answer, { question: { params }, again, go, flyTo, buttons, drawer }) {
-  const undo = () => again({ line: params.line.slice(0, -1) });
   const accept = (move) => again(shifted(params, move));
   const isOwn = (move) => move?.side === "segment";
   const takeMove = ({ move }) => (isOwn(move) ? rowButton(text("accept_move"), () => accept(move), { "data-move": "one" }) : null);
   return [
     heading(text("drawn_title"), codeName("utility_class", params.class_code)),
-    form(params, again),
-    actions(
-      button("drawing-on", text(drawer.isOn ? "stop_drawing" : "go_on_drawing"), drawer.toggle, { "aria-pressed": String(drawer.isOn) }),
-      params.line.length ? button("undo-point", text("undo_point"), undo) : null,
-      ...buttons,
-    ),
+    pipeForm(params, again),
+    drawingActions(params, again, drawer, buttons),
     drawer.isOn ? note(text("click_to_draw")) : null,
     ...(answer.is_waiting ? [] : [
       actions(button("propose-route", text("propose_route"), () => go(() => ({ name: "route", params: { half_width_m: HALF_CORRIDOR_M, ...params }, names: {} })))),
@@ -62,7 +56,8 @@ function shifted({ line, cover_depth_m: cover }, { dx_m, dy_m, dz_m }) {
   return { line: line.map(([x, y, ...z]) => [x + dx_m, y + dy_m, ...z]), cover_depth_m: Math.max(0, Number((cover - dz_m).toFixed(4))) };
 }
 
-function form(params, again) {
+// Class, pressure, size and cover of a pipe that is not in the map.
+export function pipeForm(params, again) {
   const isGas = codeEntry("utility_class", params.class_code)?.group === "gas";
   return element(
     "div",

@@ -1,0 +1,38 @@
+// What lies nearest to a clicked place: the so many nearest pipes, in space below the ground there or in plan.
+
+import { element } from "../dom.js";
+import { paint } from "../looks.js";
+import { drawingActions, heading, list, note, placeRow } from "../pieces.js";
+import { codeName, metres, text } from "../texts.js";
+import { sizeOf, cornersOf } from "./section.js";
+
+export const NEW_PLACE = { line: [], count: 10, depth_m: 1 };
+
+export const nearbyQuery = ({ line: [[x, y, z]], count, depth_m }) => ({ x, y, z: z - depth_m, count });
+
+export const drawing = ({ question: { line }, features }) => ({
+  segments: features.length ? paint({ reached: features.map(({ id }) => id) }) : null,
+  marks: { corners: cornersOf(line) },
+});
+
+export function panel({ features, unknownElevation: unknown }, { question: { params }, again, flyTo, buttons, drawer }) {
+  return [
+    heading(text("nearby_title"), features.length ? metres(features[0].properties.distance_m) : ""),
+    element("div", { class: "drawn-form" }, number("count", params, again, 1), number("depth_m", params, again, "any")),
+    drawingActions(params, again, drawer, buttons),
+    drawer.isOn ? note(text("click_a_place")) : null,
+    ...list("nearby_pipes", features, (feature) => row(feature, flyTo)),
+    unknown ? note(text("nearby_unknown").replace("{count}", unknown)) : null,
+  ];
+}
+
+function row({ properties, geometry }, flyTo) {
+  const [x_m, y_m, z_m] = geometry.coordinates[Math.floor(geometry.coordinates.length / 2)];
+  const about = [metres(properties.distance_m), sizeOf(properties), properties.owner ?? text("owner_unknown")];
+  return placeRow({ x_m, y_m, z_m }, `${codeName("utility_class", properties.class_code)} ${properties.source_key}`, flyTo, [about.filter(Boolean).join(" · ")]);
+}
+
+function number(name, params, again, step) {
+  const change = ({ target }) => target.reportValidity() && target.value && again({ [name]: Number(target.value) });
+  return element("label", {}, element("span", {}, text(`nearby_${name}`)), element("input", { type: "number", id: `nearby-${name}`, value: params[name], step, min: step === 1 ? 1 : 0, max: 100, onchange: change }));
+}
