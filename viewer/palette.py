@@ -19,6 +19,7 @@ class Look(NamedTuple):
 LOOKS: dict[str, Look] = {
     "start": Look((255, 214, 10)),
     "reached": Look((36, 104, 242)),
+    "told": Look((36, 104, 242)),
     "isolated": Look((205, 22, 38)),
     "dry": Look((250, 160, 30), "dashed"),
     "already_dry": Look((66, 72, 120), "dotted"),

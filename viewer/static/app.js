@@ -13,7 +13,7 @@ import { showLegend, showMeanings } from "./modules/legend.js";
 import { setLooks } from "./modules/looks.js";
 import { featurePanel, hidePanel, showPanel } from "./modules/panels.js";
 import { button, nameOf, note } from "./modules/pieces.js";
-import { foldLegend, isNarrow, mapSize } from "./modules/page.js";
+import { foldLegend, isNarrow, keepPanelsAboveControls, mapSize } from "./modules/page.js";
 import { ask, joined, questionAt, questionOf, questionsFor, questionTopics, startOf } from "./modules/questions.js";
 import { guarded, report, say } from "./modules/saying.js";
 import { decodeScene, extentOf, segmentMiddle, toProject, toScene } from "./modules/scene.js";
@@ -72,6 +72,7 @@ async function start() {
   const remembered = rememberedPlace();
   await Promise.all([loadScene(remembered), listVersions()]);
   foldLegend(isNarrow());
+  keepPanelsAboveControls();
   state.viewState = recall(state.scene, state.viewState) ?? fit(state.scene, state.viewState, mapSize());
   makeDeck();
   setLanguageEverywhere(currentLanguage());

@@ -17,6 +17,12 @@ export function mapSize() {
   return { width: clientWidth - Math.max(1.5 * legend.offsetWidth, 2 * details.offsetWidth), height: clientHeight - 2 * controls.offsetHeight };
 }
 
+// The panels end where the controls begin, in however many rows those are.
+export const keepPanelsAboveControls = () => {
+  const tell = () => document.documentElement.style.setProperty("--controls-height", `${byId("controls").offsetHeight}px`);
+  new ResizeObserver(tell).observe(byId("controls"));
+};
+
 export const foldLegend = (isFolded) => {
   byId("legend-body").hidden = isFolded;
   byId("fold-legend").setAttribute("aria-expanded", String(!isFolded));

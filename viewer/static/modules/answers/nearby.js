@@ -11,7 +11,7 @@ export const NEW_PLACE = { line: [], count: 10, depth_m: 1 };
 export const nearbyQuery = ({ line: [[x, y, z]], count, depth_m }) => ({ x, y, z: z - depth_m, count });
 
 export const drawing = ({ question: { line }, features }) => ({
-  segments: features.length ? paint({ reached: features.map(({ id }) => id) }) : null,
+  segments: features.length ? paint({ told: features.map(({ id }) => id) }) : null,
   marks: { corners: cornersOf(line) },
 });
 

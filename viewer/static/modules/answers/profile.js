@@ -23,7 +23,8 @@ const placeOf = ({ line }, station, z) => {
 export function drawing(answer) {
   if (answer.is_waiting) return { segments: null, marks: {} };
   const crossings = answer.crossings.map((one) => placeOf(answer, one.station_m, one.axis_z_m));
-  return { segments: paint({ reached: answer.pipes.map(({ segment_id }) => segment_id) }), marks: { crossings } };
+  const segmentIds = answer.pipes.map(({ segment_id }) => segment_id);
+  return { segments: paint({ told: segmentIds }), marks: { crossings }, frame: { segmentIds, places: [] } };
 }
 
 export function panel(answer, { question: { params, title }, flyTo, buttons }) {

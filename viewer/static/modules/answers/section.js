@@ -14,7 +14,7 @@ export const cornersOf = (line) => line.map(([x_m, y_m, z_m]) => ({ x_m, y_m, z_
 
 export function drawing({ line, cuts }) {
   return {
-    segments: cuts.length ? paint({ reached: cuts.map(({ feature_id }) => feature_id) }) : null,
+    segments: cuts.length ? paint({ told: cuts.map(({ feature_id }) => feature_id) }) : null,
     marks: { corners: cornersOf(line) },
     sketch: { axis: [], corridor: line },
   };

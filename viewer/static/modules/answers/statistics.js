@@ -31,7 +31,7 @@ function groupRow({ group, segments, length_m, mean_age_years: age, mean_cover_m
   const name = value === null ? text("statistics_unknown") : TABLE[by] ? codeName(TABLE[by], value) : String(value);
   const depth = cover === null ? null : `${text("cover")} ${metres(cover)} (${metres(least)} – ${metres(greatest)})`;
   const years = age === null ? null : text("statistics_age").replace("{years}", age.toFixed(0));
-  return element("li", {}, element("b", { class: "place" }, name), element("small", {}, [kilometres(length_m), `${segments} ${text("segments")}`, depth, years].filter(Boolean).join(" · ")));
+  return element("li", {}, element("b", {}, name), element("small", {}, [kilometres(length_m), `${segments} ${text("segments")}`, depth, years].filter(Boolean).join(" · ")));
 }
 
 function choice(name, options, params, again) {

@@ -280,6 +280,7 @@ export const ANSWERS = {
   only_together: ["Only by the overlap", "仅因同时停供"],
   start: ["Start", "起点"],
   reached: ["Reached", "可达"],
+  told: ["In the answer", "结果所列"],
   mark_conflicts: ["Conflict", "冲突"],
   mark_critical: ["To be warned by name", "须逐一通知"],
   mark_hydrants_lost: ["Hydrant lost", "失效消防栓"],
