@@ -32,7 +32,7 @@ def changes(
     """What was added, changed and removed since a version, as far as the key's agreement shows it."""
     request = ChangesRequest(since, None if cursor is None else parse_cursor(cursor), permission, limit, crs)
     page = read_changes(service.database, key, request, service.settings.statement_timeout_s)
-    return Response(page.as_json(), media_type="application/json")
+    return Response(page.body, media_type="application/json")
 
 
 @router.get("/changes/package")

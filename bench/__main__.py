@@ -14,6 +14,7 @@ from bench.city import build_city
 from bench.clearances import clearance_lines
 from bench.deliveries import delivered, delivered_again
 from bench.exports import export_lines
+from bench.feed import feed_lines
 from bench.flows import flow_lines
 from bench.measure import Line, report, row
 from bench.sharing import sharing_lines
@@ -26,6 +27,7 @@ _ALONE: dict[str, Callable[[int], Iterable[Line]]] = {
     "flows": flow_lines,
     "clearances": clearance_lines,
     "exports": export_lines,
+    "feed": feed_lines,
     "sharing": sharing_lines,
 }
 
@@ -38,6 +40,7 @@ def main() -> None:
     arguments.add_argument("--deliveries", type=int, nargs="+", help="import and checks of cities of these sizes")
     arguments.add_argument("--clearances", type=int, nargs="+", help="clearance cases alone, on cities of these sizes")
     arguments.add_argument("--exports", type=int, nargs="+", help="export cases alone, on cities of these sizes")
+    arguments.add_argument("--feed", type=int, nargs="+", help="change feed alone, on cities of these sizes")
     arguments.add_argument("--sharing", type=int, nargs="+", help="OGC API cases alone, on cities of these sizes")
     given = arguments.parse_args()
     chosen = {name: sizes for name in _ALONE if (sizes := getattr(given, name))}

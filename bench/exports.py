@@ -44,7 +44,7 @@ def export_lines(segments: int) -> Iterator[Line]:
     cluster = Cluster(folder / "server")
     cluster.start()
     try:
-        url, key = _city(cluster, segments)
+        url, key = shared_city(cluster, segments)
         peer_s = _timed(lambda: _ogr2ogr(url, folder / "peer.gpkg"))
         for name, key_sha256 in (("staff", None), ("an agreement", key)):
             ours_s, peak_mib = in_child(_export, url, key_sha256, str(folder))
@@ -55,7 +55,8 @@ def export_lines(segments: int) -> Iterator[Line]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _city(cluster: Cluster, segments: int) -> tuple[str, str]:
+def shared_city(cluster: Cluster, segments: int) -> tuple[str, str]:
+    """A city of so many nodes and segments at version 1, all of it granted: the database, and the hash of a key."""
     url = cluster.url("bench")
     create_database(url)
     with Database(url) as database:

@@ -1,16 +1,17 @@
 """Delta packages: every change between two versions as files, in a zip with its manifest."""
 
+import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from pipemap.db import Database
 from pipemap.sharing import audit
 from pipemap.sharing.agreements import SHARED_KINDS
-from pipemap.sharing.feed import MAX_CHANGES, ChangesPage, ChangesRequest, read_changes
+from pipemap.sharing.feed import OPS, ChangesPage, ChangesRequest, read_lines
 from pipemap.sharing.granted import Grant, Place, as_agency, refusals_on_record
 from pipemap.sharing.packing import checksum, describe, pack
 
@@ -29,17 +30,17 @@ def write_delta(
     """Write all changes after version `since` into a package in a folder; on record before it is handed out.
 
     `<kind>.geojsonl` holds what was added or changed, one GeoJSON feature a line; `removed.csv` what is gone. Raises
-    what `read_changes` raises, and ViewOnlyError.
+    what `read_lines` raises, and ViewOnlyError.
     """
     grant = _grant(database, key_sha256)
     with tempfile.TemporaryDirectory(dir=folder) as workshop:
-        inside = Path(workshop)
-        page, counts = _write(_pages(database, key_sha256, request, timeout_s), inside)
+        inside, ids = Path(workshop), hashlib.sha256()
+        page, counts = _write(read_lines(database, key_sha256, request, timeout_s), inside, ids)
         manifest = describe(_facts(grant, page, counts), inside)
         path = folder / f"pipemap-v{page.since}-to-v{page.version}-delta.zip"
         pack(inside, path, manifest)
     account = {"since": page.since, "version": page.version, "format": "delta", "counts": counts}
-    account |= {"bytes": path.stat().st_size, "package_sha256": checksum(path)}
+    account |= {"ids_sha256": ids.hexdigest(), "bytes": path.stat().st_size, "package_sha256": checksum(path)}
     audit.look(database, grant, key_sha256, "share.export", account)
     return DeltaPackage(path, manifest)
 
@@ -54,32 +55,19 @@ def _grant(database: Database, key_sha256: str) -> Grant:
         return grant
 
 
-def _pages(database: Database, key_sha256: str, request: ChangesRequest, timeout_s: int) -> Iterator[ChangesPage]:
-    page = read_changes(database, key_sha256, replace(request, limit=MAX_CHANGES), timeout_s)
-    yield page
-    while page.next is not None:
-        page = read_changes(database, key_sha256, replace(request, limit=MAX_CHANGES, cursor=page.next), timeout_s)
-        yield page
-
-
-def _write(pages: Iterator[ChangesPage], folder: Path) -> tuple[ChangesPage, dict[str, int]]:
-    counts = {"added": 0, "changed": 0, "removed": 0}
+def _write(pages: Iterator[ChangesPage], folder: Path, ids: Any) -> tuple[ChangesPage, dict[str, int]]:
+    counts = dict.fromkeys(OPS, 0)
     with ExitStack() as stack:
         names = {kind: f"{kind}.geojsonl" for kind in SHARED_KINDS} | {"removed": "removed.csv"}
         files = {name: stack.enter_context((folder / path).open("w", encoding="utf-8")) for name, path in names.items()}
         files["removed"].write("kind,feature_id\n")
         for page in pages:
-            _write_page(page, files, counts)
+            for part in page.parts:
+                files[part.kind].write(part.written["features"])
+                files["removed"].write(part.written["gone"])
+                ids.update(part.ids.encode())
+            counts = {op: counts[op] + more for op, more in page.counts.items()}
     return page, counts
-
-
-def _write_page(page: ChangesPage, files: Mapping[str, IO[str]], counts: dict[str, int]) -> None:
-    for change in page.changes:
-        counts[change.op] += 1
-        if change.feature is None:
-            files["removed"].write(f"{change.kind},{change.feature_id}\n")
-        else:
-            files[change.kind].write(change.feature + "\n")
 
 
 def _facts(grant: Grant, page: ChangesPage, counts: dict[str, int]) -> dict[str, Any]:

@@ -1,19 +1,22 @@
 """The change feed: what turns the map an agency held at one version into the one it may see at a later version.
 
-Only what the agreement's views show before and after is compared. So a feature that leaves the area or the granted
-classes is a removal, one that enters is an addition, and a change of what is not shown is none. Whoever applies the
-pages in order holds exactly what a full read of that version gives.
+What the agreement's views show of the states that ended is held against what they show of those that began
+(schemas/sql/20_sharing.sql). So a feature that leaves the area or the granted classes is a removal, one that enters is
+an addition, and a change of what is not shown is none. Whoever applies the pages in order holds exactly what a full
+read of that version gives. Pages are compared and written in the database, a set at a time.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, TypeAlias
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
 
 import orjson
-from psycopg.sql import SQL, Composable, Identifier
+from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from pipemap.db import Connection, Database, fetch_all
+from pipemap.db import Connection, Database, fetch_one
 from pipemap.errors import ConflictError, UsageError
 from pipemap.projects import read_project
 from pipemap.sharing import audit
@@ -28,13 +31,17 @@ from pipemap.sharing.granted import (
     refusals_on_record,
     set_timeout,
 )
+from pipemap.sharing.precision import EXACT
 from pipemap.sql import queries
 from pipemap.statements import compose
 from pipemap.versions import current_version
 
 MAX_CHANGES = 10_000
-_FEWEST_COMPARED = 500
-Op: TypeAlias = Literal["added", "changed", "removed"]
+OPS = ("added", "changed", "removed")
+# How many touched features are compared at once: at first, and at most where few of them are shown.
+_FEWEST_COMPARED, _MOST_COMPARED, _GROWTH = 1_000, 100_000, 4
+Form: TypeAlias = typing.Literal["as_changes", "as_lines"]
+_WRITTEN: dict[Form, tuple[str, ...]] = {"as_changes": ("changes",), "as_lines": ("features", "gone")}
 
 
 class Cursor(NamedTuple):
@@ -48,16 +55,6 @@ class Cursor(NamedTuple):
     def text(self) -> str:
         """As it is handed out."""
         return f"{self.version}.{self.permission}.{self.kind}.{self.feature_id}"
-
-
-@dataclass(frozen=True)
-class Change:
-    """One feature's change; `feature` is what is shown of it now as GeoJSON text, None where it is gone."""
-
-    kind: str
-    feature_id: int
-    op: Op
-    feature: str | None
 
 
 @dataclass(frozen=True)
@@ -75,22 +72,39 @@ class ChangesRequest:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Changes of one kind in a row by identity: how many of each op, their identities by line, and they themselves.
+
+    `written` holds them as `changes`, members of a JSON array, or as `features`, GeoJSON by line of what is there now,
+    with `gone`, kind and identity by line of what is not.
+    """
+
+    kind: str
+    counts: Mapping[str, int]
+    last: int
+    ids: str
+    written: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class ChangesPage:
     """Changes up to `version`, by kind and identity; `next` is None on the last page of them."""
 
     since: int
     version: int
     permission: str
-    changes: Sequence[Change]
+    parts: Sequence[Part]
     next: Cursor | None
     srid: int
 
-    def as_json(self) -> bytes:
-        """The page as it is handed out."""
-        changes = ",".join(
-            f'{{"op":"{one.op}","kind":"{one.kind}","id":{one.feature_id},"feature":{one.feature or "null"}}}'
-            for one in self.changes
-        )
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many changes of each op it holds."""
+        return {op: sum(part.counts[op] for part in self.parts) for op in OPS}
+
+    @cached_property
+    def body(self) -> bytes:
+        """The page as it is handed out as JSON."""
         head = {
             "since": self.since,
             "version": self.version,
@@ -98,7 +112,8 @@ class ChangesPage:
             "srid": self.srid,
             "next": self.next and self.next.text(),
         }
-        return orjson.dumps(head)[:-1] + b',"changes":[' + changes.encode() + b"]}"
+        changes = ",".join(part.written["changes"] for part in self.parts).encode()
+        return b"".join((orjson.dumps(head)[:-1], b',"changes":[', changes, b"]}"))
 
 
 def parse_cursor(text: str) -> Cursor:
@@ -118,6 +133,25 @@ def read_changes(database: Database, key_sha256: str, request: ChangesRequest, t
     Raises UsageError (no such version, limit), UnknownKeyError, or ConflictError when what is shown has come to be
     decided otherwise, so that everything must be read anew: from version 0.
     """
+    grant, page = _read(database, key_sha256, request, "as_changes", timeout_s)
+    audit.look(database, grant, key_sha256, "share.changes", _account(request, page))
+    return page
+
+
+def read_lines(database: Database, key_sha256: str, request: ChangesRequest, timeout_s: int) -> Iterator[ChangesPage]:
+    """All changes by line, page by page; to be put on record by whoever hands them out. Raises as `read_changes`."""
+    request = replace(request, limit=MAX_CHANGES)
+    while True:
+        _, page = _read(database, key_sha256, request, "as_lines", timeout_s)
+        yield page
+        if page.next is None:
+            return
+        request = replace(request, cursor=page.next)
+
+
+def _read(
+    database: Database, key_sha256: str, request: ChangesRequest, form: Form, timeout_s: int
+) -> tuple[Grant, ChangesPage]:
     if not 1 <= request.limit <= MAX_CHANGES:
         raise UsageError(f"A page holds 1 to {MAX_CHANGES} changes; {request.limit} were asked for.")
     asked = {"since": request.since, "cursor": request.cursor and request.cursor.text()}
@@ -126,64 +160,14 @@ def read_changes(database: Database, key_sha256: str, request: ChangesRequest, t
         database.transaction(read_only=True) as connection,
     ):
         set_timeout(connection, timeout_s)
-        grant, page = _read(connection, key_sha256, request)
-    audit.look(database, grant, key_sha256, "share.changes", _account(request, page))
-    return page
+        reading = _begin(connection, key_sha256, request, form)
+        grant, out_srid = reading.grant, request.out_srid or reading.srid
+        parts, has_more = reading.parts(request.cursor, request.limit) if request.since < grant.version else ([], False)
+    following = Cursor(grant.version, grant.digest, parts[-1].kind, parts[-1].last) if has_more else None
+    return grant, ChangesPage(request.since, grant.version, grant.digest, parts, following, out_srid)
 
 
-@dataclass
-class _Reading:
-    """The two states that are compared, and how features are written."""
-
-    connection: Connection
-    key_sha256: str
-    place: Place
-    srid: int
-    since: int
-    grant: Grant
-    texts: dict[str, Any] = field(default_factory=dict)
-
-    def changes(self, kind: str, after: int, limit: int) -> Iterator[Change]:
-        """Changes of a kind by identity; reads on until as many are found as are wanted, or nothing is left."""
-        batch = max(limit, _FEWEST_COMPARED)
-        while feature_ids := self._candidates(kind, after, batch):
-            old = self._shown(kind, self.since, feature_ids) if self.since else {}
-            new = self._shown(kind, self.grant.version, feature_ids)
-            yield from _differences(kind, feature_ids, old, new)
-            if len(feature_ids) < batch:
-                return
-            after = feature_ids[-1]
-
-    def _candidates(self, kind: str, after: int, limit: int) -> list[int]:
-        values: dict[str, Any] = {"since": self.since, "version": self.grant.version, "after": after, "limit": limit}
-        if self.since == 0:
-            with as_agency(self.connection, self.key_sha256, self.place, self.srid, self.grant.version):
-                query = SQL(queries("feed")["shown"]).format(relation=Identifier(SHARE_SCHEMA, kind))
-                return [row["feature_id"] for row in fetch_all(self.connection, query, values)]
-        is_displaced = self.grant.position_precision != "exact"
-        values["agreement_id"] = None if is_displaced else self.grant.agreement_id
-        return [
-            row["feature_id"] for row in fetch_all(self.connection, compose(queries("feed")["touched"], kind), values)
-        ]
-
-    def _shown(self, kind: str, version: int, feature_ids: list[int]) -> dict[int, str]:
-        out_srid = self.place.out_srid
-        values = {"feature_ids": feature_ids, "out_srid": out_srid, "digits": digits(out_srid or self.srid)}
-        with as_agency(self.connection, self.key_sha256, self.place, self.srid, version) as grant:
-            if grant.version != version:
-                raise ConflictError("What the agreement shows of that version is not kept; read everything anew.")
-            rows = fetch_all(self.connection, self._features(kind), values)
-        return {row["feature_id"]: row["feature"] for row in rows}
-
-    def _features(self, kind: str) -> Composable:
-        return SQL(queries("feed")["features"]).format(
-            relation=Identifier(SHARE_SCHEMA, kind),
-            geometry=geometry_in(Identifier("f", "geom"), self.srid, self.place.out_srid),
-            properties=SQL(", ").join(Identifier("f", name) for name in self.grant.columns(kind)),
-        )
-
-
-def _read(connection: Connection, key_sha256: str, request: ChangesRequest) -> tuple[Grant, ChangesPage]:
+def _begin(connection: Connection, key_sha256: str, request: ChangesRequest, form: Form) -> "_Reading":
     place, srid, cursor = Place(out_srid=request.out_srid), read_project(connection).srid, request.cursor
     newest = current_version(connection)
     for version in (request.since, cursor.version if cursor else 0):
@@ -192,26 +176,7 @@ def _read(connection: Connection, key_sha256: str, request: ChangesRequest) -> t
     with as_agency(connection, key_sha256, place, srid, cursor.version if cursor else None) as grant:
         pass
     _check_same(grant, request)
-    reading = _Reading(connection, key_sha256, place, srid, request.since, grant)
-    changes = _page(reading, cursor, request.limit + 1) if request.since < grant.version else []
-    shown = changes[: request.limit]
-    following = None
-    if len(changes) > request.limit:
-        following = Cursor(grant.version, grant.digest, shown[-1].kind, shown[-1].feature_id)
-    out_srid = request.out_srid or srid
-    return grant, ChangesPage(request.since, grant.version, grant.digest, shown, following, out_srid)
-
-
-def _page(reading: _Reading, cursor: Cursor | None, limit: int) -> list[Change]:
-    kinds = SHARED_KINDS[SHARED_KINDS.index(cursor.kind) :] if cursor else SHARED_KINDS
-    found: list[Change] = []
-    for kind in kinds:
-        after = cursor.feature_id if cursor and cursor.kind == kind else 0
-        for change in reading.changes(kind, after, limit - len(found)):
-            found.append(change)
-            if len(found) == limit:
-                return found
-    return found
+    return _Reading(connection, key_sha256, place, srid, request.since, grant, form)
 
 
 def _check_same(grant: Grant, request: ChangesRequest) -> None:
@@ -224,23 +189,80 @@ def _check_same(grant: Grant, request: ChangesRequest) -> None:
         raise ConflictError("The version of these pages is not shown any more; read everything anew.")
 
 
-def _differences(kind: str, feature_ids: Sequence[int], old: dict[int, str], new: dict[int, str]) -> Iterator[Change]:
-    for feature_id in feature_ids:
-        before, now = old.get(feature_id), new.get(feature_id)
-        if before == now:
-            continue
-        op: Op = "added" if before is None else "removed" if now is None else "changed"
-        yield Change(kind, feature_id, op, now)
+@dataclass(frozen=True)
+class _Reading:
+    """The two versions that are compared, and how what differs is written."""
+
+    connection: Connection
+    key_sha256: str
+    place: Place
+    srid: int
+    since: int
+    grant: Grant
+    form: Form
+
+    def parts(self, cursor: Cursor | None, limit: int) -> tuple[list[Part], bool]:
+        """So many changes from a place on, and whether there are more."""
+        found: list[Part] = []
+        for kind in SHARED_KINDS[SHARED_KINDS.index(cursor.kind) :] if cursor else SHARED_KINDS:
+            for after, upto in self._ranges(kind, cursor.feature_id if cursor and cursor.kind == kind else 0, limit):
+                part, has_more = self._differing(kind, after, upto, limit)
+                if part is not None:
+                    found.append(part)
+                    limit -= sum(part.counts.values())
+                if has_more:
+                    return found, True
+        return found, False
+
+    def _ranges(self, kind: str, after: int, limit: int) -> Iterator[tuple[int, int]]:
+        """Ranges of identities with as many touched features as are wanted, then ever more: few may be shown."""
+        most = max(limit + 1, _FEWEST_COMPARED)
+        while (upto := self._touched(kind, after, most)) is not None:
+            yield after, upto
+            after, most = upto, min(most * _GROWTH, _MOST_COMPARED)
+
+    def _touched(self, kind: str, after: int, limit: int) -> int | None:
+        in_area = SQL("true" if self.grant.position_precision != EXACT else queries("feed")["in_area"])
+        values = {"since": self.since, "version": self.grant.version, "after": after, "limit": limit}
+        values["agreement_id"] = self.grant.agreement_id
+        row = fetch_one(self.connection, compose(queries("feed")["touched"], kind, in_area=in_area), values)
+        return row["upto"] if row else None
+
+    def _differing(self, kind: str, after: int, upto: int, limit: int) -> tuple[Part | None, bool]:
+        """So many changes in a range of identities, None when there is none, and whether it has more."""
+        out_srid = self.place.out_srid
+        values = {"after": after, "upto": upto, "limit": limit, "out_srid": out_srid}
+        values["digits"] = digits(out_srid or self.srid)
+        with as_agency(self.connection, self.key_sha256, self.place, self.srid, self.grant.version):
+            self.connection.execute(queries("feed")["since"], {"since": self.since})
+            row = fetch_one(self.connection, self._statement(kind), values)
+        if row is None or row["last"] is None:
+            return None, row is not None and row["has_more"]
+        counts, written = {op: row[op] for op in OPS}, {name: row[name] for name in _WRITTEN[self.form]}
+        return Part(kind, counts, row["last"], row["ids"], written), row["has_more"]
+
+    def _statement(self, kind: str) -> Composable:
+        return SQL(queries("feed")["changes"]).format(
+            before=self._features(kind, "ended"),
+            now=self._features(kind, "begun"),
+            written=SQL(queries("feed")[self.form]).format(kind=Literal(kind)),
+        )
+
+    def _features(self, kind: str, life: str) -> Composable:
+        return SQL(queries("feed")["features"]).format(
+            relation=Identifier(SHARE_SCHEMA, f"{kind}_{life}"),
+            geometry=geometry_in(Identifier("f", "geom"), self.srid, self.place.out_srid),
+            properties=SQL(", ").join(Identifier("f", name) for name in self.grant.columns(kind)),
+        )
 
 
 def _account(request: ChangesRequest, page: ChangesPage) -> dict[str, Any]:
-    ids = "".join(f"{one.feature_id}\n" for one in page.changes)
     return {
         "since": request.since,
         "version": page.version,
         "cursor": request.cursor and request.cursor.text(),
         "format": "changes",
-        "count": len(page.changes),
-        "bytes": len(page.as_json()),
-        "ids_sha256": hashlib.sha256(ids.encode()).hexdigest(),
+        "count": sum(page.counts.values()),
+        "bytes": len(page.body),
+        "ids_sha256": hashlib.sha256("".join(part.ids for part in page.parts).encode()).hexdigest(),
     }

@@ -1,7 +1,7 @@
 -- What other agencies may read: views that show a request exactly what its API key's agreement grants.
 -- The role pipemap_agency can reach nothing else. A request says who it is, and which part of the map it wants,
--- by settings of its transaction: pipemap.key_sha256 (hex), pipemap.wanted (a polygon, hex EWKB; optional) and
--- pipemap.version (the newest when empty).
+-- by settings of its transaction: pipemap.key_sha256 (hex), pipemap.wanted (a polygon, hex EWKB; optional),
+-- pipemap.version (the newest when empty) and, for what has changed, pipemap.since (a version).
 -- The wanted polygon is part of the views so that it meets the spatial index before anything is clipped:
 -- a filter from outside a security barrier runs last unless its operator is leakproof, which && is not.
 
@@ -32,7 +32,7 @@ CREATE VIEW pipemap_share.granted WITH (security_barrier) AS
 SELECT
     a.agreement_id, a.agency, a.purpose, area.whole AS area, a.class_codes, a.attributes, a.expires_at,
     a.position_precision, a.depth_precision, a.frozen_version, a.may_export, a.sites_telephone, a.requests_per_minute, a.concurrent_requests,
-    asked.wanted,
+    asked.wanted, asked.since,
     coalesce(asked.wanted, area.whole) AS sought,
     CASE WHEN asked.wanted IS NULL AND ST_NPoints(area.whole) > 5 THEN NULL
          WHEN ST_Covers(area.whole, ST_Expand(asked.wanted, 100)) THEN ST_Expand(asked.wanted, 100)
@@ -51,7 +51,8 @@ CROSS JOIN (SELECT coalesce(max(v.version), 0) AS version FROM pipemap.version A
 CROSS JOIN (
     SELECT
         nullif(current_setting('pipemap.wanted', true), '')::geometry AS wanted,
-        nullif(current_setting('pipemap.version', true), '')::integer AS version
+        nullif(current_setting('pipemap.version', true), '')::integer AS version,
+        nullif(current_setting('pipemap.since', true), '')::integer AS since
 ) AS asked
 -- Read from where it is kept once, not once a feature.
 CROSS JOIN LATERAL (SELECT ST_Force2D(a.area) AS whole, ST_Envelope(a.area) AS box OFFSET 0) AS area
@@ -69,12 +70,57 @@ WHERE k.key_sha256 = decode(current_setting('pipemap.key_sha256', true), 'hex')
   AND a.expires_at > statement_timestamp()
 OFFSET 0;
 
+-- Which states a view of a kind reads, by what is asked: those that are alive at the version that is read, those that
+-- began after an earlier version and are alive at it, those that were alive at the earlier one and have ended up to it.
+-- They are read of the map now, of its history, or of a desensitised store; a part is not looked at when the grant has
+-- no use for it. What is alive is found by the index of places, what has changed by the indexes of versions: `IS TRUE`
+-- keeps the former out.
+CREATE OR REPLACE FUNCTION pg_temp.shared_states(life text) RETURNS text LANGUAGE sql AS $function$
+    SELECT CASE life
+    WHEN 'alive' THEN $states$
+        SELECT feature_id, class_code, geom, {columns} FROM pipemap.{kind}
+        WHERE g.store_id = 0 AND geom && g.sought
+          AND (g.version = g.newest_version OR valid_from_version <= g.version)
+        UNION ALL
+        SELECT feature_id, class_code, geom, {columns} FROM pipemap.{kind}_history
+        WHERE g.store_id = 0 AND g.version < g.newest_version
+          AND geom && g.sought AND int4range(valid_from_version, valid_to_version) @> g.version
+        UNION ALL
+        SELECT feature_id, class_code, geom, {columns} FROM pipemap.{kind}_desensitised
+        WHERE g.store_id <> 0 AND store_id = g.store_id
+          AND geom && g.sought AND int4range(valid_from_version, valid_to_version) @> g.version
+    $states$
+    WHEN 'begun' THEN $states$
+        SELECT feature_id, class_code, geom, {columns} FROM pipemap.{kind}
+        WHERE g.store_id = 0 AND (geom && g.sought) IS TRUE
+          AND valid_from_version > g.since AND valid_from_version <= g.version
+        UNION ALL
+        SELECT feature_id, class_code, geom, {columns} FROM pipemap.{kind}_history
+        WHERE g.store_id = 0 AND g.version < g.newest_version AND (geom && g.sought) IS TRUE
+          AND valid_from_version > g.since AND valid_from_version <= g.version AND valid_to_version > g.version
+        UNION ALL
+        SELECT feature_id, class_code, geom, {columns} FROM pipemap.{kind}_desensitised
+        WHERE g.store_id <> 0 AND store_id = g.store_id AND (geom && g.sought) IS TRUE
+          AND valid_from_version > g.since AND valid_from_version <= g.version
+          AND (valid_to_version > g.version OR valid_to_version IS NULL)
+    $states$
+    WHEN 'ended' THEN $states$
+        SELECT feature_id, class_code, geom, {columns} FROM pipemap.{kind}_history
+        WHERE g.store_id = 0 AND (geom && g.sought) IS TRUE
+          AND valid_to_version > g.since AND valid_to_version <= g.version AND valid_from_version <= g.since
+        UNION ALL
+        SELECT feature_id, class_code, geom, {columns} FROM pipemap.{kind}_desensitised
+        WHERE g.store_id <> 0 AND store_id = g.store_id AND (geom && g.sought) IS TRUE
+          AND valid_to_version > g.since AND valid_to_version <= g.version AND valid_from_version <= g.since
+    $states$
+    END
+$function$;
+
 -- What the views of a kind have in common, put into a view's frame:
 -- {grant}: the grant, its attributes as switches in the order of the kind's columns, read once a statement;
--- {states}: the states it reads, of the map now, of its history, or of a desensitised store. Each part finds the box by
--- its index, and is not looked at when the grant has no use for it;
+-- {states}: the states it reads;
 -- {attributes}: every attribute, null unless granted; what was surveyed at an end, unless that end is in the area.
-CREATE OR REPLACE FUNCTION pg_temp.shared_view(frame text, kind text) RETURNS text LANGUAGE sql AS $function$
+CREATE OR REPLACE FUNCTION pg_temp.shared_view(frame text, kind text, life text) RETURNS text LANGUAGE sql AS $function$
     WITH attribute AS (
         SELECT attname AS name, row_number() OVER (ORDER BY attnum) AS place
         FROM pg_attribute
@@ -95,26 +141,23 @@ CREATE OR REPLACE FUNCTION pg_temp.shared_view(frame text, kind text) RETURNS te
     SELECT replace(replace(replace(replace(replace(replace(
         frame,
         '{grant}', '(SELECT granted.*, ARRAY[{switches}] AS shows FROM pipemap_share.granted OFFSET 0)'),
-        '{states}', $states$(
-            SELECT feature_id, class_code, geom, {columns} FROM pipemap.{kind}
-            WHERE g.store_id = 0 AND geom && g.sought
-              AND (g.version = g.newest_version OR valid_from_version <= g.version)
-            UNION ALL
-            SELECT feature_id, class_code, geom, {columns} FROM pipemap.{kind}_history
-            WHERE g.store_id = 0 AND g.version < g.newest_version
-              AND geom && g.sought AND int4range(valid_from_version, valid_to_version) @> g.version
-            UNION ALL
-            SELECT feature_id, class_code, geom, {columns} FROM pipemap.{kind}_desensitised
-            WHERE g.store_id <> 0 AND store_id = g.store_id
-              AND geom && g.sought AND int4range(valid_from_version, valid_to_version) @> g.version
-        )$states$),
+        '{states}', '(' || pg_temp.shared_states(life) || ')'),
         '{kind}', kind), '{columns}', columns), '{switches}', switches), '{attributes}', attributes)
     FROM listed
 $function$;
 
+-- The view of a kind, and the same of the states that began and that ended between two versions.
+CREATE OR REPLACE FUNCTION pg_temp.make_views(frame text, kind text) RETURNS void LANGUAGE plpgsql AS $function$
+BEGIN
+    EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind} ' || frame, kind, 'alive');
+    EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind}_begun ' || frame, kind, 'begun');
+    EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind}_ended ' || frame, kind, 'ended');
+END
+$function$;
+
 -- Sensitive sites are left out altogether: that they stand there is what must not be told.
-DO $make_view$ BEGIN EXECUTE pg_temp.shared_view($view$
-CREATE VIEW pipemap_share.node WITH (security_barrier) AS
+DO $make_view$ BEGIN PERFORM pg_temp.make_views($view$
+WITH (security_barrier) AS
 SELECT f.feature_id, f.class_code, {attributes}, f.geom
 FROM {grant} AS g
 JOIN LATERAL {states} AS f
@@ -151,12 +194,12 @@ WHERE f.appurtenance_code IN (
     'gas_station', 'heat_source', 'pump_station', 'regulator_station', 'reservoir', 'substation', 'tank', 'telecom_office', 'waterworks'
 )
 GROUP BY cell.i, cell.j, g.sites_telephone, g.area
-$view$, 'node'); END $make_view$;
+$view$, 'node', 'alive'); END $make_view$;
 
 -- Axes are cut at the edge of the area; what was surveyed at an end outside it is not shown. OFFSET 0 has each axis
 -- looked at once, not once a column; the area comes first in ST_Covers so that it is prepared once for all of them.
-DO $make_view$ BEGIN EXECUTE pg_temp.shared_view($view$
-CREATE VIEW pipemap_share.pipe_segment WITH (security_barrier) AS
+DO $make_view$ BEGIN PERFORM pg_temp.make_views($view$
+WITH (security_barrier) AS
 SELECT f.feature_id, f.class_code, {attributes}, shown.geom
 FROM {grant} AS g
 JOIN LATERAL {states} AS f

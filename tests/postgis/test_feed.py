@@ -7,22 +7,24 @@ import json
 import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 import shapely
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from psycopg.sql import SQL
 
 from pipemap.db import Database
 from pipemap.errors import ConflictError, RejectedError, UsageError
 from pipemap.findings import blocking_findings
-from pipemap.sharing import agreements, audit, chains
+from pipemap.sharing import agreements, audit, chains, feed
 from pipemap.sharing.agreements import SHARED_KINDS, Terms, hash_key
 from pipemap.sharing.deltas import write_delta
 from pipemap.sharing.feed import ChangesRequest, Cursor, parse_cursor, read_changes
 from pipemap.sharing.granted import Place, UnknownKeyError, ViewOnlyError
 from pipemap.sharing.items import ItemsRequest, read_items
+from pipemap.sharing.stores import refresh_stores
 from tests.postgis.deliveries import bring_in, delivery, node, publish_now, segment
 
 _numbers = itertools.count()
@@ -76,7 +78,7 @@ def follow(database: Database, key: str, held: Held, since: int, limit: int = 10
     """Apply every page since a version, as a consumer does that keeps nothing but what it was told."""
     held, told, cursor = dict(held), [], None
     while True:
-        page = json.loads(read_changes(database, key, ChangesRequest(since, cursor, limit=limit)).as_json())
+        page = json.loads(read_changes(database, key, ChangesRequest(since, cursor, limit=limit)).body)
         assert len(page["changes"]) <= limit
         for change in page["changes"]:
             place = change["kind"], change["id"]
@@ -91,6 +93,12 @@ def follow(database: Database, key: str, held: Held, since: int, limit: int = 10
         if page["next"] is None:
             return held, page["version"], told
         cursor = parse_cursor(page["next"])
+
+
+@pytest.fixture(autouse=True)
+def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has even small maps compared in several ranges."""
+    monkeypatch.setattr(feed, "_FEWEST_COMPARED", 2)
 
 
 @pytest.fixture
@@ -123,16 +131,25 @@ def put(database: Database, survey: dict[str, Any], dataset: str) -> int | None:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     deadline=None,
 )
-@given(surveys=st.lists(a_survey, min_size=2, max_size=4), limit=st.integers(1, 5), low=st.integers(-1, 25))
+@given(
+    surveys=st.lists(a_survey, min_size=2, max_size=4),
+    limit=st.integers(1, 5),
+    low=st.integers(-1, 25),
+    shown=st.sampled_from([("exact", "exact"), ("grid_5m", "masked"), ("shifted", "step_0.5m"), ("exact", "masked")]),
+)
 def test_whoever_applies_every_delta_holds_what_a_full_read_gives(
-    database: Database, surveys: list[dict[str, Any]], limit: int, low: int
+    database: Database, tmp_path: Path, surveys: list[dict[str, Any]], limit: int, low: int, shown: tuple[str, str]
 ) -> None:
     dataset = f"random {next(_numbers)}"
-    key = key_of(database, reach(low, low + 17))
+    # A shift carries the places away from where the area lies by tens of metres.
+    area = reach(low, low + 17) if shown[0] != "shifted" else reach(low, low + 17).buffer(45)
+    key = key_of(database, area, position_precision=shown[0], depth_precision=shown[1])
+    refresh_stores(database, tmp_path / "shift.key")
     held, version, _ = follow(database, key, {}, 0, limit)
     beginning, first = held, version
     for survey in surveys:
         newest = put(database, survey, dataset) or version
+        refresh_stores(database, tmp_path / "shift.key")
         held, version, _ = follow(database, key, held, version, limit)
         assert version == newest
         assert held == full_read(database, key, newest)
@@ -169,7 +186,7 @@ def test_what_is_hidden_is_told_neither_by_count_nor_by_identity(
     key = key_of(database, reach(-2, 12), attributes=())
     last = publish(A=(0, "water", "y", None), C=after)
     page = read_changes(database, key, ChangesRequest(first, limit=1))
-    assert (page.version, page.changes, page.next) == (last, [], None)
+    assert (page.version, page.parts, page.next) == (last, [], None)
 
 
 def test_pages_go_on_at_the_version_they_began_with(database: Database, publish: Any) -> None:
@@ -180,8 +197,38 @@ def test_pages_go_on_at_the_version_they_began_with(database: Database, publish:
     publish(A=(0, "water", "y", None))
     rest = read_changes(database, key, ChangesRequest(0, page.next))
     assert rest.version == page.version
-    got = [(one.kind, one.feature_id) for one in (*page.changes, *rest.changes)]
+    got = [(one["kind"], one["id"]) for read in (page, rest) for one in json.loads(read.body)["changes"]]
     assert sorted(got) == sorted(full_read(database, key, page.version)) and len(set(got)) == len(got)
+
+
+def test_an_area_that_moves_is_read_anew_and_an_agreement_that_expires_ends_the_pages(
+    database: Database, publish: Any
+) -> None:
+    first = publish(A=(0, "water", "x", None), B=(1, "water", "x", None), D=(4, "water", "x", None))
+    key = key_of(database, reach(-2, 12))
+    page = read_changes(database, key, ChangesRequest(0, limit=1))
+    publish(A=(0, "water", "y", None), B=(1, "water", "x", None), D=(4, "water", "x", None))
+    assert page.next is not None
+    change_agreement(database, key, "area = ST_Multi(ST_Translate(area, 30, 0))")
+    for request in (ChangesRequest(0, page.next), ChangesRequest(first, permission=page.permission)):
+        with pytest.raises(ConflictError):
+            read_changes(database, key, request)
+    held, version, _ = follow(database, key, {}, 0)
+    assert held == full_read(database, key, version) and len(held) == 1
+    page = read_changes(database, key, ChangesRequest(0, limit=1))
+    change_agreement(database, key, "expires_at = now() - interval '1 second'")
+    for request in (ChangesRequest(0, page.next), ChangesRequest(first)):
+        with pytest.raises(UnknownKeyError):
+            read_changes(database, key, request)
+
+
+def change_agreement(database: Database, key: str, change: LiteralString) -> None:
+    with database.transaction() as connection:
+        connection.execute(
+            SQL("UPDATE pipemap.agreement SET {} WHERE agreement_id = (SELECT agreement_id FROM pipemap.api_key "
+                "WHERE key_sha256 = decode(%s, 'hex'))").format(SQL(change)),
+            [key],
+        )  # fmt: skip
 
 
 def test_what_is_asked_wrongly_is_refused(database: Database, publish: Any) -> None:
@@ -211,7 +258,7 @@ def test_a_frozen_agreement_has_no_changes_after_its_version(database: Database,
     publish(A=(0, "water", "y", None), B=(1, "water", "x", None))
     key = key_of(database, reach(-2, 45), frozen_version=version)
     assert follow(database, key, {}, 0)[0] == full_read(database, key, version)
-    assert read_changes(database, key, ChangesRequest(version)).changes == []
+    assert read_changes(database, key, ChangesRequest(version)).parts == []
     with pytest.raises(UsageError):
         read_changes(database, key, ChangesRequest(version + 1))
 
@@ -224,8 +271,8 @@ def test_every_page_is_on_record(database: Database, publish: Any) -> None:
         [entry] = audit.list_entries(connection, limit=1)
         assert chains.verify(connection).is_intact
     assert (entry["chain"], entry["action"]) == ("水务局", "share.changes")
-    assert entry["details"]["count"] == len(page.changes) == 3
-    assert entry["details"]["bytes"] == len(page.as_json())
+    assert entry["details"]["count"] == sum(page.counts.values()) == 3
+    assert entry["details"]["bytes"] == len(page.body)
 
 
 def test_a_delta_package_holds_all_changes(database: Database, publish: Any, tmp_path: Path) -> None:
