@@ -38,18 +38,20 @@ def read_difference(
     asked = {"question": "diff", "from": from_version, "to": to_version}
     with refusals_on_record(database, key_sha256, asked):
         grant = _granted(database, key_sha256, from_version, to_version)
-    counts: Counter[tuple[str, str]] = Counter()
+    counts: dict[str, Counter[str]] = {}
     changes: list[dict[str, Any]] = []
     request = ChangesRequest(from_version, Cursor(to_version, grant.digest, *_BEGINNING), limit=MAX_CHANGES)
     for page in _pages(database, key_sha256, request, timeout_s):
-        counts.update((one.kind, one.op) for one in page.changes)
-        changes += orjson.loads(page.as_json())["changes"][: limit - len(changes)]
+        for part in page.parts:
+            counts.setdefault(part.kind, Counter()).update(part.counts)
+        if len(changes) < limit:
+            changes += orjson.loads(page.body)["changes"][: limit - len(changes)]
     return orjson.dumps(
         {
             "from": from_version,
             "to": to_version,
             "permission": grant.digest,
-            "counts": {kind: {op: counts[kind, op] for op in ("added", "changed", "removed")} for kind, _ in counts},
+            "counts": counts,
             "changes": changes,
         }
     )
