@@ -10,6 +10,7 @@ from sample_data.cables import build_cables
 from sample_data.drainage import build_drainage
 from sample_data.faults import Fault
 from sample_data.gas_heat import build_gas, build_heat
+from sample_data.ground import write_ground_model
 from sample_data.model import Building, Consumer, Line, Network
 from sample_data.streets import BUILDING_OFFSET_M, U_M, V_M
 from sample_data.water import build_water
@@ -55,6 +56,7 @@ def write_district(folder: Path) -> District:
         _write_drawing(folder, cables),
         _write_buildings(folder, buildings),
     )
+    write_ground_model(folder / "ground.tif")
     update, changes = _write_drainage_update(folder, drainage)
     networks = {"water": water, "drainage": drainage, "gas": gas, "heat": heat, "cables": cables}
     key = _write_key(folder, planted, networks, consumers, buildings, changes)

@@ -9,6 +9,11 @@ the vertical clearance of table 4.1.14, and any two in neighbouring lanes that o
 from dataclasses import dataclass
 from math import cos, radians, sin
 
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
 ORIGIN_X_M, ORIGIN_Y_M = 512_000.0, 2_612_000.0
 _TURN = radians(7.0)
 
@@ -48,8 +53,13 @@ LANES = {
 
 
 def ground_m(u_m: float, v_m: float) -> float:
-    """Ground elevation at a place of the grid; falls everywhere along u and along v."""
-    return round(30.0 - 0.010 * u_m - 0.008 * v_m + 0.15 * sin(u_m / 300.0) + 0.10 * cos(v_m / 260.0), 3)
+    """Ground elevation at a place of the grid, as it is surveyed."""
+    return round(float(surface_m(np.array(u_m), np.array(v_m))), 3)
+
+
+def surface_m(u_m: Floats, v_m: Floats) -> Floats:
+    """The ground at places of the grid; falls everywhere along u and along v."""
+    return 30.0 - 0.010 * u_m - 0.008 * v_m + 0.15 * np.sin(u_m / 300.0) + 0.10 * np.cos(v_m / 260.0)
 
 
 def plan_xy_m(u_m: float, v_m: float) -> tuple[float, float]:
@@ -57,3 +67,9 @@ def plan_xy_m(u_m: float, v_m: float) -> tuple[float, float]:
     x_m = ORIGIN_X_M + u_m * cos(_TURN) - v_m * sin(_TURN)
     y_m = ORIGIN_Y_M - u_m * sin(_TURN) - v_m * cos(_TURN)
     return round(x_m, 3), round(y_m, 3)
+
+
+def grid_uv_m(x_m: Floats, y_m: Floats) -> tuple[Floats, Floats]:
+    """Places of the map on the grid, the other way round than `plan_xy_m`."""
+    east_m, south_m = x_m - ORIGIN_X_M, ORIGIN_Y_M - y_m
+    return east_m * cos(_TURN) + south_m * sin(_TURN), south_m * cos(_TURN) - east_m * sin(_TURN)

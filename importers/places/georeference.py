@@ -75,15 +75,7 @@ class Georeference:
         if named is None and is_layer and table.geometry is not None:
             raise self._unsaid(table)
         crs = named or self.project
-        unsafe = {_datum(crs), _datum(self.project)} & set(_UNSAFE_DATUMS)
-        if unsafe and _datum(crs) != _datum(self.project):
-            raise CrsError(
-                f"{crs.name} cannot be transformed to {self.project.name} safely: the shift of this datum differs "
-                "from city to city and must be given by the survey authority; deliver in CGCS2000, or give its "
-                "parameters in a file with --crs-file.",
-                message_zh=f"{crs.name} 无法可靠地转换到 {self.project.name}：转换参数因城市而异，须由测绘部门提供；"
-                "请以 CGCS2000 提交，或用 --crs-file 给出参数文件。",
-            )
+        check_shift_known(crs, self.project)
         if not can_be_transformed(crs, self.project):
             raise CrsError(
                 f"{table.file} ({table.sheet}): PROJ knows no way from {crs.name} to {self.project.name}; its "
@@ -256,6 +248,19 @@ def parse_crs(text: str) -> CRS:
             f"{text} is not a known coordinate reference system; give it like EPSG:4547.",
             message_zh=f"{text} 不是已知的坐标系，请写成 EPSG:4547 的形式。",
         ) from error
+
+
+def check_shift_known(crs: CRS, project: CRS) -> None:
+    """CrsError for systems of two datums between which PROJ would silently leave out the shift."""
+    unsafe = {_datum(crs), _datum(project)} & set(_UNSAFE_DATUMS)
+    if unsafe and _datum(crs) != _datum(project):
+        raise CrsError(
+            f"{crs.name} cannot be transformed to {project.name} safely: the shift of this datum differs "
+            "from city to city and must be given by the survey authority; deliver in CGCS2000, or give its "
+            "parameters in a file with --crs-file.",
+            message_zh=f"{crs.name} 无法可靠地转换到 {project.name}：转换参数因城市而异，须由测绘部门提供；"
+            "请以 CGCS2000 提交，或用 --crs-file 给出参数文件。",
+        )
 
 
 def _area_of(system: System) -> CRS:

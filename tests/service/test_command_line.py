@@ -49,7 +49,7 @@ QUESTIONS = [
     "trace pollution --at 512150,2611900 --class foul", "trace blockage --at 512150,2611900 --class storm",
     "trace connected --key 'JS069->JS070'", "trace bridges --class water --limit 3",
     "trace path --from 'key:JS069->JS070' --to at:512150:2611900 --class water",
-    f"check-survey {DRAINAGE} --dataset drainage",
+    f"check-survey {DRAINAGE} --dataset drainage", "ground show", "ground show --at 512150,2611900",
 ]  # fmt: skip
 WORK = [
     f"import {DRAINAGE} --dataset drainage --author surveyor", f"check {UPDATE}", f"submit {UPDATE}",
@@ -61,6 +61,7 @@ WORK = [
     "share allow a 30 --reason city", "share identity 1 someone --issuer https://id.example.cn",
     "share key 1", "share refresh", "share export --out . --format geojson", "worker --until-idle",
     "share revoke 1", "audit anchor anchor.json", "demo --no-serve",
+    "ground load district/ground.tif --crs EPSG:4547", "ground remove ground",
     "design 'gas main' --line '512130 2611900,512145 2611912' --class gas --width 160 --cover 1.2",
 ]  # fmt: skip
 # Lists as they are asked for, and where the rows are in the document.

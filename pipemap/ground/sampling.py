@@ -1,0 +1,131 @@
+"""The ground at places: bilinear between the posts of the best model that knows it, however many places there are."""
+
+from collections.abc import Iterable
+from functools import cached_property
+
+import numpy as np
+
+from pipemap.db import Connection
+from pipemap.ground.grid import SIDE, TILE_POSTS, Floats, Grid, Heights, Ints
+from pipemap.ground.storing import ground_models
+from pipemap.sql import queries
+from schemas.ground import GroundAnswer, GroundModel, GroundPlace
+
+# A tile is 65 kB: so many are read at once, and so many kept between questions.
+_TILES_AT_ONCE, _MOST_KEPT = 64, 256
+_Key = tuple[int, int, int]
+
+
+def ground_at(connection: Connection, x: Floats, y: Floats) -> Floats:
+    """Ground elevation at places of the project CRS, NaN where no model knows it; shapes (n,) each.
+
+    A height is bilinear between four posts of one model and unknown outside of all posts and beside an unknown one;
+    where models overlap the first that knows it tells (`ground_models`). Only the tiles touched are read.
+    """
+    return Terrain(connection).at(np.column_stack([x, y]))
+
+
+def ground_answer(connection: Connection, places: list[tuple[float, float]]) -> GroundAnswer:
+    """The ground at some places of the project CRS with the model that tells it."""
+    terrain = Terrain(connection)
+    z_m, which = terrain.told(np.array(places, np.float64).reshape(-1, 2))
+    found = zip(places, z_m.tolist(), which.tolist(), strict=True)
+    told = [_told(place, z, None if number < 0 else terrain.models[number]) for place, z, number in found]
+    return GroundAnswer(places=tuple(told), models=tuple(terrain.models))
+
+
+def _told(place: tuple[float, float], z_m: float, model: GroundModel | None) -> GroundPlace:
+    if model is None:
+        return GroundPlace(x=place[0], y=place[1], z_m=None)
+    return GroundPlace(x=place[0], y=place[1], z_m=z_m, model=model.name, accuracy_m=model.accuracy_m)
+
+
+class Terrain:
+    """The ground models of a map, asked as often as need be in one transaction; `used` names those that told."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._kept: dict[_Key, Heights] = {}
+        self._used: set[int] = set()
+
+    @cached_property
+    def models(self) -> list[GroundModel]:
+        """In the order they are asked."""
+        return ground_models(self._connection)
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """Names of the models that have told a height so far."""
+        return tuple(model.name for number, model in enumerate(self.models) if number in self._used)
+
+    def at(self, xy: Floats) -> Floats:
+        """Ground elevation at places (n, 2), NaN where unknown."""
+        return self.told(xy)[0]
+
+    def told(self, xy: Floats) -> tuple[Floats, Ints]:
+        """Ground elevation at places (n, 2), and the number of the model in `models` that tells it, -1 for none."""
+        z_m, which = np.full(len(xy), np.nan), np.full(len(xy), -1)
+        for number, model in enumerate(self.models):
+            open_ = np.flatnonzero(which < 0)
+            found = self._of_model(model, xy[open_])
+            is_known = np.isfinite(found)
+            z_m[open_[is_known]], which[open_[is_known]] = found[is_known], number
+            if is_known.any():
+                self._used.add(number)
+        return z_m, which
+
+    def _of_model(self, model: GroundModel, xy: Floats) -> Floats:
+        grid = Grid(**model.model_dump(include=set(Grid.__dataclass_fields__)))
+        column, row = grid.cells(xy)
+        z_m = np.full(len(xy), np.nan)
+        inside = np.flatnonzero((column >= 0) & (column <= grid.columns - 1) & (row >= 0) & (row <= grid.rows - 1))
+        west = np.minimum(column[inside], grid.columns - 2).astype(np.int64)
+        north = np.minimum(row[inside], grid.rows - 2).astype(np.int64)
+        across = grid.columns // TILE_POSTS + 1
+        tile = north // TILE_POSTS * across + west // TILE_POSTS
+        order = np.argsort(tile, kind="stable")
+        wanted, first = np.unique(tile[order], return_index=True)
+        stops = np.append(first[1:], len(order))
+        for begin in range(0, len(wanted), _TILES_AT_ONCE):
+            end = min(begin + _TILES_AT_ONCE, len(wanted))
+            at = order[first[begin] : stops[end - 1]]
+            posts = self._tiles(model.ground_model_id, wanted[begin:end], across)
+            here = inside[at]
+            corner = np.searchsorted(wanted[begin:end], tile[at]), north[at] % TILE_POSTS, west[at] % TILE_POSTS
+            z_m[here] = _bilinear(posts, corner, column[here] - west[at], row[here] - north[at])
+        return z_m
+
+    def _tiles(self, model_id: int, wanted: Ints, across: int) -> Heights:
+        """Posts of some tiles, shape (m, side, side)."""
+        keys = [(model_id, *divmod(number, across)) for number in wanted.tolist()]
+        missing = [key for key in keys if key not in self._kept]
+        if len(self._kept) + len(missing) > _MOST_KEPT:
+            self._kept.clear()
+            missing = keys
+        self._kept.update(self._read(model_id, missing))
+        return np.stack([self._kept[key] for key in keys])
+
+    def _read(self, model_id: int, keys: list[_Key]) -> Iterable[tuple[_Key, Heights]]:
+        """The tiles of some keys; what is not stored is known nowhere."""
+        found = dict.fromkeys(keys, _UNKNOWN)
+        if keys:
+            asked = {"ground_model_id": model_id, "rows": [key[1] for key in keys], "columns": [key[2] for key in keys]}
+            rows = self._connection.execute(queries("ground")["tiles"], asked, binary=True).fetchall()
+            for row in rows:
+                tile = np.frombuffer(row["z_m"], "<f4").reshape(SIDE, SIDE)
+                found[model_id, row["tile_row"], row["tile_column"]] = tile
+        return found.items()
+
+
+_UNKNOWN: Heights = np.full((SIDE, SIDE), np.nan, np.float32)
+
+
+def _bilinear(posts: Heights, corner: tuple[Ints, Ints, Ints], east: Floats, south: Floats) -> Floats:
+    """Heights in the cells whose north-west posts are `corner`; a corner that has no weight need not be known."""
+    tile, row, column = corner
+    z_m = np.zeros(len(tile))
+    for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        weight = (south if down else 1 - south) * (east if right else 1 - east)
+        height = posts[tile, row + down, column + right].astype(np.float64)
+        z_m += np.where(weight == 0, 0.0, weight * height)
+    return z_m
