@@ -128,6 +128,9 @@ class ClearanceAnswer(BaseModel):
     drawn_axis: tuple[Place, ...] | None = Field(
         None, description="Axis of the drawn pipe as judged, in the project CRS: z null where no ground is known."
     )
+    ground_models: tuple[str, ...] = Field(
+        (), description="Ground models that tell the ground over the pipe; where they do not, the surveyed points do."
+    )
     same_trench_ids: tuple[int, ...] = Field(
         (), description="Segments booked with the section of the same trench or duct bank; not judged against it."
     )

@@ -98,8 +98,11 @@ class Excavation(_Part):
     polygon: tuple[tuple[float, float], ...] = Field(description="Its rim in the project CRS.")
     area_m2: float
     volume_m3: float
-    ground_low_m: float | None = Field(None, description="Null: no surveyed ground within 100 m.")
+    ground_low_m: float | None = Field(None, description="Null: no ground model and no surveyed ground within 100 m.")
     ground_high_m: float | None = None
+    ground_models: tuple[str, ...] = Field(
+        (), description="Ground models that tell the ground here; where they do not, the surveyed points do."
+    )
     hand_dig_area_m2: float
     hand_dig_volume_m3: float | None = Field(description="Null without a depth that is known.")
     machine_depth_m: float | None = Field(None, description="As deep as a machine may dig all over; null: no limit.")

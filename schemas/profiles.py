@@ -88,4 +88,7 @@ class LongProfile(_Part):
     nodes: tuple[ProfileNode, ...]
     pipes: tuple[ProfilePipe, ...]
     ground: tuple[StationHeight, ...]
+    ground_models: tuple[str, ...] = Field(
+        (), description="Ground models that tell the ground here; where they do not, the surveyed points do."
+    )
     crossings: tuple[Crossing, ...]

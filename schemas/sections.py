@@ -104,7 +104,10 @@ class CrossSection(_Part):
     version: int | None
     line: tuple[tuple[float, float], ...]
     length_m: float
-    ground: tuple[StationHeight, ...] = Field(description="Ground line by the surveyed points; empty if not known.")
+    ground: tuple[StationHeight, ...] = Field(description="Ground line; empty if not known.")
+    ground_models: tuple[str, ...] = Field(
+        (), description="Ground models that tell the ground here; where they do not, the surveyed points do."
+    )
     cuts: tuple[Cut, ...]
     spacings: tuple[Spacing, ...]
     vertical_gaps: tuple[VerticalGap, ...] = ()

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import shapely
-from shapely.geometry.base import BaseGeometry
 
 from pipemap.clearance.core import distances_between
 from pipemap.clearance.geometry3d import Floats
+from pipemap.clearance.ground import ground_at
 from pipemap.clearance.numbers import WIDEST_NEIGHBOUR_M
 from pipemap.clearance.questions import answer_about
 from pipemap.clearance.site import DRAWN_ID, DRAWN_NODES, Segment, Site, as_pipes
@@ -21,8 +21,8 @@ from pipemap.pages import Version
 from schemas.clearance import ClearanceAnswer, DrawnPipe
 from schemas.codetables import code_table
 
-# Surveyed points this near tell the ground at a place; a line given by its cover follows the ground in such steps.
-_GROUND_REACH_M, _GROUND_STEP_M = 100.0, 20.0
+# A line given by its cover follows the ground in such steps.
+_GROUND_STEP_M = 20.0
 
 
 @dataclass(frozen=True)
@@ -108,50 +108,6 @@ def drawn_segment(site: Site, pipe: DrawnPipe, line_srid: int | None = None) -> 
         heights = ground_m - (math.nan if pipe.cover_depth_m is None else pipe.cover_depth_m) - half_height_m
     axis = np.column_stack([plan, heights])
     return Segment(_row(pipe, ground_m), axis, pipe.width_mm / 2000, half_height_m, 0.0, 0.0, ground_m)
-
-
-class Ground:
-    """Surveyed ground: straight between the surveyed points around a place, outside of them as high as the nearest.
-
-    `known` are the points, x, y and elevation, shape (n, 3).
-    """
-
-    def __init__(self, known: Floats) -> None:
-        self._known = known
-        self._points = shapely.STRtree(shapely.points(known[:, :2]))
-        triangles = shapely.get_parts(shapely.delaunay_triangles(shapely.multipoints(known)))
-        self._corners = shapely.get_coordinates(triangles, include_z=True).reshape(-1, 4, 3)[:, :3]
-        self._triangles = shapely.STRtree(triangles)
-
-    def at(self, plan: Floats) -> Floats:
-        """Elevation at places (n, 2); NaN where no ground is known at all."""
-        if len(self._known) == 0:
-            return np.full(len(plan), np.nan)
-        places = shapely.points(plan)
-        ground_m: Floats = self._known[self._points.nearest(places), 2]
-        row, which = self._triangles.query(places, predicate="intersects")
-        ground_m[row] = _between(self._corners[which], plan[row])
-        return ground_m
-
-
-def ground_around(site: Site, place: BaseGeometry) -> Ground:
-    """The ground surveyed within 100 m of a place."""
-    return Ground(site.ground_near(place, _GROUND_REACH_M))
-
-
-def ground_at(site: Site, plan: Floats) -> Floats:
-    """Ground elevation at the places (n, 2) of a line, or at one place, NaN where none is known within 100 m of it."""
-    place = shapely.LineString(plan) if len(plan) > 1 else shapely.Point(plan[0])
-    return ground_around(site, place).at(plan)
-
-
-def _between(corners: Floats, plan: Floats) -> Floats:
-    """Height at places (n, 2) of the planes through three corners (n, 3, 3) each."""
-    u, v, w = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0], plan - corners[:, 0, :2]
-    area = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
-    s, t = (w[:, 0] * v[:, 1] - w[:, 1] * v[:, 0]) / area, (u[:, 0] * w[:, 1] - u[:, 1] * w[:, 0]) / area
-    height_m: Floats = corners[:, 0, 2] + s * u[:, 2] + t * v[:, 2]
-    return height_m
 
 
 def _check(pipe: DrawnPipe) -> None:

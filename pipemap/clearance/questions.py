@@ -15,6 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from pipemap.clearance.answer import Pair, cannot_tell, compared, conflict, from_verdicts, slants_told
 from pipemap.clearance.core import Pipes, Verdicts, conflicts_between
 from pipemap.clearance.geometry3d import Floats
+from pipemap.clearance.ground import over_models
 from pipemap.clearance.moves import FARTHEST_ASIDE_M, Mover, covers_as_before, with_moves
 from pipemap.clearance.numbers import LARGEST_UNKNOWN_HALF_M, TOLERANCE_M, WIDEST_NEIGHBOUR_M
 from pipemap.clearance.rules import Limit, Party, cover_limit, strictest, widest
@@ -64,7 +65,7 @@ def answer_about(site: Site, asked: Segment) -> ClearanceAnswer:
     verdicts = _against_all(pipes)
     conflicts, unknown = from_verdicts(verdicts, segments)
     further = [beside_structure(asked, structure) for structure in structures]
-    further.append(cover_over(asked, structures))
+    further.append(cover_over(over_models(site, asked), structures))
     answer = _answer(site, asked.feature_id or None, conflicts, unknown, further, len(others) + len(structures))
     moved, clearing = _moves(site, asked, others, pipes, structures, answer.conflicts)
     return answer.model_copy(
@@ -72,6 +73,7 @@ def answer_about(site: Site, asked: Segment) -> ClearanceAnswer:
             "conflicts": tuple(moved),
             "clearing_move": clearing,
             "abandoned": _abandoned(asked, [found for found in near if not found.is_live]),
+            "ground_models": site.terrain.used,
             "slants": tuple(slants_told(verdicts, segments)),
             "same_trench_ids": tuple(
                 others[row - 1].feature_id for row in verdicts.right[verdicts.shares_bank].tolist()
@@ -249,7 +251,7 @@ def beside_structure(asked: Segment, other: Structure) -> Conflict | CannotTell 
 
 
 def cover_over(asked: Segment, structures: Iterable[Structure]) -> Conflict | CannotTell | None:
-    """Cover at the shallowest vertex, the ground running straight from node to node."""
+    """Cover at the shallowest vertex."""
     in_carriageway = any(s.row["kind_code"] == "road" and s.outline.intersects(asked.plan) for s in structures)
     path, carriageway = cover_limit(asked.party, False), cover_limit(asked.party, True)
     if carriageway is None:

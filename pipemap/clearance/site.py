@@ -18,6 +18,7 @@ from pipemap.clearance.rules import Party
 from pipemap.clearance.words import Name, drawn_name, segment_name, structure_name
 from pipemap.db import Connection, fetch_all, fetch_one
 from pipemap.errors import NotFoundError
+from pipemap.ground.sampling import Terrain
 from pipemap.pages import Version
 from pipemap.projects import read_project
 from pipemap.sql import queries
@@ -179,6 +180,11 @@ class Site:
         rows = fetch_all(self._connection, query, self._place(place, reach_m))
         cells = [[row["x_m"], row["y_m"], row["ground_elevation_m"]] for row in rows]
         return np.array(cells, dtype=np.float64).reshape(-1, 3)
+
+    @cached_property
+    def terrain(self) -> Terrain:
+        """The ground models of the map; they are of today, whatever the version."""
+        return Terrain(self._connection)
 
     @property
     def srid(self) -> int:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 import shapely
 
-from pipemap.clearance.drawn import ground_at
 from pipemap.clearance.geometry3d import Floats
+from pipemap.clearance.ground import ground_at
 from pipemap.clearance.numbers import WIDEST_NEIGHBOUR_M
 from pipemap.clearance.site import Site
 from pipemap.crs import polygon_in_project
@@ -62,6 +62,7 @@ def excavation(
         volume_m3=polygon.area * _height(dig),
         ground_low_m=float(ground_m.min()) if len(ground_m) else None,
         ground_high_m=float(ground_m.max()) if len(ground_m) else None,
+        ground_models=site.terrain.used,
         hand_dig_area_m2=area_m2,
         hand_dig_volume_m3=hand_m3,
         machine_depth_m=min((one.hand_dig_from_m for one in meetings if one.hand_dig_from_m is not None), default=None),

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
-from pipemap.clearance.drawn import ground_at
 from pipemap.clearance.geometry3d import Floats
+from pipemap.clearance.ground import ground_along
 from pipemap.clearance.site import Segment, Site, chainage
 from schemas.excavation import Dig, Meeting, MeetingState
 
@@ -77,9 +77,7 @@ def _part(site: Site, segment: Segment, polygon: shapely.Polygon, half_m: float)
     along_m = chainage(segment.axis)
     x, y, z = (np.interp(stations, along_m, segment.axis[:, column]) for column in range(3))
     places = np.column_stack([x, y])
-    own = segment.ground_m
-    ground_m = ground_at(site, places) if own is None else np.interp(stations, along_m, own)
-    return _Part(places, ground_m, z)
+    return _Part(places, ground_along(site, segment, stations, places), z)
 
 
 def _judged(body: Body, segment: Segment, part: _Part, aside_m: float) -> tuple[MeetingState, float | None]:

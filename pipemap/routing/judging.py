@@ -10,8 +10,8 @@ import shapely
 
 from pipemap.clearance.answer import from_verdicts
 from pipemap.clearance.core import Verdicts, conflicts_between
-from pipemap.clearance.drawn import Ground
 from pipemap.clearance.geometry3d import Bools, Floats, plan_crossings, point_at
+from pipemap.clearance.ground import Ground
 from pipemap.clearance.numbers import TOLERANCE_M, WIDEST_NEIGHBOUR_M, Ints
 from pipemap.clearance.questions import beside_structure, cover_over
 from pipemap.clearance.rules import strictest, widest_of_all

@@ -13,8 +13,9 @@ from itertools import pairwise
 import numpy as np
 import shapely
 
-from pipemap.clearance.drawn import drawn_segment, ground_around
+from pipemap.clearance.drawn import drawn_segment
 from pipemap.clearance.geometry3d import Floats
+from pipemap.clearance.ground import ground_around
 from pipemap.clearance.questions import reach_of
 from pipemap.clearance.rules import cover_limit
 from pipemap.clearance.site import Segment, Site

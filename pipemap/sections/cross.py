@@ -9,8 +9,8 @@ import shapely
 
 from pipemap.clearance.answer import from_verdicts
 from pipemap.clearance.core import conflicts_between
-from pipemap.clearance.drawn import ground_at
 from pipemap.clearance.geometry3d import Floats
+from pipemap.clearance.ground import ground_at
 from pipemap.clearance.site import Segment, Site, as_pipes, chainage
 from pipemap.crs import line_in_project
 from pipemap.db import Connection
@@ -49,6 +49,7 @@ def cross_section(
         line=tuple((x, y) for x, y in shapely.get_coordinates(drawn).tolist()),
         length_m=drawn.length,
         ground=tuple((station, z) for station, z in ground.tolist()),
+        ground_models=site.terrain.used,
         cuts=tuple(cuts),
         spacings=tuple(spacings(cuts, places)),
         vertical_gaps=tuple(vertical_gaps(cuts, places)),
@@ -69,14 +70,15 @@ def _drawn(site: Site, line: Sequence[tuple[float, float]], line_srid: int | Non
 
 
 def _ground(site: Site, drawn: shapely.LineString, places: Sequence[Place]) -> Floats:
-    """Ground line (n, 2): at every cut and step, by the ground of the cut pipe's own ends where that is known."""
+    """Ground line (n, 2) at every cut and step: of the ground models, else of the cut pipe's own ends, else around."""
     step_m = max(_GROUND_STEP_M, drawn.length / _MOST_STEPS)
     steps = shapely.line_locate_point(drawn, shapely.points(shapely.get_coordinates(shapely.segmentize(drawn, step_m))))
     own = {place.station_m: z for place in places if math.isfinite(z := _own_ground(place))}
     stations = np.unique([*steps.tolist(), drawn.length, *(place.station_m for place in places)])
-    around = ground_at(site, shapely.get_coordinates(shapely.line_interpolate_point(drawn, stations)))
-    heights = [own.get(station, float(found)) for station, found in zip(stations.tolist(), around, strict=True)]
-    ground: Floats = np.column_stack([stations, heights])
+    plan = shapely.get_coordinates(shapely.line_interpolate_point(drawn, stations))
+    is_model, around = np.isfinite(site.terrain.at(plan)), ground_at(site, plan)
+    at_cuts = np.array([own.get(station, math.nan) for station in stations.tolist()])
+    ground: Floats = np.column_stack([stations, np.where(is_model | np.isnan(at_cuts), around, at_cuts)])
     return np.asarray(ground[np.isfinite(ground[:, 1])])
 
 

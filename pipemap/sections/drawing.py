@@ -10,6 +10,7 @@ from pipemap.sections.svg import (
     colour_of,
     decimals_of,
     document,
+    ground_told,
     kept_apart,
     layer,
     name_of,
@@ -30,7 +31,7 @@ _WORDS = {
         "size": "规格 mm", "offset": "偏距 m", "crown": "管顶高程 m", "invert": "外底高程 m", "cover": "覆土 m",
         "cut": "交角 °", "unknown": "埋深不明，图中未绘", "no_size": "管径不明，仅示轴线位置",
         "dead": "停用", "near": "净距不足", "maybe": "净距不足（待核）", "open": "无法判定",
-        "ground": "地面", "free": "可敷设", "none": "断面线未切到地下管线。",
+        "free": "可敷设", "none": "断面线未切到地下管线。",
         "limit": "限值", "scale": "纵横比例相同，尺寸以米计",
         "times": "纵向放大 {:g} 倍，尺寸以米计",
     },
@@ -39,7 +40,7 @@ _WORDS = {
         "key": "key", "size": "size mm", "offset": "offset m", "crown": "crown m", "invert": "outer bottom m",
         "cover": "cover m", "cut": "angle °", "unknown": "depth not known: not drawn",
         "no_size": "size not known: axis only", "dead": "out of use", "near": "too near",
-        "maybe": "too near (to be confirmed)", "open": "cannot tell", "ground": "ground",
+        "maybe": "too near (to be confirmed)", "open": "cannot tell",
         "free": "room", "none": "The line cuts no buried pipe.", "limit": "limit",
         "scale": "both axes to one scale; metres", "times": "heights × {:g}; metres",
     },
@@ -124,7 +125,13 @@ class _Sheet:
             earth = f"{left:.1f},{self._bottom:.1f} {points} {right:.1f},{self._bottom:.1f}"
             yield f'<polygon points="{earth}" fill="#c8a97e" fill-opacity="0.13"/>'
             yield f'<polyline points="{points}" fill="none" stroke="#7a5a2e" stroke-width="2.2"/>'
-            yield text(right, self._y(self._section.ground[-1][1]) - 6, self._words["ground"], "end", "#7a5a2e")
+            yield text(
+                right,
+                self._y(self._section.ground[-1][1]) - 6,
+                ground_told(self._section.ground_models, self._language),
+                "end",
+                "#7a5a2e",
+            )
 
     def _strips(self) -> Iterator[str]:
         """Where a new pipe has room, with the width there."""

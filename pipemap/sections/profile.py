@@ -8,8 +8,8 @@ import shapely
 
 from pipemap.clearance.answer import from_verdicts
 from pipemap.clearance.core import conflicts_between
-from pipemap.clearance.drawn import ground_at
 from pipemap.clearance.geometry3d import Floats
+from pipemap.clearance.ground import ground_at
 from pipemap.clearance.site import Segment, Site, as_pipes
 from pipemap.db import Connection, fetch_all
 from pipemap.pages import Version
@@ -41,6 +41,7 @@ def long_profile(connection: Connection, segment_ids: Sequence[int], version: Ve
         nodes=tuple(nodes),
         pipes=tuple(_pipe(step, ground) for step in run.steps),
         ground=tuple((station, z) for station, z in ground.tolist()),
+        ground_models=site.terrain.used,
         crossings=tuple(_crossings(site, run)),
     )
 
@@ -68,8 +69,20 @@ def _node(node_id: int, station_m: float, row: dict[str, object]) -> ProfileNode
 
 
 def _ground(site: Site, run: Run, nodes: Sequence[ProfileNode]) -> Floats:
-    """Ground line (n, 2): the surveyed ground at the nodes, and by the points around where a node has none."""
+    """Ground line (n, 2): of the ground models, and where they know none the surveyed one."""
     step_m = max(_GROUND_STEP_M, run.line.length / _MOST_STEPS)
+    steps = np.union1d(np.arange(0.0, run.line.length, step_m), run.node_stations_m)
+    told_m = site.terrain.at(shapely.get_coordinates(shapely.line_interpolate_point(run.line, steps)))
+    surveyed = _surveyed_ground(site, run, nodes, step_m)
+    if np.isnan(told_m).all():
+        return surveyed
+    between_m = np.interp(steps, *surveyed.T) if len(surveyed) else np.full(len(steps), np.nan)
+    heights = np.where(np.isnan(told_m), between_m, told_m)
+    return np.column_stack([steps, heights])[np.isfinite(heights)]
+
+
+def _surveyed_ground(site: Site, run: Run, nodes: Sequence[ProfileNode], step_m: float) -> Floats:
+    """The surveyed ground at the nodes, and by the points around where a node has none."""
     known = [(node.station_m, node.ground_z_m) for node in nodes if node.ground_z_m is not None]
     missing = [node.station_m for node in nodes if node.ground_z_m is None]
     if missing:

@@ -10,6 +10,7 @@ from pipemap.sections.svg import (
     colour_of,
     decimals_of,
     document,
+    ground_told,
     kept_apart,
     layer,
     name_of,
@@ -33,7 +34,7 @@ _WORDS = {
     "zh": {
         "title": "纵断面图", "version": "版本", "length": "长", "node": "管点", "ground": "地面高程 m",
         "invert": "管底高程 m", "cover": "管顶覆土 m", "run": "平距 m", "slope": "坡度 ‰", "size": "规格 材质",
-        "station": "桩号 m", "times": "纵向放大 {:g} 倍", "earth": "地面", "crossing": "交叉管线", "no": "号",
+        "station": "桩号 m", "times": "纵向放大 {:g} 倍", "crossing": "交叉管线", "no": "号",
         "class": "类别", "key": "编号", "at": "桩号 m", "z": "管顶/管底 m", "gap": "净距 m", "judged": "判定",
         "clear": "满足", "too_near": "净距不足", "cannot_tell": "无法判定", "out_of_use": "停用", "above": "上跨",
         "below": "下穿", "unknown": "埋深不明，图中未绘", "none": "未交叉其他管线。",
@@ -41,7 +42,7 @@ _WORDS = {
     "en": {
         "title": "Long profile", "version": "version", "length": "length", "node": "node", "ground": "ground m",
         "invert": "invert m", "cover": "cover m", "run": "distance m", "slope": "slope ‰", "size": "size, material",
-        "station": "station m", "times": "heights × {:g}", "earth": "ground", "crossing": "crossing pipes", "no": "No.",
+        "station": "station m", "times": "heights × {:g}", "crossing": "crossing pipes", "no": "No.",
         "class": "class", "key": "key", "at": "station m", "z": "crown/invert m", "gap": "clear m", "judged": "judged",
         "clear": "met", "too_near": "too near", "cannot_tell": "cannot tell", "out_of_use": "out of use",
         "above": "over", "below": "under", "unknown": "depth not known: not drawn", "none": "It crosses no other pipe.",
@@ -113,7 +114,13 @@ class _Sheet:
         if points:
             right = self._x(self._profile.length_m)
             yield f'<polyline points="{points}" fill="none" stroke="#7a5a2e" stroke-width="2.2"/>'
-            yield text(right, self._y(self._profile.ground[-1][1]) - 8, self._words["earth"], "end", "#7a5a2e")
+            yield text(
+                right,
+                self._y(self._profile.ground[-1][1]) - 8,
+                ground_told(self._profile.ground_models, self._language),
+                "end",
+                "#7a5a2e",
+            )
 
     def _wells(self) -> Iterator[str]:
         """A line from the ground down to the bottom of the well, or to the lowest pipe at it."""

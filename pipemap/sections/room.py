@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import shapely
 
-from pipemap.clearance.drawn import ground_at
+from pipemap.clearance.ground import ground_at
 from pipemap.clearance.numbers import ACROSS_DEG, WIDEST_NEIGHBOUR_M
 from pipemap.clearance.rules import Limit, Party, cover_limit, strictest, widest
 from pipemap.clearance.site import Segment, Site, Structure, party_of

@@ -111,6 +111,14 @@ def stroke(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
     return f'<path d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}" stroke="{colour}"/>'
 
 
+def ground_told(models: Sequence[str], language: Language) -> str:
+    """What a ground line is by: the models it is from, else the surveyed points."""
+    by = ", ".join(models)
+    if language == "zh":
+        return f"地面（地面模型 {by}）" if by else "地面（测点）"
+    return f"ground (model {by})" if by else "ground (surveyed points)"
+
+
 def text(
     x: float, y: float, told: str, anchor: str = "start", colour: str = "#222", size: float = 13, upright: bool = False
 ) -> str:

@@ -1,0 +1,127 @@
+"""What cover, sections and digs make of a ground model: a hump between two wells that no survey point knows of."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import shapely
+
+from pipemap.clearance.drawn import line_clearance
+from pipemap.clearance.questions import segment_clearance
+from pipemap.db import Connection, Database
+from pipemap.excavating.asking import excavation
+from pipemap.ground.grid import Grid
+from pipemap.ground.storing import Origin, store_model
+from pipemap.network import load_network
+from pipemap.sections.cross import cross_section
+from pipemap.sections.drawing import draw_cross_section
+from pipemap.sections.profile import long_profile
+from pipemap.sections.profile_drawing import draw_long_profile
+from schemas.clearance import ConflictKind, DrawnPipe
+from schemas.excavation import Dig
+from tests.postgis.planting import plant, plant_version, wkt
+
+EAST, NORTH = 512_000.0, 2_612_000.0
+# One post a metre over 200 m each way, the pipe in the middle of it from west to east.
+GRID = Grid(EAST - 50.0, NORTH + 100.0, 1.0, 1.0, 200, 200)
+X = GRID.west_m + np.arange(200) * 1.0 - EAST
+
+
+def load(database: Database, z_m: np.ndarray) -> None:
+    """A model whose heights, given along x, are the same all the way from north to south."""
+    z = np.broadcast_to(z_m.astype(np.float32), (200, 200))
+    parts = ((w, z[w.row : w.row + w.height, w.column : w.column + w.width]) for w in GRID.windows())
+    store_model(database, Origin("city 2024", "dem.tif", "0" * 64, "", "tester"), GRID, parts)
+
+
+@pytest.fixture
+def pipe(database: Database) -> Iterator[Connection]:
+    """Pipe 1 of 400 mm at 8.6 m from x = 0 to 100, the ground surveyed at 10 m at both ends: 1.2 m of cover."""
+    with database.transaction() as connection:
+        plant_version(connection, 1)
+        for number, x in ((1, 0.0), (2, 100.0)):
+            plant(connection, "node", number, f"POINT({EAST + x} {NORTH})", ground_elevation_m=10.0, class_code="water")
+        axis = [(EAST, NORTH, 8.6), (EAST + 100, NORTH, 8.6)]
+        ends = {"from_node_id": 1, "to_node_id": 2, "width_mm": 400, "height_mm": 400, "vertical_accuracy_m": 0.01}
+        plant(connection, "pipe_segment", 1, wkt(axis), burial_code="direct", **ends)
+    with database.transaction() as connection:
+        yield connection
+
+
+def covers(connection: Connection) -> list[float]:
+    found = segment_clearance(connection, 1).conflicts
+    return [one.measured_m for one in found if one.kind is ConflictKind.COVER]
+
+
+def test_a_hollow_between_wells_is_too_little_cover_there(database: Database, pipe: Connection) -> None:
+    assert covers(pipe) == []
+    assert segment_clearance(pipe, 1).ground_models == ()
+    load(database, 10.0 - 0.9 * np.exp(-(((X - 40) / 10) ** 2)))
+    with database.transaction() as connection:
+        answer = segment_clearance(connection, 1)
+        (thin,) = [one for one in answer.conflicts if one.kind is ConflictKind.COVER]
+    assert thin.measured_m == pytest.approx(0.3, abs=1e-3)
+    assert thin.nearest[0][:2] == pytest.approx((EAST + 40, NORTH))
+    assert answer.ground_models == ("city 2024",)
+
+
+def test_where_the_model_is_unknown_the_ground_runs_straight_from_node_to_node(
+    database: Database, pipe: Connection
+) -> None:
+    """The hollow lies in a hole of the model; at the rest of the pipe it has enough cover."""
+    z = np.where(np.abs(X - 40) < 20, np.nan, 10.0)
+    load(database, z)
+    with database.transaction() as connection:
+        assert covers(connection) == []
+        answer = cross_section(connection, [(EAST - 10, NORTH - 0.5), (EAST + 110, NORTH + 0.5)])
+        assert {round(height, 6) for _, height in answer.ground} == {10.0}
+
+
+def test_a_model_tells_the_cover_of_a_pipe_whose_nodes_have_no_ground(database: Database, pipe: Connection) -> None:
+    pipe.execute("UPDATE pipemap.node SET ground_elevation_m = NULL")
+    assert any(one.kind is ConflictKind.COVER for one in segment_clearance(pipe, 1).cannot_tell)
+    pipe.commit()
+    load(database, np.full(200, 9.0))
+    with database.transaction() as connection:
+        assert covers(connection) == [pytest.approx(0.2)]
+
+
+def test_a_line_drawn_by_its_cover_follows_the_model(database: Database, pipe: Connection) -> None:
+    load(database, 12.0 + 0.05 * X)
+    with database.transaction() as connection:
+        drawn = DrawnPipe(
+            line=((EAST, NORTH + 5), (EAST + 100, NORTH + 5)), class_code="gas", width_mm=200, cover_depth_m=1.5
+        )
+        axis = line_clearance(connection, drawn).drawn_axis
+    assert axis is not None and len(axis) > 4
+    assert [z for *_, z in axis] == pytest.approx([12.0 + 0.05 * (x - EAST) - 1.6 for x, *_ in axis], abs=1e-3)
+
+
+def test_a_section_and_a_profile_show_the_models_ground_and_say_so(database: Database, pipe: Connection) -> None:
+    line = [(EAST + 40, NORTH - 20), (EAST + 40, NORTH + 20)]
+    bare = cross_section(pipe, line)
+    assert bare.cuts[0].cover_depth_m == pytest.approx(1.2) and bare.ground_models == ()
+    assert "ground (surveyed points)" in draw_cross_section(bare, "en")
+    load(database, 10.0 + 0.5 * np.exp(-(((X - 40) / 10) ** 2)))
+    with database.transaction() as connection:
+        section, profile = cross_section(connection, line), long_profile(connection, [1])
+    assert section.cuts[0].cover_depth_m == pytest.approx(1.7, abs=1e-3)
+    assert {round(z, 3) for _, z in section.ground} == {10.5}
+    assert section.ground_models == profile.ground_models == ("city 2024",)
+    assert max(profile.ground, key=lambda at: at[1]) == pytest.approx((40.0, 10.5), abs=1e-3)
+    assert "ground (model city 2024)" in draw_cross_section(section, "en")
+    assert "地面（地面模型 city 2024）" in draw_long_profile(profile, "zh")
+
+
+def test_a_dig_is_as_deep_as_the_models_ground_says(database: Database, pipe: Connection) -> None:
+    pit = shapely.box(EAST + 38, NORTH - 3, EAST + 42, NORTH + 3)
+
+    def dug(connection: Connection) -> tuple[str, float | None, float | None]:
+        found = excavation(connection, pit, Dig(depth_m=1.5), lambda: load_network(connection))
+        (met,) = found.meetings
+        return met.state, met.starts_at_m, found.ground_high_m
+
+    assert dug(pipe) == ("met", pytest.approx(1.2), pytest.approx(10.0))
+    load(database, np.full(200, 11.0))
+    with database.transaction() as connection:
+        assert dug(connection) == ("under", pytest.approx(2.2), pytest.approx(11.0))
