@@ -187,8 +187,8 @@ class ClickedSegment(_Answer):
     segment_id: int
     source_key: str | None
     class_code: str
-    width_mm: int | None
-    height_mm: int | None
+    width_mm: float | None
+    height_mm: float | None
     distance_m: float = Field(description="From the place to the axis: in space where both heights are known.")
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from pipemap.copy_out import TextColumn
 from pipemap.errors import NotFoundError, UsageError
+from pipemap.network.axes import Axes
 from schemas.codetables import code_table
 
 Ints = npt.NDArray[np.int64]
@@ -63,7 +64,9 @@ class Segments:
     are the clear section; `is_bore_assumed` where an outer or unexplained size stands in. `class_`, `shape`,
     `material` and `pressure` are positions in the code tables `utility_class`, `section_shape`, `material` and
     `pressure`; -1 is unknown. The inverts are elevations of the inner bottom at the ends, NaN when unknown;
-    `level` says what they come from, as a position in the code table `elevation_source`.
+    `level` says what they come from, as a position in the code table `elevation_source`. `axis` is the whole axis from
+    start to end. `width_mm` and `height_mm` are the outer section where it is known, else as stated; `lifecycle` is a
+    position in the code table of that name.
     """
 
     id: Ints
@@ -87,6 +90,12 @@ class Segments:
     to_invert_m: Floats
     level: SmallInts
     dataset: Ints
+    axis: Axes
+    width_mm: Reals
+    height_mm: Reals
+    lifecycle: SmallInts
+    voltage_kv: Reals
+    owner: TextColumn
 
 
 @dataclass(frozen=True, eq=False)

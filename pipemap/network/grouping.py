@@ -2,8 +2,9 @@
 
 import numba
 import numpy as np
+import numpy.typing as npt
 
-from pipemap.network.arrays import Ints
+Ints = npt.NDArray[np.int64]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -23,6 +23,7 @@ from pipemap.network.arrays import (
     no_pair_valves,
     positions_of,
 )
+from pipemap.network.axes import Axes
 from pipemap.network.merging import Merge, with_missing
 from pipemap.sql import queries
 from pipemap.statements import table
@@ -155,9 +156,10 @@ def _read_segments(connection: Connection, relation: Composable) -> CopiedRows:
         materials=code_table("material"),
         pressures=code_table("pressure"),
         elevation_sources=code_table("elevation_source"),
+        lifecycles=code_table("lifecycle"),
         active=_active_codes(),
     )
-    return copy_rows(connection, query, 21)
+    return copy_rows(connection, query, 27)
 
 
 def _segments(rows: CopiedRows, node_ids: Ints) -> Segments:
@@ -185,6 +187,12 @@ def _segments(rows: CopiedRows, node_ids: Ints) -> Segments:
         to_invert_m=rows.numbers(18, np.float64, null=np.nan)[order],
         level=_places(rows, 19)[order],
         dataset=rows.numbers(20, np.int32)[order].astype(np.int64),
+        axis=Axes.read(rows, 21, order),
+        width_mm=rows.numbers(22, np.float32, null=np.nan)[order],
+        height_mm=rows.numbers(23, np.float32, null=np.nan)[order],
+        lifecycle=_places(rows, 24)[order],
+        voltage_kv=rows.numbers(25, np.float32, null=np.nan)[order],
+        owner=rows.text(26, order),
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from pipemap.copy_out import TextColumn
 from pipemap.network.arrays import UNKNOWN, Consumers, Ints, Nodes, Segments, located
+from pipemap.network.axes import Axes
 
 Columns = TypeVar("Columns", Nodes, Segments, Consumers)
 
@@ -61,8 +62,8 @@ class Merge:
     def _column(self, old: Any, fresh: Any) -> Any:
         if self._is_kept(old, fresh):
             return old
-        if isinstance(old, TextColumn):
-            return old.merged(fresh, self._text_source(len(old)))
+        if isinstance(old, TextColumn | Axes):
+            return old.merged(fresh, self._whole_source(len(old)))
         if self.source is not None:
             return np.concatenate([old, fresh])[self.source]
         column = old.copy()
@@ -75,9 +76,11 @@ class Merge:
             return False
         if isinstance(old, TextColumn):
             return all(old[row] == fresh[place] for place, row in enumerate(self.updated.tolist()))
+        if isinstance(old, Axes):
+            return old.taken(self.updated).equals(fresh)
         return np.array_equal(old[self.updated], fresh, equal_nan=old.dtype.kind == "f")
 
-    def _text_source(self, count: int) -> Ints:
+    def _whole_source(self, count: int) -> Ints:
         if self.source is not None:
             return self.source
         source = np.arange(count)

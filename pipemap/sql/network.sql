@@ -8,7 +8,7 @@ SELECT feature_id,
        CASE WHEN appurtenance_code IS NOT NULL THEN array_position({operabilities}, operability_code) END
            AS operability,
        lifecycle_code IS NULL OR lifecycle_code = ANY({active}) AS is_active,
-       CASE WHEN appurtenance_code IS NOT NULL THEN source_key END AS source_key,
+       source_key,
        CASE WHEN appurtenance_code IS NOT NULL THEN name END AS name,
        CASE WHEN appurtenance_code IS NOT NULL THEN address END AS address,
        array_position({features}, feature_code) AS feature
@@ -18,7 +18,8 @@ FROM {relation} AS node
 -- One row per segment: identity, end nodes, length along the axis in m (in plan where z is unknown), middle of the
 -- axis (z null where unknown), codes, clear width
 -- and height in mm (assumed where only an outer or an unexplained size is known), key; inverts at both ends (null where
--- the axis is unknown; at the axis where the height is), what they come from, and the dataset.
+-- the axis is unknown; at the axis where the height is), what they come from, and the dataset; the whole axis, the outer
+-- size, the stage of life, the voltage, and whose it is.
 SELECT feature_id,
        from_node_id,
        to_node_id,
@@ -39,7 +40,13 @@ SELECT feature_id,
        ST_Z(ST_StartPoint(geom)) - half_height_m AS from_invert_m,
        ST_Z(ST_EndPoint(geom)) - half_height_m AS to_invert_m,
        array_position({elevation_sources}, elevation_source_code) AS level,
-       dataset_id
+       dataset_id,
+       ST_AsBinary(geom, 'NDR') AS axis,
+       width_mm,
+       height_mm,
+       array_position({lifecycles}, lifecycle_code) AS lifecycle,
+       voltage_kv,
+       owner
 FROM {relation} AS pipe_segment,
      ST_LineInterpolatePoint(geom, 0.5) AS middle,
      LATERAL (SELECT coalesce(inner_height_mm, height_mm, 0)::float8 / 2000 AS half_height_m) AS section
@@ -67,11 +74,6 @@ SELECT feature_id FROM {history} WHERE valid_to_version > {version}
 -- name: changed_states
 -- The current states that began after a version.
 (SELECT * FROM {current} WHERE valid_from_version > {version})
-
--- name: begin_burst
--- The newest version. Planning takes longer than the questions of a burst: their plans are kept for this transaction.
-SELECT coalesce(max(version), 0) AS version, set_config('plan_cache_mode', 'force_generic_plan', true)
-FROM pipemap.version
 
 -- name: nearest_segment
 -- The live segment of some classes that is nearest to a point: in 3D where both heights are known, else in plan.
@@ -116,49 +118,3 @@ CROSS JOIN LATERAL (SELECT ST_SetSRID(ST_MakePoint(place.x, place.y), ST_SRID(se
 SELECT CASE WHEN from_node_id = ANY(%(node_ids)s) THEN ST_StartPoint(geom) ELSE ST_EndPoint(geom) END AS geom
 FROM {segments} AS segment
 WHERE from_node_id = ANY(%(node_ids)s) OR to_node_id = ANY(%(node_ids)s)
-
--- name: neighbours
--- Physical segments of other classes within a distance of what has burst, in space where both heights are known, else
--- in plan. The distance is to the wall, to the axis where the size is unknown. OFFSET 0 keeps the spatial index in
--- use, since nobody can tell the planner that so few segments burst.
-WITH burst AS MATERIALIZED ({burst}),
-near AS (
-    SELECT DISTINCT ON (other.feature_id)
-           other.feature_id AS segment_id, other.source_key, other.class_code, other.owner, other.lifecycle_code,
-           other.material_code, other.pressure_code, other.voltage_kv, other.width_mm,
-           measured.away_m - coalesce(greatest(other.width_mm, other.height_mm) / 2000, 0) AS distance_m,
-           measured.in_space AS is_height_known,
-           CASE WHEN measured.in_space THEN ST_3DClosestPoint(other.geom, burst.geom)
-                ELSE ST_ClosestPoint(other.geom, burst.geom) END AS point
-    FROM burst
-    CROSS JOIN LATERAL (
-        SELECT * FROM {segments} AS segment
-        WHERE ST_DWithin(segment.geom, burst.geom, %(radius_m)s + %(widest_m)s)
-          AND segment.class_code <> ALL(%(own_classes)s)
-          AND coalesce(segment.lifecycle_code, '') <> ALL(%(not_there)s)
-        OFFSET 0) AS other
-    CROSS JOIN LATERAL (SELECT ST_NDims(other.geom) = 3 AND ST_NDims(burst.geom) = 3 AS in_space) AS both_known
-    CROSS JOIN LATERAL (
-        SELECT in_space, CASE WHEN in_space THEN ST_3DDistance(other.geom, burst.geom)
-                              ELSE ST_Distance(other.geom, burst.geom) END AS away_m) AS measured
-    ORDER BY other.feature_id, measured.away_m)
-SELECT segment_id, source_key, class_code, owner, lifecycle_code, material_code, pressure_code, voltage_kv, width_mm,
-       greatest(distance_m, 0) AS distance_m, is_height_known,
-       ST_X(point) AS x_m, ST_Y(point) AS y_m, ST_Z(point) AS z_m
-FROM near
-WHERE distance_m <= %(radius_m)s
-ORDER BY distance_m, segment_id
-LIMIT %(limit)s
-
--- name: open_ends
--- Ends that no second pipe joins although another live pipe of the same classes lies at them.
-SELECT node.source_key AS node_key, array_agg(DISTINCT other.source_key) AS segment_keys
-FROM {nodes} AS node
-CROSS JOIN LATERAL (
-    SELECT * FROM {segments} AS segment WHERE ST_DWithin(segment.geom, node.geom, %(tolerance_m)s) OFFSET 0) AS other
-WHERE node.feature_id = ANY(%(node_ids)s)
-  AND other.from_node_id <> node.feature_id AND other.to_node_id <> node.feature_id
-  AND other.class_code = ANY(%(class_codes)s)
-  AND (other.lifecycle_code IS NULL OR other.lifecycle_code = ANY(%(active)s))
-GROUP BY node.feature_id, node.source_key
-ORDER BY node.source_key

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import orjson
 
-from pipemap.db import Connection, fetch_one
+from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.network import Network
 from pipemap.network.adjacency import adjacency_of
 from pipemap.network.kinds import pressure_groups
-from pipemap.sql import queries
 from pipemap.tracing.cuts import cut_at
 from pipemap.tracing.dependants import consumers_of, hydrants_of, unlinked_of
 from pipemap.tracing.describing import Words
@@ -22,7 +21,9 @@ from pipemap.tracing.places import SURE_WITHIN_M, far_from_place, nearest_segmen
 from pipemap.tracing.sites import site_of
 from pipemap.tracing.starts import Start
 from pipemap.tracing.surroundings import DEFAULT_RADIUS_M, Place, open_ends, surroundings_of
+from pipemap.tracing.vicinity import ready_near
 from pipemap.tracing.zones import zones_of
+from pipemap.versions import current_version
 from schemas.isolation import BurstAnswer, ClickedSegment, Note
 
 
@@ -69,10 +70,7 @@ def burst_json(connection: Connection, network: Network, question: BurstQuestion
 def _answered(connection: Connection, network: Network, question: BurstQuestion) -> Words:
     if not (question.segment_ids or question.node_ids or question.places):
         raise UsageError("Say what has burst: segments, nodes or places.")
-    # The current tables are read straight.
-    row = fetch_one(connection, queries("network")["begin_burst"])
-    version = None if row is not None and row["version"] == network.version else network.version
-    clicked = [(nearest_segment(connection, *place, question.class_codes, version), place) for place in question.places]
+    clicked = _clicked(connection, network, question)
     segment_ids = [*question.segment_ids, *(segment.segment_id for segment, _ in clicked)]
     site = site_of(network, segment_ids, question.node_ids)
     assumed = assumed_of(network, site.zones, question.inaccessible, question.opened)
@@ -81,18 +79,28 @@ def _answered(connection: Connection, network: Network, question: BurstQuestion)
     answer = told(network, site, cut)
     if pairing:
         answer = with_pair(network, answer, site, cut, pairing)
-    notes = [*_far(clicked), *answer["warnings"], *open_ends(connection, network, version, cut)]
+    notes = [*_far(clicked), *answer["warnings"], *open_ends(network, cut)]
     around = None
     if question.radius_m > 0:
-        around = surroundings_of(connection, answer["burst"], version, question.radius_m, clicked)
+        class_codes = {place["class_code"] for place in answer["burst"]}
+        around = surroundings_of(network, site, class_codes, question.radius_m, clicked)
     taken = [segment for segment, _ in clicked]
     named = {"clicked": taken[0] if taken else None, "further_clicked": taken[1:]}
     return {**answer, "warnings": notes, "surroundings": around, **named}
 
 
+def _clicked(connection: Connection, network: Network, question: BurstQuestion) -> list[tuple[ClickedSegment, Place]]:
+    if not question.places:
+        return []
+    # The current tables are read straight.
+    version = None if network.version == current_version(connection) else network.version
+    return [(nearest_segment(connection, *place, question.class_codes, version), place) for place in question.places]
+
+
 def make_ready(network: Network) -> None:
     """Compute now what the first burst would otherwise wait for."""
     adjacency_of(network)
+    ready_near(network)
     for group in pressure_groups(network):
         zones = zones_of(network, group)
         consumers_of(network, zones)

@@ -21,6 +21,7 @@ from pipemap.network import (
     no_pair_valves,
     positions_of,
 )
+from pipemap.network.axes import Axes
 from schemas.codetables import code_table
 
 
@@ -84,7 +85,20 @@ def _plain_segments(given: Mapping[str, npt.ArrayLike], nodes: Nodes) -> Segment
         to_invert_m=_column(given, "to_invert_m", count, np.nan, np.float64),
         level=_codes(given, "elevation_source_code", count, tuple(code_table("elevation_source")), "measured"),
         dataset=_column(given, "dataset", count, 1, np.int64),
+        axis=_straight_axes(nodes, from_node, to_node),
+        width_mm=np.full(count, np.nan, np.float32),
+        height_mm=np.full(count, np.nan, np.float32),
+        lifecycle=np.full(count, UNKNOWN, np.int8),
+        voltage_kv=np.full(count, np.nan, np.float32),
+        owner=TextColumn.empty(count),
     )
+
+
+def _straight_axes(nodes: Nodes, from_node: Ints, to_node: Ints) -> Axes:
+    """Axes in plan straight from node to node."""
+    ends = np.stack([from_node, to_node], axis=1).ravel()
+    points_m = np.stack([nodes.x_m[ends], nodes.y_m[ends], np.full(len(ends), np.nan)], axis=1)
+    return Axes(points_m, 2 * np.arange(len(from_node) + 1))
 
 
 def _plain_consumers(given: Mapping[str, npt.ArrayLike] | None, node_ids: Ints) -> Consumers:

@@ -153,7 +153,8 @@ def _burst_node(network: Network, node: int) -> Words:
     return {
         "segment_id": None,
         "node_id": int(nodes.id[node]),
-        "source_key": nodes.key[node],
+        # The number of a plain point tells a crew nothing.
+        "source_key": nodes.key[node] if nodes.appurtenance[node] >= 0 else None,
         "class_code": class_codes()[segments.class_[beside[segments.is_active[beside]][0]]],
         "x_m": known(float(nodes.x_m[node])),
         "y_m": known(float(nodes.y_m[node])),

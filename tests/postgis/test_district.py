@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import networkx as nx
+import numpy as np
 import pytest
 from psycopg import connect
 
@@ -14,12 +15,15 @@ from pipemap.clearance.questions import segment_clearance
 from pipemap.cluster import Cluster
 from pipemap.db import Database, fetch_all
 from pipemap.ingest import create_import
-from pipemap.network import load_network
+from pipemap.network import class_groups, load_network
+from pipemap.network.kinds import pressure_groups
+from pipemap.tracing.asking import BurstQuestion, ask_burst
 from pipemap.tracing.isolation import burst
 from pipemap.versions import find_feature
 from sample_data.demo import load_district
 from sample_data.district import Dataset, District, write_district
 from sample_data.water import build_water
+from tests.postgis.around import WHOLE, assert_all_around
 
 _SRID = 4547
 
@@ -117,3 +121,13 @@ def _plain_search(segment: str) -> tuple[set[str], set[str]]:
     start = next(edge[0] for edge in graph.edges(data="key") if edge[2] == segment)
     zone = nx.node_connected_component(graph, start)
     return {k for a, _, k in graph.edges(data="key") if a in zone}, {number for number, tag in zone if tag}
+
+
+def test_what_lies_around_a_burst_is_what_postgis_measures(city: Database) -> None:
+    with city.transaction(read_only=True) as connection:
+        network = load_network(connection)
+        is_pressure = np.isin(class_groups()[network.segments.class_], pressure_groups(network))
+        pipes = network.segments.id[is_pressure & network.segments.is_active]
+        for one in np.random.default_rng(3).choice(pipes, 25).tolist():
+            answer = ask_burst(connection, network, BurstQuestion([one]))
+            assert_all_around(connection, answer, WHOLE, {"segments": [one]})

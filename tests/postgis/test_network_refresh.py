@@ -12,6 +12,7 @@ from pipemap.changesets import create_edit
 from pipemap.copy_out import TextColumn
 from pipemap.db import Connection, Database, fetch_all
 from pipemap.network import Network, load_network, refresh_network
+from pipemap.network.axes import Axes
 from pipemap.network.kinds import pressure_groups
 from pipemap.tracing.asking import make_ready
 from pipemap.tracing.dependants import consumers_of, hydrants_of
@@ -159,8 +160,8 @@ def columns(network: Network) -> dict[str, list[Any]]:
         part = getattr(network, kind)
         for field in fields(part):
             column = getattr(part, field.name)
-            is_text = isinstance(column, TextColumn)
-            found[f"{kind}.{field.name}"] = [column[i] for i in range(len(column))] if is_text else column.tolist()
+            is_packed = isinstance(column, TextColumn | Axes)
+            found[f"{kind}.{field.name}"] = [column[i] for i in range(len(column))] if is_packed else column.tolist()
     return found
 
 
