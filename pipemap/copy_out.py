@@ -14,6 +14,12 @@ import numba
 import numpy as np
 import numpy.typing as npt
 import psycopg.sql
+from psycopg.abc import PQGen
+from psycopg.errors import error_from_result
+from psycopg.generators import fetch_many
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGconn
+from psycopg.waiting import WAIT_R
 
 from pipemap.db import Connection
 from pipemap.errors import StorageError
@@ -90,11 +96,10 @@ def copy_blocks(
 ) -> Generator[CopiedRows]:
     """The rows of a query of `columns` columns, some thousand at a time, through one binary COPY."""
     statement = psycopg.sql.SQL("COPY ({}) TO STDOUT (FORMAT binary)").format(query)
-    with connection.cursor() as cursor, cursor.copy(statement, params) as copy:
-        messages, begin = iter(copy), _HEADER_BYTES
+    with connection.cursor() as cursor, cursor.copy(statement, params):
+        messages, begin = _messages(connection), _HEADER_BYTES
         # The server sends a message for each row, the header with the first and the end after the last.
-        # As bytes: so many views at once would have the collector look through the whole heap, time and again.
-        while parts := list(map(bytes, islice(messages, _BLOCK_ROWS))):
+        while parts := list(islice(messages, _BLOCK_ROWS)):
             stream = np.frombuffer(b"".join(parts), dtype=np.uint8)
             starts, lengths = (np.empty((columns, len(parts)), np.int64).T for _ in range(2))
             count: int = _scan(stream, begin, starts, lengths)
@@ -109,18 +114,41 @@ def copy_rows(connection: Connection, query: psycopg.sql.Composable, columns: in
     """Run a query of `columns` columns and read its rows through one binary COPY."""
     statement = psycopg.sql.SQL("COPY ({}) TO STDOUT (FORMAT binary)").format(query)
     # One growing buffer: a million rows kept as objects of their own would cost more than sending them.
-    buffer = bytearray()
-    with connection.cursor() as cursor:
-        with cursor.copy(statement) as copy:
-            for row in copy:
-                buffer += row
-        count = cursor.rowcount
+    buffer, sent = bytearray(), 0
+    with connection.cursor() as cursor, cursor.copy(statement):
+        for message in _messages(connection):
+            buffer += message
+            sent += 1
     stream = np.frombuffer(buffer, dtype=np.uint8)
     # Column by column, as they are read.
-    starts, lengths = (np.empty((columns, count), np.int64).T for _ in range(2))
-    if _scan(stream, _HEADER_BYTES, starts, lengths) != count:
+    starts, lengths = (np.empty((columns, sent), np.int64).T for _ in range(2))
+    count: int = _scan(stream, _HEADER_BYTES, starts, lengths)
+    if count < 0:
         raise StorageError("The database sent rows of another shape than asked for.")
-    return CopiedRows(stream, starts, lengths)
+    return CopiedRows(stream, starts[:count], lengths[:count])
+
+
+def _messages(connection: Connection) -> Generator[bytes]:
+    """What the server sends in the COPY that has begun: psycopg takes several steps for a message, this one."""
+    pgconn = connection.pgconn
+    while True:
+        size, data = pgconn.get_copy_data(1)
+        if size > 0:
+            # As bytes: so many views at once would have the collector look through the whole heap, time and again.
+            yield bytes(data)
+        elif size == 0:
+            connection.wait(_more(pgconn))
+        else:
+            break
+    for result in connection.wait(fetch_many(pgconn)):
+        if result.status != ExecStatus.COMMAND_OK:
+            raise error_from_result(result)
+
+
+def _more(pgconn: PGconn) -> PQGen[None]:
+    while not (yield WAIT_R):
+        continue
+    pgconn.consume_input()
 
 
 @numba.njit(cache=True, nogil=True)

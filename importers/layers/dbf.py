@@ -28,7 +28,8 @@ def dbf_encoding(dbf: Path, declared: str | None) -> tuple[str, bool]:
     the text can be read with them; else UTF-8, GB18030 and Latin-1 are tried in this order, on the
     column names and the first records.
     """
-    texts = list(_texts(dbf))
+    # What is ASCII can be read with any of them, and the same few words come again and again.
+    texts = list({text for text in _texts(dbf) if not text.isascii()})
     for encoding in (_python_name(declared), _language_driver(dbf)):
         if encoding and _fits(texts, encoding):
             return encoding, False

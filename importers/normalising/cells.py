@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 Objects = npt.NDArray[np.object_]
 Floats = npt.NDArray[np.float64]
@@ -62,7 +64,7 @@ def cells(column: "pd.Series[Any]", nulls: Collection[str]) -> Cells:
     """Read a column as text; null markers, NaN and blanks are unknown."""
     index, values = pd.factorize(column, use_na_sentinel=True)
     longest = max(map(len, nulls), default=0)
-    words = map(_word, values)
+    words = _words(values)
     known = [None if len(word) <= longest and word.casefold() in nulls else word for word in words]
     return Cells(np.where(index < 0, len(known), index), [*known, None])
 
@@ -153,6 +155,19 @@ def _date(year: int, month: int, day: int) -> date | None:
 
 def _without_thousands(word: str | None) -> str | None:
     return word.replace(",", "") if word and "," in word and _THOUSANDS.match(word) else word
+
+
+def _words(values: Any) -> Iterable[str]:
+    """The distinct values as texts: all at once where every one is ASCII without blanks around it."""
+    if pd.api.types.infer_dtype(values, skipna=False) != "string":
+        return map(_word, values)
+    try:
+        texts = pa.array(values, pa.string())
+    except UnicodeEncodeError:
+        # Half a character, which UTF-8 cannot hold.
+        return map(_word, values)
+    is_plain = pc.and_(pc.string_is_ascii(texts), pc.equal(pc.ascii_trim_whitespace(texts), texts))
+    return list(values) if pc.all(is_plain).as_py() else map(_word, values)
 
 
 def _word(value: Any) -> str:
