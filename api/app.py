@@ -20,6 +20,7 @@ from api import (
     flow_traces,
     free_room,
     history,
+    hooks,
     outages,
     pressure,
     request_pages,
@@ -98,7 +99,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         app.include_router(part.router, prefix="/api", dependencies=[STAFF])
     for page in (burst_sheet.router, request_pages.router, audit.page):
         app.include_router(page, dependencies=[STAFF])
-    for part in (share, agency_questions, exports, requests, feed):
+    for part in (share, agency_questions, exports, requests, feed, hooks):
         app.include_router(part.router, prefix="/share")
     for room in (landing, collections, items, editing, tiles, solid):
         app.include_router(room.router, prefix=ROOT)

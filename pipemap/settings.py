@@ -42,6 +42,11 @@ class Settings(BaseSettings):
         default_factory=lambda: os.environ.get("USER") or "root", description="Author written into changesets."
     )
     open_requests: bool = Field(False, description="Take requests for digging and emergencies without a key.")
+    hook_hosts: str = Field(
+        "", description="Hosts that webhooks may be posted to, by commas; name:port for another port than 443."
+    )
+    hook_private: bool = Field(False, description="Let those hosts have private and loopback addresses.")
+    hook_ca_file: Path | None = Field(None, description="Certificates that vouch for those hosts; empty: the system's.")
     require_approval: bool = Field(False, description="Publish only what someone else has approved.")
     audit_dir: Path = Field(
         default_factory=lambda settings: settings["data_dir"].with_name(settings["data_dir"].name + "-audit"),
@@ -64,6 +69,11 @@ class Settings(BaseSettings):
     def mark_key_path(self) -> Path:
         """Where the secret of watermarks is kept."""
         return self.audit_dir / "watermark.key"
+
+    @property
+    def hook_key_path(self) -> Path:
+        """Where the secret is kept that the secrets of webhooks are made of."""
+        return self.audit_dir / "webhook.key"
 
     @property
     def shift_key_path(self) -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from psycopg.rows import DictRow
 
-from pipemap.commands import share_requests
+from pipemap.commands import share_hooks, share_requests
 from pipemap.commands.moments import moment
 from pipemap.commands.session import open_database
 from pipemap.errors import UsageError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 share = typer.Typer(help="Agreements with other agencies, their keys and packages. 数据共享")
-share.registered_commands += share_requests.app.registered_commands
+share.registered_commands += share_requests.app.registered_commands + share_hooks.app.registered_commands
 app.add_typer(share, name="share")
 
 _MOST_LISTED = 6

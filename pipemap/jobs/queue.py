@@ -6,6 +6,9 @@ from pipemap.db import Connection
 
 QUEUE = "exports"
 EXPORT_TASK = "export"
+# Apart from exports, so that a long one holds no message up.
+HOOK_QUEUE = "hooks"
+HOOK_TASK = "tell"
 _SEARCH_PATH = "pipemap_jobs, public"
 
 

@@ -13,8 +13,10 @@ from procrastinate import App, JobContext
 
 from pipemap.db import Database
 from pipemap.jobs import exports
-from pipemap.jobs.queue import EXPORT_TASK, QUEUE, worker_app
+from pipemap.jobs.queue import EXPORT_TASK, HOOK_QUEUE, HOOK_TASK, QUEUE, worker_app
 from pipemap.settings import Settings
+from pipemap.sharing import hooks
+from pipemap.sharing.posting import HookPolicy
 
 _PR_SET_PDEATHSIG = 1
 _HEARTBEAT_S = 5
@@ -64,12 +66,19 @@ class _Worker:
         folder, keep_h = self.settings.export_folder, self.settings.export_keep_h
         exports.run(self.database, job_id, folder, keep_h, context.should_abort, self.settings.mark_key_path)
 
+    def tell(self, timestamp: int | None = None) -> None:
+        """Tell the hosts of agencies what has changed for them."""
+        settings = self.settings
+        sender = hooks.Sender(settings.hook_key_path, HookPolicy.of(settings), settings.public_url)
+        hooks.tell(self.database, sender)
+
     async def tidy(self, timestamp: int | None = None) -> None:
         """Begin anew what a dead worker has left, and delete what nobody needs any more."""
         queue = self.app.job_manager
-        for job in await queue.get_stalled_jobs(task_name=EXPORT_TASK, seconds_since_heartbeat=self.dead_after_s):
-            _log.warning("job %s was left by a worker that is gone; it is done anew", job.id)
-            await queue.retry_job(job)
+        for task in (EXPORT_TASK, HOOK_TASK):
+            for job in await queue.get_stalled_jobs(task_name=task, seconds_since_heartbeat=self.dead_after_s):
+                _log.warning("job %s was left by a worker that is gone; it is done anew", job.id)
+                await queue.retry_job(job)
         exports.take_up_again(self.database)
         exports.sweep(self.database, self.settings.export_folder)
         await queue.delete_old_jobs(nb_hours=_KEEP_FINISHED_H, include_failed=True)
@@ -79,13 +88,26 @@ async def _work(worker: _Worker, forever: bool) -> None:
     app = worker.app
     app.task(name=EXPORT_TASK, queue=QUEUE, pass_context=True)(worker.export)
     app.periodic(cron="* * * * *")(app.task(name="tidy", queue=QUEUE, queueing_lock="tidy")(worker.tidy))
+    tell = app.task(name=HOOK_TASK, queue=HOOK_QUEUE, queueing_lock=HOOK_TASK, lock=HOOK_TASK)(worker.tell)
+    app.periodic(cron="* * * * *")(tell)
     async with app.open_async():
         await worker.tidy()
-        await app.run_worker_async(
-            queues=[QUEUE],
-            wait=forever,
-            install_signal_handlers=forever,
-            shutdown_graceful_timeout=_HEARTBEAT_S,
-            update_heartbeat_interval=_HEARTBEAT_S,
-            stalled_worker_timeout=max(worker.dead_after_s, _DEAD_AFTER_S),
-        )
+        if not forever:
+            await asyncio.to_thread(worker.tell)
+        telling = asyncio.create_task(_run(worker, HOOK_QUEUE, forever, has_signals=False))
+        try:
+            await _run(worker, QUEUE, forever, has_signals=forever)
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+
+
+async def _run(worker: _Worker, queue: str, forever: bool, has_signals: bool) -> None:
+    await worker.app.run_worker_async(
+        queues=[queue],
+        wait=forever,
+        install_signal_handlers=has_signals,
+        shutdown_graceful_timeout=_HEARTBEAT_S,
+        update_heartbeat_interval=_HEARTBEAT_S,
+        stalled_worker_timeout=max(worker.dead_after_s, _DEAD_AFTER_S),
+    )

@@ -40,8 +40,8 @@ MAX_CHANGES = 10_000
 OPS = ("added", "changed", "removed")
 # How many touched features are compared at once: at first, and at most where few of them are shown.
 _FEWEST_COMPARED, _MOST_COMPARED, _GROWTH = 1_000, 100_000, 4
-Form: TypeAlias = typing.Literal["as_changes", "as_lines"]
-_WRITTEN: dict[Form, tuple[str, ...]] = {"as_changes": ("changes",), "as_lines": ("features", "gone")}
+Form: TypeAlias = typing.Literal["as_changes", "as_lines", "as_counts"]
+_WRITTEN: dict[Form, tuple[str, ...]] = {"as_changes": ("changes",), "as_lines": ("features", "gone"), "as_counts": ()}
 
 
 class Cursor(NamedTuple):
@@ -140,9 +140,32 @@ def read_changes(database: Database, key_sha256: str, request: ChangesRequest, t
 
 def read_lines(database: Database, key_sha256: str, request: ChangesRequest, timeout_s: int) -> Iterator[ChangesPage]:
     """All changes by line, page by page; to be put on record by whoever hands them out. Raises as `read_changes`."""
+    return _all_pages(database, key_sha256, request, "as_lines", timeout_s)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many changes of each op there are up to a version, and what decides what is shown."""
+
+    version: int
+    permission: str
+    counts: Mapping[str, int]
+
+
+def count_changes(database: Database, key_sha256: str, request: ChangesRequest, timeout_s: int = 600) -> Counted:
+    """All changes counted; nothing of them is told, so it is for who tells to put on record. Raises as above."""
+    counts = dict.fromkeys(OPS, 0)
+    for page in _all_pages(database, key_sha256, request, "as_counts", timeout_s):
+        counts = {op: counts[op] + more for op, more in page.counts.items()}
+    return Counted(page.version, page.permission, counts)
+
+
+def _all_pages(
+    database: Database, key_sha256: str, request: ChangesRequest, form: Form, timeout_s: int
+) -> Iterator[ChangesPage]:
     request = replace(request, limit=MAX_CHANGES)
     while True:
-        _, page = _read(database, key_sha256, request, "as_lines", timeout_s)
+        _, page = _read(database, key_sha256, request, form, timeout_s)
         yield page
         if page.next is None:
             return

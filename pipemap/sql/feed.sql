@@ -70,6 +70,9 @@ coalesce(string_agg(t.feature || E'\n', '' ORDER BY t.place) FILTER (WHERE t.pla
 coalesce(string_agg({kind} || ',' || t.feature_id || E'\n', '' ORDER BY t.place)
     FILTER (WHERE t.place <= %(limit)s AND t.op = 'removed'), '') AS gone
 
+-- name: as_counts
+NULL AS written
+
 -- name: features
 -- What a view shows of features in a range of identities, as GeoJSON text.
 SELECT

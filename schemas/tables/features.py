@@ -243,6 +243,8 @@ def _declare_desensitised(kind: str) -> None:
             text("int4range(valid_from_version, valid_to_version)"),
             postgresql_using="gist",
         ),
+        Index(f"{name}_valid_from_idx", "store_id", "valid_from_version"),
+        Index(f"{name}_valid_to_idx", "store_id", "valid_to_version"),
     )
 
 

@@ -76,6 +76,7 @@ class Program:
             "PIPEMAP_DATABASE_URL": self.url,
             "PIPEMAP_DATA_DIR": str(self.folder / "no-private-server"),
             "PIPEMAP_USER": "tester",
+            "PIPEMAP_HOOK_HOSTS": "hooks.example.cn",
         }
 
     def run(self, *words: str, **settings: str) -> Outcome:

@@ -413,6 +413,7 @@ def test_the_document_of_the_api_lists_every_route(client: httpx.Client) -> None
         /api/versions /api/diff /api/changesets /api/changesets/{changeset_id}
         /api/changesets/{changeset_id}/findings /api/scene
         /api/audit /share/changes /share/changes/package
+        /share/hooks /share/hooks/{hook_id} /share/hooks/{hook_id}/deliveries /share/hooks/{hook_id}/approve
         /share/requests /share/requests/{request_id} /share/requests/{request_id}/map
         /share/requests/{request_id}/approve /share/requests/{request_id}/refuse
         /share/section /share/clearance/line /share/clearance/polygon /share/clearance/segments/{segment_id}

@@ -29,6 +29,7 @@ ASKED = (
 )
 QUESTIONS = [
     "changesets", "show 1", "log", "diff 1..2", "history 1", "findings 1", "rules", "share list", "share requests",
+    "share hooks",
     f"find pipe_segment --bbox {HERE}", "near --at 512150,2611900 --radius 50",
     "corridor --line '512000 2611700,512400 2612000' --half-width 20", "clearance --segment SEGMENT",
     "clearance --city", "clearance --changeset 1",
@@ -60,6 +61,7 @@ WORK = [
     "share narrow 2 --by manager --reason less --classes water", "share refuse 3 --by manager --reason no",
     "share allow a 30 --reason city", "share identity 1 someone --issuer https://id.example.cn",
     "share key 1", "share refresh", "share export --out . --format geojson", "worker --until-idle",
+    "share hook 1 https://hooks.example.cn/pipemap", "share hook-approve 1", "share hook-end 1",
     "share revoke 1", "audit anchor anchor.json", "demo --no-serve",
     "ground load district/ground.tif --crs EPSG:4547", "ground remove ground",
     "design 'gas main' --line '512130 2611900,512145 2611912' --class gas --width 160 --cover 1.2",
@@ -124,7 +126,7 @@ def test_every_list_with_an_offset_is_paged_here() -> None:
     paged = {name for name, options in COMMANDS.items() if {"--limit", "--offset"} <= options}
     tried = {name for name in paged for typed in LISTS if re.match(rf"{name}( |$)", typed)}
     # `check` pages as `findings` does; the district has one agreement at most, and its features have one state.
-    assert paged - tried == {"check", "share list", "share requests", "history"}
+    assert paged - tried == {"check", "share list", "share requests", "share hooks", "history"}
 
 
 @pytest.mark.parametrize("typed", LISTS)

@@ -1,0 +1,88 @@
+"""`pipemap share hook`, `hooks`, `hook-approve`, `hook-end`: where agencies are told of changes."""
+
+from typing import Any
+
+import typer
+
+from pipemap.commands.session import open_database
+from pipemap.settings import Settings
+from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_table, emit_text, say
+
+app = typer.Typer()
+
+_COLUMNS = ["hook", "agency", "agreement", "url", "state", "told up to", "last message", "fault"]
+
+
+@app.command(name="hooks")
+def list_hooks(limit: LimitOption = 100, offset: OffsetOption = 0, as_json: JsonOption = False) -> None:
+    """List where agencies want to be told of changes, and what came of the last message. 列出回调"""
+    from pipemap.sharing import hooks
+
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        rows = hooks.list_hooks(connection, limit=limit, offset=offset)
+    if as_json:
+        emit_json(rows)
+    else:
+        emit_table("webhooks", _COLUMNS, [_cells(row) for row in rows])
+
+
+@app.command()
+def hook(agreement: int, url: str, as_json: JsonOption = False) -> None:
+    """Register a webhook for an agency, under a key of its own; the secret is shown this once. 登记回调"""
+    from pipemap.sharing import hooks
+    from pipemap.sharing.agreements import hash_key, issue_key
+    from pipemap.sharing.hooks import Sender
+    from pipemap.sharing.posting import HookPolicy
+
+    settings = Settings()
+    sender = Sender(settings.hook_key_path, HookPolicy.of(settings))
+    sender.policy.parsed(url)
+    with open_database(settings) as database:
+        with database.transaction() as connection:
+            key = issue_key(connection, agreement, settings.user)
+        made = hooks.register(database, hash_key(key), url, sender)
+    if as_json:
+        emit_json({"hook_id": made.hook_id, "secret": made.secret})
+    else:
+        say("This is the only time the secret is shown; hand it over by a safe way. It still has to be approved.")
+        emit_text(f"Webhook {made.hook_id}: {made.secret}")
+
+
+@app.command()
+def hook_approve(number: int, as_json: JsonOption = False) -> None:
+    """Let messages go to a webhook from now on; one that has ended lives again. 批准回调"""
+    from pipemap.sharing import hooks
+    from pipemap.sharing.posting import HookPolicy
+
+    settings = Settings()
+    with open_database(settings) as database, database.transaction() as connection:
+        hooks.approve(connection, number, settings.user, HookPolicy.of(settings))
+        row = hooks.read_hook(connection, number)
+    _told(row, as_json)
+
+
+@app.command()
+def hook_end(number: int, as_json: JsonOption = False) -> None:
+    """End a webhook. 停用回调"""
+    from pipemap.sharing import hooks
+
+    settings = Settings()
+    with open_database(settings) as database, database.transaction() as connection:
+        hooks.end(connection, number, settings.user)
+        row = hooks.read_hook(connection, number)
+    _told(row, as_json)
+
+
+def _told(row: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        emit_json(row)
+    else:
+        emit_text(f"Webhook {row['hook_id']} of {row['agency']}: {row['state']}.")
+
+
+def _cells(row: dict[str, Any]) -> list[Any]:
+    last = row["last_delivery"] or {}
+    message = f"{last['since']}..{last['until']} {last['state']} ({last['attempts']})" if last else ""
+    fault = row["ended_reason"] or last.get("fault") or ""
+    kept = ("hook_id", "agency", "agreement_id", "url", "state", "version")
+    return [*(row[name] for name in kept), message, fault]

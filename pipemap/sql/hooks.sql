@@ -1,0 +1,81 @@
+-- name: add_hook
+-- Of the agreement behind a key in force.
+INSERT INTO pipemap.share_hook (agreement_id, key_sha256, url, salt)
+VALUES (%(agreement_id)s, decode(%(key_sha256)s, 'hex'), %(url)s, %(salt)s)
+RETURNING hook_id
+
+-- name: living
+-- How many hooks of an agreement have not ended.
+SELECT count(*) AS count FROM pipemap.share_hook WHERE agreement_id = %(agreement_id)s AND state <> 'ended'
+
+-- name: hooks
+-- Hooks, newest first, each with its last message.
+SELECT
+    h.hook_id, h.agreement_id, a.agency, h.url, h.state, h.version, h.created_at, h.approved_by, h.approved_at, h.ended_at,
+    h.ended_reason,
+    (
+        SELECT jsonb_build_object(
+            'since', d.since, 'until', d.until, 'counts', d.counts, 'state', d.state, 'attempts', d.attempts,
+            'status', d.status, 'fault', d.fault, 'created_at', d.created_at, 'next_at', d.next_at, 'ended_at', d.ended_at
+        )
+        FROM pipemap.share_delivery AS d WHERE d.hook_id = h.hook_id ORDER BY d.delivery_id DESC LIMIT 1
+    ) AS last_delivery
+FROM pipemap.share_hook AS h
+JOIN pipemap.agreement AS a USING (agreement_id)
+WHERE (%(agreement_id)s::int IS NULL OR h.agreement_id = %(agreement_id)s)
+  AND (%(hook_id)s::int IS NULL OR h.hook_id = %(hook_id)s)
+ORDER BY h.hook_id DESC
+LIMIT %(limit)s OFFSET %(offset)s
+
+-- name: deliveries
+-- Messages to a hook, newest first.
+SELECT delivery_id, message_id, since, until, counts, state, attempts, status, fault, created_at, next_at, ended_at
+FROM pipemap.share_delivery
+WHERE hook_id = %(hook_id)s
+ORDER BY delivery_id DESC
+LIMIT %(limit)s OFFSET %(offset)s
+
+-- name: lock_hook
+SELECT *, encode(key_sha256, 'hex') AS key_hex FROM pipemap.share_hook WHERE hook_id = %(hook_id)s FOR UPDATE
+
+-- name: approve_hook
+UPDATE pipemap.share_hook SET
+    state = 'approved', version = %(version)s, approved_by = %(actor)s, approved_at = now(), ended_at = NULL,
+    ended_reason = NULL
+WHERE hook_id = %(hook_id)s
+
+-- name: end_hook
+-- No row when it has ended already.
+UPDATE pipemap.share_hook SET state = 'ended', ended_at = now(), ended_reason = %(reason)s
+WHERE hook_id = %(hook_id)s AND state <> 'ended'
+RETURNING hook_id
+
+-- name: due
+-- Approved hooks under a key in force with a message that is due, or with versions that they were not told of.
+SELECT h.hook_id, h.agreement_id, a.agency, a.purpose, h.url, h.salt, h.version, encode(h.key_sha256, 'hex') AS key_sha256
+FROM pipemap.share_hook AS h
+JOIN pipemap.api_key AS k USING (key_sha256)
+JOIN pipemap.agreement AS a ON a.agreement_id = h.agreement_id
+LEFT JOIN pipemap.share_delivery AS d ON d.hook_id = h.hook_id AND d.state = 'waiting'
+WHERE h.state = 'approved' AND k.revoked_at IS NULL AND a.revoked_at IS NULL AND a.expires_at > now()
+  AND CASE WHEN d.delivery_id IS NULL THEN h.version < (SELECT max(version) FROM pipemap.version) ELSE d.next_at <= now() END
+ORDER BY h.hook_id
+
+-- name: waiting
+SELECT * FROM pipemap.share_delivery WHERE hook_id = %(hook_id)s AND state = 'waiting'
+
+-- name: add_delivery
+INSERT INTO pipemap.share_delivery (hook_id, since, until, permission, counts)
+VALUES (%(hook_id)s, %(since)s, %(until)s, %(permission)s, %(counts)s)
+RETURNING *
+
+-- name: told
+-- Up to which version a hook knows all there is for it to know.
+UPDATE pipemap.share_hook SET version = %(version)s WHERE hook_id = %(hook_id)s
+
+-- name: attempted
+UPDATE pipemap.share_delivery SET
+    attempts = attempts + 1, status = %(status)s, fault = %(fault)s, state = %(state)s,
+    next_at = now() + make_interval(secs => %(wait_s)s),
+    ended_at = CASE WHEN %(state)s <> 'waiting' THEN now() END
+WHERE delivery_id = %(delivery_id)s
