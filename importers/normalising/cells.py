@@ -32,6 +32,7 @@ _DATE_PATTERNS = (
 _SERIAL = re.compile(r"^\d{5}(?:\.\d+)?$")
 _SERIAL_DAYS = range(14_611, 73_051)
 _SERIAL_EPOCH = date(1899, 12, 30)
+_BLANK_AT_AN_END = r"^[\x00-\x20]|[\x00-\x20]$"
 _THOUSANDS = re.compile(r"^[-+]?\d{1,3}(?:,\d{3})+\.\d+$|^[-+]?\d{1,3}(?:,\d{3}){2,}$")
 
 
@@ -166,8 +167,8 @@ def _words(values: Any) -> Iterable[str]:
     except UnicodeEncodeError:
         # Half a character, which UTF-8 cannot hold.
         return map(_word, values)
-    is_plain = pc.and_(pc.string_is_ascii(texts), pc.equal(pc.ascii_trim_whitespace(texts), texts))
-    return list(values) if pc.all(is_plain).as_py() else map(_word, values)
+    is_trimmed = pc.invert(pc.match_substring_regex(texts, _BLANK_AT_AN_END))
+    return list(values) if pc.all(pc.and_(pc.string_is_ascii(texts), is_trimmed)).as_py() else map(_word, values)
 
 
 def _word(value: Any) -> str:

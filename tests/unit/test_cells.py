@@ -3,6 +3,7 @@
 import math
 from datetime import date, datetime
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
@@ -47,6 +48,13 @@ def test_null_words_and_fill_numbers_are_unknown_not_wrong(unknown: Any) -> None
     found, bad = read("1", unknown)
     assert math.isnan(found[1])
     assert bad == [False, False]
+
+
+@given(st.lists(st.text("aJ1 \t\x1f\u3000\uff11\ud800/", max_size=4), min_size=1))
+def test_a_column_of_texts_reads_like_its_cells_one_by_one(values: list[str]) -> None:
+    found = cells(pd.Series(values, dtype=object), NULLS).texts().tolist()
+    assert found == [cells(pd.Series([value], dtype=object), NULLS).texts()[0] for value in values]
+    assert found == [None if (word := normalize("NFKC", value).strip()) in NULLS else word for value in values]
 
 
 @given(
