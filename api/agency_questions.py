@@ -16,7 +16,7 @@ from api.sections import LineParam, read_line
 from api.statistics import AllParam, ByParam, DistrictQuestion
 from api.trace_parameters import SegmentIds, read_place
 from pipemap import lookup
-from pipemap.clearance import drawn, questions
+from pipemap.clearance import drawn, dug, questions
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.sections.cross import cross_section
@@ -59,7 +59,7 @@ def polygon_clearance(service: ServiceDep, key: KeyDep, question: BodyQuestion) 
     asked = _clearance(polygon, crs, question)
     return _answer(
         service, key, asked,
-        lambda connection, shown: questions.polygon_clearance(
+        lambda connection, shown: dug.polygon_clearance(
             connection, polygon, question.z_min_m, question.z_max_m, question.class_code, shown, crs
         ),
     )  # fmt: skip

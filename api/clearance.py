@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.deps import STRICT, BoxDep, FeatureId, LimitParam, OffsetParam, ServiceDep, VersionDep, parse_crs
-from pipemap.clearance import drawn, questions, stored
+from pipemap.clearance import drawn, dug, questions, stored
 from pipemap.errors import UsageError
 from schemas.clearance import ClearanceAnswer, DrawnPipe, StoredConflicts
 
@@ -62,7 +62,7 @@ def segment_clearance(service: ServiceDep, segment_id: FeatureId, version: Versi
 def polygon_clearance(service: ServiceDep, question: BodyQuestion) -> ClearanceAnswer:
     """What a body in the ground meets, or is too near to."""
     with service.reading() as connection:
-        return questions.polygon_clearance(
+        return dug.polygon_clearance(
             connection, read_polygon(question.polygon), question.z_min_m, question.z_max_m,
             question.class_code, question.version, parse_crs(question.crs),
         )  # fmt: skip

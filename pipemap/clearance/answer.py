@@ -1,7 +1,7 @@
 """Puts clearance answers together: conflicts with their words, and what cannot be told with what it would need."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from pipemap.clearance.numbers import TOLERANCE_M
 from pipemap.clearance.rules import Limit
 from pipemap.clearance.site import DRAWN_ID, Segment, Structure, clearance_class_of
 from pipemap.clearance.words import Measurement, Name, conflict_words
-from schemas.clearance import CannotTell, Conflict, ConflictKind, Place, Side, Slant
+from schemas.clearance import CannotTell, ClearanceAnswer, Conflict, ConflictKind, Place, Side, Slant
 
 # Measured in plan, whatever the heights.
 _BESIDE = frozenset({ConflictKind.HORIZONTAL, ConflictKind.STACKED, ConflictKind.UNDER_BUILDING})
@@ -24,6 +24,16 @@ _REASONS = {
     "height_mm": ("its height", "高度"),
     "ground_elevation": ("the ground elevation at its nodes", "两端管点地面高程"),
 }
+
+
+_ORDER = (
+    ConflictKind.COLLISION,
+    ConflictKind.UNDER_BUILDING,
+    ConflictKind.VERTICAL,
+    ConflictKind.STACKED,
+    ConflictKind.HORIZONTAL,
+    ConflictKind.COVER,
+)
 
 
 @dataclass(frozen=True)
@@ -132,6 +142,27 @@ def from_verdicts(verdicts: Verdicts, segments: Sequence[Segment]) -> tuple[list
         for pair in [Pair(asked, asked.name, other)]
     ]
     return conflicts, unknown
+
+
+def answered(
+    version: int | None,
+    segment_id: int | None,
+    conflicts: list[Conflict],
+    unknown: list[CannotTell],
+    found: Iterable[Conflict | CannotTell | None],
+    checked_pairs: int,
+) -> ClearanceAnswer:
+    """The answer to one question, the gravest and worst first."""
+    further = list(found)
+    conflicts = conflicts + [item for item in further if isinstance(item, Conflict)]
+    conflicts.sort(key=lambda item: (_ORDER.index(item.kind), -item.shortfall_m))
+    return ClearanceAnswer(
+        version=version,
+        segment_id=segment_id,
+        conflicts=tuple(conflicts),
+        cannot_tell=tuple(unknown + [item for item in further if isinstance(item, CannotTell)]),
+        checked_pairs=checked_pairs,
+    )
 
 
 def slants_told(verdicts: Verdicts, segments: Sequence[Segment]) -> Iterator[Slant]:

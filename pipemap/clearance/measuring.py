@@ -39,7 +39,7 @@ IN_PLAN, IN_SPACE = 6, 12
 FACTORS_IN_PLAN, FACTORS_IN_SPACE = 18, 20
 MEASURES = 22
 # An upright pipe has no vertical half height; steeper than 45 degrees is judged as at 45.
-_STEEPEST = math.sqrt(2.0)
+STEEPEST = math.sqrt(2.0)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -177,4 +177,4 @@ def _factor(way: Point) -> float:  # pragma: no cover
     """Space length over plan length: a round pipe that slopes takes up so much more in the vertical."""
     plan, space = math.hypot(way[0], way[1]), math.sqrt(way[0] ** 2 + way[1] ** 2 + way[2] ** 2)
     slope = space / plan if plan > 0 else math.inf
-    return min(slope, _STEEPEST) if slope > 1 else 1.0
+    return min(slope, STEEPEST) if slope > 1 else 1.0

@@ -1,4 +1,4 @@
-"""Clearance of one pipe, or of a body to be dug, against everything near it in one version of the map.
+"""Clearance of one pipe against everything near it in one version of the map.
 
 How it is measured and what is left out: `core`. By which limits: `rules`.
 Not compared are pipes that are joined or one pipe apart in one utility, a pipe and what contains it, pipes out
@@ -12,35 +12,23 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from pipemap.clearance.answer import Pair, cannot_tell, compared, conflict, from_verdicts, slants_told
+from pipemap.clearance.answer import Pair, answered, cannot_tell, compared, from_verdicts, slants_told
 from pipemap.clearance.core import Pipes, Verdicts, conflicts_between
 from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.ground import over_models
 from pipemap.clearance.moves import FARTHEST_ASIDE_M, Mover, covers_as_before, with_moves
 from pipemap.clearance.numbers import LARGEST_UNKNOWN_HALF_M, TOLERANCE_M, WIDEST_NEIGHBOUR_M
-from pipemap.clearance.rules import Limit, Party, cover_limit, strictest, widest
+from pipemap.clearance.rules import Limit, cover_limit, strictest, widest
 from pipemap.clearance.site import Segment, Site, Structure, as_pipes, chainage
-from pipemap.clearance.words import Name
-from pipemap.crs import polygon_in_project
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.pages import Version
-from pipemap.projects import read_project
 from schemas.clearance import CannotTell, ClearanceAnswer, Conflict, ConflictKind, Move, Side
-from schemas.codetables import code_table
 
 # Out of use but still in the ground.
 _STILL_THERE = frozenset({"abandoned", "empty"})
 # Each needs a look around the other pipe.
 _MOST_OTHERS_MOVED = 10
-_ORDER = (
-    ConflictKind.COLLISION,
-    ConflictKind.UNDER_BUILDING,
-    ConflictKind.VERTICAL,
-    ConflictKind.STACKED,
-    ConflictKind.HORIZONTAL,
-    ConflictKind.COVER,
-)
 
 
 def segment_clearance(connection: Connection, segment_id: int, version: Version = None) -> ClearanceAnswer:
@@ -66,7 +54,8 @@ def answer_about(site: Site, asked: Segment) -> ClearanceAnswer:
     conflicts, unknown = from_verdicts(verdicts, segments)
     further = [beside_structure(asked, structure) for structure in structures]
     further.append(cover_over(over_models(site, asked), structures))
-    answer = _answer(site, asked.feature_id or None, conflicts, unknown, further, len(others) + len(structures))
+    compared_with = len(others) + len(structures)
+    answer = answered(site.version, asked.feature_id or None, conflicts, unknown, further, compared_with)
     moved, clearing = _moves(site, asked, others, pipes, structures, answer.conflicts)
     return answer.model_copy(
         update={
@@ -145,94 +134,8 @@ def _stands_clear(asked: Segment, structures: list[Structure]) -> Callable[[Segm
 
 def reach_of(asked: Segment) -> float:
     """How far from an axis anything may stand that a rule keeps away from it, wherever it may be moved to; metres."""
-    half_m = _known(asked.half_width_m, LARGEST_UNKNOWN_HALF_M)
-    return _reach(asked.party.clearance_class) + half_m + FARTHEST_ASIDE_M
-
-
-def polygon_clearance(
-    connection: Connection,
-    polygon: shapely.Polygon,
-    z_min_m: float,
-    z_max_m: float,
-    class_code: str | None = None,
-    version: Version = None,
-    polygon_srid: int | None = None,
-) -> ClearanceAnswer:
-    """Everything that a body meets, or, for a planned utility of `class_code`, that is too near to it.
-
-    The body is a polygon from one elevation to another, given in `polygon_srid` (the project CRS when None) and
-    answered in the project CRS. Without a class only collisions count. Raises CrsError for a polygon wholly
-    outside of where the project CRS is used, as one in degrees is that is taken for metres.
-    """
-    _check_body(polygon, z_min_m, z_max_m, class_code)
-    srid = read_project(connection).srid
-    polygon = polygon_in_project(polygon, srid if polygon_srid is None else polygon_srid, srid)
-    site = Site(connection, version)
-    party = Party(code_table("utility_class")[class_code].fields["clearance_class"]) if class_code else None
-    reach_m = _reach(party.clearance_class) if party else WIDEST_NEIGHBOUR_M
-    segments = site.neighbours(polygon, reach_m)
-    structures = site.structures(polygon, reach_m)
-    body = _Body(polygon, z_min_m, z_max_m, party)
-    found = [*(body.against_segment(segment) for segment in segments), *map(body.against_structure, structures)]
-    return _answer(site, None, [], [], found, len(segments) + len(structures))
-
-
-class _Body:
-    """The body asked about."""
-
-    def __init__(self, polygon: shapely.Polygon, z_min_m: float, z_max_m: float, party: Party | None) -> None:
-        self._polygon = polygon
-        self._low_m, self._high_m = z_min_m, z_max_m
-        self._party = party
-        self._name = Name("the body", "所查范围")
-
-    def against_segment(self, other: Segment) -> Conflict | CannotTell | None:
-        pair = Pair(None, self._name, other)
-        half_m = _known(other.half_width_m)
-        distance_m = other.plan.distance(self._polygon) - half_m
-        if distance_m < 0:
-            return self._over(pair, other)
-        limit = strictest("horizontal", self._party, other.party) if self._party else None
-        unknown_half = "other.width_mm" if math.isnan(other.half_width_m) else None
-        if limit is None:
-            # A pipe of unknown width may still reach into the body.
-            could_meet = unknown_half is not None and distance_m < LARGEST_UNKNOWN_HALF_M
-            return cannot_tell(ConflictKind.COLLISION, pair, ["other.width_mm"]) if could_meet else None
-        nearest = _nearest(self._polygon, other.plan, other)
-        return compared(ConflictKind.HORIZONTAL, pair, limit, distance_m, nearest, unknown_half, LARGEST_UNKNOWN_HALF_M)
-
-    def against_structure(self, other: Structure) -> Conflict | CannotTell | None:
-        pair = Pair(None, self._name, other)
-        distance_m = float(other.outline.distance(self._polygon))
-        nearest = _nearest(self._polygon, other.outline, None)
-        if distance_m > 0:
-            limit = strictest("horizontal", self._party, other.party) if self._party and other.party else None
-            return None if limit is None else compared(ConflictKind.HORIZONTAL, pair, limit, distance_m, nearest, None)
-        if other.party is None:
-            return None
-        base_m = other.row["base_elevation_m"]
-        if base_m is None:
-            return cannot_tell(ConflictKind.COLLISION, pair, ["other.elevation"])
-        gap_m = float(base_m) - self._high_m
-        return conflict(ConflictKind.COLLISION, pair, None, gap_m, nearest) if gap_m < -TOLERANCE_M else None
-
-    def _over(self, pair: Pair, other: Segment) -> Conflict | CannotTell | None:
-        """The pipe runs through, above or below the body: only heights can keep them apart."""
-        if not other.has_elevation:
-            return cannot_tell(ConflictKind.VERTICAL, pair, ["other.elevation"])
-        inside = _part_over(other, self._polygon.buffer(_known(other.half_width_m)))
-        half_m = _known(other.half_height_m)
-        gaps = np.maximum(self._low_m - (inside[:, 2] + half_m), (inside[:, 2] - half_m) - self._high_m)
-        here = int(gaps.argmin())
-        gap_m, place = float(gaps[here]), inside[here]
-        nearest = np.array([*place[:2], np.clip(place[2], self._low_m, self._high_m)]), place
-        unknown_half = "other.height_mm" if math.isnan(other.half_height_m) else None
-        if gap_m < -TOLERANCE_M:
-            return conflict(ConflictKind.COLLISION, pair, None, gap_m, nearest, at_most=unknown_half is not None)
-        limit = strictest("vertical", self._party, other.party) if self._party else None
-        limit = limit or Limit(0.0, "COLLISION", "", "", "verified_1")
-        found = compared(ConflictKind.VERTICAL, pair, limit, gap_m, nearest, unknown_half, LARGEST_UNKNOWN_HALF_M)
-        return found
+    half_m = known(asked.half_width_m, LARGEST_UNKNOWN_HALF_M)
+    return widest("horizontal", asked.party.clearance_class) + WIDEST_NEIGHBOUR_M + half_m + FARTHEST_ASIDE_M
 
 
 def beside_structure(asked: Segment, other: Structure) -> Conflict | CannotTell | None:
@@ -240,9 +143,9 @@ def beside_structure(asked: Segment, other: Structure) -> Conflict | CannotTell 
     limit = strictest("horizontal", asked.party, other.party) if other.party else None
     if limit is None:
         return None
-    distance_m = max(0.0, asked.plan.distance(other.outline) - _known(asked.half_width_m))
-    nearest = _nearest(asked.plan, other.outline, None)
-    nearest = _on_axis(asked, nearest[0]), nearest[1]
+    distance_m = max(0.0, asked.plan.distance(other.outline) - known(asked.half_width_m))
+    nearest = nearest_places(asked.plan, other.outline, None)
+    nearest = on_axis(asked, nearest[0]), nearest[1]
     unknown_half = "segment.width_mm" if math.isnan(asked.half_width_m) else None
     pair = Pair(asked, asked.name, other)
     is_built_over = distance_m == 0 and other.row["kind_code"] == "building"
@@ -261,7 +164,7 @@ def cover_over(asked: Segment, structures: Iterable[Structure]) -> Conflict | Ca
     needs = ["segment.elevation"] * (not asked.has_elevation) + ["segment.ground_elevation"] * (ground_m is None)
     if ground_m is None or needs:
         return cannot_tell(ConflictKind.COVER, pair, needs)
-    cover_m = ground_m - asked.axis[:, 2] - _known(asked.half_height_m)
+    cover_m = ground_m - asked.axis[:, 2] - known(asked.half_height_m)
     here = int(cover_m.argmin())
     nearest = asked.axis[here], np.array([*asked.axis[here, :2], ground_m[here]])
     limit = _cover_rule(float(cover_m[here]), path, carriageway, in_carriageway)
@@ -279,62 +182,21 @@ def _cover_rule(cover_m: float, path: Limit | None, carriageway: Limit, in_carri
     return carriageway.assuming("segment.carriageway")
 
 
-def _answer(
-    site: Site,
-    segment_id: int | None,
-    conflicts: list[Conflict],
-    unknown: list[CannotTell],
-    found: Iterable[Conflict | CannotTell | None],
-    checked_pairs: int,
-) -> ClearanceAnswer:
-    further = list(found)
-    conflicts = conflicts + [item for item in further if isinstance(item, Conflict)]
-    conflicts.sort(key=lambda item: (_ORDER.index(item.kind), -item.shortfall_m))
-    return ClearanceAnswer(
-        version=site.version,
-        segment_id=segment_id,
-        conflicts=tuple(conflicts),
-        cannot_tell=tuple(unknown + [item for item in further if isinstance(item, CannotTell)]),
-        checked_pairs=checked_pairs,
-    )
-
-
-def _check_body(polygon: shapely.Polygon, z_min_m: float, z_max_m: float, class_code: str | None) -> None:
-    if polygon.is_empty or not polygon.is_valid or polygon.area == 0:
-        raise UsageError("The polygon must be closed, must not cross itself and must have an area.")
-    if not (math.isfinite(z_min_m) and math.isfinite(z_max_m) and z_min_m < z_max_m):
-        raise UsageError("The body needs a lower elevation below its upper one.")
-    if class_code is not None and class_code not in code_table("utility_class"):
-        known = ", ".join(code_table("utility_class"))
-        raise UsageError(f"{class_code} is not a utility class; the classes are {known}.")
-
-
-def _reach(clearance_class: str) -> float:
-    return widest("horizontal", clearance_class) + WIDEST_NEIGHBOUR_M
-
-
-def _known(value: float, otherwise: float = 0.0) -> float:
-    return otherwise if math.isnan(value) else value
-
-
-def _part_over(segment: Segment, area: BaseGeometry) -> Floats:
-    """The vertices (v, 3) of the part of an axis that lies over an area."""
-    inside = shapely.intersection(segment.plan, area)
-    ends = [segment.plan.project(shapely.Point(x, y)) for x, y in shapely.get_coordinates(inside)]
-    stations = np.array(sorted(ends) or [segment.plan.project(area.centroid)])
-    along_m = chainage(segment.axis)
-    return np.stack([np.interp(stations, along_m, segment.axis[:, axis]) for axis in range(3)], axis=1)
-
-
-def _nearest(one: BaseGeometry, other: BaseGeometry, segment: Segment | None) -> tuple[Floats, Floats]:
+def nearest_places(one: BaseGeometry, other: BaseGeometry, segment: Segment | None) -> tuple[Floats, Floats]:
+    """The nearest places (3,) of two shapes in plan, the second at its height where it is the axis of a segment."""
     line = shapely.shortest_line(one, other)
     (x1, y1), (x2, y2) = shapely.get_coordinates(line)[[0, -1]]
     here, there = np.array([x1, y1, np.nan]), np.array([x2, y2, np.nan])
-    return here, there if segment is None else _on_axis(segment, there)
+    return here, there if segment is None else on_axis(segment, there)
 
 
-def _on_axis(segment: Segment, point: Floats) -> Floats:
+def on_axis(segment: Segment, point: Floats) -> Floats:
     """A point of the plan with the z of the axis there."""
     station = segment.plan.project(shapely.Point(*point[:2]))
     z = np.interp(station, chainage(segment.axis), segment.axis[:, 2])
     return np.array([point[0], point[1], z])
+
+
+def known(value: float, otherwise: float = 0.0) -> float:
+    """A number, or another where it is not known."""
+    return otherwise if math.isnan(value) else value

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from shapely.errors import ShapelyError
 
 from pipemap.clearance.drawn import line_clearance
-from pipemap.clearance.questions import polygon_clearance, segment_clearance
+from pipemap.clearance.dug import polygon_clearance
+from pipemap.clearance.questions import segment_clearance
 from pipemap.clearance.stored import changeset_clearance, stored_conflicts, stored_run
 from pipemap.commands.questions import VersionOption, numbers, srid_of
 from pipemap.commands.session import open_database

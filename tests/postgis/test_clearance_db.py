@@ -6,7 +6,8 @@ import pytest
 import shapely
 from pyproj import Transformer
 
-from pipemap.clearance.questions import polygon_clearance, segment_clearance
+from pipemap.clearance.dug import polygon_clearance
+from pipemap.clearance.questions import segment_clearance
 from pipemap.db import Connection, Database
 from pipemap.errors import CrsError, NotFoundError, UsageError
 from schemas.clearance import ClearanceAnswer, Conflict, ConflictKind
