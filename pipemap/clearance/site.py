@@ -22,7 +22,7 @@ from pipemap.ground.sampling import Terrain
 from pipemap.pages import Version
 from pipemap.projects import read_project
 from pipemap.sql import queries
-from pipemap.versions import current_version, relation, resolve_version
+from pipemap.versions import GrantedVersion, current_version, relation, resolve_version
 from schemas.codetables import code_table, codes_where
 
 # CJJ 61: a hidden point may be off by 0.10 of its depth in plan and 0.15 in depth, the depth counting as 1 m at least.
@@ -183,8 +183,8 @@ class Site:
 
     @cached_property
     def terrain(self) -> Terrain:
-        """The ground models of the map; they are of today, whatever the version."""
-        return Terrain(self._connection)
+        """The ground models of the map; they are of today, whatever the version, and no agreement grants them."""
+        return Terrain(self._connection, is_shown=not isinstance(self.version, GrantedVersion))
 
     @property
     def srid(self) -> int:

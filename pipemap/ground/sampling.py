@@ -41,17 +41,20 @@ def _told(place: tuple[float, float], z_m: float, model: GroundModel | None) -> 
 
 
 class Terrain:
-    """The ground models of a map, asked as often as need be in one transaction; `used` names those that told."""
+    """The ground models of a map, asked as often as need be in one transaction; `used` names those that told.
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    Of a map that does not show them (`is_shown`) none is read.
+    """
+
+    def __init__(self, connection: Connection, *, is_shown: bool = True) -> None:
+        self._connection, self._is_shown = connection, is_shown
         self._kept: dict[_Key, Heights] = {}
         self._used: set[int] = set()
 
     @cached_property
     def models(self) -> list[GroundModel]:
         """In the order they are asked."""
-        return ground_models(self._connection)
+        return ground_models(self._connection) if self._is_shown else []
 
     @property
     def used(self) -> tuple[str, ...]:

@@ -6,9 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 import shapely
 
+from pipemap.ground.grid import Grid
+from pipemap.ground.storing import Origin, remove_model, store_model
 from pipemap.sharing import agreements, audit, stores
 from pipemap.sharing.agreements import Terms
 from pipemap.sharing.precision import Precision
@@ -57,6 +60,20 @@ def test_a_section_cuts_what_is_granted_alone(client: httpx.Client, town: Town, 
     assert "G0" not in json.dumps(water) and "供水公司" not in json.dumps(water)
     east = told(client.get("/share/section", params={"line": ACROSS}, headers=issue(area=EAST_HALF)))
     assert east["cuts"] == []
+
+
+def test_no_ground_model_is_told(client: httpx.Client, town: Town, issue: Any) -> None:
+    grid = Grid(X0 - 500, Y0 + 500, 10, 10, 101, 101)
+    parts = [(part, np.full((part.height, part.width), 77.25, np.float32)) for part in grid.windows()]
+    store_model(town.database, Origin("dem", "dem.tif", "0" * 64, "EPSG:4547", "manager"), grid, parts)
+    try:
+        staff = client.get("/api/section", params={"line": ACROSS}).json()
+        assert {height for _, height in staff["ground"]} == {77.25}
+        shown = told(client.get("/share/section", params={"line": ACROSS}, headers=issue()))
+        assert (shown["ground"], shown["ground_models"]) == ([], []) and "77.25" not in json.dumps(shown)
+    finally:
+        with town.database.transaction() as connection:
+            remove_model(connection, "dem")
 
 
 def test_a_section_without_depths_says_that_nobody_can_tell(client: httpx.Client, town: Town, issue: Any) -> None:
