@@ -1,6 +1,6 @@
 -- name: beside
 -- Live segments of some classes that run along one another: the middle of one within a distance (plan, m) of the other,
--- their chords within 20 degrees. OFFSET 0 keeps the spatial index in use.
+-- their chords within 20 degrees; what has no length, and so no chord, goes with what has none. OFFSET 0 keeps the spatial index in use.
 SELECT one.feature_id, other.feature_id AS beside_id, ST_Distance(one.middle, other.geom) AS apart_m
 FROM (
     SELECT feature_id, ST_LineInterpolatePoint(ST_Force2D(geom), 0.5) AS middle,
@@ -8,13 +8,14 @@ FROM (
     FROM {segments} AS segment
     WHERE class_code = ANY(%(classes)s) AND (lifecycle_code IS NULL OR lifecycle_code = ANY(%(active)s))) AS one
 CROSS JOIN LATERAL (
-    SELECT * FROM {segments} AS near
+    SELECT *, ST_Azimuth(ST_StartPoint(geom), ST_EndPoint(geom)) AS heading FROM {segments} AS near
     WHERE ST_DWithin(near.geom, one.middle, %(apart_m)s)
       AND near.class_code = ANY(%(classes)s)
       AND (near.lifecycle_code IS NULL OR near.lifecycle_code = ANY(%(active)s))
       AND near.feature_id <> one.feature_id
     OFFSET 0) AS other
-WHERE abs(cos(one.heading - ST_Azimuth(ST_StartPoint(other.geom), ST_EndPoint(other.geom)))) >= cos(radians(20))
+WHERE coalesce(abs(cos(one.heading - other.heading)) >= cos(radians(20)),
+               one.heading IS NULL AND other.heading IS NULL)
 ORDER BY one.feature_id, apart_m, beside_id
 
 -- name: circuits

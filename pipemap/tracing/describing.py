@@ -60,7 +60,7 @@ def described_valves(network: Network, walk: Walk) -> list[Words]:
                 "y_m": known(y_m[place]),
                 "distance_m": known(distance_m),
                 "walk_m": known(walk_m),
-                "notes": [note(code, _NOTES[code]) for code in noted],
+                "notes": [_noted_in_words()[code] for code in noted],
             }
         )
     return found
@@ -120,6 +120,12 @@ def _noted(state_code: str, operability_code: str, kind: int, x_m: float, addres
         yield "no-place"
     elif address is None:
         yield "no-address"
+
+
+@cache
+def _noted_in_words() -> dict[str, Words]:
+    """The notes by their codes; none of them has a value to fill in."""
+    return {code: note(code, texts) for code, texts in _NOTES.items()}
 
 
 @cache

@@ -1,8 +1,10 @@
 """How much water the isolated segments hold, and where it can be let out."""
 
+from functools import cache
+
 import numpy as np
 
-from pipemap.network import Floats, Ints, Network
+from pipemap.network import Flags, Floats, Ints, Network
 from pipemap.tracing.describing import device_places
 from schemas.codetables import code_table
 from schemas.isolation import Drainage
@@ -33,20 +35,29 @@ def clear_area_m2(network: Network, segments: Ints) -> Floats:
 
     A shape that is neither round nor egg-shaped fills its width and height, which is the most it can.
     """
-    shapes = list(code_table("section_shape"))
     width_mm = network.segments.bore_width_mm[segments].astype(np.float64)
     height_mm = network.segments.bore_height_mm[segments].astype(np.float64)
     height_mm = np.where(np.isnan(height_mm), width_mm, height_mm)
-    share = np.ones(len(shapes) + 1)
-    share[shapes.index("circle")], share[shapes.index("egg")] = _CIRCLE, _EGG
-    area: Floats = share[network.segments.shape[segments]] * width_mm * height_mm / 1e6
+    area: Floats = _clear_shares()[network.segments.shape[segments]] * width_mm * height_mm / 1e6
     return area
 
 
+@cache
+def _clear_shares() -> Floats:
+    """Share of the enclosing rectangle that is clear, by position in the code table, the last for unknown shapes."""
+    shapes = list(code_table("section_shape"))
+    shares = np.ones(len(shapes) + 1)
+    shares[shapes.index("circle")], shares[shapes.index("egg")] = _CIRCLE, _EGG
+    return shares
+
+
 def _outlets(network: Network, isolated: Ints) -> Ints:
-    ends = np.unique(np.concatenate([network.segments.from_node[isolated], network.segments.to_node[isolated]]))
-    codes = list(code_table("appurtenance"))
-    drains = [codes.index(code) for code in _DRAINS]
-    is_outlet = np.isin(network.nodes.appurtenance[ends], drains) & network.nodes.is_active[ends]
-    outlets: Ints = ends[is_outlet]
-    return outlets
+    ends = np.concatenate([network.segments.from_node[isolated], network.segments.to_node[isolated]])
+    is_outlet = _are_drains()[network.nodes.appurtenance[ends]] & network.nodes.is_active[ends]
+    return np.unique(ends[is_outlet]) if is_outlet.any() else ends[:0]
+
+
+@cache
+def _are_drains() -> Flags:
+    """Which appurtenances let water out, by position in the code table, the last for none."""
+    return np.array([*(code in _DRAINS for code in code_table("appurtenance")), False])

@@ -1,5 +1,6 @@
 """Hydrants that a cut takes the water from, and the nearest that still have it."""
 
+import numba
 import numpy as np
 from scipy.spatial import KDTree
 
@@ -7,7 +8,7 @@ from pipemap.network import Floats, Ints, Network
 from pipemap.tracing.cuts import Cut
 from pipemap.tracing.dependants import hydrant_nodes, hydrants_of
 from pipemap.tracing.describing import Words, known
-from pipemap.tracing.ports import Flags, marked
+from pipemap.tracing.ports import Flags
 from pipemap.tracing.zones import Zones
 
 _FIRST_ASKED = 8
@@ -30,13 +31,12 @@ class FedHydrants:
         """
         found = np.full((len(places_m), wanted), -1)
         away_m = np.full((len(places_m), wanted), np.inf)
-        is_lost = marked(int(max(self.hydrants.max(initial=-1), lost.max(initial=-1))) + 1, lost)[self.hydrants]
         open_ = np.flatnonzero(np.isfinite(places_m).all(axis=1))
         asked = _FIRST_ASKED
         while self.tree is not None and len(open_):
             count = min(asked, len(self.hydrants))
             near_m, near = map(np.asarray, self.tree.query(places_m[open_], np.arange(1, count + 1)))
-            is_left = ~is_lost[near]
+            is_left = _are_left(self.hydrants, near, lost)
             settled = (is_left.sum(axis=1) >= wanted) | (count == len(self.hydrants))
             for place, left, row, row_m in zip(
                 open_[settled], is_left[settled], near[settled], near_m[settled], strict=True
@@ -46,6 +46,18 @@ class FedHydrants:
                 away_m[place, : len(kept)] = row_m[kept]
             open_, asked = open_[~settled], asked * 4
         return found, away_m
+
+
+@numba.njit(cache=True, nogil=True)
+def _are_left(hydrants: Ints, near: Ints, lost: Ints) -> Flags:  # pragma: no cover
+    """For places in rows, which of the hydrants near them are not among the lost, which are sorted."""
+    left = np.ones(near.shape, np.bool_)
+    for row in range(near.shape[0]):
+        for column in range(near.shape[1]):
+            hydrant = hydrants[near[row, column]]
+            place = np.searchsorted(lost, hydrant)
+            left[row, column] = place == len(lost) or lost[place] != hydrant
+    return left
 
 
 def fed_hydrants(network: Network, zones: Zones) -> FedHydrants:

@@ -120,6 +120,8 @@ def assumed_of(network: Network, zones: Zones, inaccessible: Sequence[int], open
 
 
 def _devices(network: Network, zones: Zones, node_ids: Sequence[int], reproach: str, kind: NodeKind) -> Ints:
+    if not len(node_ids):
+        return np.zeros(0, np.int64)
     nodes = positions_of(network.nodes.id, np.unique(np.array(node_ids, np.int64)), "node")
     is_wrong = zones.ports.kind[nodes] != kind
     if is_wrong.any():

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -68,14 +69,20 @@ def pressure_group(network: Network, segments: Ints) -> str:
     """The one group of pressure classes that segments belong to; UsageError when there is none."""
     if not len(segments):
         raise UsageError("Name at least one segment or node that has burst.")
-    codes = list(code_table("utility_class").values())
-    classes = [codes[one].fields for one in set(network.segments.class_[segments].tolist())]
-    groups: list[str] = sorted({fields["group_code"] for fields in classes})
+    classes = [_groups()[one] for one in set(network.segments.class_[segments].tolist())]
+    groups: list[str] = sorted({group for group, _ in classes})
     if len(groups) > 1:
         raise UsageError("Segments of different utilities do not burst into one another; ask for each on its own.")
-    if any(fields["flow"] != "pressure" for fields in classes):
+    if not all(is_pressure for _, is_pressure in classes):
         raise UsageError(f"A burst is a question for pressure pipes; {groups[0]} is none.")
     return groups[0]
+
+
+@cache
+def _groups() -> list[tuple[str, bool]]:
+    """Group of every utility class, by position in the code table, and whether its pipes are under pressure."""
+    fields = [code.fields for code in code_table("utility_class").values()]
+    return [(one["group_code"], one["flow"] == "pressure") for one in fields]
 
 
 def _beside(network: Network, nodes: Ints) -> Ints:
