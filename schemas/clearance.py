@@ -155,6 +155,9 @@ class StoredRun(BaseModel):
     version: int
     segments: int
     finished_at: datetime
+    limits_digest: str = Field(description="Of the tables of limits it was judged by.")
+    limit_set_ids: tuple[int, ...] = Field(description="The city's own tables among them.")
+    by_limits_in_force: bool = Field(description="Whether these still are the limits in force; if not, run it again.")
     counts: tuple[FoundCount, ...]
 
 
@@ -194,3 +197,62 @@ class DrawnPipe(BaseModel):
     def shape_code(self) -> Literal["circle", "rect"]:
         """A box where a height is given, else round."""
         return "circle" if self.height_mm is None else "rect"
+
+
+class LimitSet(BaseModel):
+    """A table of limits that a city has added."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    set_id: int
+    table_name: str = Field(description="clearance_horizontal, clearance_vertical or cover_depth.")
+    file_name: str
+    rows: int
+    author: str
+    added_at: datetime
+    removed_by: str | None = None
+    removed_at: datetime | None = Field(None, description="When it was put out of force; null while it holds.")
+
+
+class AddedLimits(BaseModel):
+    """What became of a file of limits."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    set_id: int
+    table_name: str
+    file_name: str
+    rows: int
+    never_apply: tuple[str, ...] = Field(description="Rows about what the map does not hold.")
+    limits_digest: str = Field(description="The tables as they stand now; part of every city-wide run.")
+
+
+LimitQuestion = Literal["horizontal", "vertical", "cover_carriageway", "cover_elsewhere"]
+LimitState = Literal["decides", "applies", "may_apply", "does_not_apply", "replaced", "superseded"]
+
+
+class LimitRow(BaseModel):
+    """One row of the tables beside a pair of pipes, or a pipe and the ground: whether it applies, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    question: LimitQuestion
+    rule_id: str
+    standard: str
+    clause: str
+    condition: str = Field(description="Under which conditions the row holds; empty for always.")
+    min_m: float
+    confidence: str
+    state: LimitState
+    why_en: str
+    why_zh: str
+    note: str
+
+
+class LimitAnswer(BaseModel):
+    """The limits between two parties, or over one: which decides, and what becomes of every other row."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    limits_digest: str
+    rows: tuple[LimitRow, ...]

@@ -1,6 +1,7 @@
 """Loads the scope of a changeset: what it proposes, what lies around, and the networks it is part of."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from pipemap.checks.reading import COLUMNS, ColumnReader
 from pipemap.checks.scope import KINDS, Kind, Scope
 from pipemap.checks.surroundings import surroundings
 from pipemap.checks.tiles import MARGIN_M
+from pipemap.clearance.tables import limits_in_force
 from pipemap.copy_out import CopiedRows, copy_blocks
 from pipemap.db import Connection, fetch_all
 from pipemap.projects import read_project
@@ -72,7 +74,8 @@ class _Loading:
         axes = columns["pipe_segment"].pop("geom")
         for kind in ("node", "consumer"):
             columns[kind] |= _places(columns[kind].pop("geom").xyz)
-        return Scope.of(columns, axes, disturbed, Farther.none(), self._srid)
+        scope = Scope.of(columns, axes, disturbed, Farther.none(), self._srid)
+        return replace(scope, limits=limits_in_force(self._connection))
 
     def _fill_cells(self) -> None:
         boxes = [reader.boxes() for reader in self._readers.values()]

@@ -17,6 +17,7 @@ import shapely
 from pipemap.checks.axes import Axes
 from pipemap.checks.columns import Bools, Column, Columns, Floats, Ints, Objects, Words, numbered
 from pipemap.checks.links import Farther, Links, is_active
+from pipemap.clearance.tables import STANDARD, LimitTables
 from schemas.codetables import codes_where
 
 Kind: TypeAlias = Literal["node", "pipe_segment", "consumer", "structure"]
@@ -46,6 +47,7 @@ class Scope:
     farther: Farther
     srid: int
     drawn_along_flow: frozenset[int] = frozenset()
+    limits: LimitTables = STANDARD
 
     @classmethod
     def of(

@@ -12,11 +12,12 @@ from psycopg.sql import SQL, Composable
 from pipemap.checks.axes import Axes
 from pipemap.checks.columns import Columns, Words, known_values, numbered
 from pipemap.checks.reading import ColumnReader
+from pipemap.clearance.conditions import Party
 from pipemap.clearance.core import Pipes
 from pipemap.clearance.geometry3d import Bools, Floats
 from pipemap.clearance.numbers import Ints
-from pipemap.clearance.rules import Party
 from pipemap.clearance.site import BANKS, NOT_IN_THE_GROUND, Surveyed, party_of, structure_party
+from pipemap.clearance.tables import STANDARD, LimitTables, limits_in_force
 from pipemap.copy_out import copy_blocks
 from pipemap.db import Connection, fetch_all
 from pipemap.sql import queries
@@ -63,6 +64,7 @@ class City:
     ground_m: Floats
     is_changed: Bools
     structures: Structures
+    limits: LimitTables = STANDARD
 
     def part(self, rows: Ints, structures: Structures) -> "City":
         """Some of the pipes, with some of the structures."""
@@ -74,6 +76,7 @@ class City:
             self.ground_m[rows],
             self.is_changed[rows],
             structures,
+            self.limits,
         )
 
 
@@ -85,10 +88,13 @@ def load_city(connection: Connection, version: int | None) -> City:
     rows = fetch_all(
         connection, SQL(queries("clearance")["city_structures"]).format(structures=relation("structure", version))
     )
-    return _city(reader.columns(), _structures(rows))
+    limits = limits_in_force(connection)
+    return _city(reader.columns(), _structures(rows, limits), limits)
 
 
-def load_changeset(connection: Connection, changeset_id: int, pipes_m: float, structures_m: float) -> City:
+def load_changeset(
+    connection: Connection, changeset_id: int, pipes_m: float, structures_m: float, limits: LimitTables
+) -> City:
     """What a changeset brings, and the live map within reach of it, less what it replaces or deletes."""
     wanted = {
         "active": sorted(codes_where("lifecycle", "is_active", "1")),
@@ -103,13 +109,13 @@ def load_changeset(connection: Connection, changeset_id: int, pipes_m: float, st
         segments=table("pipe_segment_delta"), structures=table("structure")
     )
     rows = fetch_all(connection, structures, {**wanted, "reach_m": structures_m})
-    return _city(reader.columns(), _structures(rows))
+    return _city(reader.columns(), _structures(rows, limits), limits)
 
 
-def pipes_of(segments: Columns, axes: Axes, width_m: Floats, height_m: Floats) -> Pipes:
+def pipes_of(segments: Columns, axes: Axes, width_m: Floats, height_m: Floats, limits: LimitTables) -> Pipes:
     """Segments in columns as the engine takes them, in their order; sizes NaN where not known."""
     is_round = segments.words("shape_code").is_in(["circle"])
-    party_index, parties = _parties(segments)
+    party_index, parties = _parties(segments, limits)
     return Pipes(
         feature_id=segments.values("feature_id"),
         class_index=segments.words("class_code").codes.astype(np.int64),
@@ -145,14 +151,14 @@ def _query(name: str, version: int | None) -> Composable:
     )
 
 
-def _structures(rows: list[dict[str, Any]]) -> Structures:
+def _structures(rows: list[dict[str, Any]], limits: LimitTables) -> Structures:
     kinds = np.array([row["kind_code"] for row in rows], dtype=_OBJECT)
     outlines = np.array([shapely.from_wkb(bytes(row["outline"])) for row in rows], dtype=_OBJECT)
-    parties = {kind: structure_party(kind) for kind in set(kinds.tolist())}
+    parties = {kind: structure_party(kind, limits) for kind in set(kinds.tolist())}
     return Structures(np.array([row["feature_id"] for row in rows], np.int64), kinds, outlines, parties)
 
 
-def _city(columns: dict[str, Any], structures: Structures) -> City:
+def _city(columns: dict[str, Any], structures: Structures, limits: LimitTables) -> City:
     axes = columns.pop("geom")
     segments = Columns(columns)
     is_round = segments.words("shape_code").is_in(["circle"])
@@ -170,16 +176,17 @@ def _city(columns: dict[str, Any], structures: Structures) -> City:
         segments.values("vertical_accuracy_m").astype(np.float64),
     )
     return City(
-        pipes_of(segments, axes, width_mm / 1000, height_mm / 1000),
+        pipes_of(segments, axes, width_mm / 1000, height_mm / 1000, limits),
         *surveyed.accuracies_m(),
         segments.words("elevation_source_code").is_in(["inferred"]),
         ground_m,
         segments.values("changed"),
         structures,
+        limits,
     )
 
 
-def _parties(segments: Columns) -> tuple[Ints, list[Party]]:
+def _parties(segments: Columns, limits: LimitTables) -> tuple[Ints, list[Party]]:
     codes = [segments.words(name).codes for name in _PARTY_WORDS]
     number, first = numbered([*codes, *(segments.values(name) for name in _PARTY_NUMBERS)])
     words: dict[str, Words] = {name: segments.words(name)[first] for name in _PARTY_WORDS}
@@ -188,4 +195,4 @@ def _parties(segments: Columns) -> tuple[Ints, list[Party]]:
         values = segments.values(name)[first]
         columns[name] = known_values(values, np.isfinite(values))
     rows = zip(*columns.values(), strict=True)
-    return number, [party_of(dict(zip(columns, row, strict=True))) for row in rows]
+    return number, [party_of(dict(zip(columns, row, strict=True)), limits) for row in rows]

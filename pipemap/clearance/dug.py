@@ -49,8 +49,9 @@ def polygon_clearance(
     srid = read_project(connection).srid
     polygon = polygon_in_project(polygon, srid if polygon_srid is None else polygon_srid, srid)
     site = Site(connection, version)
-    party = Party(code_table("utility_class")[class_code].fields["clearance_class"]) if class_code else None
-    reach_m = (widest("horizontal", party.clearance_class) if party else 0.0) + WIDEST_NEIGHBOUR_M
+    planned = code_table("utility_class")[class_code].fields["clearance_class"] if class_code else None
+    party = Party(planned, limits=site.limits) if planned else None
+    reach_m = (widest("horizontal", party) if party else 0.0) + WIDEST_NEIGHBOUR_M
     segments, structures = site.neighbours(polygon, reach_m), site.structures(polygon, reach_m)
     body = Body(polygon, z_min_m, z_max_m, party)
     found = [*body.against_segments(segments), *map(body.against_structure, structures)]

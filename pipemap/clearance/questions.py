@@ -135,7 +135,7 @@ def _stands_clear(asked: Segment, structures: list[Structure]) -> Callable[[Segm
 def reach_of(asked: Segment) -> float:
     """How far from an axis anything may stand that a rule keeps away from it, wherever it may be moved to; metres."""
     half_m = known(asked.half_width_m, LARGEST_UNKNOWN_HALF_M)
-    return widest("horizontal", asked.party.clearance_class) + WIDEST_NEIGHBOUR_M + half_m + FARTHEST_ASIDE_M
+    return widest("horizontal", asked.party) + WIDEST_NEIGHBOUR_M + half_m + FARTHEST_ASIDE_M
 
 
 def beside_structure(asked: Segment, other: Structure) -> Conflict | CannotTell | None:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import pandas as pd
-from psycopg.rows import DictRow
 
 from pipemap.clearance.city import City, load_city
-from pipemap.clearance.rules import tables_digest
+from pipemap.clearance.tables import LimitTables
 from pipemap.clearance.tiles import TILE_PIPES, Tile, city_tiles, judge_tile
 from pipemap.copy_in import copy_frames
-from pipemap.db import Connection, Database, fetch_all, fetch_one
+from pipemap.db import Database, fetch_all, fetch_one
 from pipemap.sql import queries
 from pipemap.statements import table
 from pipemap.versions import current_version, resolve_version
@@ -46,15 +45,15 @@ def run_city(
     """Judge every pair, structure and cover of one version (the newest when None) and store what is too near.
 
     Each tile is stored as it is judged, so a run that was stopped goes on with the tiles that are left; one that
-    is done is left as it is, unless the limits have changed since. `executor` judges the tiles: threads of this
-    process when None; a process pool or a Dask client's executor run the same function. Raises NotFoundError for
-    a version that is not there.
+    is done is left as it is, unless the limits have changed since. A run is judged by one set of limits to its end.
+    `executor` judges the tiles: threads of this process when None; a process pool or a Dask client's executor run
+    the same function. Raises NotFoundError for a version that is not there.
     """
     with database.transaction(read_only=True) as connection:
         resolved = resolve_version(connection, version)
         number = current_version(connection) if resolved is None else resolved
         city = load_city(connection, resolved)
-    run_id, is_done = _begin(database, number)
+    run_id, is_done = _begin(database, number, city.limits)
     done = frozenset(_tiles_done(database, run_id))
     judged = 0
     if not is_done:
@@ -64,7 +63,7 @@ def run_city(
             judged += 1
             if on_tile is not None:
                 on_tile(len(done) + judged, max(total, len(done) + judged))
-        _finish(database, run_id, len(city.pipes))
+        _finish(database, run_id, number, len(city.pipes))
     return Run(run_id, number, judged, len(done))
 
 
@@ -93,20 +92,12 @@ def judge_in_turn(
         yield number, future.result()
 
 
-def _begin(database: Database, version: int) -> tuple[int, bool]:
-    digest = tables_digest()
+def _begin(database: Database, version: int, limits: LimitTables) -> tuple[int, bool]:
+    begun = {"version": version, "rules": limits.digest, "limit_set_ids": [table.set_id for table in limits.local]}
     with database.transaction() as connection:
-        row = _run_row(connection, version, digest)
-        if row["rules"] != digest:
-            connection.execute(queries("clearance")["drop_run"], {"run_id": row["run_id"]})
-            row = _run_row(connection, version, digest)
-    return int(row["run_id"]), bool(row["is_done"])
-
-
-def _run_row(connection: Connection, version: int, digest: str) -> DictRow:
-    row = fetch_one(connection, queries("clearance")["begin_run"], {"version": version, "rules": digest})
+        row = fetch_one(connection, queries("clearance")["begin_run"], begun)
     assert row is not None
-    return row
+    return int(row["run_id"]), bool(row["is_done"])
 
 
 def _tiles_done(database: Database, run_id: int) -> Iterator[int]:
@@ -121,6 +112,7 @@ def _store(database: Database, run_id: int, tile: int, found: pd.DataFrame) -> N
         connection.execute(queries("clearance")["tile_done"], {"run_id": run_id, "tile": tile, "pairs": len(found)})
 
 
-def _finish(database: Database, run_id: int, segments: int) -> None:
+def _finish(database: Database, run_id: int, version: int, segments: int) -> None:
     with database.transaction() as connection:
         connection.execute(queries("clearance")["finish_run"], {"run_id": run_id, "segments": segments})
+        connection.execute(queries("clearance")["drop_runs_by_other_limits"], {"run_id": run_id, "version": version})

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -12,9 +12,10 @@ import shapely
 from psycopg.sql import SQL, Composable
 from shapely.geometry.base import BaseGeometry
 
+from pipemap.clearance.conditions import Party
 from pipemap.clearance.core import Pipes
 from pipemap.clearance.geometry3d import Bools, Floats
-from pipemap.clearance.rules import Party
+from pipemap.clearance.tables import STANDARD, LimitTables, limits_in_force
 from pipemap.clearance.words import Name, drawn_name, segment_name, structure_name
 from pipemap.db import Connection, fetch_all, fetch_one
 from pipemap.errors import NotFoundError
@@ -48,6 +49,7 @@ class Segment:
     horizontal_accuracy_m: float
     vertical_accuracy_m: float
     drawn_ground_m: Floats | None = None
+    limits: LimitTables = STANDARD
 
     @property
     def feature_id(self) -> int:
@@ -72,7 +74,7 @@ class Segment:
     @cached_property
     def party(self) -> Party:
         """What the rules ask about it."""
-        return party_of(self.row)
+        return party_of(self.row, self.limits)
 
     @property
     def plan(self) -> shapely.LineString:
@@ -107,6 +109,7 @@ class Structure:
 
     row: dict[str, Any]
     outline: BaseGeometry
+    limits: LimitTables = STANDARD
 
     @property
     def feature_id(self) -> int:
@@ -121,17 +124,18 @@ class Structure:
     @property
     def party(self) -> Party | None:
         """What the rules ask about it; None when they know nothing of its kind."""
-        return structure_party(self.row["kind_code"])
+        return structure_party(self.row["kind_code"], self.limits)
 
 
 class Site:
-    """One version of the map, asked for what is near a place."""
+    """One version of the map, asked for what is near a place; `limits` are those in force when None."""
 
-    def __init__(self, connection: Connection, version: Version) -> None:
+    def __init__(self, connection: Connection, version: Version, limits: LimitTables | None = None) -> None:
         self._connection = connection
         resolved = resolve_version(connection, version)
         self.version = current_version(connection) if resolved is None else resolved
         self._srid = read_project(connection).srid
+        self.limits = limits_in_force(connection) if limits is None else limits
         self._segments, self._nodes = relation("pipe_segment", resolved), relation("node", resolved)
         self._structures = relation("structure", resolved)
 
@@ -140,7 +144,7 @@ class Site:
         row = fetch_one(self._connection, self._query("segment"), {"feature_id": feature_id})
         if row is None:
             raise NotFoundError(f"There is no pipe_segment {feature_id} in this version of the map.")
-        return _segments_of([row])[0]
+        return _segments_of([row], self.limits)[0]
 
     def neighbours(self, place: BaseGeometry, reach_m: float) -> list[Segment]:
         """Live pipes in the ground within reach of a place in plan."""
@@ -149,13 +153,13 @@ class Site:
     def around(self, place: BaseGeometry, reach_m: float) -> list[Segment]:
         """Pipes in the ground within reach of a place in plan, in use or not."""
         rows = fetch_all(self._connection, self._query("neighbours"), self._place(place, reach_m))
-        return [found for found in _segments_of(rows) if found.is_in_the_ground]
+        return [found for found in _segments_of(rows, self.limits) if found.is_in_the_ground]
 
     def structures(self, place: BaseGeometry, reach_m: float) -> list[Structure]:
         """Structures within reach of a place in plan."""
         query = SQL(queries("clearance")["structures"]).format(structures=self._structures)
         rows = fetch_all(self._connection, query, self._place(place, reach_m))
-        return [Structure(row, shapely.from_wkb(bytes(row["outline"]))) for row in rows]
+        return [self._structure(row) for row in rows]
 
     def reading(self, segments: Composable, nodes: Composable) -> "Site":
         """The same site with its segments and nodes read from elsewhere."""
@@ -166,13 +170,13 @@ class Site:
     def segments_by_id(self, feature_ids: Iterable[int]) -> dict[int, Segment]:
         """Some segments by identity."""
         rows = fetch_all(self._connection, self._query("segments_by_id"), {"feature_ids": list(feature_ids)})
-        return {found.feature_id: found for found in _segments_of(rows)}
+        return {found.feature_id: found for found in _segments_of(rows, self.limits)}
 
     def structures_by_id(self, feature_ids: Iterable[int]) -> dict[int, Structure]:
         """Some structures by identity."""
         query = SQL(queries("clearance")["structures_by_id"]).format(structures=self._structures)
         rows = fetch_all(self._connection, query, {"feature_ids": list(feature_ids)})
-        return {row["feature_id"]: Structure(row, shapely.from_wkb(bytes(row["outline"]))) for row in rows}
+        return {row["feature_id"]: self._structure(row) for row in rows}
 
     def ground_near(self, place: BaseGeometry, reach_m: float) -> Floats:
         """Surveyed ground within reach of a place: x, y and elevation of nodes, shape (n, 3)."""
@@ -190,6 +194,9 @@ class Site:
     def srid(self) -> int:
         """CRS of the project."""
         return self._srid
+
+    def _structure(self, row: dict[str, Any]) -> Structure:
+        return Structure(row, shapely.from_wkb(bytes(row["outline"])), self.limits)
 
     def _query(self, name: str) -> Composable:
         columns = SQL(queries("clearance")["columns"])
@@ -224,7 +231,7 @@ def _parts(place: BaseGeometry, length_m: float) -> list[BaseGeometry]:
     return [shapely.LineString(vertices[one:other]) for one, other in zip(first, past, strict=True)]
 
 
-def party_of(row: dict[str, Any]) -> Party:
+def party_of(row: dict[str, Any], limits: LimitTables = STANDARD) -> Party:
     """The party a segment is to the rules; attributes its class is never asked for are left out."""
     clearance_class = clearance_class_of(row["class_code"])
     is_gas = clearance_class == "gas"
@@ -235,14 +242,15 @@ def party_of(row: dict[str, Any]) -> Party:
         pressure_mpa=row["pressure_mpa"] if is_gas else None,
         width_mm=row["width_mm"],
         voltage_kv=row["voltage_kv"] if clearance_class == "power" else None,
+        limits=limits,
     )
 
 
-def structure_party(kind_code: str) -> Party | None:
+def structure_party(kind_code: str, limits: LimitTables = STANDARD) -> Party | None:
     """The party a kind of structure is to the rules; None when they know nothing of it."""
     known = code_table("structure_kind").get(kind_code)
     clearance_class = known.fields["clearance_class"] if known else ""
-    return Party(clearance_class) if clearance_class else None
+    return Party(clearance_class, limits=limits) if clearance_class else None
 
 
 def clearance_class_of(class_code: str) -> str:
@@ -309,7 +317,7 @@ class Surveyed(NamedTuple):
         return mean_m
 
 
-def _segments_of(rows: Sequence[dict[str, Any]]) -> list[Segment]:
+def _segments_of(rows: Sequence[dict[str, Any]], limits: LimitTables) -> list[Segment]:
     """Segments from rows of the query `columns`."""
     lines = shapely.from_wkb(np.array([bytes(row["axis"]) for row in rows], dtype=object))
     if (shapely.get_num_geometries(lines) > 1).any():
@@ -318,7 +326,8 @@ def _segments_of(rows: Sequence[dict[str, Any]]) -> list[Segment]:
     axes = [coordinates[stop - count : stop] for stop, count in zip(np.cumsum(counts), counts, strict=True)]
     surveyed = _surveyed(rows, axes)
     columns = np.column_stack([*surveyed.half_sizes_m(), *surveyed.accuracies_m()]).tolist()
-    return [Segment(row, axis, *values) for row, axis, values in zip(rows, axes, columns, strict=True)]
+    found = zip(rows, axes, columns, strict=True)
+    return [replace(Segment(row, axis, *values), limits=limits) for row, axis, values in found]
 
 
 def _in_parts(

@@ -14,9 +14,10 @@ from pipemap.clearance.city import City, load_changeset
 from pipemap.clearance.numbers import WIDEST_NEIGHBOUR_M
 from pipemap.clearance.rules import Limit, cover_limit, strictest, widest_of_all
 from pipemap.clearance.site import Segment, Site, Structure
+from pipemap.clearance.tables import LimitTables, limits_in_force, limits_of_sets
 from pipemap.clearance.tiles import changeset_tile, judge_tile
 from pipemap.db import Connection, fetch_all, fetch_one
-from pipemap.errors import NotFoundError
+from pipemap.errors import ConflictError, NotFoundError
 from pipemap.pages import Version
 from pipemap.sql import queries
 from pipemap.statements import table
@@ -34,6 +35,9 @@ def stored_run(connection: Connection, version: Version = None) -> StoredRun:
         version=run["version"],
         segments=run["segments"],
         finished_at=run["finished_at"],
+        limits_digest=run["rules"],
+        limit_set_ids=run["limit_set_ids"],
+        by_limits_in_force=run["rules"] == limits_in_force(connection).digest,
         counts=tuple(FoundCount(**row) for row in counts),
     )
 
@@ -52,18 +56,19 @@ def stored_conflicts(
     """Conflicts that the run of a version found, the certain and worst first; `since` keeps those an older run had not.
 
     `certain` leaves out what is within the survey accuracy or to be confirmed; `bbox` is in the project CRS.
-    NotFoundError when either version was not run.
+    NotFoundError when either version was not run, ConflictError when the two were judged by different limits.
     """
     run = _run_of(connection, version)
     west, south, east, north = bbox or (None, None, None, None)
     wanted = {
         "run_id": run["run_id"],
-        "since_run_id": None if since is None else _run_of(connection, since)["run_id"],
+        "since_run_id": None if since is None else _older_run(connection, since, run)["run_id"],
         "state": "conflict", "kinds": list(kinds) or None, "certain": certain, "limit": limit, "offset": offset,
         "min_x": west, "min_y": south, "max_x": east, "max_y": north,
     }  # fmt: skip
     rows = fetch_all(connection, queries("clearance")["found"], wanted)
-    site = Site(connection, None if run["version"] == current_version(connection) else run["version"])
+    newest = run["version"] == current_version(connection)
+    site = Site(connection, None if newest else run["version"], _limits_of(connection, run))
     segments = site.segments_by_id(_ids(rows, "segment_id", None) | _ids(rows, "other_id", "pipe_segment"))
     structures = site.structures_by_id(_ids(rows, "other_id", "structure"))
     return [_conflict(row, segments, structures) for row in rows]
@@ -76,8 +81,9 @@ def changeset_clearance(connection: Connection, changeset_id: int) -> ClearanceA
     """
     if fetch_one(connection, queries("clearance")["changeset"], {"changeset_id": changeset_id}) is None:
         raise NotFoundError(f"There is no changeset {changeset_id}.")
-    of_pipes_m, of_structures_m = (widest_of_all(only) + 2 * WIDEST_NEIGHBOUR_M for only in (True, False))
-    city = load_changeset(connection, changeset_id, of_pipes_m, of_structures_m)
+    limits = limits_in_force(connection)
+    of_pipes_m, of_structures_m = (widest_of_all(limits, only) + 2 * WIDEST_NEIGHBOUR_M for only in (True, False))
+    city = load_changeset(connection, changeset_id, of_pipes_m, of_structures_m, limits)
     found = judge_tile(changeset_tile(city)) if city.is_changed.any() else pd.DataFrame({"state": []})
     rows = [_plain(row) for row in found.to_dict("records")]
     segments = _segments_with_proposed(connection, changeset_id, rows)
@@ -104,6 +110,31 @@ def _run_of(connection: Connection, version: Version) -> DictRow:
     if run is None:
         raise NotFoundError(f"Version {number} was not judged as a whole yet: `pipemap clearance --city` does it.")
     return run
+
+
+def _older_run(connection: Connection, since: Version, run: DictRow) -> DictRow:
+    """The run of the version since which news are asked for."""
+    older = _run_of(connection, since)
+    if older["rules"] != run["rules"]:
+        raise ConflictError(
+            f"Versions {older['version']} and {run['version']} were judged by different limits, so their difference "
+            f"would tell of the limits: run `pipemap clearance --city --version {older['version']}` again, then ask.",
+            message_zh=f"第 {older['version']} 版与第 {run['version']} 版按不同限值判定，不能比较；"
+            f"请先重新运行 pipemap clearance --city --version {older['version']}。",
+        )
+    return older
+
+
+def _limits_of(connection: Connection, run: DictRow) -> LimitTables:
+    """The limits a run was judged by, so that each conflict is told with its own."""
+    limits = limits_of_sets(connection, run["limit_set_ids"])
+    if limits.digest != run["rules"]:
+        raise ConflictError(
+            f"Version {run['version']} was judged by limits of an older edition of pipemap: "
+            "run `pipemap clearance --city` again.",
+            message_zh=f"第 {run['version']} 版按旧版软件的限值判定，请重新运行 pipemap clearance --city。",
+        )
+    return limits
 
 
 def _ids(rows: Iterable[Mapping[str, Any]], column: str, other_kind: str | None) -> set[int]:

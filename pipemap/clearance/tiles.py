@@ -122,7 +122,7 @@ def _boxes(city: City) -> Floats:
 def _margin_m(city: City) -> float:
     """As far around its pipes as anything can matter to a tile."""
     widest_m = float(np.nan_to_num(city.pipes.half_width_m).max(initial=0.0))
-    return widest_of_all() + 2 * max(widest_m, LARGEST_UNKNOWN_HALF_M)
+    return widest_of_all(city.limits) + 2 * max(widest_m, LARGEST_UNKNOWN_HALF_M)
 
 
 def _between_pipes(tile: Tile) -> pd.DataFrame:

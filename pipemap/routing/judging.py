@@ -112,7 +112,7 @@ class Surroundings:
 
     def _verdicts(self, chain: list[Segment], among: bool = True) -> tuple[Verdicts, list[Segment]]:
         """The engine's verdicts on pieces against the pipes around them, and `among` one another."""
-        reach_m = widest_of_all(utilities_only=True) + WIDEST_NEIGHBOUR_M + self.asked.half_width_m
+        reach_m = widest_of_all(self.asked.limits, utilities_only=True) + WIDEST_NEIGHBOUR_M + self.asked.half_width_m
         around = self._tree.query([piece.plan for piece in chain], "dwithin", reach_m)
         near, place = np.unique(around[1], return_inverse=True)
         segments = [*chain, *(self.others[row] for row in near.tolist())]

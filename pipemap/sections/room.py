@@ -114,8 +114,8 @@ def _around(site: Site, pipe: PlannedPipe, place: shapely.Geometry) -> _Surround
         raise UsageError(
             f"{pipe.class_code} is not a utility class; there are {', '.join(code_table('utility_class'))}."
         )
-    party = party_of(pipe.model_dump())
-    reach_m = widest("horizontal", party.clearance_class) + pipe.width_mm / 2000 + WIDEST_NEIGHBOUR_M
+    party = party_of(pipe.model_dump(), site.limits)
+    reach_m = widest("horizontal", party) + pipe.width_mm / 2000 + WIDEST_NEIGHBOUR_M
     return _Surroundings(site, pipe, party, site.neighbours(place, reach_m), site.structures(place, reach_m))
 
 
@@ -152,7 +152,7 @@ def _strips(around: _Surroundings, drawn: shapely.LineString, beside_m: float = 
 
 def _pipe_bands(around: _Surroundings, drawn: shapely.LineString) -> Iterator[_Band]:
     """Bands around pipes that run beside the new one, also those just beyond the ends of the line."""
-    beyond_m = widest("horizontal", around.party.clearance_class) + around.half_m + WIDEST_NEIGHBOUR_M
+    beyond_m = widest("horizontal", around.party) + around.half_m + WIDEST_NEIGHBOUR_M
     for place in places_on(_extended(drawn, beyond_m), around.segments):
         if place.crossing_deg >= 90 - ACROSS_DEG:
             yield _pipe_band(around, place, place.station_m - beyond_m)

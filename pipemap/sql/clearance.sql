@@ -125,16 +125,21 @@ FROM {structures} AS f
 WHERE f.feature_id = ANY(%(feature_ids)s)
 
 -- name: begin_run
--- The run of a version, made if there is none; whether it is done.
-INSERT INTO pipemap.clearance_run (version, rules, started_at) VALUES (%(version)s, %(rules)s, now())
-ON CONFLICT (version) DO UPDATE SET version = EXCLUDED.version
-RETURNING run_id, rules, finished_at IS NOT NULL AS is_done
+-- The run of a version by some limits, made if there is none; whether it is done.
+INSERT INTO pipemap.clearance_run (version, rules, limit_set_ids, started_at)
+VALUES (%(version)s, %(rules)s, %(limit_set_ids)s, now())
+ON CONFLICT (version, rules) DO UPDATE SET version = EXCLUDED.version
+RETURNING run_id, finished_at IS NOT NULL AS is_done
 
--- name: drop_run
--- Forget a run and all it found.
-WITH gone AS (DELETE FROM pipemap.clearance_run WHERE run_id = %(run_id)s),
-     tiles AS (DELETE FROM pipemap.clearance_tile WHERE run_id = %(run_id)s)
-DELETE FROM pipemap.clearance_found WHERE run_id = %(run_id)s
+-- name: drop_runs_by_other_limits
+-- Forget what a version was found to hold by other limits; a run that is still under way is left alone.
+WITH gone AS (
+    DELETE FROM pipemap.clearance_run
+    WHERE version = %(version)s AND run_id <> %(run_id)s
+      AND (finished_at IS NOT NULL OR started_at < now() - interval '1 day')
+    RETURNING run_id),
+     tiles AS (DELETE FROM pipemap.clearance_tile USING gone WHERE clearance_tile.run_id = gone.run_id)
+DELETE FROM pipemap.clearance_found USING gone WHERE clearance_found.run_id = gone.run_id
 
 -- name: tiles_done
 -- Tiles of a run that are stored.
@@ -151,9 +156,10 @@ UPDATE pipemap.clearance_run SET finished_at = now(), segments = %(segments)s,
 WHERE run_id = %(run_id)s
 
 -- name: run_of
--- The finished run of a version.
-SELECT run_id, version, segments, pairs, finished_at FROM pipemap.clearance_run
+-- The newest finished run of a version.
+SELECT run_id, version, segments, pairs, finished_at, rules, limit_set_ids FROM pipemap.clearance_run
 WHERE version = %(version)s AND finished_at IS NOT NULL
+ORDER BY run_id DESC LIMIT 1
 
 -- name: counts_of
 -- How many of each kind and state a run found, and how many of them are certain and beyond the survey accuracy.

@@ -220,3 +220,5 @@ REVOKE ALL ON ALL TABLES IN SCHEMA pipemap, pipemap_app, pipemap_share FROM pipe
 REVOKE ALL ON SCHEMA pipemap, pipemap_app FROM pipemap_agency, PUBLIC;
 GRANT USAGE ON SCHEMA pipemap_share TO pipemap_agency;
 GRANT SELECT ON ALL TABLES IN SCHEMA pipemap_share TO pipemap_agency;
+-- What is asked under an agreement is judged by the limits of the city.
+GRANT SELECT ON pipemap.limit_set TO pipemap_agency;

@@ -1,7 +1,7 @@
 """What the city-wide clearance run of each version found."""
 
-from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table
-from sqlalchemy.dialects.postgresql import BIGINT, BOOLEAN, DOUBLE_PRECISION, INTEGER, TEXT, TIMESTAMP
+from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, BOOLEAN, DOUBLE_PRECISION, INTEGER, JSONB, TEXT, TIMESTAMP
 
 from schemas.tables.base import metadata
 
@@ -9,10 +9,18 @@ clearance_run = Table(
     "clearance_run",
     metadata,
     Column("run_id", INTEGER, primary_key=True, autoincrement=True),
-    Column("version", INTEGER, nullable=False, unique=True, comment="Version of the map that was judged."),
+    Column("version", INTEGER, nullable=False, comment="Version of the map that was judged."),
     Column("rules", TEXT, nullable=False, comment="Digest of the limits it was judged by."),
+    Column(
+        "limit_set_ids",
+        ARRAY(INTEGER),
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="Local tables among them.",
+    ),
     *(Column(name, TIMESTAMP(timezone=True)) for name in ("started_at", "finished_at")),
     *(Column(name, BIGINT) for name in ("segments", "pairs")),
+    UniqueConstraint("version", "rules", name="clearance_run_version_rules_key"),
 )
 
 clearance_tile = Table(
@@ -33,4 +41,18 @@ clearance_found = Table(
     *(Column(name, DOUBLE_PRECISION) for name in ("measured_m", "limit_m", "accuracy_m", "crossing_deg")),
     *(Column(f"{place}{axis}_m", DOUBLE_PRECISION) for place in ("", "near_", "far_") for axis in "xyz"),
     Index("clearance_found_pair_idx", "run_id", "segment_id", "other_id"),
+)
+
+# What a city adds to the limits of the standards; a row is never changed, only put out of force.
+limit_set = Table(
+    "limit_set",
+    metadata,
+    Column("set_id", INTEGER, primary_key=True, autoincrement=True),
+    Column("table_name", TEXT, nullable=False, comment="clearance_horizontal, clearance_vertical or cover_depth."),
+    Column("file_name", TEXT, nullable=False),
+    Column("rows", JSONB, nullable=False, comment="The rows as they stand in the file."),
+    Column("author", TEXT, nullable=False),
+    Column("added_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("now()")),
+    Column("removed_by", TEXT),
+    Column("removed_at", TIMESTAMP(timezone=True), comment="When it was put out of force."),
 )

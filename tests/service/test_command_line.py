@@ -27,12 +27,17 @@ ASKED = (
     "share request --agency a --applicant b --purpose dig --reason c"
     " --area 512120,2611890,512220,2611990 --classes water,gas"
 )
+OWN_LIMITS = (
+    "rule_id,standard,clause,a_class,a_condition,b_class,b_condition,min_clear_m,confidence\n"
+    "CITY1,the city's own,1,water,,gas,,1.2,verified_1\n"
+)
 QUESTIONS = [
     "changesets", "show 1", "log", "diff 1..2", "history 1", "findings 1", "rules", "share list", "share requests",
     "share hooks",
     f"find pipe_segment --bbox {HERE}", "near --at 512150,2611900 --radius 50",
     "corridor --line '512000 2611700,512400 2612000' --half-width 20", "clearance --segment SEGMENT",
-    "clearance --city", "clearance --changeset 1",
+    "clearance --city", "clearance --changeset 1", "limits show water gas --width 300",
+    "limits show gas", "limits list",
     "clearance --line '512130 2611900,512145 2611912' --class gas --width 160 --cover 1.2",
     "excavation --polygon 'POLYGON((512130 2611900,512145 2611900,512145 2611912,512130 2611900))' --depth 2",
     "route --from 512130,2611900 --to 512145,2611912 --along '512130 2611900,512145 2611912' --class water --width 160",
@@ -62,6 +67,7 @@ WORK = [
     "share allow a 30 --reason city", "share identity 1 someone --issuer https://id.example.cn",
     "share key 1", "share refresh", "share export --out . --format geojson", "worker --until-idle",
     "share hook 1 https://hooks.example.cn/pipemap", "share hook-approve 1", "share hook-end 1",
+    "limits add limits.csv --table horizontal", "limits remove 1",
     "share revoke 1", "audit anchor anchor.json", "demo --no-serve",
     "ground load district/ground.tif --crs EPSG:4547", "ground remove ground",
     "design 'gas main' --line '512130 2611900,512145 2611912' --class gas --width 160 --cover 1.2",
@@ -89,6 +95,7 @@ COMMANDS = dict(_commands(typer.main.get_command(build())))
 def program(cluster: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory) -> Program:
     folder = tmp_path_factory.mktemp("district")
     district = write_district(folder / "district")
+    (folder / "limits.csv").write_text(OWN_LIMITS, encoding="utf-8")
     with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE command_line TEMPLATE {template}")
     url = cluster.url("command_line")

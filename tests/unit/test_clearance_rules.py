@@ -2,19 +2,9 @@ from itertools import product
 
 import pytest
 
-from pipemap.clearance.rules import (
-    CLASS_NAMES,
-    LEFT_OUT,
-    MODEL_CLASSES,
-    NOT_ON_THE_MAP,
-    SUPERSEDED,
-    Party,
-    condition_holds,
-    cover_limit,
-    is_readable,
-    strictest,
-    widest,
-)
+from pipemap.clearance.conditions import LEFT_OUT, Party, condition_holds, is_readable
+from pipemap.clearance.rules import CLASS_NAMES, MODEL_CLASSES, NOT_ON_THE_MAP, cover_limit, strictest, widest
+from pipemap.clearance.tables import SUPERSEDED
 from schemas.codetables import code_table, limits
 
 TABLES = ("clearance_horizontal", "clearance_vertical")
@@ -146,5 +136,5 @@ def test_cover_under_a_road_and_beside_it() -> None:
 
 
 def test_the_widest_limit_bounds_every_pair_of_a_class() -> None:
-    assert widest("horizontal", "gas") == 13.5
-    assert widest("horizontal", "unknown") == 0.0
+    assert widest("horizontal", Party("gas")) == 13.5
+    assert widest("horizontal", Party("unknown")) == 0.0

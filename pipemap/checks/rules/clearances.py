@@ -18,6 +18,7 @@ from pipemap.clearance.city import pipes_of
 from pipemap.clearance.core import Pipes, Verdicts, conflicts_between
 from pipemap.clearance.rules import strictest
 from pipemap.clearance.site import Segment, party_of
+from pipemap.clearance.tables import LimitTables
 from schemas.clearance import ConflictKind
 from schemas.findings import Severity
 
@@ -50,7 +51,7 @@ def too_near(check: Check) -> Told:
     whose pressure or voltage is not known would be told at every metre. Unknown heights are not judged.
     """
     scope = check.scope
-    pipes = pipes_of(scope.segments, scope.axes, scope.width_m, scope.height_m)
+    pipes = pipes_of(scope.segments, scope.axes, scope.width_m, scope.height_m, scope.limits)
     verdicts = conflicts_between(pipes, *_neighbours(scope, pipes))
     kept = np.flatnonzero(verdicts.is_conflict & ~_doubtful_beside(verdicts))
     kept = kept[np.argsort(verdicts.left[kept], kind="stable")]
@@ -99,7 +100,7 @@ def _neighbours(scope: Scope, pipes: Pipes) -> tuple[Ints, Ints]:
     counts, touched = _counts(scope), scope.segments.values("touched")
     asked, others = np.flatnonzero(scope.told["pipe_segment"] & counts), np.flatnonzero(counts)
     class_code = scope.segments.words("class_code")
-    reach_m, half_m = _reach_m(class_code), np.nan_to_num(pipes.half_width_m)
+    reach_m, half_m = _reach_m(class_code, scope.limits), np.nan_to_num(pipes.half_width_m)
     farthest_m = reach_m.max(axis=1, initial=0.0)[class_code.codes] + half_m
     left, right, apart_m = near_pairs(
         Pieces.of_axes(scope.axes, asked, farthest_m[asked]), Pieces.of_axes(scope.axes, others, half_m[others])
@@ -121,13 +122,13 @@ def _counts(scope: Scope) -> Bools:
     return counts
 
 
-def _reach_m(class_code: Words) -> Floats:
+def _reach_m(class_code: Words, limits: LimitTables) -> Floats:
     """The largest horizontal limit between each two classes (0: no rule); the last is of unknown class.
 
     With every attribute unknown the strictest limit of a class is taken, which none of its pipes exceeds.
     """
     unknown = dict.fromkeys((*_PARTY_WORDS, *_PARTY_NUMBERS))
-    parties = [party_of(unknown | {"class_code": code}) for code in class_code.known_words]
+    parties = [party_of(unknown | {"class_code": code}, limits) for code in class_code.known_words]
     reach_m = np.zeros((len(parties) + 1, len(parties) + 1))
     for row, one in enumerate(parties):
         for column, other in enumerate(parties):

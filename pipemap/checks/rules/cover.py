@@ -12,11 +12,10 @@ from pipemap.checks.registry import rule
 from pipemap.checks.rules.accuracy import surveyed
 from pipemap.checks.rules.heights import worse_ends
 from pipemap.checks.scope import Scope
-from schemas.codetables import code_table, limits
+from pipemap.clearance.tables import LimitTables, Row
+from schemas.codetables import code_table
 from schemas.findings import Severity
 
-# Editions that are no longer in force stand in the table for comparison only.
-_SUPERSEDED = "GB 50289-98"
 # Conditions of the table that the model knows, by how the pipe lies; what it cannot know (a paddy field, a
 # courtyard) is not applied.
 _CONDITIONS = {
@@ -127,28 +126,29 @@ def _required(scope: Scope) -> "tuple[Ints, list[CoverLimit | None]]":
     in_steel = burial.is_in(["conduit"]) & scope.segments.words("material_code").is_in(["steel"])
     number, first = numbered([classes.codes, burial.codes, in_steel])
     examples = zip(classes[first].texts(), burial[first].texts(), in_steel[first], strict=True)
-    return number, [cover_limit(code, "steel conduit" if steel else way) for code, way, steel in examples]
+    return number, [cover_limit(code, "steel conduit" if steel else way, scope.limits) for code, way, steel in examples]
 
 
 @cache
-def cover_limit(class_code: str, lying: str) -> CoverLimit | None:
+def cover_limit(class_code: str, lying: str, limits: LimitTables) -> CoverLimit | None:
     """The strictest limit in force for a class and a way of lying.
 
     `lying` is direct, conduit, steel conduit, `?` when nobody knows (then the least demanding way
     counts), or empty for what is not in the ground.
     """
     if lying == "?":
-        either = [limit for how in ("direct", "conduit") if (limit := cover_limit(class_code, how))]
+        either = [limit for how in ("direct", "conduit") if (limit := cover_limit(class_code, how, limits))]
         return min(either, key=lambda limit: limit.min_cover_m, default=None)
     classes = code_table("utility_class")
     standard_class = classes[class_code].fields["clearance_class"] if class_code in classes else ""
-    found = [_limit(row) for row in limits("cover_depth") if row["class"] == standard_class and _applies(row, lying)]
+    rows = limits.rows("cover_depth")
+    found = [_limit(row) for row in rows if row["class"] == standard_class and _applies(row, lying)]
     # Of equal numbers the one that was read comes first.
     return max(found, key=lambda each: (each.min_cover_m, not each.to_be_confirmed), default=None)
 
 
-def _applies(row: dict[str, str], lying: str) -> bool:
-    if row["standard"].startswith(_SUPERSEDED) or not row["min_cover_non_motor_m"]:
+def _applies(row: Row, lying: str) -> bool:
+    if not row["min_cover_non_motor_m"]:
         return False
     ways = _CONDITIONS.get(row["condition"], ())
     if lying == "steel conduit" and "steel conduit" not in ways:
@@ -156,5 +156,5 @@ def _applies(row: dict[str, str], lying: str) -> bool:
     return lying in ways
 
 
-def _limit(row: dict[str, str]) -> CoverLimit:
+def _limit(row: Row) -> CoverLimit:
     return CoverLimit(float(row["min_cover_non_motor_m"]), row["standard"], row["clause"], row["confidence"])
