@@ -23,6 +23,7 @@ ACTIONS = {
     "share.tile": ("tile", "瓦片"),
     "share.export": ("package", "数据包"),
     "share.changes": ("changes", "变更"),
+    "share.sheet": ("digging sheet", "开挖告知单"),
     "share.hook": ("told of changes", "变更通知"),
     "share.section": ("section", "断面"),
     "share.clearance": ("clearance", "净距"),

@@ -3,14 +3,16 @@
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 from starlette.background import BackgroundTask
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, HTMLResponse
 
 from api.deps import STRICT, BboxCrsDep, BoxDep, CrsDep, KeyDep, ServiceDep
 from api.features import GEOJSON
+from api.html import STYLED
+from pipemap.sharing.digging_copies import digging_sheet
 from pipemap.sharing.exchange import export
 from pipemap.sharing.granted import Place
 from pipemap.sharing.sites import read_sites
@@ -37,6 +39,18 @@ def download(
         raise
     tidy = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
     return FileResponse(package.path, media_type="application/zip", filename=package.path.name, background=tidy)
+
+
+@router.get("/sheet", response_class=HTMLResponse)
+def print_sheet(
+    service: ServiceDep,
+    key: KeyDep,
+    language: Annotated[Literal["zh", "en"] | None, Query(description="The one it opens in")] = None,
+) -> HTMLResponse:
+    """The sheet of a granted request for digging, to print on A4: map, pipes, whom to call, what to mind, how long."""
+    settings = service.settings
+    page = digging_sheet(service.database, key, language or settings.language, settings.statement_timeout_s)
+    return HTMLResponse(page, headers=STYLED)
 
 
 @router.get("/sites")

@@ -132,6 +132,19 @@ def allow(agency: str, km2: float, reason: ReasonOption, by: ByOption = None, as
 
 
 @app.command()
+def contact(owner: str, telephone: str, as_json: JsonOption = False) -> None:
+    """Keep whom to call about an owner's pipes; sheets for digging tell it. 登记权属单位电话"""
+    from pipemap.sharing.digging import set_contact
+
+    with open_database() as database, database.transaction() as connection:
+        set_contact(connection, owner, telephone, Settings().user)
+    if as_json:
+        emit_json({"owner": owner, "telephone": telephone})
+    else:
+        emit_text(f"{owner}: {telephone}")
+
+
+@app.command()
 def identity(
     agreement: int,
     subject: str,

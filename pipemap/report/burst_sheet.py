@@ -3,19 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 from psycopg.sql import SQL
 
 from pipemap.db import Connection, fetch_all, fetch_one
 from pipemap.network import Network
 from pipemap.projects import read_project
 from pipemap.report.burst_map import BurstMap, draw_burst, lettered
+from pipemap.report.sheets import asset, names, render
 from pipemap.sql import queries
 from pipemap.versions import current_version, relation
-from schemas.codetables import code_table
 from schemas.isolation import BurstAnswer, Note
 
 # What fits on the sheet together; what is beyond is counted on it.
@@ -70,20 +68,17 @@ def render_sheet(
     many more there are and where all of them are found.
     """
     sheet = _contents(connection, network, answer, printed_at)
-    environment = Environment(
-        loader=FunctionLoader(_asset), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("burst_sheet.html.jinja").render(
+    return render(
+        "burst_sheet.html.jinja",
         sheet=sheet,
         answer=answer,
         map=sheet.map,
         is_wordy=_is_wordy(answer),
         language=language if language in ("zh", "en") else "zh",
         lists=_lists(answer),
-        names={table: _names(table) for table in ("utility_class", "material", "consumer_kind", "valve_state",
-                                                  "operability")},
-        style=_asset("burst_sheet.css"),
-    )  # fmt: skip
+        names=names("utility_class", "material", "consumer_kind", "valve_state", "operability"),
+        style=asset("burst_sheet.css"),
+    )
 
 
 def _contents(connection: Connection, network: Network, answer: BurstAnswer, printed_at: datetime) -> Sheet:
@@ -160,11 +155,3 @@ def _told(answer: BurstAnswer) -> list[Note]:
 
 def _cut(whole: Sequence[Any], most: int) -> Cut:
     return Cut(whole[:most], max(len(whole) - most, 0))
-
-
-def _names(table: str) -> dict[str, tuple[str, str]]:
-    return {code: (found.name_en, found.name_zh) for code, found in code_table(table).items()}
-
-
-def _asset(name: str) -> str:
-    return (files("pipemap.report") / name).read_text(encoding="utf-8")

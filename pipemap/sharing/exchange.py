@@ -22,6 +22,7 @@ from pipemap.copy_arrow import arrow_batches
 from pipemap.db import Connection, Database, fetch_one
 from pipemap.projects import Project, read_project
 from pipemap.sharing import audit, ledger
+from pipemap.sharing.digging_copies import put_sheet_into
 from pipemap.sharing.granted import (
     SHARE_SCHEMA,
     Grant,
@@ -161,6 +162,8 @@ def export_package(
             with _begun(connection, key_sha256, request, progress) as job:
                 job.lay_on(mark_key)
                 _write(connection, job, inside)
+            if job.grant is not None and key_sha256 is not None:
+                put_sheet_into(connection, key_sha256, job.grant.version, job.mark, inside)
         manifest = describe(_facts(job), inside)
         name = f"pipemap-v{job.version}-{job.ids.hexdigest()[:8]}-{request.format}.zip"
         package = ExportPackage(folder / name, manifest)

@@ -418,7 +418,8 @@ def test_the_document_of_the_api_lists_every_route(client: httpx.Client) -> None
         /share/requests/{request_id}/approve /share/requests/{request_id}/refuse
         /share/section /share/clearance/line /share/clearance/polygon /share/clearance/segments/{segment_id}
         /share/near /share/statistics /share/trace/burst /share/diff
-        /share/export /share/sites /share/exports /share/exports/{job_id} /share/exports/{job_id}/package"""
+        /share/export /share/sheet /share/sites
+        /share/exports /share/exports/{job_id} /share/exports/{job_id}/package"""
     assert set(document["paths"]) == set(expected.split())
     for methods in document["paths"].values():
         for operation in methods.values():

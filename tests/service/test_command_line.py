@@ -64,7 +64,7 @@ WORK = [
     f"share agree --agency a --purpose p --area {HERE} --classes water --expires 2099-01-01",
     ASKED, f"{ASKED},power", f"{ASKED},heat", "share approve 1 --by manager",
     "share narrow 2 --by manager --reason less --classes water", "share refuse 3 --by manager --reason no",
-    "share allow a 30 --reason city", "share identity 1 someone --issuer https://id.example.cn",
+    "share allow a 30 --reason city", "share contact 供水公司 0755-1234", "share identity 1 someone --issuer https://id.example.cn",
     "share key 1", "share refresh", "share export --out . --format geojson", "worker --until-idle",
     "share hook 1 https://hooks.example.cn/pipemap", "share hook-approve 1", "share hook-end 1",
     "limits add limits.csv --table horizontal", "limits remove 1",

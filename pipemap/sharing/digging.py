@@ -1,0 +1,66 @@
+"""What goes onto the sheet of a granted request for digging: exactly what its agreement shows, and whom to call."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import shapely
+from psycopg.rows import DictRow
+from shapely.geometry.base import BaseGeometry
+
+from pipemap.db import Connection, fetch_all, fetch_one
+from pipemap.errors import UsageError
+from pipemap.projects import read_project
+from pipemap.sharing import audit
+from pipemap.sharing.granted import Grant, Place, as_agency
+from pipemap.sql import queries
+
+# Rows on the sheet; what is beyond is counted on it, and in the package.
+MOST_PIPES = 300
+_LONGEST = 200
+
+
+@dataclass(frozen=True)
+class Digging:
+    """A granted request and the pipes in its area, with their axes in plan; `telephones` by owner."""
+
+    project: str
+    srid: int
+    grant: Grant
+    area: BaseGeometry
+    request: DictRow
+    pipes: Sequence[DictRow]
+    counts: Sequence[DictRow]
+    telephones: Mapping[str, str]
+
+    @property
+    def more(self) -> int:
+        """Pipes that have no row."""
+        return int(sum(row["pipes"] for row in self.counts)) - len(self.pipes)
+
+
+def read_digging(connection: Connection, key_sha256: str, version: int | None = None) -> Digging | None:
+    """The content of the sheet; None when the agreement was not made of a request for digging or an emergency."""
+    project = read_project(connection)
+    with as_agency(connection, key_sha256, Place(), project.srid, version) as grant:
+        pass
+    request = fetch_one(connection, queries("digging")["request"], {"agreement_id": grant.agreement_id})
+    if request is None:
+        return None
+    with as_agency(connection, key_sha256, Place(), project.srid, version):
+        pipes = fetch_all(connection, queries("digging")["pipes"], {"limit": MOST_PIPES})
+        counts = fetch_all(connection, queries("digging")["count"])
+    owners = sorted({row["owner"] for row in pipes if row["owner"]})
+    contacts = fetch_all(connection, queries("digging")["contacts"], {"owners": owners})
+    telephones = {row["owner"]: row["telephone"] for row in contacts}
+    area = shapely.from_wkt(grant.area_wkt)
+    return Digging(project.name, project.srid, grant, area, request, pipes, counts, telephones)
+
+
+def set_contact(connection: Connection, owner: str, telephone: str, actor: str) -> None:
+    """Keep whom to call about an owner's pipes; `owner` as the map writes it."""
+    for text in (owner, telephone):
+        if not text.strip() or len(text) > _LONGEST or not text.isprintable():
+            raise UsageError("An owner and a telephone number are one line each. 权属单位与电话各一行。")
+    values = {"owner": owner.strip(), "telephone": telephone.strip()}
+    connection.execute(queries("digging")["set_contact"], values)
+    audit.record(connection, actor, "share.contact", values)
