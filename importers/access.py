@@ -13,6 +13,10 @@ from importers.base import RecordTable
 from pipemap.errors import SourceError
 
 CHUNK_ROWS = 50_000
+_FEWEST_HEAD_ROWS = 1_000
+_AS_WRITTEN: dict[str, Any] = {
+    "dtype": object, "keep_default_na": False, "na_values": [""], "encoding_errors": "replace",
+}  # fmt: skip
 
 _MAGIC = (b"Standard Jet DB", b"Standard ACE DB")
 _PAGE_BYTES = 2048
@@ -46,6 +50,14 @@ class AccessReader:
             chunk_rows = options.get("chunk_rows", CHUNK_ROWS)
             has_tools = shutil.which("mdb-export") is not None
             yield from _by_mdbtools(path, chunk_rows) if has_tools else _by_parser(path)
+
+    def heads(self, path: Path, options: dict[str, Any]) -> Iterator[RecordTable] | None:
+        """The first rows of every table; None where only the whole database can be read, without mdbtools."""
+        _check(path)
+        if shutil.which("mdb-export") is None:
+            return None
+        rows = max(options.get("chunk_rows", CHUNK_ROWS), _FEWEST_HEAD_ROWS)
+        return (_table(path, name, _first_rows(path, name, rows), 0) for name in _table_names(path))
 
 
 def _check(path: Path) -> None:
@@ -96,9 +108,7 @@ def page_key(head: bytes) -> bytes:
 
 
 def _by_mdbtools(path: Path, chunk_rows: int) -> Iterator[RecordTable]:
-    for name in _run(path, "mdb-tables", "-1", str(path)).splitlines():
-        if not name.strip() or name.startswith("~"):
-            continue
+    for name in _table_names(path):
         n_rows = 0
         for rows in _exported(path, name, chunk_rows):
             yield _table(path, name, rows, n_rows)
@@ -108,24 +118,39 @@ def _by_mdbtools(path: Path, chunk_rows: int) -> Iterator[RecordTable]:
             raise _damaged(path, f"rows of table {name} are missing")
 
 
+def _table_names(path: Path) -> list[str]:
+    names = _run(path, "mdb-tables", "-1", str(path)).splitlines()
+    return [name for name in names if name.strip() and not name.startswith("~")]
+
+
+def _first_rows(path: Path, name: str, rows: int) -> pd.DataFrame:
+    """The first rows of one table; the tool is stopped behind them."""
+    with subprocess.Popen(_export(path, name), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as tool:
+        try:
+            assert tool.stdout is not None
+            frame: pd.DataFrame = pd.read_csv(tool.stdout, nrows=rows, **_AS_WRITTEN)
+            return frame
+        except (pd.errors.ParserError, ValueError) as error:
+            raise _damaged(path, f"table {name} cannot be read") from error
+        finally:
+            tool.kill()
+
+
+def _export(path: Path, name: str) -> list[str]:
+    return ["mdb-export", "-b", "strip", *_DATES, str(path), name]
+
+
 def _exported(path: Path, name: str, chunk_rows: int) -> Iterator[pd.DataFrame]:
     """The rows of one table; at least one frame, which tells the columns."""
     # Laid by on disk: a table can be larger than memory, and what the tools say comes at the end.
     with tempfile.TemporaryFile("w+b") as file:
-        _run(path, "mdb-export", "-b", "strip", *_DATES, str(path), name, output=file)
+        _run(path, *_export(path, name), output=file)
         file.seek(0)
         if not file.read(1):
             raise _damaged(path, f"table {name} cannot be read")
         file.seek(0)
         try:
-            yield from pd.read_csv(
-                file,
-                dtype=object,
-                keep_default_na=False,
-                na_values=[""],
-                chunksize=chunk_rows,
-                encoding_errors="replace",
-            )
+            yield from pd.read_csv(file, chunksize=chunk_rows, **_AS_WRITTEN)
         except (pd.errors.ParserError, ValueError) as error:
             raise _damaged(path, f"table {name} cannot be read") from error
 

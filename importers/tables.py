@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ _TEXT, _BOOK = {".csv", ".txt", ".tsv", ".tab", ".asc"}, {".xlsx", ".xls", ".xls
 _OFTEN_TEXT = {".xls", ".et"}
 # What a line above a table can say of all its rows.
 _SAID_ABOVE = ("class", "owner", "lifecycle", "installed_on", "address")
+# Among so many there is a record, whatever titles and totals stand around it.
+_FEWEST_HEAD_ROWS = 1_000
 _SHEET_LABELS = ("图幅号", "图号", "工程名称", "工程编号", "测区", "测区名称")
 
 
@@ -50,13 +53,26 @@ class TableReader:
         """
         names = _names(frozenset(options.get("known_headers", ())))
         for path in paths:
-            may_be_text = path.suffix.lower() in _OFTEN_TEXT and not is_workbook(path)
-            if may_be_text and markup.is_markup(path):
-                yield from _tables_of_book(path, markup.sheets(path), options, names)
-            elif path.suffix.lower() in _TEXT or may_be_text:
+            if _is_text(path):
                 yield from tables_of(_text_grid(path, options, names), names, options.get("chunk_rows", CHUNK_ROWS))
-            else:
+            elif is_workbook(path) or path.suffix.lower() not in _OFTEN_TEXT:
                 yield from _tables_of_book(path, sheets(path), options, names)
+            else:
+                yield from _tables_of_book(path, markup.sheets(path), options, names)
+
+    def heads(self, path: Path, options: dict[str, Any]) -> Iterator[RecordTable] | None:
+        """The first rows of a text file; None for workbooks, which are unpacked whole to read any of them."""
+        if not _is_text(path):
+            return None
+        names = _names(frozenset(options.get("known_headers", ())))
+        rows = max(options.get("chunk_rows", CHUNK_ROWS), _FEWEST_HEAD_ROWS)
+        return islice(tables_of(_text_grid(path, options, names), names, rows), 1)
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a file is a text table, also one under the name of a workbook."""
+    suffix = path.suffix.lower()
+    return suffix in _TEXT or (suffix in _OFTEN_TEXT and not is_workbook(path) and not markup.is_markup(path))
 
 
 @cache

@@ -18,6 +18,7 @@ _NAME_BYTES = 11
 _END_OF_FIELDS = 0x0D
 _DELETED = 0x2A
 _SCANNED_BYTES = 2**24
+_BEYOND_ASCII = 0x80
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
 
 
@@ -28,8 +29,7 @@ def dbf_encoding(dbf: Path, declared: str | None) -> tuple[str, bool]:
     the text can be read with them; else UTF-8, GB18030 and Latin-1 are tried in this order, on the
     column names and the first records.
     """
-    # What is ASCII can be read with any of them, and the same few words come again and again.
-    texts = list({text for text in _texts(dbf) if not text.isascii()})
+    texts = list(_texts_beyond_ascii(dbf))
     for encoding in (_python_name(declared), _language_driver(dbf)):
         if encoding and _fits(texts, encoding):
             return encoding, False
@@ -131,21 +131,24 @@ def _whole(text: bytes, encoding: str) -> bytes:
     return text[: len(text) - len(pending)]
 
 
-def _texts(dbf: Path) -> Iterator[bytes]:
+def _texts_beyond_ascii(dbf: Path) -> set[bytes]:
+    """Names of columns and texts of the first records that are more than ASCII, which is alike in every encoding."""
     with dbf.open("rb") as file:
         head = file.read(_HEADER.size)
         if len(head) < _HEADER.size:
-            return
-        records, header_bytes, record_bytes = _HEADER.unpack(head)
+            return set()
+        n_records, header_bytes, record_bytes = _HEADER.unpack(head)
         file.seek(0)
         fields = _fields(file.read(header_bytes))
-        yield from (name for name, _, _ in fields)
         file.seek(header_bytes)
-        for _ in range(min(records, _SAMPLE_RECORDS)):
-            record = file.read(record_bytes)
-            if len(record) < record_bytes or not record:
-                return
-            yield from (text for _, start, end in fields if (text := record[start:end].rstrip(b" \x00")))
+        sample = file.read(min(n_records * record_bytes, _SAMPLE_RECORDS * record_bytes, _SCANNED_BYTES))
+    n_whole = len(sample) // record_bytes if record_bytes else 0
+    records = np.frombuffer(sample, np.uint8, n_whole * record_bytes).reshape(n_whole, record_bytes)
+    texts = {name for name, _, _ in fields if not name.isascii()}
+    for _, start, end in fields:
+        cells = records[(records[:, start:end] >= _BEYOND_ASCII).any(axis=1), start:end]
+        texts |= {cell.tobytes().rstrip(b" \x00") for cell in np.unique(cells, axis=0)}
+    return texts
 
 
 def _fields(head: bytes) -> list[tuple[bytes, int, int]]:

@@ -8,6 +8,7 @@ import pytest
 import shapely
 from pyproj import Transformer
 
+from importers import sources
 from importers.delivery import read_delivery
 from schemas.delivery import Delivery
 
@@ -41,6 +42,19 @@ def test_a_spanish_drainage_design_imports_whole(shared_data: Path) -> None:
     assert set(segments.elevation_source_code) == {"measured"}
     start_z = shapely.get_z(shapely.get_point(segments.geom.to_numpy(), 0))
     assert np.allclose(start_z, segments.from_elevation_m + segments.height_mm / 2000, atol=1e-6)
+
+
+def test_a_database_too_large_to_hold_is_read_in_parts_to_the_same(
+    shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = [shared_data / "cn-shennan-survey" / "survey.mdb"]
+    held = read_delivery(database, srid=4547)
+    monkeypatch.setattr(sources, "_HELD_BYTES", 0)
+    parts = read_delivery(database, srid=4547)
+    assert account(parts) == account(held)
+    assert [finding.message_en for finding in parts.findings] == [finding.message_en for finding in held.findings]
+    assert parts.segments.drop(columns="geom").equals(held.segments.drop(columns="geom"))
+    assert shapely.equals_identical(parts.nodes.geom.to_numpy(), held.nodes.geom.to_numpy()).all()
 
 
 @pytest.mark.parametrize(

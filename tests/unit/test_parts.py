@@ -158,9 +158,12 @@ def test_the_size_of_parts_changes_nothing(
             assert parts[name] == value
 
 
-def test_a_file_too_large_to_hold_becomes_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("write", [layers, tables, combined_table])
+def test_a_file_too_large_to_hold_becomes_the_same(
+    write: Callable[[Path, pd.DataFrame, pd.DataFrame], list[Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rng = random.Random(1)
-    paths = layers(tmp_path, messy_points(rng), messy_lines(rng))
+    paths = write(tmp_path, messy_points(rng), messy_lines(rng))
     held = told(read_delivery(paths, srid=4547, dataset="d"))
     monkeypatch.setattr(sources, "_HELD_BYTES", 0)
     assert told(read_delivery(paths, srid=4547, dataset="d")) == held
