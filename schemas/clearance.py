@@ -69,6 +69,9 @@ class Conflict(BaseModel):
     rule_id: str
     confidence: str = Field(description="How well the limit's source is verified.")
     assumed: tuple[str, ...] = Field((), description="Unknown attributes for which the strictest case was taken.")
+    taken_as_outer: tuple[str, ...] = Field(
+        (), description="Sides whose size is taken as the outer one, with what it measures: other.nominal."
+    )
     to_be_confirmed: bool = Field(description="The limit or an attribute is not certain, so neither is the conflict.")
     point: Place = Field(description="Midway between the nearest points: easting, northing, z (null when unknown).")
     nearest: tuple[Place, Place] = Field(description="The nearest points of the axis asked about and of the other.")
@@ -122,6 +125,9 @@ class ClearanceAnswer(BaseModel):
     checked_pairs: int = Field(description="Neighbours that were compared.")
     abandoned: tuple[Conflict, ...] = Field(
         (), description="What pipes out of use would be too near, were they in use."
+    )
+    sizes_taken_as_outer: int | None = Field(
+        None, description="Pipes compared whose size measures something else or nobody says what; null: not counted."
     )
     slants: tuple[Slant, ...] = Field((), description="Crossings at less than 60 degrees.")
     clearing_move: Move | None = Field(None, description="One move of the asked pipe that clears every conflict.")

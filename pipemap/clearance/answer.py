@@ -73,15 +73,18 @@ def _told(
     limit_m = limit.min_m if limit else 0.0
     shortfall_m = limit_m - measured_m
     assumed = (*(limit.assumed if limit else ()), *_inferred(kind, pair))
+    taken = _taken_as_outer(pair)
     said = Measurement(
         kind=kind,
         measured_m=measured_m,
-        at_most=at_most,
+        # The wall of an inner size is still to be added.
+        at_most=at_most or any(basis == "inner" for _, _, basis in taken),
         limit_m=limit_m,
         accuracy_m=accuracy_m,
         within_accuracy=shortfall_m < accuracy_m,
         assumed=assumed,
         to_be_confirmed=bool(assumed) or (limit is not None and limit.to_be_confirmed),
+        sizes_taken=tuple((side.name, basis) for _, side, basis in taken),
     )
     english, chinese = conflict_words(pair.asked_name, pair.other.name if pair.other else None, limit, said)
     return {
@@ -103,6 +106,7 @@ def _told(
         "rule_id": limit.rule_id if limit else "COLLISION",
         "confidence": limit.confidence if limit else "measured",
         "assumed": assumed,
+        "taken_as_outer": tuple(f"{side}.{basis}" for side, _, basis in taken),
         "to_be_confirmed": said.to_be_confirmed,
         "point": places[0],
         "nearest": places[1:],
@@ -261,6 +265,13 @@ def _accuracies(kind: ConflictKind, pair: Pair) -> tuple[float | None, float | N
         for side in (pair.asked, pair.other)
     )
     return one, other
+
+
+def _taken_as_outer(pair: Pair) -> list[tuple[Side, Segment, str]]:
+    """The sides whose size does not measure the outer wall, and what it measures."""
+    sides = ((Side.SEGMENT, pair.asked), (Side.OTHER, pair.other))
+    pipes = [(name, side) for name, side in sides if isinstance(side, Segment)]
+    return [(name, pipe, basis) for name, pipe in pipes if (basis := pipe.size_taken_as_outer) is not None]
 
 
 def _pipes(pair: Pair) -> list[Segment]:

@@ -61,6 +61,7 @@ def answer_about(site: Site, asked: Segment) -> ClearanceAnswer:
         update={
             "conflicts": tuple(moved),
             "clearing_move": clearing,
+            "sizes_taken_as_outer": sum(each.size_taken_as_outer is not None for each in segments),
             "abandoned": _abandoned(asked, [found for found in near if not found.is_live]),
             "ground_models": site.terrain.used,
             "slants": tuple(slants_told(verdicts, segments)),

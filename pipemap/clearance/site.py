@@ -92,6 +92,12 @@ class Segment:
         return bool(self.row["elevation_source_code"] == "inferred")
 
     @property
+    def size_taken_as_outer(self) -> str | None:
+        """What its size measures where that is not the outer wall, as which it is taken (code table size_basis)."""
+        basis: str = self.row.get("size_basis_code", "outer") or "unknown"
+        return None if basis == "outer" or math.isnan(self.half_width_m) else basis
+
+    @property
     def is_in_the_ground(self) -> bool:
         """Whether rules for buried pipes apply."""
         return self.row["burial_code"] not in NOT_IN_THE_GROUND

@@ -27,6 +27,7 @@ class Measurement:
     within_accuracy: bool
     assumed: tuple[str, ...]
     to_be_confirmed: bool
+    sizes_taken: tuple[tuple[Name, str], ...] = ()
 
 
 _WHAT = {
@@ -45,6 +46,10 @@ _ATTRIBUTES = {
     "elevation": ("elevation", "高程"),
     "carriageway": ("whether it lies under a carriageway", "是否位于机动车道下"),
 }
+
+
+# What a survey states instead of the outer size; that it states nothing is not said in every sentence.
+_SIZES = {"nominal": ("nominal", "公称尺寸"), "inner": ("inner", "内尺寸")}
 
 
 def segment_name(class_code: str, source_key: str) -> Name:
@@ -119,6 +124,11 @@ def _doubts(limit: Limit | None, said: Measurement) -> tuple[str, str]:
         words_en, words_zh = attribute_names(said.assumed)
         english.append(f"not known for certain: {words_en}, the strictest case is taken")
         chinese.append(f"{words_zh}不确定，按最严情况")
+    for name, basis in said.sizes_taken:
+        if basis in _SIZES:
+            size_en, size_zh = _SIZES[basis]
+            english.append(f"the {size_en} size of {name.english} is taken as its outer one")
+            chinese.append(f"{name.chinese}的{size_zh}按外尺寸计")
     if limit is not None and not limit.confidence.startswith("verified"):
         english.append("the limit is to be confirmed against the printed standard")
         chinese.append("限值待与标准正文核对")
