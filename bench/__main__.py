@@ -16,6 +16,7 @@ from bench.deliveries import delivered, delivered_again
 from bench.exports import export_lines
 from bench.feed import feed_lines
 from bench.flows import flow_lines
+from bench.ground import ground_lines
 from bench.measure import Line, report, row
 from bench.sharing import sharing_lines
 from bench.tables import table_lines
@@ -23,29 +24,32 @@ from pipemap.cluster import Cluster
 
 _WARM_UP = 3_000
 _RESULTS = Path(__file__).parent / "results"
-_ALONE: dict[str, Callable[[int], Iterable[Line]]] = {
-    "flows": flow_lines,
-    "clearances": clearance_lines,
-    "exports": export_lines,
-    "feed": feed_lines,
-    "sharing": sharing_lines,
+# What runs alone, on so much of something.
+_ALONE: dict[str, tuple[Callable[[int], Iterable[Line]], str]] = {
+    "flows": (flow_lines, "sewer and connection traces alone, of these sizes"),
+    "clearances": (clearance_lines, "clearance cases alone, on cities of these sizes"),
+    "exports": (export_lines, "export cases alone, on cities of these sizes"),
+    "feed": (feed_lines, "change feed alone, on cities of these sizes"),
+    "ground": (ground_lines, "ground models alone, of so many posts each way"),
+    "sharing": (sharing_lines, "OGC API cases alone, on cities of these sizes"),
 }
 
 
-def main() -> None:
+def _given() -> argparse.Namespace:
     arguments = argparse.ArgumentParser(prog="python -m bench", description="Ratios against peers and floors.")
     arguments.add_argument("--segments", type=int, default=100_000, help="size of the city")
     arguments.add_argument("--mains", type=int, nargs="+", help="trace cases alone, on networks of these sizes")
-    arguments.add_argument("--flows", type=int, nargs="+", help="sewer and connection traces alone, of these sizes")
     arguments.add_argument("--deliveries", type=int, nargs="+", help="import and checks of cities of these sizes")
-    arguments.add_argument("--clearances", type=int, nargs="+", help="clearance cases alone, on cities of these sizes")
-    arguments.add_argument("--exports", type=int, nargs="+", help="export cases alone, on cities of these sizes")
-    arguments.add_argument("--feed", type=int, nargs="+", help="change feed alone, on cities of these sizes")
-    arguments.add_argument("--sharing", type=int, nargs="+", help="OGC API cases alone, on cities of these sizes")
-    given = arguments.parse_args()
+    for name, (_, told) in _ALONE.items():
+        arguments.add_argument(f"--{name}", type=int, nargs="+", help=told)
+    return arguments.parse_args()
+
+
+def main() -> None:
+    given = _given()
     chosen = {name: sizes for name in _ALONE if (sizes := getattr(given, name))}
     for name, sizes in chosen.items():
-        alone(name, _ALONE[name], sizes)
+        alone(name, _ALONE[name][0], sizes)
     if chosen:
         return
     segments: int = given.segments

@@ -16,13 +16,16 @@ from importers.extents import read_extent
 from importers.places.georeference import parse_crs
 from importers.places.local_grid import read_local_grid
 from importers.places.place_readings import Home
+from importers.places.surface import Floats
 from importers.proposing.dry_run import dry_run
 from importers.proposing.dry_run_words import document, show, show_datums
 from pipemap.changesets import Changeset, count_unchanged, get_changeset
 from pipemap.cluster import Cluster
 from pipemap.commands.session import open_database
+from pipemap.db import Database
 from pipemap.errors import CrsError, NotFoundError, StorageError, UsageError
 from pipemap.findings import count_findings
+from pipemap.ground.sampling import ground_at
 from pipemap.ingest import create_import
 from pipemap.matching import MATCH_WITHIN_M
 from pipemap.placing import existing_extent
@@ -82,7 +85,13 @@ def import_files(
             srid, bounds = read_project(connection).srid, existing_extent(connection)
         with _progress() as on_progress:
             delivery = read_delivery(
-                files, srid=srid, bounds=bounds, dataset=dataset, on_progress=on_progress, **options
+                files,
+                srid=srid,
+                bounds=bounds,
+                terrain=_terrain(database),
+                dataset=dataset,
+                on_progress=on_progress,
+                **options,
             )
             number = create_import(
                 database,
@@ -99,6 +108,16 @@ def import_files(
             findings = count_findings(connection, number)
             unchanged = count_unchanged(connection, changeset)
     _show_import(_summary(delivery, changeset, findings, unchanged), as_json)
+
+
+def _terrain(database: Database) -> Callable[[Floats], Floats]:
+    """The ground models of the map, to be asked where a profile says so."""
+
+    def at(xy: Floats) -> Floats:
+        with database.transaction(read_only=True) as connection:
+            return ground_at(connection, xy[:, 0], xy[:, 1])
+
+    return at
 
 
 def _summary(

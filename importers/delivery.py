@@ -20,7 +20,7 @@ from importers.normalising.sheets import Context, Sheets
 from importers.places.georeference import Georeference, parse_crs
 from importers.places.local_grid import LocalGrid, read_local_grid
 from importers.places.place_readings import Bounds
-from importers.places.surface import with_surface
+from importers.places.surface import Floats, with_model, with_surface
 from importers.profile_files import choose_profile, headers_of, load_profile
 from importers.profiles import Profile
 from importers.sources import Source, distinct_names, sha256
@@ -69,6 +69,7 @@ def read_delivery(
     default_class: str | None = None,
     crs_file: Path | None = None,
     bounds: Bounds | None = None,
+    terrain: Callable[[Floats], Floats] | None = None,
     on_progress: OnProgress | None = None,
 ) -> Delivery:
     """Read files as one delivery into the project CRS; faults in the data become findings.
@@ -90,6 +91,8 @@ def read_delivery(
         see `importers.places.local_grid`.
     bounds
         Of what the map holds, in the project CRS: where X and Y can be either way round, it decides.
+    terrain
+        The ground by the map's ground models at places (n, 2) of the project CRS, asked only where the profile says so.
 
     Raises
     ------
@@ -107,7 +110,12 @@ def read_delivery(
         if grid is not None:
             reading = _in_grid(reading, grid)
         georeference = Georeference(
-            parse_crs(f"EPSG:{srid}"), reading.profile, parse_crs(source_crs) if source_crs else None, grid, bounds
+            parse_crs(f"EPSG:{srid}"),
+            reading.profile,
+            parse_crs(source_crs) if source_crs else None,
+            grid,
+            bounds,
+            terrain,
         )
         return normalised(reading, georeference, dataset or dataset_name(paths[0]), said)
 
@@ -221,6 +229,9 @@ def _joined(context: Context, files: Sequence[SourceFile], dataset: str) -> Deli
     nodes, segments, keys = join(*frames, ledger, draw_lost_points=draw, snap_m=snap_m)
     nodes, told = with_surface(nodes, pools[GROUND].frame())
     ledger.findings += told
+    if context.profile.vertical.ground_from_model and context.georeference.terrain is not None:
+        nodes, told = with_model(nodes, context.georeference.terrain)
+        ledger.findings += told
     datums: list[DatumUse] = []
     if len(segments):
         nodes, segments, datums = with_axis(nodes, segments, keys, context)

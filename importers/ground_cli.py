@@ -65,19 +65,24 @@ def load(
 @ground.command()
 def show(
     at: Annotated[str | None, typer.Option("--at", help="x,y: what the ground models say of this place.")] = None,
+    crs: Annotated[str | None, typer.Option(help="CRS of the place, e.g. EPSG:4326; default: the map's.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the ground models in the order they are asked, or tell the ground at a place. 查看地面模型"""
-    from pipemap.commands.questions import numbers
+    from pipemap.commands.questions import numbers, srid_of
+    from pipemap.crs import places_in_project
     from pipemap.ground.sampling import ground_answer
     from pipemap.ground.storing import ground_models
+    from pipemap.projects import read_project
 
     with open_database() as database, database.transaction(read_only=True) as connection:
         if at is None:
             _show(ground_models(connection), as_json)
             return
         x, y = numbers(at, "--at", 2, 2)
-        _show_places(ground_answer(connection, [(x, y)]), as_json)
+        srid = read_project(connection).srid
+        places = places_in_project([(x, y)], srid_of(crs) or srid, srid)
+        _show_places(ground_answer(connection, places), as_json)
 
 
 @ground.command()

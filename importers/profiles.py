@@ -111,6 +111,9 @@ class Vertical(BaseModel):
     offset_m: float | None = Field(
         None, description="Added to every elevation to bring it to the project's datum; 0 says that it is the same."
     )
+    ground_from_model: bool = Field(
+        False, description="Give nodes without a ground elevation that of the map's ground models, as inferred."
+    )
 
 
 class Profile(BaseModel):

@@ -4,6 +4,7 @@ x is easting or longitude, y northing or latitude, in every system.
 """
 
 import math
+from collections.abc import Sequence
 from functools import cache
 from typing import TypeAlias
 
@@ -89,6 +90,16 @@ def line_in_project(line: shapely.LineString, srid: int, project_srid: int) -> s
     if not all(map(math.isfinite, brought.bounds)):
         raise CrsError(f"The line reaches beyond where EPSG:{srid} can be transformed to EPSG:{project_srid}.")
     return brought
+
+
+def places_in_project(places: Sequence[tuple[float, float]], srid: int, project_srid: int) -> list[tuple[float, float]]:
+    """Places brought to the project CRS; CrsError as `check_in_use`, for any that is far off."""
+    for x, y in places:
+        check_in_use((x, y, x, y), srid, project_srid)
+    if srid == project_srid:
+        return list(places)
+    change = _transformer(_crs(srid), _crs(project_srid)).transform
+    return [change(x, y) for x, y in places]
 
 
 @cache

@@ -1,5 +1,6 @@
 """Brings coordinates into the project CRS, and refuses those that cannot be where they claim."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,7 +50,8 @@ class Place:
 class Georeference:
     """The way from what the files hold to the project CRS (x easting, y northing).
 
-    `grid` is the city's own system when the files are in one, `bounds` those of what the map holds (project CRS).
+    `grid` is the city's own system when the files are in one, `bounds` those of what the map holds (project CRS),
+    `terrain` the ground of its ground models at places (n, 2).
     What had to be decided about axes is told in `findings`.
     """
 
@@ -58,6 +60,7 @@ class Georeference:
     source_crs: CRS | None = None
     grid: LocalGrid | None = None
     bounds: Bounds | None = None
+    terrain: Callable[[Floats], Floats] | None = None
     findings: list[Finding] = field(default_factory=list)
 
     def crs_of(self, table: RecordTable, is_layer: bool) -> System:

@@ -1,5 +1,6 @@
 """The ground between the points of its survey, for nodes of which no table tells it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +51,31 @@ def with_surface(nodes: pd.DataFrame, points: pd.DataFrame) -> tuple[pd.DataFram
     is_inferred[lacking] = ~np.isnan(ground_m[lacking])
     told = _told(len(lacking), int(is_inferred.sum()), len(known))
     return nodes.assign(ground_elevation_m=ground_m, is_ground_inferred=is_inferred), [told]
+
+
+def with_model(nodes: pd.DataFrame, terrain: Callable[[Floats], Floats]) -> tuple[pd.DataFrame, list[Finding]]:
+    """Nodes with the ground of those that have none told by the map's ground models, marked `is_ground_inferred`."""
+    lacking = np.flatnonzero(nodes["ground_elevation_m"].isna()) if len(nodes) else np.array([], dtype=np.int64)
+    if not len(lacking):
+        return nodes, []
+    ground_m = nodes["ground_elevation_m"].to_numpy(float, copy=True)
+    ground_m[lacking] = terrain(nodes[["x_m", "y_m"]].to_numpy(float)[lacking])
+    is_inferred = nodes.get("is_ground_inferred", pd.Series(False, index=nodes.index)).to_numpy(bool, copy=True)
+    is_inferred[lacking] = ~np.isnan(ground_m[lacking])
+    told = _told_of_model(len(lacking), int(is_inferred[lacking].sum()))
+    return nodes.assign(ground_elevation_m=ground_m, is_ground_inferred=is_inferred), [told]
+
+
+def _told_of_model(n_lacking: int, n_inferred: int) -> Finding:
+    return Finding(
+        rule="IMP-SURFACE",
+        severity=Severity.INFO,
+        message_en=f"Of {n_lacking} nodes without ground elevation, {n_inferred} were given that of the ground model, "
+        "as the profile says; elevations reckoned from it count as inferred.",
+        message_zh=f"{n_lacking} 个无地面高程的管点中，按配置有 {n_inferred} 个取自地面模型，"
+        "由此推算的高程记为推断值。",
+        details={"rows": n_inferred},
+    )
 
 
 def _told(n_lacking: int, n_inferred: int, n_points: int) -> Finding:

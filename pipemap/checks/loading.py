@@ -15,6 +15,7 @@ from pipemap.checks.tiles import MARGIN_M
 from pipemap.clearance.tables import limits_in_force
 from pipemap.copy_out import CopiedRows, copy_blocks
 from pipemap.db import Connection, fetch_all
+from pipemap.ground.sampling import Terrain
 from pipemap.projects import read_project
 from pipemap.sql import queries
 from pipemap.statements import columns as listed
@@ -74,6 +75,8 @@ class _Loading:
         axes = columns["pipe_segment"].pop("geom")
         for kind in ("node", "consumer"):
             columns[kind] |= _places(columns[kind].pop("geom").xyz)
+        nodes = columns["node"]
+        nodes["model_ground_m"] = Terrain(self._connection).at(np.column_stack([nodes["x_m"], nodes["y_m"]]))
         scope = Scope.of(columns, axes, disturbed, Farther.none(), self._srid)
         return replace(scope, limits=limits_in_force(self._connection))
 

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 from typer.testing import CliRunner
@@ -15,6 +16,8 @@ from pipemap.cli import build
 from pipemap.db import Database
 from pipemap.errors import ConflictError, NotFoundError
 from pipemap.findings import list_findings
+from pipemap.ground.grid import Grid
+from pipemap.ground.storing import Origin, store_model
 from pipemap.ingest import create_import
 from pipemap.publishing import publish
 from schemas.delivery import Delivery
@@ -226,3 +229,20 @@ def test_the_commands_answer_as_table_and_as_json(
     city.write_text("[R17]\nmax_length_m = 200\n[R21]\nenabled = false\n")
     tried = orjson.loads(run(database, monkeypatch, "check", changeset, "--rules", city, "--json").stdout)
     assert not {"R17", "R21"} & {each["rule"] for each in tried["findings"]}
+
+
+def test_surveyed_ground_is_held_against_the_ground_model(database: Database) -> None:
+    """Thirty points at 10 m, one of them booked as 14 m, on a model of 10 m; one more lies beyond the model."""
+    z = np.full((40, 400), 10.0, np.float32)
+    grid = Grid(499_990.0, 2_500_020.0, 1.0, 1.0, 400, 40)
+    parts = ((w, z[w.row : w.row + w.height, w.column : w.column + w.width]) for w in grid.windows())
+    store_model(database, Origin("dem", "dem.tif", "0" * 64, "", "tester"), grid, parts)
+    points = [node(f"J{i}", 10.0 * i, ground_elevation_m=14.0 if i == 7 else 10.1) for i in range(30)]
+    changeset = bring_in(database, delivery([*points, node("beyond", 0, 900, ground_elevation_m=99.0)], []))
+    found = checked(database, changeset)
+    assert told(found, "P19") == {"J7"} and told(found, "P20") == set()
+    (one,) = [row for row in found if row["rule"] == "P19"]
+    assert one["message_en"] == "Ground at J7 is booked as 14.00 m; the ground model has 10.00 m (+4.00 m)"
+    other = [node(f"K{i}", 10.0 * i, 5.0, ground_elevation_m=11.3) for i in range(30)]
+    (off,) = [row for row in checked(database, bring_in(database, delivery(other, []))) if row["rule"] == "P20"]
+    assert "+1.30 m" in off["message_en"] and "offset_m" in off["message_zh"]

@@ -410,7 +410,7 @@ def test_the_document_of_the_api_lists_every_route(client: httpx.Client) -> None
         /api/trace/up /api/trace/down /api/trace/pollution /api/trace/blockage
         /api/trace/connected /api/trace/path /api/trace/loops /api/trace/bridges /burst/sheet
         /api/section /api/section/drawing /api/profile /api/profile/drawing /api/statistics /api/statistics/drawing
-        /api/versions /api/diff /api/changesets /api/changesets/{changeset_id}
+        /api/ground /api/versions /api/diff /api/changesets /api/changesets/{changeset_id}
         /api/changesets/{changeset_id}/findings /api/scene
         /api/audit /share/changes /share/changes/package
         /share/hooks /share/hooks/{hook_id} /share/hooks/{hook_id}/deliveries /share/hooks/{hook_id}/approve

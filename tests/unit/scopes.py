@@ -55,6 +55,8 @@ def _columns(frame: pd.DataFrame, kind: Kind) -> dict[str, Column]:
     shapes = frame.get("geom", missing).to_numpy(object)
     if kind in ("node", "consumer"):
         columns |= {"x_m": shapely.get_x(shapes), "y_m": shapely.get_y(shapes)}
+    if kind == "node":
+        columns["model_ground_m"] = frame.get("model_ground_m", missing).to_numpy(np.float64)
     if kind == "structure":
         columns["geom"] = shapes
     changed = frame["changed"] if "changed" in frame else pd.Series(True, index=frame.index)

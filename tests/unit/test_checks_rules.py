@@ -1,5 +1,6 @@
 """Every rule on hand-drawn networks: where it must speak, and where it must be silent."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,14 @@ def draw(
     )
     ids = nodes.set_index("source_key")["feature_id"][list(disturbed)].tolist()
     return scope_of(nodes, segments, pd.DataFrame(consumers or []), structures, disturbed_node_ids=ids)
+
+
+def on_model(ground_m: Callable[[int], float], count: int = 30) -> Scope:
+    """Points in a row whose surveyed ground is given, where the ground model has 10 m."""
+    points: dict[str, Point] = {
+        f"p{i}": (5.0 * i, 0.0, {"ground_elevation_m": ground_m(i), "model_ground_m": 10.0}) for i in range(count)
+    }
+    return draw(points, [])
 
 
 def frames(points: dict[str, Point], lines: list[Line], class_code: str = "water") -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -209,6 +218,14 @@ CASES: list[tuple[str, set[str | None], Scope]] = [
     ),
     # ... a street that climbs by 8 % has no outlier, and three points are too few to tell
     ("R28", set(), draw({f"p{i}": (5.0 * i, 0.0, {"ground_elevation_m": 10 + 0.4 * i}) for i in range(30)}, [])),
+    ("P19", {"p7"}, on_model(lambda i: 12.0 if i == 7 else 10.05)),
+    ("P19", set(), on_model(lambda i: 10.0 + 0.05 * (i % 3))),
+    # All of them are off alike: that is rule P20.
+    ("P19", set(), on_model(lambda i: 11.7 + 0.02 * (i % 3))),
+    ("P20", {None}, on_model(lambda i: 11.7 + 0.02 * (i % 3))),
+    ("P20", {None}, on_model(lambda i: 10.0 + 3.1 * (i % 5 - 2))),
+    ("P20", set(), on_model(lambda i: 12.0 if i == 7 else 10.05)),
+    ("P20", set(), on_model(lambda i: 11.7, count=10)),
     ("R28", set(), draw({"a": (0.0, 0.0, {"ground_elevation_m": 3.0}), "b": B, "c": C}, [])),
     ("R29", {"a->b"}, draw({"a": A, "b": B}, [("a", "b", deep(-1.0, 1.0))])),
     (
