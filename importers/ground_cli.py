@@ -102,7 +102,7 @@ def _show(models: list[GroundModel], as_json: bool) -> None:
     if as_json:
         emit_json([model.model_dump(mode="json") for model in models])
         return
-    columns = ("name", "step_m", "posts", "known", "heights_m", "surveyed", "accuracy_m", "priority", "crs", "file")
+    columns = ("name", "step m", "posts", "known", "heights m", "surveyed", "± m", "priority")
     emit_table("Ground models 地面模型", columns, [_cells(model) for model in models])
 
 
@@ -110,15 +110,13 @@ def _cells(model: GroundModel) -> tuple[object, ...]:
     known = model.known_posts / (model.columns * model.rows)
     return (
         model.name,
-        f"{max(model.step_x_m, model.step_y_m):g}",
+        f"{max(model.step_x_m, model.step_y_m):.2f}",
         f"{model.columns} x {model.rows}",
         f"{known:.0%}",
         f"{model.least_z_m:.2f} … {model.greatest_z_m:.2f}",
         model.surveyed_on,
         model.accuracy_m,
         model.priority,
-        model.crs_name,
-        model.file_name,
     )
 
 
@@ -128,4 +126,4 @@ def _show_places(answer: GroundAnswer, as_json: bool) -> None:
         return
     for place in answer.places:
         told = "?" if place.z_m is None else f"{place.z_m:.2f} m ({place.model})"
-        emit_text(f"{place.x:g}, {place.y:g}: {told}")
+        emit_text(f"{place.x:.2f}, {place.y:.2f}: {told}")
