@@ -10,9 +10,9 @@ from pathlib import Path
 
 from bench.bursts import mains_lines, wntr_lines
 from bench.cases import burst_lines, history_lines, load_city, lookup_lines
-from bench.city import build_city
+from bench.city import build_city, write_tables
 from bench.clearances import clearance_lines
-from bench.deliveries import delivered, delivered_again
+from bench.deliveries import delivered, delivered_again, delivered_as_tables
 from bench.exports import export_lines
 from bench.feed import feed_lines
 from bench.flows import flow_lines
@@ -99,12 +99,14 @@ def alone(name: str, lines_of: Callable[[int], Iterable[Line]], sizes: Sequence[
 
 def deliver(cluster: Cluster, folder: Path, segments: int) -> list[Line]:
     """A city of so many segments delivered twice."""
-    files = build_city(segments).write(folder)
+    city = build_city(segments)
+    files, tables = city.write(folder), write_tables(city, folder)
+    del city
     url, lines = delivered(cluster, f"delivered_{segments}", files)
     show(lines)
-    again = delivered_again(url, files)
-    show(again)
-    return lines + again
+    more = [*delivered_again(url, files), *delivered_as_tables(cluster, f"tables_{segments}", tables)]
+    show(more)
+    return lines + more
 
 
 def show(lines: list[Line]) -> None:

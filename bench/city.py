@@ -40,6 +40,15 @@ class City:
         return paths
 
 
+def write_tables(city: City, folder: Path) -> tuple[Path, Path]:
+    """The same city as text tables of points and lines, coordinates in columns."""
+    paths = folder / "city_point.csv", folder / "city_line.csv"
+    place = {"X坐标": city.points.geometry.y, "Y坐标": city.points.geometry.x}
+    for path, frame in zip(paths, (city.points.assign(**place), city.lines), strict=True):
+        frame.drop(columns="geometry").to_csv(path, index=False)
+    return paths
+
+
 def build_city(segment_count: int, seed: int = 20240601) -> City:
     """A city of about `segment_count` segments at constant density (0.64 km of street per 100 segments)."""
     side = max(2, round((segment_count / (len(_LANES) * 2 * _PIECES)) ** 0.5))

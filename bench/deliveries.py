@@ -53,6 +53,17 @@ def delivered_again(url: str, files: tuple[Path, Path]) -> list[Line]:
     return [Line("the same delivery again: read, match, compare", read_s + store_s, None, "-", note)]
 
 
+def delivered_as_tables(cluster: Cluster, name: str, files: tuple[Path, Path]) -> list[Line]:
+    """The same rows from text tables, imported into a new database."""
+    url = cluster.url(name)
+    create_database(url)
+    with Database(url) as database:
+        init_project(database, "bench", SRID)
+    (_, read_s, store_s), mib = in_child(_import, url, files)
+    note = f"read {read_s:.1f} s, {mib} MiB, at most {_MOST_MIB}"
+    return [Line("the same rows from csv: read, normalise, store a draft", read_s + store_s, None, "-", note)]
+
+
 def _import(url: str, files: tuple[Path, Path]) -> tuple[int, float, float]:
     """The draft's number, and the seconds it took to read the files and to store what is in them."""
     start = time.perf_counter()

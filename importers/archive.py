@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipemap.errors import SourceError
+from pipemap.settings import Settings
 
 MAX_ENTRIES = 10_000
 MAX_RATIO = 100
-MAX_BYTES = 512 * 2**20
 
 _FOLDER_PREFIX = "pipemap-delivery-"
 _RATIO_MATTERS_FROM_BYTES = 2**20
@@ -44,7 +44,7 @@ _ABSOLUTE = re.compile(r"^/|^[A-Za-z]:")
 
 
 @contextmanager
-def unpacked(paths: Sequence[Path], max_bytes: int = MAX_BYTES) -> Iterator[list[Path]]:
+def unpacked(paths: Sequence[Path], max_bytes: int | None = None) -> Iterator[list[Path]]:
     """Give the delivered files with every .zip and .kmz replaced by what is in it, until the block ends.
 
     A shapefile is given as its .shp (its other files lie beside it), MapInfo's formats likewise, and a
@@ -56,11 +56,11 @@ def unpacked(paths: Sequence[Path], max_bytes: int = MAX_BYTES) -> Iterator[list
     SourceError
         When an archive is damaged, protected, holds another archive or a name that leads outside,
         has more than `MAX_ENTRIES` entries, unpacks to more than `MAX_RATIO` times its size, or all
-        archives together to more than `max_bytes`. The member is named.
+        archives together to more than `max_bytes`, by default the setting `PIPEMAP_MAX_UPLOAD_MB`. The member is named.
     """
     with tempfile.TemporaryDirectory(prefix=_FOLDER_PREFIX) as name:
         files: list[Path] = []
-        room = _Room(max_bytes)
+        room = _Room(Settings().max_upload_mb * 2**20 if max_bytes is None else max_bytes)
         for number, path in enumerate(paths):
             if path.suffix.lower() in _ZIPPED and path.is_file():
                 # Named like the archive, to tell files of one name in several apart.

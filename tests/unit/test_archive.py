@@ -1,5 +1,6 @@
 """Zipped deliveries: what is inside comes out, what reaches outside is refused by name."""
 
+import random
 import stat
 import zipfile
 from pathlib import Path
@@ -137,6 +138,15 @@ def test_a_bomb_whose_headers_lie(tmp_path: Path) -> None:
     patched(bomb, size.to_bytes(4, "little"), (1000).to_bytes(4, "little"))
     with pytest.raises(SourceError), unpacked([bomb]):
         pass
+
+
+def test_what_may_be_unpacked_is_set_by_the_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    zipped = make_zip(tmp_path / "a.zip", {"points.csv": random.Random(1).randbytes(2 * 2**20)})
+    monkeypatch.setenv("PIPEMAP_MAX_UPLOAD_MB", "1")
+    assert "points.csv" in refusal(zipped)
+    monkeypatch.setenv("PIPEMAP_MAX_UPLOAD_MB", "3")
+    with unpacked([zipped]) as files:
+        assert [file.name for file in files] == ["points.csv"]
 
 
 def test_sparse_tables_are_no_bomb(tmp_path: Path) -> None:

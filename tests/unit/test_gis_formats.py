@@ -214,6 +214,21 @@ def test_mapinfo_from_a_chinese_windows(tmp_path: Path, charset: str) -> None:
     assert notes(tables) == [("IMP-ENCODING", None)] * (charset == "Neutral")
 
 
+def test_a_quotation_mark_that_joins_two_rows_of_a_mid_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a.mif").write_text(MIF.format("UTF-8"))
+    (tmp_path / "a.mid").write_text('"a",200\n"b,300\n"c",400\n')
+    assert "declares 3 features, only 2" in refusal(tmp_path / "a.mif")
+
+
+def test_a_collection_of_a_mif_is_one_object(tmp_path: Path) -> None:
+    parts = "Collection 2\nPline 2\n500000 2490000\n500010 2490000\nMultipoint 1\n500000 2490000\n"
+    (tmp_path / "a.mif").write_text(MIF.format("UTF-8").replace("NONE\n", parts))
+    (tmp_path / "a.mid").write_text('"a",200\n"b",300\n"c",400\n')
+    tables = read(tmp_path / "a.mif")
+    assert {number for table in tables for number in table.rows.index} == {1, 2, 3}
+    assert sum(table.refused_rows for table in tables) == 0
+
+
 def test_mif_that_breaks_off_is_not_taken_for_whole(tmp_path: Path) -> None:
     (tmp_path / "a.mif").write_text(MIF.format("UTF-8"))
     (tmp_path / "a.mid").write_text('"a",200\n"b",300\n"c",400\n"d",500\n')
