@@ -30,6 +30,8 @@ BoxParam = Annotated[str | None, Query(description="minx,miny[,minz],maxx,maxy[,
 CrsParam = Annotated[str | None, Query(description="CRS to ask and answer in, EPSG:n; the project CRS by default")]
 
 _CRS = re.compile(r"(?:EPSG:|https?://www\.opengis\.net/def/crs/EPSG/[0-9.]+/|urn:ogc:def:crs:EPSG::)(\d{4,6})", re.I)
+# Where a request keeps the key it presents, and what stands there for a token that does not hold.
+_PRESENTED, _NOT_HOLDING = "pipemap.key_sha256", ""
 _LARGEST_ID = 2**63 - 1
 _LARGEST_VERSION = 2**31 - 1
 
@@ -74,38 +76,48 @@ async def require_staff(request: Request, authorization: Annotated[str | None, H
         raise UnauthorizedError
 
 
-def key_of(service: Service, x_api_key: str | None, authorization: str | None) -> str | None:
+def key_of(service: Service, request: Request) -> str | None:
     """SHA-256 of the key an agency presents as X-API-Key, as a bearer token or as a password, or of its identity.
 
-    None when what is presented is none of these; UnknownKeyError for a token of an identity that does not hold.
+    None when what is presented is none of these; UnknownKeyError for a token of an identity that does not hold. Worked
+    out once a request.
     """
+    if _PRESENTED not in request.scope:
+        request.scope[_PRESENTED] = _presented_key(service, request)
+    key: str | None = request.scope[_PRESENTED]
+    if key == _NOT_HOLDING:
+        raise UnknownKeyError
+    return key
+
+
+def _presented_key(service: Service, request: Request) -> str | None:
+    x_api_key, authorization = request.headers.get("x-api-key"), request.headers.get("authorization")
     given = presented(authorization or "")
     if x_api_key or given.startswith(KEY_PREFIX):
         return hash_key(x_api_key or given)
     if service.identities is not None and is_token(given):
-        return service.identities.key_sha256(given)
+        try:
+            return service.identities.key_sha256(given)
+        except UnknownKeyError:
+            return _NOT_HOLDING
     return None
 
 
-async def read_asker(
-    request: Request,
-    x_api_key: Annotated[str | None, Header()] = None,
-    authorization: Annotated[str | None, Header()] = None,
-) -> str | None:
+async def read_asker(request: Request) -> str | None:
     """SHA-256 of the agency's key or identity; None for staff."""
-    key = key_of(request.app.state.service, x_api_key, authorization)
+    key = key_of(request.app.state.service, request)
     if key is None:
-        await require_staff(request, authorization)
+        await require_staff(request, request.headers.get("authorization"))
     return key
 
 
 async def require_key(
     request: Request,
-    x_api_key: Annotated[str | None, Header()] = None,
-    authorization: Annotated[str | None, Header()] = None,
+    _x_api_key: Annotated[str | None, Header(alias="x-api-key")] = None,
+    _authorization: Annotated[str | None, Header(alias="authorization")] = None,
 ) -> str:
     """SHA-256 of the key or identity an agency presents; whether it is in force is for the database to say."""
-    key = key_of(request.app.state.service, x_api_key, authorization)
+    key = key_of(request.app.state.service, request)
     if key is None:
         raise UnknownKeyError
     return key

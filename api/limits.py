@@ -52,7 +52,7 @@ class RequestLimits:
     def _presented(self, scope: Scope) -> str | None:
         request = Request(scope)
         try:
-            return key_of(self._service, request.headers.get("x-api-key"), request.headers.get("authorization"))
+            return key_of(self._service, request)
         except UnknownKeyError:
             return ""
 

@@ -27,7 +27,7 @@ from pipemap.errors import UsageError
 from pipemap.projects import read_project
 from pipemap.sharing import requests
 from pipemap.sharing.agreements import read_area
-from pipemap.sharing.granted import Place, UnknownKeyError, as_agency
+from pipemap.sharing.granted import grant_of
 from pipemap.sharing.preview import preview
 from pipemap.sharing.requests import Narrowing, purpose_of
 from pipemap.sharing.stores import refresh_stores
@@ -81,11 +81,11 @@ class Refusal(BaseModel):
 
 async def read_writer(
     request: Request,
-    x_api_key: Annotated[str | None, Header()] = None,
+    _x_api_key: Annotated[str | None, Header(alias="x-api-key")] = None,
     authorization: Annotated[str | None, Header()] = None,
 ) -> str | None:
     """Who writes a request: SHA-256 of an agency's key, `form` where the service is open to it, None for staff."""
-    key = key_of(request.app.state.service, x_api_key, authorization)
+    key = key_of(request.app.state.service, request)
     if key is not None:
         return key
     try:
@@ -208,9 +208,7 @@ def _agency_of(connection: Connection, key_sha256: str | None) -> str | None:
     """Whose key it is; None for staff."""
     if key_sha256 is None:
         return None
-    with as_agency(connection, key_sha256, Place(), read_project(connection).srid) as grant:
-        return grant.agency
-    raise UnknownKeyError
+    return grant_of(connection, key_sha256).agency
 
 
 def _without_author(row: dict[str, Any], asker: str | None) -> dict[str, Any]:

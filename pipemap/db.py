@@ -52,6 +52,20 @@ class Database:
                     connection.isolation_level = connection.read_only = None
 
     @contextmanager
+    def at_once(self) -> Iterator[Connection]:
+        """A connection on which a statement, or a pipeline, is a transaction of its own and takes one round trip.
+
+        What a pipeline found is fetched after it: fetching inside would be a second one.
+        """
+        with translated_errors(), self._pool.connection() as connection:
+            connection.autocommit = True
+            try:
+                yield connection
+            finally:
+                if not connection.closed:
+                    connection.autocommit = False
+
+    @contextmanager
     def listening(self, channel: str) -> Iterator["Listener"]:
         """A connection of its own that hears what is announced on a channel, for as long as it is open."""
         with translated_errors(), psycopg.connect(self.url, autocommit=True, application_name="pipemap") as connection:
@@ -139,7 +153,8 @@ def translated_errors() -> Iterator[None]:
             f"The database cannot be reached ({words}); `pipemap doctor` says where it is expected."
         ) from error
     except psycopg.DataError as error:
-        raise UsageError(f"A value is not one that the map can hold: {str(error).splitlines()[0]}.") from error
+        # The server's words would tell of its inside.
+        raise UsageError("A value is not one that the map can hold.") from error
     except psycopg.Error as error:
         raise StorageError(f"The database refused the work ({type(error).__name__}).") from error
 

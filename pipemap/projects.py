@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
 import psycopg.sql
@@ -15,6 +16,7 @@ from pipemap.errors import ConflictError, CrsError, NotFoundError
 DEFAULT_NAME = "pipemap"
 DEFAULT_SRID = 4547
 DEFAULT_VERTICAL_DATUM = "1985国家高程基准"
+_srids: WeakKeyDictionary[Database, int] = WeakKeyDictionary()
 _WORDS = {"name": "name", "srid": "CRS", "vertical_datum": "vertical datum"}
 
 
@@ -54,6 +56,14 @@ def init_project(
             [name, srid, vertical_datum],
         )
         return read_project(connection)
+
+
+def project_srid(database: Database) -> int:
+    """EPSG code of a database's project, which never changes; 0 for a local grid."""
+    if database not in _srids:
+        with database.transaction(read_only=True) as connection:
+            _srids[database] = read_project(connection).srid
+    return _srids[database]
 
 
 def open_project(database: Database, **stated: Any) -> Project:

@@ -92,11 +92,11 @@ def asked_of(request: Request) -> dict[str, str]:
 
 
 def _extent(service: Service, asker: str | None, request: Request) -> Extent:
-    return read_extent(service.database, asker, asked_of(request))
+    return read_extent(service.database, asker, asked_of(request), service.settings.statement_timeout_s)
 
 
 def _readable(service: Service, asker: str | None, request: Request, kind: str | None = None) -> Readable:
-    readable = read_collections(service.database, asker, asked_of(request))
+    readable = read_collections(service.database, asker, asked_of(request), service.settings.statement_timeout_s)
     if kind is not None:
         known_kind(kind, readable)
     return readable

@@ -76,7 +76,7 @@ def list_items(
             northing_first=answered_in.northing_first,
         )
 
-    return _page(request, encoding, _read(request, service, asker, ask, page.version if page else moment), found[0])
+    return _page(request, encoding, _read(request, service, asker, ask, page.version if page else moment), found[-1])
 
 
 @router.get("/collections/{kind}/items/{feature_id}", dependencies=[STRICT])
@@ -102,7 +102,7 @@ def read_one(
         return ItemsRequest(kind, place, limit=1, feature_id=identity, northing_first=answered_in.northing_first)
 
     page = _read(request, service, asker, ask, moment)
-    (answered_in,) = found
+    answered_in = found[-1]
     feature = only_feature(service.database, asker, page, kind, identity)
     tag = tag_of(feature)
     headers = {"ETag": tag, **_content_crs(answered_in)}

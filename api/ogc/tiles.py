@@ -87,7 +87,7 @@ def read_matrix_set(request: Request, grid_id: str, encoding: EncodingDep) -> Re
 def list_tilesets(request: Request, service: ServiceDep, asker: AskerDep, kind: str, encoding: EncodingDep) -> Response:
     """The tilesets of a collection: one a grid."""
     readable = _readable(service, asker, request, kind)
-    extent = read_extent(service.database, asker, asked_of(request))
+    extent = read_extent(service.database, asker, asked_of(request), service.settings.statement_timeout_s)
     tilesets = [_tileset(request, readable, extent, kind, grid) for grid in grids(readable.srid).values()]
     return answer(encoding, {"tilesets": tilesets, "links": _links(request)}, JSON, "ogc_tiles.html")
 
@@ -98,7 +98,7 @@ def read_tileset(
 ) -> Response:
     """One tileset: where there are tiles, and what is in them."""
     readable = _readable(service, asker, request, kind)
-    extent = read_extent(service.database, asker, asked_of(request))
+    extent = read_extent(service.database, asker, asked_of(request), service.settings.statement_timeout_s)
     return answer(encoding, _tileset(request, readable, extent, kind, _grid(request, grid_id)), JSON, "ogc_tiles.html")
 
 
@@ -227,6 +227,6 @@ def _links(request: Request) -> list[dict[str, Any]]:
 
 
 def _readable(service: Service, asker: str | None, request: Request, kind: str) -> Readable:
-    readable = read_collections(service.database, asker, asked_of(request))
+    readable = read_collections(service.database, asker, asked_of(request), service.settings.statement_timeout_s)
     known_kind(kind, readable)
     return readable

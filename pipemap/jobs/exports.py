@@ -19,7 +19,7 @@ from pipemap.jobs.queue import enqueue_export
 from pipemap.projects import read_project
 from pipemap.sharing import audit
 from pipemap.sharing.exchange import ExportRequest, count_features, export_package
-from pipemap.sharing.granted import Grant, Place, as_agency, refusals_on_record
+from pipemap.sharing.granted import Grant, Place, grant_of, refusals_on_record
 from pipemap.sharing.layers import writer
 from pipemap.sharing.packing import checksum
 from pipemap.sql import queries
@@ -171,8 +171,7 @@ def sweep(database: Database, folder: Path) -> None:
 def _grant(connection: Connection, asker: Asker, place: Place | None = None) -> Grant | None:
     if asker.key_sha256 is None:
         return None
-    with as_agency(connection, asker.key_sha256, place or Place(), read_project(connection).srid) as grant:
-        return grant
+    return grant_of(connection, asker.key_sha256, place, read_project(connection).srid)
 
 
 def _put_on_record(

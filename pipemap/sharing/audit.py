@@ -159,7 +159,7 @@ def _write(database: Database, entries: Sequence[Look]) -> None:
         "actions": [one.action for one in entries],
         "details": [orjson.dumps(one.details, default=str).decode() for one in entries],
     }
-    with database.transaction() as connection:
+    with database.at_once() as connection:
         connection.execute(queries("audit")["append_looks"], values)
 
 

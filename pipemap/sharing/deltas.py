@@ -12,7 +12,7 @@ from pipemap.db import Database
 from pipemap.sharing import audit
 from pipemap.sharing.agreements import SHARED_KINDS
 from pipemap.sharing.feed import OPS, ChangesPage, ChangesRequest, read_lines
-from pipemap.sharing.granted import Grant, Place, as_agency, refusals_on_record
+from pipemap.sharing.granted import Grant, grant_of, refusals_on_record
 from pipemap.sharing.packing import checksum, describe, pack
 
 
@@ -49,8 +49,8 @@ def _grant(database: Database, key_sha256: str) -> Grant:
     with (
         refusals_on_record(database, key_sha256, {"format": "delta"}),
         database.transaction(read_only=True) as connection,
-        as_agency(connection, key_sha256, Place(), 0) as grant,
     ):
+        grant = grant_of(connection, key_sha256)
         grant.check_export()
         return grant
 

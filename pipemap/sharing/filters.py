@@ -155,6 +155,8 @@ class _Compiler:
 
     def _like(self, parts: Sequence[_Node]) -> Composed:
         one, pattern = _exactly(parts, 2, "LIKE")
+        if isinstance(pattern, str) and (len(pattern) - len(pattern.rstrip("\\"))) % 2:
+            raise UsageError("The pattern of LIKE ends in a backslash, which escapes nothing.")
         return SQL("{} LIKE {}").format(self._scalar(one, "text", "text"), self._scalar(pattern, "text", "text"))
 
     def _between(self, parts: Sequence[_Node]) -> Composed:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg.errors
 from psycopg.sql import SQL, Composable
@@ -83,6 +84,10 @@ class Place:
     out_srid: int | None = None
 
 
+# What was last found behind keys in force.
+_known: WeakKeyDictionary[Database, dict[str, Grant]] = WeakKeyDictionary()
+
+
 @contextmanager
 def refusals_on_record(database: Database, key_sha256: str, asked: dict[str, Any]) -> Iterator[None]:
     """Write it into the audit log when a block is refused for its key."""
@@ -134,6 +139,49 @@ def become_agency(
     return Grant(**row)
 
 
+def grant_of(
+    connection: Connection, key_sha256: str, place: Place | None = None, srid: int = 0, version: int | None = None
+) -> Grant:
+    """The agreement behind a key, once a place has been found to be one; UnknownKeyError when none is in force."""
+    with as_agency(connection, key_sha256, place or Place(), srid, version) as grant:
+        return grant
+
+
+def likely_grants(database: Database, key_sha256: str | None) -> Iterator[tuple[Grant | None, bool]]:
+    """What stands behind a key as it was last, then as it is, and whether that is certain; None for staff.
+
+    A reader takes the first whose digest its own statement finds, so that a key is asked about and read under at once.
+    UnknownKeyError when nothing in force stands behind it.
+    """
+    if key_sha256 is None:
+        yield None, True
+        return
+    known = _known.setdefault(database, {})
+    grant = known.get(key_sha256)
+    if grant is not None:
+        yield grant, False
+    while True:
+        known.pop(key_sha256, None)
+        with database.transaction(read_only=True) as connection:
+            grant = known[key_sha256] = grant_of(connection, key_sha256)
+        yield grant, True
+
+
+def introduce_at_once(
+    connection: Connection, key_sha256: str | None, place: Place, srid: int, version: int | None, timeout_s: int
+) -> None:
+    """Introduce whoever asks, None being staff, to the further statements of a pipeline of `Database.at_once`.
+
+    They run as the agency's role; what stands behind the key is for them to find out.
+    """
+    check_place(place, srid)
+    who = {"key_sha256": key_sha256 or "", "role": "none" if key_sha256 is None else "pipemap_agency"}
+    settings = {"version": version, "timeout": f"{timeout_s}s"}
+    connection.execute(queries("sharing")["introduce_at_once"], who | settings)
+    if place.bbox is not None:
+        want(connection, place, srid)
+
+
 def introduce(connection: Connection, key_sha256: str, place: Place, srid: int, version: int | None = None) -> None:
     """Set for this transaction whose key it is, which box is wanted and of which version; checks box and CRS."""
     connection.execute(queries("sharing")["introduce"], {"key_sha256": key_sha256, "version": version})
@@ -142,7 +190,16 @@ def introduce(connection: Connection, key_sha256: str, place: Place, srid: int, 
 
 def want(connection: Connection, place: Place, srid: int) -> None:
     """Set for this transaction which box is wanted; checks box and CRS."""
-    box = place.bbox or (None, None, None, None)
+    check_place(place, srid)
+    box, box_srid = place.bbox or (None, None, None, None), place.bbox_srid or srid
+    values: dict[str, Any] = dict(zip(("min_x", "min_y", "max_x", "max_y"), box, strict=True))
+    values |= {"box_srid": box_srid, "srid": srid, "least": 10.0 ** -digits(box_srid)}
+    with faults_of_place():
+        connection.execute(queries("sharing")["want"], values)
+
+
+def check_place(place: Place, srid: int) -> None:
+    """UsageError or CrsError when a place cannot be asked for."""
     if place.bbox is not None:
         check_finite(*place.bbox)
         if place.bbox[0] > place.bbox[2] or place.bbox[1] > place.bbox[3]:
@@ -150,11 +207,6 @@ def want(connection: Connection, place: Place, srid: int) -> None:
     for asked in (place.bbox_srid, place.out_srid):
         if asked is not None and asked != srid:
             _check_reachable(asked, srid)
-    box_srid = place.bbox_srid or srid
-    values: dict[str, Any] = dict(zip(("min_x", "min_y", "max_x", "max_y"), box, strict=True))
-    values |= {"box_srid": box_srid, "srid": srid, "least": 10.0 ** -digits(box_srid)}
-    with faults_of_place():
-        connection.execute(queries("sharing")["want"], values)
 
 
 @contextmanager

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, LiteralString
 
-import psycopg.errors
+from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 
-from pipemap.db import Connection, Database, fetch_one
-from pipemap.errors import NotFoundError, UsageError
+from pipemap.db import Database
+from pipemap.errors import NotFoundError, PipemapError, UsageError
+from pipemap.projects import project_srid
 from pipemap.sharing import audit, ledger
 from pipemap.sharing.agreements import SHARED_KINDS, shareable_attributes
 from pipemap.sharing.granted import (
@@ -21,14 +22,13 @@ from pipemap.sharing.granted import (
     Grant,
     Place,
     UnknownKeyError,
-    become_agency,
-    begin_reading,
     digits,
     faults_of_place,
     geometry_in,
+    introduce_at_once,
+    likely_grants,
     record_refusal,
     refusals_on_record,
-    want,
 )
 from pipemap.sql import queries
 from pipemap.versions import relation, resolve_version
@@ -120,25 +120,16 @@ def read_page(
     timeout_s: int = 30,
 ) -> ItemsPage:
     """The same for a question that is put together from what the key may read; `asked` goes on record if refused."""
-    with (
-        refusals_on_record(database, key_sha256 or "", dict(asked)),
-        database.transaction(read_only=True) as connection,
-    ):
-        srid, newest = begin_reading(connection, timeout_s)
-        wanted = newest if version is None else _version(connection, version)
-        past = None if wanted == newest else wanted
-        grant = None if key_sha256 is None else become_agency(connection, key_sha256, Place(), srid, past)
-        request = ask(Readable(srid, {kind: granted_columns(grant, kind) for kind in SHARED_KINDS}))
-        _check(request)
-        with faults_of_place(), connection.pipeline():
-            want(connection, request.place, srid)
-            row = _item_row(connection, request, grant, srid, past)
+    with refusals_on_record(database, key_sha256 or "", dict(asked)):
+        wanted = None if version is None else _version(database, version)
+        grant, request, row = _read(database, key_sha256, ask, wanted, timeout_s)
+    srid = project_srid(database)
     page = ItemsPage(
-        features=b"[" + row["features"].encode() + b"]",
+        features=row["features"],
         count=row["shown"],
         next=row["next"],
         srid=request.place.out_srid or srid,
-        version=grant.version if grant else wanted,
+        version=row["version"] if grant is not None or wanted is None else wanted,
         attributes=granted_columns(grant, request.kind),
     )
     if grant is not None and key_sha256 is not None:
@@ -148,10 +139,34 @@ def read_page(
     return page
 
 
-def _version(connection: Connection, version: int | datetime) -> int:
+def _read(
+    database: Database,
+    key_sha256: str | None,
+    ask: Callable[[Readable], ItemsRequest],
+    version: int | None,
+    timeout_s: int,
+) -> tuple[Grant | None, ItemsRequest, DictRow]:
+    """What is found under the grant that stood behind the key while it was found."""
+    srid = project_srid(database)
+    for grant, is_certain in likely_grants(database, key_sha256):
+        try:
+            request = ask(Readable(srid, {kind: granted_columns(grant, kind) for kind in SHARED_KINDS}))
+        except PipemapError:
+            if is_certain:
+                raise
+            continue
+        _check(request)
+        row = _found(database, key_sha256, grant, request, version, timeout_s)
+        if row is not None and (grant is None or grant.digest == row["digest"]):
+            return grant, request, row
+    raise UnknownKeyError
+
+
+def _version(database: Database, version: int | datetime) -> int:
     """The version that is meant; before the first one was published there was nothing, which is version 0."""
     try:
-        return resolve_version(connection, version) or 0
+        with database.transaction(read_only=True) as connection:
+            return resolve_version(connection, version) or 0
     except NotFoundError:
         if not isinstance(version, datetime):
             raise
@@ -174,9 +189,36 @@ def _check(request: ItemsRequest) -> None:
         raise UsageError(f"A page holds 1 to {MAX_ITEMS} features; {request.limit} were asked for.")
 
 
-def _item_row(
-    connection: Connection, request: ItemsRequest, grant: Grant | None, srid: int, version: int | None
-) -> dict[str, Any]:
+def _found(
+    database: Database,
+    key_sha256: str | None,
+    grant: Grant | None,
+    request: ItemsRequest,
+    version: int | None,
+    timeout_s: int,
+) -> DictRow | None:
+    """What is found in one round trip; None when nothing in force stands behind the key."""
+    srid = project_srid(database)
+    statement, values = _statement(request, grant, srid, version), _values(request, srid)
+    with database.at_once() as connection:
+        with faults_of_place(), connection.pipeline():
+            introduce_at_once(connection, key_sha256, request.place, srid, version, timeout_s)
+            found = connection.execute(statement, values, binary=True)
+        return found.fetchone()
+
+
+def _statement(request: ItemsRequest, grant: Grant | None, srid: int, version: int | None) -> Composed:
+    place = geometry_in(Identifier("f", "geom"), srid, request.place.out_srid)
+    return SQL(queries("sharing")["items"]).format(
+        standing=SQL(queries("sharing")["staff_standing"]) if grant is None else Identifier(SHARE_SCHEMA, "granted"),
+        relation=relation(request.kind, version) if grant is None else Identifier(SHARE_SCHEMA, request.kind),
+        geometry=SQL("ST_FlipCoordinates({})").format(place) if request.northing_first else place,
+        properties=SQL(", ").join(Identifier("f", name) for name in granted_columns(grant, request.kind)),
+        conditions=SQL(" AND ").join([SQL("true"), *(condition.sql for condition in _conditions(request))]),
+    )
+
+
+def _values(request: ItemsRequest, srid: int) -> dict[str, Any]:
     values = {
         "limit": request.limit,
         "after": request.after,
@@ -186,23 +228,7 @@ def _item_row(
     }
     for condition in _conditions(request):
         values |= condition.params
-    try:
-        row = fetch_one(connection, _statement(request, grant, srid, version), values)
-    except psycopg.errors.DataError as error:
-        raise UsageError(f"A value in the question does not fit: {str(error).splitlines()[0]}.") from error
-    if row is None:
-        raise UnknownKeyError
-    return row
-
-
-def _statement(request: ItemsRequest, grant: Grant | None, srid: int, version: int | None) -> Composed:
-    place = geometry_in(Identifier("f", "geom"), srid, request.place.out_srid)
-    return SQL(queries("sharing")["items"]).format(
-        relation=relation(request.kind, version) if grant is None else Identifier(SHARE_SCHEMA, request.kind),
-        geometry=SQL("ST_FlipCoordinates({})").format(place) if request.northing_first else place,
-        properties=SQL(", ").join(Identifier("f", name) for name in granted_columns(grant, request.kind)),
-        conditions=SQL(" AND ").join([SQL("true"), *(condition.sql for condition in _conditions(request))]),
-    )
+    return values
 
 
 def _conditions(request: ItemsRequest) -> list[Condition]:
@@ -223,7 +249,7 @@ def _asked(request: ItemsRequest) -> dict[str, Any]:
     return asked | {"values": values or None, "after": request.after}
 
 
-def _account(request: ItemsRequest, page: ItemsPage, row: dict[str, Any]) -> dict[str, Any]:
+def _account(request: ItemsRequest, page: ItemsPage, row: DictRow) -> dict[str, Any]:
     return {
         **_asked(request),
         "format": "geojson",

@@ -61,6 +61,16 @@ SELECT set_config('statement_timeout', %(timeout)s, true), p.srid,
        coalesce((SELECT max(v.version) FROM pipemap.version AS v), 0) AS version
 FROM pipemap.project AS p
 
+-- name: introduce_at_once
+-- The same for statements that are sent together, which may only read, with a limit to each; the rest of them runs as
+-- the role.
+SELECT
+    set_config('statement_timeout', %(timeout)s, true),
+    set_config('transaction_read_only', 'on', true),
+    set_config('pipemap.key_sha256', %(key_sha256)s, true),
+    set_config('pipemap.version', coalesce(%(version)s::int::text, ''), true),
+    set_config('role', %(role)s, true)
+
 -- name: introduce
 -- Say for this transaction who asks and for which version.
 SELECT
@@ -112,31 +122,41 @@ JOIN pipemap.agreement a USING (agreement_id)
 WHERE k.key_sha256 = decode(%(key_sha256)s, 'hex')
 
 -- name: items
--- One page of granted features as GeoJSON text by identity, what it holds, and a digest of the identities.
-SELECT
+-- One page of granted features as GeoJSON by identity, what it holds, and a digest of the identities; the version it
+-- is of and the digest of the permission. The features come in order: an order within each sum would sort them again.
+SELECT standing.version, standing.digest, page.*
+FROM {standing} AS standing
+CROSS JOIN (SELECT
     count(*) FILTER (WHERE f.place <= %(limit)s) AS shown,
     CASE WHEN count(*) > %(limit)s THEN max(f.feature_id) FILTER (WHERE f.place <= %(limit)s) END AS next,
     encode(sha256(convert_to(coalesce(
-        string_agg(f.feature_id || E'\n', '' ORDER BY f.place) FILTER (WHERE f.place <= %(limit)s), ''
+        string_agg(f.feature_id || E'\n', '') FILTER (WHERE f.place <= %(limit)s), ''
     ), 'UTF8')), 'hex') AS ids_sha256,
-    coalesce(string_agg(
+    convert_to('[' || coalesce(string_agg(
         '{{"type":"Feature","id":' || f.feature_id
         || ',"geometry":' || ST_AsGeoJSON({geometry}, %(digits)s, 0)
         || ',"properties":' || row_to_json(p)::text || '}}',
-        ',' ORDER BY f.place
-    ) FILTER (WHERE f.place <= %(limit)s), '') AS features
+        ','
+    ) FILTER (WHERE f.place <= %(limit)s), '') || ']', 'UTF8') AS features
 FROM (
     SELECT m.*, row_number() OVER (ORDER BY m.feature_id) AS place
     FROM (
         SELECT v.* FROM {relation} AS v
         WHERE v.feature_id > %(after)s
-          AND (NOT %(has_box)s OR ST_Intersects(v.geom, nullif(current_setting('pipemap.wanted'), '')::geometry))
+          AND (
+              NOT %(has_box)s
+              -- Read once, not once a feature.
+              OR ST_Intersects(v.geom, (SELECT nullif(current_setting('pipemap.wanted', true), '')::geometry))
+          )
           AND {conditions}
         ORDER BY v.feature_id
         LIMIT %(limit)s + 1
     ) AS m
 ) AS f
-CROSS JOIN LATERAL (SELECT {properties}) AS p
+CROSS JOIN LATERAL (SELECT {properties}) AS p) AS page
+
+-- name: staff_standing
+(SELECT coalesce(max(version), 0) AS version, '' AS digest FROM pipemap.version)
 
 -- name: export_rows
 -- Features of one layer of an export package.

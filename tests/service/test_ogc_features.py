@@ -305,6 +305,10 @@ def test_filter_that_is_invalid_or_asks_for_what_is_hidden_is_a_bad_request(
     for asked in ({"filter": "owner ="}, {"filter": "true", "filter-lang": "sql"}, {"filter": "nothing = 1"},
                   {"filter": "true", "filter-crs": "EPSG:4547"}, {"filter": ""}, {"filter": "{}"}):  # fmt: skip
         refused(client.get(SEGMENTS, params=asked, headers=agency), 400)
+    backslash = refused(client.get(SEGMENTS, params={"filter": r"source_key LIKE 'a\'"}, headers=agency), 400)
+    assert "LIKE ends in a backslash" in backslash["detail"], "in our words, not those of the database"
+    number = refused(client.get(SEGMENTS, params={"width_mm": "wide"}, headers=agency), 400)
+    assert "syntax" not in number["detail"]
     hidden = refused(client.get(SEGMENTS, params={"filter": "material_code = 'x'"}, headers=agency))
     absent = refused(client.get(SEGMENTS, params={"filter": "nothing_code = 'x'"}, headers=agency))
     assert hidden["detail"].replace("material", "nothing") == absent["detail"]

@@ -9,9 +9,9 @@ from typing import Any, Literal, TypeAlias
 
 from psycopg.sql import SQL, Identifier
 
-from pipemap.db import Connection, Database, fetch_one
+from pipemap.db import Connection, Database
 from pipemap.errors import NotFoundError
-from pipemap.projects import read_project
+from pipemap.projects import project_srid
 from pipemap.sharing import audit, ledger
 from pipemap.sharing.agreements import SHARED_KINDS
 from pipemap.sharing.granted import (
@@ -68,7 +68,6 @@ class TileServer:
         self._database = database
         self._timeout_s = timeout_s
         self._looks = Looks()
-        self._srid: int | None = None
 
     def find(self, kind: str, grid_id: str, level: int, row: int, column: int) -> Wanted:
         """A tile by its names and numbers; NotFoundError when there is none such."""
@@ -89,14 +88,11 @@ class TileServer:
 
     def project_srid(self) -> int:
         """EPSG code of the project, which never changes; 0 for a local grid."""
-        if self._srid is None:
-            with self._database.transaction(read_only=True) as connection:
-                self._srid = read_project(connection).srid
-        return self._srid
+        return project_srid(self._database)
 
     def check(self, key_sha256: str | None, version: int | None = None) -> Standing:
         """What a key is worth at this moment, or staff where it is None; UnknownKeyError when it is not in force."""
-        with self._database.transaction() as connection:
+        with self._database.at_once() as connection:
             return _standing(connection, key_sha256, version)
 
     def shown_before(self, standing: Standing, wanted: Wanted) -> Made | None:
@@ -165,7 +161,8 @@ def _standing(connection: Connection, key_sha256: str | None, version: int | Non
     settings = {"key_sha256": key_sha256, "version": version}
     with connection.pipeline():
         connection.execute(queries("tiles")["say_who_asks"], settings)
-        row = fetch_one(connection, queries("tiles")["standing"])
+        found = connection.execute(queries("tiles")["standing"])
+    row = found.fetchone()
     if row is None:
         raise UnknownKeyError
     return Standing(key_sha256, row["version"], row["digest"])
