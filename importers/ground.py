@@ -27,6 +27,8 @@ _LEAST_M, _GREATEST_M = -500.0, 9_500.0
 _POSTS_PER_BYTE, _POSTS_ANYWAY = 400, 2**24
 _MOST_POSTS = 2**32
 _CACHE_BYTES = 256 * 2**20
+# A block is read as a whole, however little of it is asked for.
+_MOST_BLOCK_BYTES = 512 * 2**20
 # Pixels by which a warped place may be off where the library interpolates between exact ones.
 _WARP_TOLERANCE = 0.02
 _COVERED = 255
@@ -144,6 +146,14 @@ def _check_raster(path: Path, source: Any) -> None:
             "it is damaged, or must be cut into parts",
             f"声称有 {source.width} × {source.height} 个格点，与其 {size} 字节的大小不符或超出可载入范围；"
             "文件可能已损坏，或须分幅提供",
+        )
+    height, width = source.block_shapes[0]
+    if height * width * kind.itemsize > _MOST_BLOCK_BYTES:
+        raise _refusal(
+            path,
+            f"is written in blocks of {width} x {height} posts, too large to read "
+            "one at a time; write it again in tiles (gdal_translate -co TILED=YES)",
+            "的分块过大，无法逐块读取；请重新写为分块格式（gdal_translate -co TILED=YES）",
         )
 
 

@@ -12,6 +12,7 @@ import rasterio.shutil
 from pyproj import Transformer
 from rasterio.transform import Affine, from_origin
 
+import importers.ground
 from importers.ground import Asked, Surface, read_ground
 from pipemap.errors import CrsError, PipemapError, SourceError
 from tests.rasters import NORTH_M, WEST_M, Floats, write_raster
@@ -209,6 +210,15 @@ def test_sizes_that_the_file_cannot_hold_are_refused_before_anything_is_read(tmp
     grid = tmp_path / "lie.asc"
     grid.write_text("ncols 60000\nnrows 60000\nxllcorner 512000\nyllcorner 2611000\ncellsize 1\n1 2 3\n")
     assert "60000 x 60000" in refusal(grid, crs="EPSG:4547").message
+
+
+def test_a_file_in_one_block_that_would_fill_the_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_raster(tmp_path / "strip.tif", flat(), blockysize=12)
+    assert read(path)[1] == pytest.approx(20.0)
+    monkeypatch.setattr(importers.ground, "_MOST_BLOCK_BYTES", 12 * 15 * 4 - 1)
+    assert "15 x 12 posts" in refusal(path).message
 
 
 def test_what_is_no_grid_of_heights_is_refused(tmp_path: Path) -> None:
