@@ -19,7 +19,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from pipemap.db import Connection, Database, fetch_one
 from pipemap.errors import ConflictError, UsageError
 from pipemap.projects import read_project
-from pipemap.sharing import audit
+from pipemap.sharing import audit, ledger
 from pipemap.sharing.agreements import SHARED_KINDS
 from pipemap.sharing.granted import (
     SHARE_SCHEMA,
@@ -186,6 +186,8 @@ def _read(
         reading = _begin(connection, key_sha256, request, form)
         grant, out_srid = reading.grant, request.out_srid or reading.srid
         parts, has_more = reading.parts(request.cursor, request.limit) if request.since < grant.version else ([], False)
+    for part in parts:
+        ledger.charge_places(database, grant, part.written[_WRITTEN[form][0]], out_srid)
     following = Cursor(grant.version, grant.digest, parts[-1].kind, parts[-1].last) if has_more else None
     return grant, ChangesPage(request.since, grant.version, grant.digest, parts, following, out_srid)
 

@@ -135,6 +135,8 @@ def read_page(
     if grant is not None and key_sha256 is not None:
         if request.feature_id is None:
             ledger.charge(database, grant, request.place, srid)
+        else:
+            ledger.charge_shown(database, grant, page.features, page.srid, request.northing_first)
         audit.look(database, grant, key_sha256, "share.items", _account(request, page, row))
     return page
 

@@ -5,7 +5,9 @@ when what was read and what was asked for outside come to 1.1 times the area. A 
 count together with the database's every few seconds, so that a look costs microseconds.
 """
 
+import re
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from math import ceil, floor
 from threading import Lock
@@ -18,6 +20,7 @@ from shapely.geometry.base import BaseGeometry
 
 from pipemap.db import Connection, Database, fetch_one
 from pipemap.errors import PermissionDeniedError
+from pipemap.projects import read_project
 from pipemap.sharing import audit
 from pipemap.sharing.granted import Grant, Place
 from pipemap.sharing.precision import EXACT
@@ -30,6 +33,7 @@ _CELLS_A_SIDE = 100
 _THINNEST = 1e-7
 _STEPS = 32
 _Cell = tuple[int, int]
+_VERTEX = re.compile(r"\[(-?[0-9.]+),(-?[0-9.]+)[,\]]")
 
 
 class AreaExceededError(PermissionDeniedError):
@@ -64,6 +68,15 @@ class _Sheet:
             self.is_changed = True
         elif counts_outside:
             self._count_outside(rows, columns)
+
+    def count_shown(self, boxes: np.ndarray) -> None:
+        """Count the cells that boxes (n, 4) of what was shown meet; they lie in the area."""
+        cells = np.floor((boxes - [self.low_x, self.low_y, self.low_x, self.low_y]) / self.side_m).astype(int)
+        for low_column, low_row, high_column, high_row in set(map(tuple, cells.tolist())):
+            clipped = self.read[max(low_row, 0) : high_row + 1, max(low_column, 0) : high_column + 1]
+            if not clipped.all():
+                clipped[...] = True
+                self.is_changed = True
 
     def take(self, read: BaseGeometry, outside: BaseGeometry) -> None:
         """Take in what others have counted."""
@@ -108,9 +121,21 @@ class _Ledger:
     def __init__(self) -> None:
         self.sheets: dict[tuple[int, str], _Sheet] = {}
         self.lock = Lock()
+        self._project_srid: int | None = None
+
+    def project_srid(self, database: Database) -> int:
+        """EPSG code of the project, which never changes."""
+        if self._project_srid is None:
+            with database.transaction(read_only=True) as connection:
+                self._project_srid = read_project(connection).srid
+        return self._project_srid
 
 
 _ledgers: WeakKeyDictionary[Database, _Ledger] = WeakKeyDictionary()
+
+
+def _ledger_of(database: Database) -> _Ledger:
+    return _ledgers.get(database) or _ledgers.setdefault(database, _Ledger())
 
 
 def charge(database: Database, grant: Grant, place: Place, srid: int, counts_outside: bool = True) -> None:
@@ -120,21 +145,45 @@ def charge(database: Database, grant: Grant, place: Place, srid: int, counts_out
     """
     area = _geometry(grant.area_wkt)
     window = area if place.bbox is None else _window(place, srid)
-    ledger = _ledgers.setdefault(database, _Ledger())
     try:
-        with ledger.lock:
-            name = grant.agreement_id, grant.area_wkt
-            sheet = ledger.sheets.get(name) or ledger.sheets.setdefault(name, _Sheet(area))
-            sheet.count(window, counts_outside)
-            is_due = sheet.is_changed and time.monotonic() - sheet.written_at_s >= WRITE_EVERY_S
-            if is_due:
-                with database.transaction() as connection:
-                    _write(connection, grant, sheet)
+        _count(database, grant, lambda sheet: sheet.count(window, counts_outside))
     except AreaExceededError:
         details = {"agreement_id": grant.agreement_id, "bbox": place.bbox, "bbox_srid": place.bbox_srid}
         with database.transaction() as connection:
             audit.record(connection, grant.agency, "share.stopped", details)
         raise
+
+
+def charge_shown(database: Database, grant: Grant, features: bytes, srid: int, northing_first: bool = False) -> None:
+    """Count where features lie that were shown without a window being asked for.
+
+    They are a JSON array of GeoJSON features in the CRS `srid`.
+    """
+    boxes = _boxes_of(features)
+    _charge_boxes(database, grant, boxes[:, [1, 0, 3, 2]] if northing_first else boxes, srid)
+
+
+def charge_places(database: Database, grant: Grant, text: str, srid: int) -> None:
+    """The same of very many features: where the vertices in a text of GeoJSON lie."""
+    places = np.array(_VERTEX.findall(text), dtype=np.float64).reshape(-1, 2)
+    _charge_boxes(database, grant, np.hstack([places, places]), srid)
+
+
+def _charge_boxes(database: Database, grant: Grant, boxes: np.ndarray, srid: int) -> None:
+    project_srid = _ledger_of(database).project_srid(database)
+    placed = boxes if srid == project_srid else _in_project(boxes, _transformer(srid, project_srid))
+    _count(database, grant, lambda sheet: sheet.count_shown(placed))
+
+
+def _count(database: Database, grant: Grant, count: Callable[[_Sheet], None]) -> None:
+    ledger = _ledger_of(database)
+    with ledger.lock:
+        name = grant.agreement_id, grant.area_wkt
+        sheet = ledger.sheets.get(name) or ledger.sheets.setdefault(name, _Sheet(_geometry(grant.area_wkt)))
+        count(sheet)
+        if sheet.is_changed and time.monotonic() - sheet.written_at_s >= WRITE_EVERY_S:
+            with database.transaction() as connection:
+                _write(connection, grant, sheet)
 
 
 def _write(connection: Connection, grant: Grant, sheet: _Sheet) -> None:
@@ -168,6 +217,17 @@ def _window(place: Place, srid: int) -> BaseGeometry:
         return box
     dense = shapely.segmentize(box, max(high_x - low_x, high_y - low_y, _THINNEST) / _STEPS)
     return shapely.transform(dense, _transformer(place.bbox_srid, srid).transform, interleaved=False)
+
+
+def _boxes_of(features: bytes) -> np.ndarray:
+    """Bounds (n, 4) of GeoJSON features."""
+    collection = shapely.from_geojson(b'{"type":"FeatureCollection","features":' + features + b"}")
+    return np.asarray(shapely.bounds(shapely.get_parts(collection)))
+
+
+def _in_project(boxes: np.ndarray, transformer: Transformer) -> np.ndarray:
+    eastings, northings = transformer.transform(boxes[:, [0, 0, 2, 2]], boxes[:, [1, 3, 1, 3]])
+    return np.column_stack([eastings.min(axis=1), northings.min(axis=1), eastings.max(axis=1), northings.max(axis=1)])
 
 
 def _polygons(geometry: BaseGeometry) -> BaseGeometry:

@@ -10,7 +10,7 @@ from psycopg.sql import SQL, Identifier
 
 from pipemap.db import Database, fetch_one
 from pipemap.projects import read_project
-from pipemap.sharing import audit
+from pipemap.sharing import audit, ledger
 from pipemap.sharing.granted import Place, as_agency, digits, geometry_in, refusals_on_record, set_timeout
 from pipemap.sql import queries
 
@@ -53,5 +53,6 @@ def read_sites(
     assert row is not None
     page = SitesPage(row["features"].encode(), row["shown"], out_srid, grant.version)
     told = asked | {"format": "geojson", "version": page.version, "count": page.count, "bytes": len(page.features)}
+    ledger.charge_shown(database, grant, page.features, out_srid)
     audit.look(database, grant, key_sha256, "share.sites", told)
     return page

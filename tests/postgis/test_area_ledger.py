@@ -9,18 +9,20 @@ import shapely
 from pyproj import Transformer
 
 from pipemap.db import Database
-from pipemap.sharing import agreements, audit, items, ledger
+from pipemap.sharing import agreements, audit, feed, items, ledger
 from pipemap.sharing.agreements import Terms, hash_key
+from pipemap.sharing.feed import ChangesRequest
 from pipemap.sharing.granted import Place
 from pipemap.sharing.items import ItemsRequest
 from pipemap.sharing.ledger import AreaExceededError
+from pipemap.sharing.sites import read_sites
 
 AREA = shapely.box(0, 0, 1000, 1000)
 
 
-def make_key(database: Database, area: Any = AREA, agency: str = "water company") -> str:
+def make_key(database: Database, area: Any = AREA, agency: str = "water company", **more: Any) -> str:
     soon = datetime.now(UTC) + timedelta(days=9)
-    terms = Terms(agency, "design", area, ("water",), ("from_depth_m",), soon)
+    terms = Terms(agency, "design", area, ("water",), ("from_depth_m",), soon, **more)
     with database.transaction() as connection:
         return hash_key(agreements.issue_key(connection, agreements.agree(connection, terms, "manager"), "manager"))
 
@@ -109,3 +111,61 @@ def test_passing_25_km2_over_all_agreements_is_put_on_record_once(database: Data
     look(database, keys[2])
     look(database, keys[2])
     assert on_record(database, "share.area_approval_needed") == 1
+
+
+def place_node(database: Database, feature_id: int, x: float, y: float, **more: Any) -> None:
+    row = {"appurtenance_code": None, **more, "feature_id": feature_id, "x": x, "y": y}
+    with database.transaction() as connection:
+        connection.execute("INSERT INTO pipemap.dataset (dataset_id, name) VALUES (1, 's') ON CONFLICT DO NOTHING")
+        connection.execute(
+            """INSERT INTO pipemap.version (version, changeset_id, author, message, counts)
+               VALUES (1, 1, 'a', 'm', '{}') ON CONFLICT DO NOTHING"""
+        )
+        connection.execute(
+            """INSERT INTO pipemap.node (feature_id, dataset_id, source_key, class_code, appurtenance_code, geom,
+                 valid_from_version)
+               VALUES (%(feature_id)s, 1, %(feature_id)s, 'water', %(appurtenance_code)s,
+                 ST_SetSRID(ST_MakePoint(%(x)s, %(y)s), 4547), 1)""",
+            row,
+        )
+
+
+HERE = shapely.box(500_000, 2_500_000, 501_000, 2_501_000)
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "WRITE_EVERY_S", 0.0)
+
+
+@pytest.mark.parametrize("reading", [Place(), Place(out_srid=4326)], ids=["own", "degrees"])
+@pytest.mark.parametrize("northing_first", [False, True])
+def test_reads_by_identity_are_charged_where_the_feature_lies(
+    database: Database, at_once: None, reading: Place, northing_first: bool
+) -> None:
+    for number in range(20):
+        place_node(database, number + 1, 500_005 + 50 * number, 2_500_005)
+    key = make_key(database, HERE)
+    for number in range(20):
+        request = ItemsRequest("node", reading, feature_id=number + 1, northing_first=northing_first)
+        assert items.read_items(database, key, request).count == 1
+        items.read_items(database, key, request)
+    assert read_m2(database) == pytest.approx(20 * 10 * 10)
+
+
+def test_the_change_feed_and_the_sites_are_charged_where_they_show_something(database: Database, at_once: None) -> None:
+    place_node(database, 1, 500_105, 2_500_105)
+    place_node(database, 2, 500_905, 2_500_905, appurtenance_code="waterworks")
+    key = make_key(database, HERE, sites_telephone="110")
+    feed.read_changes(database, key, ChangesRequest(0))
+    assert read_m2(database) == pytest.approx(10 * 10)
+    read_sites(database, key, Place())
+    assert read_m2(database) == pytest.approx(10 * 10 + 250 * 250)
+
+
+def test_a_feature_that_is_not_shown_costs_nothing(database: Database, at_once: None) -> None:
+    place_node(database, 1, 499_000, 2_500_105)
+    key = make_key(database, HERE)
+    assert items.read_items(database, key, ItemsRequest("node", feature_id=1)).count == 0
+    look(database, key, 500_000, 2_500_000, 500_005, 2_500_005)
+    assert read_m2(database) == pytest.approx(10 * 10)
