@@ -3,8 +3,9 @@
 from typing import Any
 
 from api.ogc.asking import MAX_LIMIT
-from api.ogc.links import GEOJSON, HTML, JSON, OPENAPI, SCHEMA
+from api.ogc.links import GEOJSON, GLB, HTML, JSON, MVT, OPENAPI, SCHEMA
 from pipemap.sharing.agreements import SHARED_KINDS
+from pipemap.sharing.tiles.grids import MAX_LEVEL
 
 _ENCODED = {"json": JSON, "html": HTML}
 _QUERY: dict[str, tuple[str, dict[str, Any]]] = {
@@ -21,6 +22,15 @@ _QUERY: dict[str, tuple[str, dict[str, Any]]] = {
     "filter-lang": ("Language of the filter.", {"type": "string", "enum": ["cql2-text", "cql2-json"]}),
     "filter-crs": ("URI of the system of the filter's geometries; CRS84 by default.", {"type": "string"}),
     "page": ("Where the page begins; from the next link.", {"type": "string"}),
+    "version": ("Version of the map; the newest by default.", {"type": "integer", "minimum": 0}),
+}
+_PATH: dict[str, dict[str, Any]] = {
+    "kind": {"type": "string", "enum": list(SHARED_KINDS)},
+    "featureId": {"type": "integer", "format": "int64"},
+    "tileMatrixSetId": {"type": "string"},
+    "tileMatrix": {"type": "integer", "minimum": 0, "maximum": MAX_LEVEL},
+    "tileRow": {"type": "integer", "minimum": 0},
+    "tileCol": {"type": "integer", "minimum": 0},
 }
 
 
@@ -36,15 +46,14 @@ def describe(base: str) -> dict[str, Any]:
         },
         "servers": [{"url": base}],
         "security": [{"key": []}, {"token": []}],
-        "paths": _paths(),
+        "paths": _paths() | _tile_paths(),
         "components": {
             "parameters": {
                 name: {"name": name, "in": "query", "description": words, "schema": schema, **_style(schema)}
                 for name, (words, schema) in _QUERY.items()
             }
-            | {"kind": _in_path("kind", {"type": "string", "enum": list(SHARED_KINDS)}),
-               "featureId": _in_path("featureId", {"type": "integer", "format": "int64"}),
-               "If-Match": _in_header("If-Match", "Entity tag of the feature as you hold it."),
+            | {name: _in_path(name, schema) for name, schema in _PATH.items()}
+            | {"If-Match": _in_header("If-Match", "Entity tag of the feature as you hold it."),
                "Content-Crs": _in_header("Content-Crs", "URI of the system of the body; CRS84 by default.")},
             "responses": {"problem": {"description": "What was asked wrongly.", "content": _problem()}},
             "securitySchemes": {
@@ -79,6 +88,41 @@ def _paths() -> dict[str, Any]:
             "delete": _proposal("delete", "Propose that it goes.", "kind", "featureId", "If-Match", has_body=False),
         },
     }  # fmt: skip
+
+
+def _tile_paths() -> dict[str, Any]:
+    """Tiles (operation ids end as OGC 20-057 has them) and bodies of true size."""
+    tilesets, solid = "/collections/{kind}/tiles", "/collections/{kind}/3dtiles"
+    place = ("tileMatrix", "tileRow", "tileCol")
+    return {
+        "/tileMatrixSets": _operation("getTileMatrixSetsList", "The grids of the tiles.", _ENCODED, open_to_all=True),
+        "/tileMatrixSets/{tileMatrixSetId}": _operation(
+            "getTileMatrixSet", "One grid.", _ENCODED, "tileMatrixSetId", open_to_all=True
+        ),
+        tilesets: _operation(".collection.vector.getTileSetsList", "The tilesets of a collection.", _ENCODED, "kind"),
+        f"{tilesets}/{{tileMatrixSetId}}": _operation(
+            ".collection.vector.getTileSet", "One tileset.", _ENCODED, "kind", "tileMatrixSetId"
+        ),
+        f"{tilesets}/{{tileMatrixSetId}}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}": _drawn(
+            ".collection.vector.getTile", "One vector tile.", MVT, "kind", "tileMatrixSetId", *place
+        ),
+        f"{solid}/tileset.json": _drawn("solidTileset", "The tree of 3D Tiles.", JSON, "kind", "version"),
+        f"{solid}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}.glb": _drawn(
+            "solidTile", "The bodies of one tile.", GLB, "kind", *place, "version"
+        ),
+    }
+
+
+def _drawn(name: str, summary: str, media_type: str, *parameters: str) -> dict[str, Any]:
+    """What has one encoding, may be empty, and is asked for again with its tag."""
+    described = _operation(name, summary, {"": media_type}, *parameters)
+    operation = described["get"]
+    operation["parameters"] = operation["parameters"][:-1]
+    operation["responses"] |= {
+        "204": {"description": "Nothing to see here."},
+        "304": {"description": "You hold it already."},
+    }
+    return described
 
 
 def _operation(

@@ -15,6 +15,7 @@ _CQL2 = (
     "cql2-text", "cql2-json", "basic-cql2", "advanced-comparison-operators", "case-insensitive-comparison",
     "basic-spatial-functions", "basic-spatial-functions-plus", "property-property",
 )  # fmt: skip
+_TILES = "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf"
 # Only what a test proves (tests/service/test_ogc_*.py).
 CONFORMS_TO = (
     f"{_FEATURES}-1/1.0/conf/core",
@@ -29,6 +30,7 @@ CONFORMS_TO = (
     f"{_FEATURES}-4/1.0/conf/create-replace-delete",
     f"{_FEATURES}-4/1.0/conf/update",
     f"{_FEATURES}-4/1.0/conf/optimistic-locking-etags",
+    *(f"{_TILES}/{name}" for name in ("core", "tileset", "tilesets-list", "geodata-tilesets", "mvt", "oas30")),
     *(f"http://www.opengis.net/spec/cql2/1.0/conf/{name}" for name in _CQL2),
 )
 _TITLE = "pipemap · 地下管线一张图"

@@ -9,14 +9,14 @@ from api.deps import STRICT, AskerDep, Service, ServiceDep
 from api.ogc.answers import EncodingDep, answer, is_known
 from api.ogc.collections import TITLES, asked_of, known_kind
 from api.ogc.crs import epsg_uri, is_northing_first
-from api.ogc.links import HTML, JSON, TILING_SCHEME, asked_again, base_of, link
+from api.ogc.links import HTML, JSON, MVT, TILING_SCHEME, asked_again, base_of, link
 from api.ogc.standing import Standings
 from pipemap.errors import NotFoundError
 from pipemap.sharing.collections import Extent, read_collections, read_extent
 from pipemap.sharing.items import Readable
 from pipemap.sharing.tiles.cache import Made
 from pipemap.sharing.tiles.grids import MAX_LEVEL, MIN_LEVEL, Grid, grids, limits
-from pipemap.sharing.tiles.serving import TileServer
+from pipemap.sharing.tiles.serving import TileServer, Wanted
 from pipemap.sharing.tiles.vector import (
     FEATURES_FROM_LEVEL,
     MAX_FEATURES,
@@ -26,7 +26,6 @@ from pipemap.sharing.tiles.vector import (
     overview_attributes,
 )
 
-MVT = "application/vnd.mapbox-vector-tile"
 _MAP_SCALE_M = 0.00028
 _PIXELS = 256
 _WEB = {
@@ -112,7 +111,23 @@ async def read_tile(
     made = await tiles.standings.kept(asker, lambda standing: tiles.server.shown_before(standing, wanted))
     if made is None:
         made = await run_in_threadpool(tiles.server.show, asker, wanted)
+    if not made.body:
+        await run_in_threadpool(_check_within, request, asker, kind, wanted)
     return as_tile(request, made, MVT)
+
+
+def _check_within(request: Request, asker: str | None, kind: str, wanted: Wanted) -> None:
+    """Raise NotFoundError for a tile outside of the limits that its tileset tells."""
+    service: Service = request.app.state.service
+    extent = read_extent(service.database, asker, asked_of(request))
+    tile = wanted.tile
+    assert tile is not None
+    box, levels = extent.west_south_east_north, _levels_of(kind)
+    if box is not None and tile.level in levels:
+        low_row, high_row, low_column, high_column = limits(tile.grid, box, tile.level)
+        if low_row <= tile.row <= high_row and low_column <= tile.column <= high_column:
+            return
+    raise NotFoundError(f"Tile {tile.level}/{tile.row}/{tile.column} lies outside of the limits of this tileset.")
 
 
 def as_tile(request: Request, made: Made, media_type: str) -> Response:
@@ -130,14 +145,13 @@ def as_tile(request: Request, made: Made, media_type: str) -> Response:
 def _tileset(request: Request, readable: Readable, extent: Extent, kind: str, grid: Grid) -> dict[str, Any]:
     here = f"{base_of(request)}/collections/{kind}/tiles/{grid.id}"
     scheme = f"{base_of(request)}/tileMatrixSets/{grid.id}"
-    levels = range(MIN_LEVEL if kind == "pipe_segment" else FEATURES_FROM_LEVEL, MAX_LEVEL + 1)
     return {
         "title": f"{TITLES[kind]} · {grid.id}",
         "description": _WORDS,
         "dataType": "vector",
         "crs": epsg_uri(grid.srid),
         "tileMatrixSetURI": _uri(grid).get("uri", scheme),
-        "tileMatrixSetLimits": _limits(grid, extent, levels),
+        "tileMatrixSetLimits": _limits(grid, extent, _levels_of(kind)),
         "layers": _layers(kind, granted_attributes(kind, readable.columns[kind])),
         "links": [
             link(here, "self", JSON, "This tileset"),
@@ -146,6 +160,10 @@ def _tileset(request: Request, readable: Readable, extent: Extent, kind: str, gr
             link(f"{base_of(request)}/collections/{kind}", "geodata", JSON, TITLES[kind]),
         ],
     }
+
+
+def _levels_of(kind: str) -> range:
+    return range(MIN_LEVEL if kind == "pipe_segment" else FEATURES_FROM_LEVEL, MAX_LEVEL + 1)
 
 
 def _layers(kind: str, attributes: list[TileAttribute]) -> list[dict[str, Any]]:
