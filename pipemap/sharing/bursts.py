@@ -19,9 +19,10 @@ import shapely
 from psycopg.sql import SQL
 from shapely.geometry.base import BaseGeometry
 
+from pipemap.crs import Bounds
 from pipemap.db import Connection, Database, fetch_all, fetch_one
 from pipemap.errors import UsageError
-from pipemap.network import Ints, Network
+from pipemap.network import Ints, Network, positions_of
 from pipemap.network.watching import LiveNetwork
 from pipemap.projects import read_project
 from pipemap.sharing.asking import Question, Told, ask
@@ -101,13 +102,14 @@ class _Shown:
 
     def __init__(self, connection: Connection, network: Network, found: BurstAnswer, segment_ids: list[int]) -> None:
         self._connection, self._network, self._found, self._burst_ids = connection, network, found, segment_ids
-        want(connection, Place(), read_project(connection).srid)
         self._named = {
             *segment_ids,
             *found.isolated_segment_ids,
             *found.dry_segment_ids,
             *found.already_dry_segment_ids,
         }
+        # The views look around what is cut off alone: by so many identities they would look through the whole area.
+        want(connection, Place(_box_around(network, sorted(self._named))), read_project(connection).srid)
         rows = fetch_all(connection, queries("asked")["pipes"], {"feature_ids": list(self._named)})
         self._length_m = {row["feature_id"]: row["length_m"] for row in rows}
         self._axes = {row["feature_id"]: shapely.from_wkb(row["axis"]) for row in rows}
@@ -176,6 +178,16 @@ class _Shown:
             "message_zh": "受影响的管线或须关闭的阀门超出本协议所示范围，"
             f"使用本清单前请联系{telephone or '权属单位'}。",
         }
+
+
+def _box_around(network: Network, segment_ids: Sequence[int]) -> Bounds:
+    """Where segments may be shown, and the hydrants near them."""
+    segments = network.segments
+    at = positions_of(segments.id, np.array(segment_ids, np.int64), "segment")
+    reach_m = float(segments.length_m[at].max()) + HYDRANTS_WITHIN_M + _DISPLACED_M
+    x_m, y_m = segments.x_m[at], segments.y_m[at]
+    low, high = (np.nanmin([x_m, y_m], axis=1), np.nanmax([x_m, y_m], axis=1))
+    return float(low[0]) - reach_m, float(low[1]) - reach_m, float(high[0]) + reach_m, float(high[1]) + reach_m
 
 
 def _across_m(burst: BaseGeometry) -> float:
