@@ -15,7 +15,7 @@ from pipemap.db import Connection, fetch_one
 from pipemap.errors import CrsError, UsageError
 from pipemap.projects import read_project
 from pipemap.sql import queries
-from pipemap.versions import GrantedVersion, current_version, relation, resolve_version
+from pipemap.versions import GrantedVersion, current_version, resolve_version, shown_relation
 from schemas.codetables import code_table
 from schemas.tables import FEATURE_KINDS, state_names
 
@@ -84,7 +84,7 @@ class PageMaker:
         self.connection = connection
         resolved = resolve_version(connection, version)
         self.version = current_version(connection) if resolved is None else resolved
-        self.relation = relation(kind, resolved)
+        self.relation = shown_relation(kind, resolved)
         self._columns = _shown_columns(kind, resolved)
         self.project_srid = read_project(connection).srid
         self.out_srid = self.source_srid(out_srid)

@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from pipemap.clearance.drawn import line_clearance
-from pipemap.clearance.questions import polygon_clearance, segment_clearance
+from pipemap.clearance.dug import polygon_clearance
+from pipemap.clearance.questions import segment_clearance
 from pipemap.cluster import Cluster
 from pipemap.db import Database
 from pipemap.errors import NotFoundError, UsageError
