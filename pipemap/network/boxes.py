@@ -52,12 +52,12 @@ def _along_curve(boxes: Floats) -> Ints:
     """Place of every box along a curve that keeps neighbours together: the bits of x and y in turn."""
     if not len(boxes):
         return np.zeros(0, np.int64)
-    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
-    is_known = np.isfinite(middle)
+    is_known = np.isfinite(boxes[:, :2]) & np.isfinite(boxes[:, 2:])
+    middle = np.where(is_known, boxes[:, :2], 0) / 2 + np.where(is_known, boxes[:, 2:], 0) / 2
     least = np.min(middle, axis=0, where=is_known, initial=np.inf)
     extent = np.max(middle, axis=0, where=is_known, initial=-np.inf) - least
-    share = (middle - least) / np.where(extent > 0, extent, 1)
-    steps = (np.where(is_known, share, 0) * (_STEPS - 1)).astype(np.int64)
+    share = np.where(is_known, middle - least, 0) / np.where(extent > 0, extent, 1)
+    steps = (share * (_STEPS - 1)).astype(np.int64)
     return _spread_bits(steps[:, 0]) | (_spread_bits(steps[:, 1]) << 1)
 
 

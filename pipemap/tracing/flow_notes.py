@@ -51,6 +51,12 @@ _ADVERSE = (
     "{count} pipes rise along their flow (adverse slope): {names}.",
     "{count} 条管段沿流向逆坡：{names}。",
 )
+_MID_SPAN = (
+    "ends-mid-span",
+    "{count} pipes end in the middle of another one to which the map does not join them: {names}. They are taken to "
+    "drain into it.",
+    "{count} 条管段末端落在另一管段中部而图上未连接：{names}。按接入该管段处理。",
+)
 _CLASSES = (
     "classes-joined",
     "Pipes of different classes are joined at {count} points ({names}); the trace runs through all of them.",
@@ -93,6 +99,10 @@ def flow_notes(network: Network, scope: FlowScope, gravity: Gravity, walk: FlowW
     yield from _of_segments(network, gravity, adverse, _ADVERSE)
     near = np.concatenate([reached, walk.doubtful])
     yield from _of_segments(network, gravity, near[gravity.is_contradicted[near]], _CONTRADICTED)
+    laterals = gravity.laterals
+    is_passed = walk.has_node[laterals.node] & np.isin(laterals.into, reached)
+    mid_span = reached[np.isin(gravity.head[reached], laterals.node[is_passed])]
+    yield from _of_segments(network, gravity, mid_span, _MID_SPAN)
     yield from _of_nodes(network, _class_changes(network, gravity, reached), _CLASSES)
     yield from _of_nodes(network, walk.nodes[scope.facts["pump"][walk.nodes]], _PUMPS)
 

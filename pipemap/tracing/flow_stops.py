@@ -93,11 +93,12 @@ def _scope(network: Network, codes: Sequence[str]) -> FlowScope:
     gravity = gravity_of(network)
     chosen = np.array([code in codes for code in code_table("utility_class")])[network.segments.class_]
     is_open = gravity.is_live & chosen
+    enters = _has_arc(network, gravity.laterals.node, is_open[gravity.laterals.into])
     as_declared = np.where(gravity.is_contradicted, gravity.head, gravity.tail)
     return FlowScope(
         is_open=is_open,
-        goes_on=_has_arc(network, gravity.tail, is_open),
-        goes_on_as_declared=_has_arc(network, as_declared, is_open),
+        goes_on=_has_arc(network, gravity.tail, is_open) | enters,
+        goes_on_as_declared=_has_arc(network, as_declared, is_open) | enters,
         comes=_has_arc(network, gravity.head, is_open),
         left_out=pipes_at(network, gravity.is_live & ~is_open) > 0,
         facts=network.once("flow facts", lambda: _facts(network, gravity)),

@@ -41,7 +41,8 @@ def walk_flow(network: Network, scope: FlowScope, start: Located, is_down: bool)
     """
     gravity = gravity_of(network)
     _check(network, scope, gravity, start)
-    starts = np.unique(np.concatenate([(gravity.head if is_down else gravity.tail)[start.segments], start.nodes]))
+    ends = gravity.head[start.segments] if is_down else _enters(gravity, start.segments)
+    starts = np.unique(np.concatenate([ends, start.nodes]))
     shut = scope.facts["shut"]
     arcs = gravity.down if is_down else gravity.up
     main = reach(arcs, starts, scope.is_open, shut)
@@ -60,6 +61,11 @@ def walk_flow(network: Network, scope: FlowScope, start: Located, is_down: bool)
         doubtful=wide.segments[~main.has_segment[wide.segments]],
         doubtful_nodes=wide.nodes[~main.has_node[wide.nodes]],
     )
+
+
+def _enters(gravity: Gravity, segments: Ints) -> Ints:
+    """Where water enters some pipes: at their upper ends, and where laterals end at them."""
+    return np.concatenate([gravity.tail[segments], gravity.laterals.into_some(segments)])
 
 
 def is_overflow(network: Network) -> Flags:
@@ -88,10 +94,11 @@ def _with_doubts(network: Network, is_down: bool) -> Arcs:
     def made() -> Arcs:
         gravity = gravity_of(network)
         live, doubted = np.flatnonzero(gravity.is_live), np.flatnonzero(gravity.is_contradicted)
-        one = np.concatenate([gravity.tail[live], gravity.head[doubted]])
-        other = np.concatenate([gravity.head[live], gravity.tail[doubted]])
+        laterals = gravity.laterals
+        one = np.concatenate([gravity.tail[live], gravity.head[doubted], laterals.node])
+        other = np.concatenate([gravity.head[live], gravity.tail[doubted], gravity.head[laterals.into]])
         ends = (one, other) if is_down else (other, one)
-        return Arcs.of(len(network.nodes.id), *ends, np.concatenate([live, doubted]))
+        return Arcs.of(len(network.nodes.id), *ends, np.concatenate([live, doubted, laterals.into]))
 
     return network.once(f"arcs with doubts {is_down}", made)
 

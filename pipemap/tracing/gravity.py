@@ -15,6 +15,7 @@ import numpy as np
 from pipemap.network import Flags, Floats, Ints, Network, SmallInts
 from pipemap.network.kinds import ONE_WAY_ROLES, NodeKind, has_role, node_kinds
 from pipemap.tracing.arcs import Arcs
+from pipemap.tracing.laterals import Laterals, laterals_of
 from pipemap.tracing.pits import Basin, ways_out
 from schemas.codetables import code_table, codes_where
 
@@ -47,7 +48,8 @@ class Gravity:
     """The flow of every live gravity pipe, by segment; `sign` is 1 along the drawing, -1 against it, 0 for others.
 
     `fall_m` is how far a pipe falls along its flow, NaN when unknown. `is_contradicted` marks pipes whose inverts
-    decided against the declared flow or the way their dataset draws lines. `down` are the arcs along the flow.
+    decided against the declared flow or the way their dataset draws lines. `down` are the arcs along the flow,
+    `down_tail` the nodes that they leave. A lateral's water enters the sewer it ends at and is taken to run its length.
     """
 
     sign: SmallInts
@@ -57,7 +59,9 @@ class Gravity:
     tail: Ints
     head: Ints
     down: Arcs
+    down_tail: Ints
     up: Arcs
+    laterals: Laterals
 
     @property
     def is_live(self) -> Flags:
@@ -112,7 +116,9 @@ def _gravity(network: Network) -> Gravity:
     evidence[turned] = Evidence.WAY_OUT
     by_levels = np.isin(evidence, (Evidence.LEVELS, Evidence.INFERRED_LEVELS))
     tail, head = _ends(network, sign)
-    whole = np.flatnonzero(is_live)
+    laterals = laterals_of(network, _left_standing(network, is_live, tail, head))
+    whole = np.concatenate([np.flatnonzero(is_live), laterals.into])
+    above = np.concatenate([tail[is_live], laterals.node])
     count = len(network.nodes.id)
     return Gravity(
         sign=sign,
@@ -121,9 +127,19 @@ def _gravity(network: Network) -> Gravity:
         is_contradicted=by_levels & (said != 0) & (said != sign),
         tail=tail,
         head=head,
-        down=Arcs.of(count, tail[whole], head[whole], whole),
-        up=Arcs.of(count, head[whole], tail[whole], whole),
+        down=Arcs.of(count, above, head[whole], whole),
+        down_tail=above,
+        up=Arcs.of(count, head[whole], above, whole),
+        laterals=laterals,
     )
+
+
+def _left_standing(network: Network, is_live: Flags, tail: Ints, head: Ints) -> Ints:
+    """Nodes that pipes lead to and none leads on from, and that are no way out."""
+    is_left = np.zeros(len(network.nodes.id), np.bool_)
+    is_left[head[is_live]] = True
+    is_left[tail[is_live]] = False
+    return np.flatnonzero(is_left & ~_exits(network))
 
 
 def _ends(network: Network, sign: SmallInts) -> tuple[Ints, Ints]:

@@ -195,7 +195,7 @@ class _Arrival:
         """Length of the way to a node, and the part of it without a time."""
         down = self.gravity.down
         found: tuple[float, float] = _along(
-            self.ways.via, down.segment, self.gravity.tail, self.length_m, self.untimed_m, node
+            self.ways.via, down.segment, self.gravity.down_tail, self.length_m, self.untimed_m, node
         )
         return found
 
@@ -241,8 +241,9 @@ def _along(
 ) -> tuple[float, float]:  # pragma: no cover
     whole_m, part_m = 0.0, 0.0
     while via[node] >= 0:
-        one = segment[via[node]]
+        arc = via[node]
+        one = segment[arc]
         whole_m += length_m[one]
         part_m += untimed_m[one]
-        node = tail[one]
+        node = tail[arc]
     return whole_m, part_m

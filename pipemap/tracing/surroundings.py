@@ -4,19 +4,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
 
-import numba
 import numpy as np
 
-from pipemap.clearance.geometry3d import nearest_share
-from pipemap.network import Flags, Floats, Ints, Network, SmallInts
+from pipemap.network import Flags, Floats, Ints, Network
 from pipemap.network.adjacency import adjacency_of
 from pipemap.network.axes import Axes
-from pipemap.network.boxes import touching
 from pipemap.network.kinds import class_groups
 from pipemap.tracing.cuts import Cut
 from pipemap.tracing.describing import Words, known, note
 from pipemap.tracing.sites import Site
-from pipemap.tracing.vicinity import Near, near
+from pipemap.tracing.vicinity import OPEN_END_M, Near, beside_nodes, near, nearest_point
 from schemas.codetables import code_table
 from schemas.isolation import ClickedSegment
 
@@ -24,7 +21,6 @@ Place = tuple[float, float, float | None]
 
 DEFAULT_RADIUS_M = 5.0
 _MOST_NEIGHBOURS = 200
-_OPEN_END_M = 0.3
 _MOST_ENDS = 200
 _NOT_THERE = ("planned", "removed")
 _OPEN_END = (
@@ -53,7 +49,8 @@ def surroundings_of(
 
 def open_ends(network: Network, cut: Cut) -> list[Words]:
     """A warning where an isolated pipe ends beside another one, so that the trace may have stopped too early."""
-    nodes, others = _beside_ends(network, cut, _free_ends(network, cut)[:_MOST_ENDS])
+    is_of_group = np.append(class_groups() == cut.zones.group, False)
+    nodes, others, _ = beside_nodes(network, _free_ends(network, cut)[:_MOST_ENDS], is_of_group, OPEN_END_M)
     if not len(nodes):
         return []
     segment_keys: dict[str, set[str]] = {}
@@ -70,7 +67,7 @@ def _parts(network: Network, site: Site, clicked: Sequence[tuple[ClickedSegment,
     points = {segment.segment_id: place for segment, place in clicked}
     for one in site.segments.tolist():
         place = points.get(int(segments.id[one]))
-        yield segments.axis[one] if place is None else _nearest_point(segments.axis[one], place[0], place[1])
+        yield segments.axis[one] if place is None else nearest_point(segments.axis[one], place[0], place[1])
     for node in site.nodes.tolist():
         for one in adjacency_of(network).at(np.array([node])).tolist():
             axis = segments.axis[one]
@@ -136,57 +133,3 @@ def _free_ends(network: Network, cut: Cut) -> Ints:
     owner = np.repeat(np.arange(len(ends)), adjacency.counts(ends))
     free: Ints = ends[np.bincount(owner[live], minlength=len(ends)) == 1]
     return free
-
-
-def _beside_ends(network: Network, cut: Cut, nodes: Ints) -> tuple[Ints, Ints]:
-    """Nodes, and the live segments of the group that lie at them but do not end there."""
-    segments, tree = network.segments, network.segments.axis.tree
-    is_of_group = np.append(class_groups() == cut.zones.group, False)
-    columns = (segments.class_, segments.is_active, segments.from_node, segments.to_node)
-    places = (network.nodes.x_m, network.nodes.y_m)
-    lines = (segments.axis.points_m, segments.axis.bounds)
-    found: tuple[Ints, Ints] = _beside(tree.columns, lines, columns, places, nodes, is_of_group)
-    return found
-
-
-@numba.njit(cache=True, nogil=True)
-def _beside(
-    tree: tuple[Floats, Ints, Ints],
-    lines: tuple[Floats, Ints],
-    columns: tuple[SmallInts, Flags, Ints, Ints],
-    places: tuple[Floats, Floats],
-    nodes: Ints,
-    is_of_group: Flags,
-) -> tuple[Ints, Ints]:  # pragma: no cover
-    (points, bounds), (class_, is_active, from_node, to_node), (x_m, y_m) = lines, columns, places
-    ends, others = [np.int64(0) for _ in range(0)], [np.int64(0) for _ in range(0)]
-    for node in nodes:
-        x, y = x_m[node], y_m[node]
-        for one in touching(*tree, (x - _OPEN_END_M, y - _OPEN_END_M, x + _OPEN_END_M, y + _OPEN_END_M)):
-            if not is_of_group[class_[one]] or not is_active[one] or node in (from_node[one], to_node[one]):
-                continue
-            if _along_plan(points[bounds[one] : bounds[one + 1]], x, y)[2] <= _OPEN_END_M:
-                ends.append(node)
-                others.append(one)
-    return np.array(ends), np.array(others)
-
-
-def _nearest_point(axis: Floats, x_m: float, y_m: float) -> Floats:
-    """The point of an axis nearest in plan to a place, as a row."""
-    row, share, _ = _along_plan(axis, x_m, y_m)
-    point: Floats = axis[row] + share * (axis[row + 1] - axis[row])
-    return point[None]
-
-
-@numba.njit(cache=True, nogil=True)
-def _along_plan(axis: Floats, x_m: float, y_m: float) -> tuple[int, float, float]:  # pragma: no cover
-    """The piece of an axis nearest in plan to a place, the share of it that is, and how far away."""
-    best, best_share, best_m = 0, 0.0, np.inf
-    for row in range(len(axis) - 1):
-        start = (axis[row, 0], axis[row, 1], 0.0)
-        way = (axis[row + 1, 0] - start[0], axis[row + 1, 1] - start[1], 0.0)
-        share = nearest_share((x_m, y_m, 0.0), start, way)
-        away_m = np.hypot(start[0] + share * way[0] - x_m, start[1] + share * way[1] - y_m)
-        if away_m < best_m:
-            best, best_share, best_m = row, share, away_m
-    return best, best_share, best_m

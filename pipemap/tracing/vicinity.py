@@ -10,11 +10,14 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from pipemap.clearance.geometry3d import Point, along, minus, nearest_of, row_point
+from pipemap.clearance.geometry3d import Point, along, minus, nearest_of, nearest_share, row_point
 from pipemap.network import Flags, Floats, Ints, Network, SmallInts
 from pipemap.network.arrays import Reals
 from pipemap.network.axes import Axes
 from pipemap.network.boxes import touching
+
+# A pipe that ends so near to another one may well be joined to it.
+OPEN_END_M = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,3 +122,63 @@ def _piece(line: Floats, row: int, in_space: bool) -> tuple[Point, Point]:  # pr
     if not in_space:
         start, end = (start[0], start[1], 0.0), (end[0], end[1], 0.0)
     return start, minus(end, start)
+
+
+def beside_nodes(network: Network, nodes: Ints, is_wanted: Flags, within_m: float) -> tuple[Ints, Ints, Floats]:
+    """Nodes, the live segments that lie within a distance of them in plan but do not end there, and how far they lie.
+
+    `is_wanted` is by class, the last for the unknown.
+    """
+    segments, tree = network.segments, network.segments.axis.tree
+    columns = (segments.class_, segments.is_active, segments.from_node, segments.to_node)
+    places = (network.nodes.x_m, network.nodes.y_m)
+    lines = (segments.axis.points_m, segments.axis.bounds)
+    found: tuple[Ints, Ints, Floats] = _beside(tree.columns, lines, columns, places, nodes, is_wanted, within_m)
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _beside(
+    tree: tuple[Floats, Ints, Ints],
+    lines: tuple[Floats, Ints],
+    columns: tuple[SmallInts, Flags, Ints, Ints],
+    places: tuple[Floats, Floats],
+    nodes: Ints,
+    is_wanted: Flags,
+    within_m: float,
+) -> tuple[Ints, Ints, Floats]:  # pragma: no cover
+    (points, bounds), (class_, is_active, from_node, to_node), (x_m, y_m) = lines, columns, places
+    ends, others = [np.int64(0) for _ in range(0)], [np.int64(0) for _ in range(0)]
+    away = [0.0 for _ in range(0)]
+    for node in nodes:
+        x, y = x_m[node], y_m[node]
+        for one in touching(*tree, (x - within_m, y - within_m, x + within_m, y + within_m)):
+            if not is_wanted[class_[one]] or not is_active[one] or node in (from_node[one], to_node[one]):
+                continue
+            away_m = _along_plan(points[bounds[one] : bounds[one + 1]], x, y)[2]
+            if away_m <= within_m:
+                ends.append(node)
+                others.append(one)
+                away.append(away_m)
+    return np.array(ends), np.array(others), np.array(away)
+
+
+def nearest_point(axis: Floats, x_m: float, y_m: float) -> Floats:
+    """The point of an axis nearest in plan to a place, as a row."""
+    row, share, _ = _along_plan(axis, x_m, y_m)
+    point: Floats = axis[row] + share * (axis[row + 1] - axis[row])
+    return point[None]
+
+
+@numba.njit(cache=True, nogil=True)
+def _along_plan(axis: Floats, x_m: float, y_m: float) -> tuple[int, float, float]:  # pragma: no cover
+    """The piece of an axis nearest in plan to a place, the share of it that is, and how far away."""
+    best, best_share, best_m = 0, 0.0, np.inf
+    for row in range(len(axis) - 1):
+        start = (axis[row, 0], axis[row, 1], 0.0)
+        way = (axis[row + 1, 0] - start[0], axis[row + 1, 1] - start[1], 0.0)
+        share = nearest_share((x_m, y_m, 0.0), start, way)
+        away_m = np.hypot(start[0] + share * way[0] - x_m, start[1] + share * way[1] - y_m)
+        if away_m < best_m:
+            best, best_share, best_m = row, share, away_m
+    return best, best_share, best_m

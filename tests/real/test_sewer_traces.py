@@ -15,7 +15,7 @@ from pipemap.cluster import Cluster
 from pipemap.network import Network
 from pipemap.tracing.connectivity import bridges, connected, loops, reachable, shortest_path
 from pipemap.tracing.gravity import gravity_of
-from pipemap.tracing.sewers import downstream, upstream
+from pipemap.tracing.sewers import blockage, downstream, upstream
 from pipemap.tracing.starts import located_ids
 from schemas.sewers import SewerAnswer
 from tests.real.sewer_sets import GISWATER, MELBOURNE, SWMM_EXAMPLE, published
@@ -224,3 +224,30 @@ def test_a_pump_of_a_swmm_model_lifts_the_flow_on_and_is_told(cluster: Cluster, 
         assert bool(pumped) == (
             "KRO1014" in nx.descendants(model, node) and "SU1" in nx.descendants(model, node) | {node}
         )
+
+
+def test_a_blockage_in_giswater_names_the_house_connections_that_end_mid_span(
+    giswater: Network, shared_data: Path
+) -> None:
+    path = shared_data / "giswater-samples" / "ud_network.gpkg"
+    arcs = pyogrio.read_dataframe(path, layer="ud_arc", read_geometry=False)
+    links = pyogrio.read_dataframe(path, layer="ud_link", read_geometry=False)
+    links = links[links["state"] == 1]
+    # The file says to which arc each connection leads; the map has only the place where it ends.
+    leads_to = dict(zip(links["feature_id"].astype(str), links["exit_id"].astype(str), strict=True))
+    arc_name = {str(arc): f"{a}->{b}" for arc, a, b in zip(arcs["arc_id"], arcs["node_1"], arcs["node_2"], strict=True)}
+    at, segments = numbered(giswater), giswater.segments
+    live = np.flatnonzero(segments.is_active).tolist()
+    ends = {str(segments.key[one]).partition("->")[::2]: int(segments.id[one]) for one in live}
+    # Those that end at a manhole are joined to it; the others end at a point of their own, named by its place.
+    house = {start: identity for (start, end), identity in ends.items() if "@" in end and start in leads_to}
+    assert len(house) > 600
+    asked = [arc for arc in sorted(set(leads_to.values())) if arc_name.get(arc) in at]
+    for arc in asked[::7]:
+        answer = blockage(giswater, located_ids(giswater, [at[arc_name[arc]]], []))
+        held = set(answer.segment_ids)
+        above = {arc} | {other for other in asked if at[arc_name[other]] in held}
+        drained = {house[one] for one, into in leads_to.items() if into in above and one in house}
+        assert drained <= held
+        named = [one for note in answer.assumptions if note.code == "ends-mid-span" for one in note.segment_ids]
+        assert set(named) == drained
