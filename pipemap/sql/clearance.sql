@@ -163,7 +163,8 @@ ORDER BY run_id DESC LIMIT 1
 
 -- name: counts_of
 -- How many of each kind and state a run found, and how many of them are certain and beyond the survey accuracy.
-SELECT kind, state, count(*) AS count, count(*) FILTER (WHERE NOT within_accuracy AND NOT to_be_confirmed) AS certain
+SELECT kind, state, count(*) AS count,
+    count(*) FILTER (WHERE state = 'conflict' AND NOT within_accuracy AND NOT to_be_confirmed) AS certain
 FROM pipemap.clearance_found WHERE run_id = %(run_id)s GROUP BY kind, state ORDER BY kind, state
 
 -- name: found
