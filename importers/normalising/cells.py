@@ -28,6 +28,9 @@ _DATE_PATTERNS = (
     (re.compile(r"^(\d{1,2})\.(\d{1,2})\.(\d{4})$"), ("d", "m", "y")),
     (re.compile(r"^(\d{1,2})[-/.](\d{4})$"), ("m", "y")),
 )
+# Japanese years: 昭和55年度 is 1980, the first year of an era is 元年.
+_BEFORE_ERA = {"明治": 1867, "大正": 1911, "昭和": 1925, "平成": 1988, "令和": 2018}
+_ERA = re.compile(rf"^({'|'.join(_BEFORE_ERA)})(元|\d{{1,2}})年度?(?:(\d{{1,2}})月)?(?:(\d{{1,2}})日)?$")
 # Days since 1899-12-30, as a spreadsheet holds a date that has lost its format: 1940 to 2099.
 _SERIAL = re.compile(r"^\d{5}(?:\.\d+)?$")
 _SERIAL_DAYS = range(14_611, 73_051)
@@ -140,6 +143,9 @@ def parse_date(word: str) -> date | None:
         if match:
             parts = {name: int(text) for name, text in zip(order, match.groups(), strict=True) if text}
             return _date(parts.get("y", 0), parts.get("m", 1), parts.get("d", 1))
+    if era := _ERA.match(word):
+        year = _BEFORE_ERA[era[1]] + (1 if era[2] == "元" else int(era[2]))
+        return _date(year, int(era[3] or 1), int(era[4] or 1))
     if _SERIAL.match(word) and (days := int(float(word))) in _SERIAL_DAYS:
         return _SERIAL_EPOCH + timedelta(days=days)
     return None
