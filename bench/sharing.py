@@ -40,6 +40,7 @@ from schemas.codetables import code_table
 _CONNECTIONS, _ROUNDS, _ROUND_S = 8, 3, 3
 _ORIGIN_M, _STEP_M = (500_000, 2_500_000), 30
 _PLACES = 4_000
+_TO_DEGREES = Transformer.from_crs(4547, 4326, always_xy=True)
 _HERE = Path(__file__).parent
 # A net of streets: every node has a pipe to the east and one to the north, numbered along a Hilbert curve.
 _CITY = """
@@ -181,9 +182,11 @@ def _lines(city: _City, case: str, asked: list[_Asked]) -> Iterator[Line]:
 
 def _in_turn(city: _City, case: str, asked: list[_Asked]) -> list[_Taken]:
     taken = [_Taken() for _ in asked]
+    for place, one in enumerate(asked):
+        (city.folder / f"paths{place}.txt").write_text("\n".join(city.paths(case, one)))
     for number in range(_ROUNDS + 1):
-        for one, given in zip(asked, taken, strict=True):
-            _take(city, case, one, number, given)
+        for place, (one, given) in enumerate(zip(asked, taken, strict=True)):
+            _take(city, case, one, city.folder / f"paths{place}.txt", number, given)
     for given in taken:
         # The first round warms caches and plans.
         for measured in vars(given).values():
@@ -191,9 +194,7 @@ def _in_turn(city: _City, case: str, asked: list[_Asked]) -> list[_Taken]:
     return taken
 
 
-def _take(city: _City, case: str, asked: _Asked, number: int, taken: _Taken) -> None:
-    listed = city.folder / "paths.txt"
-    listed.write_text("\n".join(city.paths(case, asked)))
+def _take(city: _City, case: str, asked: _Asked, listed: Path, number: int, taken: _Taken) -> None:
     before_s = _spent_s(city, asked)
     words = ["wrk", "-t1", "--timeout", "30s", f"-c{_CONNECTIONS}", f"-d{_ROUND_S}s", "-s", str(_HERE / "wrk.lua")]
     words += [f"http://127.0.0.1:{asked.port}", "--", str(listed), str(1_000 * number), *filter(None, [asked.key])]
@@ -253,6 +254,8 @@ def _peers(stack: ExitStack, city: _City) -> list[_Asked]:
 @contextmanager
 def _running(words: list[str], given: dict[str, str], port: int) -> Iterator[int]:
     """A service for the time of a block, once it listens; its process number."""
+    if _listens(port):
+        raise SystemExit(f"Something listens on port {port} already.")
     process = subprocess.Popen(words, env=os.environ | given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while not _listens(port):
@@ -300,5 +303,5 @@ def _box(x: float, y: float, half_m: float) -> str:
 
 
 def _degrees(*box: float) -> tuple[float, float, float, float]:
-    west, south, east, north = Transformer.from_crs(4547, 4326, always_xy=True).transform_bounds(*box)
+    west, south, east, north = _TO_DEGREES.transform_bounds(*box)
     return west, south, east, north

@@ -453,3 +453,37 @@ def test_a_question_keeps_its_answer_however_often_it_is_asked(street: Database)
     with Database(street.url, max_connections=1) as one_connection:
         answers = [visible(one_connection, key, "node") for _ in range(15)]
     assert all(answer == answers[0] for answer in answers)
+
+
+def test_what_was_known_of_a_key_does_not_outlive_it(street: Database) -> None:
+    key = make_key(street)
+    hashed = agreements.hash_key(key)
+    assert {item["properties"]["class_code"] for item in visible(street, key, "node")} == {"water", "gas"}
+    with street.transaction() as connection:
+        connection.execute("UPDATE pipemap.agreement SET class_codes = '{gas}'")
+    assert {item["properties"]["class_code"] for item in visible(street, key, "node")} == {"gas"}
+    with street.transaction() as connection:
+        agreements.revoke(connection, 1, "manager", hashed)
+
+    def strange(_: items.Readable) -> ItemsRequest:
+        raise UsageError("There is no such column.")
+
+    with pytest.raises(UnknownKeyError):
+        items.read_page(street, hashed, strange, None, {})
+
+
+def test_a_reading_leaves_nothing_of_it_on_its_connection(street: Database) -> None:
+    with Database(street.url, max_connections=1) as one_connection:
+        visible(one_connection, make_key(street), "node", Place((0, 0, 200, 200)))
+        with one_connection.transaction() as connection:
+            row = connection.execute(
+                "SELECT current_user = session_user AS own, current_setting('pipemap.key_sha256', true) AS key,"
+                " current_setting('transaction_read_only') AS read_only,"
+                " current_setting('statement_timeout') AS timeout"
+            ).fetchone()
+    assert row is not None and (row["own"], row["key"] or "", row["read_only"], row["timeout"]) == (
+        True,
+        "",
+        "off",
+        "0",
+    )
