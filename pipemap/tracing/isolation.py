@@ -85,12 +85,12 @@ def told(network: Network, site: Site, cut: Cut) -> Words:
 
 
 class PlanWords:
-    """A cut in the words of an answer."""
+    """A cut in the words of an answer; `lost` are its consumers and which are near, where more is known of them."""
 
-    def __init__(self, network: Network, site: Site, cut: Cut) -> None:
+    def __init__(self, network: Network, site: Site, cut: Cut, lost: tuple[Ints, Flags] | None = None) -> None:
         self.network, self.site, self.cut = network, site, cut
         self.walk = walk_to(network, site, cut, cut.valves)
-        self.consumers, self.is_near = consumers_of(network, cut.zones).lost(cut)
+        self.consumers, self.is_near = lost or consumers_of(network, cut.zones).lost(cut)
         self.hydrants = lost_hydrants(network, cut)
 
     def fields(self) -> Words:

@@ -50,16 +50,9 @@ def joint_cut(site: Site, pairing: Pairing, network: Network, assumed: Assumed) 
 
 def with_pair(network: Network, answer: Words, site: Site, cut: Cut, pairing: Pairing) -> Words:
     """The fields of a BurstAnswer for a joint cut, with who is out by the other side and how the pairs were found."""
-    is_cut = marked(len(network.segments.id), np.concatenate([cut.isolated, cut.dry]))
-    half_out = _half_out(pairing, is_cut)
-    is_whole = network.segments.is_active & ~half_out & ~is_cut
-    lost, is_near = consumers_of(network, cut.zones).lost(cut)
-    nodes = network.consumers.node
-    of_heat = consumers_of(network, cut.zones).device
-    extra = np.flatnonzero((of_heat >= 0) & _at(network, half_out, is_whole, nodes) & ~marked(len(nodes), lost))
-    everyone = np.concatenate([lost, extra])
-    order = np.argsort(everyone)
-    near = np.concatenate([is_near, np.zeros(len(extra), np.bool_)])[order]
+    half_out, is_whole = _halves(network, cut, pairing)
+    everyone, near = out_by_either(network, cut, pairing)
+    extra = np.setdiff1d(everyone, consumers_of(network, cut.zones).lost(cut)[0])
     burst = _burst_segments(network, site)
     stations = served_nodes(network)
     stations = np.union1d(served_lost(network, cut), stations[_at(network, half_out, is_whole, stations)])
@@ -73,10 +66,29 @@ def with_pair(network: Network, answer: Words, site: Site, cut: Cut, pairing: Pa
     return {
         **answer,
         "pair": effect,
-        "consumers": consumers_lost(network, everyone[order], near),
-        "consumer_ids": network.consumers.id[everyone[order]].tolist(),
+        "consumers": consumers_lost(network, everyone, near),
+        "consumer_ids": network.consumers.id[everyone].tolist(),
         "warnings": [*answer["warnings"], *_notes(network, answer, cut, pairing, burst)],
     }
+
+
+def out_by_either(network: Network, cut: Cut, pairing: Pairing) -> tuple[Ints, Flags]:
+    """Positions of the consumers who lose either side, and which of them stand in the isolated zone."""
+    half_out, is_whole = _halves(network, cut, pairing)
+    of_heat = consumers_of(network, cut.zones)
+    lost, is_near = of_heat.lost(cut)
+    nodes = network.consumers.node
+    extra = np.flatnonzero((of_heat.device >= 0) & _at(network, half_out, is_whole, nodes) & ~marked(len(nodes), lost))
+    everyone = np.concatenate([lost, extra])
+    order = np.argsort(everyone)
+    return everyone[order], np.concatenate([is_near, np.zeros(len(extra), np.bool_)])[order]
+
+
+def _halves(network: Network, cut: Cut, pairing: Pairing) -> tuple[Flags, Flags]:
+    """Segments that have only lost their other side, and those that have lost neither."""
+    is_cut = marked(len(network.segments.id), np.concatenate([cut.isolated, cut.dry]))
+    half_out = _half_out(pairing, is_cut)
+    return half_out, network.segments.is_active & ~half_out & ~is_cut
 
 
 def _burst_segments(network: Network, site: Site) -> Ints:

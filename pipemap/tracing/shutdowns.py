@@ -9,12 +9,14 @@ import numpy as np
 
 from pipemap.db import Connection
 from pipemap.errors import UsageError
-from pipemap.network import Ints, Network
+from pipemap.network import Flags, Ints, Network
 from pipemap.tracing.alternatives import alternatives_of
-from pipemap.tracing.cuts import Cut, cut_at, devices_beside
+from pipemap.tracing.cuts import Assumed, Cut, cut_at, devices_beside
 from pipemap.tracing.dependants import consumers_of
 from pipemap.tracing.describing import Words, described_valves
 from pipemap.tracing.isolation import PlanWords, consumers_lost
+from pipemap.tracing.pairing import Pairing, pairing_of
+from pipemap.tracing.pairs import joint_cut, out_by_either
 from pipemap.tracing.places import nearest_segment
 from pipemap.tracing.sites import Site, site_at, site_of
 from pipemap.tracing.walking import walk_to
@@ -27,6 +29,8 @@ _MOST_CUTS = 200
 def plan_shutdowns(connection: Connection, network: Network, cuts: Sequence[PlannedCut]) -> ShutdownAnswer:
     """What planned cuts do, split at every moment one begins or ends; places are looked up on the map.
 
+    A cut of heat takes the other side, supply or return, with it, as a burst does.
+
     Raises
     ------
     UsageError
@@ -34,15 +38,40 @@ def plan_shutdowns(connection: Connection, network: Network, cuts: Sequence[Plan
     NotFoundError
         When a cut names what is not in this version.
     """
-    return shutdowns_of(network, [(cut, _site(connection, network, cut)) for cut in cuts])
+    located = [(cut, _site(connection, network, cut)) for cut in cuts]
+    is_heat = any(site.zones.group == "heat" for _, site in located)
+    return shutdowns_of(network, located, pairing_of(connection, network) if is_heat else None)
 
 
-def shutdowns_of(network: Network, cuts: Sequence[tuple[PlannedCut, Site]]) -> ShutdownAnswer:
-    """The same for cuts whose sites are known."""
+def shutdowns_of(
+    network: Network, cuts: Sequence[tuple[PlannedCut, Site]], pairing: Pairing | None = None
+) -> ShutdownAnswer:
+    """The same for cuts whose sites are known; heat is cut on one side where no pairing is given."""
     _check([cut for cut, _ in cuts])
-    stages = [stage for group in {site.zones.group for _, site in cuts} for stage in _stages(network, group, cuts)]
+    groups, sides = {site.zones.group for _, site in cuts}, _Sides(network, pairing)
+    stages = [stage for group in groups for stage in _stages(network, group, cuts, sides)]
     stages.sort(key=lambda stage: (stage.starts_at, stage.group))
-    return ShutdownAnswer(version=network.version, intervals=[_interval(network, stage) for stage in stages])
+    return ShutdownAnswer(version=network.version, intervals=[_interval(network, stage, sides) for stage in stages])
+
+
+@dataclass(frozen=True, eq=False)
+class _Sides:
+    """What a cut takes: of heat, where the pairs are known, both sides."""
+
+    network: Network
+    pairing: Pairing | None
+
+    def cut(self, site: Site) -> Cut:
+        """The plan for a site."""
+        if self.pairing is None or site.zones.group != "heat":
+            return cut_at(site)
+        return joint_cut(site, self.pairing, self.network, Assumed())
+
+    def lost(self, cut: Cut) -> tuple[Ints, Flags]:
+        """The consumers a cut leaves without supply, and which of them are near."""
+        if self.pairing is None or cut.zones.group != "heat":
+            return consumers_of(self.network, cut.zones).lost(cut)
+        return out_by_either(self.network, cut, self.pairing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +89,11 @@ class _Stage:
     reopened: Ints
 
 
-def _stages(network: Network, group: str, cuts: Sequence[tuple[PlannedCut, Site]]) -> Iterator[_Stage]:
+def _stages(network: Network, group: str, cuts: Sequence[tuple[PlannedCut, Site]], sides: _Sides) -> Iterator[_Stage]:
     of_group = [(cut, site) for cut, site in cuts if site.zones.group == group]
     moments = sorted({moment for cut, _ in of_group for moment in (cut.starts_at, cut.ends_at)})
     standing = np.zeros(0, np.int64)
-    joint = {start: _joint(network, [one for one in of_group if _is_on(one[0], start)]) for start in moments}
+    joint = {start: _joint(network, [one for one in of_group if _is_on(one[0], start)], sides) for start in moments}
     for starts_at, ends_at in pairwise(moments):
         site, cut = joint[starts_at]
         if site is None or cut is None:
@@ -80,13 +109,13 @@ def _stages(network: Network, group: str, cuts: Sequence[tuple[PlannedCut, Site]
         yield _Stage(starts_at, ends_at, group, names, sites, site, cut, closed, reopened)
 
 
-def _joint(network: Network, on: Sequence[tuple[PlannedCut, Site]]) -> tuple[Site | None, Cut | None]:
+def _joint(network: Network, on: Sequence[tuple[PlannedCut, Site]], sides: _Sides) -> tuple[Site | None, Cut | None]:
     if not on:
         return None, None
     segments = np.unique(np.concatenate([site.segments for _, site in on]))
     nodes = np.unique(np.concatenate([site.nodes for _, site in on]))
     site = site_at(network, segments, nodes)
-    return site, cut_at(site)
+    return site, sides.cut(site)
 
 
 def _is_on(cut: PlannedCut, moment: datetime) -> bool:
@@ -98,8 +127,8 @@ def _still_needed(cut: Cut, standing: Ints) -> Ints:
     return np.intersect1d(standing, devices_beside(cut.zones, cut.isolated_zones))
 
 
-def _interval(network: Network, stage: _Stage) -> Interval:
-    words = PlanWords(network, stage.site, stage.cut)
+def _interval(network: Network, stage: _Stage, sides: _Sides) -> Interval:
+    words = PlanWords(network, stage.site, stage.cut, sides.lost(stage.cut))
     otherwise, _ = alternatives_of(network, stage.cut, words.walk.devices)
     fields = {
         "starts_at": stage.starts_at,
@@ -107,7 +136,7 @@ def _interval(network: Network, stage: _Stage) -> Interval:
         "group_code": stage.group,
         "cuts": stage.names,
         "plan": words.fields(),
-        "only_together": _only_together(network, stage, words),
+        "only_together": _only_together(network, stage, words, sides),
         "close_at_start": _walked(network, stage, stage.closed),
         "reopen_at_end": _walked(network, stage, stage.reopened),
         "warnings": warnings_of(network, stage.cut, otherwise, words.consumers),
@@ -119,12 +148,12 @@ def _walked(network: Network, stage: _Stage, devices: Ints) -> list[Words]:
     return described_valves(network, walk_to(network, stage.site, stage.cut, devices))
 
 
-def _only_together(network: Network, stage: _Stage, words: PlanWords) -> Words:
+def _only_together(network: Network, stage: _Stage, words: PlanWords, sides: _Sides) -> Words:
     consumers, segments = words.consumers, np.concatenate([stage.cut.isolated, stage.cut.dry])
     is_near = words.is_near
     for site in stage.sites:
-        alone = cut_at(site)
-        is_new = ~np.isin(consumers, consumers_of(network, alone.zones).lost(alone)[0])
+        alone = sides.cut(site)
+        is_new = ~np.isin(consumers, sides.lost(alone)[0])
         consumers, is_near = consumers[is_new], is_near[is_new]
         segments = np.setdiff1d(segments, np.concatenate([alone.isolated, alone.dry]))
     return {

@@ -1,6 +1,7 @@
 """Supply and return of heat on the map: how pairs are found, and what a burst on one side does to both."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -8,7 +9,9 @@ import pytest
 from pipemap.db import Connection, Database
 from pipemap.network import load_network
 from pipemap.tracing.asking import BurstQuestion, ask_burst
+from pipemap.tracing.shutdowns import plan_shutdowns
 from schemas.isolation import BurstAnswer
+from schemas.shutdowns import PlannedCut
 from tests.postgis.planting import plant, plant_version, wkt
 
 X0, Y0 = 500_000.0, 2_500_000.0
@@ -126,3 +129,22 @@ def test_sides_far_apart_are_paired_by_the_name_of_their_circuit(connection: Con
     answer = ask(connection, 102)
     assert answer.pair is not None
     assert [(one.partner_id, one.method) for one in answer.pair.partners] == [(112, "circuit")]
+
+
+def test_a_planned_cut_of_heat_does_what_a_burst_there_does(connection: Connection) -> None:
+    side(connection, SUPPLY, 0, "供水")
+    side(connection, RETURN, 0.5, "回水")
+    for number, node in ((1001, 5), (1002, 13)):
+        plant(connection, "consumer", number, f"POINT({X0 + 120} {Y0})", class_code="heat", node_id=node,
+              kind_code="household")  # fmt: skip
+    network = load_network(connection)
+    begins, ends = datetime(2026, 8, 3, 22), datetime(2026, 8, 4, 5)
+    for segment in network.segments.id.tolist():
+        burst = ask(connection, segment)
+        planned = PlannedCut(name="weld", starts_at=begins, ends_at=ends, segment_ids=[segment], class_codes=["heat"])
+        (interval,) = plan_shutdowns(connection, network, [planned]).intervals
+        assert interval.plan.isolated_segment_ids == burst.isolated_segment_ids
+        assert interval.plan.consumer_ids == burst.consumer_ids
+        assert {one.node_id for one in interval.plan.valves_to_close} == {one.node_id for one in burst.valves_to_close}
+        assert interval.only_together.consumer_ids == []
+    assert burst.pair is not None and len(burst.isolated_segment_ids) > 1
