@@ -5,7 +5,8 @@ the wrong valves. The trace therefore runs on the whole network of the version t
 what the agreement's views show is told: segments and nodes that are shown, valves and hydrants where
 `appurtenance_code` is granted, closed valves where `valve_state_code` is. Lengths, distances and orders are worked out
 anew from what is shown; consumers, which no agreement grants, are left out. What else is cut off is neither listed nor
-counted: the answer says only that there is more, and whom the agreement says to call.
+counted: the answer says only that there is more, and whom the agreement says to call. That a shown pipe is out of
+service, which the trace refuses, is told whoever asks.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,8 @@
 """The ledger of what has been read of the map: by agreement, the cells of a grid that windows have touched.
 
 A window that holds nothing of the agreement's area is counted apart: whoever walks the city by small windows is stopped
-when what was read and what was asked for outside come to 1.1 times the area. A process counts in memory and brings its
+when what was read and what was asked for outside come to 1.1 times the area. Where no window is asked for (by identity,
+of sites, changes) what was shown counts where it lies. A process counts in memory and brings its
 count together with the database's every few seconds, so that a look costs microseconds.
 """
 
