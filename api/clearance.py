@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.deps import STRICT, BoxDep, FeatureId, LimitParam, OffsetParam, ServiceDep, VersionDep, parse_crs
 from pipemap.clearance import drawn, dug, questions, stored
 from pipemap.errors import UsageError
-from schemas.clearance import ClearanceAnswer, DrawnPipe, StoredConflicts
+from schemas.clearance import ClearanceAnswer, Conflict, DrawnPipe, StoredConflicts
 
 router = APIRouter(tags=["questions"], dependencies=[STRICT])
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -101,6 +101,18 @@ def city_clearance(
         )
         run = stored.stored_run(connection, version)
     return StoredConflicts(run=run, since=since, conflicts=tuple(found))
+
+
+@router.get("/clearance/city/conflict")
+def city_conflict(
+    service: ServiceDep,
+    version: VersionDep,
+    segment_id: Annotated[int, Query(ge=1, lt=2**63)],
+    other_id: Annotated[int | None, Query(ge=1, lt=2**63, description="None for the cover of the segment")] = None,
+) -> Conflict:
+    """One conflict that the run of a version found, with a move that clears it and makes no new one."""
+    with service.reading() as connection:
+        return stored.stored_conflict(connection, segment_id, other_id, version)
 
 
 def read_polygon(geometry: PolygonGeometry) -> shapely.Polygon:

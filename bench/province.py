@@ -35,12 +35,19 @@ def chunk(number: int, side: int) -> Tile:
 
 
 def judge_chunk(number: int, side: int) -> dict[str, Any]:
-    """How many segments a chunk has, how many of each kind were found, and the memory of the process in MiB."""
+    """How many segments a chunk has, how many of each kind were found, and what it took of which process."""
+    began_s = time.process_time()
     tile = chunk(number, side)
     found: pd.DataFrame = judge_tile(tile)
     kinds = found.groupby(["kind", "state"]).size().to_dict()
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"number": number, "segments": len(tile.rank), "kinds": kinds, "peak_mib": peak_mib}
+    return {
+        "number": number,
+        "segments": len(tile.rank),
+        "kinds": kinds,
+        "process": os.getpid(),
+        "processor_s": time.process_time() - began_s,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
 
 
 def judge_province(client: Client, chunks: int, side: int, kill_after: int | None = None) -> list[dict[str, Any]]:
@@ -62,6 +69,7 @@ def main() -> None:
     side = streets_for(given.segments // given.chunks)
     print(machine())
     expected: list[Any] = []
+    wall_s: list[float] = []
     for workers, kill_after in ((1, None), (2, None), (2, given.chunks // 2)):
         cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
         with cluster, Client(cluster) as client:
@@ -69,16 +77,24 @@ def main() -> None:
             start = time.perf_counter()
             done = judge_province(client, given.chunks, side, kill_after)
             seconds = time.perf_counter() - start
+        wall_s.append(seconds)
         found = [(each["number"], each["segments"], each["kinds"]) for each in done]
         expected = expected or found
         rows, same = sum(sum(each["kinds"].values()) for each in done), "the same" if found == expected else "OTHERS"
         print(
             f"{workers} processes{', one killed half-way' if kill_after else ''}: {seconds:.1f} s,"
             f" {sum(each['segments'] for each in done):,} segments in {len(done)} chunks,"
-            f" {rows:,} rows, {same},"
-            f" peak {max(each['peak_mib'] for each in done):.0f} MiB a process",
+            f" {rows:,} rows, {same}; {_shares(done)}",
             flush=True,
         )
+    print(f"2 processes against 1: {wall_s[0] / wall_s[1]:.2f} times as fast", flush=True)
+
+
+def _shares(done: list[dict[str, Any]]) -> str:
+    """What each process did and took."""
+    processes = pd.DataFrame(done).groupby("process")
+    shares = zip(processes.size(), processes["processor_s"].sum(), processes["peak_mib"].max(), strict=True)
+    return "; ".join(f"{n} chunks in {s:.1f} s of processor time, peak {mib:.0f} MiB" for n, s, mib in shares)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,8 @@ Found: TypeAlias = dict[int, float | None]
 class Mover:
     """A pipe that may be moved, the pipes around it (`pipes` holds it first), and what else it must keep clear of.
 
-    `stands_clear` tells of a moved pipe whether structures and ground take it as well as before.
+    `stands_clear` tells of a moved pipe whether structures and ground take it as well as before, `too_near` to which
+    structures it still is too near, None among them for the ground.
     """
 
     asked: Segment
@@ -41,6 +42,7 @@ class Mover:
     pipes: Pipes
     side: Side
     stands_clear: Callable[[Segment], bool]
+    too_near: Callable[[Segment], set[int | None]]
 
     def found_at(self, shift: Shift) -> Found:
         """What the pipe would be too near when moved."""
@@ -84,22 +86,28 @@ def with_moves(mover: Mover, conflicts: Sequence[Conflict]) -> tuple[list[Confli
     allowed_m, last_worse = mover.allowed_m(before), 0
     clearing: Move | None = None
     moves: dict[int, Move] = {}
-    wanted = {conflict.other_id for conflict in conflicts if conflict.other_id in before}
+    wanted = [
+        place
+        for place, conflict in enumerate(conflicts)
+        if conflict.other_kind != "pipe_segment" or conflict.other_id in before
+    ]
     for shift in _shifts(mover, conflicts):
-        if clearing is not None and wanted <= moves.keys():
+        if clearing is not None and len(moves) == len(wanted):
             break
         # What was too near after one move is likely to be after the next.
         worse = mover.first_worse_at(shift, allowed_m, last_worse)
         last_worse = worse if worse >= 0 else last_worse
-        if worse >= 0 or not mover.stands_clear(_moved(mover.asked, shift)):
+        moved = _moved(mover.asked, shift)
+        if worse >= 0 or not mover.stands_clear(moved):
             continue
-        found = mover.found_at(shift)
-        move = _as_move(shift, mover.side)
-        for other_id in before.keys() - found.keys():
-            moves.setdefault(other_id, move)
-        if not found:
+        found, move = mover.found_at(shift), _as_move(shift, mover.side)
+        left = found.keys() | mover.too_near(moved)
+        cleared = [place for place in wanted if conflicts[place].other_id not in left]
+        for place in cleared:
+            moves.setdefault(place, move)
+        if not found and len(cleared) == len(wanted):
             clearing = clearing or move
-    told = [conflict.model_copy(update={"move": moves.get(conflict.other_id or -1)}) for conflict in conflicts]
+    told = [conflict.model_copy(update={"move": moves.get(place)}) for place, conflict in enumerate(conflicts)]
     return told, clearing
 
 
@@ -138,13 +146,25 @@ def _shifts(mover: Mover, conflicts: Sequence[Conflict]) -> list[Shift]:
 
 
 def _shifts_of(mover: Mover, conflict: Conflict, other: Segment | None) -> Iterator[Shift]:
+    own, theirs = conflict.nearest if mover.side is Side.SEGMENT else conflict.nearest[::-1]
+    if conflict.other_kind is None:
+        yield 0.0, 0.0, _whole(-conflict.shortfall_m)
+    elif conflict.other_kind == "structure":
+        yield from _off_structure(mover.asked, conflict, own[0] - theirs[0], own[1] - theirs[1])
     if other is None:
         return
-    own, theirs = conflict.nearest if mover.side is Side.SEGMENT else conflict.nearest[::-1]
     if conflict.kind in (ConflictKind.VERTICAL, ConflictKind.COLLISION):
         yield from _up_or_down(mover.asked, other, own[2], theirs[2])
     if conflict.kind in (ConflictKind.HORIZONTAL, ConflictKind.STACKED, ConflictKind.COLLISION):
         yield from _aside(mover.asked, other, own[0] - theirs[0], own[1] - theirs[1])
+
+
+def _off_structure(asked: Segment, conflict: Conflict, x: float, y: float) -> Iterator[Shift]:
+    """Straight away from a structure, x, y the way from it; from under the middle of one no way is known."""
+    has_m = math.hypot(x, y)
+    if has_m > 0:
+        shift_m = _whole(conflict.limit_m + _half(asked.half_width_m) - has_m)
+        yield x / has_m * shift_m, y / has_m * shift_m, 0.0
 
 
 def _up_or_down(asked: Segment, other: Segment, own_z: float | None, their_z: float | None) -> Iterator[Shift]:

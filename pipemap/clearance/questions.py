@@ -96,7 +96,7 @@ def _moves(
 ) -> tuple[list[Conflict], Move | None]:
     """Conflicts with their moves: of the asked pipe, and where the other should give way, of that one."""
     own = [found for found in conflicts if found.gives_way is not Side.OTHER]
-    told, clearing = with_moves(Mover(asked, others, pipes, Side.SEGMENT, _stands_clear(asked, structures)), own)
+    told, clearing = with_moves(_mover(site, asked, others, pipes, structures), own)
     moved = {id(before): after for before, after in zip(own, told, strict=True)}
     if len(own) < len(conflicts):
         clearing = None
@@ -111,11 +111,50 @@ def _other_moved(site: Site, other: Segment, found: Conflict, asked: Segment) ->
     reach_m = reach_of(other)
     near = [each for each in site.neighbours(other.plan, reach_m) if each.feature_id != other.feature_id]
     around = near if any(each.feature_id == asked.feature_id for each in near) else [asked, *near]
-    clear = _stands_clear(other, site.structures(other.plan, reach_m))
-    mover = Mover(other, around, as_pipes([other, *around]), Side.OTHER, clear)
+    structures = site.structures(other.plan, reach_m)
+    mover = _mover(site, other, around, as_pipes([other, *around]), structures, Side.OTHER)
     turned = found.model_copy(update={"other_id": asked.feature_id})
     (told,), _ = with_moves(mover, [turned])
     return found.model_copy(update={"move": told.move})
+
+
+def with_move(site: Site, found: Conflict) -> Conflict:
+    """A conflict of a pipe in the map with the smallest move of it that clears it without a new one.
+
+    The side that should give way is tried first, and then the other; for equals the one asked about goes first.
+    """
+    asked = site.segment(found.segment_id or 0)
+    other = site.segment(found.other_id or 0) if found.other_kind == "pipe_segment" else None
+    sides = [asked] if other is None else [other, asked] if found.gives_way is Side.OTHER else [asked, other]
+    for side in sides:
+        told = _own_moved(site, asked, found) if side is asked else _other_moved(site, side, found, asked)
+        if told.move is not None:
+            return told
+    return found
+
+
+def _own_moved(site: Site, asked: Segment, found: Conflict) -> Conflict:
+    reach_m = reach_of(asked)
+    others = [each for each in site.neighbours(asked.plan, reach_m) if each.feature_id != asked.feature_id]
+    structures = site.structures(asked.plan, reach_m)
+    (told,), _ = with_moves(_mover(site, asked, others, as_pipes([asked, *others]), structures), [found])
+    return told
+
+
+def _mover(
+    site: Site,
+    asked: Segment,
+    others: list[Segment],
+    pipes: Pipes,
+    structures: list[Structure],
+    side: Side = Side.SEGMENT,
+) -> Mover:
+    def too_near(moved: Segment) -> set[int | None]:
+        further = [beside_structure(moved, structure) for structure in structures]
+        further.append(cover_over(over_models(site, moved), structures))
+        return {found.other_id for found in further if isinstance(found, Conflict)}
+
+    return Mover(asked, others, pipes, side, _stands_clear(asked, structures), too_near)
 
 
 def _stands_clear(asked: Segment, structures: list[Structure]) -> Callable[[Segment], bool]:

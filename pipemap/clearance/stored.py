@@ -12,6 +12,7 @@ from psycopg.sql import SQL, Literal
 from pipemap.clearance.answer import Pair, cannot_tell, conflict, needs_of
 from pipemap.clearance.city import City, load_changeset
 from pipemap.clearance.numbers import WIDEST_NEIGHBOUR_M
+from pipemap.clearance.questions import with_move
 from pipemap.clearance.rules import Limit, cover_limit, strictest, widest_of_all
 from pipemap.clearance.site import Segment, Site, Structure
 from pipemap.clearance.tables import LimitTables, limits_in_force, limits_of_sets
@@ -67,11 +68,25 @@ def stored_conflicts(
         "min_x": west, "min_y": south, "max_x": east, "max_y": north,
     }  # fmt: skip
     rows = fetch_all(connection, queries("clearance")["found"], wanted)
-    newest = run["version"] == current_version(connection)
-    site = Site(connection, None if newest else run["version"], _limits_of(connection, run))
-    segments = site.segments_by_id(_ids(rows, "segment_id", None) | _ids(rows, "other_id", "pipe_segment"))
-    structures = site.structures_by_id(_ids(rows, "other_id", "structure"))
-    return [_conflict(row, segments, structures) for row in rows]
+    return _told(_site_of(connection, run), rows)
+
+
+def stored_conflict(
+    connection: Connection, segment_id: int, other_id: int | None = None, version: Version = None
+) -> Conflict:
+    """One conflict that the run of a version found, with a move that clears it and makes no new one.
+
+    `other_id` is the pipe or structure on the other side, None for the cover of the segment. NotFoundError when the
+    version was not run or has no such conflict.
+    """
+    run = _run_of(connection, version)
+    wanted = {"run_id": run["run_id"], "segment_id": segment_id, "other_id": other_id}
+    row = fetch_one(connection, queries("clearance")["found_pair"], wanted)
+    if row is None:
+        pair = f"{segment_id} and its ground" if other_id is None else f"{segment_id} and {other_id}"
+        raise NotFoundError(f"No conflict between {pair} is known in version {run['version']}.")
+    site = _site_of(connection, run)
+    return with_move(site, _told(site, [row])[0])
 
 
 def changeset_clearance(connection: Connection, changeset_id: int) -> ClearanceAnswer:
@@ -97,6 +112,17 @@ def changeset_clearance(connection: Connection, changeset_id: int) -> ClearanceA
         slants=tuple(_slant(row, segments) for row in by_state["slant"]),
         checked_pairs=_compared(city),
     )
+
+
+def _site_of(connection: Connection, run: DictRow) -> Site:
+    newest = run["version"] == current_version(connection)
+    return Site(connection, None if newest else run["version"], _limits_of(connection, run))
+
+
+def _told(site: Site, rows: Sequence[Mapping[str, Any]]) -> list[Conflict]:
+    segments = site.segments_by_id(_ids(rows, "segment_id", None) | _ids(rows, "other_id", "pipe_segment"))
+    structures = site.structures_by_id(_ids(rows, "other_id", "structure"))
+    return [_conflict(row, segments, structures) for row in rows]
 
 
 def _compared(city: City) -> int:

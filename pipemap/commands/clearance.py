@@ -12,7 +12,7 @@ from shapely.errors import ShapelyError
 from pipemap.clearance.drawn import line_clearance
 from pipemap.clearance.dug import polygon_clearance
 from pipemap.clearance.questions import segment_clearance
-from pipemap.clearance.stored import changeset_clearance, stored_conflicts, stored_run
+from pipemap.clearance.stored import changeset_clearance, stored_conflict, stored_conflicts, stored_run
 from pipemap.commands.questions import VersionOption, numbers, srid_of
 from pipemap.commands.session import open_database
 from pipemap.db import Connection
@@ -30,6 +30,9 @@ def clearance(
     polygon: Annotated[str | None, typer.Option("--polygon", help="WKT or a GeoJSON file.")] = None,
     changeset_id: Annotated[int | None, typer.Option("--changeset", help="What it brings, against the map.")] = None,
     city: Annotated[bool, typer.Option("--city", help="The whole version; goes on where it was stopped.")] = False,
+    conflict: Annotated[
+        str | None, typer.Option("--conflict", help="One that --city found, by the numbers of its sides: 5660-6012.")
+    ] = None,
     since: Annotated[int | None, typer.Option("--since", help="With --city: new since this version.")] = None,
     certain: Annotated[bool, typer.Option("--certain", help="With --city: only what is beyond doubt.")] = False,
     limit: LimitOption = 100,
@@ -51,9 +54,12 @@ def clearance(
     as_json: JsonOption = False,
 ) -> None:
     """Say what is too near a pipe or a drawn line, or what a body to be dug would meet. 净距与碰撞分析"""
-    asked = [segment_id, line, polygon, changeset_id, city or None]
+    asked = [segment_id, line, polygon, changeset_id, city or None, conflict]
     if len(asked) - asked.count(None) != 1:
-        raise UsageError("Ask for one: --city, --changeset, --line, or either --segment or --polygon.")
+        raise UsageError("Ask for one: --city, --conflict, --changeset, --line, or either --segment or --polygon.")
+    if conflict is not None:
+        _tell_conflict(conflict, version, as_json)
+        return
     if city:
         _judge_city(version, since, certain, limit, as_json)
         return
@@ -103,6 +109,25 @@ def _judge_city(version: int | None, since: int | None, certain: bool, limit: in
     show_conflicts(f"The first {len(conflicts)} conflicts", found.conflicts)
 
 
+def _tell_conflict(pair: str, version: int | None, as_json: bool) -> None:
+    """One stored conflict with the move that clears it; a number alone stands for the cover of that segment."""
+    sides = pair.split("-")
+    if len(sides) > 2 or not all(side.isdecimal() and len(side) < 19 for side in sides):
+        raise UsageError(f"--conflict takes the numbers of both sides, such as 5660-6012; not {pair[:60]}.")
+    segment_id, other_id = int(sides[0]), int(sides[1]) if len(sides) == 2 else None
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        found = stored_conflict(connection, segment_id, other_id, version)
+    if as_json:
+        emit_json(found.model_dump(mode="json"))
+        return
+    emit_text(f"{found.message_zh}\n{found.message_en}")
+    emit_text(
+        f"{found.move.message_zh}\n{found.move.message_en}"
+        if found.move
+        else "Neither side can be moved clear of it without a new conflict. 移动任何一方均会产生新的冲突。"
+    )
+
+
 def _asked(question: Callable[[Connection], ClearanceAnswer]) -> ClearanceAnswer:
     with open_database() as database, database.transaction(read_only=True) as connection:
         return question(connection)
@@ -123,10 +148,15 @@ def drawn_pipe(line: str, **attributes: Any) -> DrawnPipe:
 def show_conflicts(title: str, conflicts: Sequence[Conflict]) -> None:
     """A table of conflicts."""
     rows = (
-        (found.kind, found.other_kind, found.other_id, found.measured_m, found.limit_m, found.rule_id, found.message_en)
+        (found.kind, _pair(found), found.other_kind, found.measured_m, found.limit_m, found.rule_id, found.message_en)
         for found in conflicts
     )
-    emit_table(title, ("kind", "other", "id", "measured m", "limit m", "rule", "what"), rows)
+    emit_table(title, ("kind", "conflict", "other", "measured m", "limit m", "rule", "what"), rows)
+
+
+def _pair(found: Conflict) -> str:
+    """A conflict by the numbers of its sides."""
+    return "-".join(str(side) for side in (found.segment_id, found.other_id) if side is not None)
 
 
 def show_clearance(answer: ClearanceAnswer) -> None:

@@ -181,6 +181,14 @@ WHERE f.run_id = %(run_id)s AND f.state = %(state)s
 ORDER BY f.within_accuracy OR f.to_be_confirmed, f.limit_m - f.measured_m DESC NULLS LAST, f.segment_id, f.other_id
 LIMIT %(limit)s OFFSET %(offset)s
 
+-- name: found_pair
+-- The conflict that a run found between a segment and another feature, or its ground, whichever of the two asked.
+SELECT f.* FROM pipemap.clearance_found AS f
+WHERE f.run_id = %(run_id)s AND f.state = 'conflict' AND (
+    (f.segment_id = %(segment_id)s AND f.other_id IS NOT DISTINCT FROM %(other_id)s::bigint)
+    OR (f.segment_id = %(other_id)s::bigint AND f.other_id = %(segment_id)s))
+LIMIT 1
+
 -- name: changeset
 -- Whether there is a changeset.
 SELECT changeset_id FROM pipemap.changeset WHERE changeset_id = %(changeset_id)s

@@ -14,10 +14,10 @@ from pipemap.changesets import create_edit
 from pipemap.clearance.drawn import line_clearance
 from pipemap.clearance.questions import segment_clearance
 from pipemap.clearance.running import run_city
-from pipemap.clearance.stored import changeset_clearance, stored_conflicts, stored_run
+from pipemap.clearance.stored import changeset_clearance, stored_conflict, stored_conflicts, stored_run
 from pipemap.db import Connection, Database, fetch_all
 from pipemap.errors import NotFoundError
-from schemas.clearance import Conflict, ConflictKind, DrawnPipe
+from schemas.clearance import Conflict, ConflictKind, DrawnPipe, Side
 from tests.postgis.deliveries import publish_now
 from tests.postgis.planting import plant, plant_version, wkt
 
@@ -196,3 +196,37 @@ def test_a_design_of_a_changeset_is_judged_though_it_is_only_planned(town: Datab
     }
     with town.transaction(read_only=True) as connection, pytest.raises(NotFoundError, match="no changeset 77"):
         changeset_clearance(connection, 77)
+
+
+def moved_by_changeset(database: Database, found: Conflict) -> int:
+    """A changeset that moves a pipe as it was suggested."""
+    assert found.move is not None
+    pipe = found.segment_id if found.move.side is Side.SEGMENT else found.other_id
+    shift = np.array([found.move.dx_m, found.move.dy_m, found.move.dz_m])
+    with database.transaction(read_only=True) as connection:
+        query = "SELECT ST_AsBinary(geom) AS geom FROM pipemap.pipe_segment WHERE feature_id = %(id)s"
+        (row,) = fetch_all(connection, query, {"id": pipe})
+    axis = shapely.from_wkb(bytes(row["geom"]))
+    axis = shapely.transform(axis, lambda at: at + shift[: at.shape[1]], include_z=axis.has_z)
+    change = {"kind": "pipe_segment", "op": "update", "feature_id": pipe, "values": {"geom": axis}}
+    return create_edit(database, title="as suggested", author="a", changes=[change])
+
+
+def test_the_move_of_a_stored_conflict_clears_it_and_makes_no_new_one(town: Database) -> None:
+    run_city(town)
+    known = {frozenset([found.segment_id, found.other_id]): found for found in everything(town)}
+    with town.transaction(read_only=True) as connection:
+        told = [stored_conflict(connection, found.segment_id or 0, found.other_id) for found in known.values()]
+        with pytest.raises(NotFoundError, match="No conflict between 1 and 999 is known in version 1"):
+            stored_conflict(connection, 1, 999)
+    with_moves = [found for found in told if found.move]
+    assert len({found.kind for found in with_moves}) >= 4 and {found.other_kind for found in with_moves} >= {
+        None, "pipe_segment", "structure"}  # fmt: skip
+    for found in with_moves[::16]:
+        changeset = moved_by_changeset(town, found)
+        with town.transaction(read_only=True) as connection:
+            after = {frozenset([each.segment_id, each.other_id]): each for each in
+                     changeset_clearance(connection, changeset).conflicts}  # fmt: skip
+        assert frozenset([found.segment_id, found.other_id]) not in after
+        assert after.keys() <= known.keys()
+        assert all(each.shortfall_m <= known[pair].shortfall_m + 0.002 for pair, each in after.items())

@@ -320,6 +320,7 @@ ABSENT = [
     "/api/clearance/segments/999999",
     "/api/clearance/changesets/999999",
     "/api/clearance/city?version=1",
+    "/api/clearance/city/conflict?segment_id=1",
     "/api/dragon",
     "/dragon",
 ]
@@ -404,6 +405,7 @@ def test_the_document_of_the_api_lists_every_route(client: httpx.Client) -> None
         /api/features/{kind}/{feature_id}/history /api/near /api/corridor /api/search
         /api/clearance/segments/{segment_id} /api/clearance/polygon
             /api/designs /api/designs/{changeset_id} /api/routes
+        /api/clearance/city/conflict
         /api/clearance/line /api/clearance/city /api/clearance/changesets/{changeset_id} /api/trace/burst
         /api/excavation /api/room /api/room/drawing /api/room/corridor
         /api/trace/criticality /api/trace/shutdown /api/trace/leak /api/trace/outage /api/trace/pressure

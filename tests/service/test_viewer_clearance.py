@@ -182,5 +182,7 @@ def test_known_conflicts_are_a_layer_of_the_map(crossing: Map) -> None:
     crossing.click_middle()
     eventually(lambda: crossing.page.locator("#details-body .conflicts").is_visible())
     assert "0.05 m" in crossing.details()
+    # Up by 0.10 m would leave the gas 0.80 m of cover, so it goes under the water: from 1 m to 1.45 + 0.15 + 0.10 m.
+    assert "0.70 m" in crossing.page.locator("#details-body .conflicts .move").inner_text()
     crossing.page.locator("#show-conflicts").click()
     eventually(lambda: crossing.seen(RED).sum() == 0)

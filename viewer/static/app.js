@@ -4,7 +4,7 @@ import { readQuestion, writeQuestion } from "./modules/address.js";
 import { getBytes, getJson, ServiceError } from "./modules/api.js";
 import { fit, flyTo, recall, rememberedPlace, turnTo, writeHash } from "./modules/camera.js";
 import { buildContent } from "./modules/content.js";
-import { askKnown, conflictPanel, knownPanel } from "./modules/answers/known.js";
+import { askConflict, askKnown, conflictPanel, knownPanel } from "./modules/answers/known.js";
 import { groundUnder } from "./modules/drawn-pipe.js";
 import { askColouring, colourableClasses, colouringPanel, hangsOn, MEASURES, tintOf } from "./modules/colouring.js";
 import { byId, element } from "./modules/dom.js";
@@ -195,7 +195,7 @@ function toggleClass(code) {
 async function pick(object) {
   if (!object) return;
   const { kind, index } = object;
-  if (kind === "known_conflicts") return present(() => conflictPanel(state.known.conflicts[index], flyToPlace));
+  if (kind === "known_conflicts") return showConflict(state.known.conflicts[index]);
   await takeFeature(kind, state.scene.columns[ID_COLUMN[kind]][index], index);
 }
 
@@ -287,6 +287,11 @@ async function showKnown() {
   } finally {
     draw();
   }
+}
+
+async function showConflict(known) {
+  const conflict = await askConflict(state.version, known);
+  present(() => conflictPanel(conflict, flyToPlace));
 }
 
 async function listKnown() {

@@ -15,6 +15,9 @@ export async function askKnown(version, bbox) {
   return { run, conflicts, places: conflicts.map(placed).map(({ label, ...place }) => place) };
 }
 
+// One of them with the move that clears it.
+export const askConflict = (version, { segment_id, other_id }) => getJson("/api/clearance/city/conflict", { version, segment_id, other_id });
+
 export function knownPanel({ run, conflicts }, flyTo) {
   const listed = conflicts.slice(0, MOST_LISTED);
   return [
