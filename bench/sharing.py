@@ -73,6 +73,7 @@ ORDER BY geom;
 CREATE SCHEMA peer;
 CREATE TABLE peer.pipes AS SELECT feature_id, {columns}, geom FROM pipemap.pipe_segment ORDER BY feature_id;
 ALTER TABLE peer.pipes ADD PRIMARY KEY (feature_id);
+ALTER TABLE peer.pipes ALTER COLUMN geom TYPE geometry(LineStringZ, 4547);
 CREATE INDEX ON peer.pipes USING gist (geom);
 ANALYZE
 """
@@ -203,7 +204,7 @@ def _take(city: _City, case: str, asked: _Asked, listed: Path, number: int, take
         raise SystemExit(f"{asked.name} failed {told['errors']} of {told['requests']} requests of {case}.")
     taken.rates.append(told["requests"] / told["seconds"])
     taken.p95_ms.append(told["p95_ms"])
-    taken.cpu_ms.append((_spent_s(city, asked) - before_s) * 1e3 / told["requests"])
+    taken.cpu_ms.append((_spent_s(city, asked) - before_s) * 1e3 / max(told["requests"], 1))
 
 
 def _spent_s(city: _City, asked: _Asked) -> float:
