@@ -7,6 +7,8 @@ from psycopg.sql import SQL, Identifier, Placeholder
 
 from pipemap.db import Connection
 
+# Where planted streets begin.
+EAST, NORTH = 500_000.0, 2_500_000.0
 DEFAULTS: dict[str, dict[str, Any]] = {
     "node": {"class_code": "water"},
     "pipe_segment": {
@@ -45,6 +47,16 @@ def plant(connection: Connection, kind: str, feature_id: int, geom: str, **attri
     )
     connection.execute(statement, {**row, "geom": geom})
     return feature_id
+
+
+def plant_pipe(connection: Connection, number: int, *axis: tuple[float, ...], **attributes: Any) -> int:
+    """A pipe of 400 mm between two nodes of its own at 10 m of ground, its axis in metres from EAST, NORTH."""
+    moved = [(EAST + x, NORTH + y, *z) for x, y, *z in axis]
+    for node, place in ((10 * number, moved[0]), (10 * number + 1, moved[-1])):
+        plant(connection, "node", node, f"POINT({place[0]} {place[1]})", ground_elevation_m=10.0)
+    shape = {"width_mm": 400, "height_mm": 400, "horizontal_accuracy_m": 0.01, "vertical_accuracy_m": 0.01}
+    ends = {"from_node_id": 10 * number, "to_node_id": 10 * number + 1}
+    return plant(connection, "pipe_segment", number, wkt(moved), **{**shape, **ends, **attributes})
 
 
 def plant_version(connection: Connection, version: int) -> None:

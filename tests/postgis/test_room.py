@@ -11,9 +11,9 @@ from pipemap.errors import UsageError
 from pipemap.sections.room import find_room, find_room_along
 from schemas.clearance import DrawnPipe
 from schemas.room import PlannedPipe
-from tests.postgis.planting import plant, plant_version, wkt
+from tests.postgis.planting import EAST, NORTH, plant_version
+from tests.postgis.planting import plant_pipe as pipe
 
-EAST, NORTH = 500_000.0, 2_500_000.0
 STREET = [(EAST, NORTH), (EAST + 20, NORTH)]
 WATER = PlannedPipe(class_code="water", width_mm=200)
 
@@ -23,16 +23,6 @@ def connection(database: Database) -> Iterator[Connection]:
     with database.transaction() as connection:
         plant_version(connection, 1)
         yield connection
-
-
-def pipe(connection: Connection, number: int, *axis: tuple[float, ...], **attributes: object) -> int:
-    """A pipe of 400 mm between two nodes of its own at 10 m of ground."""
-    moved = [(EAST + x, NORTH + y, *z) for x, y, *z in axis]
-    for node, place in ((10 * number, moved[0]), (10 * number + 1, moved[-1])):
-        plant(connection, "node", node, f"POINT({place[0]} {place[1]})", ground_elevation_m=10.0)
-    shape = {"width_mm": 400, "height_mm": 400, "horizontal_accuracy_m": 0.01, "vertical_accuracy_m": 0.01}
-    ends = {"from_node_id": 10 * number, "to_node_id": 10 * number + 1}
-    return plant(connection, "pipe_segment", number, wkt(moved), **{**shape, **ends, **attributes})
 
 
 def test_strips_are_what_the_clearances_leave(connection: Connection) -> None:
