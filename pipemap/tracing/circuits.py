@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 import numpy as np
 from psycopg.sql import SQL
 
-from pipemap.copy_out import TextColumn
 from pipemap.db import Connection, fetch_all
 from pipemap.network import Consumers, Flags, Ints, Network, Nodes, Segments, class_groups, no_pair_valves
 from pipemap.network.arrays import located
@@ -99,7 +98,7 @@ def _taken(columns: Columns, positions: Ints) -> Columns:
     taken: dict[str, Any] = {}
     for field in fields(columns):
         column = getattr(columns, field.name)
-        taken[field.name] = column.taken(positions) if isinstance(column, TextColumn) else column[positions]
+        taken[field.name] = column[positions] if isinstance(column, np.ndarray) else column.taken(positions)
     return replace(columns, **taken)
 
 
