@@ -122,7 +122,12 @@ def _child(saying: Connection, target: Callable[..., None], arguments: Sequence[
 
 
 def _portable(error: Exception) -> Exception:
-    """The error itself, or its words where it cannot go from one process to another."""
+    """The error itself, or its words where it cannot go from one process to another.
+
+    What it came from stays behind: libraries that teach `pickle` to take that along meet errors that cannot be.
+    """
+    error = error.with_traceback(None)
+    error.__cause__ = error.__context__ = None
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:

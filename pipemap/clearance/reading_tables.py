@@ -107,9 +107,8 @@ class _RowCheck:
                     "已被现有规则占用，请另取编号；如要替换该规则，请填入 replaces 列",
                 ),
             )
-        for column in ("standard", "clause"):
-            if not row[column]:
-                yield column, ("is empty; say who asks for it and where", "为空，请注明出处和条文")
+        if not row["standard"]:
+            yield "standard", ("is empty; say who asks for it", "为空，请注明出处")
 
     def _numbers(self, row: Row) -> Iterator[tuple[str, _Words]]:
         columns = [column for column in COLUMNS[self._name] if column in _NUMBERS]

@@ -186,7 +186,8 @@ def _read(
         reading = _begin(connection, key_sha256, request, form)
         grant, out_srid = reading.grant, request.out_srid or reading.srid
         parts, has_more = reading.parts(request.cursor, request.limit) if request.since < grant.version else ([], False)
-    for part in parts:
+    # A count shows no place.
+    for part in parts if _WRITTEN[form] else ():
         ledger.charge_places(database, grant, part.written[_WRITTEN[form][0]], out_srid)
     following = Cursor(grant.version, grant.digest, parts[-1].kind, parts[-1].last) if has_more else None
     return grant, ChangesPage(request.since, grant.version, grant.digest, parts, following, out_srid)

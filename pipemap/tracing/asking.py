@@ -99,8 +99,13 @@ def _clicked(connection: Connection, network: Network, question: BurstQuestion) 
 
 def make_ready(network: Network) -> None:
     """Compute now what the first burst would otherwise wait for."""
-    adjacency_of(network)
     ready_near(network)
+    make_layout_ready(network)
+
+
+def make_layout_ready(network: Network) -> None:
+    """The part of it that looks at the columns of the layout alone."""
+    adjacency_of(network)
     for group in pressure_groups(network):
         zones = zones_of(network, group)
         consumers_of(network, zones)

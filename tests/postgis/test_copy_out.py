@@ -33,7 +33,7 @@ def test_a_query_without_rows_gives_none_and_leaves_the_connection_fit_for_use(d
 
 def test_a_fault_of_the_server_between_rows_is_raised(database: Database) -> None:
     failing = SQL("SELECT 1 / (15000 - n) FROM generate_series(1, 20000) AS n")
-    with pytest.raises(UsageError, match="division by zero"), database.transaction(read_only=True) as connection:
+    with pytest.raises(UsageError, match="not one that the map"), database.transaction(read_only=True) as connection:
         list(copy_blocks(connection, failing, 1))
     with database.transaction(read_only=True) as connection:
         assert len(copy_rows(connection, _ROWS, 2)) == 20_000

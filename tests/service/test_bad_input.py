@@ -90,7 +90,7 @@ ARGUMENTS = [
     *((f"{verb} 999", MISSING, "no changeset 999; `pipemap changesets` lists them") for verb in
       ("show", "check", "findings", "submit", "approve", "reject", "discard", "revert", "rebase", "publish -m x")),
     ("show one", USAGE, "CHANGESET"),
-    ("show 99999999999999999999", USAGE, "out of range"),
+    ("show 99999999999999999999", USAGE, "not one that the map can hold"),
     (f"show {DRAFT} --kind pipe", USAGE, "pipe_segment"),
     (f"show {DRAFT} --op change", USAGE, "'insert', 'update', 'delete'"),
     ("changesets --state done", USAGE, "draft"),

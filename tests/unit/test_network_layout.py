@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from pipemap.network import Network
 from pipemap.network.arrays import LAYOUT
-from pipemap.tracing.asking import make_ready
+from pipemap.tracing.asking import make_layout_ready
 from pipemap.tracing.tiers import feeders_of
 from pipemap.tracing.zones import zones_of
 from tests.unit.drained_city import City, cities, examples
@@ -28,10 +28,10 @@ def bare(network: Network) -> Network:
 @given(cities())
 def test_what_is_shared_looks_at_the_layout_alone(city: City) -> None:
     whole = city.network()
-    make_ready(whole)
+    make_layout_ready(whole)
     feeders_of(whole, zones_of(whole, "water"))
     layout = bare(whole)
-    make_ready(layout)
+    make_layout_ready(layout)
     feeders_of(layout, zones_of(layout, "water"))
     assert set(layout.by_layout) == set(whole.by_layout)
     assert not layout.derived
