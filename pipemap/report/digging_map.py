@@ -23,7 +23,6 @@ _APART_MM = 4.0
 class Stroke:
     """The pipes of one class."""
 
-    class_code: str
     colour: str
     path: str
 
@@ -51,8 +50,8 @@ class DiggingMap:
     scale: int
 
 
-def draw_digging(area: BaseGeometry, pipes: Sequence[dict[str, Any]]) -> DiggingMap:
-    """The map of an area and the pipes in it, in the order of their rows."""
+def draw_digging(area: BaseGeometry, pipes: Sequence[dict[str, Any]], rows: int) -> DiggingMap:
+    """The map of an area and the pipes in it, those that have a row first and in that order."""
     frame = _frame(area)
     low_x, _, high_x, high_y = frame.bounds
     per_m = WIDTH_MM * _PER_MM / (high_x - low_x)
@@ -60,8 +59,8 @@ def draw_digging(area: BaseGeometry, pipes: Sequence[dict[str, Any]]) -> Digging
     by_class: dict[str, list[BaseGeometry]] = {}
     for row, axis in zip(pipes, axes, strict=True):
         by_class.setdefault(row["class_code"], []).append(axis)
-    strokes = [Stroke(code, dark_colour(code), path_of(shapes, frame, per_m)) for code, shapes in by_class.items()]
-    halves = [shapely.line_interpolate_point(_longest(axis), 0.5, normalized=True) for axis in axes]
+    strokes = [Stroke(dark_colour(code), path_of(shapes, frame, per_m)) for code, shapes in by_class.items()]
+    halves = [shapely.line_interpolate_point(_longest(axis), 0.5, normalized=True) for axis in axes[:rows]]
     middles = shapely.get_coordinates(halves)
     places = (middles - [low_x, high_y]) * [per_m, -per_m]
     bar_m = round_length(_BAR_MM * _PER_MM / per_m)

@@ -7,6 +7,7 @@ from datetime import datetime
 from pipemap.report.digging_map import draw_digging
 from pipemap.report.sheets import asset, names, render
 from pipemap.sharing.digging import Digging
+from pipemap.sharing.map_picture import dark_colour
 from schemas.codetables import Code, code_table
 
 
@@ -32,9 +33,10 @@ def render_digging_sheet(content: Digging, mark: str, language: str) -> str:
         request=content.request,
         mark=mark,
         language=language if language in ("zh", "en") else "zh",
-        map=draw_digging(content.area, content.pipes),
+        map=draw_digging(content.area, content.pipes, len(content.rows)),
+        colours={count.class_code: dark_colour(count.class_code) for count in content.counts},
         owners=_owners(content),
-        precautions=_precautions([row["class_code"] for row in content.counts]),
+        precautions=_precautions([count.class_code for count in content.counts]),
         area_m2=content.area.area,
         printed_at=datetime.now().astimezone(),
         expires_at=content.grant.expires_at.astimezone(),

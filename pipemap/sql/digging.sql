@@ -13,14 +13,6 @@ SELECT
     ST_Length(v.geom) AS length_m, ST_AsBinary(ST_Force2D(v.geom)) AS axis
 FROM pipemap_share.pipe_segment AS v
 ORDER BY v.class_code, ST_Length(v.geom) DESC, v.feature_id
-LIMIT %(limit)s
-
--- name: count
--- Pipes and metres by class, of all of them.
-SELECT v.class_code, count(*) AS pipes, sum(ST_Length(v.geom)) AS length_m
-FROM pipemap_share.pipe_segment AS v
-GROUP BY v.class_code
-ORDER BY v.class_code
 
 -- name: contacts
 SELECT owner, telephone FROM pipemap.owner_contact WHERE owner = ANY (%(owners)s)

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pipemap.sharing import audit
+from pipemap.sharing import audit, digging
 from pipemap.sharing.digging import set_contact
 from tests.service.browsing import chromium
 from tests.service.conftest import X0, Y0, Town
@@ -70,6 +70,17 @@ def test_a_sheet_tells_what_is_granted_for_whom_and_how_long(client: httpx.Clien
             one["details"]["watermark"] for one in audit.list_entries(connection) if one["action"] == "share.sheet"
         ]
     assert mark in marks and len(marks) == 2
+
+
+def test_pipes_beyond_the_rows_are_counted_drawn_and_told_to_their_owners(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digging, "MOST_PIPES", 1)
+    answer = client.get(SHEET, headers=granted(client, class_codes=["gas", "water"]))
+    assert answer.status_code == 200, answer.text
+    assert answer.text.count('class="axis"') == 2 and len(re.findall(r'<text class="row"', answer.text)) == 1
+    assert "0755-1234 5678" in answer.text and "给水 3 · 50 m" in words(answer.text)
+    assert "另有" in answer.text
 
 
 def test_who_may_not_dig_by_it_is_told_so(client: httpx.Client) -> None:
