@@ -45,10 +45,16 @@ UPDATE pipemap.share_hook SET
 WHERE hook_id = %(hook_id)s
 
 -- name: end_hook
--- No row when it has ended already.
-UPDATE pipemap.share_hook SET state = 'ended', ended_at = now(), ended_reason = %(reason)s
-WHERE hook_id = %(hook_id)s AND state <> 'ended'
-RETURNING hook_id
+-- No row when it has ended already. What it still waits to tell ends with it: once approved again it begins anew.
+WITH ended AS (
+    UPDATE pipemap.share_hook SET state = 'ended', ended_at = now(), ended_reason = %(reason)s
+    WHERE hook_id = %(hook_id)s AND state <> 'ended'
+    RETURNING hook_id
+), dropped AS (
+    UPDATE pipemap.share_delivery AS d SET state = 'failed', ended_at = now()
+    FROM ended WHERE d.hook_id = ended.hook_id AND d.state = 'waiting'
+)
+SELECT hook_id FROM ended
 
 -- name: due
 -- Approved hooks under a key in force with a message that is due, or with versions that they were not told of.

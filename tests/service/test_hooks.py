@@ -206,6 +206,25 @@ def test_a_host_that_fails_is_tried_again_later_and_ends_dead(
     assert json.loads(host.came[-1][1])["data"]["since"] == 6
 
 
+def test_a_hook_that_was_ended_begins_anew(
+    client: httpx.Client, issue: Issue, host: Receiver, told: Any, publish: Any, town: Town
+) -> None:
+    key = issue()
+    hook_id, _ = registered(client, key, host.url)
+    host.status = 500
+    publish()
+    told()
+    client.delete(f"/share/hooks/{hook_id}", headers=key)
+    host.status = 200
+    client.post(f"/share/hooks/{hook_id}/approve")
+    make_due(town)
+    told()
+    assert len(host.came) == 1
+    publish(x=31)
+    told()
+    assert [json.loads(body)["data"]["since"] for _, body in host.came] == [2, 3]
+
+
 def test_a_redirect_is_not_followed_and_a_host_that_is_gone_is_let_be(
     client: httpx.Client, issue: Issue, host: Receiver, told: Any, publish: Any
 ) -> None:
