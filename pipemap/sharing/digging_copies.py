@@ -33,9 +33,14 @@ def digging_sheet(database: Database, key_sha256: str, language: str, timeout_s:
 
 def put_sheet_into(
     connection: Connection, key_sha256: str, version: int, mark: str | None, folder: Path, language: str = "zh"
-) -> None:
-    """Lay the sheet into an export package that is being made, where the agreement has one; it bears the same mark."""
+) -> bool:
+    """Lay the sheet into an export package that is being made, where the agreement has one; it bears the same mark.
+
+    Whether it has one: a sheet shows all of the area, whatever part of it the package is of.
+    """
     digging = read_digging(connection, key_sha256, version)
-    if digging is not None:
-        page = render_digging_sheet(digging, mark or "-", language)
-        (folder / SHEET_NAME).write_text(page, encoding="utf-8")
+    if digging is None:
+        return False
+    page = render_digging_sheet(digging, mark or "-", language)
+    (folder / SHEET_NAME).write_text(page, encoding="utf-8")
+    return True

@@ -93,6 +93,7 @@ class _Job:
     mark: str | None = None
     pattern: Pattern | None = None
     notes: list[str] = field(default_factory=list)
+    has_sheet: bool = False
 
     @property
     def out_srid(self) -> int:
@@ -163,7 +164,7 @@ def export_package(
                 job.lay_on(mark_key)
                 _write(connection, job, inside)
             if job.grant is not None and key_sha256 is not None:
-                put_sheet_into(connection, key_sha256, job.grant.version, job.mark, inside)
+                job.has_sheet = put_sheet_into(connection, key_sha256, job.grant.version, job.mark, inside)
         manifest = describe(_facts(job), inside)
         name = f"pipemap-v{job.version}-{job.ids.hexdigest()[:8]}-{request.format}.zip"
         package = ExportPackage(folder / name, manifest)
@@ -175,7 +176,8 @@ def export_package(
 def _put_on_record(database: Database, key_sha256: str | None, actor: str, job: _Job, package: ExportPackage) -> None:
     account = _account(job, package)
     if job.grant is not None and key_sha256 is not None:
-        ledger.charge(database, job.grant, job.request.place, job.project.srid)
+        shown = Place() if job.has_sheet else job.request.place
+        ledger.charge(database, job.grant, shown, job.project.srid)
         audit.look(database, job.grant, key_sha256, "share.export", account)
         return
     with database.transaction() as connection:
