@@ -25,6 +25,8 @@ ACTIONS = {
     "share.changes": ("changes", "变更"),
     "share.sheet": ("digging sheet", "开挖告知单"),
     "share.hook": ("told of changes", "变更通知"),
+    "share.hook.register": ("webhook named", "登记变更通知"),
+    "share.sites": ("sensitive sites", "敏感场所"),
     "share.section": ("section", "断面"),
     "share.clearance": ("clearance", "净距"),
     "share.near": ("near a place", "邻近查询"),

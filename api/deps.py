@@ -17,6 +17,7 @@ from pipemap.db import Connection, Database
 from pipemap.errors import UsageError
 from pipemap.network import LiveNetwork
 from pipemap.overview import overview
+from pipemap.pages import plan_of
 from pipemap.settings import Settings
 from pipemap.sharing.agreements import KEY_PREFIX, hash_key
 from pipemap.sharing.granted import UnknownKeyError, set_timeout
@@ -141,16 +142,12 @@ async def read_conditions(request: Request) -> dict[str, str]:
 
 async def read_box(bbox: BoxParam = None) -> Box | None:
     """The plan part of a box of four or six numbers."""
-    if bbox is None:
-        return None
-    numbers = _box_numbers(bbox)
-    min_x, min_y, max_x, max_y = numbers if len(numbers) == 4 else [*numbers[:2], *numbers[3:5]]
-    return min_x, min_y, max_x, max_y
+    return None if bbox is None else plan_of(box_numbers(bbox))
 
 
 async def read_box_heights(bbox: BoxParam = None) -> tuple[float, float] | None:
     """The heights of a box of six numbers."""
-    numbers = _box_numbers(bbox) if bbox is not None else []
+    numbers = box_numbers(bbox) if bbox is not None else []
     return (numbers[2], numbers[5]) if len(numbers) == 6 else None
 
 
@@ -253,13 +250,14 @@ def _refuse_unreadable(request: Request) -> None:
         raise UsageError("A parameter holds a zero character.")
 
 
-def _box_numbers(text: str) -> list[float]:
+def box_numbers(text: str) -> list[float]:
+    """The four or six numbers of a box; UsageError when it has not so many."""
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
         numbers = []
     if len(numbers) not in (4, 6):
-        raise UsageError(f"A box is minx,miny,maxx,maxy, or with heights minx,miny,minz,maxx,maxy,maxz; not {text}.")
+        raise UsageError(f"A box is four numbers, or six with heights, separated by commas; not {text}.")
     return numbers
 
 

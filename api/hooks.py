@@ -8,9 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.deps import STAFF, STRICT, AskerDep, KeyDep, LimitParam, OffsetParam, ServiceDep
 from api.features import as_json
 from api.requests import ActorDep
-from pipemap.projects import read_project
 from pipemap.sharing import hooks
-from pipemap.sharing.granted import Place, as_agency
+from pipemap.sharing.granted import grant_of
 from pipemap.sharing.hooks import Sender
 from pipemap.sharing.posting import HookPolicy
 
@@ -31,9 +30,7 @@ def agreement_of(service: ServiceDep, asker: AskerDep) -> int | None:
     if asker is None:
         return None
     with service.reading() as connection:
-        with as_agency(connection, asker, Place(), read_project(connection).srid) as grant:
-            pass
-        return grant.agreement_id
+        return grant_of(connection, asker).agreement_id
 
 
 AgreementDep = Annotated[int | None, Depends(agreement_of)]
@@ -42,9 +39,7 @@ AgreementDep = Annotated[int | None, Depends(agreement_of)]
 @router.post("/hooks", status_code=201)
 def register(service: ServiceDep, key: KeyDep, asked: HookToRegister) -> Response:
     """Name an address that is told of changes; the secret of its signatures is shown this once."""
-    settings = service.settings
-    sender = Sender(settings.hook_key_path, HookPolicy.of(settings))
-    made = hooks.register(service.database, key, asked.url, sender)
+    made = hooks.register(service.database, key, asked.url, Sender.of(service.settings))
     with service.reading() as connection:
         return as_json({**hooks.read_hook(connection, made.hook_id), "secret": made.secret}, 201)
 

@@ -234,6 +234,14 @@ def _known_kind(kind: str) -> str:
     return kind
 
 
+def plan_of(numbers: Sequence[float]) -> Box:
+    """The plan part of a box of four numbers, or of six with heights; ValueError for other counts."""
+    if len(numbers) not in (4, 6):
+        raise ValueError("a box has four or six numbers")
+    a, b, c, d = numbers if len(numbers) == 4 else [*numbers[:2], *numbers[3:5]]
+    return a, b, c, d
+
+
 def check_finite(*values: float) -> None:
     """Raise UsageError for NaN and infinity."""
     if not all(math.isfinite(value) for value in values):

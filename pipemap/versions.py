@@ -14,7 +14,8 @@ from pipemap.statements import compose, content_names, differs, table
 from schemas.tables import FEATURE_KINDS, attribute_names
 
 Moment: TypeAlias = datetime | date
-_SHARED = "pipemap_share"
+# Where the views stand that agencies read.
+SHARE_SCHEMA = "pipemap_share"
 Box: TypeAlias = Sequence[float]
 # One feature's change: kind, feature_id, source_key, op, old, new (states as JSON), changed (field names).
 Delta: TypeAlias = dict[str, Any]
@@ -69,13 +70,13 @@ def relation(kind: str, version: int | None) -> Composable:
     if version is None:
         return table(kind)
     if isinstance(version, GrantedVersion):
-        return Identifier(_SHARED, f"asked_{kind}")
+        return Identifier(SHARE_SCHEMA, f"asked_{kind}")
     return SQL("{}({})").format(Identifier("pipemap_app", f"{kind}_as_of"), Literal(version))
 
 
 def shown_relation(kind: str, version: int | None) -> Composable:
     """The same to be handed out: of a granted version what is shown of each feature, without stand-ins for the rest."""
-    return Identifier(_SHARED, kind) if isinstance(version, GrantedVersion) else relation(kind, version)
+    return Identifier(SHARE_SCHEMA, kind) if isinstance(version, GrantedVersion) else relation(kind, version)
 
 
 def log(connection: Connection, limit: int = 50, offset: int = 0, author: str | None = None) -> list[DictRow]:

@@ -7,9 +7,10 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
+from api.deps import box_numbers
 from pipemap.crs import within_use
 from pipemap.errors import UsageError
-from pipemap.pages import check_finite
+from pipemap.pages import check_finite, plan_of
 from pipemap.sharing.granted import Place
 
 MAX_LIMIT = 10_000
@@ -68,7 +69,7 @@ def read_place(bbox: str | None, project_srid: int, bbox_srid: int, northing_fir
     """The box in the order and the system of its parameters, as a place of the map."""
     if bbox is None:
         return Place(out_srid=out_srid)
-    a0, b0, a1, b1 = _plan(_numbers(bbox))
+    a0, b0, a1, b1 = plan_of(box_numbers(bbox))
     box = (b0, a0, b1, a1) if northing_first else (a0, b0, a1, b1)
     check_finite(*box)
     if box[0] > box[2] or box[1] > box[3]:
@@ -78,7 +79,7 @@ def read_place(bbox: str | None, project_srid: int, bbox_srid: int, northing_fir
 
 def read_heights(bbox: str | None) -> tuple[float, float] | None:
     """The range of elevations of a box of six numbers."""
-    numbers = _numbers(bbox) if bbox is not None else []
+    numbers = box_numbers(bbox) if bbox is not None else []
     if len(numbers) != 6:
         return None
     check_finite(*numbers)
@@ -90,20 +91,6 @@ def read_heights(bbox: str | None) -> tuple[float, float] | None:
 LimitDep = Annotated[int, Depends(read_limit)]
 PageDep = Annotated[PageMark | None, Depends(read_page_mark)]
 MomentDep = Annotated[datetime | None, Depends(read_moment)]
-
-
-def _plan(numbers: list[float]) -> list[float]:
-    return numbers if len(numbers) == 4 else [*numbers[:2], *numbers[3:5]]
-
-
-def _numbers(bbox: str) -> list[float]:
-    try:
-        numbers = [float(part) for part in bbox.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) not in (4, 6):
-        raise UsageError(f"A box is four numbers, or six with heights, separated by commas; not {bbox}.")
-    return numbers
 
 
 def _instant(text: str) -> datetime:

@@ -34,7 +34,7 @@ _JSON_TYPES = {
 @router.get("/collections")
 def list_collections(request: Request, service: ServiceDep, asker: AskerDep, encoding: EncodingDep) -> Response:
     """Every collection the asker may read."""
-    readable, extent = _readable(service, asker, request), _extent(service, asker, request)
+    readable, extent = readable_of(service, asker, request), extent_of(service, asker, request)
     document = {
         "links": self_links(request, HTML if encoding == "html" else JSON, {"json": JSON, "html": HTML}),
         "crs": offered_crs(readable.srid),
@@ -48,8 +48,8 @@ def read_collection(
     request: Request, service: ServiceDep, asker: AskerDep, kind: str, encoding: EncodingDep
 ) -> Response:
     """One collection."""
-    readable = _readable(service, asker, request, kind)
-    document = _collection(request, readable, _extent(service, asker, request), kind)
+    readable = readable_of(service, asker, request, kind)
+    document = _collection(request, readable, extent_of(service, asker, request), kind)
     document["links"] += self_links(request, HTML if encoding == "html" else JSON, {"json": JSON, "html": HTML})
     return answer(encoding, document, JSON, "ogc_collection.html")
 
@@ -59,7 +59,7 @@ def read_queryables(
     request: Request, service: ServiceDep, asker: AskerDep, kind: str, encoding: EncodingDep
 ) -> Response:
     """What a filter may ask of a collection: the columns the asker is granted, and the geometry."""
-    readable = _readable(service, asker, request, kind)
+    readable = readable_of(service, asker, request, kind)
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"{base_of(request)}/collections/{kind}/queryables",
@@ -91,11 +91,13 @@ def asked_of(request: Request) -> dict[str, str]:
     return {"path": request.url.path, **request.query_params}
 
 
-def _extent(service: Service, asker: str | None, request: Request) -> Extent:
+def extent_of(service: Service, asker: str | None, request: Request) -> Extent:
+    """Where and since when there is something to read for whoever asks."""
     return read_extent(service.database, asker, asked_of(request), service.settings.statement_timeout_s)
 
 
-def _readable(service: Service, asker: str | None, request: Request, kind: str | None = None) -> Readable:
+def readable_of(service: Service, asker: str | None, request: Request, kind: str | None = None) -> Readable:
+    """What there is to read for whoever asks; NotFoundError when a kind that is asked for is not among it."""
     readable = read_collections(service.database, asker, asked_of(request), service.settings.statement_timeout_s)
     if kind is not None:
         known_kind(kind, readable)

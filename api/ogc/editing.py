@@ -15,14 +15,13 @@ from shapely.geometry.base import BaseGeometry
 
 from api.deps import STRICT, AskerDep, Service, ServiceDep
 from api.ogc.answers import tag_of
-from api.ogc.collections import asked_of, known_kind
+from api.ogc.collections import readable_of
 from api.ogc.crs import OgcCrs, read_crs
 from api.ogc.items import identity_of
 from api.ogc.links import JSON, ROOT, base_of, link
 from api.problems import STATUS_OF
 from pipemap.changesets import create_edit
 from pipemap.errors import PermissionDeniedError, UsageError
-from pipemap.sharing.collections import read_collections
 from pipemap.sharing.granted import Place
 from pipemap.sharing.items import ItemsRequest, only_feature, read_items
 from pipemap.sharing.sent_back import sent_back
@@ -147,9 +146,7 @@ def delete(
 
 def _given_in(request: Request, service: Service, kind: str, crs: str | None) -> OgcCrs:
     """The system of the body's coordinates and of the entity tag that is held."""
-    readable = read_collections(service.database, None, asked_of(request))
-    known_kind(kind, readable)
-    return read_crs(crs, readable.srid)
+    return read_crs(crs, readable_of(service, None, request, kind).srid)
 
 
 def _current(service: Service, kind: str, feature_id: str, given_in: OgcCrs, if_match: str | None) -> int:

@@ -7,12 +7,12 @@ from starlette.concurrency import run_in_threadpool
 
 from api.deps import STRICT, AskerDep, Service, ServiceDep
 from api.ogc.answers import EncodingDep, answer, is_known
-from api.ogc.collections import TITLES, asked_of, known_kind
+from api.ogc.collections import TITLES, extent_of, readable_of
 from api.ogc.crs import epsg_uri, is_northing_first
 from api.ogc.links import HTML, JSON, MVT, TILING_SCHEME, asked_again, base_of, link
 from api.ogc.standing import Standings
 from pipemap.errors import NotFoundError
-from pipemap.sharing.collections import Extent, read_collections, read_extent
+from pipemap.sharing.collections import Extent
 from pipemap.sharing.items import Readable
 from pipemap.sharing.tiles.cache import Made
 from pipemap.sharing.tiles.grids import MAX_LEVEL, MIN_LEVEL, Grid, grids, limits
@@ -85,8 +85,8 @@ def read_matrix_set(request: Request, grid_id: str, encoding: EncodingDep) -> Re
 @router.get("/collections/{kind}/tiles")
 def list_tilesets(request: Request, service: ServiceDep, asker: AskerDep, kind: str, encoding: EncodingDep) -> Response:
     """The tilesets of a collection: one a grid."""
-    readable = _readable(service, asker, request, kind)
-    extent = read_extent(service.database, asker, asked_of(request), service.settings.statement_timeout_s)
+    readable = readable_of(service, asker, request, kind)
+    extent = extent_of(service, asker, request)
     tilesets = [_tileset(request, readable, extent, kind, grid) for grid in grids(readable.srid).values()]
     return answer(encoding, {"tilesets": tilesets, "links": _links(request)}, JSON, "ogc_tiles.html")
 
@@ -96,8 +96,8 @@ def read_tileset(
     request: Request, service: ServiceDep, asker: AskerDep, kind: str, grid_id: str, encoding: EncodingDep
 ) -> Response:
     """One tileset: where there are tiles, and what is in them."""
-    readable = _readable(service, asker, request, kind)
-    extent = read_extent(service.database, asker, asked_of(request), service.settings.statement_timeout_s)
+    readable = readable_of(service, asker, request, kind)
+    extent = extent_of(service, asker, request)
     return answer(encoding, _tileset(request, readable, extent, kind, _grid(request, grid_id)), JSON, "ogc_tiles.html")
 
 
@@ -105,7 +105,7 @@ def read_tileset(
 async def read_tile(
     request: Request, asker: AskerDep, kind: str, grid_id: str, level: int, row: int, column: int
 ) -> Response:
-    """One tile as MVT; no content where the asker may see nothing."""
+    """One tile as MVT; no content where the asker may see nothing, NotFoundError outside of the tileset's limits."""
     tiles: Tiles = request.app.state.tiles
     wanted = tiles.server.find(kind, grid_id, level, row, column)
     made = await tiles.standings.kept(asker, lambda standing: tiles.server.shown_before(standing, wanted))
@@ -118,15 +118,14 @@ async def read_tile(
 
 def _check_within(request: Request, asker: str | None, kind: str, wanted: Wanted) -> None:
     """Raise NotFoundError for a tile outside of the limits that its tileset tells."""
-    service: Service = request.app.state.service
-    extent = read_extent(service.database, asker, asked_of(request))
     tile = wanted.tile
     assert tile is not None
-    box, levels = extent.west_south_east_north, _levels_of(kind)
-    if box is not None and tile.level in levels:
-        low_row, high_row, low_column, high_column = limits(tile.grid, box, tile.level)
-        if low_row <= tile.row <= high_row and low_column <= tile.column <= high_column:
-            return
+    if tile.level in _levels_of(kind):
+        box = extent_of(request.app.state.service, asker, request).west_south_east_north
+        if box is not None:
+            low_row, high_row, low_column, high_column = limits(tile.grid, box, tile.level)
+            if low_row <= tile.row <= high_row and low_column <= tile.column <= high_column:
+                return
     raise NotFoundError(f"Tile {tile.level}/{tile.row}/{tile.column} lies outside of the limits of this tileset.")
 
 
@@ -242,9 +241,3 @@ def _links(request: Request) -> list[dict[str, Any]]:
         link(asked_again(request, f="json"), "self", JSON, "This document"),
         link(asked_again(request, f="html"), "alternate", HTML, "This document, to read"),
     ]
-
-
-def _readable(service: Service, asker: str | None, request: Request, kind: str) -> Readable:
-    readable = read_collections(service.database, asker, asked_of(request), service.settings.statement_timeout_s)
-    known_kind(kind, readable)
-    return readable

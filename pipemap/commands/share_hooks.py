@@ -32,10 +32,9 @@ def hook(agreement: int, url: str, as_json: JsonOption = False) -> None:
     from pipemap.sharing import hooks
     from pipemap.sharing.agreements import hash_key, issue_key
     from pipemap.sharing.hooks import Sender
-    from pipemap.sharing.posting import HookPolicy
 
     settings = Settings()
-    sender = Sender(settings.hook_key_path, HookPolicy.of(settings))
+    sender = Sender.of(settings)
     sender.policy.parsed(url)
     with open_database(settings) as database:
         with database.transaction() as connection:

@@ -16,7 +16,6 @@ from pipemap.jobs import exports
 from pipemap.jobs.queue import EXPORT_TASK, HOOK_QUEUE, HOOK_TASK, QUEUE, worker_app
 from pipemap.settings import Settings
 from pipemap.sharing import hooks
-from pipemap.sharing.posting import HookPolicy
 
 _PR_SET_PDEATHSIG = 1
 _HEARTBEAT_S = 5
@@ -68,9 +67,7 @@ class _Worker:
 
     def tell(self, timestamp: int | None = None) -> None:
         """Tell the hosts of agencies what has changed for them."""
-        settings = self.settings
-        sender = hooks.Sender(settings.hook_key_path, HookPolicy.of(settings), settings.public_url)
-        hooks.tell(self.database, sender)
+        hooks.tell(self.database, hooks.Sender.of(self.settings))
 
     async def tidy(self, timestamp: int | None = None) -> None:
         """Begin anew what a dead worker has left, and delete what nobody needs any more."""

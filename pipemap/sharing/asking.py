@@ -139,7 +139,7 @@ def _widened(bounds: Bounds, by_m: float) -> Bounds:
 
 def _place_of(connection: Connection, segment_ids: Sequence[int]) -> BaseGeometry:
     """Where segments are shown; NotFoundError alike for one that is hidden and one that is not there."""
-    rows = fetch_all(connection, queries("asked")["places"], {"feature_ids": list(segment_ids)})
+    rows = fetch_all(connection, queries("asked")["pipes"], {"feature_ids": list(segment_ids)})
     places = {row["feature_id"]: shapely.from_wkb(row["axis"]) for row in rows}
     for segment_id in segment_ids:
         if segment_id not in places:

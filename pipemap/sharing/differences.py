@@ -5,17 +5,14 @@ what is not shown as none.
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from pipemap.db import Database
 from pipemap.errors import NotFoundError, UsageError
-from pipemap.projects import read_project
-from pipemap.sharing.feed import MAX_CHANGES, ChangesPage, ChangesRequest, Cursor, read_changes
-from pipemap.sharing.granted import Grant, Place, as_agency, refusals_on_record
+from pipemap.sharing.feed import ChangesRequest, Cursor, all_pages, read_changes
+from pipemap.sharing.granted import Grant, grant_of, refusals_on_record
 from pipemap.versions import resolve_version
 
 _BEGINNING = "node", 0
@@ -40,8 +37,8 @@ def read_difference(
         grant = _granted(database, key_sha256, from_version, to_version)
     counts: dict[str, Counter[str]] = {}
     changes: list[dict[str, Any]] = []
-    request = ChangesRequest(from_version, Cursor(to_version, grant.digest, *_BEGINNING), limit=MAX_CHANGES)
-    for page in _pages(database, key_sha256, request, timeout_s):
+    request = ChangesRequest(from_version, Cursor(to_version, grant.digest, *_BEGINNING))
+    for page in all_pages(lambda one: read_changes(database, key_sha256, one, timeout_s), request):
         for part in page.parts:
             counts.setdefault(part.kind, Counter()).update(part.counts)
         if len(changes) < limit:
@@ -59,20 +56,9 @@ def read_difference(
 
 def _granted(database: Database, key_sha256: str, *versions: int) -> Grant:
     with database.transaction(read_only=True) as connection:
-        srid = read_project(connection).srid
         for version in versions:
             resolve_version(connection, version)
-            with as_agency(connection, key_sha256, Place(), srid, version) as grant:
-                pass
+            grant = grant_of(connection, key_sha256, version=version)
             if grant.version != version:
                 raise NotFoundError(f"Version {version} is not shown; {grant.version} is.")
     return grant
-
-
-def _pages(database: Database, key_sha256: str, request: ChangesRequest, timeout_s: int) -> Iterator[ChangesPage]:
-    while True:
-        page = read_changes(database, key_sha256, request, timeout_s)
-        yield page
-        if page.next is None:
-            return
-        request = replace(request, cursor=page.next)

@@ -24,7 +24,6 @@ from pipemap.projects import Project, read_project
 from pipemap.sharing import audit, ledger
 from pipemap.sharing.digging_copies import put_sheet_into
 from pipemap.sharing.granted import (
-    SHARE_SCHEMA,
     Grant,
     Place,
     as_agency,
@@ -41,7 +40,7 @@ from pipemap.sharing.secret import local_secret
 from pipemap.sharing.sites import SitesPage
 from pipemap.sharing.watermark import Pattern, new_mark
 from pipemap.sql import queries
-from pipemap.versions import current_version, relation, resolve_version
+from pipemap.versions import SHARE_SCHEMA, current_version, relation, resolve_version
 from schemas.tables import SCHEMA, metadata
 
 Progress: TypeAlias = Callable[[int], None]

@@ -8,7 +8,7 @@ read of that version gives. Pages are compared and written in the database, a se
 
 import hashlib
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
@@ -22,19 +22,19 @@ from pipemap.projects import read_project
 from pipemap.sharing import audit, ledger
 from pipemap.sharing.agreements import SHARED_KINDS
 from pipemap.sharing.granted import (
-    SHARE_SCHEMA,
     Grant,
     Place,
     as_agency,
     digits,
     geometry_in,
+    grant_of,
     refusals_on_record,
     set_timeout,
 )
 from pipemap.sharing.precision import EXACT
 from pipemap.sql import queries
 from pipemap.statements import compose
-from pipemap.versions import current_version
+from pipemap.versions import SHARE_SCHEMA, current_version
 
 MAX_CHANGES = 10_000
 OPS = ("added", "changed", "removed")
@@ -140,7 +140,7 @@ def read_changes(database: Database, key_sha256: str, request: ChangesRequest, t
 
 def read_lines(database: Database, key_sha256: str, request: ChangesRequest, timeout_s: int) -> Iterator[ChangesPage]:
     """All changes by line, page by page; to be put on record by whoever hands them out. Raises as `read_changes`."""
-    return _all_pages(database, key_sha256, request, "as_lines", timeout_s)
+    return all_pages(lambda one: _read(database, key_sha256, one, "as_lines", timeout_s)[1], request)
 
 
 @dataclass(frozen=True)
@@ -155,17 +155,16 @@ class Counted:
 def count_changes(database: Database, key_sha256: str, request: ChangesRequest, timeout_s: int = 600) -> Counted:
     """All changes counted; nothing of them is told, so it is for who tells to put on record. Raises as above."""
     counts = dict.fromkeys(OPS, 0)
-    for page in _all_pages(database, key_sha256, request, "as_counts", timeout_s):
+    for page in all_pages(lambda one: _read(database, key_sha256, one, "as_counts", timeout_s)[1], request):
         counts = {op: counts[op] + more for op, more in page.counts.items()}
     return Counted(page.version, page.permission, counts)
 
 
-def _all_pages(
-    database: Database, key_sha256: str, request: ChangesRequest, form: Form, timeout_s: int
-) -> Iterator[ChangesPage]:
+def all_pages(read: Callable[[ChangesRequest], ChangesPage], request: ChangesRequest) -> Iterator[ChangesPage]:
+    """The pages of a request as `read` gives them, one after another, as long as pages may be."""
     request = replace(request, limit=MAX_CHANGES)
     while True:
-        _, page = _read(database, key_sha256, request, form, timeout_s)
+        page = read(request)
         yield page
         if page.next is None:
             return
@@ -199,8 +198,7 @@ def _begin(connection: Connection, key_sha256: str, request: ChangesRequest, for
     for version in (request.since, cursor.version if cursor else 0):
         if not 0 <= version <= newest:
             raise UsageError(f"There is no version {version}; the newest is {newest}.")
-    with as_agency(connection, key_sha256, place, srid, cursor.version if cursor else None) as grant:
-        pass
+    grant = grant_of(connection, key_sha256, place, srid, cursor.version if cursor else None)
     _check_same(grant, request)
     return _Reading(connection, key_sha256, place, srid, request.since, grant, form)
 

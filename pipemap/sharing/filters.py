@@ -19,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 
 from pipemap.crs import Bounds, within_use
 from pipemap.errors import UsageError
-from pipemap.pages import check_finite
+from pipemap.pages import check_finite, plan_of
 from pipemap.sharing.items import Condition
 from schemas.tables import SCHEMA, metadata
 
@@ -184,7 +184,7 @@ class _Compiler:
     def _geometry(self, node: _Node) -> BaseGeometry:
         """A geometry in easting and northing, as far as the project CRS is used."""
         try:
-            found = shapely.box(*_plan(node["bbox"])) if "bbox" in node else shapely.force_2d(shape(node))
+            found = shapely.box(*plan_of(node["bbox"])) if "bbox" in node else shapely.force_2d(shape(node))
         except (TypeError, ValueError, KeyError, AttributeError, shapely.errors.ShapelyError) as error:
             raise UsageError("The filter holds a geometry that cannot be read.") from error
         if self.geometries.northing_first:
@@ -247,12 +247,6 @@ def _value(node: _Node, group: str) -> Any:
         except ValueError as error:
             raise UsageError(f"{node['date']} is no date such as 2026-01-31.") from error
     raise UsageError(f"The filter compares a property that holds a {group} with something else.")
-
-
-def _plan(numbers: Sequence[float]) -> Sequence[float]:
-    if len(numbers) not in (4, 6):
-        raise ValueError("a box has four or six numbers")
-    return numbers if len(numbers) == 4 else [*numbers[:2], *numbers[3:5]]
 
 
 def _exactly(parts: Sequence[_Node], number: int, name: str) -> Sequence[_Node]:

@@ -1,4 +1,4 @@
-"""Standing in for an agency: a block reads as the role `pipemap_agency`, which sees the views of `pipemap_share` alone.
+"""Standing in for an agency: a block reads as `pipemap_agency`, a role that sees features by `pipemap_share` alone.
 
 The views ask the transaction's settings whose key it is, which part of the map is wanted and of which version
 (schemas/sql/20_sharing.sql). Refusals are put on record here; what was read, by whoever hands it out.
@@ -22,7 +22,6 @@ from pipemap.sharing import audit
 from pipemap.sql import queries
 from schemas.tables import attribute_names
 
-SHARE_SCHEMA = "pipemap_share"
 UNKNOWN_AGENCY = "unknown"
 
 

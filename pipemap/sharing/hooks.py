@@ -23,10 +23,10 @@ from psycopg.types.json import Jsonb
 
 from pipemap.db import Connection, Database, fetch_all, fetch_one
 from pipemap.errors import ConflictError, NotFoundError, PipemapError
-from pipemap.projects import read_project
+from pipemap.settings import Settings
 from pipemap.sharing import audit
 from pipemap.sharing.feed import ChangesRequest, count_changes
-from pipemap.sharing.granted import Place, as_agency
+from pipemap.sharing.granted import grant_of
 from pipemap.sharing.posting import HookPolicy, post
 from pipemap.sharing.secret import local_secret
 from pipemap.sql import queries
@@ -49,6 +49,11 @@ class Sender:
     policy: HookPolicy
     public_url: str | None = None
     limit_s: float = _LIMIT_S
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Sender":
+        """As the settings of this machine have it."""
+        return cls(settings.hook_key_path, HookPolicy.of(settings), settings.public_url)
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,7 @@ def register(database: Database, key_sha256: str, url: str, sender: Sender) -> N
     sender.policy.parsed(url)
     salt = secrets.token_hex(16)
     with database.transaction() as connection:
-        with as_agency(connection, key_sha256, Place(), read_project(connection).srid) as grant:
-            pass
+        grant = grant_of(connection, key_sha256)
         named = {"agreement_id": grant.agreement_id, "key_sha256": key_sha256, "url": url, "salt": salt}
         living = fetch_one(connection, queries("hooks")["living"], named)
         if living is not None and living["count"] >= _MOST_HOOKS:
@@ -99,9 +103,8 @@ def approve(connection: Connection, hook_id: int, actor: str, policy: HookPolicy
     """
     hook = _locked(connection, hook_id)
     policy.parsed(hook["url"])
-    with as_agency(connection, hook["key_hex"], Place(), read_project(connection).srid) as grant:
-        pass
-    named = {"hook_id": hook_id, "version": grant.version, "actor": actor}
+    version = grant_of(connection, hook["key_hex"]).version
+    named = {"hook_id": hook_id, "version": version, "actor": actor}
     connection.execute(queries("hooks")["approve_hook"], named)
     audit.record(connection, actor, "share.hook.approve", {"hook_id": hook_id, "url": hook["url"]})
 

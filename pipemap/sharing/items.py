@@ -18,7 +18,6 @@ from pipemap.projects import project_srid
 from pipemap.sharing import audit, ledger
 from pipemap.sharing.agreements import SHARED_KINDS, shareable_attributes
 from pipemap.sharing.granted import (
-    SHARE_SCHEMA,
     Grant,
     Place,
     UnknownKeyError,
@@ -31,7 +30,7 @@ from pipemap.sharing.granted import (
     refusals_on_record,
 )
 from pipemap.sql import queries
-from pipemap.versions import relation, resolve_version
+from pipemap.versions import SHARE_SCHEMA, relation, resolve_version
 from schemas.tables import attribute_names
 
 MAX_ITEMS = 10_000

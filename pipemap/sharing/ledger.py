@@ -21,7 +21,7 @@ from shapely.geometry.base import BaseGeometry
 
 from pipemap.db import Connection, Database, fetch_one
 from pipemap.errors import PermissionDeniedError
-from pipemap.projects import read_project
+from pipemap.projects import project_srid
 from pipemap.sharing import audit
 from pipemap.sharing.granted import Grant, Place
 from pipemap.sharing.precision import EXACT
@@ -122,21 +122,9 @@ class _Ledger:
     def __init__(self) -> None:
         self.sheets: dict[tuple[int, str], _Sheet] = {}
         self.lock = Lock()
-        self._project_srid: int | None = None
-
-    def project_srid(self, database: Database) -> int:
-        """EPSG code of the project, which never changes."""
-        if self._project_srid is None:
-            with database.transaction(read_only=True) as connection:
-                self._project_srid = read_project(connection).srid
-        return self._project_srid
 
 
 _ledgers: WeakKeyDictionary[Database, _Ledger] = WeakKeyDictionary()
-
-
-def _ledger_of(database: Database) -> _Ledger:
-    return _ledgers.get(database) or _ledgers.setdefault(database, _Ledger())
 
 
 def charge(database: Database, grant: Grant, place: Place, srid: int, counts_outside: bool = True) -> None:
@@ -171,13 +159,13 @@ def charge_places(database: Database, grant: Grant, text: str, srid: int) -> Non
 
 
 def _charge_boxes(database: Database, grant: Grant, boxes: np.ndarray, srid: int) -> None:
-    project_srid = _ledger_of(database).project_srid(database)
-    placed = boxes if srid == project_srid else _in_project(boxes, _transformer(srid, project_srid))
+    own_srid = project_srid(database)
+    placed = boxes if srid == own_srid else _in_project(boxes, _transformer(srid, own_srid))
     _count(database, grant, lambda sheet: sheet.count_shown(placed))
 
 
 def _count(database: Database, grant: Grant, count: Callable[[_Sheet], None]) -> None:
-    ledger = _ledger_of(database)
+    ledger = _ledgers.get(database) or _ledgers.setdefault(database, _Ledger())
     with ledger.lock:
         name = grant.agreement_id, grant.area_wkt
         sheet = ledger.sheets.get(name) or ledger.sheets.setdefault(name, _Sheet(_geometry(grant.area_wkt)))

@@ -1,8 +1,3 @@
--- name: places
--- Where some segments are shown.
-SELECT feature_id, ST_AsBinary(ST_Force2D(geom)) AS axis
-FROM pipemap_share.asked_pipe_segment WHERE feature_id = ANY(%(feature_ids)s::bigint[])
-
 -- name: pipes
 -- Some segments as they are shown, with the length that is shown of each.
 SELECT feature_id, ST_AsBinary(ST_Force2D(geom)) AS axis, ST_3DLength(geom) AS length_m

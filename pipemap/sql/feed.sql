@@ -4,7 +4,7 @@ SELECT set_config('pipemap.since', %(since)s::int::text, true)
 
 -- name: touched
 -- The last of the next so many features of a kind that a publish after one version and up to another touched; null when
--- there is none. The agreement's area counts; null where places are shown displaced.
+-- there is none. The agreement's area counts where places are shown as they are.
 SELECT max(t.feature_id) AS upto
 FROM (
     SELECT feature_id

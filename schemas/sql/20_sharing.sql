@@ -1,5 +1,6 @@
 -- What other agencies may read: views that show a request exactly what its API key's agreement grants.
--- The role pipemap_agency can reach nothing else. A request says who it is, and which part of the map it wants,
+-- The role pipemap_agency can reach nothing else but the name and system of the project and the limits that it is judged
+-- by. A request says who it is, and which part of the map it wants,
 -- by settings of its transaction: pipemap.key_sha256 (hex), pipemap.wanted (a polygon, hex EWKB; optional),
 -- pipemap.version (the newest when empty) and, for what has changed, pipemap.since (a version).
 -- The wanted polygon is part of the views so that it meets the spatial index before anything is clipped:

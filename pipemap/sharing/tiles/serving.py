@@ -15,7 +15,6 @@ from pipemap.projects import project_srid
 from pipemap.sharing import audit, ledger
 from pipemap.sharing.agreements import SHARED_KINDS
 from pipemap.sharing.granted import (
-    SHARE_SCHEMA,
     Grant,
     Place,
     UnknownKeyError,
@@ -31,7 +30,7 @@ from pipemap.sharing.tiles.grids import Tile, find_tile, own_grid
 from pipemap.sharing.tiles.tilesets import draw_tileset
 from pipemap.sharing.tiles.vector import Source
 from pipemap.sql import queries
-from pipemap.versions import current_version, relation, resolve_version
+from pipemap.versions import SHARE_SCHEMA, current_version, relation, resolve_version
 
 Form: TypeAlias = Literal["mvt", "glb", "tileset"]
 _STAFF_DIGEST = "staff"
