@@ -1,4 +1,4 @@
-"""The ground between the points of its survey, for nodes of which no table tells it."""
+"""The ground of nodes of which no table tells it: between the points of its survey, or by the map's ground models."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,12 +45,8 @@ def with_surface(nodes: pd.DataFrame, points: pd.DataFrame) -> tuple[pd.DataFram
     if not len(known) or not len(lacking):
         return nodes, []
     ground = Ground(known[["x_m", "y_m"]].to_numpy(float), known["ground_elevation_m"].to_numpy(float))
-    ground_m = nodes["ground_elevation_m"].to_numpy(float, copy=True)
-    ground_m[lacking] = ground.at(nodes[["x_m", "y_m"]].to_numpy(float)[lacking])
-    is_inferred = np.zeros(len(nodes), dtype=bool)
-    is_inferred[lacking] = ~np.isnan(ground_m[lacking])
-    told = _told(len(lacking), int(is_inferred.sum()), len(known))
-    return nodes.assign(ground_elevation_m=ground_m, is_ground_inferred=is_inferred), [told]
+    nodes, n_inferred = _filled(nodes, lacking, ground.at)
+    return nodes, [_told(len(lacking), n_inferred, len(known))]
 
 
 def with_model(nodes: pd.DataFrame, terrain: Callable[[Floats], Floats]) -> tuple[pd.DataFrame, list[Finding]]:
@@ -58,12 +54,19 @@ def with_model(nodes: pd.DataFrame, terrain: Callable[[Floats], Floats]) -> tupl
     lacking = np.flatnonzero(nodes["ground_elevation_m"].isna()) if len(nodes) else np.array([], dtype=np.int64)
     if not len(lacking):
         return nodes, []
+    nodes, n_inferred = _filled(nodes, lacking, terrain)
+    return nodes, [_told_of_model(len(lacking), n_inferred)]
+
+
+def _filled(
+    nodes: pd.DataFrame, lacking: npt.NDArray[np.int64], ground_at: Callable[[Floats], Floats]
+) -> tuple[pd.DataFrame, int]:
+    """Nodes with the ground of the lacking ones, marked as inferred where it is known, and how many those are."""
     ground_m = nodes["ground_elevation_m"].to_numpy(float, copy=True)
-    ground_m[lacking] = terrain(nodes[["x_m", "y_m"]].to_numpy(float)[lacking])
+    ground_m[lacking] = ground_at(nodes[["x_m", "y_m"]].to_numpy(float)[lacking])
     is_inferred = nodes.get("is_ground_inferred", pd.Series(False, index=nodes.index)).to_numpy(bool, copy=True)
     is_inferred[lacking] = ~np.isnan(ground_m[lacking])
-    told = _told_of_model(len(lacking), int(is_inferred[lacking].sum()))
-    return nodes.assign(ground_elevation_m=ground_m, is_ground_inferred=is_inferred), [told]
+    return nodes.assign(ground_elevation_m=ground_m, is_ground_inferred=is_inferred), int(is_inferred[lacking].sum())
 
 
 def _told_of_model(n_lacking: int, n_inferred: int) -> Finding:

@@ -176,8 +176,10 @@ def in_centimetres(sample: Sample) -> bool:
 def in_inches(sample: Sample) -> bool:
     """Whether sizes of pipes look like inches: of the usual ones, too small and too few of the usual millimetres."""
     values = sample.known_numbers[sample.known_numbers > 0]
-    is_usual = np.isin(values, _SIZES_IN)
-    return len(values) >= _LEAST_NUMBERS and float(is_usual.mean()) >= _MOSTLY and float(np.median(values)) < 40
+    if len(values) < _LEAST_NUMBERS or float(np.median(values)) >= 40:
+        return False
+    usual_in, usual_mm = (float(np.isin(values, sizes).mean()) for sizes in (_SIZES_IN, list(_SIZES_MM)))
+    return usual_in >= _MOSTLY > usual_mm
 
 
 def _coded(table: str, sample: Sample) -> float:

@@ -102,8 +102,8 @@ def _places(
     for record, reader in reading.tables:
         place = (record.file, record.sheet)
         named = given or record.crs or (parse_crs(reading.profile.crs) if reading.profile.crs else None)
-        if record.geometry is not None and reader == "gis" and named is None:
-            found.setdefault(place, _drawn_places(record, home))
+        if place not in found and record.geometry is not None and reader == "gis" and named is None:
+            found[place] = _drawn_places(record, home)
         pair = _pair_of(by_place[place])
         if place in found or pair is None or record.geometry is not None:
             continue

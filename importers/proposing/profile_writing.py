@@ -218,6 +218,7 @@ def _vertical(base: Profile) -> list[str]:
         "[vertical]",
         f"datum = {_quoted(datum)}" if datum else '# datum = "1956黄海高程系"',
         f"offset_m = {offset}" if offset is not None else "# offset_m = 0.0",
+        *(["ground_from_model = true"] if base.vertical.ground_from_model else []),
     ]
 
 

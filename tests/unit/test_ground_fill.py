@@ -8,6 +8,9 @@ import pytest
 import shapely
 
 from importers.delivery import read_delivery
+from importers.places.georeference import parse_crs
+from importers.places.place_readings import Home
+from importers.proposing.dry_run import dry_run
 
 Floats = npt.NDArray[np.float64]
 NORTH, EAST = 2_494_000.0, 492_000.0
@@ -50,6 +53,13 @@ def test_the_model_gives_what_is_lacking_when_the_profile_says_so(tmp_path: Path
     assert end - start == pytest.approx(1.5)
     (told,) = [each for each in found.findings if each.rule == "IMP-SURFACE"]
     assert told.details["rows"] == 1 and "Of 2 nodes" in told.message_en
+
+
+def test_a_proposed_profile_keeps_the_word_of_the_one_it_begins_with(tmp_path: Path) -> None:
+    given = profile(tmp_path, "[vertical]\nground_from_model = true\n")
+    home = Home(parse_crs("EPSG:4547"))
+    found = dry_run(deliver(tmp_path), home, profile=given, default_class="water", on_progress=lambda *_: None)
+    assert "ground_from_model = true" in found.text
 
 
 def test_without_the_profiles_word_nothing_is_given(tmp_path: Path) -> None:

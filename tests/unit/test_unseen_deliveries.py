@@ -11,6 +11,7 @@ import shapely
 
 from importers.places.georeference import parse_crs
 from importers.places.place_readings import Home
+from importers.profile_files import load_profile
 from importers.proposing.dry_run import DryRun, dry_run
 from pipemap.errors import CrsError
 from schemas.delivery import Delivery
@@ -171,7 +172,9 @@ def test_a_column_called_type_is_no_class_where_its_words_are_of_points(
     assert found.tables[0].column_of(attribute) == column
 
 
-@pytest.mark.parametrize(("sizes", "unit"), [((6, 8, 12), "in"), ((200, 300, 600), None), ((20, 25, 63), None)])
+@pytest.mark.parametrize(
+    ("sizes", "unit"), [((6, 8, 12), "in"), ((200, 300, 600), None), ((20, 25, 63), None), ((20, 20, 20), None)]
+)
 def test_sizes_are_taken_for_inches_where_they_are_usual_inches_and_no_millimetres(
     tmp_path: Path, sizes: tuple[int, ...], unit: str | None
 ) -> None:
@@ -184,6 +187,13 @@ def test_sizes_are_taken_for_inches_where_they_are_usual_inches_and_no_millimetr
     assert next(c.unit for c in found.tables[0].columns if c.attribute == "diameter") == unit
     width_mm = sizes[0] * (25.4 if unit else 1)
     assert _delivery(found).segments["width_mm"].iloc[0] == pytest.approx(width_mm)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("FERNWÄRME", "heat"), ("FernwärmeNetz", "heat"), ("EAUX USÉES", "foul"), ("foul_sewer", "foul")]
+)
+def test_the_class_in_a_name_is_read_whatever_its_letters(name: str, code: str) -> None:
+    assert load_profile("default").class_said(name, is_name=True) == code
 
 
 def _proposed(files: Sequence[Path], crs: str) -> DryRun:
