@@ -5,6 +5,7 @@ and what is joined to them, so that a rule finds there what it would find on the
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import shapely
@@ -74,16 +75,14 @@ def _tile(scope: Scope, home: dict[Kind, Ints], boxes: dict[Kind, Floats], margi
     at_home = {kind: np.isin(rows[kind], home[kind], assume_unique=True) for kind in KINDS}
     position = np.full(len(scope.nodes) + 1, -1, np.int64)
     position[rows["node"]] = np.arange(len(rows["node"]))
-    return Scope(
+    return replace(
+        scope,
         columns={kind: scope.columns[kind].part(rows[kind]) for kind in KINDS},
         axes=scope.axes.part(rows["pipe_segment"]),
         from_pos=position[scope.from_pos[rows["pipe_segment"]]],
         to_pos=position[scope.to_pos[rows["pipe_segment"]]],
         consumer_pos=position[scope.consumer_pos[rows["consumer"]]],
         told=at_home,
-        farther=scope.farther,
-        srid=scope.srid,
-        drawn_along_flow=scope.drawn_along_flow,
     )
 
 

@@ -1,14 +1,18 @@
 """The clearance rule on a changeset in the database: what stands nearby is seen, what is found is kept."""
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from pipemap.checks import run_checks
+from pipemap.clearance.local_tables import add_table
+from pipemap.clearance.tables import TableName
 from pipemap.db import Database
 from pipemap.findings import list_findings
 from schemas.delivery import Delivery
 from tests.postgis.deliveries import bring_in, delivery, node, publish_now, segment
+from tests.postgis.test_local_limits_db import HEADER
 
 ROUND = {
     "shape_code": "circle",
@@ -64,3 +68,22 @@ def test_pipes_of_one_delivery_are_told_once_per_pair(database: Database) -> Non
     found = clashes(database, bring_in(database, delivery(nodes.to_dict("records"), pipes.to_dict("records"))))
     (pair,) = [{each["feature_key"], each["details"]["other_source_key"]} for each in found]
     assert pair == {"RQ1->RQ2", "JS1->JS2"}
+
+
+def test_a_citys_own_limits_are_those_of_the_checks_too(database: Database, tmp_path: Path) -> None:
+    tables: dict[TableName, str] = {
+        "clearance_horizontal": HEADER + "SZ1,SZ DB 7-2020,4.2,water,,telecom,,4,verified_1,,\n",
+        "cover_depth": "rule_id,standard,clause,class,condition,min_cover_non_motor_m,min_cover_motor_m,confidence,"
+        "note\nSZ2,SZ DB 7-2020,4.3,water,,5,5,verified_1,\n",
+    }
+    for name, text in tables.items():
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+        with database.transaction() as connection:
+            add_table(connection, tmp_path / f"{name}.csv", name, "planner")
+    publish_now(database, bring_in(database, line("TX", "telecom", (0, 3, 8), (40, 3, 8))))
+    changeset = bring_in(database, line("JS", "water", (0, 0, 8), (40, 0, 8)))
+    (found,) = clashes(database, changeset)
+    assert (found["details"]["rule_id"], found["details"]["limit_m"]) == ("SZ1", 4.0)
+    with database.transaction() as connection:
+        covers = list_findings(connection, changeset, rule="P08", limit=100)
+    assert [float(str(found["limit"]).split()[0]) for found in covers] == [5.0]
