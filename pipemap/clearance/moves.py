@@ -33,16 +33,15 @@ Found: TypeAlias = dict[int, float | None]
 class Mover:
     """A pipe that may be moved, the pipes around it (`pipes` holds it first), and what else it must keep clear of.
 
-    `stands_clear` tells of a moved pipe whether structures and ground take it as well as before, `too_near` to which
-    structures it still is too near, None among them for the ground.
+    `left_near` tells to which structures a moved pipe still is too near, None among them for the ground; None in place
+    of them when structures or ground take it worse than before.
     """
 
     asked: Segment
     others: Sequence[Segment]
     pipes: Pipes
     side: Side
-    stands_clear: Callable[[Segment], bool]
-    too_near: Callable[[Segment], set[int | None]]
+    left_near: Callable[[Segment], set[int | None] | None]
 
     def found_at(self, shift: Shift) -> Found:
         """What the pipe would be too near when moved."""
@@ -98,10 +97,11 @@ def with_moves(mover: Mover, conflicts: Sequence[Conflict]) -> tuple[list[Confli
         worse = mover.first_worse_at(shift, allowed_m, last_worse)
         last_worse = worse if worse >= 0 else last_worse
         moved = _moved(mover.asked, shift)
-        if worse >= 0 or not mover.stands_clear(moved):
+        beside = None if worse >= 0 else mover.left_near(moved)
+        if beside is None:
             continue
         found, move = mover.found_at(shift), _as_move(shift, mover.side)
-        left = found.keys() | mover.too_near(moved)
+        left = found.keys() | beside
         cleared = [place for place in wanted if conflicts[place].other_id not in left]
         for place in cleared:
             moves.setdefault(place, move)

@@ -6,7 +6,7 @@ of service, and pipes above the ground. What is not known is answered with `cann
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import shapely
@@ -149,27 +149,24 @@ def _mover(
     structures: list[Structure],
     side: Side = Side.SEGMENT,
 ) -> Mover:
-    def too_near(moved: Segment) -> set[int | None]:
-        further = [beside_structure(moved, structure) for structure in structures]
-        further.append(cover_over(over_models(site, moved), structures))
-        return {found.other_id for found in further if isinstance(found, Conflict)}
-
-    return Mover(asked, others, pipes, side, _stands_clear(asked, structures), too_near)
-
-
-def _stands_clear(asked: Segment, structures: list[Structure]) -> Callable[[Segment], bool]:
-    """Whether a moved pipe is no nearer to a structure than a rule allows, unless it was, and has its cover."""
-    covers = covers_as_before(asked)
+    covers = covers_as_before(over_models(site, asked))
     had_m = {structure.feature_id: asked.plan.distance(structure.outline) for structure in structures}
 
-    def stands_clear(moved: Segment) -> bool:
-        return covers(moved) and all(
-            not isinstance(beside_structure(moved, structure), Conflict)
-            or moved.plan.distance(structure.outline) >= had_m[structure.feature_id] - TOLERANCE_M
-            for structure in structures
-        )
+    def left_near(moved: Segment) -> set[int | None] | None:
+        """The structures a moved pipe is too near, no nearer than it was, None among them for the ground.
 
-    return stands_clear
+        None in place of them when it stands worse than before.
+        """
+        in_ground = over_models(site, moved)
+        if not covers(in_ground):
+            return None
+        near = [each for each in structures if isinstance(beside_structure(moved, each), Conflict)]
+        if any(moved.plan.distance(each.outline) < had_m[each.feature_id] - TOLERANCE_M for each in near):
+            return None
+        is_shallow = isinstance(cover_over(in_ground, structures), Conflict)
+        return {*(each.feature_id for each in near), *([None] if is_shallow else [])}
+
+    return Mover(asked, others, pipes, side, left_near)
 
 
 def reach_of(asked: Segment) -> float:

@@ -53,6 +53,32 @@ def covers(connection: Connection) -> list[float]:
     return [one.measured_m for one in found if one.kind is ConflictKind.COVER]
 
 
+def test_no_move_is_proposed_into_ground_that_only_the_model_knows(database: Database) -> None:
+    """A water main 0.1 m over a sewer, 0.8 m of cover by the model at 10 m and 2.8 m by the wells at 12 m.
+
+    Raised by the 0.3 m that are lacking it would have 0.5 m of cover; it has to go under the sewer.
+    """
+    with database.transaction() as connection:
+        plant_version(connection, 1)
+        for number, ends, code in (
+            (1, [(EAST, NORTH, 9.0), (EAST + 100, NORTH, 9.0)], "water"),
+            (2, [(EAST + 50, NORTH - 50, 8.5), (EAST + 50, NORTH + 50, 8.5)], "foul"),
+        ):
+            for node, (x, y, _) in zip((10 * number, 10 * number + 1), ends, strict=True):
+                plant(connection, "node", node, f"POINT({x} {y})", ground_elevation_m=12.0)
+            plant(
+                connection, "pipe_segment", number, wkt(ends), class_code=code, from_node_id=10 * number,
+                to_node_id=10 * number + 1, width_mm=400, height_mm=400, burial_code="direct",
+            )  # fmt: skip
+    with database.transaction(read_only=True) as connection:
+        before = segment_clearance(connection, 1)
+    assert before.clearing_move is not None and before.clearing_move.dz_m == pytest.approx(0.3)
+    load(database, np.full(200, 10.0))
+    with database.transaction(read_only=True) as connection:
+        after = segment_clearance(connection, 1)
+    assert after.clearing_move is not None and after.clearing_move.dz_m == pytest.approx(-1.3)
+
+
 def test_a_hollow_between_wells_is_too_little_cover_there(database: Database, pipe: Connection) -> None:
     assert covers(pipe) == []
     assert segment_clearance(pipe, 1).ground_models == ()
