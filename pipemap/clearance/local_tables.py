@@ -20,9 +20,10 @@ def add_table(connection: Connection, path: Path, name: TableName, author: str) 
     """
     connection.execute(queries("limits")["hold"])
     standing = limits_in_force(connection)
-    shipped = (row["rule_id"] for each in TABLE_NAMES for row in standard_rows(each))
-    local = (row["rule_id"] for each in TABLE_NAMES for row in standing.rows(each))
-    rows, findings = read_table(path, name, standing.rows(name), frozenset([*shipped, *local]))
+    shipped = {row["rule_id"] for each in TABLE_NAMES for row in standard_rows(each)}
+    local = {row["rule_id"] for each in TABLE_NAMES for row in standing.rows(each)}
+    replaceable = [row for row in standing.rows(name) if row["rule_id"] in shipped]
+    rows, findings = read_table(path, name, replaceable, frozenset(shipped | local))
     if findings:
         wrong = len({found.row for found in findings})
         raise RejectedError(

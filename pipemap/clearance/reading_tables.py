@@ -130,8 +130,8 @@ class _RowCheck:
                 yield (
                     "replaces",
                     (
-                        f"names {rule_id}, which is no rule in force of this table; see `pipemap limits show`",
-                        f"中的 {rule_id} 不是本表现行规则，可用 pipemap limits show 查看",
+                        f"names {rule_id}, no standard's rule in force of this table; see `pipemap limits show`",
+                        f"中的 {rule_id} 不是本表现行的标准条文，可用 pipemap limits show 查看",
                     ),
                 )
         if replaced_by(row) and not row["note"]:

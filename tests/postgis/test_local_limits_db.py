@@ -149,3 +149,11 @@ def test_tables_are_kept_with_author_and_time_and_names_are_never_used_twice(str
         assert (kept.author, kept.removed_by, kept.rows) == ("planner", "chief", 1) and kept.removed_at is not None
         actions = [entry["action"] for entry in list_entries(connection, AuditFilter(None, None, None, None), 10, 0)]
         assert actions[:2] == ["limits.remove", "limits.add"]
+
+
+def test_a_row_takes_the_place_of_a_standards_row_alone(street: Database, tmp_path: Path) -> None:
+    add(street, tmp_path, OWN)
+    with pytest.raises(RejectedError) as refused:
+        add(street, tmp_path, HEADER + "SZ2,SZ DB 8-2025,4.2,water,,telecom,,2,verified_1,newer,SZ1\n")
+    (found,) = refused.value.details["findings"]
+    assert (found["column"], found["value"]) == ("replaces", "SZ1")
