@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipemap.checks.rules.cover import cover_limit as checked_cover
 from pipemap.clearance.conditions import Party
 from pipemap.clearance.explaining import limits_between, limits_over
 from pipemap.clearance.reading_tables import COLUMNS, read_table
@@ -76,6 +77,16 @@ def test_cover_and_crossings_have_tables_of_their_own(tmp_path: Path) -> None:
     crossing = tables(tmp_path, ROW, name="clearance_vertical")
     found = strictest("vertical", Party("water", limits=crossing), Party("gas", limits=crossing))
     assert found is not None and found.rule_id == "SZ1"
+
+
+def test_the_check_of_cover_reads_every_way_of_lying_that_a_city_may_write(tmp_path: Path) -> None:
+    header = "rule_id,standard,clause,class,condition,min_cover_non_motor_m,min_cover_motor_m,confidence,note"
+    rows = (f"SZ{n},SZ DB 7-2020,5,power,{way},3,3,verified_1," for n, way in enumerate(("duct block", "in conduit")))
+    for row in rows:
+        own = tables(tmp_path, row, name="cover_depth", header=header)
+        found = checked_cover("power", "conduit", own), checked_cover("power", "direct", own)
+        assert found[0] is not None and found[0].min_cover_m == 3.0
+        assert found[1] == checked_cover("power", "direct", STANDARD)
 
 
 def test_neighbours_are_looked_for_as_far_as_the_city_asks(tmp_path: Path) -> None:

@@ -12,20 +12,10 @@ from pipemap.checks.registry import rule
 from pipemap.checks.rules.accuracy import surveyed
 from pipemap.checks.rules.heights import worse_ends
 from pipemap.checks.scope import Scope
+from pipemap.clearance.conditions import LEFT_OUT, Party, condition_holds
 from pipemap.clearance.tables import LimitTables, Row
 from schemas.codetables import code_table
 from schemas.findings import Severity
-
-# Conditions of the table that the model knows, by how the pipe lies; what it cannot know (a paddy field, a
-# courtyard) is not applied.
-_CONDITIONS = {
-    "": ("direct", "conduit"),
-    "direct": ("direct",),
-    "conduit": ("conduit",),
-    "trench/duct": ("conduit",),
-    "direct and plastic/concrete conduit": ("direct", "conduit"),
-    "steel conduit": ("steel conduit",),
-}
 
 
 @dataclass(frozen=True)
@@ -150,10 +140,18 @@ def cover_limit(class_code: str, lying: str, limits: LimitTables) -> CoverLimit 
 def _applies(row: Row, lying: str) -> bool:
     if not row["min_cover_non_motor_m"]:
         return False
-    ways = _CONDITIONS.get(row["condition"], ())
+    ways = _ways(row["condition"])
     if lying == "steel conduit" and "steel conduit" not in ways:
         return "conduit" in ways and row["class"] != "telecom"
     return lying in ways
+
+
+@cache
+def _ways(condition: str) -> tuple[str, ...]:
+    """The ways of lying that a condition of the table holds for; none for what no map knows (a paddy field)."""
+    if condition in LEFT_OUT:
+        return (condition,) if condition == "steel conduit" else ()
+    return tuple(way for way in ("direct", "conduit") if condition_holds(condition, Party("", burial=way)) is True)
 
 
 def _limit(row: Row) -> CoverLimit:
