@@ -16,6 +16,7 @@ from psycopg.sql import SQL, Composable, Literal
 
 from pipemap.copy_out import CopiedRows, copy_rows
 from pipemap.db import Connection
+from pipemap.network.axes import Axes
 from pipemap.projects import read_project
 from pipemap.sql import queries
 from pipemap.versions import current_version, relation
@@ -31,7 +32,6 @@ INACTIVE = 8
 NO_CODE = 255
 
 _ALIGNMENT = 8
-_LINE_HEADER_BYTES = 9  # byte order, type, number of points
 _GROUND_CELLS = 96
 
 
@@ -160,23 +160,8 @@ def _points(rows: CopiedRows, z_column: int | None = None) -> Array:
 
 def _lines(rows: CopiedRows, column: int) -> tuple[Array, Array]:
     """Vertices (n, 3) of a column of WKB lines, z NaN where a line has none, and where each line starts."""
-    heads, lengths = rows.starts[:, column], rows.lengths[:, column]
-    counts = _bytes(rows.stream, heads + 5, np.full(len(rows), 4)).view("<u4").astype(np.int64)
-    values = _bytes(rows.stream, heads + _LINE_HEADER_BYTES, lengths - _LINE_HEADER_BYTES).view("<f8")
-    dimensions = (lengths - _LINE_HEADER_BYTES) // 8 // np.maximum(counts, 1)
-    per_vertex = np.repeat(dimensions, counts)
-    first = np.cumsum(per_vertex) - per_vertex
-    vertices = np.full((len(per_vertex), 3), np.nan)
-    vertices[:, 0], vertices[:, 1] = values[first], values[first + 1]
-    has_z = per_vertex == 3
-    vertices[has_z, 2] = values[first[has_z] + 2]
-    return vertices, np.concatenate([[0], np.cumsum(counts)])
-
-
-def _bytes(stream: npt.NDArray[np.uint8], starts: Array, lengths: Array) -> Array:
-    ends = np.cumsum(lengths)
-    gathered: Array = stream[np.repeat(starts - ends + lengths, lengths) + np.arange(ends[-1] if len(ends) else 0)]
-    return gathered
+    axes = Axes.read(rows, column, np.arange(len(rows)))
+    return axes.points_m, axes.bounds
 
 
 def _along(axes: Array, starts: Array, from_value: Array, to_value: Array) -> Array:

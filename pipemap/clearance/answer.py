@@ -10,7 +10,7 @@ import numpy as np
 from pipemap.clearance.core import Verdicts
 from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.giving_way import side_giving_way_of
-from pipemap.clearance.numbers import TOLERANCE_M
+from pipemap.clearance.numbers import TOLERANCE_M, known
 from pipemap.clearance.rules import Limit
 from pipemap.clearance.site import DRAWN_ID, Segment, Structure, clearance_class_of
 from pipemap.clearance.words import Measurement, Name, conflict_words
@@ -298,4 +298,4 @@ def _place(point: Floats) -> Place:
 
 def _places(points: Floats) -> list[Place]:
     """Places to a tenth of a millimetre, z None where unknown."""
-    return [(x, y, None if math.isnan(z) else z) for x, y, z in points.round(4).tolist()]
+    return [(x, y, known(z)) for x, y, z in points.round(4).tolist()]

@@ -11,7 +11,7 @@ import shapely
 from pipemap.clearance.core import distances_between
 from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.ground import ground_at
-from pipemap.clearance.numbers import WIDEST_NEIGHBOUR_M
+from pipemap.clearance.numbers import WIDEST_NEIGHBOUR_M, known, known_or
 from pipemap.clearance.questions import answer_about
 from pipemap.clearance.site import DRAWN_ID, DRAWN_NODES, Segment, Site, as_pipes
 from pipemap.crs import line_in_project
@@ -56,7 +56,7 @@ def line_clearance(
     """
     site = Site(connection, version)
     drawn = drawn_segment(site, pipe, line_srid)
-    axis = tuple((x, y, None if math.isnan(z) else z) for x, y, z in drawn.axis.tolist())
+    axis = tuple((x, y, known(z)) for x, y, z in drawn.axis.tolist())
     return answer_about(site, drawn).model_copy(update={"drawn_axis": axis})
 
 
@@ -78,7 +78,7 @@ def line_neighbours(
 
 def neighbours_of(site: Site, asked: Segment, within_m: float, class_codes: Sequence[str] = ()) -> list[Neighbour]:
     """As `line_neighbours`, of a segment in the map or a drawn one."""
-    half_m = 0.0 if math.isnan(asked.half_width_m) else asked.half_width_m
+    half_m = known_or(asked.half_width_m)
     near = site.neighbours(asked.plan, within_m + half_m + WIDEST_NEIGHBOUR_M)
     others = [
         found
@@ -127,7 +127,7 @@ def _check(pipe: DrawnPipe) -> None:
 
 
 def _row(pipe: DrawnPipe, ground_m: Floats) -> dict[str, Any]:
-    known = [None if math.isnan(value) else value for value in (ground_m[0], ground_m[-1])]
+    told_m = [known(value) for value in (ground_m[0], ground_m[-1])]
     return {
         "feature_id": DRAWN_ID, "source_key": "", "class_code": pipe.class_code, "shape_code": pipe.shape_code,
         "from_node_id": pipe.from_node_id or DRAWN_NODES[0], "to_node_id": pipe.to_node_id or DRAWN_NODES[1],
@@ -135,5 +135,5 @@ def _row(pipe: DrawnPipe, ground_m: Floats) -> dict[str, Any]:
         "width_mm": pipe.width_mm, "height_mm": pipe.height_mm or pipe.width_mm, "burial_code": pipe.burial_code,
         "pressure_code": pipe.pressure_code, "pressure_mpa": pipe.pressure_mpa, "voltage_kv": pipe.voltage_kv,
         "lifecycle_code": "planned", "elevation_source_code": "measured",
-        "from_ground_m": known[0], "to_ground_m": known[1],
+        "from_ground_m": told_m[0], "to_ground_m": told_m[1],
     }  # fmt: skip

@@ -16,8 +16,8 @@ from pipemap.clearance.answer import Pair, answered, cannot_tell, compared, conf
 from pipemap.clearance.core import distances_between
 from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.measuring import STEEPEST
-from pipemap.clearance.numbers import LARGEST_UNKNOWN_HALF_M, TOLERANCE_M, WIDEST_NEIGHBOUR_M
-from pipemap.clearance.questions import known, nearest_places
+from pipemap.clearance.numbers import LARGEST_UNKNOWN_HALF_M, TOLERANCE_M, WIDEST_NEIGHBOUR_M, known_or
+from pipemap.clearance.questions import nearest_places
 from pipemap.clearance.rules import Limit, Party, strictest, widest
 from pipemap.clearance.site import DRAWN_ID, DRAWN_NODES, Segment, Site, Structure, as_pipes, chainage
 from pipemap.clearance.words import Name
@@ -129,7 +129,7 @@ class Body:
         pair = Pair(None, self._name, other)
         if not other.has_elevation:
             return cannot_tell(ConflictKind.VERTICAL, pair, ["other.elevation"])
-        gap_m, place = self._least_gap(other, self._grown(known(other.half_width_m)))
+        gap_m, place = self._least_gap(other, self._grown(known_or(other.half_width_m)))
         within_m = self._least_gap(other, self._polygon)[0] if is_inside else math.inf
         nearest = np.array([*place[:2], np.clip(place[2], self._low_m, self._high_m)]), place
         unknown_half = "other.height_mm" if math.isnan(other.half_height_m) else None
@@ -159,7 +159,7 @@ def _part_over(segment: Segment, area: BaseGeometry, level_m: float) -> tuple[Fl
     stations = [_stations(plan, part, along_m, z_m - level_m) for part in _parts_in(plan, area)]
     at = np.concatenate(stations) if stations else np.array([plan.project(shapely.Point(area.centroid))])
     part = np.stack([np.interp(at, along_m, segment.axis[:, axis]) for axis in range(3)], axis=1)
-    return part, known(segment.half_height_m) * _steepness(segment, along_m, at)
+    return part, known_or(segment.half_height_m) * _steepness(segment, along_m, at)
 
 
 def _parts_in(plan: shapely.LineString, area: BaseGeometry) -> list[BaseGeometry]:

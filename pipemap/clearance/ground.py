@@ -52,6 +52,9 @@ def ground_around(site: Site, place: BaseGeometry) -> Ground:
 
 def ground_at(site: Site, plan: Floats) -> Floats:
     """Ground elevation at the places (n, 2) of a line, or at one place, NaN where none is known (`ground_around`)."""
+    told_m = site.terrain.at(plan)
+    if np.isfinite(told_m).all():
+        return told_m
     place = shapely.LineString(plan) if len(plan) > 1 else shapely.Point(plan[0])
     return ground_around(site, place).at(plan)
 

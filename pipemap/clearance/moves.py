@@ -11,6 +11,7 @@ from pipemap.clearance.core import Pipes
 from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.judging import CANNOT_TELL, CONFLICT, first_worse, judge, limit_of
 from pipemap.clearance.measuring import Shapes
+from pipemap.clearance.numbers import known_or
 from pipemap.clearance.rules import cover_limit, strictest
 from pipemap.clearance.site import Segment
 from schemas.clearance import Conflict, ConflictKind, Move, Side
@@ -129,8 +130,7 @@ def least_cover_m(asked: Segment) -> float | None:
     """Least cover over the outer top at any vertex; None where ground or elevation is not known."""
     if asked.ground_m is None or not asked.has_elevation:
         return None
-    half_m = 0.0 if math.isnan(asked.half_height_m) else asked.half_height_m
-    return float((asked.ground_m - asked.axis[:, 2]).min()) - half_m
+    return float((asked.ground_m - asked.axis[:, 2]).min()) - known_or(asked.half_height_m)
 
 
 def _shifts(mover: Mover, conflicts: Sequence[Conflict]) -> list[Shift]:
@@ -163,7 +163,7 @@ def _off_structure(asked: Segment, conflict: Conflict, x: float, y: float) -> It
     """Straight away from a structure, x, y the way from it; from under the middle of one no way is known."""
     has_m = math.hypot(x, y)
     if has_m > 0:
-        shift_m = _whole(conflict.limit_m + _half(asked.half_width_m) - has_m)
+        shift_m = _whole(conflict.limit_m + known_or(asked.half_width_m) - has_m)
         yield x / has_m * shift_m, y / has_m * shift_m, 0.0
 
 
@@ -171,7 +171,7 @@ def _up_or_down(asked: Segment, other: Segment, own_z: float | None, their_z: fl
     if own_z is None or their_z is None:
         return
     limit = strictest("vertical", asked.party, other.party)
-    apart_m = (limit.min_m if limit else 0.0) + _half(asked.half_height_m) + _half(other.half_height_m)
+    apart_m = (limit.min_m if limit else 0.0) + known_or(asked.half_height_m) + known_or(other.half_height_m)
     for way in (1.0, -1.0):
         yield 0.0, 0.0, _whole(way * apart_m - (own_z - their_z))
 
@@ -179,7 +179,7 @@ def _up_or_down(asked: Segment, other: Segment, own_z: float | None, their_z: fl
 def _aside(asked: Segment, other: Segment, x: float, y: float) -> Iterator[Shift]:
     """Away from the other pipe to either side; x, y is the way from it."""
     limit = strictest("horizontal", asked.party, other.party)
-    apart_m = (limit.min_m if limit else 0.0) + _half(asked.half_width_m) + _half(other.half_width_m)
+    apart_m = (limit.min_m if limit else 0.0) + known_or(asked.half_width_m) + known_or(other.half_width_m)
     has_m = math.hypot(x, y)
     if has_m < 1e-6:
         course_x, course_y = (asked.axis[-1, :2] - asked.axis[0, :2]).tolist()
@@ -195,10 +195,6 @@ def _whole(shift_m: float) -> float:
     """The next whole centimetre that is at least as far, or nothing for less than a tenth of one."""
     steps = abs(shift_m) / _STEP_M
     return math.copysign(math.ceil(steps - 0.01) * _STEP_M, shift_m)
-
-
-def _half(value: float) -> float:
-    return 0.0 if math.isnan(value) else value
 
 
 def _moved(asked: Segment, shift: Shift) -> Segment:

@@ -1,5 +1,6 @@
-"""Numbers that every part of the clearance engine goes by."""
+"""Numbers that every part of the clearance engine goes by, and what stands for one that is not known."""
 
+from math import isfinite, isnan
 from typing import TypeAlias
 
 import numpy as np
@@ -17,3 +18,13 @@ ACROSS_DEG = 30.0
 LEAST_CROSSING_DEG = 60.0
 # Half the widest culvert or tunnel that a neighbour may be.
 WIDEST_NEIGHBOUR_M = 4.0
+
+
+def known(value: float) -> float | None:
+    """A number, or None for the unknown (NaN) and the endless."""
+    return float(value) if isfinite(value) else None
+
+
+def known_or(value: float, otherwise: float = 0.0) -> float:
+    """A number, or another where it is not known."""
+    return otherwise if isnan(value) else value

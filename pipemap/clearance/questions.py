@@ -17,7 +17,7 @@ from pipemap.clearance.core import Pipes, Verdicts, conflicts_between
 from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.ground import over_models
 from pipemap.clearance.moves import FARTHEST_ASIDE_M, Mover, covers_as_before, with_moves
-from pipemap.clearance.numbers import LARGEST_UNKNOWN_HALF_M, TOLERANCE_M, WIDEST_NEIGHBOUR_M
+from pipemap.clearance.numbers import LARGEST_UNKNOWN_HALF_M, TOLERANCE_M, WIDEST_NEIGHBOUR_M, known_or
 from pipemap.clearance.rules import Limit, cover_limit, strictest, widest
 from pipemap.clearance.site import Segment, Site, Structure, as_pipes, chainage
 from pipemap.db import Connection
@@ -108,11 +108,7 @@ def _moves(
 
 
 def _other_moved(site: Site, other: Segment, found: Conflict, asked: Segment) -> Conflict:
-    reach_m = reach_of(other)
-    near = [each for each in site.neighbours(other.plan, reach_m) if each.feature_id != other.feature_id]
-    around = near if any(each.feature_id == asked.feature_id for each in near) else [asked, *near]
-    structures = site.structures(other.plan, reach_m)
-    mover = _mover(site, other, around, as_pipes([other, *around]), structures, Side.OTHER)
+    mover = _mover_at(site, other, Side.OTHER, asked)
     turned = found.model_copy(update={"other_id": asked.feature_id})
     (told,), _ = with_moves(mover, [turned])
     return found.model_copy(update={"move": told.move})
@@ -134,11 +130,17 @@ def with_move(site: Site, found: Conflict) -> Conflict:
 
 
 def _own_moved(site: Site, asked: Segment, found: Conflict) -> Conflict:
-    reach_m = reach_of(asked)
-    others = [each for each in site.neighbours(asked.plan, reach_m) if each.feature_id != asked.feature_id]
-    structures = site.structures(asked.plan, reach_m)
-    (told,), _ = with_moves(_mover(site, asked, others, as_pipes([asked, *others]), structures), [found])
+    (told,), _ = with_moves(_mover_at(site, asked), [found])
     return told
+
+
+def _mover_at(site: Site, asked: Segment, side: Side = Side.SEGMENT, beside: Segment | None = None) -> Mover:
+    """A segment as it may be moved among what is around it, one that may only be drawn among that."""
+    reach_m = reach_of(asked)
+    around = [each for each in site.neighbours(asked.plan, reach_m) if each.feature_id != asked.feature_id]
+    if beside is not None and all(each.feature_id != beside.feature_id for each in around):
+        around = [beside, *around]
+    return _mover(site, asked, around, as_pipes([asked, *around]), site.structures(asked.plan, reach_m), side)
 
 
 def _mover(
@@ -171,7 +173,7 @@ def _mover(
 
 def reach_of(asked: Segment) -> float:
     """How far from an axis anything may stand that a rule keeps away from it, wherever it may be moved to; metres."""
-    half_m = known(asked.half_width_m, LARGEST_UNKNOWN_HALF_M)
+    half_m = known_or(asked.half_width_m, LARGEST_UNKNOWN_HALF_M)
     return widest("horizontal", asked.party) + WIDEST_NEIGHBOUR_M + half_m + FARTHEST_ASIDE_M
 
 
@@ -180,7 +182,7 @@ def beside_structure(asked: Segment, other: Structure) -> Conflict | CannotTell 
     limit = strictest("horizontal", asked.party, other.party) if other.party else None
     if limit is None:
         return None
-    distance_m = max(0.0, asked.plan.distance(other.outline) - known(asked.half_width_m))
+    distance_m = max(0.0, asked.plan.distance(other.outline) - known_or(asked.half_width_m))
     nearest = nearest_places(asked.plan, other.outline, None)
     nearest = on_axis(asked, nearest[0]), nearest[1]
     unknown_half = "segment.width_mm" if math.isnan(asked.half_width_m) else None
@@ -201,7 +203,7 @@ def cover_over(asked: Segment, structures: Iterable[Structure]) -> Conflict | Ca
     needs = ["segment.elevation"] * (not asked.has_elevation) + ["segment.ground_elevation"] * (ground_m is None)
     if ground_m is None or needs:
         return cannot_tell(ConflictKind.COVER, pair, needs)
-    cover_m = ground_m - asked.axis[:, 2] - known(asked.half_height_m)
+    cover_m = ground_m - asked.axis[:, 2] - known_or(asked.half_height_m)
     here = int(cover_m.argmin())
     nearest = asked.axis[here], np.array([*asked.axis[here, :2], ground_m[here]])
     limit = _cover_rule(float(cover_m[here]), path, carriageway, in_carriageway)
@@ -232,8 +234,3 @@ def on_axis(segment: Segment, point: Floats) -> Floats:
     station = segment.plan.project(shapely.Point(*point[:2]))
     z = np.interp(station, chainage(segment.axis), segment.axis[:, 2])
     return np.array([point[0], point[1], z])
-
-
-def known(value: float, otherwise: float = 0.0) -> float:
-    """A number, or another where it is not known."""
-    return otherwise if math.isnan(value) else value

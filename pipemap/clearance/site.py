@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -332,8 +332,10 @@ def _segments_of(rows: Sequence[dict[str, Any]], limits: LimitTables) -> list[Se
     axes = [coordinates[stop - count : stop] for stop, count in zip(np.cumsum(counts), counts, strict=True)]
     surveyed = _surveyed(rows, axes)
     columns = np.column_stack([*surveyed.half_sizes_m(), *surveyed.accuracies_m()]).tolist()
-    found = zip(rows, axes, columns, strict=True)
-    return [replace(Segment(row, axis, *values), limits=limits) for row, axis, values in found]
+    return [
+        Segment(row, axis, half_width_m, half_height_m, in_plan_m, in_height_m, limits=limits)
+        for row, axis, (half_width_m, half_height_m, in_plan_m, in_height_m) in zip(rows, axes, columns, strict=True)
+    ]
 
 
 def _in_parts(

@@ -101,8 +101,9 @@ def changeset_clearance(connection: Connection, changeset_id: int) -> ClearanceA
     city = load_changeset(connection, changeset_id, of_pipes_m, of_structures_m, limits)
     found = judge_tile(changeset_tile(city)) if city.is_changed.any() else pd.DataFrame({"state": []})
     rows = [_plain(row) for row in found.to_dict("records")]
-    segments = _segments_with_proposed(connection, changeset_id, rows)
-    structures = Site(connection, None).structures_by_id(_ids(rows, "other_id", "structure"))
+    live = Site(connection, None, limits)
+    segments = _segments_with_proposed(live, changeset_id, rows)
+    structures = live.structures_by_id(_ids(rows, "other_id", "structure"))
     by_state = {state: [row for row in rows if row["state"] == state] for state in ("conflict", "cannot_tell", "slant")}
     conflicts = [_conflict(row, segments, structures) for row in by_state["conflict"]]
     return ClearanceAnswer(
@@ -167,12 +168,9 @@ def _ids(rows: Iterable[Mapping[str, Any]], column: str, other_kind: str | None)
     return {row[column] for row in rows if other_kind is None or row["other_kind"] == other_kind}
 
 
-def _segments_with_proposed(
-    connection: Connection, changeset_id: int, rows: Sequence[Mapping[str, Any]]
-) -> dict[int, Segment]:
+def _segments_with_proposed(live: Site, changeset_id: int, rows: Sequence[Mapping[str, Any]]) -> dict[int, Segment]:
     """Segments by identity, as the changeset proposes them where it does."""
     wanted = _ids(rows, "segment_id", None) | _ids(rows, "other_id", "pipe_segment")
-    live = Site(connection, None)
     own = SQL("(SELECT * FROM {} WHERE changeset_id = {} AND op <> 'delete')")
     segments, nodes = (own.format(table(f"{kind}_delta"), Literal(changeset_id)) for kind in ("pipe_segment", "node"))
     either = SQL(

@@ -8,6 +8,7 @@ import shapely
 
 from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.ground import ground_along
+from pipemap.clearance.numbers import known, known_or
 from pipemap.clearance.site import Segment, Site, chainage
 from schemas.excavation import Dig, Meeting, MeetingState
 
@@ -44,7 +45,7 @@ class _Part:
 
 def met_by(site: Site, body: Body, segment: Segment) -> Meeting | None:
     """How a pipe stands to the dig; None when it is farther away than the hand-dig distance."""
-    half_m = _known(segment.half_width_m)
+    half_m = known_or(segment.half_width_m)
     aside_m = max(0.0, segment.plan.distance(body.polygon) - half_m)
     if aside_m > body.dig.hand_dig_m:
         return None
@@ -81,7 +82,7 @@ def _part(site: Site, segment: Segment, polygon: shapely.Polygon, half_m: float)
 
 
 def _judged(body: Body, segment: Segment, part: _Part, aside_m: float) -> tuple[MeetingState, float | None]:
-    half_m = _known(segment.half_height_m)
+    half_m = known_or(segment.half_height_m)
     down_m = body.floor_m(part.ground_m) - (part.axis_m + half_m)
     up_m = (part.axis_m - half_m) - body.roof_m(part.ground_m)
     gaps_m = np.maximum(down_m, up_m)
@@ -95,7 +96,7 @@ def _judged(body: Body, segment: Segment, part: _Part, aside_m: float) -> tuple[
 
 def _reach(segment: Segment, part: _Part) -> tuple[float | None, float | None]:
     """Depths below the ground from the top at its shallowest to the bottom at its deepest."""
-    depth_m, half_m = part.ground_m - part.axis_m, _known(segment.half_height_m)
+    depth_m, half_m = part.ground_m - part.axis_m, known_or(segment.half_height_m)
     if np.isnan(depth_m).any():
         return None, None
     return float(depth_m.min()) - half_m, float(depth_m.max()) + half_m
@@ -111,8 +112,4 @@ def _hand_dig_from(body: Body, state: MeetingState, gap_m: float | None, starts_
 def _middle(part: _Part) -> tuple[float, float, float | None]:
     at = len(part.places) // 2
     z = float(part.axis_m[at])
-    return float(part.places[at, 0]), float(part.places[at, 1]), None if math.isnan(z) else z
-
-
-def _known(value: float) -> float:
-    return 0.0 if math.isnan(value) else value
+    return float(part.places[at, 0]), float(part.places[at, 1]), known(z)

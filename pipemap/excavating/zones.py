@@ -1,10 +1,10 @@
 """Where in a dig only hands may dig: areas around pipes, from a depth on."""
 
-import math
 from collections.abc import Sequence
 
 import shapely
 
+from pipemap.clearance.numbers import known_or
 from pipemap.clearance.site import Segment
 from schemas.excavation import Dig, Meeting
 
@@ -31,5 +31,4 @@ def hand_dig(
 
 
 def _zone(polygon: shapely.Polygon, dig: Dig, segment: Segment) -> shapely.Geometry:
-    half_m = 0.0 if math.isnan(segment.half_width_m) else segment.half_width_m
-    return segment.plan.buffer(half_m + dig.hand_dig_m).intersection(polygon)
+    return segment.plan.buffer(known_or(segment.half_width_m) + dig.hand_dig_m).intersection(polygon)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from psycopg.sql import SQL
 
+from pipemap.clearance.numbers import known
 from pipemap.db import Connection, fetch_all
 from pipemap.errors import UsageError
 from pipemap.network import Flags, Floats, Ints, Network, NodeKind, class_groups
@@ -17,7 +18,7 @@ from pipemap.pressure.running import Solved, solve
 from pipemap.sql import queries
 from pipemap.tracing.asking import BurstQuestion
 from pipemap.tracing.cuts import Cut, cut_at
-from pipemap.tracing.describing import known, note
+from pipemap.tracing.describing import note
 from pipemap.tracing.isolation import answer_for, assumed_of
 from pipemap.tracing.places import nearest_segment
 from pipemap.tracing.sites import site_of

@@ -11,6 +11,7 @@ import shapely
 from pipemap.changesets import create_edit, get_changeset, list_deltas
 from pipemap.clearance.drawn import drawn_segment
 from pipemap.clearance.geometry3d import Floats
+from pipemap.clearance.numbers import known
 from pipemap.clearance.site import Segment, Site
 from pipemap.clearance.stored import changeset_clearance
 from pipemap.db import Connection, Database, fetch_one
@@ -87,7 +88,7 @@ def _nodes(pipe: DrawnPipe, drawn: Segment, axis: Floats) -> Iterator[dict[str, 
             values = {
                 "class_code": pipe.class_code,
                 "feature_code": _feature_code(axis, place),
-                "ground_elevation_m": _known(ground_m[place]),
+                "ground_elevation_m": known(ground_m[place]),
                 "lifecycle_code": "planned",
                 "geom": shapely.Point(axis[place, :2]),
             }
@@ -100,8 +101,8 @@ def _segments(pipe: DrawnPipe, drawn: Segment, axis: Floats) -> Iterator[dict[st
     for here, there in pairwise(range(len(axis))):
         ends = {"from": here, "to": there}
         nodes = {f"{end}_node_id": node_ids[place] for end, place in ends.items()}
-        depths = {f"{end}_depth_m": _known(ground_m[place] - axis[place, 2]) for end, place in ends.items()}
-        heights = {f"{end}_elevation_m": _known(axis[place, 2]) for end, place in ends.items()}
+        depths = {f"{end}_depth_m": known(ground_m[place] - axis[place, 2]) for end, place in ends.items()}
+        heights = {f"{end}_elevation_m": known(axis[place, 2]) for end, place in ends.items()}
         values = {**_attributes(pipe), **nodes, **depths, **heights, **_placed(axis[[here, there]])}
         yield {"kind": "pipe_segment", "op": "insert", "values": values}
 
@@ -137,10 +138,6 @@ def _feature_code(axis: Floats, place: int) -> str:
     before, after = axis[place, :2] - axis[place - 1, :2], axis[place + 1, :2] - axis[place, :2]
     turn_deg = math.degrees(math.atan2(abs(before[0] * after[1] - before[1] * after[0]), float(before @ after)))
     return "bend" if turn_deg > _LEAST_BEND_DEG else "straight"
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
 
 
 def _planned(state: Mapping[str, Any]) -> PlannedPipe:

@@ -15,7 +15,7 @@ import numpy as np
 import shapely
 
 from pipemap.clearance.geometry3d import Bools, Floats
-from pipemap.clearance.numbers import LARGEST_UNKNOWN_HALF_M, Ints
+from pipemap.clearance.numbers import LARGEST_UNKNOWN_HALF_M, Ints, known_or
 from pipemap.clearance.rules import strictest
 from pipemap.clearance.site import Segment, Structure
 
@@ -173,7 +173,7 @@ def _off(asked: Segment, other: Structure) -> float:
 
 
 def _half(half_m: float) -> float:
-    return LARGEST_UNKNOWN_HALF_M if math.isnan(half_m) else half_m
+    return known_or(half_m, LARGEST_UNKNOWN_HALF_M)
 
 
 def _zones_by_cell(grid: Grid, outlines: Sequence[shapely.Geometry], reach_m: Floats) -> tuple[Ints, Ints]:

@@ -11,6 +11,7 @@ from pipemap.clearance.answer import from_verdicts
 from pipemap.clearance.core import conflicts_between
 from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.ground import ground_at
+from pipemap.clearance.numbers import known
 from pipemap.clearance.site import Segment, Site, as_pipes, chainage
 from pipemap.crs import line_in_project
 from pipemap.db import Connection
@@ -91,10 +92,10 @@ def _own_ground(place: Place) -> float:
 
 def _cut(number: int, place: Place, ground: Floats) -> Cut:
     segment, row = place.segment, place.segment.row
-    axis_z = _known(float(place.point[2]))
+    axis_z = known(float(place.point[2]))
     half_m = segment.half_height_m
-    ground_z = _known(float(np.interp(place.station_m, *ground.T))) if len(ground) else None
-    crown = None if axis_z is None else _known(axis_z + half_m)
+    ground_z = known(float(np.interp(place.station_m, *ground.T))) if len(ground) else None
+    crown = None if axis_z is None else known(axis_z + half_m)
     return Cut(
         number=number,
         **{name: row.get(name) for name in ("owner", "material_code", "lifecycle_code", "width_mm", "height_mm")},
@@ -107,7 +108,7 @@ def _cut(number: int, place: Place, ground: Floats) -> Cut:
         crossing_deg=place.crossing_deg,
         axis_z_m=axis_z,
         crown_z_m=crown,
-        invert_z_m=None if axis_z is None else _known(axis_z - half_m),
+        invert_z_m=None if axis_z is None else known(axis_z - half_m),
         ground_z_m=ground_z,
         cover_depth_m=None if crown is None or ground_z is None else ground_z - crown,
         outline=_outline(place),
@@ -176,7 +177,3 @@ def _structures(site: Site, drawn: shapely.LineString) -> Iterator[CutStructure]
                 base_z_m=found.row["base_elevation_m"],
                 top_z_m=found.row["top_elevation_m"],
             )
-
-
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -10,6 +10,7 @@ from pipemap.clearance.answer import from_verdicts
 from pipemap.clearance.core import conflicts_between
 from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.ground import ground_at
+from pipemap.clearance.numbers import known
 from pipemap.clearance.site import Segment, Site, as_pipes
 from pipemap.db import Connection, fetch_all
 from pipemap.pages import Version
@@ -116,13 +117,13 @@ def _pipe(step: Step, ground: Floats) -> ProfilePipe:
         from_station_m=float(step.stations_m[0]),
         to_station_m=float(step.stations_m[-1]),
         length_m=length_m,
-        slope_permille=_known(1000 * fall_m / length_m) if length_m > 0 else None,
+        slope_permille=known(1000 * fall_m / length_m) if length_m > 0 else None,
         start=levels[0],
         end=levels[1],
         axis=tuple((float(at), float(z)) for at, z in zip(step.stations_m, step.axis[:, 2], strict=True))
         if segment.has_elevation
         else (),
-        half_height_m=_known(segment.half_height_m),
+        half_height_m=known(segment.half_height_m),
     )
 
 
@@ -130,10 +131,10 @@ def _levels(step: Step, place: int, ground: Floats) -> Levels:
     axis_z, half_m = float(step.axis[place, 2]), step.segment.half_height_m
     ground_z = float(np.interp(step.stations_m[place], *ground.T)) if len(ground) else math.nan
     return Levels(
-        axis_z_m=_known(axis_z),
-        crown_z_m=_known(axis_z + half_m),
-        invert_z_m=_known(axis_z - half_m),
-        cover_depth_m=_known(ground_z - axis_z - half_m),
+        axis_z_m=known(axis_z),
+        crown_z_m=known(axis_z + half_m),
+        invert_z_m=known(axis_z - half_m),
+        cover_depth_m=known(ground_z - axis_z - half_m),
     )
 
 
@@ -173,12 +174,12 @@ def _crossing(number: int, place: Place, step: Step, judged: _Judged) -> Crossin
             "is_live": other.is_live,
             "station_m": place.station_m,
             "crossing_deg": place.crossing_deg,
-            "axis_z_m": _known(axis_z),
-            "crown_z_m": _known(axis_z + half_m),
-            "invert_z_m": _known(axis_z - half_m),
+            "axis_z_m": known(axis_z),
+            "crown_z_m": known(axis_z + half_m),
+            "invert_z_m": known(axis_z - half_m),
             "own_segment_id": step.segment.feature_id,
             "is_above": is_above,
-            "gap_m": _known(abs(axis_z - own_z) - half_m - step.segment.half_height_m),
+            "gap_m": known(abs(axis_z - own_z) - half_m - step.segment.half_height_m),
             "state": state,
             "limit_m": limit_m,
             "message_en": english,
@@ -210,7 +211,3 @@ def _judged(own: Sequence[Segment], others: Sequence[Segment]) -> _Judged:
 
 def _either(pair: tuple[int, int], pairs: dict[tuple[int, int], tuple[Segment, Segment]]) -> tuple[int, int]:
     return pair if pair in pairs else pair[::-1]
-
-
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 
 from pipemap.clearance.ground import ground_at
-from pipemap.clearance.numbers import ACROSS_DEG, WIDEST_NEIGHBOUR_M
+from pipemap.clearance.numbers import ACROSS_DEG, WIDEST_NEIGHBOUR_M, known_or
 from pipemap.clearance.rules import Limit, Party, cover_limit, strictest, widest
 from pipemap.clearance.site import Segment, Site, Structure, party_of
 from pipemap.crs import line_in_project
@@ -161,7 +161,7 @@ def _pipe_bands(around: _Surroundings, drawn: shapely.LineString) -> Iterator[_B
 def _pipe_band(around: _Surroundings, place: Place, station_m: float) -> _Band:
     segment = place.segment
     limit = strictest("horizontal", around.party, segment.party)
-    wide_m = _known(segment.half_width_m) / math.sin(math.radians(place.crossing_deg))
+    wide_m = known_or(segment.half_width_m) / math.sin(math.radians(place.crossing_deg))
     reach_m = wide_m + around.half_m + (limit.min_m if limit else 0.0)
     is_size_known = not math.isnan(segment.half_width_m)
     bound = _bound("pipe", segment, segment.row["class_code"], limit, is_size_known)
@@ -277,7 +277,3 @@ def _room_of(section: SectionRoom) -> float:
 
 def _told(drawn: shapely.LineString) -> tuple[tuple[float, float], ...]:
     return tuple((x, y) for x, y in shapely.get_coordinates(drawn).tolist())
-
-
-def _known(value: float) -> float:
-    return 0.0 if math.isnan(value) else value

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from pipemap.clearance.numbers import known
 from pipemap.network import OPERABILITIES, STATES, Ints, Network, SmallInts
 from pipemap.tracing.walking import Walk, device_nodes
 from schemas.codetables import code_table
@@ -96,11 +97,6 @@ def node_place(network: Network, node: int) -> Words:
         "x_m": known(float(nodes.x_m[node])),
         "y_m": known(float(nodes.y_m[node])),
     }
-
-
-def known(value: float) -> float | None:
-    """A number, or None for the unknown (NaN) and the endless."""
-    return float(value) if isfinite(value) else None
 
 
 def note(code: str, texts: tuple[str, str], **values: object) -> Words:

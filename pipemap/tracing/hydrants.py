@@ -4,10 +4,11 @@ import numba
 import numpy as np
 from scipy.spatial import KDTree
 
+from pipemap.clearance.numbers import known
 from pipemap.network import Floats, Ints, Network
 from pipemap.tracing.cuts import Cut
 from pipemap.tracing.dependants import hydrant_nodes, hydrants_of
-from pipemap.tracing.describing import Words, known
+from pipemap.tracing.describing import Words
 from pipemap.tracing.ports import Flags
 from pipemap.tracing.zones import Zones
 

@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 
+from pipemap.clearance.numbers import known
 from pipemap.errors import UsageError
 from pipemap.network import Flags, Ints, Network, NodeKind, positions_of
 from pipemap.network.adjacency import adjacency_of
@@ -13,7 +14,7 @@ from pipemap.tracing.alternatives import Otherwise, alternatives_of
 from pipemap.tracing.backfeed import Regain, regains_of
 from pipemap.tracing.cuts import Assumed, Cut, cut_at
 from pipemap.tracing.dependants import consumers_of
-from pipemap.tracing.describing import Words, class_codes, described_valves, device_places, known
+from pipemap.tracing.describing import Words, class_codes, described_valves, device_places
 from pipemap.tracing.drainage import drainage_of
 from pipemap.tracing.floods import ISOLATED, LOST
 from pipemap.tracing.hydrants import hydrants_lost, lost_hydrants, nearest_hydrants

@@ -51,8 +51,7 @@ def joint_cut(site: Site, pairing: Pairing, network: Network, assumed: Assumed) 
 def with_pair(network: Network, answer: Words, site: Site, cut: Cut, pairing: Pairing) -> Words:
     """The fields of a BurstAnswer for a joint cut, with who is out by the other side and how the pairs were found."""
     half_out, is_whole = _halves(network, cut, pairing)
-    everyone, near = out_by_either(network, cut, pairing)
-    extra = np.setdiff1d(everyone, consumers_of(network, cut.zones).lost(cut)[0])
+    everyone, near, extra = _out(network, cut, half_out, is_whole)
     burst = _burst_segments(network, site)
     stations = served_nodes(network)
     stations = np.union1d(served_lost(network, cut), stations[_at(network, half_out, is_whole, stations)])
@@ -74,14 +73,18 @@ def with_pair(network: Network, answer: Words, site: Site, cut: Cut, pairing: Pa
 
 def out_by_either(network: Network, cut: Cut, pairing: Pairing) -> tuple[Ints, Flags]:
     """Positions of the consumers who lose either side, and which of them stand in the isolated zone."""
-    half_out, is_whole = _halves(network, cut, pairing)
+    return _out(network, cut, *_halves(network, cut, pairing))[:2]
+
+
+def _out(network: Network, cut: Cut, half_out: Flags, is_whole: Flags) -> tuple[Ints, Flags, Ints]:
+    """The same of segments that have lost one side or neither, and the consumers who lose the other side alone."""
     of_heat = consumers_of(network, cut.zones)
     lost, is_near = of_heat.lost(cut)
     nodes = network.consumers.node
     extra = np.flatnonzero((of_heat.device >= 0) & _at(network, half_out, is_whole, nodes) & ~marked(len(nodes), lost))
     everyone = np.concatenate([lost, extra])
     order = np.argsort(everyone)
-    return everyone[order], np.concatenate([is_near, np.zeros(len(extra), np.bool_)])[order]
+    return everyone[order], np.concatenate([is_near, np.zeros(len(extra), np.bool_)])[order], extra
 
 
 def _halves(network: Network, cut: Cut, pairing: Pairing) -> tuple[Flags, Flags]:

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from pipemap.clearance.numbers import known
 from pipemap.network import Ints, Network
 from pipemap.network.kinds import has_role
 from pipemap.tracing.cuts import Cut
 from pipemap.tracing.dependants import Dependants, dependants_of
-from pipemap.tracing.describing import known
 from pipemap.tracing.zones import Zones
 from schemas.codetables import code_table
 from schemas.served import ServedPoint

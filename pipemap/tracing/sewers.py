@@ -8,9 +8,9 @@ from typing import Any
 import numba
 import numpy as np
 
+from pipemap.clearance.numbers import known
 from pipemap.network import Flags, Floats, Ints, Network
 from pipemap.tracing.arcs import Ways, cheapest_ways, reach
-from pipemap.tracing.describing import known
 from pipemap.tracing.flow_notes import flow_notes, no_outfall, time_notes
 from pipemap.tracing.flow_stops import FlowScope, Stops, down_stops, flow_scope, listed_stops, up_stops
 from pipemap.tracing.flows import FlowWalk, is_overflow, walk_flow

@@ -6,12 +6,13 @@ from functools import cache
 
 import numpy as np
 
+from pipemap.clearance.numbers import known
 from pipemap.network import Flags, Floats, Ints, Network
 from pipemap.network.adjacency import adjacency_of
 from pipemap.network.axes import Axes
 from pipemap.network.kinds import class_groups
 from pipemap.tracing.cuts import Cut
-from pipemap.tracing.describing import Words, known, note
+from pipemap.tracing.describing import Words, note
 from pipemap.tracing.sites import Site
 from pipemap.tracing.vicinity import OPEN_END_M, Near, beside_nodes, near, nearest_point
 from schemas.codetables import code_table

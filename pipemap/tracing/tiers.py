@@ -10,12 +10,13 @@ from typing import Literal
 
 import numpy as np
 
+from pipemap.clearance.numbers import known
 from pipemap.network import Floats, Ints, Network, NodeKind
 from pipemap.network.adjacency import adjacency_of
 from pipemap.network.kinds import regulators_of
 from pipemap.tracing.cuts import Cut
 from pipemap.tracing.dependants import consumers_of
-from pipemap.tracing.describing import Words, known, note
+from pipemap.tracing.describing import Words, note
 from pipemap.tracing.floods import ISOLATED, LOST
 from pipemap.tracing.ports import Flags, components
 from pipemap.tracing.zones import PASSABLE, Zones
