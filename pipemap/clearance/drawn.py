@@ -96,7 +96,7 @@ def neighbours_of(site: Site, asked: Segment, within_m: float, class_codes: Sequ
 
 
 def drawn_segment(site: Site, pipe: DrawnPipe, line_srid: int | None = None) -> Segment:
-    """The segment a drawn pipe would be, its cover turned into elevations by the surveyed ground around."""
+    """The segment a drawn pipe would be, its cover turned into elevations by the ground there (`ground_at`)."""
     _check(pipe)
     srid = site.srid if line_srid is None else line_srid
     line = line_in_project(shapely.LineString([at[:2] for at in pipe.line]), srid, site.srid)

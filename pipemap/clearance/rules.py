@@ -1,6 +1,6 @@
 """The limits of the standards as data: which clearance applies between two parties, and how sure it is.
 
-The tables are `schemas/limits/clearance_*.csv` and `cover_depth.csv`. Rows of superseded editions are read but off.
+The rows in force, the standards' and the city's own, come from `tables`, whether a condition holds from `conditions`.
 A row applies to a pair in either order. Of all rows that apply or may apply, the largest limit wins.
 """
 

@@ -41,7 +41,7 @@ _NO_COURSE = np.empty((0, 3))
     Severity.WARNING,
     en="pipes meet or are nearer than the standard allows",
     zh="管线碰撞或净距不足",
-    source="survey practice, rule R40; schemas/limits/clearance_horizontal.csv and clearance_vertical.csv",
+    source="survey practice, rule R40; schemas/limits/clearance_horizontal.csv, clearance_vertical.csv, the city's own",
 )
 def too_near(check: Check) -> Told:
     """Pipes that meet or lack clearance, one finding per pair, and a note about banks that are booked twice.

@@ -38,7 +38,7 @@ class CoverLimit:
     Severity.WARNING,
     en="cover below the standard",
     zh="覆土深度不足",
-    source="schemas/limits/cover_depth.csv, standards in force, least value (outside motor lanes)",
+    source="schemas/limits/cover_depth.csv and the city's own limits, rows in force, least value (outside motor lanes)",
     tolerance_m=0.02,
 )
 def cover(check: Check) -> Told:
