@@ -11,6 +11,27 @@ export function heading(kind, title, classCode) {
 
 export const actions = (...buttons) => element("div", { class: "actions" }, ...buttons.filter(Boolean));
 export const button = (id, words, onclick, more = {}) => element("button", { type: "button", id, onclick, ...more }, words);
+const field = (topic, name, input) => element("label", {}, element("span", {}, text(`${topic}_${name}`)), input);
+export const form = (...fields) => element("div", { class: "drawn-form" }, ...fields);
+
+// A parameter that is a number within limits, asked again when it is changed.
+export function numberField(topic, name, params, again, limits) {
+  const change = ({ target }) => target.reportValidity() && target.value && again({ [name]: Number(target.value) });
+  return field(topic, name, element("input", { type: "number", id: `${topic}-${name}`, value: params[name], step: "any", ...limits, onchange: change }));
+}
+
+// One of several values, each with its words.
+export function selectField(topic, name, options, chosen, choose) {
+  const made = options.map(([value, words]) => element("option", { value, selected: value === chosen }, words));
+  return field(topic, name, element("select", { id: `${topic}-${name}`, onchange: ({ target }) => choose(target.value) }, ...made));
+}
+
+export const pipeName = ({ class_code, source_key }) => `${codeName("utility_class", class_code)} ${source_key}`;
+
+// A drawn line as the service takes it in an address, and its corners as marks.
+export const asQuery = (line) => line.map(([x, y]) => `${x} ${y}`).join(",");
+export const cornersOf = (line) => line.map(([x_m, y_m, z_m]) => ({ x_m, y_m, z_m }));
+
 // What every drawing has: clicks on or off, the last point taken back, and the answer's own buttons.
 export function drawingActions({ line }, again, drawer, buttons) {
   const undo = () => again({ line: line.slice(0, -1) });

@@ -15,6 +15,7 @@ import * as shutdown from "./answers/shutdown.js";
 import * as statistics from "./answers/statistics.js";
 import * as trace from "./answers/trace.js";
 import { getJson, postJson } from "./api.js";
+import { asQuery } from "./pieces.js";
 import { codeEntry } from "./texts.js";
 
 const START = { pipe_segment: "segment_id", node: "node_id" };
@@ -63,7 +64,7 @@ async function askRoute(question, version) {
 
 async function askSection({ line }, version) {
   if (line.length < 2) return { line, is_waiting: true, cuts: [] };
-  return { ...(await getJson("/api/section", { line: section.asQuery(line), version })), line };
+  return { ...(await getJson("/api/section", { line: asQuery(line), version })), line };
 }
 
 async function askRoom(question, version) {
@@ -77,6 +78,10 @@ async function askNearby(question, version) {
 
 // Parameters that are numbers in the address, read back as such.
 const readNumbers = (names) => (params) => ({ ...params, ...Object.fromEntries(names.filter((name) => name in params).map((name) => [name, Number(params[name])])) });
+
+// What starts at no feature, and of that what is drawn on the map.
+const UNPICKED = { kinds: [], lists: [] };
+const DRAWN = { ...UNPICKED, write: writePipe, read: readPipe };
 
 // `topic` is the heading under which a question is offered, `flows` and `groups` say of which utilities a question is asked, `kinds` from which features; `lists` are its
 // parameters with several values; to a question that `joins` further places can be added. What is drawn or asked of the
@@ -111,41 +116,28 @@ const QUESTIONS = {
     at: (_, id) => ({ id }),
     ask: ({ id }, version) => getJson(`/api/clearance/segments/${id}`, { version }),
   },
-  drawn: {
-    answer: drawn,
-    fresh: drawn.NEW_PIPE,
-    kinds: [],
-    lists: [],
-    ask: askDrawn,
-    write: writePipe,
-    read: readPipe,
-  },
+  drawn: { ...DRAWN, answer: drawn, fresh: drawn.NEW_PIPE, ask: askDrawn },
   dig: {
+    ...DRAWN,
     answer: dig,
     fresh: dig.NEW_DIG,
-    kinds: [],
-    lists: [],
     ask: askDig,
-    write: ({ line, ...dug }) => ({ line: writeLine(line), ...dug }),
     read: ({ line, depth_m, hand_dig_m }) => ({ line: readLine(line), depth_m: Number(depth_m), hand_dig_m: Number(hand_dig_m) }),
   },
-  section: { answer: section, fresh: section.NEW_SECTION, kinds: [], lists: [], ask: askSection, write: writePipe, read: readPipe },
-  room: { answer: room, kinds: [], lists: [], ask: askRoom, write: writePipe, read: readPipe },
+  section: { ...DRAWN, answer: section, fresh: section.NEW_SECTION, ask: askSection },
+  room: { ...DRAWN, answer: room, ask: askRoom },
   nearby: {
+    ...DRAWN,
     answer: nearby,
     fresh: nearby.NEW_PLACE,
     takesOne: true,
-    kinds: [],
-    lists: [],
     ask: askNearby,
-    write: writePipe,
     read: (params) => readNumbers(["count"])(readPipe(params)),
   },
   statistics: {
+    ...UNPICKED,
     answer: statistics,
     fresh: statistics.NEW_STATISTICS,
-    kinds: [],
-    lists: [],
     ask: ({ by }, version) => getJson("/api/statistics", { by, version }),
   },
   profile: {
@@ -159,8 +151,8 @@ const QUESTIONS = {
     ask: (params, version) => (profile.isOpenRun(params) ? { is_waiting: true } : getJson("/api/profile", { ...params, version })),
     read: readNumbers(["from_node_id", "to_node_id"]),
   },
-  route: { answer: route, kinds: [], lists: [], ask: askRoute, write: writePipe, read: readPipe },
-  design: { answer: design, kinds: [], lists: [], ask: ({ id }) => getJson(`/api/designs/${id}`), read: ({ id }) => ({ id: Number(id) }) },
+  route: { ...DRAWN, answer: route, ask: askRoute },
+  design: { ...UNPICKED, answer: design, ask: ({ id }) => getJson(`/api/designs/${id}`), read: ({ id }) => ({ id: Number(id) }) },
   connected: traceOf("connected", ANY),
   path: traceOf("path", {
     ...ANY,

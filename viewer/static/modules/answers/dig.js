@@ -2,11 +2,12 @@
 
 import { element } from "../dom.js";
 import { paint } from "../looks.js";
-import { drawingActions, heading, list, note, placeRow, valveRow } from "../pieces.js";
+import { cornersOf, drawingActions, form, heading, list, note, numberField, pipeName, placeRow, valveRow } from "../pieces.js";
 import { codeName, message, metres, text } from "../texts.js";
 
 const STATES = ["met", "cannot_tell", "under", "beside"];
 const LEAST_CORNERS = 3;
+const PIT = { min: 0.05, max: 100 };
 
 export const NEW_DIG = { line: [], depth_m: 2, hand_dig_m: 1 };
 export const hasArea = ({ line }) => line.length >= LEAST_CORNERS;
@@ -17,7 +18,7 @@ export function drawing({ question: { line, depth_m }, meetings, shutoffs }) {
   return {
     segments: meetings.length ? paint({ dig_beside: of("beside"), dig_under: of("under"), doubtful: of("cannot_tell"), dig_met: of("met") }) : null,
     marks: {
-      corners: line.map(([x_m, y_m, z_m]) => ({ x_m, y_m, z_m })),
+      corners: cornersOf(line),
       valves: valves.map((valve) => ({ ...valve, text: String(valve.order) })),
       sources: shutoffs.flatMap(({ sources }) => sources).map((source) => ({ ...source, text: "×" })),
     },
@@ -36,19 +37,11 @@ function edges(line, depth) {
 export function panel(answer, { question: { params }, again, flyTo, buttons, drawer }) {
   return [
     heading(text("dig_title"), hasArea(params) ? `${answer.area_m2.toFixed(1)} m²` : ""),
-    form(params, again),
+    form(numberField("dig", "depth_m", params, again, PIT), numberField("dig", "hand_dig_m", params, again, PIT)),
     drawingActions(params, again, drawer, buttons),
     drawer.isOn ? note(text("click_to_dig")) : null,
     ...(hasArea(params) ? found(answer, flyTo) : []),
   ];
-}
-
-function form(params, again) {
-  const number = (name) => {
-    const change = ({ target }) => target.reportValidity() && target.value && again({ [name]: Number(target.value) });
-    return element("label", {}, element("span", {}, text(`dig_${name}`)), element("input", { type: "number", id: `dig-${name}`, value: params[name], step: "any", min: 0.05, max: 100, onchange: change }));
-  };
-  return element("div", { class: "drawn-form" }, number("depth_m"), number("hand_dig_m"));
 }
 
 function found(answer, flyTo) {
@@ -77,12 +70,12 @@ function quantities({ volume_m3, hand_dig_area_m2, hand_dig_volume_m3, machine_d
 function meetingList({ meetings }, state, flyTo) {
   const row = (one) => {
     const [x_m, y_m, z_m] = one.point;
-    const deep = one.starts_at_m === null ? text("dig_depth_unknown") : text("dig_starts").replace("{depth}", metres(one.starts_at_m));
+    const deep = one.starts_at_m === null ? text("depth_unknown") : text("dig_starts").replace("{depth}", metres(one.starts_at_m));
     const gap = state === "met" || one.gap_m === null ? null : text(`dig_gap_${state}`).replace("{gap}", metres(one.gap_m));
     const hand = one.hand_dig_from_m === null ? null : text("dig_hand_from").replace("{depth}", metres(one.hand_dig_from_m));
     const out = one.is_live ? null : text("dig_out_of_use");
     const about = [deep, gap, hand].filter(Boolean).join(" · ");
-    return placeRow({ x_m, y_m, z_m }, `${codeName("utility_class", one.class_code)} ${one.source_key}`, flyTo, [about, [one.owner ?? text("owner_unknown"), out].filter(Boolean).join(" · ")]);
+    return placeRow({ x_m, y_m, z_m }, pipeName(one), flyTo, [about, [one.owner ?? text("owner_unknown"), out].filter(Boolean).join(" · ")]);
   };
   return list(`dig_${state}`, meetings.filter((one) => one.state === state), row);
 }

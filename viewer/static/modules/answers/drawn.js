@@ -2,7 +2,7 @@
 
 import { postJson } from "../api.js";
 import { element } from "../dom.js";
-import { actions, button, drawingActions, heading, note, picture, rowButton } from "../pieces.js";
+import { actions, asQuery, button, cornersOf, drawingActions, form, heading, note, numberField, picture, rowButton, selectField } from "../pieces.js";
 import { codeEntry, codeName, codesOf, message, text } from "../texts.js";
 import { findings, placed } from "./clearance.js";
 
@@ -18,7 +18,7 @@ export function drawing({ pipe, drawn_axis: axis, conflicts }) {
   const marks = conflicts.map(placed).map((mark, rank) => (rank < MOST_LABELS ? mark : { ...mark, label: undefined }));
   return {
     segments: null,
-    marks: { conflicts: marks, corners: pipe.line.map(([x_m, y_m, z_m]) => ({ x_m, y_m, z_m })) },
+    marks: { conflicts: marks, corners: cornersOf(pipe.line) },
     sketch: { ...pipe, axis: axis ?? [], gaps: gapsOf(conflicts) },
   };
 }
@@ -49,7 +49,7 @@ function clearing({ clearing_move: move }, accept) {
 
 // What the ground holds along the line, to scale.
 const sectionAlong = ({ line }, { version }) =>
-  picture("section-along", "/api/section/drawing", { line: line.map(([x, y]) => `${x} ${y}`).join(","), version });
+  picture("section-along", "/api/section/drawing", { line: asQuery(line), version });
 
 // The whole pipe moved; up is less cover.
 function shifted({ line, cover_depth_m: cover }, { dx_m, dy_m, dz_m }) {
@@ -59,18 +59,16 @@ function shifted({ line, cover_depth_m: cover }, { dx_m, dy_m, dz_m }) {
 // Class, pressure, size and cover of a pipe that is not in the map.
 export function pipeForm(params, again) {
   const isGas = codeEntry("utility_class", params.class_code)?.group === "gas";
-  return element(
-    "div",
-    { class: "drawn-form" },
+  return form(
     choice("class_code", codesOf("utility_class"), params, (code) => again({ class_code: code, pressure_code: undefined })),
     isGas ? choice("pressure_code", [{ code: "" }, ...codesOf("pressure")], params, (code) => again({ pressure_code: code || undefined })) : null,
-    number("width_mm", params, again, 1, 1),
-    number("cover_depth_m", params, again, "any", 0),
+    number("width_mm", params, again, { step: 1, min: 1 }),
+    number("cover_depth_m", params, again, { min: 0 }),
   );
 }
 
-export const number = (name, params, again, step, min) =>
-  field(name, element("input", { type: "number", id: `drawn-${name}`, value: params[name], step, min, onchange: ({ target }) => target.reportValidity() && target.value && again({ [name]: Number(target.value) }) }));
+// Parameters of a pipe that are numbers.
+export const number = (name, params, again, limits) => numberField("drawn", name, params, again, limits);
 
 // Name and button by which a pipe becomes a draft changeset, which is then shown.
 export function savingForm(pipe, go) {
@@ -84,8 +82,6 @@ export function savingForm(pipe, go) {
 
 function choice(name, codes, params, choose) {
   const table = name === "class_code" ? "utility_class" : "pressure";
-  const options = codes.map(({ code }) => element("option", { value: code, selected: code === (params[name] ?? "") }, code ? codeName(table, code) : "?"));
-  return field(name, element("select", { id: `drawn-${name}`, onchange: ({ target }) => choose(target.value) }, ...options));
+  const options = codes.map(({ code }) => [code, code ? codeName(table, code) : "?"]);
+  return selectField("drawn", name, options, params[name] ?? "", choose);
 }
-
-const field = (name, input) => element("label", {}, element("span", {}, text(`drawn_${name}`)), input);

@@ -1,10 +1,9 @@
 // What lies nearest to a clicked place: the so many nearest pipes, in space below the ground there or in plan.
 
-import { element } from "../dom.js";
 import { paint } from "../looks.js";
-import { drawingActions, heading, list, note, placeRow } from "../pieces.js";
-import { codeName, metres, text } from "../texts.js";
-import { sizeOf, cornersOf } from "./section.js";
+import { cornersOf, drawingActions, form, heading, list, note, numberField, pipeName, placeRow } from "../pieces.js";
+import { metres, text } from "../texts.js";
+import { sizeOf } from "./section.js";
 
 export const NEW_PLACE = { line: [], count: 10, depth_m: 1 };
 
@@ -18,7 +17,7 @@ export const drawing = ({ question: { line }, features }) => ({
 export function panel({ features, unknownElevation: unknown }, { question: { params }, again, flyTo, buttons, drawer }) {
   return [
     heading(text("nearby_title"), features.length ? metres(features[0].properties.distance_m) : ""),
-    element("div", { class: "drawn-form" }, number("count", params, again, 1), number("depth_m", params, again, "any")),
+    form(numberField("nearby", "count", params, again, { step: 1, min: 1, max: 100 }), numberField("nearby", "depth_m", params, again, { min: 0, max: 100 })),
     drawingActions(params, again, drawer, buttons),
     drawer.isOn ? note(text("click_a_place")) : null,
     ...list("nearby_pipes", features, (feature) => row(feature, flyTo)),
@@ -29,10 +28,5 @@ export function panel({ features, unknownElevation: unknown }, { question: { par
 function row({ properties, geometry }, flyTo) {
   const [x_m, y_m, z_m] = geometry.coordinates[Math.floor(geometry.coordinates.length / 2)];
   const about = [metres(properties.distance_m), sizeOf(properties), properties.owner ?? text("owner_unknown")];
-  return placeRow({ x_m, y_m, z_m }, `${codeName("utility_class", properties.class_code)} ${properties.source_key}`, flyTo, [about.filter(Boolean).join(" · ")]);
-}
-
-function number(name, params, again, step) {
-  const change = ({ target }) => target.reportValidity() && target.value && again({ [name]: Number(target.value) });
-  return element("label", {}, element("span", {}, text(`nearby_${name}`)), element("input", { type: "number", id: `nearby-${name}`, value: params[name], step, min: step === 1 ? 1 : 0, max: 100, onchange: change }));
+  return placeRow({ x_m, y_m, z_m }, pipeName(properties), flyTo, [about.filter(Boolean).join(" · ")]);
 }

@@ -1,8 +1,8 @@
 // The long profile of a run: ground, wells, levels and slopes from the side, and what crosses it.
 
 import { paint } from "../looks.js";
-import { actions, heading, list, note, picture, placeRow } from "../pieces.js";
-import { codeName, message, metres, text } from "../texts.js";
+import { actions, heading, list, note, picture, pipeName, placeRow } from "../pieces.js";
+import { message, metres, text } from "../texts.js";
 import { along } from "./room.js";
 import { sizeOf } from "./section.js";
 
@@ -28,7 +28,7 @@ export function drawing(answer) {
 }
 
 export function panel(answer, { question: { params, title }, flyTo, buttons }) {
-  if (answer.is_waiting) return [heading(text("ask_profile"), title ?? ""), actions(...buttons), note(text("click_the_end"))];
+  if (answer.is_waiting) return [heading(text("ask_profile"), title ?? ""), actions(...buttons), note(text("click_the_end").replace("{join}", text("join_profile")))];
   return [
     heading(text("ask_profile"), metres(answer.length_m), answer.pipes[0]?.class_code),
     actions(...buttons),
@@ -45,7 +45,6 @@ function pipeRow(pipe, answer, flyTo) {
 }
 
 function crossingRow(crossing, answer, flyTo) {
-  const gap = crossing.gap_m === null ? text("section_depth_unknown") : `${text(crossing.is_above ? "profile_above" : "profile_below")} ${metres(crossing.gap_m)}`;
-  const words = `${codeName("utility_class", crossing.class_code)} ${crossing.source_key}`;
-  return placeRow(placeOf(answer, crossing.station_m, crossing.axis_z_m), words, flyTo, [gap, crossing.message_en ? message(crossing) : null]);
+  const gap = crossing.gap_m === null ? text("depth_unknown") : `${text(crossing.is_above ? "profile_above" : "profile_below")} ${metres(crossing.gap_m)}`;
+  return placeRow(placeOf(answer, crossing.station_m, crossing.axis_z_m), pipeName(crossing), flyTo, [gap, crossing.message_en ? message(crossing) : null]);
 }

@@ -1,10 +1,8 @@
 // Room for a new pipe across a drawn section: the strips where it keeps every clearance.
 
-import { element } from "../dom.js";
-import { actions, button, heading, list, picture } from "../pieces.js";
+import { actions, asQuery, button, cornersOf, heading, list, picture, pipeName, placeRow } from "../pieces.js";
 import { codeName, metres, text } from "../texts.js";
 import { pipeForm } from "./drawn.js";
-import { asQuery, cornersOf } from "./section.js";
 
 export const roomQuery = ({ line, ...pipe }) => ({ ...pipe, line: asQuery(line) });
 
@@ -42,17 +40,14 @@ export function panel(answer, { question: { params }, again, go, flyTo, buttons 
 
 function stripRow(strip, line, flyTo) {
   const fits = { true: "room_fits", false: "room_crosses", null: "room_untold" }[String(strip.is_free_at_cover)];
-  const [x, y] = along(line, (strip.from_m + strip.to_m) / 2);
-  return element(
-    "li",
-    {},
-    element("button", { type: "button", class: "place", onclick: () => flyTo([x, y]) }, `${metres(strip.from_m)} – ${metres(strip.to_m)}`),
-    element("small", {}, text(fits)),
-    element("small", {}, [strip.left, strip.right].map(boundWords).join(" | ")),
-    ...strip.blocked.map(({ class_code, source_key, from_cover_m, to_cover_m }) =>
-      element("small", {}, `${codeName("utility_class", class_code)} ${source_key}: ${from_cover_m === null ? text("section_depth_unknown") : text("room_not_at").replace("{from}", metres(Math.max(0, from_cover_m))).replace("{to}", metres(to_cover_m))}`),
-    ),
-  );
+  const [x_m, y_m] = along(line, (strip.from_m + strip.to_m) / 2);
+  const bounds = [strip.left, strip.right].map(boundWords).join(" | ");
+  return placeRow({ x_m, y_m }, `${metres(strip.from_m)} – ${metres(strip.to_m)}`, flyTo, [text(fits), bounds, ...strip.blocked.map(blockedWords)]);
+}
+
+function blockedWords({ from_cover_m: from, to_cover_m: to, ...pipe }) {
+  const covers = from === null ? text("depth_unknown") : text("room_not_at").replace("{from}", metres(Math.max(0, from))).replace("{to}", metres(to));
+  return `${pipeName(pipe)}: ${covers}`;
 }
 
 function boundWords({ kind, code, source_key, limit_m, is_certain }) {

@@ -1,7 +1,7 @@
 // The route proposed for a new pipe along a drawn line: what it crosses, or what stands in the way of any.
 
 import { element } from "../dom.js";
-import { actions, button, heading, list, note } from "../pieces.js";
+import { actions, button, cornersOf, form, heading, list, note } from "../pieces.js";
 import { codeName, message, metres, reason, text } from "../texts.js";
 import { conflictRow, placed } from "./clearance.js";
 import { gapsOf, number, savingForm } from "./drawn.js";
@@ -12,7 +12,7 @@ export function drawing({ question: { line }, pipe, corridor, crossings, blocked
   const crossed = crossings.map(({ point: [x_m, y_m, z_m] }) => ({ x_m, y_m, z_m }));
   return {
     segments: null,
-    marks: { conflicts: conflicts.map(placed), crossings: crossed, corners: [first, last].map(([x_m, y_m, z_m]) => ({ x_m, y_m, z_m })) },
+    marks: { conflicts: conflicts.map(placed), crossings: crossed, corners: cornersOf([first, last]) },
     sketch: { ...pipe, axis: pipe?.line ?? [], gaps: gapsOf(conflicts), corridor: corridor.map(([x, y]) => [x, y, z]) },
   };
 }
@@ -21,7 +21,7 @@ export function panel(answer, { question: { params }, again, go, flyTo, buttons 
   const back = button("back-to-drawing", text("back_to_drawing"), () => go(() => ({ name: "drawn", params, names: {} })));
   return [
     heading(text("route_title"), codeName("utility_class", params.class_code)),
-    element("div", { class: "drawn-form" }, number("cover_depth_m", params, again, "any", 0), number("half_width_m", params, again, "any", 0.5)),
+    form(number("cover_depth_m", params, again, { min: 0 }), number("half_width_m", params, again, { min: 0.5 })),
     actions(back, ...buttons),
     element("p", { class: answer.found ? "figure" : "warning", id: "route-told", "data-found": String(answer.found) }, message(answer)),
     ...(answer.found ? savingForm(answer.pipe, go) : blocked(answer, flyTo)),

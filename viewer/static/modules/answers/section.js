@@ -2,15 +2,11 @@
 
 import { element } from "../dom.js";
 import { paint } from "../looks.js";
-import { actions, button, drawingActions, heading, list, note, picture, placeRow } from "../pieces.js";
-import { codeName, message, metres, text } from "../texts.js";
+import { actions, asQuery, button, cornersOf, drawingActions, heading, list, note, picture, pipeName, placeRow } from "../pieces.js";
+import { message, metres, text } from "../texts.js";
+import { NEW_PIPE } from "./drawn.js";
 
 export const NEW_SECTION = { line: [] };
-const NEW_ROOM = { class_code: "water", width_mm: 300, cover_depth_m: 1 };
-
-// A line as the service takes it in an address.
-export const asQuery = (line) => line.map(([x, y]) => `${x} ${y}`).join(",");
-export const cornersOf = (line) => line.map(([x_m, y_m, z_m]) => ({ x_m, y_m, z_m }));
 
 export function drawing({ line, cuts }) {
   return {
@@ -26,7 +22,7 @@ export function panel(answer, { question: { params }, again, go, flyTo, buttons,
     drawingActions(params, again, drawer, buttons),
     drawer.isOn ? note(text("click_to_section")) : null,
     ...(answer.is_waiting ? [] : [
-      actions(button("find-room", text("find_room"), () => go(() => ({ name: "room", params: { ...NEW_ROOM, ...params }, names: {} })))),
+      actions(button("find-room", text("find_room"), () => go(() => ({ name: "room", params: { ...NEW_PIPE, ...params }, names: {} })))),
       picture("section-drawing", "/api/section/drawing", { line: asQuery(params.line), version: answer.version }),
       ...list("section_cuts", answer.cuts, (cut) => cutRow(cut, flyTo), text("section_empty")),
       ...list("section_too_near", answer.too_near, (pair) => element("li", {}, `${pair.one}–${pair.other}`, element("small", {}, message(pair)))),
@@ -35,9 +31,9 @@ export function panel(answer, { question: { params }, again, go, flyTo, buttons,
 }
 
 function cutRow(cut, flyTo) {
-  const depth = cut.cover_depth_m === null ? text("section_depth_unknown") : text("section_cover").replace("{depth}", metres(cut.cover_depth_m));
+  const depth = cut.cover_depth_m === null ? text("depth_unknown") : text("section_cover").replace("{depth}", metres(cut.cover_depth_m));
   const about = [text("section_offset").replace("{offset}", metres(cut.station_m)), depth, sizeOf(cut), cut.owner, cut.is_live ? null : text("dig_out_of_use")];
-  return placeRow({ x_m: cut.x_m, y_m: cut.y_m, z_m: cut.axis_z_m }, `${codeName("utility_class", cut.class_code)} ${cut.source_key}`, flyTo, [about.filter(Boolean).join(" · ")]);
+  return placeRow({ x_m: cut.x_m, y_m: cut.y_m, z_m: cut.axis_z_m }, pipeName(cut), flyTo, [about.filter(Boolean).join(" · ")]);
 }
 
 export function sizeOf({ width_mm, height_mm, shape_code }) {

@@ -48,7 +48,7 @@ export function panel(answer, { question, flyTo, buttons }) {
 }
 
 function figure({ waits_for, spaces, radius_m, segment_ids, length_m, bridge_count, consumers }) {
-  if (waits_for) return element("p", { class: "warning", id: "waits-for" }, text(waits_for));
+  if (waits_for) return element("p", { class: "warning", id: "waits-for" }, text(waits_for).replace("{join}", text("join_path")));
   if (spaces) return element("p", { class: "figure", id: "reached" }, element("b", {}, String(spaces.length)), ` ${text("spaces_within").replace("{radius}", metres(radius_m))}`);
   const served = consumers === undefined ? "" : ` · ${consumers} ${text("consumers")}`;
   return element("p", { class: "figure", id: "reached" }, element("b", {}, String(bridge_count ?? segment_ids.length)), ` ${text("segments")} · ${metres(length_m)}${served}`);
