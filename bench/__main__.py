@@ -1,9 +1,7 @@
 """`python -m bench`: build the city, run the cases, print the table."""
 
 import argparse
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -18,6 +16,7 @@ from bench.feed import feed_lines
 from bench.flows import flow_lines
 from bench.ground import ground_lines
 from bench.measure import Line, report, row
+from bench.serving import own_server
 from bench.sharing import sharing_lines
 from bench.tables import table_lines
 from pipemap.cluster import Cluster
@@ -53,11 +52,7 @@ def main() -> None:
     if chosen:
         return
     segments: int = given.segments
-    folder = Path(tempfile.mkdtemp(prefix="pipemap-bench-"))
-    folder.chmod(0o755)
-    cluster = Cluster(folder)
-    cluster.start()
-    try:
+    with own_server() as (cluster, folder):
         if given.deliveries:
             # What compiled steps take on their first day is not what they take.
             deliver(cluster, folder, _WARM_UP)
@@ -82,9 +77,6 @@ def main() -> None:
             show(found)
             lines += found
         print(report(segments, lines, _RESULTS))
-    finally:
-        cluster.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def alone(name: str, lines_of: Callable[[int], Iterable[Line]], sizes: Sequence[int]) -> None:

@@ -1,8 +1,5 @@
 """Clearance against PostGIS and DuckDB: one limit over many pipes, the whole city, a drawn line, a changeset."""
 
-import shutil
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,8 +16,9 @@ import shapely
 
 from bench.cases import _served
 from bench.mains import _hex, _write
-from bench.measure import Line, in_child, median_s, row
+from bench.measure import Line, in_child, median_s
 from bench.pipes import LANES, STREET_M, streets_for, synthetic_pipes
+from bench.serving import own_server
 from pipemap.changesets import create_edit
 from pipemap.clearance.candidates import pairs_within
 from pipemap.clearance.core import Pipes
@@ -36,17 +34,8 @@ _CHANGED = 1000
 
 def clearance_lines(size: int) -> Iterator[Line]:
     """Every clearance case on a city of about `size` segments."""
-    folder = Path(tempfile.mkdtemp(prefix="pipemap-bench-"))
-    folder.chmod(0o755)
-    cluster = Cluster(folder)
-    cluster.start()
-    try:
-        for line in _lines(cluster, size):
-            print(row(line), file=sys.stderr, flush=True)
-            yield line
-    finally:
-        cluster.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with own_server() as (cluster, _):
+        yield from _lines(cluster, size)
 
 
 def _lines(cluster: Cluster, size: int) -> Iterator[Line]:

@@ -1,25 +1,22 @@
 """Export to GeoPackage, as staff and under an agreement, against ogr2ogr of the same columns; memory of our process."""
 
-import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import shapely
 
 from bench.measure import Line, in_child
+from bench.serving import granted_key, own_server
 from pipemap.cluster import Cluster
 from pipemap.db import Database
 from pipemap.projects import create_database, init_project
 from pipemap.sharing import agreements
-from pipemap.sharing.agreements import Terms, shareable_attributes
 from pipemap.sharing.exchange import ExportRequest, export_package
 from pipemap.sharing.items import granted_columns
-from schemas.codetables import code_table
 
 _SIDE = 1_000
 _CITY = """
@@ -39,20 +36,13 @@ FROM (SELECT n, 5e5 + 30 * (n % {side}) AS x, 25e5 + 30 * (n / {side}) AS y FROM
 
 
 def export_lines(segments: int) -> Iterator[Line]:
-    folder = Path(tempfile.mkdtemp(prefix="pipemap-bench-"))
-    folder.chmod(0o755)
-    cluster = Cluster(folder / "server")
-    cluster.start()
-    try:
+    with own_server() as (cluster, folder):
         url, key = shared_city(cluster, segments)
         peer_s = _timed(lambda: _ogr2ogr(url, folder / "peer.gpkg"))
         for name, key_sha256 in (("staff", None), ("an agreement", key)):
             ours_s, peak_mib = in_child(_export, url, key_sha256, str(folder))
             note = f"{peak_mib} MiB; zip and checksums counted"
             yield Line(f"export to GeoPackage, {name}", ours_s, peer_s, "ogr2ogr PostGIS to GPKG", note)
-    finally:
-        cluster.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def shared_city(cluster: Cluster, segments: int) -> tuple[str, str]:
@@ -67,9 +57,7 @@ def shared_city(cluster: Cluster, segments: int) -> tuple[str, str]:
                 if statement.strip():
                     connection.execute(statement)
             area = shapely.box(499_000, 2_400_000, 600_000, 2_900_000)
-            until = datetime.now(UTC) + timedelta(days=1)
-            terms = Terms("bench", "bench", area, tuple(code_table("utility_class")), shareable_attributes(), until)
-            key = agreements.issue_key(connection, agreements.agree(connection, terms, "bench"), "bench")
+            key = granted_key(connection, area)
         with database.transaction() as connection:
             connection.execute("ANALYZE")
     return url, agreements.hash_key(key)

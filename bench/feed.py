@@ -1,9 +1,6 @@
 """The change feed: 10,000 segments changed by one publish, read by an agency, against the bare GeoJSON of them."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import shapely
@@ -11,13 +8,11 @@ from psycopg.sql import SQL, Literal
 
 from bench.exports import shared_city
 from bench.measure import Line, paired_s
-from pipemap.cluster import Cluster
-from pipemap.db import Connection, Database, fetch_one
-from pipemap.sharing import agreements
-from pipemap.sharing.agreements import Terms, hash_key, shareable_attributes
+from bench.serving import granted_key, own_server
+from pipemap.db import Database, fetch_one
+from pipemap.sharing.agreements import hash_key
 from pipemap.sharing.deltas import write_delta
 from pipemap.sharing.feed import ChangesRequest, read_changes
-from pipemap.sharing.precision import EXACT
 from pipemap.sharing.stores import refresh_stores
 from pipemap.statements import columns, table
 from schemas.tables import attribute_names, state_names
@@ -40,20 +35,13 @@ FROM (SELECT feature_id, {columns} FROM {current} WHERE valid_from_version = 2) 
 
 def feed_lines(segments: int) -> Iterator[Line]:
     """Cases over a city of so many segments."""
-    folder = Path(tempfile.mkdtemp(prefix="pipemap-bench-"))
-    folder.chmod(0o755)
-    cluster = Cluster(folder / "server")
-    cluster.start()
-    try:
+    with own_server() as (cluster, folder):
         url, everything = shared_city(cluster, segments)
         with Database(url, max_connections=4) as database:
             keys = _publish(database, segments, folder) | {"the whole map": everything}
             for name, key in keys.items():
                 yield from _page_lines(database, name, key)
             yield _package_line(database, everything, folder)
-    finally:
-        cluster.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _page_lines(database: Database, name: str, key: str) -> Iterator[Line]:
@@ -107,16 +95,10 @@ def _publish(database: Database, segments: int, folder: Path) -> dict[str, str]:
         around = shapely.from_wkb(box["box"])
         middle = around.centroid.buffer(around.length / 12)
         keys = {
-            "a round area": _key(connection, middle, EXACT),
-            "a desensitised copy": _key(connection, around, "grid_5m"),
+            "a round area": hash_key(granted_key(connection, middle, ("water",))),
+            "a desensitised copy": hash_key(granted_key(connection, around, ("water",), position_precision="grid_5m")),
         }
     refresh_stores(database, folder / "shift.key")
     with database.transaction() as connection:
         connection.execute("ANALYZE")
     return keys
-
-
-def _key(connection: Connection, area: shapely.Geometry, position: str) -> str:
-    until = datetime.now(UTC) + timedelta(days=1)
-    terms = Terms("bench", "bench", area, ("water",), shareable_attributes(), until, position_precision=position)
-    return hash_key(agreements.issue_key(connection, agreements.agree(connection, terms, "bench"), "bench"))

@@ -1,7 +1,5 @@
 """Ground models: loading a large one, and the ground at a million places, against what GDAL and numpy take for it."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +10,8 @@ from rasterio.windows import Window
 from scipy.ndimage import map_coordinates
 
 from bench.measure import Line, in_child, paired_s
+from bench.serving import own_server
 from importers.ground import Asked, read_ground
-from pipemap.cluster import Cluster
 from pipemap.db import Database
 from pipemap.ground.sampling import Terrain, ground_at
 from pipemap.ground.storing import Origin, store_model
@@ -24,20 +22,13 @@ _WEST_M, _NORTH_M, _PLACES, _REPEATS, _BLOCK = 500_000.0, 2_600_000.0, 1_000_000
 
 def ground_lines(side: int) -> Iterator[Line]:
     """Cases on a model of so many posts each way, one a metre."""
-    folder = Path(tempfile.mkdtemp(prefix="pipemap-bench-"))
-    folder.chmod(0o755)
-    cluster = Cluster(folder / "server")
-    cluster.start()
-    try:
+    with own_server() as (cluster, folder):
         path = _write(folder / "ground.tif", side)
         create_database(cluster.url("ground"))
         with Database(cluster.url("ground")) as database:
             init_project(database)
         yield from _loading(cluster.url("ground"), path)
         yield from _sampling(cluster.url("ground"), path, side)
-    finally:
-        cluster.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write(path: Path, side: int) -> Path:

@@ -10,15 +10,12 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
-from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -28,14 +25,13 @@ from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
 from bench.measure import Line, cpu_s
+from bench.serving import granted_key, own_server
 from pipemap.cluster import SYSTEM_USER, Cluster
 from pipemap.db import Database
 from pipemap.projects import create_database, init_project
-from pipemap.sharing import agreements, stores
-from pipemap.sharing.agreements import Terms, shareable_attributes
+from pipemap.sharing import stores
 from pipemap.sharing.items import granted_columns
 from pipemap.sharing.tiles.grids import grids, limits
-from schemas.codetables import code_table
 
 _CONNECTIONS, _ROUNDS, _ROUND_S = 8, 3, 3
 _ORIGIN_M, _STEP_M = (500_000, 2_500_000), 30
@@ -123,8 +119,9 @@ class _City:
         with Database(self.url) as database:
             init_project(database, "bench", 4547)
             self._fill(database)
-            self.key = _key(database, shapely.box(499_000, 2_400_000, 600_000, 2_900_000))
-            self.ragged_key = _key(database, _ragged(self.middle, self.side * _STEP_M))
+            with database.transaction() as connection:
+                self.key = granted_key(connection, shapely.box(499_000, 2_400_000, 600_000, 2_900_000))
+                self.ragged_key = granted_key(connection, _ragged(self.middle, self.side * _STEP_M))
 
     def paths(self, case: str, asked: _Asked) -> list[str]:
         """What is asked in a case, the same places of every service."""
@@ -154,11 +151,7 @@ def sharing_lines(segments: int) -> Iterator[Line]:
     """Requests a second and processor time a request, case by case."""
     if shutil.which("wrk") is None:
         raise SystemExit("This bench needs wrk (apt-get install wrk).")
-    folder = Path(tempfile.mkdtemp(prefix="pipemap-bench-"))
-    folder.chmod(0o755)
-    cluster = Cluster(folder / "server")
-    cluster.start()
-    try:
+    with own_server() as (cluster, folder):
         city = _City(cluster, folder, segments)
         with ExitStack() as stack:
             ours, ragged, staff, uncached = _ours(stack, city)
@@ -169,9 +162,6 @@ def sharing_lines(segments: int) -> Iterator[Line]:
             yield from _lines(city, "MVT z16 uncached", [uncached, replace(uncached, name="staff", key=""), *peers])
             yield from _lines(city, "MVT z14 cached", [ours, *peers])
         yield _store_line(city)
-    finally:
-        cluster.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _lines(city: _City, case: str, asked: list[_Asked]) -> Iterator[Line]:
@@ -279,17 +269,10 @@ def _store_line(city: _City) -> Line:
     with Database(city.url) as database:
         area = shapely.box(499_000, 2_400_000, 600_000, 2_900_000)
         begin = time.perf_counter()
-        _key(database, area, position_precision="shifted")
+        with database.transaction() as connection:
+            granted_key(connection, area, position_precision="shifted")
         stores.refresh_stores(database, city.folder / "shift.key")
         return Line("a desensitised store made", time.perf_counter() - begin, None, "")
-
-
-def _key(database: Database, area: BaseGeometry, **more: Any) -> str:
-    until = datetime.now(UTC) + timedelta(days=1)
-    classes = tuple(code_table("utility_class"))
-    terms = Terms("bench", "bench", area, classes, shareable_attributes(), until, **more)
-    with database.transaction() as connection:
-        return agreements.issue_key(connection, agreements.agree(connection, terms, "bench"), "bench")
 
 
 def _ragged(middle: NDArray[np.float64], size_m: float) -> BaseGeometry:

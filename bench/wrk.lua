@@ -15,7 +15,7 @@ end
 function done(summary, latency, _)
     local errors = summary.errors.status + summary.errors.timeout + summary.errors.connect + summary.errors.read
     io.write(string.format(
-        '\n{"requests": %d, "seconds": %f, "bytes": %d, "errors": %d, "p95_ms": %f}\n',
-        summary.requests, summary.duration / 1e6, summary.bytes, errors, latency:percentile(95) / 1000
+        '\n{"requests": %d, "seconds": %f, "errors": %d, "p95_ms": %f}\n',
+        summary.requests, summary.duration / 1e6, errors, latency:percentile(95) / 1000
     ))
 end

@@ -65,7 +65,7 @@ class Segment:
 
     @property
     def ground_m(self) -> Floats | None:
-        """Ground at each vertex of the axis, as it was given or straight from node to node; None where it is not known."""
+        """Ground at each vertex of the axis, as given or straight from node to node; None where not known."""
         if self.drawn_ground_m is not None:
             return None if np.isnan(self.drawn_ground_m).any() else self.drawn_ground_m
         ends = [self.row["from_ground_m"], self.row["to_ground_m"]]
