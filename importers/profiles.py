@@ -27,9 +27,9 @@ _POINT = (
 _LINE = (
     "from_key", "to_key", "pair_key", "line_id", "class", "from_x", "from_y", "to_x", "to_y", "section", "diameter",
     "shape", "width_mm", "height_mm", "outer_diameter", "inner_diameter", "wall_mm", "nominal_mm", "inner_width_mm",
-    "inner_height_mm", "size_basis", "material", "burial", "pressure", "voltage", "pressure_or_voltage", "hole_count",
-    "unused_hole_count", "used_hole_count", "holes", "used_holes", "cable_count", "flow_direction", "circuit",
-    "container_key", *_LIFE,
+    "inner_height_mm", "size_basis", "casing_mm", "material", "burial", "pressure", "voltage", "pressure_or_voltage",
+    "hole_count", "unused_hole_count", "used_hole_count", "holes", "used_holes", "cable_count", "flow_direction",
+    "circuit", "container_key", *_LIFE,
     "from_depth_m", "to_depth_m", "depths", "from_ground_m", "to_ground_m", "from_elevation_m", "to_elevation_m",
     "depth_datum",
 )  # fmt: skip
@@ -222,7 +222,7 @@ class Profile(BaseModel):
         """What a column's numbers are multiplied with to be in the attribute's unit, as stated here or in its name."""
         stated = self.units.get(attribute) or unit_of(column)
         known = factor(attribute, stated) if stated else None
-        return known or (self.millimetres if attribute in ("section", "diameter") else 1.0)
+        return known or (self.millimetres if attribute in ("section", "diameter", "casing_mm") else 1.0)
 
     def in_model(self, attribute: str, column: str, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The numbers of a column in the attribute's unit, elevations from the project's vertical datum."""

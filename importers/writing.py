@@ -125,6 +125,7 @@ def _segment_cells(words: _Words) -> _Cells:
         **_shared_cells(words),
         "section": _of("section_text"),
         **{name: _size(name) for name in _SIZES},
+        "casing_mm": _of("casing_mm"),
         "material": lambda row: words.word("material", row["material_code"]),
         "burial": lambda row: words.word("burial", row["burial_code"]),
         "pressure": _of("pressure_mpa"),

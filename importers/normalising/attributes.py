@@ -104,6 +104,7 @@ def section(columns: Columns, class_codes: Objects, material_codes: Objects) -> 
         "section_text": texts,
         "shape_code": np.where(is_own, np.where(is_round, "circle", "rect"), shape),
         **measured,
+        "casing_mm": _casings_mm(columns),
         "material_code": material_codes,
         "hole_count": _first(total, in_text["hole_count"]),
         "used_hole_count": used,
@@ -132,6 +133,19 @@ def _sizes(
     basis[is_unknown(basis) & is_inner & ~np.isnan(_first(known["width_mm"], known["height_mm"]))] = "inner"
     basis[~np.isnan(outer)] = "outer"
     return {**known, "size_basis_code": coalesced(columns.codes("size_basis", "size_basis"), basis)}
+
+
+def _casings_mm(columns: Columns) -> Floats:
+    """Diameter of the casing round each pipe; what is no one round pipe, a box or several, is told and unknown."""
+    mm_per_unit = columns.factor("casing_mm")
+
+    def diameter_mm(word: str) -> float | None:
+        casing = parse_section(word, mm_per_unit)
+        if casing.shape_code != "circle":
+            return np.nan if word in _ZERO else None
+        return sizes(casing, casing.material_code).width_mm
+
+    return _floats(columns.parsed("casing_mm", diameter_mm, "IMP-SECTION", lambda size: size is not None))
 
 
 def _cases(*known: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], list[tuple[Any, ...]]]:

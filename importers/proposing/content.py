@@ -277,7 +277,7 @@ def _whole_number(sample: Sample) -> float:
 
 
 _LOOKS: dict[str, Callable[[Sample], float]] = {
-    "section": _section,
+    **dict.fromkeys(("section", "casing_mm"), _section),
     "diameter": _diameter,
     **dict.fromkeys(("width_mm", "height_mm", "outer_diameter", "inner_diameter", "wall_mm"), _length_mm),
     **dict.fromkeys(("depth_m", "well_depth_m"), _depth),

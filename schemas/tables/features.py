@@ -96,6 +96,7 @@ def _segment_columns() -> list[Column[object]]:
         Column("nominal_mm", REAL, comment="Nominal size where the survey states one."),
         Column("inner_width_mm", REAL, comment="Inner width, where stated or known by the wall."),
         Column("inner_height_mm", REAL, comment="Inner height, where stated or known by the wall."),
+        Column("casing_mm", REAL, comment="Diameter of a casing round it 套管尺寸: outer where known, else as stated."),
         Column("section_text", TEXT, comment="Section as the survey wrote it 管径或断面."),
         Column("material_code", TEXT, comment="Code table material."),
         Column("burial_code", TEXT, comment="Code table burial 敷设方式."),

@@ -11,6 +11,7 @@ export const ATTRIBUTES = {
   nominal_mm: ["Nominal size (mm)", "公称尺寸 (mm)"],
   inner_width_mm: ["Inner width (mm)", "内宽 (mm)"],
   inner_height_mm: ["Inner height (mm)", "内高 (mm)"],
+  casing_mm: ["Casing (mm)", "套管直径 (mm)"],
   section_text: ["Section as surveyed", "管径或断面"],
   material_code: ["Material", "材质"],
   burial_code: ["Burial", "敷设方式"],
