@@ -10,6 +10,7 @@ from api import (
     agency_questions,
     audit,
     burst_sheet,
+    changeset_pages,
     clearance,
     designs,
     documentation,
@@ -99,7 +100,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         statistics,
     ):
         app.include_router(part.router, prefix="/api", dependencies=[STAFF])
-    for page in (burst_sheet.router, request_pages.router, audit.page):
+    for page in (burst_sheet.router, changeset_pages.router, request_pages.router, audit.page):
         app.include_router(page, dependencies=[STAFF])
     for part in (share, agency_questions, exports, requests, feed, hooks):
         app.include_router(part.router, prefix="/share")

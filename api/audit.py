@@ -1,7 +1,7 @@
 """Who looked at what, for staff: as JSON under the API, and as a page with a map picture."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from api.deps import STRICT, OffsetParam, ServiceDep
 from api.features import as_json
-from api.html import FORM, PAGES
+from api.staff_pages import Language, staff_page
 from pipemap.errors import UsageError
 from pipemap.sharing.looks import LooksFilter, as_document, draw_looks, list_agencies, list_looks
 from schemas.codetables import code_table
@@ -22,6 +22,9 @@ ACTIONS = {
     "share.items": ("features", "要素"),
     "share.tile": ("tile", "瓦片"),
     "share.export": ("package", "数据包"),
+    "share.export.ask": ("package asked for", "申请数据包"),
+    "share.export.cancel": ("package called off", "取消数据包"),
+    "share.download": ("package fetched", "下载数据包"),
     "share.changes": ("changes", "变更"),
     "share.sheet": ("digging sheet", "开挖告知单"),
     "share.hook": ("told of changes", "变更通知"),
@@ -32,6 +35,8 @@ ACTIONS = {
     "share.near": ("near a place", "邻近查询"),
     "share.burst": ("burst", "爆管"),
     "share.statistics": ("counts", "统计"),
+    "share.request": ("request for data", "提交申请"),
+    "share.stopped": ("stopped: area used up", "面积用尽被拒"),
     "share.refused": ("refused", "被拒绝"),
 }
 _PER_PAGE = 100
@@ -78,7 +83,7 @@ def looks_page(
     service: ServiceDep,
     request: Request,
     filters: FilterDep,
-    language: Literal["zh", "en"] | None = None,
+    language: Language = None,
     offset: OffsetParam = 0,
 ) -> HTMLResponse:
     """The same as a page with filters and a map of what was read."""
@@ -86,23 +91,23 @@ def looks_page(
         found = list_looks(connection, filters, _PER_PAGE + 1, offset)
         agencies = list_agencies(connection)
         picture = draw_looks(connection, found[:_PER_PAGE])
-    spoken = language or service.settings.language
     given = {name: request.query_params.get(name, "") for name in vars(filters)}
-    html = PAGES.get_template("audit.html").render(
-        language=spoken,
-        say=lambda zh, en: zh if spoken == "zh" else en,
+    return staff_page(
+        request,
+        service,
+        "audit.html",
+        language,
         looks=found[:_PER_PAGE],
         agencies=agencies,
         picture=Markup(picture) if picture else None,
         classes=code_table("utility_class").values(),
         actions=ACTIONS,
         given=given,
-        here=lambda **more: "?" + urlencode(given | {"language": spoken} | more),
+        page_of=lambda **more: "?" + urlencode(given | {"language": language or service.settings.language} | more),
         offset=offset,
         following=offset + _PER_PAGE if len(found) > _PER_PAGE else None,
         previous=max(offset - _PER_PAGE, 0) if offset else None,
     )
-    return HTMLResponse(html, headers=FORM)
 
 
 def _moment(text: str, whole_day: timedelta) -> datetime | None:

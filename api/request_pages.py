@@ -1,61 +1,45 @@
 """`/requests`: the data manager's pages of requests, with what each would show and the buttons that decide it."""
 
-from typing import Annotated, Literal
-from urllib.parse import parse_qs, urlsplit
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
-from jinja2 import StrictUndefined
 from markupsafe import Markup
 from pydantic import ValidationError
 
 from api.deps import STRICT, ServiceDep
-from api.html import FORM, PAGES
 from api.requests import ActorDep, Decision, RequestId, narrowing_of
-from pipemap.errors import PermissionDeniedError, PipemapError, UsageError
+from api.staff_pages import Language, read_form, staff_page
+from pipemap.errors import PipemapError, UsageError
 from pipemap.sharing import requests
 from pipemap.sharing.precision import POSITION_PRECISIONS
 from pipemap.sharing.preview import preview
 from pipemap.sharing.requests import Approval
 from pipemap.sharing.stores import refresh_stores
-from schemas.codetables import code_table
 
 router = APIRouter(prefix="/requests", include_in_schema=False)
-Language = Annotated[Literal["zh", "en"] | None, Query()]
-_LARGEST_FORM = 200_000
-_PAGES = PAGES.overlay(undefined=StrictUndefined)
-
-
-async def read_form(request: Request) -> dict[str, list[str]]:
-    """The fields of a form that this service's own page sent: another site's page cannot decide in one's name."""
-    origin = request.headers.get("origin")
-    if origin is None or urlsplit(origin).netloc != request.headers.get("host"):
-        raise PermissionDeniedError("A decision is sent from the page of the request.")
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > _LARGEST_FORM:
-            raise UsageError("The form is too long.")
-    return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
 
 
 @router.get("", dependencies=[STRICT])
-def list_page(service: ServiceDep, language: Language = None) -> HTMLResponse:
+def list_page(request: Request, service: ServiceDep, language: Language = None) -> HTMLResponse:
     """Every request, the open ones first."""
     with service.reading() as connection:
         rows = requests.list_requests(connection, limit=500)
     rows.sort(key=lambda row: row["state"] != "open")
-    return _page("requests.html", language or service.settings.language, rows=rows)
+    return staff_page(request, service, "requests.html", language, rows=rows)
 
 
 @router.get("/{request_id}", dependencies=[STRICT])
-def request_page(service: ServiceDep, request_id: RequestId, language: Language = None) -> HTMLResponse:
+def request_page(
+    request: Request, service: ServiceDep, request_id: RequestId, language: Language = None
+) -> HTMLResponse:
     """One request: what is asked, what it would show, and the decision."""
-    return _shown(service, request_id, language)
+    return _shown(request, service, request_id, language)
 
 
 @router.post("/{request_id}")
 def decide(
+    request: Request,
     service: ServiceDep,
     actor: ActorDep,
     request_id: RequestId,
@@ -74,7 +58,7 @@ def decide(
         refresh_stores(service.database, service.settings.shift_key_path)
     except PipemapError as error:
         fault = error.message
-    return _shown(service, request_id, language, made, fault)
+    return _shown(request, service, request_id, language, made, fault)
 
 
 def _decision(form: dict[str, list[str]]) -> Decision:
@@ -94,18 +78,21 @@ def _decision(form: dict[str, list[str]]) -> Decision:
 
 
 def _shown(
+    request: Request,
     service: ServiceDep,
     request_id: int,
-    language: str | None,
+    language: Language,
     made: Approval | None = None,
     fault: str | None = None,
 ) -> HTMLResponse:
     with service.reading() as connection:
         row = requests.read_request(connection, request_id)
         shows = preview(connection, row)
-    return _page(
+    return staff_page(
+        request,
+        service,
         "request.html",
-        language or service.settings.language,
+        language,
         row=row,
         shows=shows,
         map=Markup(shows.svg),
@@ -113,13 +100,3 @@ def _shown(
         fault=fault,
         precisions=POSITION_PRECISIONS,
     )
-
-
-def _page(name: str, language: str, **values: object) -> HTMLResponse:
-    chinese = language == "zh"
-    names = {
-        table: {code: one.name_zh if chinese else one.name_en for code, one in code_table(table).items()}
-        for table in ("utility_class", "request_purpose")
-    }
-    words = {"t": lambda en, zh: zh if chinese else en, "language": language, "names": names}
-    return HTMLResponse(_PAGES.get_template(name).render(**words, **values), headers=FORM)

@@ -7,8 +7,8 @@ from typing import Any
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from pipemap.map_picture import dark_colour, path_of
 from pipemap.report.drawing import round_length
-from pipemap.sharing.map_picture import dark_colour, path_of
 
 WIDTH_MM, HEIGHT_MM = 190.0, 105.0
 # Units of the drawing per mm of paper.

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pipemap.map_picture import dark_colour
 from pipemap.report.digging_map import draw_digging
 from pipemap.report.sheets import asset, names, render
 from pipemap.sharing.digging import Digging
-from pipemap.sharing.map_picture import dark_colour
 from schemas.codetables import Code, code_table
 
 

@@ -46,7 +46,7 @@ def draw_map(report: Report, listed: list[dict[str, Any]]) -> Drawing | None:
     lines = report.segments.head(MAX_DRAWN)
     spots = np.array([[found["x_m"], found["y_m"]] for found in listed], dtype=np.float64).reshape(-1, 2)
     xy = shapely.get_coordinates(lines["geom"].to_numpy())
-    corners = _without_strays(np.vstack([xy, spots]))
+    corners = without_strays(np.vstack([xy, spots]))
     if not len(corners):
         return None
     low, high = corners.min(axis=0), corners.max(axis=0)
@@ -67,7 +67,7 @@ def draw_map(report: Report, listed: list[dict[str, Any]]) -> Drawing | None:
     )
 
 
-def _without_strays(xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def without_strays(xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Places but those so far off (a swapped coordinate) that the rest would shrink to a dot."""
     known = xy[np.isfinite(xy).all(axis=1)]
     if not len(known):

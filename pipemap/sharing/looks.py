@@ -9,19 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 import shapely
 from psycopg.rows import DictRow
-from shapely.geometry.base import BaseGeometry
 
 from pipemap.db import Connection, fetch_all
-from pipemap.sharing.map_picture import dark_colour, path_of, scale_bar
+from pipemap.map_picture import Picture, by_class, dark_colour
 from pipemap.sql import queries
 
-_SIZE_PX = 640
-_MARGIN = 0.08
 _NARROWEST_M = 100.0
-_MOST_DRAWN = 20_000
 
 
 @dataclass(frozen=True)
@@ -52,26 +47,13 @@ def draw_looks(connection: Connection, looks: Sequence[DictRow]) -> str | None:
     places = [place for place in places if not place.is_empty]
     if not places:
         return None
-    frame = _frame(shapely.total_bounds(places))
-    box = dict(zip(("low_x", "low_y", "high_x", "high_y"), frame.bounds, strict=True))
-    rows = fetch_all(connection, queries("looks")["drawn_pipes"], box | {"limit": _MOST_DRAWN})
-    scale = _SIZE_PX / (frame.bounds[2] - frame.bounds[0])
-    by_class: dict[str, list[BaseGeometry]] = {}
-    for row in rows:
-        by_class.setdefault(row["class_code"], []).append(shapely.from_wkb(row["axis"]))
-    pipes = "".join(
-        f'<path d="{path_of(axes, frame, scale)}" fill="none" stroke="{dark_colour(code)}" stroke-width="1.2"/>'
-        for code, axes in sorted(by_class.items())
-    )
+    picture = Picture(shapely.total_bounds(places).tolist(), _NARROWEST_M)
+    pipes = by_class(picture.pipes(connection))
     shade = max(0.04, min(0.3, 1.2 / len(places)))
-    areas = "".join(
-        f'<path d="{path_of([place], frame, scale)}" fill="#d2691e" fill-opacity="{shade:.2f}" '
-        'stroke="#b00020" stroke-opacity="0.7" stroke-width="1.2"/>'
-        for place in places
-    )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SIZE_PX} {_SIZE_PX}" role="img">'
-        f'<rect width="{_SIZE_PX}" height="{_SIZE_PX}" fill="#fff"/>{pipes}{areas}{scale_bar(scale, _SIZE_PX)}</svg>'
+    looks_of_areas = {"fill": "#d2691e", "fill_opacity": f"{shade:.2f}", "stroke": "#b00020", "stroke_opacity": 0.7}
+    return picture.svg(
+        *(picture.path(axes, stroke=dark_colour(code), stroke_width=1.2) for code, axes in sorted(pipes.items())),
+        *(picture.path([place], **looks_of_areas, stroke_width=1.2) for place in places),
     )
 
 
@@ -79,10 +61,3 @@ def as_document(look: DictRow) -> dict[str, Any]:
     """A look as JSON: the place as GeoJSON in the project CRS."""
     place = look["place"] and shapely.geometry.mapping(shapely.from_wkb(look["place"]))
     return {**look, "place": place}
-
-
-def _frame(bounds: Any) -> BaseGeometry:
-    low, high = np.array(bounds[:2]), np.array(bounds[2:])
-    side = max(*(high - low), _NARROWEST_M) * (1 + 2 * _MARGIN)
-    middle = (low + high) / 2
-    return shapely.box(*(middle - side / 2), *(middle + side / 2))

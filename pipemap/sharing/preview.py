@@ -1,6 +1,5 @@
 """What an agreement over an area would show, for the data manager to see before deciding: counts, km2 and a map."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import shapely
@@ -8,13 +7,10 @@ from psycopg.rows import DictRow
 from shapely.geometry.base import BaseGeometry
 
 from pipemap.db import Connection, fetch_all
-from pipemap.sharing.map_picture import dark_colour, path_of, scale_bar
+from pipemap.map_picture import Picture, by_class, dark_colour
 from pipemap.sharing.requests import allowed_km2, granted_before
 from pipemap.sql import queries
 
-_SIZE_PX = 640
-_MARGIN = 0.15
-_MOST_DRAWN = 20_000
 # Classes that are not asked for.
 _NOT_ASKED = "#c4c4c4"
 
@@ -52,33 +48,19 @@ def preview(connection: Connection, row: DictRow) -> Preview:
 
 
 def _map(connection: Connection, area: BaseGeometry, before: BaseGeometry, class_codes: list[str]) -> str:
-    """The area over the network, north up: asked classes in their colours, others grey, earlier grants hatched."""
-    low_x, low_y, high_x, high_y = area.bounds
-    side = max(high_x - low_x, high_y - low_y, 1.0) * (1 + 2 * _MARGIN)
-    middle_x, middle_y = (low_x + high_x) / 2, (low_y + high_y) / 2
-    frame = shapely.box(middle_x - side / 2, middle_y - side / 2, middle_x + side / 2, middle_y + side / 2)
-    box = dict(zip(("low_x", "low_y", "high_x", "high_y"), frame.bounds, strict=True))
-    asked = {**box, "class_codes": class_codes, "limit": _MOST_DRAWN}
-    rows = fetch_all(connection, queries("requests")["drawn_pipes"], asked)
-    scale = _SIZE_PX / side
-
-    def path(shapes: Iterable[BaseGeometry]) -> str:
-        return path_of(shapes, frame, scale)
-
-    by_class: dict[str, list[BaseGeometry]] = {}
-    for row in rows:
-        by_class.setdefault(row["class_code"], []).append(shapely.from_wkb(row["axis"]))
-    colours = {code: dark_colour(code) if code in class_codes else _NOT_ASKED for code in by_class}
-    strokes = "".join(
-        f'<path d="{path(axes)}" fill="none" stroke="{colours[code]}" stroke-width="1.4"/>'
-        for code, axes in sorted(by_class.items(), key=lambda one: one[0] in class_codes)
-    )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SIZE_PX} {_SIZE_PX}" role="img">'
+    """The area over the network: asked classes in their colours, others grey, earlier grants hatched."""
+    picture = Picture(area.bounds, 1.0)
+    pipes = by_class(picture.pipes(connection, class_codes))
+    colours = {code: dark_colour(code) if code in class_codes else _NOT_ASKED for code in pipes}
+    strokes = [
+        picture.path(axes, stroke=colours[code], stroke_width=1.4)
+        for code, axes in sorted(pipes.items(), key=lambda one: one[0] in class_codes)
+    ]
+    return picture.svg(
         '<defs><pattern id="before" width="8" height="8" patternUnits="userSpaceOnUse" '
-        'patternTransform="rotate(45)"><path d="M0 0V8" stroke="#888" stroke-width="1.5"/></pattern></defs>'
-        f'<rect width="{_SIZE_PX}" height="{_SIZE_PX}" fill="#fff"/>'
-        f'<path d="{path([before])}" fill="url(#before)" stroke="#888" stroke-dasharray="4 3"/>'
-        f'<path d="{path([area])}" fill="#ffd54a" fill-opacity="0.25"/>{strokes}'
-        f'<path d="{path([area])}" fill="none" stroke="#b00020" stroke-width="2.5"/>{scale_bar(scale, _SIZE_PX)}</svg>'
+        'patternTransform="rotate(45)"><path d="M0 0V8" stroke="#888" stroke-width="1.5"/></pattern></defs>',
+        picture.path([before], fill="url(#before)", stroke="#888", stroke_dasharray="4 3"),
+        picture.path([area], fill="#ffd54a", fill_opacity=0.25),
+        *strokes,
+        picture.path([area], stroke="#b00020", stroke_width=2.5),
     )

@@ -80,10 +80,3 @@ LIMIT %(limit)s OFFSET %(offset)s
 -- name: agencies
 -- Whose looks there are.
 SELECT chain AS agency, seq AS entries FROM pipemap.audit_head WHERE chain <> '' ORDER BY chain
-
--- name: drawn_pipes
--- Axes in a box, as many as are drawn.
-SELECT class_code, ST_AsBinary(ST_Force2D(geom)) AS axis
-FROM pipemap.pipe_segment
-WHERE geom && ST_SetSRID(ST_MakeEnvelope(%(low_x)s, %(low_y)s, %(high_x)s, %(high_y)s), (SELECT srid FROM pipemap.project))
-LIMIT %(limit)s

@@ -56,3 +56,24 @@ FROM {content} CROSS JOIN LATERAL (VALUES (from_depth_m), (to_depth_m)) AS surve
 WHERE depth_m IS NOT NULL
 GROUP BY class_code, step
 ORDER BY class_code, step
+
+-- name: drafted_places
+-- Where the features of a kind lie that an open changeset touches, and where they lie now; some of them, by no order.
+SELECT d.op, ST_AsBinary(ST_Force2D(d.geom)) AS after, ST_AsBinary(ST_Force2D(c.geom)) AS before
+FROM {delta} d LEFT JOIN {current} c USING (feature_id)
+WHERE d.changeset_id = %(changeset_id)s
+ORDER BY hashint8(d.feature_id)
+LIMIT %(limit)s
+
+-- name: published_places
+-- The same of a version: where they lay before it and since.
+WITH made AS (
+    SELECT feature_id, geom FROM {current} WHERE valid_from_version = %(version)s
+    UNION ALL
+    SELECT feature_id, geom FROM {history} WHERE valid_from_version = %(version)s)
+SELECT CASE WHEN ended.feature_id IS NULL THEN 'insert' WHEN made.feature_id IS NULL THEN 'delete' ELSE 'update' END AS op,
+       ST_AsBinary(ST_Force2D(coalesce(made.geom, ended.geom))) AS after, ST_AsBinary(ST_Force2D(ended.geom)) AS before
+FROM made FULL JOIN (
+    SELECT feature_id, geom FROM {history} WHERE valid_to_version = %(version)s) ended USING (feature_id)
+ORDER BY hashint8(feature_id)
+LIMIT %(limit)s

@@ -72,11 +72,3 @@ FROM (
 ) AS shown
 GROUP BY class_code
 ORDER BY class_code
-
--- name: drawn_pipes
--- Plan axes around an area, the wanted classes first.
-SELECT class_code, ST_AsBinary(ST_Force2D(geom)) AS axis
-FROM pipemap.pipe_segment
-WHERE geom && ST_MakeEnvelope(%(low_x)s, %(low_y)s, %(high_x)s, %(high_y)s, (SELECT srid FROM pipemap.project))
-ORDER BY class_code = ANY (%(class_codes)s) DESC
-LIMIT %(limit)s

@@ -150,6 +150,7 @@ function setLanguageEverywhere(language) {
   setLanguage(language);
   byId("language").textContent = language === "zh" ? "English" : "中文";
   byId("newest-version").textContent = text("newest");
+  for (const link of document.querySelectorAll("[data-page]")) link.href = `${link.dataset.page}?language=${language}`;
   showLegend(state.scene, state.hidden, toggleClass);
   showMeanings(state.drawing, tint());
   offerChoices();

@@ -1,0 +1,51 @@
+"""What the pages of staff share: two languages, their frame with the way to the others, and forms sent from them."""
+
+from typing import Annotated, Literal
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from fastapi import Query, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import StrictUndefined
+
+from api.deps import Service
+from api.html import FORM, PAGES
+from pipemap.errors import PermissionDeniedError, UsageError
+from schemas.codetables import code_table
+
+Language = Annotated[Literal["zh", "en"] | None, Query()]
+_LARGEST_FORM = 200_000
+_PAGES = PAGES.overlay(undefined=StrictUndefined)
+_NAMED = ("utility_class", "request_purpose")
+
+
+async def read_form(request: Request) -> dict[str, list[str]]:
+    """The fields of a form that this service's own page sent: another site's page cannot decide in one's name."""
+    origin = request.headers.get("origin")
+    if origin is None or urlsplit(origin).netloc != request.headers.get("host"):
+        raise PermissionDeniedError("A decision is sent from the page that shows what is decided.")
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _LARGEST_FORM:
+            raise UsageError("The form is too long.")
+    return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+
+
+def staff_page(
+    request: Request, service: Service, template: str, language: Literal["zh", "en"] | None, **values: object
+) -> HTMLResponse:
+    """A page in the language asked for, else in the service's own."""
+    spoken = language or service.settings.language
+    chinese = spoken == "zh"
+    asked = {name: value for name, value in request.query_params.items() if value}
+    words = {
+        "t": lambda en, zh: zh if chinese else en,
+        "language": spoken,
+        "here": request.url.path,
+        "turned": urlencode(asked | {"language": "en" if chinese else "zh"}),
+        "names": {
+            table: {code: one.name_zh if chinese else one.name_en for code, one in code_table(table).items()}
+            for table in _NAMED
+        },
+    }
+    return HTMLResponse(_PAGES.get_template(template).render(**words, **values), headers=FORM)
