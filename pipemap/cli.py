@@ -12,6 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from pipemap.errors import PipemapError, SourceError, UsageError
+from pipemap.settings import Settings
 from pipemap.terminal import print_error, say
 
 _HELP = "One versioned 3D map of everything under a city's streets. 地下管线一张图"
@@ -51,11 +52,18 @@ def main() -> None:
         if os.environ.get("PIPEMAP_DEBUG") == "1":
             raise
         fault = _fault(error)
-        print_error(fault, as_json="--json" in arguments)
+        print_error(fault, as_json="--json" in arguments, language=_language())
         code = fault.exit_code
     if code == _INTERRUPTED:
-        say("Interrupted. 已中断。")
+        say("已中断。" if _language() == "zh" else "Interrupted.")
     sys.exit(code)
+
+
+def _language() -> str:
+    try:
+        return Settings().language
+    except ValidationError:
+        return "zh"
 
 
 def _fault(error: Exception) -> PipemapError:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -37,7 +38,7 @@ class Settings(BaseSettings):
     oidc_jwks: str | None = Field(None, description="Public keys of the issuer: a file or an https address.")
     requests_per_minute: int = Field(6_000, ge=1, description="Most requests a minute of one key.")
     concurrent_requests: int = Field(32, ge=1, description="Most requests of one key at the same time.")
-    language: str = Field("zh", description="Language of terminal and report texts: zh or en.")
+    language: Literal["zh", "en"] = Field("zh", description="Language of terminal and report texts: zh or en.")
     user: str = Field(
         default_factory=lambda: os.environ.get("USER") or "root", description="Author written into changesets."
     )

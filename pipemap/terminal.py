@@ -92,9 +92,9 @@ def progress() -> AbstractContextManager[Progress]:
     )
 
 
-def print_error(error: PipemapError, as_json: bool) -> None:
-    """Print one clear sentence, or the same as a JSON document."""
+def print_error(error: PipemapError, as_json: bool, language: str = "zh") -> None:
+    """Print one clear sentence, in the language where the error knows it, or the same as a JSON document."""
     if as_json:
         emit_json({"error": {"code": error.code, "message": error.message, **error.details}})
     _words.print(f"[bold red]{error.code}[/]: ", end="")
-    _words.print(_plain(error.message))
+    _words.print(_plain(error.details.get(f"message_{language}") or error.message))

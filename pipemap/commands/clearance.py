@@ -1,6 +1,6 @@
 """What lies too near: `pipemap clearance`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,12 +13,13 @@ from pipemap.clearance.drawn import line_clearance
 from pipemap.clearance.dug import polygon_clearance
 from pipemap.clearance.questions import segment_clearance
 from pipemap.clearance.stored import changeset_clearance, stored_conflict, stored_conflicts, stored_run
+from pipemap.commands.clearance_words import ClearanceWords
 from pipemap.commands.questions import VersionOption, numbers, srid_of
 from pipemap.commands.session import open_database
 from pipemap.db import Connection
 from pipemap.errors import UsageError
-from pipemap.terminal import JsonOption, LimitOption, emit_json, emit_table, emit_text, progress, say
-from schemas.clearance import ClearanceAnswer, Conflict, DrawnPipe, StoredConflicts
+from pipemap.terminal import JsonOption, LimitOption, emit_json, progress, say
+from schemas.clearance import ClearanceAnswer, DrawnPipe, StoredConflicts
 
 app = typer.Typer()
 
@@ -85,18 +86,19 @@ def clearance(
     if as_json:
         emit_json(answer.model_dump(mode="json"))
         return
-    show_clearance(answer)
+    ClearanceWords().clearance(answer)
 
 
 def _judge_city(version: int | None, since: int | None, certain: bool, limit: int, as_json: bool) -> None:
     """Run what is left of the city-wide judgement, then tell its counts and its worst conflicts."""
     from pipemap.clearance.running import run_city
 
+    words = ClearanceWords()
     with open_database() as database:
         with progress() as bar:
-            task = bar.add_task("clearance 净距", total=None)
+            task = bar.add_task(words.say("judging"), total=None)
             run = run_city(database, version, on_tile=lambda done, total: bar.update(task, completed=done, total=total))
-        say(f"Version {run.version}: {run.tiles_now} tiles judged now, {run.tiles_before} before.")
+        say(words.say("judged", version=run.version, now=run.tiles_now, before=run.tiles_before))
         with database.transaction(read_only=True) as connection:
             stored = stored_run(connection, run.version)
             conflicts = stored_conflicts(connection, run.version, since=since, certain=certain, limit=limit)
@@ -104,9 +106,7 @@ def _judge_city(version: int | None, since: int | None, certain: bool, limit: in
     if as_json:
         emit_json(found.model_dump(mode="json"))
         return
-    counts = ((each.kind, each.state, each.count, each.certain) for each in stored.counts)
-    emit_table(f"{stored.segments} segments (version {stored.version})", ("kind", "state", "count", "certain"), counts)
-    show_conflicts(f"The first {len(conflicts)} conflicts", found.conflicts)
+    words.city(found)
 
 
 def _tell_conflict(pair: str, version: int | None, as_json: bool) -> None:
@@ -120,12 +120,7 @@ def _tell_conflict(pair: str, version: int | None, as_json: bool) -> None:
     if as_json:
         emit_json(found.model_dump(mode="json"))
         return
-    emit_text(f"{found.message_zh}\n{found.message_en}")
-    emit_text(
-        f"{found.move.message_zh}\n{found.move.message_en}"
-        if found.move
-        else "Neither side can be moved clear of it without a new conflict. 移动任何一方均会产生新的冲突。"
-    )
+    ClearanceWords().conflict(found)
 
 
 def _asked(question: Callable[[Connection], ClearanceAnswer]) -> ClearanceAnswer:
@@ -143,36 +138,6 @@ def drawn_pipe(line: str, **attributes: Any) -> DrawnPipe:
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(f"The line cannot be read: {first['loc'][0]}: {first['msg']}.") from error
-
-
-def show_conflicts(title: str, conflicts: Sequence[Conflict]) -> None:
-    """A table of conflicts."""
-    rows = (
-        (found.kind, _pair(found), found.other_kind, found.measured_m, found.limit_m, found.rule_id, found.message_en)
-        for found in conflicts
-    )
-    emit_table(title, ("kind", "conflict", "other", "measured m", "limit m", "rule", "what"), rows)
-
-
-def _pair(found: Conflict) -> str:
-    """A conflict by the numbers of its sides."""
-    return "-".join(str(side) for side in (found.segment_id, found.other_id) if side is not None)
-
-
-def show_clearance(answer: ClearanceAnswer) -> None:
-    """Tell what is too near, with the moves that clear it, and what cannot be told."""
-    title = f"{len(answer.conflicts)} conflicts in {answer.checked_pairs} neighbours (version {answer.version})"
-    show_conflicts(title, answer.conflicts)
-    if not answer.checked_pairs:
-        emit_text(
-            "Nothing was compared: this version knows no buried pipe and no structure near the place, which is no "
-            "all-clear. 附近无可比对的地下管线和建（构）筑物，未作比对，不代表可以施工。"
-        )
-    for found in answer.conflicts:
-        emit_text(f"{found.message_zh}{found.move.message_zh}" if found.move else found.message_zh)
-    if answer.cannot_tell:
-        unknown = ((told.kind, told.other_id, told.reason_en) for told in answer.cannot_tell)
-        emit_table(f"{len(answer.cannot_tell)} cannot be told", ("kind", "id", "why"), unknown)
 
 
 def read_polygon(text: str, option: str = "--polygon") -> shapely.Polygon:

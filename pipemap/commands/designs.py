@@ -6,13 +6,14 @@ import shapely
 import typer
 from pydantic import ValidationError
 
-from pipemap.commands.clearance import drawn_pipe, read_polygon, show_clearance, show_conflicts
+from pipemap.commands.clearance import drawn_pipe, read_polygon
+from pipemap.commands.clearance_words import ClearanceWords
 from pipemap.commands.questions import CrsOption, VersionOption, numbers, srid_of
 from pipemap.commands.session import open_database
 from pipemap.errors import UsageError
 from pipemap.settings import Settings
-from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text, say
-from schemas.routing import RouteEnd, RouteProposal, RouteWish
+from pipemap.terminal import JsonOption, emit_json, say
+from schemas.routing import RouteEnd, RouteWish
 
 app = typer.Typer()
 
@@ -51,8 +52,7 @@ def design(
     if as_json:
         emit_json(saved.model_dump(mode="json"))
         return
-    emit_text(f"Draft changeset {number}, {len(saved.pipes)} planned segments. 草稿变更集 {number}。")
-    show_clearance(saved.clearance)
+    ClearanceWords().design(saved)
 
 
 @app.command()
@@ -91,32 +91,11 @@ def route(
             from pipemap.routing.designs import save_design
 
             number = save_design(database, found.pipe, title=title, author=settings.user)
-            say(f"Draft changeset {number}. 草稿变更集 {number}。")
+            say(ClearanceWords().say("saved", number=number))
     if as_json:
         emit_json(found.model_dump(mode="json"))
         return
-    _show_route(found)
-
-
-def _show_route(found: RouteProposal) -> None:
-    emit_text(found.message_en)
-    emit_text(found.message_zh)
-    if found.pipe is not None:
-        emit_table("The route" if found.found else "The way that comes nearest", ("x", "y", "z"), found.pipe.line)
-    columns = ("class", "key", "id", "route passes", "between m", "limit m")
-    crossed = (
-        (met.other_class_code, met.other_source_key, met.other_id, _above(met.is_above), met.between_m, met.limit_m)
-        for met in found.crossings
-    )
-    emit_table(f"{len(found.crossings)} crossings", columns, crossed)
-    if found.blocked_by:
-        show_conflicts("What stands in the way", found.blocked_by)
-    for told in found.cannot_tell:
-        emit_text(told.reason_zh)
-
-
-def _above(is_above: bool | None) -> str:
-    return {True: "above 上", False: "below 下", None: "?"}[is_above]
+    ClearanceWords().route(found)
 
 
 def _corridor(along: str | None, half_width_m: float, corridor: str | None) -> shapely.Polygon:

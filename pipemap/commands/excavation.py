@@ -7,17 +7,15 @@ import typer
 from pipemap.commands.clearance import read_polygon
 from pipemap.commands.questions import CrsOption, VersionOption, srid_of
 from pipemap.commands.session import open_database
+from pipemap.commands.words import Words, metres
 from pipemap.errors import UsageError
-from pipemap.settings import Settings
-from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text
+from pipemap.terminal import JsonOption, emit_json, emit_text
 from pipemap.versions import resolve_version
-from schemas.codetables import code_table
 from schemas.excavation import Dig, Excavation, Shutoff
 from schemas.isolation import BurstValve, NodePlace
 
 app = typer.Typer()
-_STATES = {"met": "相碰", "under": "坑底以下", "beside": "坑侧", "cannot_tell": "深度不明"}
-_COLUMNS = ("starts_at_m", "gap_m", "inside_m", "hand_dig_from_m")
+_COLUMNS = ("state", "key", "class", "owner", "starts at m", "gap m", "inside m", "hand dig from m")
 
 
 @app.command()
@@ -49,60 +47,58 @@ def excavation(
     if as_json:
         emit_json(found.model_dump(mode="json"))
         return
-    _show(found, Settings().language == "zh")
+    _show(found, Words())
 
 
-def _show(found: Excavation, in_chinese: bool) -> None:
-    title = f"{found.counts.get('met', 0)} met 相碰 (version {found.version})"
-    rows = [
+def _show(found: Excavation, words: Words) -> None:
+    met = found.counts.get("met", 0)
+    title = words.of(
+        f"{met} pipes met, {len(found.meetings)} told (version {found.version})",
+        f"相碰 {met} 条，共列 {len(found.meetings)} 条（版本 {found.version}）",
+    )
+    rows = (
         (
-            _STATES[one.state] if in_chinese else one.state,
-            one.source_key,
-            _class_name(one.class_code, in_chinese),
-            one.owner or "?",
-            *("?" if (value := getattr(one, name)) is None else round(value, 2) for name in _COLUMNS),
+            words.term(one.state), one.source_key, words.class_(one.class_code), one.owner or "?",
+            metres(one.starts_at_m), metres(one.gap_m), metres(one.inside_m), metres(one.hand_dig_from_m),
         )
         for one in found.meetings
-    ]
-    emit_table(title, ("state", "key", "class", "owner", "starts at m", "gap m", "inside m", "hand dig from m"), rows)
+    )  # fmt: skip
+    words.table(title, _COLUMNS, rows)
     for shutoff in found.shutoffs:
-        emit_text(_shutoff_words(shutoff, in_chinese))
-    owners = ((one.owner or "?", len(one.segment_ids), ", ".join(one.class_codes)) for one in found.owners)
-    emit_table("To call 需联系的权属单位", ("owner", "pipes", "classes"), owners)
+        emit_text(_shutoff_words(shutoff, words))
+    owners = (
+        (one.owner or "?", len(one.segment_ids), words.listed(map(words.class_, one.class_codes)))
+        for one in found.owners
+    )
+    words.table(words.of("To call", "需联系的权属单位"), ("owner", "pipes", "classes"), owners)
     for structure in found.structures:
-        emit_text(f"{structure.kind_code} {structure.name}: {structure.distance_m:.2f} m")
-    emit_text(_quantities(found, in_chinese))
+        emit_text(f"{words.code('structure_kind', structure.kind_code)} {structure.name}: {structure.distance_m:.2f} m")
+    emit_text(_quantities(found, words))
 
 
-def _shutoff_words(shutoff: Shutoff, in_chinese: bool) -> str:
+def _shutoff_words(shutoff: Shutoff, words: Words) -> str:
+    group = words.term(shutoff.group_code)
     if shutoff.message_en:
-        return f"{shutoff.group_code}: {shutoff.message_zh if in_chinese else shutoff.message_en}"
+        return words.of(f"{group}: {shutoff.message_en}", f"{group}：{shutoff.message_zh}")
     places: list[BurstValve | NodePlace] = [*shutoff.valves, *shutoff.sources]
-    names = [_name(each) for each in places]
-    if in_chinese:
-        return f"{shutoff.group_code}：依次关闭 {'、'.join(names)}；影响用户 {shutoff.consumers} 户。"
-    return f"{shutoff.group_code}: close in order {', '.join(names)}; {shutoff.consumers} consumers without supply."
+    names = words.listed(map(_name, places))
+    return words.of(
+        f"{group}: close in order {names}; {shutoff.consumers} consumers without supply.",
+        f"{group}：依次关闭 {names}；影响用户 {shutoff.consumers} 户。",
+    )
 
 
 def _name(place: BurstValve | NodePlace) -> str:
     return place.name or place.source_key or str(place.node_id)
 
 
-def _quantities(found: Excavation, in_chinese: bool) -> str:
+def _quantities(found: Excavation, words: Words) -> str:
     hand = "?" if found.hand_dig_volume_m3 is None else f"{found.hand_dig_volume_m3:.1f}"
     depth = "-" if found.machine_depth_m is None else f"{found.machine_depth_m:.2f}"
-    if in_chinese:
-        return (
-            f"面积 {found.area_m2:.1f} m²，挖方 {found.volume_m3:.1f} m³；"
-            f"管壁 {found.dig.hand_dig_m:g} m 以内须人工开挖 "
-            f"{found.hand_dig_area_m2:.1f} m²、{hand} m³；机械开挖全范围可至地面下 {depth} m。"
-        )
-    return (
-        f"Area {found.area_m2:.1f} m², volume {found.volume_m3:.1f} m³; by hand within {found.dig.hand_dig_m:g} m of "
-        f"walls: {found.hand_dig_area_m2:.1f} m², {hand} m³; machines all over down to {depth} m below the ground."
+    wall = f"{found.dig.hand_dig_m:g}"
+    return words.of(
+        f"Area {found.area_m2:.1f} m², volume {found.volume_m3:.1f} m³; by hand within {wall} m of walls: "
+        f"{found.hand_dig_area_m2:.1f} m², {hand} m³; machines all over down to {depth} m below the ground.",
+        f"面积 {found.area_m2:.1f} m²，挖方 {found.volume_m3:.1f} m³；管壁 {wall} m 以内须人工开挖 "
+        f"{found.hand_dig_area_m2:.1f} m²、{hand} m³；机械开挖全范围可至地面下 {depth} m。",
     )
-
-
-def _class_name(code: str, in_chinese: bool) -> str:
-    known = code_table("utility_class").get(code)
-    return code if known is None else known.name_zh if in_chinese else known.name_en

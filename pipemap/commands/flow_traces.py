@@ -21,7 +21,6 @@ from pipemap.commands.trace_starts import (
     read_what,
     write_drawing,
 )
-from pipemap.settings import Settings
 from pipemap.terminal import JsonOption, emit_json
 from pipemap.versions import resolve_version
 
@@ -186,4 +185,4 @@ def _answer(asked: _Asked, version: int | None, geojson: Path | None, as_json: b
     if as_json:
         emit_json(answer.model_dump())
     else:
-        FlowWords(Settings().language).tell(answer)
+        FlowWords().tell(answer)

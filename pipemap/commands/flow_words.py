@@ -1,13 +1,14 @@
 """Answers of traces in sewers and along connections as a terminal shows them, in Chinese or English."""
 
-from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
-from pipemap.commands.trace_words import Words
-from pipemap.terminal import emit_table, emit_text
+from pipemap.commands.trace_words import TraceWords
+from pipemap.commands.words import Texts
+from pipemap.terminal import emit_text
 from schemas.connectivity import BridgesAnswer, ConnectedAnswer, LoopsAnswer, PathAnswer
 from schemas.isolation import NodePlace
 from schemas.sewers import BlockageAnswer, DownstreamAnswer, Drained, SewerAnswer, UpstreamAnswer
-from schemas.traces import TraceAnswer, TraceStop
+from schemas.traces import TraceAnswer
 
 _MOST_ROWS = 30
 _TITLES = {
@@ -33,7 +34,7 @@ _SAID = {
         "无其他出路：用户 {consumers} 户，{people} 人，进水口 {inlets} 个，管线起点 {heads} 处；"
         "另有 {other} 条管段可改道",
     ),
-    "critical": ("Critical: {names}", "重要用户：{names}"),
+    "critical_names": ("Critical: {names}", "重要用户：{names}"),
     "stops": ("Where it stopped and why", "终止位置与原因"),
     "more": ("{count} more: {counts}", "另有 {count} 处：{counts}"),
     "consumers": ("{count} consumers among it", "其中用户 {count} 户"),
@@ -44,11 +45,6 @@ _SAID = {
     "at_least": ("at least {hours:.2f} h ({untimed:.0f} m unknown)", "至少 {hours:.2f} h（{untimed:.0f} m 不明）"),
     "way-flow": ("flow", "水流"), "way-overflow": ("overflow", "溢流"), "way-doubtful": ("doubtful", "存疑"),
 }  # fmt: skip
-_COLUMNS = {
-    "point": "管点", "place": "位置", "why": "原因", "way": "方式", "distance": "距离", "earliest": "最早到达",
-    "segment": "管段", "smaller side": "较小一侧管长", "consumers": "用户", "loop": "环", "segments": "管段数",
-    "independent loops": "独立环数", "length": "管长",
-}  # fmt: skip
 _EVIDENCE = {
     "device": ("pump or one-way device", "泵或单向设备"), "levels": ("levels", "标高"),
     "inferred_levels": ("inferred levels", "推算标高"), "declared": ("declared flow", "调查流向"),
@@ -57,14 +53,16 @@ _EVIDENCE = {
 }  # fmt: skip
 
 
-class FlowWords(Words):
+class FlowWords(TraceWords):
     """Prints answers in one language."""
+
+    texts: ClassVar[Texts] = {**TraceWords.texts, **_SAID}
 
     def tell(self, answer: TraceAnswer) -> None:
         """A whole answer, its assumptions on standard error."""
-        title = _TITLES[answer.question][self.is_chinese]
+        title = self.of(*_TITLES[answer.question])
         counted = {"segments": len(answer.segment_ids), "nodes": len(answer.node_ids), "length": answer.length_m}
-        emit_text(self.said("reached", title=title, **counted))
+        emit_text(self.say("reached", title=title, **counted))
         for clicked in answer.start.clicked:
             emit_text(self._taken(clicked))
         match answer:
@@ -75,10 +73,10 @@ class FlowWords(Words):
                 self._flow(answer)
                 self._drained(answer)
             case ConnectedAnswer():
-                emit_text(self.said("consumers", count=answer.consumers))
+                emit_text(self.say("consumers", count=answer.consumers))
             case PathAnswer():
                 if not answer.is_reached:
-                    emit_text(self.said("unreached"))
+                    emit_text(self.say("unreached"))
             case LoopsAnswer():
                 self._loops(answer)
             case BridgesAnswer():
@@ -86,78 +84,64 @@ class FlowWords(Words):
         self._stops(answer)
         self.notes(answer.assumptions)
 
-    def said(self, text: str, /, **values: object) -> str:
-        """A text with its values filled in."""
-        return _SAID[text][self.is_chinese].format(**values)
-
     def _flow(self, answer: SewerAnswer) -> None:
         for text, ids in (("over", answer.overflow_segment_ids), ("doubtful", answer.doubtful_segment_ids)):
             if ids:
-                emit_text("  " + self.said(text, count=len(ids)))
-        reasons = (f"{_EVIDENCE[one][self.is_chinese]} {count}" for one, count in answer.decided_by.items())
-        emit_text(self.said("decided", reasons=", ".join(reasons)))
+                emit_text("  " + self.say(text, count=len(ids)))
+        reasons = (f"{self.of(*_EVIDENCE[one])} {count}" for one, count in answer.decided_by.items())
+        emit_text(self.say("decided", reasons=", ".join(reasons)))
 
     def _ends(self, answer: DownstreamAnswer) -> None:
         rows = [
             (
-                _name(one.node), _place(one.node), self._why(one), self.said(f"way-{one.way}"),
+                _name(one.node), _place(one.node), self.message(one), self.say(f"way-{one.way}"),
                 None if one.distance_m is None else f"{one.distance_m:.0f} m",
                 self._earliest(one.travel_time_h, one.untimed_m),
             )
             for one in answer.ends[:_MOST_ROWS]
         ]  # fmt: skip
-        self._rows("ends", ["point", "place", "why", "way", "distance", "earliest"], rows)
+        self._table("ends", ["point", "place", "why", "way", "distance", "earliest"], rows)
         if answer.branches:
-            emit_text(self.said("branches", count=len(answer.branches)))
+            emit_text(self.say("branches", count=len(answer.branches)))
 
     def _earliest(self, hours: float | None, untimed_m: float | None) -> str | None:
         if hours is None:
             return None
-        return self.said("at_least" if untimed_m else "in_time", hours=hours, untimed=untimed_m)
+        return self.say("at_least" if untimed_m else "in_time", hours=hours, untimed=untimed_m)
 
     def _drained(self, answer: UpstreamAnswer) -> None:
-        emit_text(self.said("drains", **_counts(answer.drained)))
+        emit_text(self.say("drains", **_counts(answer.drained)))
         told = answer.drained
         if isinstance(answer, BlockageAnswer):
             told = answer.held_back
-            emit_text(self.said("held", **_counts(told), other=len(answer.another_way_segment_ids)))
+            emit_text(self.say("held", **_counts(told), other=len(answer.another_way_segment_ids)))
         if told.critical:
-            emit_text(self.said("critical", names=", ".join(name or "?" for name in told.critical)))
+            emit_text(self.say("critical_names", names=", ".join(name or "?" for name in told.critical)))
 
     def _loops(self, answer: LoopsAnswer) -> None:
         if not answer.loops:
-            emit_text(self.said("no_loops"))
+            emit_text(self.say("no_loops"))
             return
         rows = [
             (one.number, one.segment_count, one.independent_loops, f"{one.length_m:.0f} m")
             for one in answer.loops[:_MOST_ROWS]
         ]
-        emit_table("", self._named(["loop", "segments", "independent loops", "length"]), rows)
+        self.table("", ["loop", "segments", "independent loops", "length"], rows)
 
     def _bridges(self, answer: BridgesAnswer) -> None:
-        emit_text(self.said("bridge_count", count=answer.bridge_count))
+        emit_text(self.say("bridge_count", count=answer.bridge_count))
         columns = (answer.segment_ids, answer.smaller_consumers, answer.smaller_length_m)
         rows = [(one, consumers, f"{length_m:.0f} m") for one, consumers, length_m in zip(*columns, strict=True)]
-        emit_table("", self._named(["segment", "consumers", "smaller side"]), rows[:_MOST_ROWS])
+        self.table("", ["segment", "consumers", "smaller side"], rows[:_MOST_ROWS])
 
     def _stops(self, answer: TraceAnswer) -> None:
         stops = [] if isinstance(answer, DownstreamAnswer) else answer.stopped_at
-        rows = [(_name(one.node), _place(one.node), self._why(one)) for one in stops[:_MOST_ROWS]]
-        self._rows("stops", ["point", "place", "why"], rows)
+        rows = [(_name(one.node), _place(one.node), self.message(one)) for one in stops[:_MOST_ROWS]]
+        self._table("stops", ["point", "place", "why"], rows)
         more = sum(answer.stop_counts.values()) - len(rows)
         if stops and more > 0:
             counts = ", ".join(f"{code} {count}" for code, count in answer.stop_counts.items())
-            emit_text(self.said("more", count=more, counts=counts))
-
-    def _why(self, stop: TraceStop) -> str:
-        return stop.message_zh if self.is_chinese else stop.message_en
-
-    def _rows(self, title: str, columns: list[str], rows: Sequence[Sequence[object]]) -> None:
-        if rows:
-            emit_table(self.said(title), self._named(columns), rows)
-
-    def _named(self, names: Iterable[str]) -> list[str]:
-        return [_COLUMNS[name] if self.is_chinese else name for name in names]
+            emit_text(self.say("more", count=more, counts=counts))
 
 
 def _counts(drained: Drained) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """`pipemap limits`: which limit applies and why, and a city's own tables of limits."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +12,13 @@ from pipemap.clearance.explaining import limits_between, limits_over
 from pipemap.clearance.local_tables import add_table, list_tables, remove_table
 from pipemap.clearance.site import party_of, structure_party
 from pipemap.clearance.tables import LimitTables, TableName, limits_in_force
+from pipemap.clearance.words import clause_zh
 from pipemap.commands.session import open_database
+from pipemap.commands.words import Words, day
 from pipemap.errors import RejectedError, UsageError
 from pipemap.settings import Settings
-from pipemap.terminal import JsonOption, emit_json, emit_table, say
+from pipemap.terminal import JsonOption, emit_json, say
+from schemas.clearance import AddedLimits, LimitRow
 from schemas.codetables import code_table
 
 app = typer.Typer()
@@ -33,9 +37,7 @@ class Which(StrEnum):
 _TABLES: dict[Which, TableName] = {
     Which.horizontal: "clearance_horizontal", Which.vertical: "clearance_vertical", Which.cover: "cover_depth",
 }  # fmt: skip
-_COLUMNS = (
-    "question", "state", "min_m", "standard", "clause", "rule_id", "condition", "confidence", "why_en", "why_zh",
-)  # fmt: skip
+_COLUMNS = ("question", "state", "least m", "standard", "clause", "rule", "condition", "confidence", "why")
 _STATES_SHOWN = {"decides", "applies", "may_apply", "replaced"}
 
 
@@ -71,8 +73,7 @@ def show(
         emit_json(answer.model_dump(mode="json"))
         return
     shown = [row for row in answer.rows if every or row.state in _STATES_SHOWN]
-    rows = ([getattr(row, column) for column in _COLUMNS] for row in shown)
-    emit_table(f"limits {answer.limits_digest}", _COLUMNS, rows)
+    _show(answer.limits_digest, shown)
 
 
 @limits.command()
@@ -87,15 +88,12 @@ def add(
             added = add_table(connection, file, _TABLES[table], Settings().user)
     except RejectedError as error:
         for found in error.details.get("findings", ()):
-            say(f"{found['file']}: {found['message_en']} {found['message_zh']}")
+            say(f"{found['file']}: {Words().of(found['message_en'], found['message_zh'])}")
         raise
     if as_json:
         emit_json(added.model_dump(mode="json"))
         return
-    say(f"Table {added.set_id}: {added.rows} rows of {added.file_name} are in force. 已采用 {added.rows} 行。")
-    if added.never_apply:
-        say(f"The map does not hold what these rows are about: {', '.join(added.never_apply)}. 图中无此类对象。")
-    say("What was judged before keeps its limits: `pipemap clearance --city` judges the city by the new ones.")
+    _tell_added(added)
 
 
 @limits.command("list")
@@ -109,11 +107,21 @@ def list_all(
     if as_json:
         emit_json([each.model_dump(mode="json") for each in found])
         return
+    words = Words()
     rows = [
-        (each.set_id, each.table_name, each.file_name, each.rows, each.author, each.added_at, each.removed_at)
+        (
+            each.set_id,
+            words.term(each.table_name),
+            each.file_name,
+            each.rows,
+            each.author,
+            day(each.added_at),
+            day(each.removed_at),
+        )
         for each in found
-    ]
-    emit_table("limits of the city", ("number", "table", "file", "rows", "author", "added", "removed"), rows)
+    ]  # fmt: skip
+    title = words.of("The city's own limits", "地方限值表")
+    words.table(title, ("number", "table", "file", "rows", "author", "added", "removed"), rows)
 
 
 @limits.command()
@@ -127,7 +135,35 @@ def remove(
     if as_json:
         emit_json({"set_id": set_id})
         return
-    say(f"Table {set_id} is out of force. 限值表 {set_id} 已停用。")
+    say(Words().of(f"Table {set_id} is out of force.", f"限值表 {set_id} 已停用。"))
+
+
+def _show(digest: str, rows: Sequence[LimitRow]) -> None:
+    words = Words()
+    cells = (
+        (
+            words.term(row.question), words.term(row.state), f"{row.min_m:g}", row.standard,
+            words.of(row.clause, clause_zh(row.clause)), row.rule_id,
+            row.condition, words.term(row.confidence), words.of(row.why_en, row.why_zh),
+        )
+        for row in rows
+    )  # fmt: skip
+    words.table(words.of(f"Limits (tables {digest})", f"适用限值（限值表 {digest}）"), _COLUMNS, cells)
+
+
+def _tell_added(added: AddedLimits) -> None:
+    words, number, rows = Words(), added.set_id, added.rows
+    say(words.of(f"Table {number}: {rows} rows are in force.", f"限值表 {number}：已采用 {rows} 行。"))
+    if added.never_apply:
+        rules = words.listed(added.never_apply)
+        english, chinese = "The map does not hold what these rows are about", "图中没有以下各行所指的对象"
+        say(words.of(f"{english}: {rules}.", f"{chinese}：{rules}。"))
+    say(
+        words.of(
+            "What was judged before keeps its limits: `pipemap clearance --city` judges the city by the new ones.",
+            "此前的判定仍按原限值：运行 `pipemap clearance --city` 以新限值重新判定全市。",
+        )
+    )
 
 
 def _party(

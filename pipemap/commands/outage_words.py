@@ -1,11 +1,12 @@
 """Answers about leaks and outages as a terminal shows them, in Chinese or English."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import ClassVar
 
-from pipemap.terminal import emit_table, emit_text, say
-from schemas.codetables import code_table
-from schemas.isolation import BurstValve, Note
+from pipemap.commands.words import Texts, Words
+from pipemap.terminal import emit_text
+from schemas.isolation import BurstValve
 from schemas.leaks import EnclosedSpace, LeakAnswer
 from schemas.outages import CircuitOutage, Hit, OutageAnswer
 
@@ -29,19 +30,13 @@ _WORDS = {
     "chamber": ("chamber", "井室"), "duct": ("duct", "管道/管沟"), "sewer": ("sewer", "排水管道"),
     "tunnel": ("tunnel", "隧道/管廊"), "basement": ("building, basement", "建筑物地下空间"),
 }  # fmt: skip
-_COLUMNS = {
-    "distance": "距离", "space": "空间", "class": "管类", "key": "编号", "name": "名称", "address": "地址",
-    "owner": "权属单位", "place": "位置", "circuit": "回路", "sources": "电（信）源", "lost": "中断长度",
-    "without supply": "停供", "points": "停供设施", "open": "须断开的开关", "close": "可合上的开关",
-}  # fmt: skip
 _TABLES = {"node": "appurtenance", "pipe_segment": "burial", "structure": "structure_kind"}
 
 
-class OutageWords:
+class OutageWords(Words):
     """Prints answers in one language."""
 
-    def __init__(self, language: str) -> None:
-        self.is_chinese = language == "zh"
+    texts: ClassVar[Texts] = _WORDS
 
     def leak(self, answer: LeakAnswer) -> None:
         """Spaces near a leak."""
@@ -60,7 +55,7 @@ class OutageWords:
     def outage(self, answer: OutageAnswer) -> None:
         """Circuits that a cut takes down."""
         emit_text(self.say("hit", names=", ".join(map(self._hit, answer.hit))))
-        columns = ["circuit", "sources", "lost", "without supply", "points", "open", "close"]
+        columns = ["circuit", "sources", "length down", "without supply", "points lost", "open", "close"]
         self.table(self.say("circuits"), columns, map(self._circuit, answer.circuits))
         out, others = answer.consumer_ids_out, answer.consumer_ids_with_another_circuit
         emit_text(self.say("out", out=len(out), others=len(others)))
@@ -92,24 +87,6 @@ class OutageWords:
         place = f"{one.x_m:.2f}, {one.y_m:.2f}"
         away = f"{one.distance_m:.2f} m"
         return away, space, of_class, one.source_key, one.name, one.address, one.owner, place, doubt
-
-    def table(self, title: str, columns: Iterable[str], rows: Iterable[Sequence[object]]) -> None:
-        """A table with its columns named in the language."""
-        emit_table(title, [_COLUMNS.get(name, name) if self.is_chinese else name for name in columns], rows)
-
-    def notes(self, notes: Iterable[Note]) -> None:
-        """What the answer rests on, on standard error."""
-        for one in notes:
-            say(one.message_zh if self.is_chinese else one.message_en)
-
-    def say(self, text: str, /, **values: object) -> str:
-        """A text with its values filled in."""
-        return _WORDS[text][self.is_chinese].format(**values)
-
-    def code(self, table: str, code: str) -> str:
-        """Name of a code."""
-        known = code_table(table)[code]
-        return known.name_zh if self.is_chinese else known.name_en
 
 
 def _switch(one: BurstValve) -> str:

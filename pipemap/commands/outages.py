@@ -22,7 +22,6 @@ from pipemap.commands.trace_starts import (
     drawing_srid,
     write_geojson,
 )
-from pipemap.settings import Settings
 from pipemap.terminal import JsonOption, emit_json
 from pipemap.versions import resolve_version
 
@@ -52,7 +51,7 @@ def leak(
     if as_json:
         emit_json(answer.model_dump())
     else:
-        OutageWords(Settings().language).leak(answer)
+        OutageWords().leak(answer)
 
 
 def outage(
@@ -74,7 +73,7 @@ def outage(
     if as_json:
         emit_json(answer.model_dump())
     else:
-        OutageWords(Settings().language).outage(answer)
+        OutageWords().outage(answer)
 
 
 def _answered(

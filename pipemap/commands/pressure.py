@@ -1,6 +1,6 @@
 """`pipemap trace pressure`: what is left of the pressure after a cut."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -15,9 +15,8 @@ from pipemap.commands.trace_starts import (
     TypedStart,
     VersionOption,
 )
-from pipemap.commands.trace_words import Words
-from pipemap.settings import Settings
-from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text, say
+from pipemap.commands.words import Texts, Words
+from pipemap.terminal import JsonOption, emit_json, emit_text
 from pipemap.versions import resolve_version
 from schemas.pressure import LowConsumer, PressureAnswer, PressureState
 
@@ -34,12 +33,43 @@ _WORDS = {
     "after": ("after", "停水后"),
 }  # fmt: skip
 _COLUMNS = {
-    "states": (("state", "points", "lowest", "median", "wanted m³/d", "delivered m³/d", "low consumers"),
-                ("状态", "管点", "最低", "中位", "需水 m³/d", "实供 m³/d", "低压用户")),
-    "low": (("name", "kind", "people", "address", "before", "after", "delivered"),
-               ("名称", "类别", "人数", "地址", "停水前", "停水后", "供水比例")),
-    "assumed": (("what", "source"), ("假设", "依据")),
+    "states": ("state", "points", "lowest", "median", "wanted m³/d", "delivered m³/d", "low consumers"),
+    "low": ("name", "kind", "people", "address", "before", "after", "delivered"),
+    "assumed": ("assumption", "source"),
 }  # fmt: skip
+
+
+class PressureWords(Words):
+    """Prints answers in one language."""
+
+    texts: ClassVar[Texts] = _WORDS
+
+    def tell(self, answer: PressureAnswer) -> None:
+        """A whole answer, its warnings on standard error."""
+        states = [self._state(name, state) for name, state in (("before", answer.before), ("after", answer.after))]
+        self.table(self.say("states"), _COLUMNS["states"], states)
+        if answer.low_consumers:
+            title = self.say("low", threshold=answer.threshold_m)
+            self.table(title, _COLUMNS["low"], map(self._low, answer.low_consumers))
+        else:
+            emit_text(self.say("none", threshold=answer.threshold_m))
+        for name, count in (("left_out", answer.low_left_out), ("cut_off", answer.without_supply)):
+            if count:
+                emit_text(self.say(name, count=count))
+        told = [(self.message(one), one.source) for one in answer.assumptions]
+        self.table(self.say("assumed"), _COLUMNS["assumed"], told)
+        self.notes(answer.warnings)
+
+    def _state(self, name: str, state: PressureState) -> tuple[object, ...]:
+        heights = (None if value is None else f"{value:.1f}" for value in (state.lowest_m, state.median_m))
+        flows = (f"{value:.0f}" for value in (state.wanted_m3_per_d, state.delivered_m3_per_d))
+        return self.say(name), state.nodes, *heights, *flows, state.below_threshold
+
+    def _low(self, one: LowConsumer) -> tuple[object, ...]:
+        before = None if one.before_m is None else f"{one.before_m:.1f} m"
+        share = None if one.delivered_share is None else f"{one.delivered_share:.0%}"
+        kind = self.code("consumer_kind", one.kind_code)
+        return one.name, kind, one.people, one.address, before, f"{one.after_m:.1f} m", share
 
 
 def pressure(
@@ -87,39 +117,4 @@ def pressure(
     if as_json:
         emit_json(answer.model_dump())
     else:
-        _tell(answer, Settings().language == "zh")
-
-
-def _tell(answer: PressureAnswer, is_chinese: bool) -> None:
-    words = {name: texts[is_chinese] for name, texts in _WORDS.items()}
-    columns = {name: texts[is_chinese] for name, texts in _COLUMNS.items()}
-    states = [_state(words[name], state) for name, state in (("before", answer.before), ("after", answer.after))]
-    emit_table(words["states"], columns["states"], states)
-    if answer.low_consumers:
-        kinds = Words("zh" if is_chinese else "en")
-        rows = [_low(one, kinds) for one in answer.low_consumers]
-        emit_table(words["low"].format(threshold=answer.threshold_m), columns["low"], rows)
-    else:
-        emit_text(words["none"].format(threshold=answer.threshold_m))
-    for name, count in (("left_out", answer.low_left_out), ("cut_off", answer.without_supply)):
-        if count:
-            emit_text(words[name].format(count=count))
-    told = [(one.message_zh if is_chinese else one.message_en, one.source) for one in answer.assumptions]
-    emit_table(words["assumed"], columns["assumed"], told)
-    for one in answer.warnings:
-        say(one.message_zh if is_chinese else one.message_en)
-
-
-def _state(name: str, state: PressureState) -> tuple[object, ...]:
-    heights = (None if value is None else f"{value:.1f}" for value in (state.lowest_m, state.median_m))
-    flows = (f"{value:.0f}" for value in (state.wanted_m3_per_d, state.delivered_m3_per_d))
-    return name, state.nodes, *heights, *flows, state.below_threshold
-
-
-def _low(one: LowConsumer, words: Words) -> tuple[object, ...]:
-    before = None if one.before_m is None else f"{one.before_m:.1f} m"
-    share = None if one.delivered_share is None else f"{one.delivered_share:.0%}"
-    return (
-        one.name, words.code("consumer_kind", one.kind_code), one.people, one.address, before, f"{one.after_m:.1f} m",
-        share,
-    )  # fmt: skip
+        PressureWords().tell(answer)

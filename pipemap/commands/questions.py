@@ -8,10 +8,11 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError as ProjError
 
 from pipemap.commands.session import open_database
+from pipemap.commands.words import Words, metres
 from pipemap.errors import CrsError, UsageError
 from pipemap.lookup import Query, corridor, find_features, near, nearest
 from pipemap.pages import Box, Page
-from pipemap.terminal import JsonOption, emit_json, emit_table, say
+from pipemap.terminal import JsonOption, emit_json, say
 
 app = typer.Typer()
 
@@ -23,11 +24,24 @@ VersionOption = Annotated[int | None, typer.Option("--version", help="A version 
 PageLimitOption = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most this many features.")]
 
 _SHOWN = {
-    "node": ("feature_id", "source_key", "class_code", "feature_code", "appurtenance_code", "ground_elevation_m"),
-    "pipe_segment": ("feature_id", "source_key", "class_code", "width_mm", "material_code", "elevation_source_code"),
-    "consumer": ("feature_id", "source_key", "class_code", "kind_code", "name", "people"),
-    "structure": ("feature_id", "source_key", "kind_code", "name", "base_elevation_m", "top_elevation_m"),
-}
+    "node": {
+        "id": "feature_id", "key": "source_key", "class": "class_code", "feature": "feature_code",
+        "appurtenance": "appurtenance_code", "ground m": "ground_elevation_m",
+    },
+    "pipe_segment": {
+        "id": "feature_id", "key": "source_key", "class": "class_code", "size mm": "width_mm",
+        "material": "material_code", "levels": "elevation_source_code",
+    },
+    "consumer": {
+        "id": "feature_id", "key": "source_key", "class": "class_code", "kind": "kind_code", "name": "name",
+        "people": "people",
+    },
+    "structure": {
+        "id": "feature_id", "key": "source_key", "kind": "kind_code", "name": "name", "base m": "base_elevation_m",
+        "top m": "top_elevation_m",
+    },
+}  # fmt: skip
+_COMPUTED = {"distance m": "distance_m", "along m": "station_m"}
 
 
 @app.command()
@@ -91,7 +105,7 @@ def near_command(
             page = nearest(connection, x, y, z[0] if z else None, count, **options)
         else:
             page = near(connection, x, y, z[0] if z else None, radius_m or 0.0, limit=limit, **options)
-        _show(kind, page, as_json, "distance_m")
+        _show(kind, page, as_json, "distance m")
 
 
 @app.command("corridor")
@@ -120,26 +134,38 @@ def corridor_command(
             out_srid=srid,
             limit=limit,
         )
-        _show(kind, page, as_json, "station_m", "distance_m")
+        _show(kind, page, as_json, "along m", "distance m")
 
 
 def _show(kind: str, page: Page, as_json: bool, *computed: str) -> None:
     if as_json:
         emit_json(orjson.loads(page.collection()))
         return
-    columns = (*_SHOWN[kind], *computed)
-    rows = ([_readable(feature["properties"][name]) for name in columns] for feature in page.as_dicts())
-    emit_table(f"{page.count} {kind}", columns, rows)
+    words, shown = Words(), _SHOWN[kind] | {name: _COMPUTED[name] for name in computed}
+    rows = (
+        [_readable(words, kind, name, row["properties"][name]) for name in shown.values()] for row in page.as_dicts()
+    )
+    words.table(words.of(f"{words.term(kind)}: {page.count}", f"{words.term(kind)}：{page.count}"), shown, rows)
     if page.unknown_elevation:
-        say(f"{page.unknown_elevation} more have no known elevation, so nobody can tell whether they belong here.")
+        say(
+            words.of(
+                f"{page.unknown_elevation} more have no known elevation, so nobody can tell whether they belong here.",
+                f"另有 {page.unknown_elevation} 个高程不明，无法判定是否在范围内。",
+            )
+        )
     if page.next is not None:
-        say(f"There are more: go on with --after {page.next}.")
+        say(words.of(f"There are more: go on with --after {page.next}.", f"未列完：用 --after {page.next} 继续。"))
     elif page.more:
-        say("There are more: raise --limit or ask for a smaller place.")
+        say(words.of("There are more: raise --limit or ask for a smaller place.", "未列完：增大 --limit 或缩小范围。"))
 
 
-def _readable(value: Any) -> Any:
-    return round(value, 3) if isinstance(value, float) else value
+def _readable(words: Words, kind: str, name: str, value: Any) -> Any:
+    if isinstance(value, float):
+        return f"{value:g}" if name.endswith("_mm") else metres(value)
+    if value is None or not name.endswith("_code"):
+        return value
+    table = {"class_code": "utility_class", "kind_code": f"{kind}_kind"}.get(name, name.removesuffix("_code"))
+    return words.code(table, value)
 
 
 def _condition(text: str) -> tuple[str, str | None]:

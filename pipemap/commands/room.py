@@ -8,12 +8,13 @@ import typer
 from pydantic import ValidationError
 
 from pipemap.commands.questions import CrsOption, VersionOption, numbers, srid_of
-from pipemap.commands.sections import DxfOption, LanguageOption, PngOption, SvgOption, Words, write_drawing
+from pipemap.commands.sections import DxfOption, PngOption, SvgOption, write_drawing
 from pipemap.commands.session import open_database
+from pipemap.commands.words import Language, LanguageOption, Words, chosen, metres
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.sections.svg import DrawingFormat
-from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text
+from pipemap.terminal import JsonOption, emit_json, emit_text
 from schemas.room import Bound, FoundRoom, FreeStrip, PlannedPipe, RoomAlong
 
 app = typer.Typer()
@@ -34,7 +35,7 @@ def room(
     svg: SvgOption = None,
     png: PngOption = None,
     dxf: DxfOption = None,
-    language: LanguageOption = Words.ZH,
+    language: LanguageOption = None,
     version: VersionOption = None,
     crs: CrsOption = None,
     as_json: JsonOption = False,
@@ -62,9 +63,9 @@ def room(
     if as_json:
         emit_json(found.model_dump(mode="json"))
     elif isinstance(found, RoomAlong):
-        _show_along(found)
+        _show_along(found, Words())
     else:
-        _show(found)
+        _show(found, Words())
 
 
 def _planned(**attributes: object) -> PlannedPipe:
@@ -81,47 +82,58 @@ def _draw(
     points: Sequence[tuple[float, float]],
     version: int | None,
     srid: int | None,
-    language: Words,
+    language: Language | None,
     files: Mapping[DrawingFormat, Path | None],
 ) -> None:
     from pipemap.sections.cross import cross_section
     from pipemap.sections.drawing import draw_cross_section
 
     section = cross_section(connection, points, version, srid)
-    write_drawing(draw_cross_section(section, language.value, room=found), files)
+    write_drawing(draw_cross_section(section, chosen(language), room=found), files)
 
 
-def _show(found: FoundRoom) -> None:
-    title = f"{len(found.strips)} strips in {found.length_m:.2f} m (version {found.version}) 可敷设带"
-    columns = ("from m", "to m", "wide m", "left", "right", "least cover m", "crosses", "free at cover")
-    emit_table(title, columns, (_cells(strip) for strip in found.strips))
+def _show(found: FoundRoom, words: Words) -> None:
+    title = words.of(
+        f"{len(found.strips)} strips in {found.length_m:.2f} m (version {found.version})",
+        f"断面长 {found.length_m:.2f} m，可敷设带 {len(found.strips)} 处（版本 {found.version}）",
+    )
+    sides = ("from m", "to m", "wide m", "left", "right")
+    rows = (_cells(strip, words) for strip in found.strips)
+    words.table(title, (*sides, "least cover m", "crosses", "free at the cover"), rows)
     if not found.strips:
-        emit_text("There is no room: every place is too near to something. 无可用管位。")
+        emit_text(words.of("There is no room: every place is too near to something.", "无可用管位。"))
 
 
-def _cells(strip: FreeStrip) -> list[object]:
-    crossed = [f"{one.source_key} {_covers(one.from_cover_m, one.to_cover_m)}" for one in strip.blocked]
-    free = {True: "yes 是", False: "no 否", None: "?"}[strip.is_free_at_cover]
-    sizes = [round(value, 2) for value in (strip.from_m, strip.to_m, strip.to_m - strip.from_m)]
-    return [*sizes, _side(strip.left), _side(strip.right), strip.least_cover_m, "; ".join(crossed), free]
+def _cells(strip: FreeStrip, words: Words) -> list[object]:
+    crossed = words.listed(f"{one.source_key} {_covers(one.from_cover_m, one.to_cover_m)}" for one in strip.blocked)
+    free = {True: words.of("yes", "是"), False: words.of("no", "否"), None: "?"}[strip.is_free_at_cover]
+    sizes = [metres(value) for value in (strip.from_m, strip.to_m, strip.to_m - strip.from_m)]
+    sides = [_side(bound, words) for bound in (strip.left, strip.right)]
+    return [*sizes, *sides, metres(strip.least_cover_m), crossed, free]
 
 
 def _covers(from_m: float | None, to_m: float | None) -> str:
     return "?" if from_m is None or to_m is None else f"{from_m:.2f}-{to_m:.2f} m"
 
 
-def _side(bound: Bound) -> str:
+def _side(bound: Bound, words: Words) -> str:
     if bound.kind == "end":
-        return "end"
+        return words.of("end of the line", "断面端点")
     limit = "" if bound.limit_m is None else f" ≥{bound.limit_m:g} m"
     return f"{bound.source_key}{limit}{'' if bound.is_certain else ' (?)'}"
 
 
-def _show_along(found: RoomAlong) -> None:
-    title = f"{len(found.strips)} strips free along {found.length_m:.1f} m (version {found.version}) 全线可敷设带"
-    rows = ([round(low, 2), round(high, 2), round(high - low, 2)] for low, high in found.strips)
-    emit_table(title, ("from m", "to m", "wide m"), rows)
+def _show_along(found: RoomAlong, words: Words) -> None:
+    title = words.of(
+        f"{len(found.strips)} strips free along {found.length_m:.1f} m (version {found.version})",
+        f"全长 {found.length_m:.1f} m，全线可敷设带 {len(found.strips)} 处（版本 {found.version}）",
+    )
+    rows = ([metres(low), metres(high), metres(high - low)] for low, high in found.strips)
+    words.table(title, ("from m", "to m", "wide m"), rows)
+    sections, station = len(found.sections), f"{found.narrowest_at_m:.1f}"
     emit_text(
-        f"Aside of the middle, right positive; {len(found.sections)} sections, the least room at station "
-        f"{found.narrowest_at_m:.1f} m. 以中线为零、右侧为正；共 {len(found.sections)} 个断面。"
+        words.of(
+            f"Aside of the middle, right positive; {sections} sections, the least room at station {station} m.",
+            f"以中线为零、右侧为正；共 {sections} 个断面，桩号 {station} m 处最窄。",
+        )
     )

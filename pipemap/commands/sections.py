@@ -1,7 +1,6 @@
 """Sections along a drawn line and profiles along a run of pipes: `pipemap section`, `pipemap profile`."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,13 +9,14 @@ import typer
 from pipemap.commands.questions import CrsOption, VersionOption, numbers, srid_of
 from pipemap.commands.session import open_database
 from pipemap.commands.trace_starts import ClassOption, DatasetOption
+from pipemap.commands.words import LanguageOption, Words, chosen, metres
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.pages import Version
 from pipemap.sections.cross import cross_section
 from pipemap.sections.drawing import draw_cross_section
-from pipemap.sections.svg import DrawingFormat, as_file
-from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text, say
+from pipemap.sections.svg import DrawingFormat, as_file, size_text
+from pipemap.terminal import JsonOption, emit_json, emit_text, say
 from pipemap.versions import find_feature, resolve_version
 from schemas.profiles import LongProfile
 from schemas.sections import CrossSection
@@ -24,17 +24,9 @@ from schemas.sections import CrossSection
 app = typer.Typer()
 
 
-class Words(StrEnum):
-    """Languages of a drawing."""
-
-    ZH = "zh"
-    EN = "en"
-
-
 SvgOption = Annotated[Path | None, typer.Option("--svg", help="File for the drawing.")]
 PngOption = Annotated[Path | None, typer.Option("--png", help="File for the drawing as a picture.")]
 DxfOption = Annotated[Path | None, typer.Option("--dxf", help="File for the drawing in metres, for CAD.")]
-LanguageOption = Annotated[Words, typer.Option("--language", help="Of the drawing: zh or en.")]
 
 
 @app.command()
@@ -43,7 +35,7 @@ def section(
     svg: SvgOption = None,
     png: PngOption = None,
     dxf: DxfOption = None,
-    language: LanguageOption = Words.ZH,
+    language: LanguageOption = None,
     exaggeration: Annotated[float, typer.Option(min=1, max=50, help="Heights so many times as large.")] = 1.0,
     version: VersionOption = None,
     crs: CrsOption = None,
@@ -54,12 +46,12 @@ def section(
     with open_database() as database, database.transaction(read_only=True) as connection:
         found = cross_section(connection, [(x, y) for x, y in points], version, srid_of(crs))
     if svg or png or dxf:
-        drawing = draw_cross_section(found, language.value, exaggeration)
+        drawing = draw_cross_section(found, chosen(language), exaggeration)
         write_drawing(drawing, {"svg": svg, "png": png, "dxf": dxf})
     if as_json:
         emit_json(found.model_dump(mode="json"))
         return
-    _show(found)
+    _show(found, Words())
 
 
 @app.command()
@@ -72,7 +64,7 @@ def profile(
     svg: SvgOption = None,
     png: PngOption = None,
     dxf: DxfOption = None,
-    language: LanguageOption = Words.ZH,
+    language: LanguageOption = None,
     version: VersionOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -86,11 +78,11 @@ def profile(
         ids = segment or _way(connection, start or "", end or "", dataset, class_code, version)
         found = long_profile(connection, ids, version)
     if svg or png or dxf:
-        write_drawing(draw_long_profile(found, language.value), {"svg": svg, "png": png, "dxf": dxf})
+        write_drawing(draw_long_profile(found, chosen(language)), {"svg": svg, "png": png, "dxf": dxf})
     if as_json:
         emit_json(found.model_dump(mode="json"))
         return
-    _show_profile(found)
+    _show_profile(found, Words())
 
 
 def _way(
@@ -124,40 +116,51 @@ def write_drawing(drawing: str, files: Mapping[DrawingFormat, Path | None]) -> N
         say(str(file))
 
 
-def _show(found: CrossSection) -> None:
-    columns = (
-        "number",
-        "source_key",
-        "class_code",
-        "width_mm",
-        "station_m",
-        "crown_z_m",
-        "invert_z_m",
-        "cover_depth_m",
+def _show(found: CrossSection, words: Words) -> None:
+    rows = (
+        (
+            cut.number, cut.source_key, words.class_(cut.class_code),
+            size_text(cut.shape_code, cut.width_mm, cut.height_mm),
+            *map(metres, (cut.station_m, cut.crown_z_m, cut.invert_z_m, cut.cover_depth_m)),
+        )
+        for cut in found.cuts
+    )  # fmt: skip
+    title = words.of(
+        f"{len(found.cuts)} pipes cut in {found.length_m:.2f} m (version {found.version})",
+        f"断面长 {found.length_m:.2f} m，切到管线 {len(found.cuts)} 条（版本 {found.version}）",
     )
-    rows = ([_told(getattr(cut, name)) for name in columns] for cut in found.cuts)
-    emit_table(f"{len(found.cuts)} pipes cut in {found.length_m:.2f} m (version {found.version})", columns, rows)
+    words.table(title, ("#", "key", "class", "size mm", "at m", "crown m", "invert m", "cover m"), rows)
     for pair in found.too_near:
-        emit_text(f"{pair.one}-{pair.other}: {pair.message_en}\n{pair.message_zh}")
+        emit_text(f"{pair.one}-{pair.other}: {words.message(pair)}")
     for open_pair in found.undecided:
-        emit_text(f"{open_pair.one}-{open_pair.other}: {open_pair.reason_en} {open_pair.reason_zh}")
+        emit_text(f"{open_pair.one}-{open_pair.other}: {words.of(open_pair.reason_en, open_pair.reason_zh)}")
 
 
-def _show_profile(found: LongProfile) -> None:
-    columns = ["source_key", "from_station_m", "length_m", "slope_permille", "crown_z_m", "invert_z_m", "cover_depth_m"]
-    rows = [
-        [pipe.source_key, *(_told(getattr(pipe, name)) for name in columns[1:4])]
-        + [_told(getattr(pipe.start, name)) for name in columns[4:]]
+def _show_profile(found: LongProfile, words: Words) -> None:
+    rows = (
+        (
+            pipe.source_key, size_text(pipe.shape_code, pipe.width_mm, pipe.height_mm),
+            words.code("material", pipe.material_code),
+            *map(metres, (pipe.from_station_m, pipe.length_m, pipe.slope_permille)),
+            *map(metres, (pipe.start.crown_z_m, pipe.start.invert_z_m, pipe.start.cover_depth_m)),
+        )
         for pipe in found.pipes
-    ]
-    emit_table(f"{len(found.pipes)} pipes in {found.length_m:.2f} m (version {found.version})", columns, rows)
-    crossed = ["number", "source_key", "class_code", "station_m", "crown_z_m", "invert_z_m", "gap_m", "state"]
-    told = [[_told(getattr(one, name)) for name in crossed] for one in found.crossings]
-    emit_table(f"{len(found.crossings)} pipes crossed", crossed, told)
+    )  # fmt: skip
+    title = words.of(
+        f"{len(found.pipes)} pipes in {found.length_m:.2f} m, levels at the start of each (version {found.version})",
+        f"全长 {found.length_m:.2f} m，管段 {len(found.pipes)} 条，高程为各段起点（版本 {found.version}）",
+    )
+    levels = ("crown m", "invert m", "cover m")
+    words.table(title, ("key", "size mm", "material", "at m", "length m", "slope ‰", *levels), rows)
+    crossed = (
+        (
+            one.number, one.source_key, words.class_(one.class_code), metres(one.station_m), metres(one.crown_z_m),
+            metres(one.invert_z_m), metres(one.gap_m), words.term(one.state),
+        )
+        for one in found.crossings
+    )  # fmt: skip
+    title = words.of(f"{len(found.crossings)} pipes crossed", f"交叉管线 {len(found.crossings)} 条")
+    words.table(title, ("#", "key", "class", "at m", "crown m", "invert m", "clear m", "state"), crossed)
     for one in found.crossings:
         if one.message_en:
-            emit_text(f"{one.number}: {one.message_en}\n{one.message_zh}")
-
-
-def _told(value: object) -> object:
-    return "?" if value is None else round(value, 3) if isinstance(value, float) else value
+            emit_text(f"{one.number}: {words.message(one)}")

@@ -10,14 +10,20 @@ import typer
 from shapely.geometry import shape
 
 from pipemap.commands.questions import ClassOption
-from pipemap.commands.sections import LanguageOption, PngOption, SvgOption, Words, write_drawing
+from pipemap.commands.sections import PngOption, SvgOption, write_drawing
 from pipemap.commands.session import open_database
+from pipemap.commands.words import LanguageOption, Words, chosen, metres
 from pipemap.errors import SourceError
 from pipemap.statistics.counting import statistics as counted
-from pipemap.terminal import JsonOption, emit_json, emit_table
-from schemas.statistics import District, Quantities
+from pipemap.terminal import JsonOption, emit_json
+from schemas.statistics import District, Quantities, Statistics
 
 app = typer.Typer()
+
+
+_COLUMNS = {"class_code": "class", "material_code": "material", "lifecycle_code": "lifecycle"}
+_TABLES = {"class_code": "utility_class", "material_code": "material", "lifecycle_code": "lifecycle"}
+_MEASURES = ("segments", "length m", "mean age, years", "mean cover m", "least cover m")
 
 
 class Part(StrEnum):
@@ -43,7 +49,7 @@ def statistics(
     detail: Annotated[Part, typer.Option(help="What parts a bar.")] = Part.DEPTH,
     svg: SvgOption = None,
     png: PngOption = None,
-    language: LanguageOption = Words.ZH,
+    language: LanguageOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Count length, number, age, material and depth of the pipes. 统计"""
@@ -57,23 +63,36 @@ def statistics(
             with_out_of_use=with_out_of_use,
         )  # fmt: skip
     if svg or png:
-        write_drawing(draw_statistics(found, detail.value, language.value), {"svg": svg, "png": png})
+        write_drawing(draw_statistics(found, detail.value, chosen(language)), {"svg": svg, "png": png})
     if as_json:
         emit_json(found.model_dump(mode="json"))
         return
-    columns = [*names, "segments", "length_m", "mean_age_years", "mean_cover_m", "least_cover_m"]
-    rows = [_cells(group, names) for group in (*found.groups, *found.total)]
-    emit_table(f"versions {', '.join(map(str, found.versions))}; the last row is the total", columns, rows)
+    _show(found, names, Words())
 
 
-def _cells(group: Quantities, names: list[str]) -> list[object]:
-    measures = (group.length_m, group.mean_age_years, group.mean_cover_m, group.least_cover_m)
-    told = ["?" if value is None else round(value, 2) for value in measures]
-    return [*(_value(group.group, name) for name in names), group.segments, *told]
+def _show(found: Statistics, names: list[str], words: Words) -> None:
+    versions = words.listed(map(str, found.versions))
+    title = words.of(f"Versions {versions}; the last row is the total", f"版本 {versions}；末行为合计")
+    columns = [_COLUMNS.get(name, name) for name in names]
+    rows = (
+        [*(_value(group.group, name, words) for name in names), *_measures(group)]
+        for group in (*found.groups, *found.total)
+    )
+    words.table(title, [*columns, *_MEASURES], rows)
 
 
-def _value(group: dict[str, Any], name: str) -> object:
-    return "" if name not in group else "?" if group[name] is None else group[name]
+def _measures(group: Quantities) -> list[object]:
+    age = "?" if group.mean_age_years is None else f"{group.mean_age_years:.1f}"
+    return [group.segments, metres(group.length_m), age, metres(group.mean_cover_m), metres(group.least_cover_m)]
+
+
+def _value(group: dict[str, Any], name: str, words: Words) -> object:
+    if name not in group:
+        return ""
+    value = group[name]
+    if value is None:
+        return "?"
+    return words.code(_TABLES[name], value) if name in _TABLES else value
 
 
 def _districts(path: Path) -> list[District]:

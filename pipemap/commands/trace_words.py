@@ -1,11 +1,12 @@
 """Answers of traces as a terminal shows them, in Chinese or English."""
 
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
-from pipemap.terminal import emit_table, emit_text, say
-from schemas.codetables import code_table
+from pipemap.commands.words import Texts, Words
+from pipemap.terminal import emit_text
 from schemas.criticality import CriticalityAnswer
-from schemas.isolation import BackFeed, BurstAnswer, BurstPlan, BurstValve, ClickedSegment, NodePlace, Note
+from schemas.isolation import BackFeed, BurstAnswer, BurstPlan, BurstValve, ClickedSegment, NodePlace
 from schemas.shutdowns import ShutdownAnswer
 from schemas.tiers import Regulator
 
@@ -72,20 +73,12 @@ _WORDS = {
     "dry": ("dry", "断供区"),
 }  # fmt: skip
 _VALVE_COLUMNS = ("#", "valve", "address", "state", "place", "walk")
-_COLUMNS = {
-    "segment": "管段", "critical": "重要用户", "valves": "阀门数",
-    "key": "编号", "name": "名称", "address": "地址", "state": "状态", "place": "位置",
-    "walk": "步行距离", "kind": "类别", "people": "人数", "zone": "所在区", "distance": "距离",
-    "class": "管类", "owner": "权属单位", "valve": "阀门", "consumers": "用户", "length": "管长",
-    "also close": "另须关闭", "tier": "压力级制", "supply": "供气状态", "lost": "停供管长", "regulators": "调压站",
-}  # fmt: skip
 
 
-class Words:
+class TraceWords(Words):
     """Prints answers in one language."""
 
-    def __init__(self, language: str) -> None:
-        self.is_chinese = language == "zh"
+    texts: ClassVar[Texts] = _WORDS
 
     def burst(self, answer: BurstAnswer) -> None:
         """A whole burst answer."""
@@ -118,7 +111,7 @@ class Words:
         """Planned cuts, interval by interval."""
         for one in answer.intervals:
             times = {"start": f"{one.starts_at:%Y-%m-%d %H:%M}", "end": f"{one.ends_at:%Y-%m-%d %H:%M}"}
-            emit_text(self.say("interval", cuts=" + ".join(one.cuts), group=one.group_code, **times))
+            emit_text(self.say("interval", cuts=" + ".join(one.cuts), group=self.term(one.group_code), **times))
             self._table("close_now", _VALVE_COLUMNS, map(self._valve, one.close_at_start))
             self.plan(one.plan)
             apart = one.only_together
@@ -138,10 +131,10 @@ class Words:
 
     def plan(self, plan: BurstPlan, already_dry: int = 0) -> None:
         """Valves, sources, and who is without supply."""
-        emit_table(self.say("close"), self._columns(_VALVE_COLUMNS), map(self._valve, plan.valves_to_close))
+        self.table(self.say("close"), _VALVE_COLUMNS, map(self._valve, plan.valves_to_close))
         for valve in plan.valves_to_close:
             if valve.notes:
-                emit_text(f"  {valve.order}: {' '.join(map(self._note, valve.notes))}")
+                emit_text(f"  {valve.order}: {' '.join(map(self.message, valve.notes))}")
         self._table("rely", _VALVE_COLUMNS, map(self._valve, plan.closed_valves_relied_on))
         self._nodes("sources", plan.sources_to_shut)
         critical = [
@@ -159,23 +152,6 @@ class Words:
         if plan.consumers.by_kind:
             counted = (f"{self.code('consumer_kind', kind)} {count}" for kind, count in plan.consumers.by_kind.items())
             emit_text(self.say("kinds", kinds=", ".join(counted)))
-
-    def notes(self, notes: Iterable[Note]) -> None:
-        """Warnings, on standard error."""
-        for one in notes:
-            say(self._note(one))
-
-    def say(self, text: str, /, **values: object) -> str:
-        """A text with its values filled in."""
-        return _WORDS[text][self.is_chinese].format(**values)
-
-    def code(self, table: str, code: str) -> str:
-        """Name of a code."""
-        known = code_table(table)[code]
-        return known.name_zh if self.is_chinese else known.name_en
-
-    def _note(self, one: Note) -> str:
-        return one.message_zh if self.is_chinese else one.message_en
 
     def _taken(self, clicked: ClickedSegment) -> str:
         sizes = [f"{size}" for size in dict.fromkeys((clicked.width_mm, clicked.height_mm)) if size is not None]
@@ -197,10 +173,7 @@ class Words:
     def _table(self, key: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         listed = list(rows)
         if listed:
-            emit_table(self.say(key), self._columns(columns), listed)
-
-    def _columns(self, names: Iterable[str]) -> list[str]:
-        return [_COLUMNS.get(name, name) if self.is_chinese else name for name in names]
+            self.table(self.say(key), columns, listed)
 
     def _alternatives(self, answer: BurstAnswer) -> None:
         for one in answer.alternatives:
@@ -235,7 +208,7 @@ class Words:
             tiers = " + ".join(self.code("pressure", code) for code in one.pressure_codes) or "?"
             lost = f"{one.lost_length_m:.0f} / {one.length_m:.0f} m"
             rows.append((tiers, supply, lost, one.consumers_lost, ", ".join(fates)))
-        self._table("tiers", ["tier", "supply", "lost", "consumers", "regulators"], rows)
+        self._table("tiers", ["tier", "gas supply", "length lost", "consumers", "regulators"], rows)
 
     def _fate(self, regulator: Regulator) -> str:
         return self.say("lost_feed" if regulator.fate == "lost" else regulator.fate)
@@ -264,8 +237,7 @@ class Words:
             )
             for one in around.neighbours
         ]  # fmt: skip
-        columns = self._columns(["distance", "class", "key", "owner", ""])
-        emit_table(self.say("near", radius=around.radius_m), columns, rows)
+        self.table(self.say("near", radius=around.radius_m), ["distance", "class", "key", "owner", ""], rows)
 
 
 def _name(one: BurstValve | NodePlace) -> str:

@@ -10,7 +10,7 @@ import typer
 from pipemap.commands import flow_traces, outages, planned_cuts, pressure
 from pipemap.commands.session import open_database
 from pipemap.commands.trace_starts import VersionOption, read_place
-from pipemap.commands.trace_words import Words
+from pipemap.commands.trace_words import TraceWords
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.settings import Settings
@@ -87,7 +87,7 @@ def burst(
     if as_json:
         emit_json(answer.model_dump())
     else:
-        Words(Settings().language).burst(answer)
+        TraceWords().burst(answer)
 
 
 @trace.command()
@@ -122,7 +122,7 @@ def shutdown(
     if as_json:
         emit_json(answer.model_dump(mode="json"))
     else:
-        Words(Settings().language).shutdowns(answer)
+        TraceWords().shutdowns(answer)
 
 
 @trace.command()
@@ -145,7 +145,7 @@ def criticality(
     if as_json:
         emit_json(answer.model_dump())
     else:
-        Words(Settings().language).criticality(answer)
+        TraceWords().criticality(answer)
 
 
 def _write_sheet(path: Path, connection: Connection, network: "Network", answer: BurstAnswer) -> None:

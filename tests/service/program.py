@@ -68,6 +68,7 @@ class Program:
 
     folder: Path
     url: str
+    language: str = "zh"
 
     def environment(self) -> dict[str, str]:
         return {
@@ -75,6 +76,7 @@ class Program:
             "HOME": str(self.folder),
             "PIPEMAP_DATABASE_URL": self.url,
             "PIPEMAP_DATA_DIR": str(self.folder / "no-private-server"),
+            "PIPEMAP_LANGUAGE": self.language,
             "PIPEMAP_USER": "tester",
             "PIPEMAP_HOOK_HOSTS": "hooks.example.cn",
         }

@@ -208,7 +208,7 @@ def program(cluster: Cluster, template: str, tmp_path_factory: pytest.TempPathFa
         publish_now(database, bring_in(database, mains))
         bring_in(database, delivery([node("D1", 0, 90)], dataset="draft"))
         reject(database, bring_in(database, delivery([node("D2", 0, 95)], dataset="rejected")), reviewer="reviewer")
-    return Program(folder, url)
+    return Program(folder, url, "en")
 
 
 @pytest.fixture(scope="module")
@@ -251,6 +251,12 @@ def test_the_installed_program_ends_as_the_entry_point_does(typed: str, program:
     assert (ended.exit_code, ended.out) == (exit_code, "")
 
 
+def test_an_error_is_said_in_chinese_where_it_knows_how(program: Program) -> None:
+    ended = program.run("import", "nowhere.csv", "--json", PIPEMAP_LANGUAGE="zh")
+    error = ended.document["error"]
+    assert one_sentence(ended) == f"{error['code']}: {error['message_zh']}" != f"{error['code']}: {error['message']}"
+
+
 def test_letters_in_a_number_column_are_a_finding_in_an_import_that_adds_up(cluster: Cluster, program: Program) -> None:
     apart = Program(program.folder, _clone(cluster, "template_pipemap", "letters"))
     ended = apart.run("import", "points.csv", "lines.csv", "--json")
@@ -281,7 +287,7 @@ def test_wrong_settings_are_said_at_once(
 
 
 def test_a_database_without_a_map_asks_for_init(cluster: Cluster, program: Program) -> None:
-    ended = Program(program.folder, cluster.url("postgres")).run("log")
+    ended = Program(program.folder, cluster.url("postgres"), "en").run("log")
     assert "run `pipemap init`" in one_sentence(ended)
     assert ended.exit_code == STORAGE
 
