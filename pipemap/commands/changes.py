@@ -10,13 +10,14 @@ from typing import Annotated, Any, Literal
 import typer
 
 from pipemap import changesets, versions
-from pipemap.commands.change_words import class_of, count_of, emit_deltas, emit_rebase, join_changes
+from pipemap.commands.change_words import ChangeWords, count_of
 from pipemap.commands.session import open_database
+from pipemap.commands.words import Words
 from pipemap.db import Database
 from pipemap.errors import ConflictError, PipemapError, UsageError
 from pipemap.findings import count_findings, list_waivers
 from pipemap.settings import Settings
-from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_table, emit_text, say
+from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_text, say
 
 app = typer.Typer()
 
@@ -64,15 +65,7 @@ def list_changesets(
     if as_json:
         emit_json([asdict(changeset) for changeset in found])
         return
-    columns = ("changeset", "state", "kind", "title", "author", "dataset", "version", "changes")
-    emit_table(
-        "Changesets 变更集",
-        columns,
-        (
-            (c.changeset_id, c.state, c.kind, c.title, c.author, c.dataset, c.version, _counts_text(c.changes))
-            for c in found
-        ),
-    )
+    ChangeWords().changesets(found)
 
 
 @app.command()
@@ -99,17 +92,9 @@ def show(
     if as_json:
         emit_json({**asdict(changeset), "findings": findings, "waivers": waivers, "deltas": deltas})
         return
-    emit_text(f"{changeset.changeset_id} {changeset.title} · {_state_words(changeset)} · {changeset.author}")
-    emit_text(_counts_text(changeset.changes) or "no changes 无变更")
-    if changeset.row_counts:
-        columns = ("file", "sheet", "class_code", "rows", "loaded", "refused", "skipped")
-        emit_table("Rows 行数", columns, ([row[name] for name in columns] for row in changeset.row_counts))
-    if findings:
-        emit_table("Findings 问题", ("rule", "severity", "count"), (tuple(row.values()) for row in findings))
-    if waivers:
-        rows = ((w["rule"], w["count"], w["reason"], w["waived_by"]) for w in waivers)
-        emit_table("Waived 豁免", ("rule", "errors", "reason", "waived by"), rows)
-    emit_deltas("Changes 变更", deltas, offset, count_of(counts, kind, op))
+    words = ChangeWords()
+    words.changeset(changeset, findings, waivers)
+    words.deltas(words.say("changes"), deltas, offset, count_of(counts, kind, op))
 
 
 @app.command()
@@ -138,10 +123,13 @@ def publish(
         )
         _refresh_stores(database, settings)
     if before.version is not None:
-        _answer(as_json, _published_before(before), **_published_fields(before))
+        _answer(as_json, ChangeWords().published_before(before), **_published_fields(before))
         return
     _answer(
-        as_json, f"Version {version} is published. 已发布版本 {version}", changeset_id=changeset_id, version=version
+        as_json,
+        _said("published", version=version),
+        changeset_id=changeset_id,
+        version=version,
     )
 
 
@@ -152,10 +140,7 @@ def _refresh_stores(database: Database, settings: Settings) -> None:
     try:
         refresh_stores(database, settings.shift_key_path)
     except PipemapError as error:
-        say(
-            f"The copies for other agencies stay at an older version: {error.message} 脱敏库未更新。"
-            " `pipemap share refresh`"
-        )
+        say(_said("stale", why=Words().error(error)))
 
 
 @app.command()
@@ -163,7 +148,12 @@ def submit(changeset_id: ChangesetArgument, as_json: JsonOption = False) -> None
     """Hand a checked changeset to a reviewer. 提交审核"""
     with open_database() as database:
         changesets.submit(database, changeset_id)
-    _answer(as_json, f"Changeset {changeset_id} is submitted.", changeset_id=changeset_id, state="submitted")
+    _answer(
+        as_json,
+        _said("submitted", number=changeset_id),
+        changeset_id=changeset_id,
+        state="submitted",
+    )
 
 
 @app.command()
@@ -172,7 +162,12 @@ def approve(changeset_id: ChangesetArgument, as_json: JsonOption = False) -> Non
     settings = Settings()
     with open_database(settings) as database:
         changesets.approve(database, changeset_id, reviewer=settings.user)
-    _answer(as_json, f"Changeset {changeset_id} is approved.", changeset_id=changeset_id, state="approved")
+    _answer(
+        as_json,
+        _said("approved", number=changeset_id),
+        changeset_id=changeset_id,
+        state="approved",
+    )
 
 
 @app.command()
@@ -181,7 +176,12 @@ def reject(changeset_id: ChangesetArgument, as_json: JsonOption = False) -> None
     settings = Settings()
     with open_database(settings) as database:
         changesets.reject(database, changeset_id, reviewer=settings.user)
-    _answer(as_json, f"Changeset {changeset_id} is rejected.", changeset_id=changeset_id, state="rejected")
+    _answer(
+        as_json,
+        _said("rejected", number=changeset_id),
+        changeset_id=changeset_id,
+        state="rejected",
+    )
 
 
 @app.command()
@@ -189,7 +189,12 @@ def discard(changeset_id: ChangesetArgument, as_json: JsonOption = False) -> Non
     """Delete an unpublished changeset. 丢弃变更集"""
     with open_database() as database:
         changesets.discard(database, changeset_id)
-    _answer(as_json, f"Changeset {changeset_id} is gone.", changeset_id=changeset_id, state="discarded")
+    _answer(
+        as_json,
+        _said("gone", number=changeset_id),
+        changeset_id=changeset_id,
+        state="discarded",
+    )
 
 
 @app.command()
@@ -198,7 +203,11 @@ def revert(changeset_id: ChangesetArgument, as_json: JsonOption = False) -> None
     settings = Settings()
     with open_database(settings) as database:
         draft = changesets.revert(database, changeset_id, author=settings.user)
-    _answer(as_json, f"Changeset {draft} undoes {changeset_id}; publish it to take effect.", changeset_id=draft)
+    _answer(
+        as_json,
+        _said("undoes", draft=draft, number=changeset_id),
+        changeset_id=draft,
+    )
 
 
 @app.command()
@@ -211,7 +220,7 @@ def rebase(
     with open_database() as database:
         done = changesets.rebase(database, changeset_id, prefer=prefer.value if prefer else None)
     if not as_json:
-        emit_rebase(done)
+        ChangeWords().rebase(done)
     if done.conflicts:
         raise ConflictError(
             f"{done.settled} features were settled, {len(done.conflicts)} are left: {_named(done.conflicts)}. "
@@ -220,7 +229,7 @@ def rebase(
             settled_features=[asdict(feature) for feature in done.features],
             features=[asdict(conflict) for conflict in done.conflicts],
         )
-    words = f"Changeset {changeset_id} is up to date; {done.settled} features were settled."
+    words = _said("up_to_date", number=changeset_id, settled=done.settled)
     _answer(as_json, words, changeset_id=changeset_id, settled=done.settled, features=list(map(asdict, done.features)))
 
 
@@ -234,16 +243,7 @@ def log(
     if as_json:
         emit_json(rows)
         return
-    columns = ("version", "published", "author", "message", "changeset", "changes", "notes")
-    emit_table(
-        "Versions 版本",
-        columns,
-        (
-            (row["version"], f"{row['published_at']:%Y-%m-%d %H:%M}", row["author"], row["message"],
-             row["changeset_id"], _counts_text(row["counts"]), _notes(row))
-            for row in rows
-        ),
-    )  # fmt: skip
+    ChangeWords().versions(rows)
 
 
 @app.command()
@@ -268,8 +268,9 @@ def diff(
     if as_json:
         emit_json({"from": start, "to": end, "counts": counts, "deltas": deltas})
         return
-    emit_text(_counts_text(counts) or "no changes 无变更")
-    emit_deltas(f"{start}..{end}", deltas, offset, count_of(counts, kind, op))
+    words = ChangeWords()
+    emit_text(words.counts(counts) or words.say("unchanged"))
+    words.deltas(f"{start}..{end}", deltas, offset, count_of(counts, kind, op))
 
 
 @app.command()
@@ -285,21 +286,10 @@ def history(
         is_number = dataset is None and feature.isdecimal()
         feature_id = int(feature) if is_number else versions.find_feature(connection, feature, dataset)
         life = versions.history(connection, feature_id)
-    entries = life[offset : offset + limit]
     if as_json:
-        emit_json({"feature_id": feature_id, "history": entries})
-        return
-    changes = join_changes(life)[offset : offset + limit]
-    state = next(entry["state"] for entry in reversed(life) if entry["state"])
-    names = (life[0]["kind"], class_of(state), state["source_key"])
-    emit_table(
-        f"Feature {feature_id} · {' · '.join(filter(None, names))}",
-        ("version", "published", "author", "message", "op", "changed"),
-        (
-            (e["version"], f"{e['published_at']:%Y-%m-%d %H:%M}", e["author"], e["message"], e["op"], changed)
-            for e, changed in zip(entries, changes, strict=True)
-        ),
-    )  # fmt: skip
+        emit_json({"feature_id": feature_id, "history": life[offset : offset + limit]})
+    else:
+        ChangeWords().life(feature_id, life, offset, limit)
 
 
 def _check_draft(database: Database, changeset_id: int) -> changesets.Changeset:
@@ -311,17 +301,8 @@ def _check_draft(database: Database, changeset_id: int) -> changesets.Changeset:
         from pipemap.checks import run_checks
 
         found = run_checks(database, changeset_id).total()
-        say(f"Checked: {found} findings. 检查完成，{found} 个问题")
+        say(_said("checked", found=found))
     return changeset
-
-
-def _published_before(changeset: changesets.Changeset) -> str:
-    words = f"Changeset {changeset.changeset_id} is published already, as version {changeset.version}"
-    if changeset.reverted_by_version is None:
-        return f"{words}; nothing was done. 早已发布"
-    return (
-        f"{words}, and version {changeset.reverted_by_version} has reverted it since; nothing was done. 发布后已被撤销"
-    )
 
 
 def _published_fields(changeset: changesets.Changeset) -> dict[str, Any]:
@@ -329,13 +310,8 @@ def _published_fields(changeset: changesets.Changeset) -> dict[str, Any]:
     return {name: getattr(changeset, name) for name in names} | {"was_published_already": True}
 
 
-def _state_words(changeset: changesets.Changeset) -> str:
-    version = f" as version {changeset.version}" if changeset.version is not None else ""
-    return changeset.state + version + _reverted_words(changeset.reverted_by_version)
-
-
-def _reverted_words(version: int | None) -> str:
-    return "" if version is None else f" · reverted by version {version} 已撤销"
+def _said(text: str, **values: object) -> str:
+    return ChangeWords().say(text, **values)
 
 
 def _answer(as_json: bool, words: str, **answer: Any) -> None:
@@ -343,20 +319,6 @@ def _answer(as_json: bool, words: str, **answer: Any) -> None:
         emit_json(answer)
     else:
         emit_text(words)
-
-
-def _counts_text(changes: dict[str, dict[str, int]]) -> str:
-    return " · ".join(f"{kind} +{ops['insert']} ~{ops['update']} -{ops['delete']}" for kind, ops in changes.items())
-
-
-def _notes(row: dict[str, Any]) -> str:
-    waived = ", ".join(f"{waiver['rule']} ({waiver['reason']})" for waiver in row["waivers"])
-    notes = [
-        f"reverted by version {row['reverted_by_version']} 已撤销" if row["reverted_by_version"] else "",
-        f"reverts changeset {row['reverts_changeset_id']} 撤销" if row["reverts_changeset_id"] else "",
-        f"waived 豁免 {waived}" if waived else "",
-    ]
-    return "; ".join(filter(None, notes))
 
 
 def _named(conflicts: Iterable[changesets.Conflict]) -> str:

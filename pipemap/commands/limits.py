@@ -14,7 +14,7 @@ from pipemap.clearance.site import party_of, structure_party
 from pipemap.clearance.tables import LimitTables, TableName, limits_in_force
 from pipemap.clearance.words import clause_zh
 from pipemap.commands.session import open_database
-from pipemap.commands.words import Words, day
+from pipemap.commands.words import Words, clock
 from pipemap.errors import RejectedError, UsageError
 from pipemap.settings import Settings
 from pipemap.terminal import JsonOption, emit_json, say
@@ -115,8 +115,8 @@ def list_all(
             each.file_name,
             each.rows,
             each.author,
-            day(each.added_at),
-            day(each.removed_at),
+            clock(each.added_at),
+            clock(each.removed_at),
         )
         for each in found
     ]  # fmt: skip

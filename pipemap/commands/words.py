@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal, Protocol
 import typer
 
 from pipemap.commands.vocabulary import COLUMNS, TERMS
+from pipemap.errors import PipemapError
 from pipemap.settings import Settings
 from pipemap.terminal import emit_table, say
 from schemas.codetables import code_table
@@ -60,6 +61,10 @@ class Words:
         """What an answer says in both languages."""
         return self.of(told.message_en, told.message_zh)
 
+    def error(self, error: PipemapError) -> str:
+        """What an error says; in Chinese only where it knows how."""
+        return self.of(error.message, error.details.get("message_zh") or error.message)
+
     def code(self, table: str, code: str | None) -> str:
         """Name of a code; `?` where it is not known."""
         known = code_table(table).get(code or "")
@@ -105,6 +110,6 @@ def metres(value: float | None) -> str:
     return "?" if value is None else f"{value:.2f}"
 
 
-def day(moment: datetime | None) -> str | None:
+def clock(moment: datetime | None) -> str | None:
     """A moment to the minute, in this machine's time."""
     return None if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M}"

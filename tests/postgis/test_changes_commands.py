@@ -105,8 +105,8 @@ def test_tables_for_people(database: Database, run: Run, capsys: pytest.CaptureF
         (["changesets"], "survey"),
         (["show", "1"], "J0->J1"),
         (["log"], "publisher"),
-        (["diff", "0..1"], "node +3 ~0 -0"),
-        (["history", "1"], "insert"),
+        (["diff", "0..1"], "管点 +3 ~0 -0"),
+        (["history", "1"], "新增"),
     ):
         typer.main.get_command(app)(words, standalone_mode=False)
         assert expected in capsys.readouterr().out
@@ -119,7 +119,7 @@ def test_a_rebase_names_what_came_from_where(database: Database, run: Run, capsy
     publish_now(database, first)
     typer.main.get_command(app)(["rebase", str(second)], standalone_mode=False)
     (line,) = (line for line in capsys.readouterr().out.splitlines() if "J0->J1" in line)
-    assert "merged" in line
+    assert "已合并" in line and "线路 取自本变更集" in line and "权属单位 取自现状" in line
     shown = run("show", str(second))["deltas"]
     assert [(d["source_key"], d["changed"], d["new"]["owner"]) for d in shown] == [("J0->J1", ["circuit"], "b")]
 
@@ -171,11 +171,11 @@ def test_tables_tell_the_class_and_what_became_of_what(
     for words in (["show", "2"], ["diff", "1..2"], ["history", "J0->J1", "--dataset", "survey"]):
         typer.main.get_command(app)(words, standalone_mode=False)
         told = capsys.readouterr().out
-        assert "material_code concrete → pe" in told
-        assert "water" in told
-        assert "moved 0.12 m" in told or words[0] == "history"
+        assert "材质 混凝土 → 聚乙烯塑料" in told
+        assert "给水" in told
+        assert "移动 0.12 m" in told or words[0] == "history"
     typer.main.get_command(app)(["show", "2", "--limit", "2"], standalone_mode=False)
-    assert "1–2 of 3" in capsys.readouterr().out
+    assert "第 1–2 个，共 3 个" in capsys.readouterr().out
     assert run("diff", "1..2", "--class", "gas")["counts"] == {}
     assert run("show", "2", "--class", "gas")["deltas"] == []
     assert len(run("show", "2", "--class", "water")["deltas"]) == 3
