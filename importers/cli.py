@@ -22,6 +22,7 @@ from importers.proposing.dry_run_words import document, show, show_datums
 from pipemap.changesets import Changeset, count_unchanged, get_changeset
 from pipemap.cluster import Cluster
 from pipemap.commands.session import open_database
+from pipemap.commands.words import Words
 from pipemap.db import Database
 from pipemap.errors import CrsError, NotFoundError, StorageError, UsageError
 from pipemap.findings import count_findings
@@ -31,10 +32,12 @@ from pipemap.matching import MATCH_WITHIN_M
 from pipemap.placing import existing_extent
 from pipemap.projects import DEFAULT_SRID, read_project
 from pipemap.settings import Settings
-from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text, progress, say
+from pipemap.terminal import JsonOption, emit_json, emit_text, progress, say
 from schemas.delivery import Delivery
 
 app = typer.Typer()
+
+_OPS = ("insert", "update", "delete")
 
 FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files of one delivery. 同一成果的文件")]
 
@@ -141,32 +144,34 @@ def _show_import(summary: dict[str, Any], as_json: bool) -> None:
     if as_json:
         emit_json(summary)
         return
+    words = Words()
     for name in sorted({file["profile"] for file in summary["files"]}):
-        say(f"Read with the profile {name}.")
-    columns = ("file", "sheet", "class_code", "rows", "loaded", "refused", "skipped")
-    rows = [tuple(row[name] for name in columns) for row in summary["rows"]]
-    totals = summary["totals"]
-    rows.append(("total 合计", "", "", *(totals[name] for name in columns[3:])))
-    emit_table("Rows 行数", ("file", "table", "class", *columns[3:]), rows)
-    show_datums(summary["datums"])
+        say(words.of(f"Read with the profile {name}.", f"按配置 {name} 读取。"))
+    names = ("rows", "loaded", "refused", "skipped")
+    rows = [
+        (row["file"], row["sheet"], words.class_(row["class_code"]), *(row[name] for name in names))
+        for row in summary["rows"]
+    ]
+    rows.append((words.term("total"), "", "", *(summary["totals"][name] for name in names)))
+    words.table(words.of("Rows", "行数"), ("file", "sheet", "class", *names), rows)
+    show_datums(summary["datums"], words)
     if summary["findings"]:
-        emit_table(
-            "Findings 问题",
-            ("rule", "severity", "count"),
-            [(found["rule"], found["severity"], found["count"]) for found in summary["findings"]],
-        )
-    emit_table(
-        "Changes 变更",
-        ("kind", "insert", "update", "delete", "unchanged"),
-        [
-            (kind, *(summary["changes"].get(kind, {}).get(op, 0) for op in ("insert", "update", "delete")), count)
-            for kind, count in summary["unchanged"].items()
-        ],
-    )
-    number = summary["changeset_id"]
-    emit_text(f"changeset {number} (dataset {summary['dataset']})")
+        found = [(each["rule"], words.term(each["severity"]), each["count"]) for each in summary["findings"]]
+        words.table(words.of("Findings", "问题"), ("rule", "severity", "count"), found)
+    changed = [
+        (words.term(kind), *(summary["changes"].get(kind, {}).get(op, 0) for op in _OPS), count)
+        for kind, count in summary["unchanged"].items()
+    ]
+    words.table(words.of("Changes", "变更"), ("kind", "new", "modified", "deleted", "unchanged"), changed)
+    number, dataset = summary["changeset_id"], summary["dataset"]
+    emit_text(words.of(f"Changeset {number} (dataset {dataset})", f"变更集 {number}（数据集 {dataset}）"))
     if not summary["changes"]:
-        emit_text(f"Nothing changed; discard it with `pipemap discard {number}`. 与现状一致，无变更")
+        emit_text(
+            words.of(
+                f"Nothing changed; discard it with `pipemap discard {number}`.",
+                f"与现状一致，无变更；可用 `pipemap discard {number}` 删除。",
+            )
+        )
 
 
 def _try(files: list[Path], home: Home, write_profile: Path | None, as_json: bool, **options: Any) -> None:
@@ -189,9 +194,14 @@ def _try(files: list[Path], home: Home, write_profile: Path | None, as_json: boo
     if as_json:
         emit_json(document(found))
     else:
-        show(found, Settings().language)
+        show(found, Words())
     if write_profile is not None:
-        say(f"The profile is in {write_profile}; edit it, then import with --profile {write_profile}. 已写出配置")
+        say(
+            Words().of(
+                f"The profile is in {write_profile}; edit it, then import with --profile {write_profile}.",
+                f"配置已写入 {write_profile}；修改后用 --profile {write_profile} 导入。",
+            )
+        )
 
 
 def _system(crs: str | None, crs_file: Path | None) -> tuple[str | None, Path | None]:
@@ -224,7 +234,8 @@ def _home(crs: str | None) -> Home:
             with open_database(settings) as database, database.transaction(read_only=True) as connection:
                 return Home(parse_crs(f"EPSG:{read_project(connection).srid}"), existing_extent(connection))
         except (NotFoundError, StorageError) as error:
-            say(f"No map to compare with: {error.message}")
+            words = Words()
+            say(words.of(f"No map to compare with: {error.message}", f"没有可比对的地图：{words.error(error)}"))
     given = parse_crs(crs) if crs else None
     is_usable = given is not None and given.is_projected and given.to_epsg() is not None
     return Home(given if given is not None and is_usable else parse_crs(f"EPSG:{DEFAULT_SRID}"))

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from pipemap.commands.session import open_database
+from pipemap.commands.words import Words
 from pipemap.settings import Settings
-from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text, progress, say
+from pipemap.terminal import JsonOption, emit_json, emit_text, progress, say
 from schemas.ground import GroundAnswer, GroundModel
 
 app = typer.Typer()
@@ -58,7 +59,7 @@ def load(
                 database, origin, surface.grid, parts, replace=replace, on_posts=lambda posts: bar.advance(task, posts)
             )
     for english, chinese in surface.notes:
-        say(chinese if Settings().language == "zh" else english)
+        say(Words().of(english, chinese))
     _show([model], as_json)
 
 
@@ -95,7 +96,7 @@ def remove(name: NameArgument, as_json: JsonOption = False) -> None:
     if as_json:
         emit_json({"removed": name})
     else:
-        emit_text(f"{name} is removed. 已移除")
+        emit_text(Words().of(f"{name} is removed.", f"{name} 已移除。"))
 
 
 def _show(models: list[GroundModel], as_json: bool) -> None:
@@ -103,7 +104,8 @@ def _show(models: list[GroundModel], as_json: bool) -> None:
         emit_json([model.model_dump(mode="json") for model in models])
         return
     columns = ("name", "step m", "posts", "known", "heights m", "surveyed", "± m", "priority")
-    emit_table("Ground models 地面模型", columns, [_cells(model) for model in models])
+    words = Words()
+    words.table(words.of("Ground models", "地面模型"), columns, [_cells(model) for model in models])
 
 
 def _cells(model: GroundModel) -> tuple[object, ...]:

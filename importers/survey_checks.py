@@ -10,9 +10,9 @@ from importers.delivery import read_delivery, require_files
 from pipemap.checks import Rulebook
 from pipemap.checks.resurvey import check_survey as judge
 from pipemap.commands.session import open_database
+from pipemap.commands.words import Words
 from pipemap.projects import read_project
-from pipemap.settings import Settings
-from pipemap.terminal import JsonOption, emit_json, emit_table
+from pipemap.terminal import JsonOption, emit_json
 
 app = typer.Typer()
 
@@ -37,6 +37,6 @@ def check_survey(
     if as_json:
         emit_json({"dataset": dataset, "findings": [each.model_dump(mode="json") for each in found]})
         return
-    language = Settings().language
-    rows = [(each.severity, each.rule, getattr(each, f"message_{language}"), each.row or "") for each in found]
-    emit_table("Survey check 抽检", ["severity", "rule", "message", "row"], rows)
+    words = Words()
+    rows = [(words.term(each.severity), each.rule, words.message(each), each.row) for each in found]
+    words.table(words.of("Survey check", "抽检"), ("severity", "rule", "found", "row"), rows)

@@ -9,9 +9,10 @@ import typer
 from importers.profile_files import load_profile
 from importers.writing import Sheet, sheets_of, write_texts, write_workbook
 from pipemap.commands.session import open_database
+from pipemap.commands.words import Words
 from pipemap.datasets import read_dataset
 from pipemap.errors import UsageError
-from pipemap.terminal import JsonOption, emit_json, emit_table, say
+from pipemap.terminal import JsonOption, emit_json, say
 
 app = typer.Typer()
 
@@ -53,12 +54,16 @@ def export(
         left_out = {"bends_of_segments": bent, "structures": content.structures}
         emit_json({"files": [str(file) for file in files], "rows": rows, "left_out": left_out})
         return
-    emit_table("Tables 成果表", ("table", "rows"), [(sheet.name, len(sheet.rows)) for sheet in sheets])
+    words = Words()
+    written = [(sheet.name, len(sheet.rows)) for sheet in sheets]
+    words.table(words.of("Tables", "成果表"), ("sheet", "rows"), written)
     say("\n".join(str(file) for file in files))
     if bent or content.structures:
         say(
-            f"A table has no place for the bends of {bent} segments and for {content.structures} structures. "
-            f"表格不含 {bent} 条管段的折点和 {content.structures} 个构筑物。"
+            words.of(
+                f"A table has no place for the bends of {bent} segments and for {content.structures} structures.",
+                f"表格不含 {bent} 条管段的折点和 {content.structures} 个构筑物。",
+            )
         )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions
 from importlib.resources import files
+from typing import Any
 
 from pipemap.cluster import Cluster, server_binaries
 from pipemap.db import Connection, Database, database_url, fetch_one, ping
@@ -17,18 +18,28 @@ ROOMS = ("schemas", "pipemap", "importers", "api", "viewer")
 
 @dataclass(frozen=True)
 class Symptom:
-    """One thing looked at: whether it is well, what was seen, and what to do if it is not."""
+    """One thing looked at: whether it is well, what was seen, and what to do if it is not; and all three in Chinese."""
 
     subject: str
     is_well: bool
     seen: str
     remedy: str = ""
+    in_chinese: tuple[str, str, str] = ("", "", "")
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As the JSON document has it."""
+        return {"subject": self.subject, "is_well": self.is_well, "seen": self.seen, "remedy": self.remedy}
 
 
 def examine(settings: Settings) -> Iterator[Symptom]:
     """Look at everything pipemap leans on, worst dependency first; never raises."""
     yield _packages()
-    yield _program("mdb-export", "Access databases are read by a slower fallback; install mdbtools.")
+    yield _program(
+        "mdb-export",
+        "Access databases are read by a slower fallback; install mdbtools.",
+        "Access 数据库改用较慢的方式读取；请安装 mdbtools。",
+    )
     yield _viewer_bundle()
     yield _server(settings)
     yield from _database(settings)
@@ -37,29 +48,39 @@ def examine(settings: Settings) -> Iterator[Symptom]:
 def _packages() -> Symptom:
     owners = packages_distributions()
     foreign = sorted(room for room in ROOMS if set(owners.get(room, [])) - {"pipemap"})
-    seen = f"foreign packages own {', '.join(foreign)}" if foreign else "each room belongs to pipemap alone"
-    return Symptom("python packages", not foreign, seen, "Install pipemap into an environment of its own.")
+    listed = ", ".join(foreign)
+    seen = f"foreign packages own {listed}" if foreign else "each room belongs to pipemap alone"
+    seen_zh = f"{listed} 属于其他软件包" if foreign else "各部分均属 pipemap"
+    remedy = "Install pipemap into an environment of its own."
+    return Symptom(
+        "python packages", not foreign, seen, remedy, ("Python 软件包", seen_zh, "请将 pipemap 装入独立的环境。")
+    )
 
 
-def _program(name: str, remedy: str) -> Symptom:
+def _program(name: str, remedy: str, remedy_zh: str) -> Symptom:
     path = shutil.which(name)
-    return Symptom(name, path is not None, path or "not installed", "" if path else remedy)
+    told = (name, path or "未安装", "" if path else remedy_zh)
+    return Symptom(name, path is not None, path or "not installed", "" if path else remedy, told)
 
 
 def _viewer_bundle() -> Symptom:
     bundle = files("viewer") / "static" / "vendor" / "deck.min.js"
     found = bundle.is_file()
-    return Symptom("viewer bundle", found, "deck.gl is in place" if found else "missing", "Run `make setup`.")
+    told = ("浏览页组件", "deck.gl 已就位" if found else "缺失", "请运行 `make setup`。")
+    return Symptom("viewer bundle", found, "deck.gl is in place" if found else "missing", "Run `make setup`.", told)
 
 
 def _server(settings: Settings) -> Symptom:
     if settings.database_url is not None:
-        return Symptom("server", True, "configured by PIPEMAP_DATABASE_URL")
+        told = ("数据库服务", "由 PIPEMAP_DATABASE_URL 指定", "")
+        return Symptom("server", True, "configured by PIPEMAP_DATABASE_URL", in_chinese=told)
     binaries = server_binaries()
     if binaries is None:
-        return Symptom("server", False, "PostgreSQL is not installed", "Install postgresql-15-postgis-3.")
-    running = Cluster(settings.data_dir).is_running()
-    return Symptom("server", True, f"private, in {settings.data_dir}, {'running' if running else 'stopped'}")
+        told = ("数据库服务", "未安装 PostgreSQL", "请安装 postgresql-15-postgis-3。")
+        return Symptom("server", False, "PostgreSQL is not installed", "Install postgresql-15-postgis-3.", told)
+    state, state_zh = ("running", "运行中") if Cluster(settings.data_dir).is_running() else ("stopped", "已停止")
+    told = ("数据库服务", f"私有，位于 {settings.data_dir}，{state_zh}", "")
+    return Symptom("server", True, f"private, in {settings.data_dir}, {state}", in_chinese=told)
 
 
 def _database(settings: Settings) -> Iterator[Symptom]:
@@ -68,17 +89,20 @@ def _database(settings: Settings) -> Iterator[Symptom]:
         with Database(database_url(settings)) as database, database.transaction(read_only=True) as connection:
             yield _postgis(connection)
             project = read_project(connection)
-            yield Symptom("project", True, f"{project.name}, EPSG:{project.srid}, {project.vertical_datum}")
+            seen = f"{project.name}, EPSG:{project.srid}, {project.vertical_datum}"
+            yield Symptom("project", True, seen, in_chinese=("项目", seen, ""))
             for subject, question in _QUESTIONS.items():
                 yield question(connection, subject)
     except PipemapError as error:
-        yield Symptom("database", False, error.message, "Run `pipemap init`.")
+        told = ("数据库", error.details.get("message_zh") or error.message, "请运行 `pipemap init`。")
+        yield Symptom("database", False, error.message, "Run `pipemap init`.", told)
 
 
 def _postgis(connection: Connection) -> Symptom:
     row = fetch_one(connection, "SELECT current_setting('server_version') AS server, postgis_lib_version() AS postgis")
     seen = row or {}
-    return Symptom("postgis", True, f"PostgreSQL {seen.get('server')}, PostGIS {seen.get('postgis')}")
+    versions = f"PostgreSQL {seen.get('server')}, PostGIS {seen.get('postgis')}"
+    return Symptom("postgis", True, versions, in_chinese=("PostGIS", versions, ""))
 
 
 def _contents(connection: Connection, subject: str) -> Symptom:
@@ -89,8 +113,10 @@ def _contents(connection: Connection, subject: str) -> Symptom:
         " (SELECT count(*) FROM pipemap.changeset WHERE state NOT IN ('published', 'rejected')) AS drafts",
     )
     seen = row or {}
-    words = f"version {seen.get('version') or 0}: {seen.get('nodes')} nodes, {seen.get('segments')} segments"
-    return Symptom(subject, True, f"{words}; {seen.get('drafts')} open changesets")
+    version, nodes, segments = seen.get("version") or 0, seen.get("nodes"), seen.get("segments")
+    words = f"version {version}: {nodes} nodes, {segments} segments; {seen.get('drafts')} open changesets"
+    told = f"版本 {version}：管点 {nodes} 个，管段 {segments} 条；未发布的变更集 {seen.get('drafts')} 个"
+    return Symptom(subject, True, words, in_chinese=("内容", told, ""))
 
 
 def _dangling(connection: Connection, subject: str) -> Symptom:
@@ -102,7 +128,8 @@ def _dangling(connection: Connection, subject: str) -> Symptom:
         " WHERE a.feature_id IS NULL OR b.feature_id IS NULL",
     )
     count = int(row["n"]) if row else 0
-    return Symptom(subject, count == 0, f"{count} segments without an end node", "Restore from a backup.")
+    told = ("引用", f"{count} 条管段缺少端点", "请从备份恢复。")
+    return Symptom(subject, count == 0, f"{count} segments without an end node", "Restore from a backup.", told)
 
 
 _QUESTIONS: dict[str, Callable[[Connection, str], Symptom]] = {"contents": _contents, "references": _dangling}

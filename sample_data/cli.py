@@ -10,10 +10,11 @@ from typing import Annotated
 import typer
 
 from api.cli import serve
+from pipemap.commands.words import Words
 from pipemap.db import Database, database_url
 from pipemap.projects import create_database
 from pipemap.settings import Settings
-from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text, say
+from pipemap.terminal import JsonOption, emit_json, emit_text, say
 from sample_data.demo import load_district, worth_trying
 from sample_data.district import write_district
 
@@ -32,7 +33,7 @@ def sample(
     if as_json:
         emit_json({"datasets": rows, "faults": len(district.faults), "answer_key": str(district.answer_key)})
     else:
-        emit_table(str(folder), ["dataset", "title", "files"], rows)
+        Words().table(str(folder), ("dataset", "title", "files"), rows)
 
 
 @app.command()

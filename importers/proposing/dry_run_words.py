@@ -11,36 +11,37 @@ from importers.proposing.matching import Match, Reason, sureness
 from importers.proposing.proposal import ColumnProposal, TableProposal
 from importers.proposing.vocabulary import labels
 from importers.proposing.word_proposals import WordProposal
-from pipemap.terminal import emit_table, emit_text, say
+from pipemap.commands.words import Words
+from pipemap.terminal import emit_text, say
 from schemas.delivery import Delivery
 
 _MOST_WORDS = 30
 SAID_BY = {
-    "row": "the rows 数据行",
-    "profile": "the profile 配置",
-    "column": "column names 列名",
-    "evidence": "its heights 成果高程",
-    "standard": "the standard's table 标准",
+    "row": ("the rows", "数据行"),
+    "profile": ("the profile", "配置"),
+    "column": ("column names", "列名"),
+    "evidence": ("its heights", "成果高程"),
+    "standard": ("the standard's table", "标准"),
 }
 
 
-def show(found: DryRun, language: str) -> None:
+def show(found: DryRun, words: Words) -> None:
     """Print a dry run: each table and column, how places are read, unknown words, and what an import would load."""
-    say(f"Profile {found.profile.name}: {found.why}.")
+    say(words.of(f"Profile {found.profile.name}: {found.why}.", f"配置 {found.profile.name}：{found.why}。"))
     for table in found.tables:
         if table.role == "ignored" or not table.n_rows:
-            emit_text(f"{table.file} / {table.sheet}: {table.n_rows} rows 行, left out 不导入")
+            left_out = words.of(f"{table.n_rows} rows, left out", f"{table.n_rows} 行，不导入")
+            emit_text(f"{table.file} / {table.sheet}: {left_out}")
         else:
-            _show_table(table, language)
+            _show_table(table, words)
     for place, readings in found.places.items():
-        _show_places(place[1], readings)
+        _show_places(place[1], readings, words)
     if found.words:
-        _show_words(found.words)
+        _show_words(found.words, words)
     if found.fault is not None:
-        told = found.fault.details.get("message_zh") if language == "zh" else None
-        emit_text(f"An import would stop 导入将中止: {told or found.fault.message}")
+        emit_text(words.of("An import would stop: ", "导入将中止：") + words.error(found.fault))
     if found.trial is not None:
-        _show_trial(found.trial, language)
+        _show_trial(found.trial, words)
 
 
 def document(found: DryRun) -> dict[str, Any]:
@@ -64,78 +65,93 @@ def document(found: DryRun) -> dict[str, Any]:
     }
 
 
-def show_datums(datums: Sequence[dict[str, Any]]) -> None:
+def show_datums(datums: Sequence[dict[str, Any]], words: Words) -> None:
     """Print what depths and pipe elevations of every class refer to, and who says so."""
-    rows = [(use["class_code"], use["datum_code"], SAID_BY[use["said_by"]], use["rows"]) for use in datums]
+    rows = [
+        (
+            words.class_(use["class_code"]), words.code("depth_datum", use["datum_code"]),
+            words.of(*SAID_BY[use["said_by"]]), use["rows"],
+        )
+        for use in datums
+    ]  # fmt: skip
     if rows:
-        emit_table("Depths refer to 埋深基准", ("class 类别", "datum 基准", "said by 依据", "lines 管段"), rows)
+        words.table(words.of("Depths refer to", "埋深基准"), ("class", "datum", "said by", "lines"), rows)
 
 
-def _show_table(table: TableProposal, language: str) -> None:
-    role = table.role or "not recognised 未识别"
-    sure = "" if table.certainty is None or table.is_known else f" ({sureness(table.certainty)})"
-    title = f"{table.file} / {table.sheet}: {table.n_rows} rows 行, {role}{sure}; {_said(table.why, language)}"
-    columns = ("column 列", "taken for 识别为", "how sure 把握", "why 依据", "samples 示例", "or 也可能")
+def _show_table(table: TableProposal, words: Words) -> None:
+    role = words.term(table.role) or words.of("not recognised", "未识别")
+    sure = "" if table.certainty is None or table.is_known else f" ({_sure(table.certainty, words)})"
+    rows = words.of(f"{table.n_rows} rows", f"{table.n_rows} 行")
+    why = words.of(table.why.en, table.why.zh)
     shown = [column for column in table.columns if column.attribute or column.samples]
-    emit_table(title, columns, [_row(column, language) for column in shown])
+    columns = ("column", "taken for", "how sure", "why", "samples", "or")
+    title = f"{table.file} / {table.sheet}: {rows}, {role}{sure}; {why}"
+    words.table(title, columns, [_row(column, words) for column in shown])
     empty = [column.column for column in table.columns if column not in shown]
     if empty:
-        emit_text(f"Empty 空列: {', '.join(empty)}")
+        emit_text(words.of("Empty: ", "空列：") + words.listed(empty))
 
 
-def _row(column: ColumnProposal, language: str) -> tuple[str | None, ...]:
-    attribute = column.attribute and f"{column.attribute} {labels()[column.attribute]}"
+def _row(column: ColumnProposal, words: Words) -> tuple[str | None, ...]:
+    attribute = column.attribute and words.of(column.attribute, f"{column.attribute} {labels()[column.attribute]}")
     unit = f" [{column.unit}]" if column.unit and attribute else ""
-    sure = None if column.certainty is None else sureness(column.certainty)
-    why = _said(column.why, language)
+    sure = None if column.certainty is None else _sure(column.certainty, words)
+    why = words.of(column.why.en, column.why.zh)
     return column.column, attribute and attribute + unit, sure, why, " | ".join(column.samples), _near(column.near)
+
+
+def _sure(certainty: float, words: Words) -> str:
+    number, english, chinese = sureness(certainty).split()
+    return f"{number} {words.of(english, chinese)}"
 
 
 def _near(near: Sequence[Match]) -> str:
     return ", ".join(f"{match.attribute} {match.certainty:.2f}" for match in near)
 
 
-def _show_places(sheet: str, readings: Sequence[PlaceReading]) -> None:
+def _show_places(sheet: str, readings: Sequence[PlaceReading], words: Words) -> None:
     rows = [
         (
             reading.name,
             reading.crs.name,
-            "X northing 北" if reading.axis == "x_is_northing" else "X easting 东",
+            words.of("X northing", "X 向北") if reading.axis == "x_is_northing" else words.of("X easting", "X 向东"),
             f"{reading.inside:.0%}",
             None if reading.distance_m is None else f"{reading.distance_m / 1000:.1f}",
         )
         for reading in readings
     ]
-    columns = ("system 坐标系", "name 名称", "axis 轴序", "can be there 在范围内", "km from the map 距本图")
-    emit_table(
-        f"{sheet}: ways to read its coordinates 坐标读法", columns, rows or [("none fits 均不符", "", "", "", "")]
-    )
+    columns = ("system", "name", "axes", "can be there", "km from the map")
+    title = words.of(f"{sheet}: ways to read its coordinates", f"{sheet}：坐标读法")
+    words.table(title, columns, rows or [(words.of("none fits", "均不符"), "", "", "", "")])
 
 
-def _show_words(words: Sequence[WordProposal]) -> None:
+def _show_words(unknown: Sequence[WordProposal], words: Words) -> None:
     rows = [
         (
             f"{word.sheet}.{word.column}",
             word.word,
             word.n_rows,
-            f"{word.near.code} ({word.near.word}, {word.near.nearness:.2f})" if word.near else "nothing near 无相近词",
+            f"{word.near.code} ({word.near.word}, {word.near.nearness:.2f})"
+            if word.near
+            else words.of("nothing near", "无相近词"),
         )
-        for word in words[:_MOST_WORDS]
+        for word in unknown[:_MOST_WORDS]
     ]
-    title = f"{len(words)} words that no dictionary has 字典中没有的词"
-    emit_table(title, ("column 列", "word 词", "rows 行", "nearest 最相近"), rows)
+    title = words.of(f"{len(unknown)} words that no dictionary has", f"字典中没有的词 {len(unknown)} 个")
+    words.table(title, ("column", "word", "rows", "nearest"), rows)
 
 
-def _show_trial(trial: Delivery, language: str) -> None:
-    rows = [(c.file, c.sheet, c.class_code, c.rows, c.loaded, c.refused, c.skipped) for c in trial.counts]
-    titles = ("file", "table", "class", "rows", "loaded", "refused", "skipped")
-    emit_table("An import with the proposed profile 按建议配置导入", titles, rows)
-    show_datums([asdict(use) for use in trial.datums])
-    found = _counted(trial)
+def _show_trial(trial: Delivery, words: Words) -> None:
+    rows = [(c.file, c.sheet, words.class_(c.class_code), c.rows, c.loaded, c.refused, c.skipped) for c in trial.counts]
+    titles = ("file", "sheet", "class", "rows", "loaded", "refused", "skipped")
+    words.table(words.of("An import with the proposed profile", "按建议配置导入"), titles, rows)
+    show_datums([asdict(use) for use in trial.datums], words)
+    found = [
+        (f["rule"], words.term(f["severity"]), f["count"], words.of(f["message_en"], f["message_zh"]))
+        for f in _counted(trial)
+    ]
     if found:
-        columns = ("rule", "severity", "count", "first 首例")
-        said = "message_zh" if language == "zh" else "message_en"
-        emit_table("It would find 将发现", columns, [(f["rule"], f["severity"], f["count"], f[said]) for f in found])
+        words.table(words.of("It would find", "将发现"), ("rule", "severity", "count", "first"), found)
 
 
 def _counted(trial: Delivery) -> list[dict[str, Any]]:
@@ -156,10 +172,6 @@ def _counted(trial: Delivery) -> list[dict[str, Any]]:
 def _totals(trial: Delivery) -> dict[str, int]:
     names = ("rows", "loaded", "refused", "skipped")
     return {name: sum(getattr(count, name) for count in trial.counts) for name in names}
-
-
-def _said(reason: Reason, language: str) -> str:
-    return reason.zh if language == "zh" else reason.en
 
 
 def _table_document(table: TableProposal) -> dict[str, Any]:

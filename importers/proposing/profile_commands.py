@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from importers.profile_files import load_profile, profile_text, shipped
+from pipemap.commands.words import Words
 from pipemap.errors import NotFoundError
-from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text
+from pipemap.terminal import JsonOption, emit_json, emit_text
 
 app = typer.Typer()
 
@@ -24,10 +25,13 @@ def list_profiles(name: NameArgument = None, as_json: JsonOption = False) -> Non
         fields = {"name", "title", "extends", "readers", "signature"}
         emit_json([profile.model_dump(include=fields) for profile in profiles])
         return
-    rows = [(each.name, each.title, ", ".join(each.readers) or "any", ", ".join(each.signature)) for each in profiles]
-    emit_table(
-        f"{len(rows)} profiles 配置", ["name 名称", "for 适用", "readers 读取器", "known by the columns 识别列"], rows
-    )
+    words = Words()
+    rows = [
+        (each.name, each.title, ", ".join(each.readers) or words.of("any", "不限"), ", ".join(each.signature))
+        for each in profiles
+    ]
+    title = words.of(f"Profiles: {len(rows)}", f"导入配置 {len(rows)} 个")
+    words.table(title, ("name", "for", "readers", "known by the columns"), rows)
 
 
 def _print(name: str, as_json: bool) -> None:

@@ -3,17 +3,21 @@
 from dataclasses import asdict
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipemap.commands.moments import moment
 from pipemap.commands.session import open_database
+from pipemap.commands.words import Words, clock
 from pipemap.errors import SourceError
 from pipemap.settings import Settings
 from pipemap.sharing import anchors, audit, chains
 from pipemap.sharing.audit import AuditFilter
-from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_table, emit_text
+from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_text
+
+if TYPE_CHECKING:
+    from pipemap.sharing.accusing import Verdict
 
 app = typer.Typer()
 log = typer.Typer(help="The record of every publish and every look. 审计")
@@ -46,7 +50,8 @@ def list_entries(
         (e["chain"], e["seq"], e["at"].isoformat(timespec="seconds"), e["actor"], e["action"], _told(e["details"]))
         for e in entries
     ]
-    emit_table("audit log", ["chain", "seq", "at", "actor", "action", "details"], rows)
+    words = Words()
+    words.table(words.of("Audit log", "审计日志"), ("chain", "entry", "time", "actor", "action", "details"), rows)
 
 
 @log.command()
@@ -84,7 +89,9 @@ def write_anchor(
     if as_json:
         emit_json({"at": anchor.at, "heads": {chain: head._asdict() for chain, head in anchor.heads.items()}})
     else:
-        emit_table("anchor", ["chain", "seq", "hash"], [(chain, *head) for chain, head in anchor.heads.items()])
+        words = Words()
+        heads = [(chain, *head) for chain, head in anchor.heads.items()]
+        words.table(words.of("Anchor", "锚"), ("chain", "entry", "hash"), heads)
 
 
 @log.command()
@@ -103,26 +110,37 @@ def whose(
     if as_json:
         emit_json(asdict(verdict))
         return
-    found = verdict.recipient
-    score = f"T {verdict.score:.1f}, limit {verdict.threshold:.1f}"
-    told = f"{score}, {verdict.vertices} vertices, {verdict.packages} packages"
+    emit_text(_verdict(verdict, Words()))
+
+
+def _verdict(verdict: "Verdict", words: Words) -> str:
+    found, score, limit = verdict.recipient, f"{verdict.score:.1f}", f"{verdict.threshold:.1f}"
+    told = words.of(
+        f"(T {score}, limit {limit}, {verdict.vertices} vertices, {verdict.packages} packages)",
+        f"（T {score}，限值 {limit}，顶点 {verdict.vertices} 个，导出包 {verdict.packages} 个）",
+    )
     if found is None:
-        emit_text(f"Nobody can be named. 无法追溯。({told})")
-    else:
-        package = f"agreement 协议 {found.agreement_id}, {found.at:%Y-%m-%d %H:%M}, mark {found.mark}"
-        emit_text(f"{found.agency}, {package} ({told})")
+        return words.joined(words.of("Nobody can be named.", "无法追溯。"), told)
+    of_package = words.of(
+        f"{found.agency}, agreement {found.agreement_id}, {clock(found.at)}, mark {found.mark}",
+        f"{found.agency}，协议 {found.agreement_id}，{clock(found.at)}，水印 {found.mark}",
+    )
+    return words.joined(of_package, told)
 
 
 def _print_report(report: chains.AuditReport) -> None:
-    is_chinese = Settings().language == "zh"
+    words = Words()
     if report.is_intact:
-        zh = f"{len(report.heads)} 条链共 {report.entries} 条记录完好,已与 {report.anchors} 个锚点核对。"
         counts = f"All {report.entries} entries of {len(report.heads)} chains"
-        en = f"{counts} are as written; {report.anchors} anchors agree."
-        emit_text(zh if is_chinese else en)
+        emit_text(
+            words.of(
+                f"{counts} are as written; {report.anchors} anchors agree.",
+                f"{len(report.heads)} 条链共 {report.entries} 条记录完好，已与 {report.anchors} 个锚点核对。",
+            )
+        )
         return
-    rows = [(p.chain, p.seq, p.kind, p.message_zh if is_chinese else p.message_en) for p in report.problems]
-    emit_table("audit log", ["chain", "seq", "problem", "what"], rows)
+    rows = [(p.chain, p.seq, p.kind, words.message(p)) for p in report.problems]
+    words.table(words.of("Audit log", "审计日志"), ("chain", "entry", "problem", "what"), rows)
 
 
 def _told(details: dict[str, Any]) -> str:

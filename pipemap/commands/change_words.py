@@ -8,7 +8,6 @@ import shapely
 from shapely.geometry import shape
 
 from pipemap.changesets import Changeset
-from pipemap.commands.vocabulary import ATTRIBUTES
 from pipemap.commands.words import Texts, Words, clock
 from pipemap.rebasing import Rebase, Settled
 from pipemap.terminal import emit_text
@@ -164,10 +163,6 @@ class ChangeWords(Words):
         for title, last, rows in (("settled", "how", settled), ("conflicts", "why", left)):
             if rows:
                 self.table(self.say(title), ("kind", "id", "key", last), rows)
-
-    def attribute(self, name: str) -> str:
-        """Name of an attribute of a feature."""
-        return self.of(*ATTRIBUTES[name]) if name in ATTRIBUTES else name
 
     def _state(self, one: Changeset) -> str:
         state = self.term(one.state) or ""

@@ -125,12 +125,7 @@ def publish(
     if before.version is not None:
         _answer(as_json, ChangeWords().published_before(before), **_published_fields(before))
         return
-    _answer(
-        as_json,
-        _said("published", version=version),
-        changeset_id=changeset_id,
-        version=version,
-    )
+    _answer(as_json, _said("published", version=version), changeset_id=changeset_id, version=version)
 
 
 def _refresh_stores(database: Database, settings: Settings) -> None:
@@ -148,12 +143,7 @@ def submit(changeset_id: ChangesetArgument, as_json: JsonOption = False) -> None
     """Hand a checked changeset to a reviewer. 提交审核"""
     with open_database() as database:
         changesets.submit(database, changeset_id)
-    _answer(
-        as_json,
-        _said("submitted", number=changeset_id),
-        changeset_id=changeset_id,
-        state="submitted",
-    )
+    _answer(as_json, _said("submitted", number=changeset_id), changeset_id=changeset_id, state="submitted")
 
 
 @app.command()
@@ -162,12 +152,7 @@ def approve(changeset_id: ChangesetArgument, as_json: JsonOption = False) -> Non
     settings = Settings()
     with open_database(settings) as database:
         changesets.approve(database, changeset_id, reviewer=settings.user)
-    _answer(
-        as_json,
-        _said("approved", number=changeset_id),
-        changeset_id=changeset_id,
-        state="approved",
-    )
+    _answer(as_json, _said("approved", number=changeset_id), changeset_id=changeset_id, state="approved")
 
 
 @app.command()
@@ -176,12 +161,7 @@ def reject(changeset_id: ChangesetArgument, as_json: JsonOption = False) -> None
     settings = Settings()
     with open_database(settings) as database:
         changesets.reject(database, changeset_id, reviewer=settings.user)
-    _answer(
-        as_json,
-        _said("rejected", number=changeset_id),
-        changeset_id=changeset_id,
-        state="rejected",
-    )
+    _answer(as_json, _said("rejected", number=changeset_id), changeset_id=changeset_id, state="rejected")
 
 
 @app.command()
@@ -189,12 +169,7 @@ def discard(changeset_id: ChangesetArgument, as_json: JsonOption = False) -> Non
     """Delete an unpublished changeset. 丢弃变更集"""
     with open_database() as database:
         changesets.discard(database, changeset_id)
-    _answer(
-        as_json,
-        _said("gone", number=changeset_id),
-        changeset_id=changeset_id,
-        state="discarded",
-    )
+    _answer(as_json, _said("gone", number=changeset_id), changeset_id=changeset_id, state="discarded")
 
 
 @app.command()
@@ -203,11 +178,7 @@ def revert(changeset_id: ChangesetArgument, as_json: JsonOption = False) -> None
     settings = Settings()
     with open_database(settings) as database:
         draft = changesets.revert(database, changeset_id, author=settings.user)
-    _answer(
-        as_json,
-        _said("undoes", draft=draft, number=changeset_id),
-        changeset_id=draft,
-    )
+    _answer(as_json, _said("undoes", draft=draft, number=changeset_id), changeset_id=draft)
 
 
 @app.command()

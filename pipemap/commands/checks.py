@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from operator import itemgetter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -13,26 +12,19 @@ from pipemap.changesets import get_changeset
 from pipemap.checks import Rule, Rulebook, run_checks, told_elsewhere, tried_rules
 from pipemap.checks.running import Progress
 from pipemap.commands.session import open_database
+from pipemap.commands.words import Language, Words, chosen
 from pipemap.db import Connection, Database
 from pipemap.errors import UsageError
 from pipemap.findings import count_findings, list_findings
 from pipemap.report import gather_report, write_csv, write_geopackage, write_html, write_json
-from pipemap.settings import Settings
-from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_table, emit_text, progress, say
+from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_text, progress, say
 from schemas.findings import Severity
 
 app = typer.Typer()
 
 
-class Language(StrEnum):
-    """Languages of messages."""
-
-    ZH = "zh"
-    EN = "en"
-
-
 ChangesetArgument = Annotated[int, typer.Argument(help="Number of the changeset.")]
-LanguageOption = Annotated[Language | None, typer.Option("--lang", help="zh or en; default from the settings.")]
+LanguageOption = Annotated[Language | None, typer.Option("--lang", help="zh or en; PIPEMAP_LANGUAGE by default.")]
 SeverityOption = Annotated[Severity | None, typer.Option(help="Only findings of this severity.")]
 ClassOption = Annotated[str | None, typer.Option("--class", help="Only findings about this utility class.")]
 SheetOption = Annotated[str | None, typer.Option("--sheet", help="Only findings in this sheet, layer or table.")]
@@ -67,13 +59,15 @@ def check(
     with open_database() as database:
         with _checked(database, changeset, book, rule) as connection:
             listed = _listed(connection, changeset, limit, offset, wanted)
-        _write_reports(database, changeset, book, _language(lang), html, gpkg, csv, report_json)
+        _write_reports(database, changeset, book, chosen(lang), html, gpkg, csv, report_json)
     if as_json:
         emit_json({"changeset_id": changeset, "kept": not rule, **listed})
         return
-    _print_listed(listed, book.rules, offset, _language(lang))
+    _print_listed(listed, book.rules, offset, Words(chosen(lang)))
     if rule:
-        say("Only some rules were tried, so nothing was kept. 仅试运行部分规则，结果未保存。")
+        say(
+            Words(chosen(lang)).of("Only some rules were tried, so nothing was kept.", "仅试运行部分规则，结果未保存。")
+        )
 
 
 @contextmanager
@@ -112,11 +106,11 @@ def findings(
             get_changeset(connection, changeset)
             listed = _listed(connection, changeset, limit, offset, wanted)
         book = Rulebook.from_toml(rules_file) if rules_file else Rulebook.standard()
-        _write_reports(database, changeset, book, _language(lang), html, gpkg, csv, report_json)
+        _write_reports(database, changeset, book, chosen(lang), html, gpkg, csv, report_json)
     if as_json:
         emit_json({"changeset_id": changeset, **listed})
         return
-    _print_listed(listed, Rulebook.standard().rules, offset, _language(lang))
+    _print_listed(listed, Rulebook.standard().rules, offset, Words(chosen(lang)))
 
 
 def _listed(
@@ -143,10 +137,16 @@ def rules(
     if as_json:
         emit_json(listed)
         return
-    columns = ("id", "severity", f"name_{_language(lang)}", "thresholds", "told_by", "source")
-    rows = [[_cell(each[name]) for name in columns] for each in listed]
-    heads = ["rule", "severity", "what 内容", "thresholds 阈值", "told by 由何处提出", "source 依据"]
-    emit_table(f"{len(documents)} rules 规则", heads, rows)
+    words = Words(chosen(lang))
+    rows = (
+        (
+            each["id"], words.term(each["severity"]), words.of(each["name_en"], each["name_zh"]),
+            _thresholds(each["thresholds"]), each["told_by"], each["source"],
+        )
+        for each in listed
+    )  # fmt: skip
+    title = words.of(f"Rules: {len(documents)}", f"规则 {len(documents)} 条")
+    words.table(title, ("rule", "severity", "what", "thresholds", "told by", "source"), rows)
 
 
 def _require_folders(*files: Path | None) -> None:
@@ -160,7 +160,7 @@ def _write_reports(
     database: Database,
     changeset: int,
     book: Rulebook,
-    language: Language,
+    language: Literal["zh", "en"],
     html: Path | None,
     gpkg: Path | None,
     csv: Path | None,
@@ -176,23 +176,29 @@ def _write_reports(
         if path:
             write(report, path)
     for path in filter(None, (html, gpkg, csv, report_json)):
-        say(f"{path}: {len(report.findings)} findings")
+        say(Words(language).of(f"{path}: {len(report.findings)} findings", f"{path}：问题 {len(report.findings)} 个"))
 
 
-def _print_listed(listed: dict[str, Any], book: Sequence[Rule], offset: int, language: Language) -> None:
-    names = {each.id: _name(each, language) for each in book}
-    lines = [(line["severity"], line["rule"], names.get(line["rule"], ""), line["count"]) for line in listed["counts"]]
-    if not lines:
-        emit_text("Nothing was found. 未发现问题。")
-        return
-    emit_table("Findings 问题统计", ["severity", "rule", "what 内容", "count"], lines)
-    rows = [
-        (row["severity"], row["rule"], row["feature_key"], row[f"message_{language}"], _place(row))
-        for row in listed["findings"]
+def _print_listed(listed: dict[str, Any], book: Sequence[Rule], offset: int, words: Words) -> None:
+    names = {each.id: words.of(each.name_en, each.name_zh) for each in book}
+    lines = [
+        (words.term(line["severity"]), line["rule"], names.get(line["rule"], ""), line["count"])
+        for line in listed["counts"]
     ]
+    if not lines:
+        emit_text(words.of("Nothing was found.", "未发现问题。"))
+        return
+    words.table(words.of("Findings", "问题统计"), ("severity", "rule", "what", "count"), lines)
+    rows = [
+        (
+            words.term(row["severity"]), row["rule"], row["feature_key"],
+            words.of(row["message_en"], row["message_zh"]), _place(row),
+        )
+        for row in listed["findings"]
+    ]  # fmt: skip
     if rows:
         title = f"{offset + 1}–{offset + len(rows)} / {listed['total']}"
-        emit_table(title, ["severity", "rule", "feature", "message", "file · row"], rows)
+        words.table(title, ("severity", "rule", "key", "found", "where"), rows)
 
 
 def _place(row: dict[str, Any]) -> str:
@@ -225,22 +231,13 @@ def _elsewhere(line: dict[str, str]) -> dict[str, Any]:
     return {"id": line["rule_id"], **about, **names}
 
 
-def _name(found: Rule, language: Language) -> str:
-    return found.name_zh if language is Language.ZH else found.name_en
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, dict):
-        return ", ".join(f"{name}={limit:g}" for name, limit in value.items())
-    return value
-
-
-def _language(lang: Language | None) -> Language:
-    return lang or Language(Settings().language)
+def _thresholds(values: dict[str, float]) -> str:
+    return ", ".join(f"{name}={limit:g}" for name, limit in values.items())
 
 
 @contextmanager
 def _shown_progress() -> Iterator[Progress]:
+    name = Words().of("check", "检查")
     with progress() as bar:
-        task = bar.add_task("check", total=None)
-        yield lambda stage, done, total: bar.update(task, description=stage or "check", completed=done, total=total)
+        task = bar.add_task(name, total=None)
+        yield lambda stage, done, total: bar.update(task, description=stage or name, completed=done, total=total)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from pipemap.commands.words import Words
 from pipemap.db import database_url, ping
 from pipemap.settings import Settings
 from pipemap.terminal import JsonOption, emit_json, say
@@ -24,7 +25,7 @@ def worker(
     url = database_url(settings)
     ping(url)
     if not until_idle:
-        say("Waiting for work; Ctrl-C ends it. 等待任务。")
+        say(Words().of("Waiting for work; Ctrl-C ends it.", "等待任务，按 Ctrl-C 结束。"))
     work(settings, url, forever=not until_idle)
     if as_json:
         emit_json({"packages": str(settings.export_folder)})

@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from pipemap.cluster import Cluster
+from pipemap.commands.words import Words
 from pipemap.db import Database, database_url
-from pipemap.doctor import examine
+from pipemap.doctor import Symptom, examine
 from pipemap.errors import UsageError
 from pipemap.projects import DEFAULT_NAME, DEFAULT_SRID, DEFAULT_VERTICAL_DATUM, create_database, open_project
 from pipemap.settings import Settings
-from pipemap.terminal import JsonOption, emit_json, emit_table, emit_text
+from pipemap.terminal import JsonOption, emit_json, emit_text
 
 app = typer.Typer()
 server = typer.Typer(help="The private database server. 私有数据库服务")
@@ -47,10 +48,11 @@ def doctor(as_json: JsonOption = False) -> None:
     """Say what is installed, where the database is, and what is wrong with it. 体检"""
     symptoms = list(examine(Settings()))
     if as_json:
-        emit_json([asdict(symptom) for symptom in symptoms])
+        emit_json([symptom.document for symptom in symptoms])
     else:
-        rows = [("ok" if s.is_well else "!!", s.subject, s.seen, "" if s.is_well else s.remedy) for s in symptoms]
-        emit_table("pipemap doctor", ["", "what", "seen", "what to do"], rows)
+        words = Words()
+        rows = [_seen(symptom, words) for symptom in symptoms]
+        words.table("pipemap doctor", ["", "what", "seen", "what to do"], rows)
     if not all(symptom.is_well for symptom in symptoms):
         raise typer.Exit(1)
 
@@ -61,14 +63,17 @@ def start(as_json: JsonOption = False) -> None:
     settings = Settings()
     database_url(settings)
     # The address of a configured database may hold a password, so it is not repeated.
-    _report(f"running in {settings.data_dir}" if settings.database_url is None else "configured elsewhere", as_json)
+    if settings.database_url is None:
+        _report(f"running in {settings.data_dir}", f"运行中，位于 {settings.data_dir}", as_json)
+    else:
+        _report("configured elsewhere", "使用已配置的数据库", as_json)
 
 
 @server.command()
 def stop(as_json: JsonOption = False) -> None:
     """Stop the private server; nothing is lost. 停止"""
     Cluster(Settings().data_dir).stop()
-    _report("stopped", as_json)
+    _report("stopped", "已停止", as_json)
 
 
 def parse_epsg(text: str) -> int:
@@ -79,8 +84,14 @@ def parse_epsg(text: str) -> int:
     return int(code)
 
 
-def _report(words: str, as_json: bool) -> None:
+def _seen(symptom: Symptom, words: Words) -> tuple[str, ...]:
+    told = symptom.in_chinese if words.is_chinese else (symptom.subject, symptom.seen, symptom.remedy)
+    subject, seen, remedy = told
+    return ("ok", subject, seen, "") if symptom.is_well else ("!!", subject, seen, remedy)
+
+
+def _report(english: str, chinese: str, as_json: bool) -> None:
     if as_json:
-        emit_json({"server": words})
+        emit_json({"server": english})
     else:
-        emit_text(words)
+        emit_text(Words().of(english, chinese))

@@ -5,12 +5,13 @@ from typing import Any
 import typer
 
 from pipemap.commands.session import open_database
+from pipemap.commands.words import Words
 from pipemap.settings import Settings
-from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_table, emit_text, say
+from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_text, say
 
 app = typer.Typer()
 
-_COLUMNS = ["hook", "agency", "agreement", "url", "state", "told up to", "last message", "fault"]
+_COLUMNS = ["webhook", "agency", "agreement", "url", "state", "told up to", "last message", "fault"]
 
 
 @app.command(name="hooks")
@@ -23,7 +24,8 @@ def list_hooks(limit: LimitOption = 100, offset: OffsetOption = 0, as_json: Json
     if as_json:
         emit_json(rows)
     else:
-        emit_table("webhooks", _COLUMNS, [_cells(row) for row in rows])
+        words = Words()
+        words.table(words.of("Webhooks", "回调"), _COLUMNS, [_cells(row, words) for row in rows])
 
 
 @app.command()
@@ -43,8 +45,14 @@ def hook(agreement: int, url: str, as_json: JsonOption = False) -> None:
     if as_json:
         emit_json({"hook_id": made.hook_id, "secret": made.secret})
     else:
-        say("This is the only time the secret is shown; hand it over by a safe way. It still has to be approved.")
-        emit_text(f"Webhook {made.hook_id}: {made.secret}")
+        words = Words()
+        say(
+            words.of(
+                "This is the only time the secret is shown; hand it over by a safe way. It still has to be approved.",
+                "口令仅显示这一次，请以安全方式交付。该回调尚待批准。",
+            )
+        )
+        emit_text(words.of(f"Webhook {made.hook_id}: {made.secret}", f"回调 {made.hook_id}：{made.secret}"))
 
 
 @app.command()
@@ -76,12 +84,14 @@ def _told(row: dict[str, Any], as_json: bool) -> None:
     if as_json:
         emit_json(row)
     else:
-        emit_text(f"Webhook {row['hook_id']} of {row['agency']}: {row['state']}.")
+        words, number, agency = Words(), row["hook_id"], row["agency"]
+        state = words.term(row["state"])
+        emit_text(words.of(f"Webhook {number} of {agency}: {state}.", f"{agency}的回调 {number}：{state}。"))
 
 
-def _cells(row: dict[str, Any]) -> list[Any]:
+def _cells(row: dict[str, Any], words: Words) -> list[Any]:
     last = row["last_delivery"] or {}
-    message = f"{last['since']}..{last['until']} {last['state']} ({last['attempts']})" if last else ""
+    message = f"{last['since']}..{last['until']} {words.term(last['state'])} ({last['attempts']})" if last else ""
     fault = row["ended_reason"] or last.get("fault") or ""
-    kept = ("hook_id", "agency", "agreement_id", "url", "state", "version")
-    return [*(row[name] for name in kept), message, fault]
+    kept = [row[name] for name in ("hook_id", "agency", "agreement_id", "url")]
+    return [*kept, words.term(row["state"]), row["version"], message, fault]

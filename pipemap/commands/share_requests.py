@@ -8,18 +8,19 @@ from psycopg.rows import DictRow
 
 from pipemap.commands.questions import CrsOption, srid_of
 from pipemap.commands.session import open_database
+from pipemap.commands.words import Words
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.projects import read_project
 from pipemap.settings import Settings
-from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_table, emit_text, say
+from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_text, say
 
 app = typer.Typer()
 
 AreaOption = Annotated[str | None, typer.Option(help="WKT polygon, .geojson file, or minx,miny,maxx,maxy.")]
 ReasonOption = Annotated[str, typer.Option(help="Why.")]
 ByOption = Annotated[str | None, typer.Option("--by", help="Who decides; PIPEMAP_USER by default.")]
-_COLUMNS = ("request_id", "state", "agency", "applicant", "purpose_code", "reason", "area_km2", "ends_on")
+_COLUMNS = ("request", "state", "agency", "applicant", "purpose", "reason", "km²", "last day")
 
 
 @app.command()
@@ -59,7 +60,13 @@ def request(
     if as_json:
         emit_json(row)
     else:
-        emit_text(f"Request {row['request_id']}; somebody else decides it: pipemap share approve {row['request_id']}")
+        number = row["request_id"]
+        emit_text(
+            Words().of(
+                f"Request {number}; somebody else decides it: pipemap share approve {number}",
+                f"申请 {number} 已录入，由他人审批：pipemap share approve {number}",
+            )
+        )
 
 
 @app.command(name="requests")
@@ -78,7 +85,8 @@ def list_requests(
     if as_json:
         emit_json(rows)
     else:
-        emit_table("requests", list(_COLUMNS), [[row[name] for name in _COLUMNS] for row in rows])
+        words = Words()
+        words.table(words.of("Requests", "共享申请"), _COLUMNS, [_cells(row, words) for row in rows])
 
 
 @app.command()
@@ -163,7 +171,13 @@ def identity(
     if as_json:
         emit_json({"agreement_id": agreement, "key_sha256": digest})
     else:
-        emit_text(f"{subject} uses agreement {agreement}; to revoke: share revoke {agreement} --key {digest[:12]}")
+        undo = f"pipemap share revoke {agreement} --key {digest[:12]}"
+        emit_text(
+            Words().of(
+                f"{subject} uses agreement {agreement}; to revoke: {undo}",
+                f"{subject} 可凭身份使用协议 {agreement}；撤销：{undo}",
+            )
+        )
 
 
 def _decide(
@@ -193,10 +207,24 @@ def _told(row: DictRow, as_json: bool) -> None:
     if as_json:
         emit_json(row)
         return
-    emit_text(f"Request {row['request_id']} of {row['agency']}: {row['state']}.")
+    words, state = Words(), row["state"]
+    emit_text(
+        words.of(
+            f"Request {row['request_id']} of {row['agency']}: {words.term(state)}.",
+            f"{row['agency']}的申请 {row['request_id']}：{words.term(state)}。",
+        )
+    )
     if "key" in row:
-        say(f"Agreement {row['agreement_id']}. This is the only time the key is shown; hand it over by a safe way.")
+        once = "This is the only time the key is shown; hand it over by a safe way."
+        number = row["agreement_id"]
+        say(words.of(f"Agreement {number}. {once}", f"协议 {number}。密钥仅显示这一次，请以安全方式交付。"))
         emit_text(row["key"])
+
+
+def _cells(row: DictRow, words: Words) -> list[Any]:
+    told = [row["request_id"], words.term(row["state"]), row["agency"], row["applicant"]]
+    purpose = words.code("request_purpose", row["purpose_code"])
+    return [*told, purpose, row["reason"], row["area_km2"], row["ends_on"]]
 
 
 def _area(connection: Connection, text: str, crs: str | None) -> Any:

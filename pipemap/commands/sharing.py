@@ -12,13 +12,14 @@ from psycopg.rows import DictRow
 from pipemap.commands import share_hooks, share_requests
 from pipemap.commands.moments import moment
 from pipemap.commands.session import open_database
+from pipemap.commands.words import Words, clock
 from pipemap.errors import UsageError
 from pipemap.projects import read_project
 from pipemap.settings import Settings
 from pipemap.sharing import agreements
 from pipemap.sharing.agreements import Terms, hash_key
 from pipemap.sharing.precision import DEPTH_PRECISIONS, EXACT, POSITION_PRECISIONS, default_depth
-from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_table, emit_text, progress, say
+from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_text, progress, say
 
 if TYPE_CHECKING:
     from pipemap.sharing.stores import StoreState
@@ -84,7 +85,12 @@ def agree(
     if as_json:
         emit_json({"agreement_id": agreement_id})
     else:
-        emit_text(f"Agreement {agreement_id} with {agency}. Give it a key: pipemap share key {agreement_id}")
+        emit_text(
+            Words().of(
+                f"Agreement {agreement_id} with {agency}. Give it a key: pipemap share key {agreement_id}",
+                f"已与{agency}签订协议 {agreement_id}。发放密钥：pipemap share key {agreement_id}",
+            )
+        )
 
 
 @share.command()
@@ -95,7 +101,12 @@ def key(agreement: int, as_json: JsonOption = False) -> None:
     if as_json:
         emit_json({"agreement_id": agreement, "key": issued})
     else:
-        say("This is the only time the key is shown; hand it over by a safe way.")
+        say(
+            Words().of(
+                "This is the only time the key is shown; hand it over by a safe way.",
+                "密钥仅显示这一次，请以安全方式交付。",
+            )
+        )
         emit_text(issued)
 
 
@@ -112,8 +123,9 @@ def list_(
     if as_json:
         emit_json(rows)
         return
-    columns = ["agreement", "agency", "purpose", "state", "expires", "km²", "classes", "attributes", "shown", "keys"]
-    emit_table("agreements", columns, [_agreement_cells(row) for row in rows])
+    words = Words()
+    columns = ("agreement", "agency", "purpose", "state", "expires", "km²", "classes", "attributes", "manner", "keys")
+    words.table(words.of("Agreements", "共享协议"), columns, [_agreement_cells(row, words) for row in rows])
 
 
 @share.command()
@@ -128,7 +140,8 @@ def revoke(
     if as_json:
         emit_json({"agreement_id": agreement, "revoked": key or "agreement"})
     else:
-        emit_text(f"Revoked: agreement {agreement}" + ("." if key is None else f", key {key}."))
+        of_key = "" if key is None else Words().of(f", key {key}", f"的密钥 {key}")
+        emit_text(Words().of(f"Revoked: agreement {agreement}{of_key}.", f"已撤销：协议 {agreement}{of_key}。"))
 
 
 @share.command()
@@ -138,11 +151,9 @@ def refresh(as_json: JsonOption = False) -> None:
     if as_json:
         emit_json([asdict(one) for one in made])
     else:
-        emit_table(
-            "desensitised copies",
-            ["position", "depth", "version", "written"],
-            [tuple(vars(one).values()) for one in made],
-        )
+        words = Words()
+        rows = [tuple(words.term(str(value)) for value in vars(one).values()) for one in made]
+        words.table(words.of("Desensitised copies", "脱敏库"), ("position", "depth", "version", "written"), rows)
 
 
 @share.command()
@@ -180,29 +191,32 @@ def _refresh(settings: Settings) -> "list[StoreState]":
     from pipemap.sharing.stores import refresh_stores
 
     with open_database(settings) as database, progress() as bar:
-        task = bar.add_task("desensitised copies 脱敏库", total=None)
+        task = bar.add_task(Words().of("desensitised copies", "脱敏库"), total=None)
         return refresh_stores(database, settings.shift_key_path, lambda done: bar.update(task, completed=done))
 
 
-def _agreement_cells(row: DictRow) -> list[Any]:
+def _agreement_cells(row: DictRow, words: Words) -> list[Any]:
     marks = [one["key_sha256"][:12] + ("" if one["revoked_at"] is None else " ✗") for one in row["keys"]]
-    classes, attributes = (_listed(row[name]) for name in ("class_codes", "attributes"))
-    told = [row[name] for name in ("agreement_id", "agency", "purpose", "state", "expires_at", "area_km2")]
-    return [*told, classes, attributes, "\n".join(_manner(row)), "\n".join(marks)]
+    classes = _listed([words.class_(code) for code in row["class_codes"]], words)
+    attributes = _listed([words.attribute(name) for name in row["attributes"]], words)
+    told = [row["agreement_id"], row["agency"], row["purpose"], words.term(row["state"]), clock(row["expires_at"])]
+    return [*told, row["area_km2"], classes, attributes, "\n".join(_manner(row, words)), "\n".join(marks)]
 
 
-def _manner(row: DictRow) -> list[str]:
+def _manner(row: DictRow, words: Words) -> list[str]:
     """How an agreement shows what it grants, as far as that is not plain."""
     frozen, telephone = row["frozen_version"], row["sites_telephone"]
-    words = [f"position {row['position_precision']}", f"depth {row['depth_precision']}"]
-    words = [word for word in words if not word.endswith(" exact")]
-    words += [f"version {frozen}"] if frozen is not None else []
-    words += [] if row["may_export"] else ["view only"]
-    return [*words, f"sites: {telephone}"] if telephone else words
+    coarser = {
+        words.of("position", "平面"): row["position_precision"], words.of("depth", "深度"): row["depth_precision"],
+    }  # fmt: skip
+    told = [f"{what} {words.term(precision)}" for what, precision in coarser.items() if precision != EXACT]
+    told += [words.of(f"version {frozen}", f"版本 {frozen}")] if frozen is not None else []
+    told += [] if row["may_export"] else [words.of("view only", "仅供查看")]
+    return [*told, words.of(f"sites: {telephone}", f"敏感点联系电话 {telephone}")] if telephone else told
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(names) if len(names) <= _MOST_LISTED else f"({len(names)})"
+def _listed(names: list[str], words: Words) -> str:
+    return words.listed(names) if len(names) <= _MOST_LISTED else f"({len(names)})"
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Protocol
 
 import typer
 
-from pipemap.commands.vocabulary import COLUMNS, TERMS
+from pipemap.commands.vocabulary import ATTRIBUTES, COLUMNS, TERMS
 from pipemap.errors import PipemapError
 from pipemap.settings import Settings
 from pipemap.terminal import emit_table, say
@@ -77,6 +77,10 @@ class Words:
     def term(self, word: str | None) -> str | None:
         """Name of a kind, a state or another of the model's own words; what has none stands for itself."""
         return self.of(*TERMS[word]) if word in TERMS else word
+
+    def attribute(self, name: str) -> str:
+        """Name of an attribute of a feature."""
+        return self.of(*ATTRIBUTES[name]) if name in ATTRIBUTES else name
 
     def listed(self, names: Iterable[str]) -> str:
         """Names one after the other."""

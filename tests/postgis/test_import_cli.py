@@ -24,6 +24,7 @@ B,C,JS,1,1,300,PE
 @pytest.fixture
 def folder(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PIPEMAP_DATABASE_URL", database_url)
+    monkeypatch.setenv("PIPEMAP_LANGUAGE", "en")
     (tmp_path / "区管点.csv").write_text(POINTS, encoding="gb18030")
     (tmp_path / "区管线.csv").write_text(LINES, encoding="gb18030")
     return tmp_path
