@@ -30,7 +30,7 @@ def serve(
 
     settings = Settings()
     address, number = host or settings.host, port or settings.port
-    if settings.staff_token is None and not _is_loopback(address):
+    if not settings.asks_staff and not _is_loopback(address):
         raise UsageError(f"Listening on {address} lets others in: set PIPEMAP_STAFF_TOKEN first, or use 127.0.0.1.")
     url = database_url(settings)
     ping(url)

@@ -13,6 +13,7 @@ from fastapi import Depends, Header, Path, Query, Request
 from fastapi.dependencies.models import Dependant
 
 from api.problems import UnauthorizedError
+from pipemap.actors import claimed
 from pipemap.db import Connection, Database
 from pipemap.errors import UsageError
 from pipemap.network import LiveNetwork
@@ -21,7 +22,7 @@ from pipemap.pages import plan_of
 from pipemap.settings import Settings
 from pipemap.sharing.agreements import KEY_PREFIX, hash_key
 from pipemap.sharing.granted import UnknownKeyError, set_timeout
-from pipemap.sharing.identity import is_token, read_verifier
+from pipemap.sharing.identity import Presented, is_token, read_verifier
 from pipemap.tracing.asking import make_ready
 from pipemap.versions import current_version
 
@@ -31,8 +32,8 @@ BoxParam = Annotated[str | None, Query(description="minx,miny[,minz],maxx,maxy[,
 CrsParam = Annotated[str | None, Query(description="CRS to ask and answer in, EPSG:n; the project CRS by default")]
 
 _CRS = re.compile(r"(?:EPSG:|https?://www\.opengis\.net/def/crs/EPSG/[0-9.]+/|urn:ogc:def:crs:EPSG::)(\d{4,6})", re.I)
-# Where a request keeps the key it presents, and what stands there for a token that does not hold.
-_PRESENTED, _NOT_HOLDING = "pipemap.key_sha256", ""
+# Where a request keeps who presents it, and what stands there for a token that does not hold.
+_PRESENTED, _NOT_HOLDING = "pipemap.presented", Presented(key_sha256="")
 _LARGEST_ID = 2**63 - 1
 _LARGEST_VERSION = 2**31 - 1
 
@@ -68,13 +69,35 @@ async def get_service(request: Request) -> Service:
 
 
 async def require_staff(request: Request, authorization: Annotated[str | None, Header()] = None) -> None:
-    """Let only staff in where a staff token is set: as a bearer token, or as a password, so that browsers can ask."""
-    token = request.app.state.service.settings.staff_token
-    if token is None:
-        return
-    given = presented(authorization or "")
-    if not secrets.compare_digest(given.encode(), token.get_secret_value().encode()):
+    """Let only staff in: by a token of their own, or by the one they share."""
+    staff_of(request.app.state.service, request)
+
+
+async def read_actor(request: Request) -> str:
+    """Who of the staff acts, as it goes on record; empty for anybody else."""
+    try:
+        return staff_of(request.app.state.service, request)
+    except UnauthorizedError:
+        return ""
+
+
+def staff_of(service: Service, request: Request) -> str:
+    """Who of the staff asks, as it goes on record; UnauthorizedError for anybody else.
+
+    A token of the provider tells it by itself; beside the staff token a name can be given. Either is a bearer token, or
+    a password, so that browsers can ask. Where neither is set up, everybody who reaches the service is staff.
+    """
+    proven = _presented(service, request).staff
+    if proven is not None:
+        return proven
+    settings, authorization = service.settings, request.headers.get("authorization", "")
+    name = presented_name(authorization)
+    if not settings.asks_staff:
+        return claimed(name) if name else settings.user
+    token, given = settings.staff_token, presented(authorization)
+    if token is None or not secrets.compare_digest(given.encode(), token.get_secret_value().encode()):
         raise UnauthorizedError
+    return claimed(name or settings.user)
 
 
 def key_of(service: Service, request: Request) -> str | None:
@@ -83,25 +106,30 @@ def key_of(service: Service, request: Request) -> str | None:
     None when what is presented is none of these; UnknownKeyError for a token of an identity that does not hold. Worked
     out once a request.
     """
-    if _PRESENTED not in request.scope:
-        request.scope[_PRESENTED] = _presented_key(service, request)
-    key: str | None = request.scope[_PRESENTED]
-    if key == _NOT_HOLDING:
+    found = _presented(service, request)
+    if found == _NOT_HOLDING:
         raise UnknownKeyError
-    return key
+    return found.key_sha256
 
 
-def _presented_key(service: Service, request: Request) -> str | None:
+def _presented(service: Service, request: Request) -> Presented:
+    if _PRESENTED not in request.scope:
+        request.scope[_PRESENTED] = _read_presented(service, request)
+    found: Presented = request.scope[_PRESENTED]
+    return found
+
+
+def _read_presented(service: Service, request: Request) -> Presented:
     x_api_key, authorization = request.headers.get("x-api-key"), request.headers.get("authorization")
     given = presented(authorization or "")
     if x_api_key or given.startswith(KEY_PREFIX):
-        return hash_key(x_api_key or given)
+        return Presented(key_sha256=hash_key(x_api_key or given))
     if service.identities is not None and is_token(given):
         try:
-            return service.identities.key_sha256(given)
+            return service.identities.read(given)
         except UnknownKeyError:
             return _NOT_HOLDING
-    return None
+    return Presented()
 
 
 async def read_asker(request: Request) -> str | None:
@@ -222,6 +250,7 @@ def _name_and_password(authorization: str) -> tuple[str, str]:
 
 ServiceDep = Annotated[Service, Depends(get_service)]
 KeyDep = Annotated[str, Depends(require_key)]
+ActorDep = Annotated[str, Depends(read_actor)]
 AskerDep = Annotated[str | None, Depends(read_asker)]
 BoxDep = Annotated[Box | None, Depends(read_box)]
 BoxHeightsDep = Annotated[tuple[float, float] | None, Depends(read_box_heights)]

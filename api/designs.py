@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.clearance import Finite, PolygonGeometry, read_polygon
-from api.deps import STRICT, ServiceDep, parse_crs
+from api.deps import STRICT, ActorDep, ServiceDep, parse_crs
 from pipemap.errors import UsageError
 from pipemap.routing import designs, proposing
 from schemas.clearance import DrawnPipe
@@ -40,11 +40,10 @@ class RouteQuestion(BaseModel):
 
 
 @router.post("/designs", status_code=201)
-def save_design(service: ServiceDep, design: DesignToSave) -> Design:
+def save_design(service: ServiceDep, actor: ActorDep, design: DesignToSave) -> Design:
     """Save a drawn pipe as a draft changeset; nobody else's map changes before it is reviewed and published."""
-    author = service.settings.user
     number = designs.save_design(
-        service.database, design.pipe, title=design.title, author=author, line_srid=parse_crs(design.crs)
+        service.database, design.pipe, title=design.title, author=actor, line_srid=parse_crs(design.crs)
     )
     with service.reading() as connection:
         return designs.read_design(connection, number)

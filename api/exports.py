@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from shapely.geometry import shape
 from starlette.responses import FileResponse
 
-from api.deps import STRICT, AskerDep, OffsetParam, ServiceDep, parse_crs, parse_version
+from api.deps import STRICT, ActorDep, AskerDep, OffsetParam, ServiceDep, parse_crs, parse_version
 from api.features import as_json
 from pipemap.errors import UsageError
 from pipemap.jobs import exports
@@ -39,9 +39,9 @@ class ExportQuestion(BaseModel):
     version: int | str | None = Field(None, description="Number, date or instant; the newest by default")
 
 
-async def read_who(key_sha256: AskerDep) -> Asker:
+async def read_who(key_sha256: AskerDep, actor: ActorDep) -> Asker:
     """An agency by its key, or staff."""
-    return Asker(key_sha256)
+    return Asker(key_sha256, actor)
 
 
 WhoDep = Annotated[Asker, Depends(read_who)]

@@ -5,9 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.deps import STAFF, STRICT, AskerDep, KeyDep, LimitParam, OffsetParam, ServiceDep
+from api.deps import STAFF, STRICT, ActorDep, AskerDep, KeyDep, LimitParam, OffsetParam, ServiceDep
 from api.features import as_json
-from api.requests import ActorDep
 from pipemap.sharing import hooks
 from pipemap.sharing.granted import grant_of
 from pipemap.sharing.hooks import Sender

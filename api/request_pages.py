@@ -7,8 +7,8 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 from pydantic import ValidationError
 
-from api.deps import STRICT, ServiceDep
-from api.requests import ActorDep, Decision, RequestId, narrowing_of
+from api.deps import STRICT, ActorDep, ServiceDep
+from api.requests import Decision, RequestId, narrowing_of
 from api.staff_pages import Language, read_form, staff_page
 from pipemap.errors import PipemapError, UsageError
 from pipemap.sharing import requests

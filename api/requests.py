@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.deps import (
     STAFF,
     STRICT,
+    ActorDep,
     AskerDep,
     LimitParam,
     OffsetParam,
     ServiceDep,
     key_of,
     parse_crs,
-    presented_name,
     require_staff,
 )
 from api.features import as_json
@@ -95,14 +95,6 @@ async def read_writer(
             raise
         return "form"
     return None
-
-
-def acting(service: ServiceDep, authorization: Annotated[str | None, Header()] = None) -> str:
-    """Who of the staff acts: the name given beside the staff token, else the service's own user."""
-    return presented_name(authorization or "") or service.settings.user
-
-
-ActorDep = Annotated[str, Depends(acting)]
 
 
 @router.post("/requests", status_code=201)

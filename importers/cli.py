@@ -19,6 +19,7 @@ from importers.places.place_readings import Home
 from importers.places.surface import Floats
 from importers.proposing.dry_run import dry_run
 from importers.proposing.dry_run_words import document, show, show_datums
+from pipemap.actors import named
 from pipemap.changesets import Changeset, count_unchanged, get_changeset
 from pipemap.cluster import Cluster
 from pipemap.commands.session import open_database
@@ -100,7 +101,7 @@ def import_files(
                 database,
                 delivery,
                 title=title or dataset or dataset_name(files[0]),
-                author=author or Settings().user,
+                author=named(author) if author else Settings().user,
                 partial=partial,
                 extent=None if extent is None else read_extent(extent, srid),
                 match_within_m=match_within,

@@ -11,9 +11,10 @@ from psycopg.sql import SQL, Composed, Literal
 from psycopg.types.json import Jsonb
 from shapely.geometry.base import BaseGeometry
 
+from pipemap.actors import demand_another
 from pipemap.db import Connection, Database, fetch_all, fetch_one
 from pipemap.drafts import add_changeset, add_dataset
-from pipemap.errors import NotFoundError, PermissionDeniedError, RejectedError, UsageError
+from pipemap.errors import NotFoundError, RejectedError, UsageError
 from pipemap.projects import read_project
 from pipemap.publishing import count_deltas, lock_changeset, publish
 from pipemap.rebasing import Conflict, Rebase, Settled, rebase
@@ -306,8 +307,8 @@ def _move(database: Database, changeset_id: int, allowed: tuple[str, ...], state
     with database.transaction() as connection:
         changeset = lock_changeset(connection, changeset_id)
         _require_state(changeset, allowed)
-        if reviewer is not None and reviewer == changeset["author"]:
-            raise PermissionDeniedError(f"{reviewer} is the author of changeset {changeset_id}; somebody else decides.")
+        if reviewer is not None:
+            demand_another(changeset["author"], reviewer, f"changeset {changeset_id}")
         moved = {"changeset_id": changeset_id, "state": state, "reviewer": reviewer}
         connection.execute(queries("changesets")["set_state"], moved)
 

@@ -4,8 +4,11 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipemap.actors import named
+from pipemap.errors import UsageError
 
 
 def _default_data_dir() -> Path:
@@ -36,6 +39,9 @@ class Settings(BaseSettings):
     oidc_issuer: str | None = Field(None, description="Issuer of identity tokens that agencies may present.")
     oidc_audience: str | None = Field(None, description="Audience such a token must name.")
     oidc_jwks: str | None = Field(None, description="Public keys of the issuer: a file or an https address.")
+    oidc_staff: str | None = Field(
+        None, description="Claim and value that make a token one of staff, such as realm_access.roles=pipemap-staff."
+    )
     requests_per_minute: int = Field(6_000, ge=1, description="Most requests a minute of one key.")
     concurrent_requests: int = Field(32, ge=1, description="Most requests of one key at the same time.")
     language: Literal["zh", "en"] = Field("zh", description="Language of terminal and report texts: zh or en.")
@@ -65,6 +71,19 @@ class Settings(BaseSettings):
     statement_timeout_s: int = Field(30, description="Longest a query of the service may run, in seconds.")
     export_dir: Path | None = Field(None, description="Folder of export packages; empty: exports in data_dir.")
     export_keep_h: int = Field(24, description="How long an export package is kept, in hours.")
+
+    @field_validator("user")
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        try:
+            return named(name)
+        except UsageError as error:
+            raise ValueError(error.message) from error
+
+    @property
+    def asks_staff(self) -> bool:
+        """Whether the service asks who is of the staff; where not, everybody who reaches it is."""
+        return self.staff_token is not None or self.oidc_staff is not None
 
     @property
     def mark_key_path(self) -> Path:

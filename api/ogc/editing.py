@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from api.deps import STRICT, AskerDep, Service, ServiceDep
+from api.deps import STRICT, AskerDep, Service, ServiceDep, staff_of
 from api.ogc.answers import tag_of
 from api.ogc.collections import readable_of
 from api.ogc.crs import OgcCrs, read_crs
@@ -210,7 +210,7 @@ def _needed(kind: str) -> list[str]:
 def _proposed(request: Request, service: Service, change: dict[str, Any]) -> Response:
     """The draft changeset that a change has become."""
     title = f"OGC API: {change['op']} {change['kind']} {change.get('feature_id', '')}".strip()
-    number = create_edit(service.database, title=title, author=service.settings.user, changes=[change])
+    number = create_edit(service.database, title=title, author=staff_of(service, request), changes=[change])
     address = f"{base_of(request).removesuffix(ROOT)}/api/changesets/{number}"
     document = {
         "changeset_id": number,

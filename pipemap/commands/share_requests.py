@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from psycopg.rows import DictRow
 
+from pipemap.actors import named
 from pipemap.commands.questions import CrsOption, srid_of
 from pipemap.commands.session import open_database
 from pipemap.commands.words import Words
@@ -121,7 +122,7 @@ def refuse(number: int, reason: ReasonOption, by: ByOption = None, as_json: Json
     from pipemap.sharing import requests
 
     with open_database() as database, database.transaction() as connection:
-        requests.refuse(connection, number, by or Settings().user, reason)
+        requests.refuse(connection, number, _actor(by, Settings()), reason)
         row = requests.read_request(connection, number)
     _told(row, as_json)
 
@@ -132,7 +133,7 @@ def allow(agency: str, km2: float, reason: ReasonOption, by: ByOption = None, as
     from pipemap.sharing import requests
 
     with open_database() as database, database.transaction() as connection:
-        requests.allow(connection, agency, km2, reason, by or Settings().user)
+        requests.allow(connection, agency, km2, reason, _actor(by, Settings()))
     if as_json:
         emit_json({"agency": agency, "km2": km2})
     else:
@@ -197,10 +198,14 @@ def _decide(
         with database.transaction() as connection:
             place = None if area is None else _area(connection, area, area_crs)
             narrowing = requests.Narrowing(area=place, **narrower)
-            made = requests.approve(connection, number, by or settings.user, narrowing, reason)
+            made = requests.approve(connection, number, _actor(by, settings), narrowing, reason)
             row = requests.read_request(connection, number)
         refresh_stores(database, settings.shift_key_path)
     _told({**row, "key": made.key}, as_json)
+
+
+def _actor(by: str | None, settings: Settings) -> str:
+    return named(by) if by else settings.user
 
 
 def _told(row: DictRow, as_json: bool) -> None:

@@ -1,11 +1,13 @@
-"""Identities of an OIDC provider: a signed token tells who asks, and a registered identity stands for a key.
+"""Identities of an OIDC provider: a signed token tells who asks; it stands for a key, or for one of the staff.
 
 The algorithms are pinned, and the key is one of the configured set, read at start: nothing in a token says where a key
 is to be fetched from. An identity is known as SHA-256 of `oidc:<issuer>|<subject>`, registered beside the keys of an
-agreement, so that everything behind the door treats it as a key.
+agreement, so that everything behind the door treats it as a key. A token whose claims have the role that the settings
+name is one of staff and never a key, any other is never one of staff.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, KeySet, RSAKey
 
+from pipemap.actors import proven
 from pipemap.db import Connection, fetch_one
 from pipemap.errors import NotFoundError, SourceError, UsageError
 from pipemap.settings import Settings
@@ -34,15 +37,48 @@ _PRIVATE_OR_SYMMETRIC = {"d", "k", "p", "q"}
 
 
 @dataclass(frozen=True)
+class Presented:
+    """Who asks: an agency by the SHA-256 of its key or identity, one of the staff by the actor, or nobody known."""
+
+    key_sha256: str | None = None
+    staff: str | None = None
+
+
+@dataclass(frozen=True)
+class StaffRole:
+    """A value that a claim has, or has among its strings; the claim is named by its path from the top."""
+
+    path: tuple[str, ...]
+    value: str
+
+    def is_in(self, claims: Mapping[str, Any]) -> bool:
+        """Whether these claims have it, letter for letter."""
+        found: Any = claims
+        for name in self.path:
+            found = found.get(name) if isinstance(found, dict) else None
+        return self.value in found if isinstance(found, list) else isinstance(found, str) and found == self.value
+
+
+@dataclass(frozen=True)
 class Verifier:
     """What a token is held to: the issuer and audience it must name, and the public keys that may have signed it."""
 
     issuer: str
     audience: str
     keys: KeySet
+    staff_role: StaffRole | None = None
 
-    def key_sha256(self, token: str) -> str:
-        """The digest an identity is registered under; UnknownKeyError alike for every token that does not hold."""
+    def read(self, token: str) -> Presented:
+        """Whose token it is; UnknownKeyError alike for every token that does not hold."""
+        claims = self._claims(token)
+        if self.staff_role is None or not self.staff_role.is_in(claims):
+            return Presented(key_sha256=identity_sha256(self.issuer, claims["sub"]))
+        try:
+            return Presented(staff=proven(claims["sub"], _name_of(claims)))
+        except UsageError as error:
+            raise UnknownKeyError from error
+
+    def _claims(self, token: str) -> dict[str, Any]:
         if len(token) > _LONGEST_TOKEN or not token.isascii():
             raise UnknownKeyError
         try:
@@ -50,7 +86,9 @@ class Verifier:
             self._registry().validate(claims)
         except (JoseError, ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise UnknownKeyError from error
-        return identity_sha256(self.issuer, claims["sub"])
+        if not isinstance(claims["sub"], str):
+            raise UnknownKeyError
+        return dict(claims)
 
     def _registry(self) -> jwt.JWTClaimsRegistry:
         return jwt.JWTClaimsRegistry(
@@ -78,10 +116,24 @@ def read_verifier(settings: Settings) -> Verifier | None:
     Raises UsageError when the settings are not whole, SourceError when the key set cannot be read.
     """
     if settings.oidc_issuer is None:
+        if settings.oidc_staff is not None:
+            raise UsageError("PIPEMAP_OIDC_STAFF needs PIPEMAP_OIDC_ISSUER beside it.")
         return None
     if settings.oidc_audience is None or settings.oidc_jwks is None:
         raise UsageError("PIPEMAP_OIDC_ISSUER needs PIPEMAP_OIDC_AUDIENCE and PIPEMAP_OIDC_JWKS beside it.")
-    return Verifier(settings.oidc_issuer, settings.oidc_audience, read_keys(settings.oidc_jwks))
+    role = None if settings.oidc_staff is None else read_role(settings.oidc_staff)
+    return Verifier(settings.oidc_issuer, settings.oidc_audience, read_keys(settings.oidc_jwks), role)
+
+
+def read_role(text: str) -> StaffRole:
+    """The role that `claim=value` means: dots lead into a claim, but in the name of one that is an address."""
+    claim, equals, value = (part.strip() for part in text.partition("="))
+    path = (claim,) if "://" in claim else tuple(claim.split("."))
+    if not (equals and value and all(path)):
+        raise UsageError(
+            f"PIPEMAP_OIDC_STAFF is a claim and its value, as realm_access.roles=pipemap-staff; not {text}."
+        )
+    return StaffRole(path, value)
 
 
 def read_keys(source: str) -> KeySet:
@@ -110,6 +162,11 @@ def register(connection: Connection, agreement_id: int, issuer: str, subject: st
     told = {"agreement_id": agreement_id, "key_sha256": digest, "issuer": issuer, "subject": subject}
     audit.record(connection, actor, "share.identity", told)
     return digest
+
+
+def _name_of(claims: Mapping[str, Any]) -> str | None:
+    names = (claims.get("name"), claims.get("preferred_username"))
+    return next((name for name in names if isinstance(name, str) and name.strip()), None)
 
 
 def _fetched(address: str) -> bytes:

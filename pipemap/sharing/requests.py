@@ -13,6 +13,7 @@ import shapely
 from psycopg.rows import DictRow
 from shapely.geometry.base import BaseGeometry
 
+from pipemap.actors import demand_another
 from pipemap.db import Connection, fetch_all, fetch_one
 from pipemap.errors import NotFoundError, PermissionDeniedError, UsageError
 from pipemap.sharing import audit
@@ -194,10 +195,7 @@ def _open_request(connection: Connection, request_id: int, approver: str) -> Dic
         raise NotFoundError(f"There is no request {request_id}.")
     if row["state"] != "open":
         raise UsageError(f"Request {request_id} is {row['state']} already. 申请 {request_id} 已处理。")
-    if row["author"] == approver:
-        raise PermissionDeniedError(
-            f"Request {request_id} was written by {approver}; somebody else decides. 申请人不得自行审批。"
-        )
+    demand_another(row["author"], approver, f"request {request_id}")
     return row
 
 

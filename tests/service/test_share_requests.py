@@ -53,7 +53,7 @@ def seen(client: httpx.Client, key: str, kind: str = "pipe_segment") -> list[dic
 def test_an_approved_request_is_an_agreement_with_its_key(client: httpx.Client, town: Town) -> None:
     number = written(client)
     answer = client.post(f"/share/requests/{number}/approve", json={}, auth=MANAGER).json()
-    assert (answer["state"], answer["decided_by"], answer["author"]) == ("approved", "manager", "clerk")
+    assert (answer["state"], answer["decided_by"], answer["author"]) == ("approved", "token:manager", "token:clerk")
     shown = {feature["id"]: feature["properties"] for feature in seen(client, answer["key"])}
     assert {"A->B", "G0->G1"} <= {name for name, number in town.ids.items() if number in shown}
     assert set(shown[town.ids["A->B"]]) == {"class_code", "owner", "width_mm"}
@@ -62,7 +62,7 @@ def test_an_approved_request_is_an_agreement_with_its_key(client: httpx.Client, 
         decisions = audit.list_entries(connection, audit.AuditFilter(action="share.decide"))
     assert agreement["agreement_id"] == answer["agreement_id"]
     assert agreement["expires_at"].astimezone().date() == date.today() + timedelta(days=20)
-    assert [entry["actor"] for entry in decisions] == ["manager"]
+    assert [entry["actor"] for entry in decisions] == ["token:manager"]
 
 
 def test_nobody_decides_a_request_of_their_own_and_none_is_decided_twice(client: httpx.Client) -> None:
