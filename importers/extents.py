@@ -9,6 +9,7 @@ from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
 from importers.base import RecordTable
+from importers.passing import read_confined
 from pipemap.errors import SourceError, UsageError
 
 
@@ -42,7 +43,7 @@ def _from_file(path: Path, srid: int) -> BaseGeometry:
     # Imported here: slow to load, and an import without such a file does without.
     from importers.gis import GisReader
 
-    tables = [table for table in GisReader().read([path], {}) if table.geometry is not None]
+    tables = [table for table in read_confined(GisReader(), path, {}) if table.geometry is not None]
     if not tables or any(table.crs is None for table in tables):
         raise SourceError(
             f"{path.name} has no polygon, or does not say its coordinate system; deliver it with one.",

@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,12 +26,9 @@ from importers.layers.files import LayerFile, damage, refusal
 from importers.layers.geojson import member_count
 from importers.layers.layer import Layer
 from importers.layers.records import Record, RecordStream
-from pipemap.forked import forked
 from schemas.findings import Severity
 
 DEFAULT_CHUNK_ROWS = 50_000
-# Layers from here on are read by a process of their own while what was read is normalised.
-_LONG_ROWS = 100_000
 
 # Tables that QGIS keeps beside the data.
 _NOT_DATA = {"layer_styles", "qgis_projects"}
@@ -138,7 +134,7 @@ def _read_layer(layer: Layer, chunk_rows: int) -> Generator[RecordTable]:
     _note_what_the_file_lacks(layer)
     _learn_codes(layer)
     try:
-        yield from _in_bulk(layer, chunk_rows, n_rows)
+        yield from _in_bulk(layer, chunk_rows)
     except _DAMAGE as error:
         if layer.file.driver not in fiona.supported_drivers:
             raise damage(layer.file, error) from error
@@ -213,11 +209,8 @@ def _declared_rows(layer: Layer) -> int | None:
         raise damage(file, error) from error
 
 
-def _in_bulk(layer: Layer, chunk_rows: int, n_rows: int | None) -> Iterator[RecordTable]:
-    read = partial(_batches, layer.file, layer.name, chunk_rows)
-    # The first rows alone, which is what small chunks are for, are not worth a process.
-    is_long = n_rows is not None and n_rows >= _LONG_ROWS and chunk_rows >= DEFAULT_CHUNK_ROWS
-    with closing(forked(read) if is_long else read()) as parts:
+def _in_bulk(layer: Layer, chunk_rows: int) -> Iterator[RecordTable]:
+    with closing(_batches(layer.file, layer.name, chunk_rows)) as parts:
         for part in parts:
             _note_warnings(layer, part.warnings)
             layer.fields, layer.crs = part.fields, _crs(part.crs_wkt)
@@ -238,7 +231,7 @@ class _Part:
 
 
 def _batches(file: LayerFile, name: str, chunk_rows: int) -> Generator[_Part]:
-    """Every batch of a layer; in a process of its own while the batches before it are made sense of."""
+    """Every batch of a layer."""
     source = pyogrio.raw.open_arrow(
         file.source,
         layer=name,

@@ -1,12 +1,12 @@
 """Reads ground models (GeoTIFF, ASCII grids and other rasters) part by part into the project CRS.
 
-The library runs in a process of its own: a hostile file may break it down, and nothing else. Only formats whose drivers
+The library runs in a process of its own that has no network and cannot write. Only formats whose drivers
 read one file are open, never those that refer to others or to the network (VRT, WMS).
 """
 
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ from pyproj.exceptions import CRSError as ProjError
 
 from importers.places.georeference import check_shift_known, parse_crs
 from importers.places.place_readings import FAR_M, Floats, beyond, distance_m
+from pipemap.confined import confined
 from pipemap.crs import Bounds
 from pipemap.errors import CrsError, SourceError
-from pipemap.forked import forked
 from pipemap.ground.grid import Grid, Heights, Window
 
 # Heights of land on this planet, with room to spare; what lies beyond stands for something else.
@@ -81,11 +81,23 @@ def read_ground(path: Path, asked: Asked) -> Iterator[tuple[Surface, Iterator[tu
     CrsError
         When nobody says where it lies, it cannot lie where it claims, or its heights have another zero.
     """
-    parts = forked(lambda: _surface_and_parts(path, asked))
-    try:
-        yield next(parts), parts
-    finally:
-        parts.close()
+    with closing(confined(path, lambda: _told(path, asked))) as told:
+        grid, crs_name, notes = next(told)
+        yield Surface(Grid(**grid), crs_name, notes), map(_part, told)
+
+
+def _told(path: Path, asked: Asked) -> Generator[Any]:
+    """The surface, then its parts, as plain values."""
+    parts = _surface_and_parts(path, asked)
+    surface = next(parts)
+    yield asdict(surface.grid), surface.crs_name, surface.notes
+    for window, z in parts:
+        yield asdict(window), z.tobytes()
+
+
+def _part(told: tuple[dict[str, int], bytes]) -> tuple[Window, Heights]:
+    window = Window(**told[0])
+    return window, np.frombuffer(told[1], np.float32).reshape(window.height, window.width).copy()
 
 
 def _surface_and_parts(path: Path, asked: Asked) -> Generator[Any]:

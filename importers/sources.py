@@ -5,21 +5,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from importers.base import Reader, RecordTable
+from importers.passing import StreamingReader, heads_confined, read_confined, size_bytes
 
 # Files up to this size are read once and held; of larger ones the first rows are read, and all of it as it is used.
 _HELD_BYTES = 16 * 2**20
-
-
-@runtime_checkable
-class StreamingReader(Reader, Protocol):
-    """A reader whose files may be larger than memory: it yields tables in parts, and their first rows fast."""
-
-    def heads(self, path: Path, options: dict[str, Any]) -> Iterator[RecordTable] | None:
-        """The first part of every table, None when that is no faster than reading all of it."""
-        ...
 
 
 @dataclass
@@ -37,7 +29,7 @@ class Source:
         """Read what the file holds, of a large one `head_rows` rows of each table; SourceError as `Reader.read`."""
         heads = None
         if isinstance(self.reader, StreamingReader) and size_bytes(self.path) > _HELD_BYTES:
-            heads = self.reader.heads(self.path, self.options | {"chunk_rows": head_rows})
+            heads = heads_confined(self.reader, self.path, self.options | {"chunk_rows": head_rows})
         self.is_whole = heads is None
         self.tables = [self._named(table) for table in (self._read() if heads is None else heads)]
 
@@ -49,7 +41,7 @@ class Source:
             yield self.tables.pop(0)
 
     def _read(self) -> Iterator[RecordTable]:
-        return self.reader.read([self.path], self.options)
+        return read_confined(self.reader, self.path, self.options)
 
     def _named(self, table: RecordTable) -> RecordTable:
         if self.name == self.path.name or table.file != self.path.name:
@@ -69,12 +61,6 @@ def distinct_names(paths: Sequence[Path]) -> list[str]:
     return names
 
 
-def size_bytes(path: Path) -> int:
-    """Size of a file with the other files of its dataset, or of all files in a folder."""
-    parts = path.rglob("*") if path.is_dir() else path.parent.glob(f"{_escaped(path.stem)}.*")
-    return sum(part.stat().st_size for part in parts if part.is_file())
-
-
 def sha256(path: Path) -> str:
     """Of a file, or of all files in a folder (a file geodatabase)."""
     digest = hashlib.sha256()
@@ -84,7 +70,3 @@ def sha256(path: Path) -> str:
                 while chunk := file.read(1 << 20):
                     digest.update(chunk)
     return digest.hexdigest()
-
-
-def _escaped(stem: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in stem)

@@ -10,10 +10,20 @@ from typing import Any
 from pipemap.cluster import Cluster, server_binaries
 from pipemap.db import Connection, Database, database_url, fetch_one, ping
 from pipemap.errors import PipemapError
+from pipemap.forked import forked
 from pipemap.projects import read_project
+from pipemap.sandbox import NO_INTERFACE, NO_PRIVILEGES, NO_SOCKETS, OWN_FOLDER, missing_locks
 from pipemap.settings import Settings
 
 ROOMS = ("schemas", "pipemap", "importers", "api", "viewer")
+
+
+_LOCKS_ZH = {
+    NO_INTERFACE: "断开网络接口",
+    NO_SOCKETS: "禁用套接字",
+    OWN_FOLDER: "限制写入目录",
+    NO_PRIVILEGES: "禁止提升权限",
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,7 @@ def examine(settings: Settings) -> Iterator[Symptom]:
         "Access databases are read by a slower fallback; install mdbtools.",
         "Access 数据库改用较慢的方式读取；请安装 mdbtools。",
     )
+    yield _reading()
     yield _viewer_bundle()
     yield _server(settings)
     yield from _database(settings)
@@ -61,6 +72,23 @@ def _program(name: str, remedy: str, remedy_zh: str) -> Symptom:
     path = shutil.which(name)
     told = (name, path or "未安装", "" if path else remedy_zh)
     return Symptom(name, path is not None, path or "not installed", "" if path else remedy, told)
+
+
+def _reading() -> Symptom:
+    missing = list(forked(missing_locks))
+    seen = f"this system does not know: {', '.join(missing)}" if missing else "files are read behind every lock"
+    lacking = "、".join(_LOCKS_ZH[name] for name in missing)
+    seen_zh = f"本系统不支持：{lacking}" if missing else "读取进程已全部受限"
+    # One of the two keeps a reader from the network.
+    is_well = OWN_FOLDER not in missing and not {NO_INTERFACE, NO_SOCKETS} <= set(missing)
+    remedy = "Import only files you trust, or use Linux from 5.13 on."
+    return Symptom(
+        "reading of files",
+        is_well,
+        seen,
+        remedy,
+        ("文件读取", seen_zh, "只导入可信的文件，或使用 Linux 5.13 及以上版本。"),
+    )
 
 
 def _viewer_bundle() -> Symptom:

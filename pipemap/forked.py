@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, closing
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import IO, Any, TypeVar
 
 from pipemap.errors import PipemapError
@@ -23,7 +24,8 @@ _Place = tuple[int, int] | None
 
 _FORK = get_context("fork")
 _PR_SET_PDEATHSIG = 1
-_END = "end"
+# What a process says when it has said everything.
+END = "end"
 
 
 def forked(work: Callable[[], Iterable[T]]) -> Generator[T]:
@@ -32,8 +34,8 @@ def forked(work: Callable[[], Iterable[T]]) -> Generator[T]:
     What goes wrong in making them is raised where they are used.
     """
     with ExitStack() as stack:
-        items = _process(stack, _send_items, work)
-        while (found := _received(items)) != _END:
+        items, _ = started(stack, _send_items, work)
+        while (found := _received(items)) != END:
             yield found[0]
 
 
@@ -48,10 +50,10 @@ def shared_out(count: int, work: Callable[[int], Iterable[T]], processes: int | 
             yield from work(part)
         return
     next_part = _FORK.Value("q", 0)
-    _give_back()
+    give_back()
     with ExitStack() as stack:
         shelves = [stack.enter_context(tempfile.TemporaryFile(prefix="pipemap-")) for _ in range(number)]
-        makers = [_process(stack, _make_parts, next_part, count, work, shelf) for shelf in shelves]
+        makers = [started(stack, _make_parts, next_part, count, work, shelf)[0] for shelf in shelves]
         laid: defaultdict[int, deque[tuple[int, _Place]]] = defaultdict(deque)
         for part in range(count):
             yield from _of_part(laid[part], makers, shelves, laid)
@@ -76,15 +78,15 @@ def _of_part(
 
 def _note(makers: Sequence[Connection], ready: Any, laid: "defaultdict[int, deque[tuple[int, _Place]]]") -> None:
     word = _received(ready)
-    if word == _END:
+    if word == END:
         ready.close()
     else:
         part, place = word
         laid[part].append((makers.index(ready), place))
 
 
-def _process(stack: ExitStack, target: Callable[..., None], *arguments: Any) -> Connection:
-    """Start a process that ends with this one or with the stack, and give what it says."""
+def started(stack: ExitStack, target: Callable[..., None], *arguments: Any) -> tuple[Connection, BaseProcess]:
+    """Start a process that ends with this one or with the stack: what it says, `END` as its last word, and itself."""
     said, saying = Pipe(duplex=False)
     process = _FORK.Process(target=_child, args=(saying, target, arguments), daemon=True)
     stack.enter_context(closing(said))
@@ -92,7 +94,7 @@ def _process(stack: ExitStack, target: Callable[..., None], *arguments: Any) -> 
     saying.close()
     stack.callback(process.join)
     stack.callback(process.kill)
-    return said
+    return said, process
 
 
 def _received(said: Connection) -> Any:
@@ -114,7 +116,7 @@ def _child(saying: Connection, target: Callable[..., None], arguments: Sequence[
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     try:
         target(saying, *arguments)
-        saying.send(_END)
+        saying.send(END)
     except BrokenPipeError:
         return
     except Exception as error:
@@ -153,10 +155,10 @@ def _make_parts(
             saying.send((part, (len(data), end)))
             end += len(data)
         saying.send((part, None))
-        _give_back()
+        give_back()
 
 
-def _give_back() -> None:
+def give_back() -> None:
     """Return freed memory to the system, which the C library keeps and every child would be born with."""
     ctypes.CDLL(None).malloc_trim(0)
 

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import mmap
 import os
 import resource
 import select
@@ -21,6 +22,7 @@ from importers import ifc, landxml
 from importers.delivery import read_delivery
 from importers.models import epanet_model
 from importers.models.apart import MEMORY_LIMIT_BYTES, Refusal, refusal
+from pipemap.confined import Breakdown
 from pipemap.errors import PipemapError
 
 LIMIT_S = 10
@@ -102,12 +104,17 @@ def _read(path: Path, told: Mapping[str, Any], says: int) -> None:
         resource.setrlimit(limit, (value, value))
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1), os.dup2(nowhere, 2)
-    _without_processes_of_engines(say)
+    # Shared with the process that reads, whose descriptors are not ours.
+    in_engine = mmap.mmap(-1, 1)
+    _without_processes_of_engines(in_engine)
     try:
         fault = unaccounted(path, read_delivery([path], **told))
         say("LOST ROWS" if fault else "loaded", fault or "")
     except PipemapError as error:
-        say("refused", error.message)
+        if isinstance(error.__cause__, Breakdown):
+            say("engine" if in_engine[0] else "CRASHED", f"{error.message}\n{error.__cause__}")
+        else:
+            say("refused", error.message)
     except MemoryError:
         say("MEMORY", traceback.format_exc())
     except BaseException:
@@ -115,11 +122,11 @@ def _read(path: Path, told: Mapping[str, Any], says: int) -> None:
     os._exit(0)
 
 
-def _without_processes_of_engines(say: Any) -> None:
+def _without_processes_of_engines(in_engine: mmap.mmap) -> None:
     """Starting an engine's own process would be most of the time; a crash in it counts as `engine`."""
 
     def asked(module: str, file: Path) -> Any:
-        say("engine", "")
+        in_engine[0] = 1
         try:
             return import_module(module).answer(file)
         except Refusal as error:
@@ -127,7 +134,7 @@ def _without_processes_of_engines(say: Any) -> None:
         except (Exception, MemoryError) as error:
             raise refusal(file, str(error), str(error)) from error
         finally:
-            say("CRASHED", "after the engine")
+            in_engine[0] = 0
 
     for reader in (epanet_model, landxml, ifc):
         reader.asked = asked  # type: ignore[attr-defined]

@@ -1,5 +1,7 @@
 """`whose`: names the package, and so the recipient, that a file comes from."""
 
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +15,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError as ProjError
 
+from pipemap.confined import confined
 from pipemap.db import Connection, fetch_all
 from pipemap.errors import SourceError
 from pipemap.projects import read_project
@@ -75,6 +78,12 @@ def whose(connection: Connection, secret: bytes, path: Path, srid: int | None = 
 def read_vertices(path: Path) -> tuple[Floats, int | None]:
     """Plan coordinates of a file's vertices, as many as are looked at, and its EPSG code where it has one."""
     _check_kind(path)
+    with closing(confined(path, lambda: _vertices(path))) as told:
+        content, srid = next(told)
+    return np.frombuffer(content).reshape(-1, 2), srid
+
+
+def _vertices(path: Path) -> Iterator[tuple[bytes, int | None]]:
     try:
         read = [raw.read(path, layer=name, columns=[]) for name, _ in pyogrio.list_layers(path)]
         found = [shapely.get_coordinates(shapely.from_wkb(geometry)) for _, _, geometry, _ in read]
@@ -82,7 +91,7 @@ def read_vertices(path: Path) -> tuple[Floats, int | None]:
     except (DataSourceError, DataLayerError, shapely.errors.ShapelyError, ProjError, ValueError) as error:
         raise SourceError(f"{path.name} cannot be read as {path.suffix}.") from error
     xy = np.vstack([np.empty((0, 2)), *found])
-    return xy[np.isfinite(xy).all(axis=1)][:_MOST_VERTICES], srid
+    yield xy[np.isfinite(xy).all(axis=1)][:_MOST_VERTICES].tobytes(), srid
 
 
 def _check_kind(path: Path) -> None:

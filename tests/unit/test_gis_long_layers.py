@@ -1,4 +1,4 @@
-"""A layer that is long enough for a process of its own is read as any other."""
+"""A long layer, read in a process of its own, comes as in smaller pieces."""
 
 import multiprocessing
 from contextlib import closing
@@ -13,6 +13,7 @@ import shapely
 
 from importers.base import RecordTable
 from importers.gis import GisReader
+from importers.passing import read_confined
 
 N_ROWS = 100_001
 
@@ -31,7 +32,7 @@ def _shapes(tables: list[RecordTable]) -> npt.NDArray[np.object_]:
 
 
 def test_rows_shapes_and_system_are_those_of_smaller_pieces(layer: Path) -> None:
-    whole, pieces = (list(GisReader().read([layer], options)) for options in ({}, {"chunk_rows": 30_000}))
+    whole, pieces = (list(read_confined(GisReader(), layer, options)) for options in ({}, {"chunk_rows": 30_000}))
     assert len(whole) < len(pieces)
     pd.testing.assert_frame_equal(*(pd.concat([table.rows for table in tables]) for tables in (whole, pieces)))
     shapes = (_shapes(tables) for tables in (whole, pieces))
@@ -41,7 +42,7 @@ def test_rows_shapes_and_system_are_those_of_smaller_pieces(layer: Path) -> None
 
 
 def test_a_reader_that_is_left_early_leaves_no_process(layer: Path) -> None:
-    with closing(GisReader().read([layer], {})) as tables:  # type: ignore[type-var]
+    with closing(read_confined(GisReader(), layer, {})) as tables:
         next(tables)
         assert multiprocessing.active_children()
     assert not multiprocessing.active_children()

@@ -1,0 +1,120 @@
+"""Tables on their way from the process that reads a file: as plain values, of which nothing can go off in this one."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+from pyproj import CRS
+
+from importers.base import Reader, RecordTable
+from pipemap.confined import confined
+from pipemap.sandbox import Limits
+from schemas.findings import Finding
+
+
+@runtime_checkable
+class StreamingReader(Reader, Protocol):
+    """A reader whose files may be larger than memory: it yields tables in parts, and their first rows fast."""
+
+    def heads(self, path: Path, options: dict[str, Any]) -> Iterator[RecordTable] | None:
+        """The first part of every table, None when that is no faster than reading all of it."""
+        ...
+
+
+def read_confined(reader: Reader, path: Path, options: dict[str, Any]) -> Generator[RecordTable]:
+    """What a reader yields of one file, read in a process of its own as `pipemap.confined` has it.
+
+    Raises
+    ------
+    SourceError
+        As `Reader.read`, and when the file makes its reader break down or takes more than it may.
+    """
+    with closing(_confined(path, lambda: map(packed, reader.read([path], options)))) as tables:
+        yield from map(unpacked, tables)
+
+
+def heads_confined(reader: StreamingReader, path: Path, options: dict[str, Any]) -> list[RecordTable] | None:
+    """What `StreamingReader.heads` gives, read likewise."""
+
+    def work() -> Iterator[Any]:
+        heads = reader.heads(path, options)
+        yield heads is not None
+        yield from map(packed, heads or ())
+
+    with closing(_confined(path, work)) as said:
+        return [unpacked(table) for table in said] if next(said) else None
+
+
+def _confined(path: Path, work: Callable[[], Iterable[Any]]) -> Generator[Any]:
+    return confined(path, work, Limits.for_reading(size_bytes(path)))
+
+
+def size_bytes(path: Path) -> int:
+    """Size of a file with the other files of its dataset, or of all files in a folder."""
+    parts = path.rglob("*") if path.is_dir() else path.parent.glob(f"{_escaped(path.stem)}.*")
+    return sum(part.stat().st_size for part in parts if part.is_file())
+
+
+def packed(table: RecordTable) -> tuple[Any, ...]:
+    """A table as plain values."""
+    rows = table.rows
+    columns = [_packed_column(rows.iloc[:, place].to_numpy()) for place in range(rows.shape[1])]
+    return (
+        table.file,
+        table.sheet,
+        _packed_column(rows.index.to_numpy()),
+        list(rows.columns),
+        columns,
+        None if table.geometry is None else shapely.to_wkb(table.geometry).tolist(),
+        None if table.crs is None else table.crs.srs,
+        table.role,
+        table.skipped_rows,
+        table.refused_rows,
+        [finding.model_dump(mode="json") for finding in table.findings],
+        table.title,
+    )
+
+
+def unpacked(values: Sequence[Any]) -> RecordTable:
+    """The table that was packed."""
+    file, sheet, index, names, columns, geometry, crs, role, skipped, refused, findings, title = values
+    numbers = pd.Index(_column(index))
+    # Texts would become another type were they not said to be objects.
+    cells = (pd.Series(cells, numbers, cells.dtype) for cells in map(_column, columns))
+    rows = pd.DataFrame(dict(enumerate(cells)), index=numbers)
+    rows.columns = pd.Index(names, dtype=object)
+    return RecordTable(
+        file,
+        sheet,
+        rows,
+        None if geometry is None else shapely.from_wkb(_objects(geometry)),
+        None if crs is None else CRS(crs),
+        role,
+        skipped,
+        refused,
+        [Finding(**finding) for finding in findings],
+        title,
+    )
+
+
+def _packed_column(cells: npt.NDArray[Any]) -> tuple[str, Any]:
+    return (cells.dtype.str, cells.tobytes()) if cells.dtype.kind in "biuf" else ("O", cells.tolist())
+
+
+def _column(packed_cells: tuple[str, Any]) -> npt.NDArray[Any]:
+    kind, cells = packed_cells
+    return _objects(cells) if kind == "O" else np.frombuffer(cells, kind).copy()
+
+
+def _objects(cells: Iterable[Any]) -> npt.NDArray[np.object_]:
+    # Without the last one numpy would look into cells that are sequences themselves.
+    return np.array([*cells, None], dtype=object)[:-1]
+
+
+def _escaped(stem: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in stem)
