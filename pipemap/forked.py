@@ -23,6 +23,7 @@ T = TypeVar("T")
 _Place = tuple[int, int] | None
 
 _FORK = get_context("fork")
+_LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 # What a process says when it has said everything.
 END = "end"
@@ -113,7 +114,7 @@ def _received(said: Connection) -> Any:
 def _child(saying: Connection, target: Callable[..., None], arguments: Sequence[Any]) -> None:
     # An interrupt is for the parent to act on, which ends its children; so does its own end, however it comes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     try:
         target(saying, *arguments)
         saying.send(END)
@@ -121,6 +122,11 @@ def _child(saying: Connection, target: Callable[..., None], arguments: Sequence[
         return
     except Exception as error:
         saying.send(_portable(error))
+
+
+def end_with_parent() -> None:
+    """Have the system end this process when the one that started it ends, however that comes."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _portable(error: Exception) -> Exception:
@@ -160,7 +166,7 @@ def _make_parts(
 
 def give_back() -> None:
     """Return freed memory to the system, which the C library keeps and every child would be born with."""
-    ctypes.CDLL(None).malloc_trim(0)
+    _LIBC.malloc_trim(0)
 
 
 def _taken(next_part: Any) -> int:

@@ -17,6 +17,7 @@ from fiona.errors import FionaError
 from importers.cad.damage import refusal
 from importers.cad.gdal_layers import write_dxf
 from importers.cad.geometry import MALFORMED
+from pipemap.forked import end_with_parent
 from schemas.findings import Finding, Severity
 
 TIMEOUT_S = 300
@@ -125,7 +126,7 @@ def _run(command: Sequence[str], folder: Path) -> bool:
     environment["OGR_ARC_STEPSIZE"] = "1"
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL, start_new_session=True,
+        stderr=subprocess.DEVNULL, start_new_session=True, preexec_fn=end_with_parent,
     ) as child:  # fmt: skip
         try:
             resource.prlimit(child.pid, resource.RLIMIT_DATA, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))

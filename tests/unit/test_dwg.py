@@ -1,13 +1,18 @@
 """DWG drawings: converted where the machine can, else refused with the way out; converters are kept on a leash."""
 
 import shutil
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from importers.cad import dwg
 from importers.delivery import read_delivery
+from pipemap.confined import confined
 from pipemap.errors import SourceError
 from schemas.findings import Severity
 from tests.unit.drawings import Read, at, drawn
@@ -101,6 +106,25 @@ def test_a_converter_that_hangs_is_ended(tmp_path: Path, programs: Path, monkeyp
     while child.exists() and "Z" not in (child / "stat").read_text().split()[2] and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not child.exists() or (child / "stat").read_text().split()[2] == "Z"
+
+
+def test_a_converter_ends_with_the_reader_that_is_wanted_no_more(tmp_path: Path, programs: Path) -> None:
+    program(programs, "dwg2dxf", 'echo $$ > "$HOME/pid.part"; cp "$HOME/pid.part" "$HOME/pid"; exec sleep 60')
+    path = Path(shutil.copy(PIPES, tmp_path / "a.dwg"))
+
+    def work() -> Iterator[str]:
+        Thread(target=lambda: Read(path), daemon=True).start()
+        while not (found := [*Path(tempfile.gettempdir()).rglob("pid")]):
+            time.sleep(0.01)
+        yield found[0].read_text().strip()
+
+    with closing(confined(path, work)) as told:
+        place = Path("/proc", next(told), "stat")
+        assert place.exists()
+    deadline = time.monotonic() + 10
+    while place.exists() and ") Z " not in place.read_text() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not place.exists() or ") Z " in place.read_text()
 
 
 def test_a_converter_that_fills_the_disk_is_ended(
