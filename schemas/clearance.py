@@ -69,6 +69,9 @@ class Conflict(BaseModel):
     rule_id: str
     confidence: str = Field(description="How well the limit's source is verified.")
     assumed: tuple[str, ...] = Field((), description="Unknown attributes for which the strictest case was taken.")
+    measured_from_casing: tuple[Side, ...] = Field(
+        (), description="Sides that lie in a casing, from whose outer wall they are measured."
+    )
     taken_as_outer: tuple[str, ...] = Field(
         (), description="Sides whose size is taken as the outer one, with what it measures: other.nominal."
     )

@@ -25,9 +25,9 @@ COLUMNS: dict[Kind, tuple[str, ...]] = {
     ),
     "pipe_segment": (
         *_SOURCE, "class_code", "from_node_id", "to_node_id", "shape_code", "width_mm", "height_mm", "size_basis_code",
-        "material_code", "burial_code", "pressure_code", "pressure_mpa", "voltage_kv", "hole_count", "used_hole_count",
-        "cable_count", "flow_direction_code", "container_id", "lifecycle_code", "installed_on", "from_depth_m",
-        "to_depth_m", "from_elevation_m", "to_elevation_m", "depth_datum_code", "elevation_source_code",
+        "casing_mm", "material_code", "burial_code", "pressure_code", "pressure_mpa", "voltage_kv", "hole_count",
+        "used_hole_count", "cable_count", "flow_direction_code", "container_id", "lifecycle_code", "installed_on",
+        "from_depth_m", "to_depth_m", "from_elevation_m", "to_elevation_m", "depth_datum_code", "elevation_source_code",
         "horizontal_accuracy_m", "vertical_accuracy_m", "geom",
     ),
     "consumer": (*_SOURCE, "class_code", "node_id", "kind_code", "geom"),

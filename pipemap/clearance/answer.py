@@ -85,6 +85,7 @@ def _told(
         assumed=assumed,
         to_be_confirmed=bool(assumed) or (limit is not None and limit.to_be_confirmed),
         sizes_taken=tuple((side.name, basis) for _, side, basis in taken),
+        casings=tuple((side.name, 2000 * side.half_width_m) for _, side in _sided(pair) if side.is_cased),
     )
     english, chinese = conflict_words(pair.asked_name, pair.other.name if pair.other else None, limit, said)
     return {
@@ -106,6 +107,7 @@ def _told(
         "rule_id": limit.rule_id if limit else "COLLISION",
         "confidence": limit.confidence if limit else "measured",
         "assumed": assumed,
+        "measured_from_casing": tuple(side for side, pipe in _sided(pair) if pipe.is_cased),
         "taken_as_outer": tuple(f"{side}.{basis}" for side, _, basis in taken),
         "to_be_confirmed": said.to_be_confirmed,
         "point": places[0],
@@ -269,13 +271,17 @@ def _accuracies(kind: ConflictKind, pair: Pair) -> tuple[float | None, float | N
 
 def _taken_as_outer(pair: Pair) -> list[tuple[Side, Segment, str]]:
     """The sides whose size does not measure the outer wall, and what it measures."""
-    sides = ((Side.SEGMENT, pair.asked), (Side.OTHER, pair.other))
-    pipes = [(name, side) for name, side in sides if isinstance(side, Segment)]
-    return [(name, pipe, basis) for name, pipe in pipes if (basis := pipe.size_taken_as_outer) is not None]
+    return [(name, pipe, basis) for name, pipe in _sided(pair) if (basis := pipe.size_taken_as_outer) is not None]
 
 
 def _pipes(pair: Pair) -> list[Segment]:
-    return [side for side in (pair.asked, pair.other) if isinstance(side, Segment)]
+    return [pipe for _, pipe in _sided(pair)]
+
+
+def _sided(pair: Pair) -> list[tuple[Side, Segment]]:
+    """The sides that are pipes."""
+    sides = ((Side.SEGMENT, pair.asked), (Side.OTHER, pair.other))
+    return [(name, side) for name, side in sides if isinstance(side, Segment)]
 
 
 def _other(other: Segment | Structure | None) -> dict[str, str | int | None]:

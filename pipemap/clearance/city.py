@@ -12,11 +12,13 @@ from psycopg.sql import SQL, Composable
 from pipemap.checks.axes import Axes
 from pipemap.checks.columns import Columns, Words, known_values, numbered
 from pipemap.checks.reading import ColumnReader
+from pipemap.clearance.casings import outer_walls
 from pipemap.clearance.conditions import Party
 from pipemap.clearance.core import Pipes
 from pipemap.clearance.geometry3d import Bools, Floats
 from pipemap.clearance.numbers import Ints
-from pipemap.clearance.site import BANKS, NOT_IN_THE_GROUND, Surveyed, party_of, structure_party
+from pipemap.clearance.site import BANKS, NOT_IN_THE_GROUND, party_of, structure_party
+from pipemap.clearance.surveyed import Surveyed
 from pipemap.clearance.tables import STANDARD, LimitTables, limits_in_force
 from pipemap.copy_out import copy_blocks
 from pipemap.db import Connection, fetch_all
@@ -30,6 +32,7 @@ _PARTY_WORDS = ("class_code", "burial_code", "pressure_code")
 _PARTY_NUMBERS = ("pressure_mpa", "width_mm", "voltage_kv")
 _COLUMNS = (
     "feature_id", "class_code", "from_node_id", "to_node_id", "container_id", "shape_code", "width_mm", "height_mm",
+    "casing_mm",
     *_PARTY_WORDS[1:], "pressure_mpa", "voltage_kv", "from_depth_m", "to_depth_m", "depth_datum_code",
     "elevation_source_code", "horizontal_accuracy_m", "vertical_accuracy_m", "geom",
 )  # fmt: skip
@@ -114,16 +117,22 @@ def load_changeset(
 
 def pipes_of(segments: Columns, axes: Axes, width_m: Floats, height_m: Floats, limits: LimitTables) -> Pipes:
     """Segments in columns as the engine takes them, in their order; sizes NaN where not known."""
-    is_round = segments.words("shape_code").is_in(["circle"])
+    is_circle = segments.words("shape_code").is_in(["circle"])
+    walls = outer_walls(
+        is_circle,
+        np.where(is_circle & np.isnan(width_m), height_m, width_m) / 2,
+        np.where(is_circle & ~np.isnan(width_m), width_m, height_m) / 2,
+        segments.values("casing_mm"),
+    )
     party_index, parties = _parties(segments, limits)
     return Pipes(
         feature_id=segments.values("feature_id"),
         class_index=segments.words("class_code").codes.astype(np.int64),
         nodes=np.column_stack([segments.values("from_node_id"), segments.values("to_node_id")]),
         container_id=segments.values("container_id"),
-        is_round=is_round,
-        half_width_m=np.where(is_round & np.isnan(width_m), height_m, width_m) / 2,
-        half_height_m=np.where(is_round & ~np.isnan(width_m), width_m, height_m) / 2,
+        is_round=walls.is_round,
+        half_width_m=walls.half_width_m,
+        half_height_m=walls.half_height_m,
         party_index=party_index,
         parties=parties,
         first_piece=axes.first - np.arange(len(axes.first)),
@@ -174,6 +183,7 @@ def _city(columns: dict[str, Any], structures: Structures, limits: LimitTables) 
         segments.words("depth_datum_code").is_in(["unknown"]),
         segments.values("horizontal_accuracy_m").astype(np.float64),
         segments.values("vertical_accuracy_m").astype(np.float64),
+        segments.values("casing_mm"),
     )
     return City(
         pipes_of(segments, axes, width_mm / 1000, height_mm / 1000, limits),

@@ -107,7 +107,9 @@ def drawn_segment(site: Site, pipe: DrawnPipe, line_srid: int | None = None) -> 
     if heights is None:
         heights = ground_m - (math.nan if pipe.cover_depth_m is None else pipe.cover_depth_m) - half_height_m
     axis = np.column_stack([plan, heights])
-    return Segment(_row(pipe, ground_m), axis, pipe.width_mm / 2000, half_height_m, 0.0, 0.0, ground_m, site.limits)
+    return Segment(
+        _row(pipe, ground_m), axis, pipe.width_mm / 2000, half_height_m, 0.0, 0.0, None, ground_m, site.limits
+    )
 
 
 def _check(pipe: DrawnPipe) -> None:

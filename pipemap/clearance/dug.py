@@ -177,7 +177,7 @@ def _stations(plan: shapely.LineString, part: BaseGeometry, along_m: Floats, ove
 
 def _steepness(segment: Segment, along_m: Floats, stations: Floats) -> Floats:
     """By how much a round pipe is higher than wide where it slopes; of the steeper piece at a vertex."""
-    if segment.row["shape_code"] != "circle":
+    if not segment.is_round:
         return np.ones(len(stations))
     ways = np.diff(segment.axis, axis=0)
     plan_m = np.maximum(np.hypot(ways[:, 0], ways[:, 1]), 1e-9)

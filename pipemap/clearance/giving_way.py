@@ -38,5 +38,6 @@ def _bends(segment: Segment) -> float:
 
 
 def _is_small(segment: Segment) -> float | None:
-    area_m2 = segment.half_width_m * segment.half_height_m
+    half_width_m, half_height_m = segment.own_half_m
+    area_m2 = half_width_m * half_height_m
     return None if area_m2 != area_m2 else -round(area_m2, 6)

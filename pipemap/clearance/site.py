@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import shapely
@@ -14,7 +14,8 @@ from shapely.geometry.base import BaseGeometry
 
 from pipemap.clearance.conditions import Party
 from pipemap.clearance.core import Pipes
-from pipemap.clearance.geometry3d import Bools, Floats
+from pipemap.clearance.geometry3d import Floats
+from pipemap.clearance.surveyed import Surveyed
 from pipemap.clearance.tables import STANDARD, LimitTables, limits_in_force
 from pipemap.clearance.words import Name, drawn_name, segment_name, structure_name
 from pipemap.db import Connection, fetch_all, fetch_one
@@ -26,8 +27,6 @@ from pipemap.sql import queries
 from pipemap.versions import GrantedVersion, current_version, relation, resolve_version
 from schemas.codetables import code_table, codes_where
 
-# CJJ 61: a hidden point may be off by 0.10 of its depth in plan and 0.15 in depth, the depth counting as 1 m at least.
-_PLAN_SHARE, _DEPTH_SHARE, _LEAST_DEPTH_M = 0.10, 0.15, 1.0
 _TRENCHES = frozenset({"trench", "passage", "tunnel", "civil_defence"})
 # Ways of lying in which several lines may share one outer section.
 BANKS = ("duct_block", "trench", "passage", "tunnel")
@@ -40,7 +39,11 @@ _PART_M = 50.0
 
 @dataclass(frozen=True)
 class Segment:
-    """One pipe with its axis (v, 3), z NaN where unknown; half sizes NaN where unknown."""
+    """One pipe with its axis (v, 3), z NaN where unknown; half sizes NaN where unknown.
+
+    Half sizes are those of the outer wall: of the casing where the pipe lies in one, and then its own are
+    `cased_half_m`, half the width and half the height.
+    """
 
     row: dict[str, Any]
     axis: Floats
@@ -48,6 +51,7 @@ class Segment:
     half_height_m: float
     horizontal_accuracy_m: float
     vertical_accuracy_m: float
+    cased_half_m: tuple[float, float] | None = None
     drawn_ground_m: Floats | None = None
     limits: LimitTables = STANDARD
 
@@ -92,8 +96,25 @@ class Segment:
         return bool(self.row["elevation_source_code"] == "inferred")
 
     @property
+    def is_cased(self) -> bool:
+        """Whether its outer wall is that of a casing."""
+        return self.cased_half_m is not None
+
+    @property
+    def own_half_m(self) -> tuple[float, float]:
+        """Half the width and half the height of the pipe itself."""
+        return self.cased_half_m or (self.half_width_m, self.half_height_m)
+
+    @property
+    def is_round(self) -> bool:
+        """Whether its outer wall is round."""
+        return self.is_cased or self.row["shape_code"] == "circle"
+
+    @property
     def size_taken_as_outer(self) -> str | None:
         """What its size measures where that is not the outer wall, as which it is taken (code table size_basis)."""
+        if self.is_cased:
+            return None
         basis: str = self.row.get("size_basis_code", "outer") or "unknown"
         return None if basis == "outer" or math.isnan(self.half_width_m) else basis
 
@@ -275,7 +296,7 @@ def as_pipes(segments: list[Segment]) -> Pipes:
         class_index=np.array([classes.setdefault(s.row["class_code"], len(classes)) for s in segments], dtype=np.int64),
         nodes=np.array([[s.row["from_node_id"], s.row["to_node_id"]] for s in segments], dtype=np.int64),
         container_id=np.array([_or_none(segment.row["container_id"]) for segment in segments], dtype=np.int64),
-        is_round=np.array([segment.row["shape_code"] == "circle" for segment in segments]),
+        is_round=np.array([segment.is_round for segment in segments]),
         half_width_m=np.array([segment.half_width_m for segment in segments]),
         half_height_m=np.array([segment.half_height_m for segment in segments]),
         party_index=np.array([parties.setdefault(s.party, len(parties)) for s in segments], dtype=np.int64),
@@ -287,42 +308,6 @@ def as_pipes(segments: list[Segment]) -> Pipes:
     )
 
 
-class Surveyed(NamedTuple):
-    """What the survey says of n segments: sizes, and ground, depth and axis at both ends (n, 2); NaN is not known."""
-
-    is_round: Bools
-    width_mm: Floats
-    height_mm: Floats
-    ground_m: Floats
-    depth_m: Floats
-    axis_m: Floats
-    is_datum_unknown: Bools
-    horizontal_accuracy_m: Floats
-    vertical_accuracy_m: Floats
-
-    def half_sizes_m(self) -> tuple[Floats, Floats]:
-        """Half the width and height; a circle has one size, whichever is known."""
-        width, height = self.width_mm / 2000, self.height_mm / 2000
-        across = np.where(np.isnan(width), height, width)
-        return np.where(self.is_round, across, width), np.where(self.is_round, across, height)
-
-    def accuracies_m(self) -> tuple[Floats, Floats]:
-        """The accuracy in plan and in height that the survey may be held to (CJJ 61)."""
-        depth_m = np.maximum(_LEAST_DEPTH_M, self._mean_depth_m())
-        plan = np.where(np.isnan(self.horizontal_accuracy_m), _PLAN_SHARE * depth_m, self.horizontal_accuracy_m)
-        height = np.where(np.isnan(self.vertical_accuracy_m), _DEPTH_SHARE * depth_m, self.vertical_accuracy_m)
-        # Crown taken for invert, or the other way round, is wrong by up to the height of the pipe.
-        either = np.where(self.is_datum_unknown, np.nan_to_num(self.half_sizes_m()[1]), 0.0)
-        return plan, height + either
-
-    def _mean_depth_m(self) -> Floats:
-        reckoned = self.ground_m - self.axis_m
-        depth_m = np.where(np.isnan(reckoned), self.depth_m, reckoned)
-        known = np.isfinite(depth_m).sum(axis=1)
-        mean_m: Floats = np.nansum(depth_m, axis=1) / np.maximum(known, 1)
-        return mean_m
-
-
 def _segments_of(rows: Sequence[dict[str, Any]], limits: LimitTables) -> list[Segment]:
     """Segments from rows of the query `columns`."""
     lines = shapely.from_wkb(np.array([bytes(row["axis"]) for row in rows], dtype=object))
@@ -330,11 +315,9 @@ def _segments_of(rows: Sequence[dict[str, Any]], limits: LimitTables) -> list[Se
         rows, lines = _in_parts(rows, lines)
     coordinates, counts = shapely.get_coordinates(lines, include_z=True), shapely.get_num_coordinates(lines)
     axes = [coordinates[stop - count : stop] for stop, count in zip(np.cumsum(counts), counts, strict=True)]
-    surveyed = _surveyed(rows, axes)
-    columns = np.column_stack([*surveyed.half_sizes_m(), *surveyed.accuracies_m()]).tolist()
+    measures = _surveyed(rows, axes).measures()
     return [
-        Segment(row, axis, half_width_m, half_height_m, in_plan_m, in_height_m, limits=limits)
-        for row, axis, (half_width_m, half_height_m, in_plan_m, in_height_m) in zip(rows, axes, columns, strict=True)
+        Segment(row, axis, *measured, limits=limits) for row, axis, measured in zip(rows, axes, measures, strict=True)
     ]
 
 
@@ -363,6 +346,7 @@ def _surveyed(rows: Sequence[dict[str, Any]], axes: Sequence[Floats]) -> Surveye
         np.array([row["depth_datum_code"] == "unknown" for row in rows], dtype=bool),
         numbers("horizontal_accuracy_m")[:, 0],
         numbers("vertical_accuracy_m")[:, 0],
+        numbers("casing_mm")[:, 0],
     )
 
 

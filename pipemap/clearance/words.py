@@ -28,6 +28,7 @@ class Measurement:
     assumed: tuple[str, ...]
     to_be_confirmed: bool
     sizes_taken: tuple[tuple[Name, str], ...] = ()
+    casings: tuple[tuple[Name, float], ...] = ()
 
 
 _WHAT = {
@@ -116,7 +117,8 @@ def _collision_words(one: Name, other: Name | None, said: Measurement) -> tuple[
 
 
 def _doubts(limit: Limit | None, said: Measurement) -> tuple[str, str]:
-    english, chinese = [], []
+    english = [f"measured from the casing of {name.english} ({mm:g} mm as stated)" for name, mm in said.casings]
+    chinese = [f"自{name.chinese}的套管（所载尺寸 {mm:g} mm）外壁量起" for name, mm in said.casings]
     if said.within_accuracy:
         english.append(f"the difference is within the survey accuracy of {said.accuracy_m:.2f} m")
         chinese.append(f"差值在测量精度 {said.accuracy_m:.2f} m 以内")

@@ -34,7 +34,7 @@ CROSS JOIN LATERAL (
 
 -- name: columns
 -- What the clearance of a segment needs to know of it.
-f.feature_id, f.source_key, f.class_code, f.from_node_id, f.to_node_id, f.shape_code, f.width_mm, f.height_mm,
+f.feature_id, f.source_key, f.class_code, f.from_node_id, f.to_node_id, f.shape_code, f.width_mm, f.height_mm, f.casing_mm,
 f.burial_code, f.material_code, f.owner, f.pressure_code, f.pressure_mpa, f.voltage_kv, f.container_id, f.lifecycle_code,
 f.from_depth_m, f.to_depth_m, f.depth_datum_code, f.elevation_source_code, f.size_basis_code,
 f.horizontal_accuracy_m, f.vertical_accuracy_m,

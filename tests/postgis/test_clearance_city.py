@@ -43,6 +43,7 @@ def plant_town(connection: Connection, n_pipes: int = 160, seed: int = 4) -> Non
             width_mm=None if number % 13 == 0 else 100 + 10 * (number % 30),
             shape_code="rect" if number % 7 == 0 else "circle", height_mm=300 if number % 7 == 0 else None,
             lifecycle_code="abandoned" if number % 17 == 0 else None,
+            casing_mm=600 if number % 5 == 0 else None,
             burial_code="duct_block" if number % 7 == 0 else "direct",
             elevation_source_code="inferred" if number % 19 == 0 else "measured",
         )  # fmt: skip

@@ -4,7 +4,7 @@ import numpy as np
 
 from pipemap.checks.columns import Ints
 from pipemap.checks.scope import Scope
-from pipemap.clearance.site import Surveyed
+from pipemap.clearance.surveyed import Surveyed
 
 
 def surveyed(scope: Scope, at: Ints) -> Surveyed:
@@ -22,4 +22,5 @@ def surveyed(scope: Scope, at: Ints) -> Surveyed:
         is_datum_unknown=segments.words("depth_datum_code").is_in(["unknown"])[at],
         horizontal_accuracy_m=segments.values("horizontal_accuracy_m")[at],
         vertical_accuracy_m=segments.values("vertical_accuracy_m")[at],
+        casing_mm=segments.values("casing_mm")[at],
     )

@@ -151,6 +151,5 @@ def _segments(scope: Scope, at: Ints) -> list[Segment]:
     names = ("class_code", "elevation_source_code")
     columns: dict[str, list[Any]] = {name: segments.words(name)[at].texts().tolist() for name in names}
     columns |= {"feature_id": segments.values("feature_id")[at].tolist(), "source_key": scope.segment_keys(at).tolist()}
-    measures = np.column_stack([*measured.half_sizes_m(), *measured.accuracies_m()]).tolist()
     rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
-    return [Segment(row, _NO_COURSE, *values) for row, values in zip(rows, measures, strict=True)]
+    return [Segment(row, _NO_COURSE, *values) for row, values in zip(rows, measured.measures(), strict=True)]

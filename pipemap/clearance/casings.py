@@ -1,0 +1,33 @@
+"""Casings 套管: a pipe that lies in one is measured from the outer wall of the casing, not from its own.
+
+GB 50028-2006 says so for gas under table 6.3.3-2, and everything else is measured alike. A survey gives one diameter
+and no place of its own, so a casing is round and lies around the axis of its pipe. One that is not larger than the pipe
+cannot hold it and does not count.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pipemap.clearance.geometry3d import Bools, Floats
+
+
+class Walls(NamedTuple):
+    """Outer walls of n pipes: half sizes in metres, NaN where not known; a casing is round."""
+
+    is_round: Bools
+    half_width_m: Floats
+    half_height_m: Floats
+    is_cased: Bools
+
+
+def outer_walls(is_round: Bools, half_width_m: Floats, half_height_m: Floats, casing_mm: Floats) -> Walls:
+    """The walls that clearances are measured from; a pipe of unknown size in a casing has the casing's."""
+    casing_m = np.asarray(casing_mm, np.float64) / 2000
+    is_cased = casing_m > np.fmax(np.nan_to_num(half_width_m), np.nan_to_num(half_height_m))
+    return Walls(
+        is_round | is_cased,
+        np.where(is_cased, casing_m, half_width_m),
+        np.where(is_cased, casing_m, half_height_m),
+        is_cased,
+    )
