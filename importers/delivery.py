@@ -226,7 +226,8 @@ def _joined(context: Context, files: Sequence[SourceFile], dataset: str) -> Deli
     ledger, pools = context.ledger, context.pools
     draw, snap_m = context.profile.lost_points == "draw", context.profile.snap_m
     frames = pools["node"].frame(), pools["pipe_segment"].frame()
-    nodes, segments, keys = join(*frames, ledger, draw_lost_points=draw, snap_m=snap_m)
+    words = context.profile.class_words()
+    nodes, segments, keys = join(*frames, words, ledger, draw_lost_points=draw, snap_m=snap_m)
     nodes, told = with_surface(nodes, pools[GROUND].frame())
     ledger.findings += told
     if context.profile.vertical.ground_from_model and context.georeference.terrain is not None:

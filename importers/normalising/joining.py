@@ -4,6 +4,7 @@ Frames hold what `importers.normalising.pool` keeps in memory. Once lines are jo
 the frame of nodes (`from_node`, `to_node`) and no longer numbers.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from importers.normalising.classing import classified
 from importers.normalising.compact import CLASS, codes
 from importers.normalising.ledger import Ledger
 from importers.normalising.normalise import LINE_ENDS
@@ -59,6 +61,7 @@ class Keys:
 def join(
     nodes: pd.DataFrame,
     segments: pd.DataFrame,
+    class_words: Mapping[str, str],
     ledger: Ledger,
     *,
     draw_lost_points: bool = False,
@@ -67,16 +70,16 @@ def join(
     """Nodes with unique keys, and segments whose two ends are among them; what does not fit is refused.
 
     With `draw_lost_points`, the drawn end of a line that names a point which no table has is that point. Ends within
-    `snap_m` of a point, or of each other, are one.
+    `snap_m` of a point, or of each other, are one. `class_words` are case-folded words for utility classes.
     """
     nodes, segments = with_unique_numbers(_with_keys(nodes), segments, ledger, snap_m)
     if not len(segments):
-        nodes, segments = _classified(nodes, segments, ledger)
+        nodes, segments = classified(nodes, segments, class_words, ledger)
         return nodes, segments, Keys(_texts(nodes["source_key"]))
     nodes, segments = _snapped(nodes, segments, ledger, draw_lost_points, snap_m)
     segments, keys = _numbered(nodes, segments)
     segments = _joined(len(nodes), segments, keys, ledger, snap_m)
-    nodes, segments = _classified(nodes, segments, ledger)
+    nodes, segments = classified(nodes, segments, class_words, ledger)
     segments = _without_repeats(_with_other_ends(segments), keys, ledger)
     return nodes, segments.assign(nth=_nth_of_pair(segments)), keys
 
@@ -292,43 +295,6 @@ def _joined(node_count: int, segments: pd.DataFrame, keys: Keys, ledger: Ledger,
         value="end",
     )
     return segments[~(lost_from | lost_to)].reset_index(drop=True)
-
-
-def _classified(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Fill missing classes from the other end of the join, else from the title; what nobody names is unknown."""
-    of_node = codes(nodes["class_code"])
-    if len(segments):
-        start, end = segments["from_node"].to_numpy(), segments["to_node"].to_numpy()
-        own = codes(segments["class_code"])
-        own = _said_by_title(np.where(own < 0, of_node[start], own), segments, ledger)
-        segments = segments.assign(class_code=pd.Categorical.from_codes(own, dtype=CLASS))
-        of_line = np.full(len(nodes), -1)
-        # The first line at a node wins, one that starts there before any that ends there: written last.
-        of_line[np.concatenate([start, end])[::-1]] = np.concatenate([own, own])[::-1]
-        of_node = np.where(of_node < 0, of_line, of_node)
-        ledger.classify(segments)
-    of_node = _said_by_title(of_node, nodes, ledger)
-    nodes = nodes.assign(class_code=pd.Categorical.from_codes(of_node, dtype=CLASS))
-    ledger.classify(nodes[nodes["row"] >= 0])
-    return nodes, segments
-
-
-def _said_by_title(found: Ints, frame: pd.DataFrame, ledger: Ledger) -> Ints:
-    """Classes with those that are missing taken from what stands above each table, which a finding tells."""
-    categories, found = list(CLASS.categories), found.copy()
-    for number in np.unique(frame["table"].to_numpy()[found < 0]):
-        is_blank = (found < 0) & (frame["table"].to_numpy() == number)
-        said = ledger.accounts[number].said_class
-        found[is_blank] = categories.index(said[0] if said else "unknown")
-        if said:
-            ledger.note(
-                int(number),
-                Severity.INFO,
-                "IMP-TITLE",
-                f"{int(is_blank.sum())} rows name no class; taken for {said[0]}, as “{said[1]}” says.",
-                f"{int(is_blank.sum())} 行未注明类别，按“{said[1]}”归为 {said[0]}。",
-            )
-    return found
 
 
 def _with_other_ends(segments: pd.DataFrame) -> pd.DataFrame:

@@ -90,7 +90,7 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
     found = {}
     for column, sample in table.samples.items():
         named = [] if plain(column) in left else _by_name(table.profile, role, column, known.get(column))
-        weighed = [_weighed(match, sample, table, column) for match in named]
+        weighed = [_weighed(match, sample, table, role, column) for match in named]
         if column not in known and (table.is_settled or plain(column) in left):
             found[column] = [replace(match, certainty=min(match.certainty, _LEFT)) for match in weighed]
             continue
@@ -182,10 +182,13 @@ def _by_values(role: str, sample: Sample) -> list[Match]:
     return [Match(attribute, guess, why, by_values=True) for attribute, guess in found if guess >= MENTIONED]
 
 
-def _weighed(match: Match, sample: Sample, table: Candidates, column: str) -> Match:
+def _weighed(match: Match, sample: Sample, table: Candidates, role: str, column: str) -> Match:
     """A match by name with what the values say to it."""
+    if role == "combined" and match.attribute in ("key", "to_key"):
+        # A point's number comes again in each row of it, and what it is joined to may stand on another sheet.
+        return match
     fit = content.fit(match.attribute, sample)
-    if match.attribute in ("from_key", "to_key", "node_key") and table.links:
+    if match.attribute in ("from_key", "to_key", "node_key") and table.links and column not in table.referred:
         fit = table.links.get(column, (0.0, ""))[0]
     if fit is None or not sample.n_known:
         return match

@@ -180,12 +180,14 @@ def _rows_of_names(rows: Sequence[Row], known: frozenset[str], merges: Sequence[
 
 
 def _goes_on(row: Row, below: Row) -> bool:
-    """Whether words stand below only where the row's groups are, and under the blanks that they leave, or say ends."""
+    """Whether words below stand under the row's groups and the blanks they leave alone, but for ends and units."""
     filled = [n for n, cell in enumerate(below) if _is_filled(cell)]
     blank = [n for n in range(1, len(row)) if not _is_filled(row[n])]
     under = [n for n in filled if n in blank]
     return bool(under) and all(
-        not _is_number(below[n]) and (n in blank or n + 1 in under or _is_end(below[n])) for n in filled
+        not _is_number(below[n])
+        and (n in blank or n + 1 in under or _is_end(below[n]) or _BARE_UNIT.fullmatch(_text(below[n])))
+        for n in filled
     )
 
 

@@ -26,6 +26,13 @@ _WIDE_BLANKS = re.compile(r"\t|\s{2,}")
 
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
 _IN_FOURS = re.compile(rb"[\x81-\xfe]\d[\x81-\xfe]\d")
+# First bytes of the signs and everyday characters of each standard (GB 2312 level 1, JIS X 0208 level 1, Big5 level 1);
+# text read in another's encoding falls among the rare ones.
+_EVERYDAY = {
+    "gb18030": re.compile(rb"[\xa1-\xd7][\xa1-\xfe]"),
+    "cp932": re.compile(rb"[\x81-\x83\x88-\x97][\x40-\xfc]"),
+    "cp950": re.compile(rb"[\xa1-\xc6][\x40-\x7e\xa1-\xfe]"),
+}
 
 Score = Callable[[list[list[str]]], int]
 
@@ -96,7 +103,7 @@ def _encoding(path: Path) -> tuple[str, bool]:
         return encoding, False
     if b"\0" in head:
         raise _not_text(path)
-    for encoding in ("utf-8", "gb18030"):
+    for encoding in ("utf-8", _east_asian(head)):
         if _decodes(path, encoding) and (encoding == "utf-8" or not _looks_western(head)):
             return encoding, False
     if _looks_western(head):
@@ -159,6 +166,23 @@ def _looks_western(head: bytes) -> bool:
     """
     runs = _BEYOND_ASCII.findall(_IN_FOURS.sub(b"", head))
     return bool(runs) and sum(len(run) == 1 for run in runs) * 4 > len(runs) * 3
+
+
+def _east_asian(head: bytes) -> str:
+    """GB18030, unless in Japan's or Taiwan's encoding more of the characters are everyday ones."""
+    shares = {encoding: _everyday_share(head, encoding) for encoding in _EVERYDAY}
+    return max(shares, key=lambda encoding: shares[encoding])
+
+
+def _everyday_share(head: bytes, encoding: str) -> float:
+    """The share of everyday characters among those beyond ASCII; 0 where the bytes are no text in the encoding."""
+    try:
+        counts = Counter(codecs.getincrementaldecoder(encoding)().decode(head))
+    except UnicodeDecodeError:
+        return 0.0
+    beyond = {character: count for character, count in counts.items() if not character.isascii()}
+    everyday = [c for c in beyond if _EVERYDAY[encoding].fullmatch(c.encode(encoding))]
+    return sum(beyond[c] for c in everyday) / sum(beyond.values()) if beyond else 0.0
 
 
 def _mostly_decodes(head: bytes, encoding: str) -> bool:

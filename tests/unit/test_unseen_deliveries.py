@@ -1,6 +1,7 @@
 """Deliveries in other languages and layouts, imported by what a dry run proposes and nothing else."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import geopandas as gpd
@@ -194,6 +195,105 @@ def test_sizes_are_taken_for_inches_where_they_are_usual_inches_and_no_millimetr
 )
 def test_the_class_in_a_name_is_read_whatever_its_letters(name: str, code: str) -> None:
     assert load_profile("default").class_said(name, is_name=True) == code
+
+
+def test_groups_of_columns_without_merged_cells_are_header_with_the_units_under_them(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["Borough Water Company - asset register"], ["Printed 2025-03-01"], []]
+    rows += [["Asset ID", "Start", None, None, "End", None, None, "Dia", "Material", "Depth of cover", "Year laid"]]
+    rows += [[None, "Easting", "Northing", "Level", "Easting", "Northing", "Level", "(mm)", None, "(m)", None]]
+    ends = list(pairwise(_PLACES))
+    rows += [[f"WM{n}", *one, 8.25, *other, 8.5, 150, "DI", 1.1, 1990] for n, (one, other) in enumerate(ends)]
+    rows += [["Total", None, None, None, None, None, None, None, None, None, "11 assets"]]
+    file = _workbook(tmp_path / "register.xlsx", {"Water mains": rows})
+
+    delivery = _delivery(_proposed([file], "EPSG:4547"))
+
+    assert [(count.rows, count.loaded, count.refused) for count in delivery.counts if count.class_code] == [(11, 11, 0)]
+    first = delivery.segments.iloc[0]
+    assert (first["class_code"], first["width_mm"], first["material_code"]) == ("water", 150.0, "ductile_iron")
+    assert first["from_depth_m"] == 1.1
+    places = shapely.get_coordinates(first["geom"])
+    np.testing.assert_allclose(places, [_PLACES[0], _PLACES[1]])
+
+
+def test_a_combined_result_table_is_proposed_with_the_points_it_names(tmp_path: Path) -> None:
+    head = [["物探点号", "连接点号", "附属物", "平面坐标(m)", None, "地面高程(m)", "埋深(m)", None, "管径或断面(mm)"]]
+    head += [[None, None, None, "X", "Y", None, "起点", "终点", None]]
+    rows: list[list[object]] = []
+    for n, (x, y) in enumerate(_PLACES):
+        joined = [other for other in (n - 1, n + 1) if 0 <= other < len(_PLACES)]
+        for other in joined:
+            own = ["阀门", y, x, 25.5] if other == joined[0] else [None] * 4
+            rows += [[f"JS{n}", f"JS{other}", *own, 1.0 + n / 100, 1.0 + other / 100, "DN200"]]
+    file = _workbook(
+        tmp_path / "成果表.xlsx", {"给水管线成果表": [*head, *rows]}, {"给水管线成果表": ["D1:E1", "G1:H1"]}
+    )
+
+    found = _proposed([file], "EPSG:4547")
+
+    assert (found.tables[0].column_of("key"), found.tables[0].column_of("to_key")) == ("物探点号", "连接点号")
+    delivery = _delivery(found)
+    assert (len(delivery.nodes), len(delivery.segments)) == (12, 11)
+    assert [(count.rows, count.refused) for count in delivery.counts] == [(22, 0)]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "head", "material", "code"),
+    [
+        (
+            "cp932",
+            "上流人孔番号,下流人孔番号,上流X座標,上流Y座標,下流X座標,下流Y座標,管径(mm),管種,排除方式",
+            "陶管",
+            "汚水",
+        ),
+        ("cp950", "起點點號,終點點號,起點X,起點Y,終點X,終點Y,管徑(mm),材質,管線類別", "鑄鐵", "污水"),
+        ("gb18030", "起点点号,终点点号,起点X,起点Y,终点X,终点Y,管径(mm),材质,管线类别", "铸铁", "污水"),
+    ],
+)
+def test_text_is_read_in_the_encoding_in_which_its_words_are_everyday_ones(
+    tmp_path: Path, encoding: str, head: str, material: str, code: str
+) -> None:
+    ends = list(pairwise(_PLACES))
+    rows = [
+        f"M{n},M{n + 1},{one[1]},{one[0]},{other[1]},{other[0]},250,{material},{code}"
+        for n, (one, other) in enumerate(ends)
+    ]
+    file = tmp_path / "pipes.csv"
+    file.write_text("\n".join([head, *rows]), encoding=encoding)
+
+    found = _proposed([file], "EPSG:4547")
+
+    assert [column.column for column in found.tables[0].columns] == head.split(",")
+    delivery = _delivery(found)
+    assert delivery.segments["class_code"].eq("foul").all() and len(delivery.segments) == 11
+    assert (found.tables[0].column_of("from_key"), found.tables[0].column_of("to_key")) == tuple(head.split(",")[:2])
+
+
+def test_the_letters_of_point_numbers_tell_the_class_that_nothing_else_tells(tmp_path: Path) -> None:
+    points = ["点号,X,Y,H"] + [f"{'DL' if n < 6 else 'RQ'}{n},{y},{x},25.5" for n, (x, y) in enumerate(_PLACES)]
+    lines = ["起点,终点,起埋,终埋"] + [f"DL{n},DL{n + 1},0.8,0.9" for n in range(5)] + ["RQ6,RQ7,1.0,1.1"]
+    files = [_written(tmp_path / "点.csv", points), _written(tmp_path / "线.csv", lines)]
+
+    delivery = _delivery(_proposed(files, "EPSG:4547"))
+
+    assert delivery.segments["class_code"].value_counts().to_dict() == {"power": 5, "gas": 1}
+    assert delivery.nodes["class_code"].value_counts().to_dict() == {"power": 6, "gas": 6}
+    told = [finding.message_en for finding in delivery.findings if finding.rule == "IMP-LETTERS"]
+    assert told and all("DL power" in message or "RQ gas" in message for message in told)
+    assert delivery.segments["from_depth_m"].tolist() == [0.8] * 5 + [1.0]
+
+
+@pytest.mark.parametrize("numbers", [["JX1", "JX2", "JX3"], ["P1", "P2", "P3"], ["DL1", "AB2", "CD3"]])
+def test_letters_that_mean_no_class_or_a_secret_one_leave_it_unknown(tmp_path: Path, numbers: list[str]) -> None:
+    points = ["点号,X坐标,Y坐标,地面高程"] + [
+        f"{key},{y},{x},25.5" for key, (x, y) in zip(numbers, _PLACES, strict=False)
+    ]
+    files = [_written(tmp_path / "点.csv", points)]
+
+    delivery = _delivery(_proposed(files, "EPSG:4547"))
+
+    assert delivery.nodes["class_code"].eq("unknown").all()
+    assert "IMP-LETTERS" not in {finding.rule for finding in delivery.findings}
 
 
 def _proposed(files: Sequence[Path], crs: str) -> DryRun:

@@ -1,0 +1,85 @@
+"""The class of rows that name none: from what they are joined to, the title, or the letters of point numbers."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from importers.normalising.compact import CLASS, codes
+from importers.normalising.ledger import Ledger
+from importers.profiles import SECRET
+from schemas.findings import Severity
+
+# JS12, DL-7: the code of the class and a running number (CJJ 61-2017).
+_LETTERS = r"^([A-Za-z]{2})[-_]?\d"
+# Letters that mean a class in fewer rows of a table than this mean something else there.
+_MOSTLY = 0.95
+Ints = npt.NDArray[np.int32]
+
+
+def classified(
+    nodes: pd.DataFrame, segments: pd.DataFrame, class_words: Mapping[str, str], ledger: Ledger
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fill missing classes from the other end of the join, else from the title or the numbers; the rest is unknown."""
+    of_node = codes(nodes["class_code"])
+    numbers = nodes["source_key"]
+    if len(segments):
+        start, end = segments["from_node"].to_numpy(), segments["to_node"].to_numpy()
+        own = codes(segments["class_code"])
+        own = np.where(own < 0, of_node[start], own)
+        own = _filled(own, segments["table"].to_numpy(), numbers.take(start), class_words, ledger)
+        segments = segments.assign(class_code=pd.Categorical.from_codes(own, dtype=CLASS))
+        of_line = np.full(len(nodes), -1)
+        # The first line at a node wins, one that starts there before any that ends there: written last.
+        of_line[np.concatenate([start, end])[::-1]] = np.concatenate([own, own])[::-1]
+        of_node = np.where(of_node < 0, of_line, of_node)
+        ledger.classify(segments)
+    of_node = _filled(of_node, nodes["table"].to_numpy(), numbers, class_words, ledger)
+    nodes = nodes.assign(class_code=pd.Categorical.from_codes(of_node, dtype=CLASS))
+    ledger.classify(nodes[nodes["row"] >= 0])
+    return nodes, segments
+
+
+def _filled(
+    found: Ints, tables: Ints, numbers: "pd.Series[str]", class_words: Mapping[str, str], ledger: Ledger
+) -> Ints:
+    """Classes with those that are missing by what stands above each table or by the letters of its point numbers."""
+    found = found.copy()
+    for table in np.unique(tables[found < 0]):
+        is_blank = (found < 0) & (tables == table)
+        said = ledger.accounts[table].said_class
+        if said:
+            found[is_blank] = _position(said[0])
+            ledger.note(
+                int(table),
+                Severity.INFO,
+                "IMP-TITLE",
+                f"{int(is_blank.sum())} rows name no class; taken for {said[0]}, as “{said[1]}” says.",
+                f"{int(is_blank.sum())} 行未注明类别，按“{said[1]}”归为 {said[0]}。",
+            )
+        else:
+            found[is_blank] = _by_letters(numbers[is_blank], class_words, ledger, table)
+    return found
+
+
+def _by_letters(numbers: "pd.Series[str]", class_words: Mapping[str, str], ledger: Ledger, table: int) -> Ints:
+    letters = numbers.astype(object).str.extract(_LETTERS, expand=False).str.casefold()
+    meant = letters.map(class_words)
+    meant = meant.where(meant.ne(SECRET))
+    if meant.notna().mean() < _MOSTLY:
+        return np.full(len(numbers), _position("unknown"))
+    told = dict(zip(letters[meant.notna()].str.upper(), meant.dropna(), strict=True))
+    named = ", ".join(f"{letters} {code}" for letters, code in sorted(told.items()))
+    ledger.note(
+        int(table),
+        Severity.WARNING,
+        "IMP-LETTERS",
+        f"{len(numbers)} rows name no class; it was taken from the letters of their point numbers: {named}.",
+        f"{len(numbers)} 行未注明类别，按点号字母归类：{named}。",
+    )
+    return np.asarray([_position(code) for code in meant.fillna("unknown")])
+
+
+def _position(code: str) -> int:
+    return list(CLASS.categories).index(code)
