@@ -1,9 +1,12 @@
 """Access databases, through mdbtools where it is installed and access-parser where it is not."""
 
+import resource
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,9 @@ _AS_WRITTEN: dict[str, Any] = {
 
 _MAGIC = (b"Standard Jet DB", b"Standard ACE DB")
 _PAGE_BYTES = 2048
-_TIMEOUT_S = 120
+# Processor time of one tool: many times what a sound database takes, which has little to complain of besides.
+_LIMIT_S, _LIMIT_S_PER_MIB = 4, 4
+_MOST_WORDS_BYTES = 2**20
 # The first page is scrambled from byte 0x18 on with one key for all databases; the key of the pages stands in it.
 _HEADER_KEY = bytes((0xC7, 0xDA, 0x39, 0x6B))
 _SCRAMBLED_FROM, _PAGE_KEY_AT = 0x18, 0x3E
@@ -155,18 +160,33 @@ def _exported(path: Path, name: str, chunk_rows: int) -> Iterator[pd.DataFrame]:
             raise _damaged(path, f"table {name} cannot be read") from error
 
 
-def _run(path: Path, *command: str, output: Any = subprocess.PIPE) -> str:
-    try:
-        done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, timeout=_TIMEOUT_S, check=False)
-    except subprocess.TimeoutExpired as error:
+def _run(path: Path, *command: str, output: Any = None) -> str:
+    """Run a tool to its end, which comes when it has used up its time or complains without one; what it says."""
+    limit_s = _LIMIT_S + _LIMIT_S_PER_MIB * path.stat().st_size // 2**20
+    with (
+        tempfile.TemporaryFile() as own,
+        subprocess.Popen(command, stdout=output or own, stderr=subprocess.PIPE) as tool,
+    ):
+        with suppress(ProcessLookupError):
+            resource.prlimit(tool.pid, resource.RLIMIT_CPU, (limit_s, limit_s + 1))
+            if output is None:
+                resource.prlimit(tool.pid, resource.RLIMIT_FSIZE, (_MOST_WORDS_BYTES, _MOST_WORDS_BYTES))
+        assert tool.stderr is not None
+        complaints = tool.stderr.read(_MOST_WORDS_BYTES)
+        if len(complaints) == _MOST_WORDS_BYTES:
+            tool.kill()
+        code = tool.wait()
+        own.seek(0)
+        said = own.read(_MOST_WORDS_BYTES)
+    if code in (-signal.SIGXCPU, -signal.SIGKILL) and len(complaints) < _MOST_WORDS_BYTES:
         raise SourceError(
-            f"{path.name} takes longer than {_TIMEOUT_S} s to read and was given up.",
-            message_zh=f"{path.name} 读取超过 {_TIMEOUT_S} 秒，已放弃。",
-        ) from error
-    words = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    if done.returncode or any("error" in word.casefold() or "can't" in word.casefold() for word in words):
+            f"{path.name} takes longer than {limit_s} s to read and was given up.",
+            message_zh=f"{path.name} 读取超过 {limit_s} 秒，已放弃。",
+        )
+    words = complaints.decode("utf-8", "replace").strip().splitlines()
+    if code or any("error" in word.casefold() or "can't" in word.casefold() for word in words):
         raise _damaged(path, words[0] if words else "it cannot be opened")
-    return (done.stdout or b"").decode("utf-8", "replace")
+    return said.decode("utf-8", "replace")
 
 
 def _by_parser(path: Path) -> Iterator[RecordTable]:

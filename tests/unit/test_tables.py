@@ -7,8 +7,10 @@ from typing import Any
 import openpyxl
 import pytest
 
+from importers import access
 from importers.access import AccessReader, page_key
 from importers.base import RecordTable
+from importers.passing import read_confined
 from importers.tables import TableReader
 from pipemap.errors import SourceError
 from tests.unit.old_workbooks import write_ods, write_xls
@@ -158,6 +160,29 @@ def test_an_encrypted_database_is_said_to_be_one(tmp_path: Path) -> None:
     path.write_bytes(head.ljust(8192, b"\0"))
     with pytest.raises(SourceError, match=r"locked\.accdb is encrypted with a password"):
         list(AccessReader().read([path], {}))
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("while :; do echo unsupported data type >&2; done", r"lost\.mdb is damaged \(unsupported data type\)"),
+        ("while :; do :; done", r"lost\.mdb takes longer than 1 s to read"),
+        ("exec yes", r"lost\.mdb is damaged"),
+    ],
+)
+def test_a_database_in_which_the_tools_lose_their_way_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, words: str
+) -> None:
+    for name in ("mdb-tables", "mdb-export", "mdb-count"):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(access, "_LIMIT_S", 1)
+    path = tmp_path / "lost.mdb"
+    path.write_bytes(b"\0\1\0\0Standard Jet DB\0".ljust(8192, b"\0"))
+    with pytest.raises(SourceError, match=words) as raised:
+        list(read_confined(AccessReader(), path, {}))
+    assert raised.value.details["message_zh"].startswith("lost.mdb")
 
 
 def test_a_database_comes_in_parts_whose_rows_count_on(shared_data: Path) -> None:
