@@ -25,6 +25,7 @@ from importers.profile_files import choose_profile, headers_of, load_profile
 from importers.profiles import Profile
 from importers.sources import Source, distinct_names, sha256
 from pipemap.errors import NotFoundError, SourceError, UsageError
+from pipemap.seldom import seldom_collected
 from schemas.codetables import code_table
 from schemas.delivery import DatumUse, Delivery, SourceFile
 from schemas.findings import Finding, Severity
@@ -102,7 +103,7 @@ def read_delivery(
         When there is no such class.
     """
     said = on_progress or _quiet
-    with unpacked(require_files(paths)) as files:
+    with seldom_collected(), unpacked(require_files(paths)) as files:
         reading = read_tables(files, profile, said, head_rows=1)
         if default_class is not None:
             reading = with_class(reading, default_class)

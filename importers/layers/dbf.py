@@ -147,7 +147,7 @@ def _texts_beyond_ascii(dbf: Path) -> set[bytes]:
     texts = {name for name, _, _ in fields if not name.isascii()}
     for _, start, end in fields:
         cells = records[(records[:, start:end] >= _BEYOND_ASCII).any(axis=1), start:end]
-        texts |= {cell.tobytes().rstrip(b" \x00") for cell in np.unique(cells, axis=0)}
+        texts |= {cell.rstrip(b" \x00") for cell in set(cells.copy().view(f"V{max(end - start, 1)}").ravel().tolist())}
     return texts
 
 

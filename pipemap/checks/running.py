@@ -18,6 +18,7 @@ from pipemap.db import Connection, Database, fetch_one
 from pipemap.errors import ConflictError, NotFoundError
 from pipemap.findings import FindingPacker, PackedFindings, drop_findings, write_findings
 from pipemap.forked import shared_out
+from pipemap.seldom import seldom_collected
 from pipemap.sql import queries
 from schemas.findings import Severity
 
@@ -53,7 +54,7 @@ def run_checks(
     ConflictError
         When it is published or rejected, so that there is nothing left to check.
     """
-    with database.transaction() as connection:
+    with seldom_collected(), database.transaction() as connection:
         counts = _check(database, connection, changeset_id, rules, on_progress)
         connection.execute(queries("checks")["mark_checked"], {"changeset_id": changeset_id})
     return counts
@@ -64,7 +65,7 @@ def tried_rules(
     database: Database, changeset_id: int, *, rules: Rulebook | None = None, on_progress: Progress | None = None
 ) -> Iterator[Connection]:
     """A transaction in which the check findings are those of these rules; at its end it is as if nothing had been."""
-    with database.transaction() as connection:
+    with seldom_collected(), database.transaction() as connection:
         _check(database, connection, changeset_id, rules, on_progress)
         yield connection
         connection.rollback()

@@ -13,7 +13,7 @@ from pipemap.clearance.giving_way import side_giving_way_of
 from pipemap.clearance.numbers import TOLERANCE_M, known
 from pipemap.clearance.rules import Limit
 from pipemap.clearance.site import DRAWN_ID, Segment, Structure, clearance_class_of
-from pipemap.clearance.words import Measurement, Name, conflict_words
+from pipemap.clearance.words import Name, Saying, conflict_words
 from schemas.clearance import CannotTell, ClearanceAnswer, Conflict, ConflictKind, Place, Side, Slant
 
 # Measured in plan, whatever the heights.
@@ -74,20 +74,20 @@ def _told(
     shortfall_m = limit_m - measured_m
     assumed = (*(limit.assumed if limit else ()), *_inferred(kind, pair))
     taken = _taken_as_outer(pair)
-    said = Measurement(
+    said = Saying(
         kind=kind,
-        measured_m=measured_m,
+        is_pair=pair.other is not None,
+        limit=limit,
         # The wall of an inner size is still to be added.
-        at_most=at_most or any(basis == "inner" for _, _, basis in taken),
-        limit_m=limit_m,
-        accuracy_m=accuracy_m,
+        at_most=at_most or any(basis == "inner" for _, basis in taken),
         within_accuracy=shortfall_m < accuracy_m,
         assumed=assumed,
         to_be_confirmed=bool(assumed) or (limit is not None and limit.to_be_confirmed),
-        sizes_taken=tuple((side.name, basis) for _, side, basis in taken),
-        casings=tuple((side.name, 2000 * side.half_width_m) for _, side in _sided(pair) if side.is_cased),
+        sizes_taken=taken,
+        casings=tuple((side, 2000 * pipe.half_width_m) for side, pipe in _sided(pair) if pipe.is_cased),
     )
-    english, chinese = conflict_words(pair.asked_name, pair.other.name if pair.other else None, limit, said)
+    other_name = pair.other.name if pair.other else None
+    english, chinese = conflict_words(pair.asked_name, other_name, said, measured_m, accuracy_m)
     return {
         "kind": kind,
         "segment_id": _identity(pair.asked),
@@ -108,7 +108,7 @@ def _told(
         "confidence": limit.confidence if limit else "measured",
         "assumed": assumed,
         "measured_from_casing": tuple(side for side, pipe in _sided(pair) if pipe.is_cased),
-        "taken_as_outer": tuple(f"{side}.{basis}" for side, _, basis in taken),
+        "taken_as_outer": tuple(f"{side}.{basis}" for side, basis in taken),
         "to_be_confirmed": said.to_be_confirmed,
         "point": places[0],
         "nearest": places[1:],
@@ -189,9 +189,10 @@ def conflicts_told(verdicts: Verdicts, segments: Sequence[Segment]) -> Iterator[
     """The fields of each conflict among the verdicts about `segments`: a hundred thousand in seconds."""
     midway = (verdicts.near_left + verdicts.near_right) / 2
     places = zip(*(_places(points) for points in (midway, verdicts.near_left, verdicts.near_right)), strict=True)
-    measures = zip(places, verdicts.measured_m.tolist(), verdicts.bounded.tolist(), strict=True)
-    for number, (of_pair, measured_m, at_most) in enumerate(measures):
-        if verdicts.is_conflict[number]:
+    told_of = verdicts.is_conflict.tolist()
+    measures = zip(told_of, places, verdicts.measured_m.tolist(), verdicts.bounded.tolist(), strict=True)
+    for number, (is_conflict, of_pair, measured_m, at_most) in enumerate(measures):
+        if is_conflict:
             asked, other = _sides(verdicts, number, segments)
             pair = Pair(asked, asked.name, other)
             angle_deg = float(verdicts.slant_deg[number])
@@ -269,9 +270,9 @@ def _accuracies(kind: ConflictKind, pair: Pair) -> tuple[float | None, float | N
     return one, other
 
 
-def _taken_as_outer(pair: Pair) -> list[tuple[Side, Segment, str]]:
+def _taken_as_outer(pair: Pair) -> tuple[tuple[Side, str], ...]:
     """The sides whose size does not measure the outer wall, and what it measures."""
-    return [(name, pipe, basis) for name, pipe in _sided(pair) if (basis := pipe.size_taken_as_outer) is not None]
+    return tuple((name, basis) for name, pipe in _sided(pair) if (basis := pipe.size_taken_as_outer) is not None)
 
 
 def _pipes(pair: Pair) -> list[Segment]:

@@ -1,10 +1,13 @@
 """How a clearance answer is worded, in English and Chinese; what is not certain is never worded as a violation."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pipemap.clearance.rules import Limit
-from schemas.clearance import ConflictKind
+from schemas.clearance import ConflictKind, Side
 from schemas.codetables import code_table
+
+_SENTENCES_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -16,19 +19,22 @@ class Name:
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """What a sentence about one conflict tells."""
+class Saying:
+    """What a sentence about a conflict says beside names and measures: the same for thousands of pairs.
+
+    `limit` is None when bodies intersect; `sizes_taken` are the sides whose size is taken as the outer one, and what
+    it measures; `casings` those that lie in a casing, and its size in millimetres.
+    """
 
     kind: ConflictKind
-    measured_m: float
+    is_pair: bool
+    limit: Limit | None
     at_most: bool
-    limit_m: float
-    accuracy_m: float
     within_accuracy: bool
     assumed: tuple[str, ...]
     to_be_confirmed: bool
-    sizes_taken: tuple[tuple[Name, str], ...] = ()
-    casings: tuple[tuple[Name, float], ...] = ()
+    sizes_taken: tuple[tuple[Side, str], ...] = ()
+    casings: tuple[tuple[Side, float], ...] = ()
 
 
 _WHAT = {
@@ -74,26 +80,39 @@ def clause_zh(clause: str) -> str:
     return clause.replace("table ", "表 ").replace("clause ", "条文 ").replace("App. ", "附录 ")
 
 
-def conflict_words(one: Name, other: Name | None, limit: Limit | None, said: Measurement) -> tuple[str, str]:
+def conflict_words(
+    one: Name, other: Name | None, saying: Saying, measured_m: float, accuracy_m: float
+) -> tuple[str, str]:
     """One sentence about a conflict with what may be said about its certainty, in English and Chinese."""
-    if limit is None:
-        return _collision_words(one, other, said)
-    what_en, what_zh = _WHAT[said.kind]
-    pair_en = f"{one.english} and {other.english}" if other else one.english
-    pair_zh = f"{one.chinese}与{other.chinese}" if other else one.chinese
-    link_en = "between" if other else "of"
-    most_en, most_zh = ("at most ", "至多") if said.at_most else ("", "")
-    is_en, is_zh = ("may be required", "可能要求") if said.to_be_confirmed else ("is required", "要求")
-    english = (
-        f"{what_en} {link_en} {pair_en} is {most_en}{said.measured_m:.2f} m; {said.limit_m:.2f} m {is_en}"
-        f" by {limit.standard} {limit.clause}".rstrip()
+    english, chinese = _sentences(saying)
+    measures = {"measured_m": measured_m, "depth_m": -measured_m, "accuracy_m": accuracy_m}
+    other = other or one
+    return (
+        english.format(segment=one.english, other=other.english, **measures),
+        chinese.format(segment=one.chinese, other=other.chinese, **measures),
     )
-    chinese = (
-        f"{pair_zh}的{what_zh}为{most_zh} {said.measured_m:.2f} m，"
-        f"{limit.standard} {clause_zh(limit.clause)}{is_zh}不小于 {said.limit_m:.2f} m"
-    )
-    doubts_en, doubts_zh = _doubts(limit, said)
+
+
+@lru_cache(_SENTENCES_AT_ONCE)
+def _sentences(saying: Saying) -> tuple[str, str]:
+    """The sentence in both languages with places for `segment`, `other` and the measures."""
+    english, chinese = _collision(saying) if saying.limit is None else _shortfall(saying, saying.limit)
+    doubts_en, doubts_zh = _doubts(saying)
     return f"{english}{doubts_en}.", f"{chinese}{doubts_zh}。"
+
+
+def _shortfall(saying: Saying, limit: Limit) -> tuple[str, str]:
+    what_en, what_zh = _WHAT[saying.kind]
+    pair_en, pair_zh = ("{segment} and {other}", "{segment}与{other}") if saying.is_pair else ("{segment}", "{segment}")
+    link_en = "between" if saying.is_pair else "of"
+    most_en, most_zh = ("at most ", "至多") if saying.at_most else ("", "")
+    is_en, is_zh = ("may be required", "可能要求") if saying.to_be_confirmed else ("is required", "要求")
+    rule_en, rule_zh = _verbatim(f"{limit.standard} {limit.clause}", f"{limit.standard} {clause_zh(limit.clause)}")
+    english = (
+        f"{what_en} {link_en} {pair_en} is {most_en}{{measured_m:.2f}} m; {limit.min_m:.2f} m {is_en} by {rule_en}"
+    ).rstrip()
+    chinese = f"{pair_zh}的{what_zh}为{most_zh} {{measured_m:.2f}} m，{rule_zh}{is_zh}不小于 {limit.min_m:.2f} m"
+    return english, chinese
 
 
 def attribute_names(assumed: tuple[str, ...]) -> tuple[str, str]:
@@ -104,37 +123,37 @@ def attribute_names(assumed: tuple[str, ...]) -> tuple[str, str]:
     return ", ".join(english), "、".join(dict.fromkeys(words[1] for words in found))
 
 
-def _collision_words(one: Name, other: Name | None, said: Measurement) -> tuple[str, str]:
-    assert other is not None
-    depth_m = -said.measured_m
-    verb_en, verb_zh = (
-        ("may intersect", "可能相碰") if said.to_be_confirmed or said.within_accuracy else ("intersect", "相碰")
-    )
-    english = f"{one.english} and {other.english} {verb_en} by {depth_m:.2f} m"
-    chinese = f"{one.chinese}与{other.chinese}{verb_zh}，侵入 {depth_m:.2f} m"
-    doubts_en, doubts_zh = _doubts(None, said)
-    return f"{english}{doubts_en}.", f"{chinese}{doubts_zh}。"
+def _collision(saying: Saying) -> tuple[str, str]:
+    is_doubtful = saying.to_be_confirmed or saying.within_accuracy
+    verb_en, verb_zh = ("may intersect", "可能相碰") if is_doubtful else ("intersect", "相碰")
+    english = f"{{segment}} and {{other}} {verb_en} by {{depth_m:.2f}} m"
+    return english, f"{{segment}}与{{other}}{verb_zh}，侵入 {{depth_m:.2f}} m"
 
 
-def _doubts(limit: Limit | None, said: Measurement) -> tuple[str, str]:
-    english = [f"measured from the casing of {name.english} ({mm:g} mm as stated)" for name, mm in said.casings]
-    chinese = [f"自{name.chinese}的套管（所载尺寸 {mm:g} mm）外壁量起" for name, mm in said.casings]
-    if said.within_accuracy:
-        english.append(f"the difference is within the survey accuracy of {said.accuracy_m:.2f} m")
-        chinese.append(f"差值在测量精度 {said.accuracy_m:.2f} m 以内")
-    if said.assumed:
-        words_en, words_zh = attribute_names(said.assumed)
+def _doubts(saying: Saying) -> tuple[str, str]:
+    english = [f"measured from the casing of {{{side}}} ({mm:g} mm as stated)" for side, mm in saying.casings]
+    chinese = [f"自{{{side}}}的套管（所载尺寸 {mm:g} mm）外壁量起" for side, mm in saying.casings]
+    if saying.within_accuracy:
+        english.append("the difference is within the survey accuracy of {accuracy_m:.2f} m")
+        chinese.append("差值在测量精度 {accuracy_m:.2f} m 以内")
+    if saying.assumed:
+        words_en, words_zh = _verbatim(*attribute_names(saying.assumed))
         english.append(f"not known for certain: {words_en}, the strictest case is taken")
         chinese.append(f"{words_zh}不确定，按最严情况")
-    for name, basis in said.sizes_taken:
+    for side, basis in saying.sizes_taken:
         if basis in _SIZES:
             size_en, size_zh = _SIZES[basis]
-            english.append(f"the {size_en} size of {name.english} is taken as its outer one")
-            chinese.append(f"{name.chinese}的{size_zh}按外尺寸计")
-    if limit is not None and not limit.confidence.startswith("verified"):
+            english.append(f"the {size_en} size of {{{side}}} is taken as its outer one")
+            chinese.append(f"{{{side}}}的{size_zh}按外尺寸计")
+    if saying.limit is not None and not saying.limit.confidence.startswith("verified"):
         english.append("the limit is to be confirmed against the printed standard")
         chinese.append("限值待与标准正文核对")
     return "".join(f"; {text}" for text in english), "".join(f"；{text}" for text in chinese)
+
+
+def _verbatim(*texts: str) -> list[str]:
+    """Texts that hold no places of a sentence, whatever a city has written into its tables."""
+    return [text.replace("{", "{{").replace("}", "}}") for text in texts]
 
 
 def _named(table: str, code: str, title: str) -> Name:

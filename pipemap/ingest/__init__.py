@@ -8,6 +8,7 @@ from pipemap.ingest.containers import link_containers
 from pipemap.ingest.draft import Draft, OnProgress
 from pipemap.ingest.straight import Straight
 from pipemap.matching import MATCH_WITHIN_M
+from pipemap.seldom import seldom_collected
 from schemas.delivery import Delivery
 
 __all__ = ["OnProgress", "create_import"]
@@ -32,7 +33,7 @@ def create_import(
     when one is given. All of it happens in one transaction; a delivery that says what the map says already
     gives a changeset without changes.
     """
-    with database.transaction() as connection:
+    with seldom_collected(), database.transaction() as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         draft = Draft(connection, delivery, title, author, on_progress or _quiet)
         is_first = Straight.suits(draft)
