@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, TypeAlias
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.dependencies.models import Dependant
@@ -15,7 +16,7 @@ from fastapi.dependencies.models import Dependant
 from api.problems import UnauthorizedError
 from pipemap.actors import claimed
 from pipemap.db import Connection, Database
-from pipemap.errors import UsageError
+from pipemap.errors import PermissionDeniedError, UsageError
 from pipemap.network import LiveNetwork
 from pipemap.overview import overview
 from pipemap.pages import plan_of
@@ -161,6 +162,14 @@ async def refuse_strange_parameters(request: Request) -> None:
         raise UsageError(f"There is no parameter {', '.join(strange)}; there are {', '.join(sorted(known)) or 'none'}.")
 
 
+async def refuse_other_sites(request: Request) -> None:
+    """Refuse what a page of another site has a browser send: the browser would add its user's password."""
+    origin, public_url = request.headers.get("origin"), request.app.state.service.settings.public_url
+    own = {request.headers.get("host"), urlsplit(public_url).netloc if public_url else None}
+    if origin is not None and (urlsplit(origin).netloc or origin) not in own:
+        raise PermissionDeniedError("A page of another site cannot act in your name. 不接受其他网站页面发来的请求。")
+
+
 async def read_conditions(request: Request) -> dict[str, str]:
     """Every query parameter the route does not name itself: each is a condition on an attribute."""
     _refuse_unreadable(request)
@@ -265,6 +274,7 @@ LimitParam = Annotated[int, Query(ge=1, le=10_000)]
 OffsetParam = Annotated[int, Query(ge=0, le=_LARGEST_VERSION)]
 STRICT = Depends(refuse_strange_parameters)
 STAFF = Depends(require_staff)
+OWN_SITE = Depends(refuse_other_sites)
 
 
 def _parameter_names(dependant: Dependant) -> Iterator[str]:

@@ -69,7 +69,9 @@ class Settings(BaseSettings):
     max_upload_mb: int = Field(512, description="Largest delivery, unpacked, in MiB.")
     tile_cache_mb: int = Field(256, ge=0, description="Tiles kept in memory, in MiB.")
     statement_timeout_s: int = Field(30, description="Longest a query of the service may run, in seconds.")
-    export_dir: Path | None = Field(None, description="Folder of export packages; empty: exports in data_dir.")
+    export_dir: Path | None = Field(
+        None, description="Folder of export packages and of deliveries until they are read; empty: exports in data_dir."
+    )
     export_keep_h: int = Field(24, description="How long an export package is kept, in hours.")
 
     @field_validator("user")
@@ -104,3 +106,8 @@ class Settings(BaseSettings):
     def export_folder(self) -> Path:
         """Folder of export packages, one folder a job."""
         return self.export_dir or self.data_dir / "exports"
+
+    @property
+    def delivery_folder(self) -> Path:
+        """Folder of deliveries that were handed in, one folder a job."""
+        return self.export_folder / "deliveries"

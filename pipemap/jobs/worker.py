@@ -12,8 +12,16 @@ from multiprocessing import get_context
 from procrastinate import App, JobContext
 
 from pipemap.db import Database
-from pipemap.jobs import exports
-from pipemap.jobs.queue import EXPORT_TASK, HOOK_QUEUE, HOOK_TASK, QUEUE, worker_app
+from pipemap.jobs import deliveries, exports
+from pipemap.jobs.queue import (
+    DELIVERY_QUEUE,
+    DELIVERY_TASK,
+    EXPORT_TASK,
+    HOOK_QUEUE,
+    HOOK_TASK,
+    QUEUE,
+    worker_app,
+)
 from pipemap.settings import Settings
 from pipemap.sharing import hooks
 
@@ -65,6 +73,10 @@ class _Worker:
         folder, keep_h = self.settings.export_folder, self.settings.export_keep_h
         exports.run(self.database, job_id, folder, keep_h, context.should_abort, self.settings.mark_key_path)
 
+    def bring_in(self, context: JobContext, job_id: str) -> None:
+        """Make a draft changeset of one delivery."""
+        deliveries.run(self.database, job_id, self.settings, context.should_abort)
+
     def tell(self, timestamp: int | None = None) -> None:
         """Tell the hosts of agencies what has changed for them."""
         hooks.tell(self.database, hooks.Sender.of(self.settings))
@@ -72,11 +84,13 @@ class _Worker:
     async def tidy(self, timestamp: int | None = None) -> None:
         """Begin anew what a dead worker has left, and delete what nobody needs any more."""
         queue = self.app.job_manager
-        for task in (EXPORT_TASK, HOOK_TASK):
+        for task in (EXPORT_TASK, HOOK_TASK, DELIVERY_TASK):
             for job in await queue.get_stalled_jobs(task_name=task, seconds_since_heartbeat=self.dead_after_s):
                 _log.warning("job %s was left by a worker that is gone; it is done anew", job.id)
                 await queue.retry_job(job)
         exports.take_up_again(self.database)
+        deliveries.take_up_again(self.database)
+        deliveries.sweep(self.database, self.settings.delivery_folder)
         exports.sweep(self.database, self.settings.export_folder)
         await queue.delete_old_jobs(nb_hours=_KEEP_FINISHED_H, include_failed=True)
 
@@ -84,6 +98,7 @@ class _Worker:
 async def _work(worker: _Worker, forever: bool) -> None:
     app = worker.app
     app.task(name=EXPORT_TASK, queue=QUEUE, pass_context=True)(worker.export)
+    app.task(name=DELIVERY_TASK, queue=DELIVERY_QUEUE, pass_context=True)(worker.bring_in)
     app.periodic(cron="* * * * *")(app.task(name="tidy", queue=QUEUE, queueing_lock="tidy")(worker.tidy))
     tell = app.task(name=HOOK_TASK, queue=HOOK_QUEUE, queueing_lock=HOOK_TASK, lock=HOOK_TASK)(worker.tell)
     app.periodic(cron="* * * * *")(tell)
@@ -91,12 +106,18 @@ async def _work(worker: _Worker, forever: bool) -> None:
         await worker.tidy()
         if not forever:
             await asyncio.to_thread(worker.tell)
-        telling = asyncio.create_task(_run(worker, HOOK_QUEUE, forever, has_signals=False))
+        beside = [
+            asyncio.create_task(_run(worker, queue, forever, has_signals=False))
+            for queue in (HOOK_QUEUE, DELIVERY_QUEUE)
+        ]
         try:
             await _run(worker, QUEUE, forever, has_signals=forever)
+            if not forever:
+                await beside[1]
         finally:
-            telling.cancel()
-            await asyncio.gather(telling, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
 
 async def _run(worker: _Worker, queue: str, forever: bool, has_signals: bool) -> None:

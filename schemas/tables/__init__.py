@@ -1,6 +1,6 @@
 """The database tables, declared once, one module a subject; what they hold together is the metadata."""
 
-from schemas.tables import clearance, exports, ground, hooks, requests, sharing, versions
+from schemas.tables import clearance, deliveries, exports, ground, hooks, requests, sharing, versions
 from schemas.tables.base import SCHEMA, metadata
 from schemas.tables.features import FEATURE_KINDS, SHARED_KINDS, attribute_names, feature_id_sequence, state_names
 
@@ -10,6 +10,7 @@ __all__ = [
     "SHARED_KINDS",
     "attribute_names",
     "clearance",
+    "deliveries",
     "exports",
     "feature_id_sequence",
     "ground",
