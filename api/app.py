@@ -83,6 +83,9 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.state.service = service
     app.state.tiles = tiles.Tiles(service)
     add_problems(app)
+    # First, as routes are tried in turn and these are asked most.
+    for room in (tiles, items, editing, landing, collections, solid):
+        app.include_router(room.router, prefix=ROOT)
     app.include_router(health)
     for part in (
         audit,
@@ -108,8 +111,6 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         app.include_router(page, dependencies=[STAFF])
     for part in (share, agency_questions, exports, requests, feed, hooks):
         app.include_router(part.router, prefix="/share")
-    for room in (landing, collections, items, editing, tiles, solid):
-        app.include_router(room.router, prefix=ROOT)
     documentation.add_documentation(app)
     for point in entry_points(group="pipemap.web"):
         point.load()(app)

@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, TypeAlias
@@ -33,6 +33,7 @@ BoxParam = Annotated[str | None, Query(description="minx,miny[,minz],maxx,maxy[,
 CrsParam = Annotated[str | None, Query(description="CRS to ask and answer in, EPSG:n; the project CRS by default")]
 
 _CRS = re.compile(r"(?:EPSG:|https?://www\.opengis\.net/def/crs/EPSG/[0-9.]+/|urn:ogc:def:crs:EPSG::)(\d{4,6})", re.I)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # Where a request keeps who presents it, and what stands there for a token that does not hold.
 _PRESENTED, _NOT_HOLDING = "pipemap.presented", Presented(key_sha256="")
 _LARGEST_ID = 2**63 - 1
@@ -155,9 +156,13 @@ async def require_key(
 
 async def refuse_strange_parameters(request: Request) -> None:
     """Refuse a query parameter that the route does not have: a misspelt filter must not be ignored."""
-    _refuse_unreadable(request)
-    known = set(_parameter_names(request.scope["route"].dependant))
-    strange = sorted(set(request.query_params) - known)
+    refuse_parameters_but(request, set(_parameter_names(request.scope["route"].dependant)))
+
+
+def refuse_parameters_but(request: Request, known: Collection[str]) -> None:
+    """The same for a route whose parameters are not declared."""
+    refuse_unreadable(request)
+    strange = sorted(set(request.query_params).difference(known))
     if strange:
         raise UsageError(f"There is no parameter {', '.join(strange)}; there are {', '.join(sorted(known)) or 'none'}.")
 
@@ -172,7 +177,7 @@ async def refuse_other_sites(request: Request) -> None:
 
 async def read_conditions(request: Request) -> dict[str, str]:
     """Every query parameter the route does not name itself: each is a condition on an attribute."""
-    _refuse_unreadable(request)
+    refuse_unreadable(request)
     known = set(_parameter_names(request.scope["route"].dependant))
     return {name: value for name, value in request.query_params.items() if name not in known}
 
@@ -220,8 +225,8 @@ def parse_version(text: str) -> int | datetime:
     if text.isdecimal() and int(text) <= _LARGEST_VERSION:
         return int(text)
     try:
-        return _instant(text)
-    except ValueError as error:
+        return read_instant(text)
+    except UsageError as error:
         raise UsageError(f"{text} is no version: give a number, a date or an instant with its time zone.") from error
 
 
@@ -283,7 +288,8 @@ def _parameter_names(dependant: Dependant) -> Iterator[str]:
         yield from _parameter_names(part)
 
 
-def _refuse_unreadable(request: Request) -> None:
+def refuse_unreadable(request: Request) -> None:
+    """Refuse parameters that no text of the database can hold."""
     given = request.query_params.multi_items()
     if any("\0" in name + value for name, value in given):
         raise UsageError("A parameter holds a zero character.")
@@ -300,10 +306,14 @@ def box_numbers(text: str) -> list[float]:
     return numbers
 
 
-def _instant(text: str) -> datetime:
-    if len(text) == len("2026-01-31"):
-        return datetime.combine(date.fromisoformat(text), time.max, UTC)
-    moment = datetime.fromisoformat(text)
+def read_instant(text: str) -> datetime:
+    """An instant with its time zone, or the end of a day, UTC; UsageError for anything else."""
+    try:
+        if _DAY.fullmatch(text):
+            return datetime.combine(date.fromisoformat(text), time.max, UTC)
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{text} is no instant such as 2026-01-31T12:00:00Z.") from error
     if moment.tzinfo is None:
-        raise ValueError
+        raise UsageError(f"{text} has no time zone; write it as 2026-01-31T12:00:00Z.")
     return moment

@@ -8,6 +8,7 @@ from fastapi import Depends, Query, Request, Response
 
 from api.html import PAGES, STYLED
 from api.ogc.links import HTML
+from pipemap.errors import UsageError
 
 Encoding = Literal["json", "html"]
 
@@ -17,8 +18,22 @@ async def read_encoding(
     f: Annotated[Encoding | None, Query(description="Encoding; else as the Accept header prefers")] = None,
 ) -> Encoding:
     """The encoding asked for by the parameter, else by the header; JSON when neither says."""
-    if f is not None:
-        return f
+    return f or _preferred(request)
+
+
+def encoding_of(request: Request) -> Encoding:
+    """The same for a route whose parameters are not declared."""
+    given = request.query_params.get("f")
+    if given is None:
+        return _preferred(request)
+    if given == "html":
+        return "html"
+    if given != "json":
+        raise UsageError(f"{given} is no encoding; there are json and html.")
+    return "json"
+
+
+def _preferred(request: Request) -> Encoding:
     accepted = [part.split(";")[0].strip() for part in request.headers.get("accept", "").split(",")]
     return "html" if HTML in accepted and not any("json" in part for part in accepted) else "json"
 

@@ -2,18 +2,18 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
-from typing import Annotated
+from datetime import datetime
 
-from fastapi import Depends, Query
-
-from api.deps import box_numbers
+from api.deps import box_numbers, read_instant
 from pipemap.crs import within_use
 from pipemap.errors import UsageError
 from pipemap.pages import check_finite, plan_of
 from pipemap.sharing.granted import Place
 
 MAX_LIMIT = 10_000
+_LIMIT = 1000
+# No longer than a number may be that is compared.
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _PAGE = re.compile(r"(\d{1,9})\.(\d{1,18})")
 _OPEN = ("", "..")
 
@@ -29,17 +29,17 @@ class PageMark:
         return f"{self.version}.{self.after}"
 
 
-async def read_limit(
-    limit: Annotated[int, Query(ge=1, description=f"Features a page; more than {MAX_LIMIT} is taken as that")] = 1000,
-) -> int:
-    """Features a page."""
-    return min(limit, MAX_LIMIT)
+def read_limit(text: str | None) -> int:
+    """Features a page; more than the most is taken as that."""
+    if text is None:
+        return _LIMIT
+    if _NUMBER.fullmatch(text) is None or int(text) < 1:
+        raise UsageError(f"A page holds 1 to {MAX_LIMIT} features; limit is {text}.")
+    return min(int(text), MAX_LIMIT)
 
 
-async def read_page_mark(
-    page: Annotated[str | None, Query(description="Where the page begins; taken from the `next` link")] = None,
-) -> PageMark | None:
-    """Where the page begins; None for the first."""
+def read_page_mark(page: str | None) -> PageMark | None:
+    """Where the page begins, as the `next` link tells; None for the first."""
     if page is None:
         return None
     match = _PAGE.fullmatch(page)
@@ -48,18 +48,14 @@ async def read_page_mark(
     return PageMark(int(match[1]), int(match[2]))
 
 
-async def read_moment(
-    moment: Annotated[
-        str | None, Query(alias="datetime", description="The map as of an instant, or of an interval's end")
-    ] = None,
-) -> datetime | None:
-    """The instant to read the map as of; None for now."""
+def read_moment(moment: str | None) -> datetime | None:
+    """The instant to read the map as of, that or an interval's end; None for now."""
     if moment is None:
         return None
     parts = moment.split("/")
     if len(parts) > 2 or (len(parts) == 1 and moment in _OPEN):
         raise UsageError(f"{moment} is no instant such as 2026-01-31T12:00:00Z and no interval of two.")
-    start, end = (None if part in _OPEN else _instant(part) for part in (parts[0], parts[-1]))
+    start, end = (None if part in _OPEN else read_instant(part) for part in (parts[0], parts[-1]))
     if start is not None and end is not None and start > end:
         raise UsageError(f"The interval {moment} ends before it begins.")
     return end
@@ -86,20 +82,3 @@ def read_heights(bbox: str | None) -> tuple[float, float] | None:
     if numbers[2] > numbers[5]:
         raise UsageError(f"In the box {bbox} the lower elevation is above the upper one.")
     return numbers[2], numbers[5]
-
-
-LimitDep = Annotated[int, Depends(read_limit)]
-PageDep = Annotated[PageMark | None, Depends(read_page_mark)]
-MomentDep = Annotated[datetime | None, Depends(read_moment)]
-
-
-def _instant(text: str) -> datetime:
-    try:
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-            return datetime.combine(datetime.fromisoformat(text), time.max, UTC)
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"{text} is no instant such as 2026-01-31T12:00:00Z.") from error
-    if moment.tzinfo is None:
-        raise UsageError(f"{text} has no time zone; write it as 2026-01-31T12:00:00Z.")
-    return moment

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
 
-from api.deps import STRICT, AskerDep, Service, ServiceDep, read_conditions
-from api.ogc.answers import Encoding, EncodingDep, answer, is_known, tag_of
-from api.ogc.asking import LimitDep, MomentDep, PageDep, PageMark, read_heights, read_place
+from api.deps import Service, read_asker, refuse_parameters_but, refuse_unreadable
+from api.ogc.answers import Encoding, answer, encoding_of, is_known, tag_of
+from api.ogc.asking import PageMark, read_heights, read_limit, read_moment, read_page_mark, read_place
 from api.ogc.collections import asked_of, known_kind
 from api.ogc.crs import OgcCrs, read_crs
 from api.ogc.links import GEOJSON, HTML, JSON, asked_again, base_of, link, self_links
@@ -22,46 +23,49 @@ from pipemap.sharing.items import Condition, ItemsPage, ItemsRequest, Readable, 
 router = APIRouter(include_in_schema=False)
 _LARGEST_ID = 2**63 - 1
 _ENCODINGS = {"json": GEOJSON, "html": HTML}
-BboxParam = Annotated[str | None, Query(description="Four numbers, or six with elevations, in the order of bbox-crs")]
-CrsParam = Annotated[str | None, Query(description="URI of the system to answer in; CRS84 by default")]
-BboxCrsParam = Annotated[str | None, Query(alias="bbox-crs", description="URI of the system of bbox")]
-FilterParam = Annotated[str | None, Query(alias="filter", description="A CQL2 filter over the queryables")]
-FilterLangParam = Annotated[str, Query(alias="filter-lang", description="cql2-text or cql2-json")]
-FilterCrsParam = Annotated[str | None, Query(alias="filter-crs", description="URI of the system of its geometries")]
-ConditionsDep = Annotated[dict[str, str], Depends(read_conditions)]
+# Of one feature, and of a page; every property of the collection is a parameter of a page too.
+_OF_ONE = ("f", "datetime", "crs")
+_OF_A_PAGE = (*_OF_ONE, "limit", "page", "bbox", "bbox-crs", "filter", "filter-lang", "filter-crs")
 
 
-@router.get("/collections/{kind}/items")
-def list_items(
-    request: Request,
-    service: ServiceDep,
-    asker: AskerDep,
-    kind: str,
-    encoding: EncodingDep,
-    limit: LimitDep,
-    page: PageDep,
-    moment: MomentDep,
-    given: ConditionsDep,
-    bbox: BboxParam = None,
-    bbox_crs: BboxCrsParam = None,
-    crs: CrsParam = None,
-    filter_text: FilterParam = None,
-    filter_lang: FilterLangParam = "cql2-text",
-    filter_crs: FilterCrsParam = None,
-) -> Response:
-    """One page of features; every property of the collection is a parameter too."""
+async def list_items(request: Request) -> Response:
+    """One page of features."""
+    refuse_unreadable(request)
+    return await run_in_threadpool(_list, request, await read_asker(request))
+
+
+async def read_one(request: Request) -> Response:
+    """One feature; one that is not granted is answered as one that is not there."""
+    refuse_parameters_but(request, _OF_ONE)
+    return await run_in_threadpool(_one, request, await read_asker(request))
+
+
+# Their parameters are not declared: working those out took as long as finding a feature.
+router.add_route("/collections/{kind}/items", list_items, methods=["GET"])
+router.add_route("/collections/{kind}/items/{feature_id}", read_one, methods=["GET"])
+
+
+def _list(request: Request, asker: str | None) -> Response:
+    kind, given = request.path_params["kind"], request.query_params
+    encoding, limit = encoding_of(request), read_limit(given.get("limit"))
+    page, moment = read_page_mark(given.get("page")), read_moment(given.get("datetime"))
+    bbox, filter_text = given.get("bbox"), given.get("filter")
     found: list[OgcCrs] = []
 
     def ask(readable: Readable) -> ItemsRequest:
         known_kind(kind, readable)
-        answered_in, asked_in = read_crs(crs, readable.srid), read_crs(bbox_crs, readable.srid)
+        answered_in, asked_in = (
+            read_crs(given.get("crs"), readable.srid),
+            read_crs(given.get("bbox-crs"), readable.srid),
+        )
         found.append(answered_in)
         place = read_place(bbox, readable.srid, asked_in.srid, asked_in.northing_first, answered_in.srid)
-        conditions = _equal(kind, readable, given)
+        conditions = _equal(kind, readable, {name: given[name] for name in given if name not in _OF_A_PAGE})
         if filter_text is not None:
-            drawn_in = read_crs(filter_crs, readable.srid)
+            drawn_in = read_crs(given.get("filter-crs"), readable.srid)
             geometries = Geometries(drawn_in.srid, drawn_in.northing_first, readable.srid)
-            wanted = compile_filter(filter_text, filter_lang, kind, readable.columns[kind], geometries)
+            language = given.get("filter-lang", "cql2-text")
+            wanted = compile_filter(filter_text, language, kind, readable.columns[kind], geometries)
             conditions.append(wanted.condition)
             if place.bbox is None and wanted.bounds is not None:
                 # A geometry in the filter finds its features by the index, as a box does.
@@ -76,32 +80,24 @@ def list_items(
             northing_first=answered_in.northing_first,
         )
 
-    return _page(request, encoding, _read(request, service, asker, ask, page.version if page else moment), found[-1])
+    return _page(request, encoding, _read(request, asker, ask, page.version if page else moment), found[-1])
 
 
-@router.get("/collections/{kind}/items/{feature_id}", dependencies=[STRICT])
-def read_one(
-    request: Request,
-    service: ServiceDep,
-    asker: AskerDep,
-    kind: str,
-    feature_id: str,
-    encoding: EncodingDep,
-    moment: MomentDep,
-    crs: CrsParam = None,
-) -> Response:
-    """One feature; one that is not granted is answered as one that is not there."""
+def _one(request: Request, asker: str | None) -> Response:
+    service: Service = request.app.state.service
+    kind, given = request.path_params["kind"], request.query_params
+    encoding, moment = encoding_of(request), read_moment(given.get("datetime"))
     found: list[OgcCrs] = []
-    identity = identity_of(kind, feature_id)
+    identity = identity_of(kind, request.path_params["feature_id"])
 
     def ask(readable: Readable) -> ItemsRequest:
         known_kind(kind, readable)
-        answered_in = read_crs(crs, readable.srid)
+        answered_in = read_crs(given.get("crs"), readable.srid)
         found.append(answered_in)
         place = Place(out_srid=answered_in.srid)
         return ItemsRequest(kind, place, limit=1, feature_id=identity, northing_first=answered_in.northing_first)
 
-    page = _read(request, service, asker, ask, moment)
+    page = _read(request, asker, ask, moment)
     answered_in = found[-1]
     feature = only_feature(service.database, asker, page, kind, identity)
     tag = tag_of(feature)
@@ -118,12 +114,9 @@ def read_one(
 
 
 def _read(
-    request: Request,
-    service: Service,
-    asker: str | None,
-    ask: Callable[[Readable], ItemsRequest],
-    version: int | datetime | None,
+    request: Request, asker: str | None, ask: Callable[[Readable], ItemsRequest], version: int | datetime | None
 ) -> ItemsPage:
+    service: Service = request.app.state.service
     return read_page(service.database, asker, ask, version, asked_of(request), service.settings.statement_timeout_s)
 
 

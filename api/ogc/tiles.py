@@ -1,17 +1,18 @@
 """OGC API Tiles: vector tiles of every collection, on the web's grid and on one in the project's own system."""
 
+import re
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import STRICT, AskerDep, Service, ServiceDep
+from api.deps import STRICT, AskerDep, Service, ServiceDep, read_asker, refuse_parameters_but
 from api.ogc.answers import EncodingDep, answer, is_known
 from api.ogc.collections import TITLES, extent_of, readable_of
 from api.ogc.crs import epsg_uri, is_northing_first
 from api.ogc.links import HTML, JSON, MVT, TILING_SCHEME, asked_again, base_of, link
 from api.ogc.standing import Standings
-from pipemap.errors import NotFoundError
+from pipemap.errors import NotFoundError, UsageError
 from pipemap.sharing.collections import Extent
 from pipemap.sharing.items import Readable
 from pipemap.sharing.tiles.cache import Made
@@ -26,6 +27,7 @@ from pipemap.sharing.tiles.vector import (
     overview_attributes,
 )
 
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
 _MAP_SCALE_M = 0.00028
 _PIXELS = 256
 _WEB = {
@@ -101,19 +103,29 @@ def read_tileset(
     return answer(encoding, _tileset(request, readable, extent, kind, _grid(request, grid_id)), JSON, "ogc_tiles.html")
 
 
-@router.get("/collections/{kind}/tiles/{grid_id}/{level}/{row}/{column}")
-async def read_tile(
-    request: Request, asker: AskerDep, kind: str, grid_id: str, level: int, row: int, column: int
-) -> Response:
+async def read_tile(request: Request) -> Response:
     """One tile as MVT; no content where the asker may see nothing, NotFoundError outside of the tileset's limits."""
-    tiles: Tiles = request.app.state.tiles
-    wanted = tiles.server.find(kind, grid_id, level, row, column)
+    refuse_parameters_but(request, ())
+    asker, tiles, kind = await read_asker(request), request.app.state.tiles, request.path_params["kind"]
+    wanted = tiles.server.find(kind, request.path_params["grid_id"], *_numbers(request))
     made = await tiles.standings.kept(asker, lambda standing: tiles.server.shown_before(standing, wanted))
     if made is None:
         made = await run_in_threadpool(tiles.server.show, asker, wanted)
     if not made.body:
         await run_in_threadpool(_check_within, request, asker, kind, wanted)
     return as_tile(request, made, MVT)
+
+
+# Its parameters are not declared: working those out took longer than handing out a tile that is kept.
+router.add_route("/collections/{kind}/tiles/{grid_id}/{level}/{row}/{column}", read_tile, methods=["GET"])
+
+
+def _numbers(request: Request) -> list[int]:
+    """Level, row and column of an address."""
+    given = [request.path_params[name] for name in ("level", "row", "column")]
+    if not all(_NUMBER.fullmatch(text) for text in given):
+        raise UsageError(f"{'/'.join(given)} is not level, row and column of a tile.")
+    return [int(text) for text in given]
 
 
 def _check_within(request: Request, asker: str | None, kind: str, wanted: Wanted) -> None:
