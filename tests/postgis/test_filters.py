@@ -119,6 +119,28 @@ def test_a_filter_selects_what_it_says(city: Database, text: str, test: Callable
     assert selected(city, as_json, "cql2-json") == expected(test)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "POINT(500012 2500000)", "MULTIPOINT((500012 2500000), (500043 2500020))",
+        "LINESTRING(500001 2499999, 500014 2500021)",
+        "MULTILINESTRING((500001 2499999, 500001 2500001), (500033 2500039, 500033 2500041))",
+        "POLYGON((499999 2499999, 500035 2499999, 500035 2500035, 499999 2499999))",
+        "MULTIPOLYGON(((499999 2499999, 500006 2499999, 500006 2500001, 499999 2499999)), "
+        "((500040 2500039, 500049 2500039, 500049 2500041, 500040 2500039)))",
+        "GEOMETRYCOLLECTION(POINT(500012 2500000), LINESTRING(500033 2500039, 500033 2500041), "
+        "POLYGON((500049 2500009, 500066 2500009, 500066 2500021, 500049 2500009)))",
+    ],
+)  # fmt: skip
+def test_basic_spatial_functions_plus_takes_every_sort_of_geometry(city: Database, text: str) -> None:
+    parts = shapely.get_parts(shapely.from_wkt(text))
+    lines = {pipe["feature_id"]: shapely.LineString([pipe["at"], (pipe["at"][0] + 5, pipe["at"][1])]) for pipe in PIPES}
+    met = {number for number, line in lines.items() if any(line.intersects(part) for part in parts)}
+    asked = f"S_INTERSECTS(geometry, {text})"
+    assert selected(city, asked) == met != set()
+    assert selected(city, json.dumps(cql2.parse_text(asked).to_json()), "cql2-json") == met
+
+
 def test_geometries_may_be_given_northing_first_or_in_degrees(city: Database) -> None:
     same = expected(lambda p: p["at"][0] <= EAST + 22 and p["at"][1] <= NORTH + 12)
     flipped = "S_INTERSECTS(geometry, BBOX(2499990, 499990, 2500012, 500022))"
