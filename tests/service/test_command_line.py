@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,18 @@ import typer
 
 from pipemap.cli import build
 from pipemap.cluster import Cluster
+from pipemap.commands.vocabulary import COLUMNS
 from pipemap.db import Database
 from sample_data.demo import load_district
 from sample_data.district import write_district
+from schemas.tables import SCHEMA
 from tests.service.program import Outcome, Program
 
 # `serve` answers over HTTP.
 WITHOUT_DOCUMENT = {"serve"}
+HAN = re.compile(r"[\u3400-\u9fff]+")
+# What prints a file, or stops the server of the other runs.
+SILENT = {"profiles default", "db stop", "db start", "init"}
 # The district is changesets 1 to 6; what follows opens the next ones.
 UPDATE, UNDO, AGAIN = 7, 8, 9
 DRAINAGE = "district/排水管点表_2025.csv district/排水管线表_2025.csv"
@@ -144,6 +150,47 @@ def test_a_page_is_a_part_of_the_list(typed: str, answers: dict[str, Outcome]) -
         three, third = three[rows], third[rows]
     assert len(three) == 3
     assert third == three[2:]
+
+
+@pytest.fixture(scope="module")
+def spoken(program: Program, answers: dict[str, Outcome]) -> dict[str, dict[str, Outcome]]:
+    """What each question says to a person, by language."""
+    segment = answers["find pipe_segment --bbox " + HERE].document["features"][0]["id"]
+    asked = {typed: shlex.split(typed.replace("SEGMENT", str(segment))) for typed in QUESTIONS if typed not in SILENT}
+    return {language: replace(program, language=language).run_all(asked) for language in ("zh", "en")}
+
+
+@pytest.fixture(scope="module")
+def own_words(program: Program) -> re.Pattern[str]:
+    """Chinese that stands in the map and its files themselves: names, owners, titles."""
+    with psycopg.connect(program.url) as connection:
+        columns = connection.execute(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = %s"
+            " AND data_type IN ('text', 'jsonb') AND column_name NOT LIKE 'message%%'", [SCHEMA]
+        ).fetchall()  # fmt: skip
+        values = " ".join(
+            text or ""
+            for table, column in columns
+            for (text,) in connection.execute(
+                f"""SELECT string_agg(DISTINCT "{column}"::text, ' ') FROM {SCHEMA}.{table}"""
+            )
+        )
+    return re.compile("|".join(sorted(set(HAN.findall(values)), key=len, reverse=True)))
+
+
+@pytest.mark.parametrize("typed", [typed for typed in QUESTIONS if typed not in SILENT])
+def test_a_command_speaks_the_one_language_of_the_setting(
+    typed: str, spoken: dict[str, dict[str, Outcome]], own_words: re.Pattern[str]
+) -> None:
+    for language, outcomes in spoken.items():
+        ended = outcomes[typed]
+        assert ended.exit_code == 0, ended.err
+        lines = (ended.out + ended.err).splitlines()
+        heads = {head.strip() for line in lines if line.startswith("┃") for head in line.strip("┃").split("┃")}
+        assert heads <= {name if language == "en" else chinese for name, chinese in COLUMNS.items()}
+        said = [own_words.sub("", line) for line in lines if line[:1] not in "┏┃┡│└"]
+        strange = HAN if language == "en" else re.compile(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}")
+        assert not [line for line in said if strange.search(re.sub("`.*?`", "", line))]
 
 
 def test_the_words_of_the_work_tell_of_what_was_done(program: Program, answers: dict[str, Outcome]) -> None:
