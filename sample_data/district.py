@@ -15,6 +15,13 @@ from sample_data.model import Building, Consumer, Line, Network
 from sample_data.streets import BUILDING_OFFSET_M, U_M, V_M
 from sample_data.water import build_water
 
+# What the made-up city asks for beyond the standards: one row that adds, one in place of a standard's.
+_CITY_LIMITS = """\
+rule_id,standard,clause,a_class,a_condition,b_class,b_condition,min_clear_m,confidence,note,replaces
+QH-1,青禾区管线综合技术规定,3.2.1,water,,heat,,2.0,verified_1,老城区热力管道保温层外扩,
+QH-2,青禾区管线综合技术规定,3.2.4,water,,gas,medium A 0.2-0.4MPa,1.0,verified_1,沿街管位较宽，中压燃气从严,H029
+"""
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -57,6 +64,7 @@ def write_district(folder: Path) -> District:
         _write_buildings(folder, buildings),
     )
     write_ground_model(folder / "ground.tif")
+    (folder / "city_limits.csv").write_text(_CITY_LIMITS, encoding="utf-8")
     update, changes = _write_drainage_update(folder, drainage)
     networks = {"water": water, "drainage": drainage, "gas": gas, "heat": heat, "cables": cables}
     key = _write_key(folder, planted, networks, consumers, buildings, changes)

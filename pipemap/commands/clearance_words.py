@@ -54,6 +54,9 @@ class ClearanceWords(Words):
 
     def conflicts(self, title: str, conflicts: Sequence[Conflict]) -> None:
         """A table of conflicts, then each of them in a sentence with its move, under the same number."""
+        if not conflicts:
+            emit_text(title)
+            return
         rows = (
             (number, pair_of(one), self.term(one.kind), metres(one.measured_m), metres(one.limit_m), one.rule_id)
             for number, one in enumerate(conflicts, 1)

@@ -154,7 +154,7 @@ class TraceWords(Words):
             emit_text(self.say("kinds", kinds=", ".join(counted)))
 
     def _taken(self, clicked: ClickedSegment) -> str:
-        sizes = [f"{size}" for size in dict.fromkeys((clicked.width_mm, clicked.height_mm)) if size is not None]
+        sizes = [f"{size:g}" for size in dict.fromkeys((clicked.width_mm, clicked.height_mm)) if size is not None]
         return self.say(
             "taken", key=clicked.source_key or clicked.segment_id, kind=self.code("utility_class", clicked.class_code),
             size="×".join(sizes) or "?", away=f"{clicked.distance_m:.2f} m",
