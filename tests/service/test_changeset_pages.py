@@ -14,6 +14,7 @@ from tests.postgis.deliveries import publish_now
 from tests.service.conftest import X0, Y0, Town
 from tests.service.test_api import refused
 
+TOKEN = "s" * 40
 ADDED, CHANGED, GONE = 'stroke="#11803c"', 'stroke="#c77700"', 'stroke="#b3261e"'
 
 
@@ -93,10 +94,10 @@ def test_changes_of_buildings_have_no_class_and_are_listed(client: httpx.Client,
 
 
 def test_the_pages_are_for_staff(serve: Callable[..., httpx.Client], town: Town) -> None:
-    client = serve(staff_token="s" * 40)
+    client = serve(staff_token=TOKEN)
     for path in ("/changesets", "/changesets/1"):
         refused(client.get(path), 401)
-        assert client.get(path, auth=("manager", "s" * 40)).status_code == 200
+        assert client.get(path, auth=("manager", TOKEN)).status_code == 200
 
 
 def test_every_page_that_the_map_links_to_is_there(client: httpx.Client) -> None:
@@ -106,3 +107,53 @@ def test_every_page_that_the_map_links_to_is_there(client: httpx.Client) -> None
     for path in paths:
         page = client.get(f"{path}?language=en")
         assert page.status_code == 200 and all(f'href="{other}?language=en"' in page.text for other in paths)
+
+
+def test_a_draft_is_submitted_approved_and_published_on_its_page(
+    serve: Callable[..., httpx.Client], town: Town
+) -> None:
+    client = serve(staff_token=TOKEN, require_approval=True)
+    number = edit(town)
+    assert press(client, number, "submit").status_code == 303
+    assert "Waived" not in shown(client, number) and "waits for review" in shown(client, number)
+    assert 'step" value="publish' not in shown(client, number), "it must be approved first"
+    told = press(client, number, "approve", who="测绘员").text
+    assert "somebody else" in told and "waits for review" in told
+    press(client, number, "approve", who="审核员")
+    assert "审核员" in shown(client, number)
+    reasons = dict.fromkeys(re.findall(r'name="(waive_\w+)"', shown(client, number)), "现场已核")
+    done = press(client, number, "publish", message="改造竣工", **reasons)
+    assert done.status_code == 303 and done.headers["location"] == f"/changesets/{number}?language=en"
+    assert "published as version" in shown(client, number)
+    undone = press(client, number, "revert").headers["location"]
+    assert "undoes" in client.get(undone, auth=("manager", TOKEN)).text
+    assert (
+        press(client, int(undone.split("/")[2].partition("?")[0]), "discard")
+        .headers["location"]
+        .startswith("/changesets?")
+    )
+
+
+def test_a_version_without_a_message_is_refused_on_the_page_in_its_language(client: httpx.Client, town: Town) -> None:
+    number = edit(town)
+    told = press(client, number, "publish", message=" ")
+    assert told.status_code == 200 and 'role="alert"' in told.text
+    assert client.get(f"/api/changesets/{number}").json()["version"] is None
+
+
+def test_a_form_of_another_site_or_an_agency_takes_no_step(client: httpx.Client, town: Town) -> None:
+    number = edit(town)
+    for origin in ({}, {"Origin": "https://evil.example"}):
+        refused(client.post(f"/changesets/{number}", data={"step": "discard"}, headers=origin), 403)
+    assert client.get(f"/api/changesets/{number}").json()["state"] == "draft"
+    assert 'role="alert"' in press(client, number, "burn").text
+
+
+def press(client: httpx.Client, number: int, step: str, who: str = "manager", **fields: str) -> httpx.Response:
+    own = {"Origin": str(client.base_url).rstrip("/")}
+    form = {"step": step, **fields}
+    return client.post(f"/changesets/{number}?language=en", data=form, headers=own, auth=(who, TOKEN))
+
+
+def shown(client: httpx.Client, number: int) -> str:
+    return client.get(f"/changesets/{number}?language=en", auth=("manager", TOKEN)).text
