@@ -26,7 +26,7 @@ class TableFormat(StrEnum):
 
 @app.command("export")
 def export(
-    folder: Annotated[Path, typer.Argument(help="Folder to write the tables into. 输出文件夹")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write the tables into. 输出文件夹")],
     dataset: Annotated[str, typer.Option(help="Delivery series to write. 数据集")],
     profile: Annotated[str, typer.Option(help="Shipped profile or TOML file whose layout is written.")] = "default",
     file_format: Annotated[TableFormat, typer.Option("--format", help="xlsx or csv.")] = TableFormat.XLSX,

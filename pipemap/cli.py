@@ -10,12 +10,31 @@ from importlib.metadata import entry_points
 
 import typer
 from pydantic import ValidationError
+from typer.models import CommandInfo
 
 from pipemap.errors import PipemapError, SourceError, UsageError
 from pipemap.settings import Settings
 from pipemap.terminal import print_error, say
 
 _HELP = "One versioned 3D map of everything under a city's streets. 地下管线一张图"
+_HINTS = (
+    "Every command takes --help, and --json for programs. PIPEMAP_LANGUAGE=en speaks English, zh Chinese. "
+    "`pipemap demo` shows a made-up district; `pipemap doctor` says what is amiss."
+)
+# Commands under the user whom they serve, in the order of README's tour.
+_PANELS = {
+    "Surveyors 测绘单位": ("import", "check", "findings", "rules", "profiles", "check-survey", "export", "sample"),
+    "The data manager 数据管理员": (
+        "changesets", "show", "submit", "approve", "reject", "publish", "rebase", "discard", "revert", "log", "diff",
+        "history", "ground", "audit",
+    ),
+    "Planners 规划人员": (
+        "find", "near", "corridor", "clearance", "limits", "design", "route", "room", "excavation", "section",
+        "profile", "statistics",
+    ),
+    "Emergency services and other agencies 应急与共享单位": ("trace", "share"),
+    "The machine 运行": ("demo", "init", "doctor", "serve", "worker", "db"),
+}  # fmt: skip
 _INTERRUPTED = 130
 
 
@@ -24,7 +43,9 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
 
     The entry points `pipemap.commands` name each command and the Typer application that holds it.
     """
-    app = typer.Typer(help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+    app = typer.Typer(
+        help=_HELP, epilog=_HINTS, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
+    )
     app.callback()(_together)
     points = {point.name: point for point in entry_points(group="pipemap.commands")}
     asked = [points[arguments[0]]] if arguments and arguments[0] in points else points.values()
@@ -32,7 +53,24 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
     for room in rooms.values():
         app.registered_commands += room.registered_commands
         app.registered_groups += room.registered_groups
+    _arrange(app)
     return app
+
+
+def _arrange(app: typer.Typer) -> None:
+    """Put every command into its panel of `--help`; one that has none stays with the others."""
+    panels = {name: panel for panel, names in _PANELS.items() for name in names}
+    places = {name: place for place, name in enumerate(panels)}
+    for command in app.registered_commands:
+        command.rich_help_panel = panels.get(_name(command), command.rich_help_panel)
+    for group in app.registered_groups:
+        group.rich_help_panel = panels.get(str(group.name), group.rich_help_panel)
+    app.registered_commands.sort(key=lambda command: places.get(_name(command), len(places)))
+
+
+def _name(command: CommandInfo) -> str:
+    """What a command is called, named or by its function."""
+    return command.name or getattr(command.callback, "__name__", "").replace("_", "-")
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ app = typer.Typer()
 
 @app.command()
 def sample(
-    folder: Annotated[Path, typer.Argument(help="Folder to write the deliveries into.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write the deliveries into.")],
     as_json: JsonOption = False,
 ) -> None:
     """Write the sample district's deliveries and its answer key. 生成示例数据"""

@@ -23,7 +23,7 @@ from schemas.findings import Severity
 app = typer.Typer()
 
 
-ChangesetArgument = Annotated[int, typer.Argument(help="Number of the changeset.")]
+ChangesetArgument = Annotated[int, typer.Argument(metavar="CHANGESET", help="Number of the changeset. 变更集编号")]
 LanguageOption = Annotated[Language | None, typer.Option("--lang", help="zh or en; PIPEMAP_LANGUAGE by default.")]
 SeverityOption = Annotated[Severity | None, typer.Option(help="Only findings of this severity.")]
 ClassOption = Annotated[str | None, typer.Option("--class", help="Only findings about this utility class.")]

@@ -16,6 +16,7 @@ from pipemap.clearance.stored import changeset_clearance, stored_conflict, store
 from pipemap.commands.clearance_words import ClearanceWords
 from pipemap.commands.questions import VersionOption, numbers, srid_of
 from pipemap.commands.session import open_database
+from pipemap.commands.words import BURIALS_TOLD, CLASSES_TOLD
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.terminal import JsonOption, LimitOption, emit_json, progress, say
@@ -26,28 +27,38 @@ app = typer.Typer()
 
 @app.command()
 def clearance(
-    segment_id: Annotated[int | None, typer.Option("--segment", help="Identity of a pipe segment.")] = None,
+    segment_id: Annotated[int | None, typer.Option("--segment", help="A pipe of the map by its number.")] = None,
     line: Annotated[str | None, typer.Option("--line", help='A drawn pipe as "x y,x y,…" or "x y z,…".')] = None,
-    polygon: Annotated[str | None, typer.Option("--polygon", help="WKT or a GeoJSON file.")] = None,
-    changeset_id: Annotated[int | None, typer.Option("--changeset", help="What it brings, against the map.")] = None,
-    city: Annotated[bool, typer.Option("--city", help="The whole version; goes on where it was stopped.")] = False,
+    polygon: Annotated[
+        str | None,
+        typer.Option("--polygon", help="What is to be dug, WKT or a GeoJSON file; with --z-min and --z-max."),
+    ] = None,
+    changeset_id: Annotated[
+        int | None, typer.Option("--changeset", help="What a changeset brings, against the map.")
+    ] = None,
+    city: Annotated[
+        bool, typer.Option("--city", help="The whole version, kept; goes on where it was stopped.")
+    ] = False,
     conflict: Annotated[
         str | None, typer.Option("--conflict", help="One that --city found, by the numbers of its sides: 5660-6012.")
     ] = None,
-    since: Annotated[int | None, typer.Option("--since", help="With --city: new since this version.")] = None,
+    since: Annotated[
+        int | None,
+        typer.Option("--since", help="With --city: only what is new since this version, which was judged before."),
+    ] = None,
     certain: Annotated[bool, typer.Option("--certain", help="With --city: only what is beyond doubt.")] = False,
     limit: LimitOption = 100,
     z_min_m: Annotated[float | None, typer.Option("--z-min", help="Bottom of the body in metres.")] = None,
     z_max_m: Annotated[float | None, typer.Option("--z-max", help="Top of the body in metres.")] = None,
     class_code: Annotated[
-        str | None, typer.Option("--class", help="Utility class of the line or planned work.")
+        str | None, typer.Option("--class", help=f"Utility class of the line or planned work: {CLASSES_TOLD}.")
     ] = None,
     width_mm: Annotated[float | None, typer.Option("--width", help="Outer diameter or width of the line, mm.")] = None,
     height_mm: Annotated[float | None, typer.Option("--height", help="Outer height where it is a box, mm.")] = None,
     cover_depth_m: Annotated[
         float | None, typer.Option("--cover", help="From the ground to the top of a line without z, m.")
     ] = None,
-    burial_code: Annotated[str | None, typer.Option("--burial", help="How the line is laid.")] = None,
+    burial_code: Annotated[str | None, typer.Option("--burial", help=f"How the line is laid: {BURIALS_TOLD}.")] = None,
     pressure_mpa: Annotated[float | None, typer.Option("--pressure", help="Design pressure of the line, MPa.")] = None,
     voltage_kv: Annotated[float | None, typer.Option("--voltage", help="Nominal voltage of the line, kV.")] = None,
     version: VersionOption = None,

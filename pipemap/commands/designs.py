@@ -10,6 +10,7 @@ from pipemap.commands.clearance import drawn_pipe, read_polygon
 from pipemap.commands.clearance_words import ClearanceWords
 from pipemap.commands.questions import CrsOption, VersionOption, numbers, srid_of
 from pipemap.commands.session import open_database
+from pipemap.commands.words import BURIALS_TOLD, CLASSES_TOLD
 from pipemap.errors import UsageError
 from pipemap.settings import Settings
 from pipemap.terminal import JsonOption, emit_json, say
@@ -20,15 +21,15 @@ app = typer.Typer()
 
 @app.command()
 def design(
-    title: Annotated[str, typer.Argument(help="What the draft shall be called.")],
+    title: Annotated[str, typer.Argument(metavar="TITLE", help="What the draft shall be called.")],
     line: Annotated[str, typer.Option("--line", help='The planned pipe as "x y,x y,…" or "x y z,…".')],
-    class_code: Annotated[str, typer.Option("--class", help="Utility class.")],
+    class_code: Annotated[str, typer.Option("--class", help=f"Utility class: {CLASSES_TOLD}.")],
     width_mm: Annotated[float, typer.Option("--width", help="Outer diameter or width, mm.")],
     height_mm: Annotated[float | None, typer.Option("--height", help="Outer height where it is a box, mm.")] = None,
     cover_depth_m: Annotated[
         float | None, typer.Option("--cover", help="From the ground to the top of a line without z, m.")
     ] = None,
-    burial_code: Annotated[str | None, typer.Option("--burial", help="How it is laid.")] = None,
+    burial_code: Annotated[str | None, typer.Option("--burial", help=f"How it is laid: {BURIALS_TOLD}.")] = None,
     pressure_mpa: Annotated[float | None, typer.Option("--pressure", help="Design pressure, MPa.")] = None,
     voltage_kv: Annotated[float | None, typer.Option("--voltage", help="Nominal voltage, kV.")] = None,
     from_node_id: Annotated[int | None, typer.Option("--from-node", help="Node of the map its start joins.")] = None,
@@ -59,14 +60,20 @@ def design(
 def route(
     start: Annotated[str, typer.Option("--from", help="Where it begins: x,y or node:ID.")],
     end: Annotated[str, typer.Option("--to", help="Where it ends: x,y or node:ID.")],
-    class_code: Annotated[str, typer.Option("--class", help="Utility class.")],
+    class_code: Annotated[str, typer.Option("--class", help=f"Utility class: {CLASSES_TOLD}.")],
     width_mm: Annotated[float, typer.Option("--width", help="Outer diameter or width, mm.")],
     along: Annotated[str | None, typer.Option("--along", help='Middle of the corridor as "x y,x y,…".')] = None,
-    half_width_m: Annotated[float, typer.Option("--half-width", help="Of the corridor along a line, m.")] = 10.0,
-    corridor: Annotated[str | None, typer.Option("--corridor", help="WKT or a GeoJSON file.")] = None,
-    cover_depth_m: Annotated[float | None, typer.Option("--cover", help="Least cover, m.")] = None,
-    deepest_cover_m: Annotated[float | None, typer.Option("--deepest", help="Greatest cover, m.")] = None,
-    burial_code: Annotated[str | None, typer.Option("--burial", help="How it is laid.")] = None,
+    half_width_m: Annotated[float, typer.Option("--half-width", help="With --along: to either side of it, m.")] = 10.0,
+    corridor: Annotated[
+        str | None, typer.Option("--corridor", help="Instead: its outline, WKT or a GeoJSON file.")
+    ] = None,
+    cover_depth_m: Annotated[
+        float | None, typer.Option("--cover", help="Least cover; the rules' by default, m.")
+    ] = None,
+    deepest_cover_m: Annotated[
+        float | None, typer.Option("--deepest", help="Greatest cover; 2 m more than the least by default.")
+    ] = None,
+    burial_code: Annotated[str | None, typer.Option("--burial", help=f"How it is laid: {BURIALS_TOLD}.")] = None,
     pressure_mpa: Annotated[float | None, typer.Option("--pressure", help="Design pressure, MPa.")] = None,
     voltage_kv: Annotated[float | None, typer.Option("--voltage", help="Nominal voltage, kV.")] = None,
     cross_unknown: Annotated[bool, typer.Option("--cross-unknown", help="Cross pipes of unknown height.")] = False,

@@ -20,10 +20,12 @@ _COLUMNS = ("state", "key", "class", "owner", "starts at m", "gap m", "inside m"
 
 @app.command()
 def excavation(
-    polygon: Annotated[str, typer.Option("--polygon", help="WKT or a GeoJSON file.")],
+    polygon: Annotated[str, typer.Option("--polygon", help="Outline of the dig, WKT or a GeoJSON file.")],
     depth_m: Annotated[float | None, typer.Option("--depth", help="Below the ground, all over, in metres.")] = None,
-    z_min_m: Annotated[float | None, typer.Option("--z-min", help="Instead of a depth: lower elevation.")] = None,
-    z_max_m: Annotated[float | None, typer.Option("--z-max", help="Its upper elevation.")] = None,
+    z_min_m: Annotated[
+        float | None, typer.Option("--z-min", help="Instead of --depth: its lower elevation, m.")
+    ] = None,
+    z_max_m: Annotated[float | None, typer.Option("--z-max", help="With --z-min: its upper elevation, m.")] = None,
     hand_dig_m: Annotated[
         float, typer.Option("--hand-dig", min=0.01, help="Within so much of a wall only hands dig; JGJ 33-2012 5.1.4.")
     ] = 1.0,

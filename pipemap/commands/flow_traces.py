@@ -97,7 +97,7 @@ def connected(
 
 @commands.command()
 def path(
-    start: Annotated[str, typer.Option("--from", help="segment:ID, node:ID, key:KEY or at:X:Y[:Z].")],
+    start: Annotated[str, typer.Option("--from", help="segment:ID, node:ID, key:KEY or at:EASTING:NORTHING.")],
     end: Annotated[str, typer.Option("--to", help="The same, for the other end.")],
     dataset: DatasetOption = None, class_code: ClassOption = None, avoid: AvoidOption = None,
     open_only: OpenOnlyOption = False, version: VersionOption = None, geojson: GeojsonOption = None,

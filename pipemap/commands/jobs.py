@@ -14,7 +14,7 @@ app = typer.Typer()
 
 @app.command()
 def worker(
-    until_idle: Annotated[bool, typer.Option(help="End when nothing waits any more.")] = False,
+    until_idle: Annotated[bool, typer.Option("--until-idle", help="End when nothing waits any more.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Do what waits in the queue, such as exports; `serve` has one worker of its own. 后台任务"""

@@ -78,7 +78,9 @@ def show(
 
 @limits.command()
 def add(
-    file: Annotated[Path, typer.Argument(help="CSV with the columns of schemas/limits, and `replaces`.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV with the columns of schemas/limits, and `replaces`.")
+    ],
     table: Annotated[Which, typer.Option("--table", help="Which table its rows add to.")],
     as_json: JsonOption = False,
 ) -> None:

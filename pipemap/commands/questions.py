@@ -19,7 +19,9 @@ app = typer.Typer()
 KindArgument = Annotated[str, typer.Argument(help="node, pipe_segment, consumer or structure.")]
 KindOption = Annotated[str, typer.Option("--kind", help="node, pipe_segment, consumer or structure.")]
 ClassOption = Annotated[list[str] | None, typer.Option("--class", help="Only this utility class; may be repeated.")]
-CrsOption = Annotated[str | None, typer.Option("--crs", help="CRS of the question and the answer, e.g. EPSG:4326.")]
+CrsOption = Annotated[
+    str | None, typer.Option("--crs", help="CRS of the question and the answer, e.g. EPSG:4326; the map's by default.")
+]
 VersionOption = Annotated[int | None, typer.Option("--version", help="A version of the map; the newest by default.")]
 PageLimitOption = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most this many features.")]
 
@@ -83,8 +85,10 @@ def find(
 @app.command("near")
 def near_command(
     at: Annotated[str, typer.Option("--at", help="x,y or x,y,z; with a z the distance is in space.")],
-    radius_m: Annotated[float | None, typer.Option("--radius", help="Metres.")] = None,
-    count: Annotated[int | None, typer.Option("--nearest", min=1, max=1000, help="The so many nearest.")] = None,
+    radius_m: Annotated[float | None, typer.Option("--radius", help="So far around, m.")] = None,
+    count: Annotated[
+        int | None, typer.Option("--nearest", min=1, max=1000, help="Instead: so many of the nearest.")
+    ] = None,
     kind: KindOption = "pipe_segment",
     class_codes: ClassOption = None,
     version: VersionOption = None,

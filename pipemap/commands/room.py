@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pipemap.commands.questions import CrsOption, VersionOption, numbers, srid_of
 from pipemap.commands.sections import DxfOption, PngOption, SvgOption, write_drawing
 from pipemap.commands.session import open_database
-from pipemap.commands.words import Language, LanguageOption, Words, chosen, metres
+from pipemap.commands.words import BURIALS_TOLD, CLASSES_TOLD, Language, LanguageOption, Words, chosen, metres
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.sections.svg import DrawingFormat
@@ -23,11 +23,11 @@ app = typer.Typer()
 @app.command()
 def room(
     line: Annotated[str, typer.Option("--line", help='Across, or with --half-width along the middle: "x y,…".')],
-    class_code: Annotated[str, typer.Option("--class", help="Utility class of the new pipe.")],
+    class_code: Annotated[str, typer.Option("--class", help=f"Utility class of the new pipe: {CLASSES_TOLD}.")],
     width_mm: Annotated[float, typer.Option("--width", help="Its outer diameter or width, mm.")],
     height_mm: Annotated[float | None, typer.Option("--height", help="Outer height where it is a box, mm.")] = None,
     cover_depth_m: Annotated[float | None, typer.Option("--cover", help="From the ground to its top, m.")] = None,
-    burial_code: Annotated[str | None, typer.Option("--burial", help="How it is laid.")] = None,
+    burial_code: Annotated[str | None, typer.Option("--burial", help=f"How it is laid: {BURIALS_TOLD}.")] = None,
     pressure_mpa: Annotated[float | None, typer.Option("--pressure", help="Its design pressure, MPa.")] = None,
     voltage_kv: Annotated[float | None, typer.Option("--voltage", help="Its nominal voltage, kV.")] = None,
     half_width_m: Annotated[float | None, typer.Option("--half-width", help="All along a corridor so wide, m.")] = None,

@@ -1,6 +1,6 @@
 """`pipemap share hook`, `hooks`, `hook-approve`, `hook-end`: where agencies are told of changes."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -10,6 +10,9 @@ from pipemap.settings import Settings
 from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_text, say
 
 app = typer.Typer()
+HookArgument = Annotated[
+    int, typer.Argument(metavar="WEBHOOK", help="Number of the webhook, as `pipemap share hooks` says. 回调编号")
+]
 
 _COLUMNS = ["webhook", "agency", "agreement", "url", "state", "told up to", "last message", "fault"]
 
@@ -29,7 +32,11 @@ def list_hooks(limit: LimitOption = 100, offset: OffsetOption = 0, as_json: Json
 
 
 @app.command()
-def hook(agreement: int, url: str, as_json: JsonOption = False) -> None:
+def hook(
+    agreement: Annotated[int, typer.Argument(metavar="AGREEMENT", help="As `pipemap share list` says. 协议编号")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="An https address that the agency listens at.")],
+    as_json: JsonOption = False,
+) -> None:
     """Register a webhook for an agency, under a key of its own; the secret is shown this once. 登记回调"""
     from pipemap.sharing import hooks
     from pipemap.sharing.agreements import hash_key, issue_key
@@ -56,7 +63,7 @@ def hook(agreement: int, url: str, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def hook_approve(number: int, as_json: JsonOption = False) -> None:
+def hook_approve(number: HookArgument, as_json: JsonOption = False) -> None:
     """Let messages go to a webhook from now on; one that has ended lives again. 批准回调"""
     from pipemap.sharing import hooks
     from pipemap.sharing.posting import HookPolicy
@@ -69,7 +76,7 @@ def hook_approve(number: int, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def hook_end(number: int, as_json: JsonOption = False) -> None:
+def hook_end(number: HookArgument, as_json: JsonOption = False) -> None:
     """End a webhook. 停用回调"""
     from pipemap.sharing import hooks
 

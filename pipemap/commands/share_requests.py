@@ -9,7 +9,7 @@ from psycopg.rows import DictRow
 from pipemap.actors import named
 from pipemap.commands.questions import CrsOption, srid_of
 from pipemap.commands.session import open_database
-from pipemap.commands.words import Words
+from pipemap.commands.words import CLASSES_TOLD, Words
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.projects import read_project
@@ -19,6 +19,9 @@ from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, e
 app = typer.Typer()
 
 AreaOption = Annotated[str | None, typer.Option(help="WKT polygon, .geojson file, or minx,miny,maxx,maxy.")]
+RequestArgument = Annotated[
+    int, typer.Argument(metavar="REQUEST", help="Number of the request, as `pipemap share requests` says. 申请编号")
+]
 ReasonOption = Annotated[str, typer.Option(help="Why.")]
 ByOption = Annotated[str | None, typer.Option("--by", help="Who decides; PIPEMAP_USER by default.")]
 _COLUMNS = ("request", "state", "agency", "applicant", "purpose", "reason", "km²", "last day")
@@ -31,7 +34,7 @@ def request(
     purpose: Annotated[str, typer.Option(help="dig, emergency, orientation or service.")],
     reason: ReasonOption,
     area: Annotated[str, typer.Option(help="WKT polygon, .geojson file, or minx,miny,maxx,maxy.")],
-    classes: Annotated[str, typer.Option(help="Utility classes, separated by commas.")],
+    classes: Annotated[str, typer.Option(help=f"Separated by commas: {CLASSES_TOLD}.")],
     attributes: Annotated[str, typer.Option(help="Attributes, separated by commas.")] = "",
     work_type: Annotated[str | None, typer.Option(help="Kind of work.")] = None,
     starts: Annotated[str | None, typer.Option(help="First day; today by default.")] = None,
@@ -91,14 +94,16 @@ def list_requests(
 
 
 @app.command()
-def approve(number: int, by: ByOption = None, reason: ReasonOption = "", as_json: JsonOption = False) -> None:
+def approve(
+    number: RequestArgument, by: ByOption = None, reason: ReasonOption = "", as_json: JsonOption = False
+) -> None:
     """Grant a request as asked: an agreement is made, and its key shown this once. 批准"""
     _decide(number, by, reason, as_json)
 
 
 @app.command()
 def narrow(
-    number: int,
+    number: RequestArgument,
     reason: ReasonOption,
     area: AreaOption = None,
     classes: Annotated[str | None, typer.Option(help="Fewer classes, separated by commas.")] = None,
@@ -117,7 +122,7 @@ def narrow(
 
 
 @app.command()
-def refuse(number: int, reason: ReasonOption, by: ByOption = None, as_json: JsonOption = False) -> None:
+def refuse(number: RequestArgument, reason: ReasonOption, by: ByOption = None, as_json: JsonOption = False) -> None:
     """Refuse a request with a reason. 拒绝"""
     from pipemap.sharing import requests
 
@@ -128,7 +133,13 @@ def refuse(number: int, reason: ReasonOption, by: ByOption = None, as_json: Json
 
 
 @app.command()
-def allow(agency: str, km2: float, reason: ReasonOption, by: ByOption = None, as_json: JsonOption = False) -> None:
+def allow(
+    agency: Annotated[str, typer.Argument(metavar="AGENCY", help="Name of the agency. 单位")],
+    km2: Annotated[float, typer.Argument(metavar="KM2", help="So many square kilometres in all. 平方公里")],
+    reason: ReasonOption,
+    by: ByOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Let an agency hold full-feature data of more than 25 km². 批准超过 25 平方公里"""
     from pipemap.sharing import requests
 
@@ -141,7 +152,11 @@ def allow(agency: str, km2: float, reason: ReasonOption, by: ByOption = None, as
 
 
 @app.command()
-def contact(owner: str, telephone: str, as_json: JsonOption = False) -> None:
+def contact(
+    owner: Annotated[str, typer.Argument(metavar="OWNER", help="As the pipes name it. 权属单位")],
+    telephone: Annotated[str, typer.Argument(metavar="TELEPHONE", help="Whom to call. 电话")],
+    as_json: JsonOption = False,
+) -> None:
     """Keep whom to call about an owner's pipes; sheets for digging tell it. 登记权属单位电话"""
     from pipemap.sharing.digging import set_contact
 
@@ -155,8 +170,8 @@ def contact(owner: str, telephone: str, as_json: JsonOption = False) -> None:
 
 @app.command()
 def identity(
-    agreement: int,
-    subject: str,
+    agreement: Annotated[int, typer.Argument(metavar="AGREEMENT", help="As `pipemap share list` says. 协议编号")],
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="The `sub` of its tokens.")],
     issuer: Annotated[str | None, typer.Option(help="Its issuer; PIPEMAP_OIDC_ISSUER by default.")] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -12,7 +12,7 @@ from psycopg.rows import DictRow
 from pipemap.commands import share_hooks, share_requests
 from pipemap.commands.moments import moment
 from pipemap.commands.session import open_database
-from pipemap.commands.words import Words, clock
+from pipemap.commands.words import CLASSES_TOLD, Words, clock
 from pipemap.errors import UsageError
 from pipemap.projects import read_project
 from pipemap.settings import Settings
@@ -29,22 +29,27 @@ share = typer.Typer(help="Agreements with other agencies, their keys and package
 share.registered_commands += share_requests.app.registered_commands + share_hooks.app.registered_commands
 app.add_typer(share, name="share")
 
+AgreementArgument = Annotated[
+    int, typer.Argument(metavar="AGREEMENT", help="Number of the agreement, as `pipemap share list` says. 协议编号")
+]
 _MOST_LISTED = 6
 
 
 @share.command()
 def agree(
     agency: Annotated[str, typer.Option(help="Who may look.")],
-    purpose: Annotated[str, typer.Option(help="What for.")],
+    purpose: Annotated[str, typer.Option(help="What for, in words that the record keeps.")],
     area: Annotated[str, typer.Option(help="WKT polygon, .geojson file, or minx,miny,maxx,maxy.")],
-    classes: Annotated[str, typer.Option(help="Utility classes, separated by commas.")],
+    classes: Annotated[str, typer.Option(help=f"Separated by commas: {CLASSES_TOLD}.")],
     expires: Annotated[str, typer.Option(help="Last day (2026-12-31), or an instant with its time zone.")],
     attributes: Annotated[str, typer.Option(help="Attributes shown, separated by commas; `all` for every one.")] = "",
     area_crs: Annotated[str | None, typer.Option(help="CRS of the area; the project CRS by default.")] = None,
-    position: Annotated[str, typer.Option(help=f"Places: {', '.join(POSITION_PRECISIONS)}.")] = EXACT,
+    position: Annotated[str, typer.Option(help=f"How exact places are: {', '.join(POSITION_PRECISIONS)}.")] = EXACT,
     depth: Annotated[
         str | None,
-        typer.Option(help=f"Depths: {', '.join(DEPTH_PRECISIONS)}; masked unless an attribute granted is a depth."),
+        typer.Option(
+            help=f"How exact depths are: {', '.join(DEPTH_PRECISIONS)}; masked unless an attribute granted is a depth."
+        ),
     ] = None,
     frozen: Annotated[int | None, typer.Option(help="Only this version; by default the newest and any before.")] = None,
     view_only: Annotated[bool, typer.Option("--view-only", help="No exports.")] = False,
@@ -52,8 +57,12 @@ def agree(
         str | None,
         typer.Option(help="Show sensitive sites as padded shapes with this number to call, not leave them out."),
     ] = None,
-    per_minute: Annotated[int | None, typer.Option(help="Most requests a minute.")] = None,
-    at_once: Annotated[int | None, typer.Option(help="Most requests at the same time.")] = None,
+    per_minute: Annotated[
+        int | None, typer.Option(help="Most requests a minute; PIPEMAP_REQUESTS_PER_MINUTE by default.")
+    ] = None,
+    at_once: Annotated[
+        int | None, typer.Option(help="Most requests at the same time; PIPEMAP_CONCURRENT_REQUESTS by default.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write an agreement: an agency may see these classes and attributes in this area until a day. 签订共享协议"""
@@ -94,7 +103,7 @@ def agree(
 
 
 @share.command()
-def key(agreement: int, as_json: JsonOption = False) -> None:
+def key(agreement: AgreementArgument, as_json: JsonOption = False) -> None:
     """Issue an API key of an agreement; it is shown this once and kept nowhere. 发放密钥"""
     with open_database() as database, database.transaction() as connection:
         issued = agreements.issue_key(connection, agreement, Settings().user)
@@ -130,7 +139,7 @@ def list_(
 
 @share.command()
 def revoke(
-    agreement: int,
+    agreement: AgreementArgument,
     key: Annotated[str | None, typer.Option(help="Only the key whose hash begins so.")] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -45,8 +45,8 @@ def statistics(
     districts: Annotated[
         Path | None, typer.Option(help="GeoJSON polygons in the project CRS, each with a property `name`.")
     ] = None,
-    with_out_of_use: Annotated[bool, typer.Option(help="Count what is out of use too.")] = False,
-    detail: Annotated[Part, typer.Option(help="What parts a bar.")] = Part.DEPTH,
+    with_out_of_use: Annotated[bool, typer.Option("--with-out-of-use", help="Count what is out of use too.")] = False,
+    detail: Annotated[Part, typer.Option(help="What the bars of the picture are parted by.")] = Part.DEPTH,
     svg: SvgOption = None,
     png: PngOption = None,
     language: LanguageOption = None,

@@ -95,8 +95,8 @@ def shutdown(
     cut: Annotated[
         list[str] | None,
         typer.Option(
-            help="NAME,START,END,WHAT; WHAT is segment:ID, node:ID, key:KEY or at:X:Y, several joined by +. "
-            "For example: weld,2026-08-03T22:00,2026-08-04T05:00,segment:81+segment:82"
+            help="NAME,START,END,WHAT; WHAT is segment:ID, node:ID, key:KEY or at:EASTING:NORTHING, several joined "
+            "by +. For example: weld,2026-08-03T22:00,2026-08-04T05:00,node:81"
         ),
     ] = None,
     file: Annotated[Path | None, typer.Option(help="The same as a CSV with the columns name,start,end,what.")] = None,

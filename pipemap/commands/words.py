@@ -23,6 +23,8 @@ class Language(StrEnum):
     EN = "en"
 
 
+CLASSES_TOLD = ", ".join(code_table("utility_class"))
+BURIALS_TOLD = ", ".join(code_table("burial"))
 LanguageOption = Annotated[
     Language | None, typer.Option("--language", help="Of the drawing: zh or en; PIPEMAP_LANGUAGE by default.")
 ]
