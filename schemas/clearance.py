@@ -192,6 +192,7 @@ class DrawnPipe(BaseModel):
     class_code: str = Field(description="Utility class, code table utility_class.")
     width_mm: Positive = Field(description="Outer diameter or outer width.")
     height_mm: Positive | None = Field(None, description="Outer height of a box; null for a round pipe.")
+    casing_mm: Positive | None = Field(None, description="Outer diameter of a casing round it, the outer wall then.")
     cover_depth_m: Annotated[float, Field(ge=0, le=500)] | None = Field(
         None, description="From the ground to the outer top, all along; only for a line without elevations."
     )

@@ -17,7 +17,7 @@ class Levels(_Part):
     axis_z_m: float | None = None
     crown_z_m: float | None = None
     invert_z_m: float | None = Field(None, description="Bottom of the section as the survey measured it.")
-    cover_depth_m: float | None = Field(None, description="From the ground to the crown.")
+    cover_depth_m: float | None = Field(None, description="From the ground to the outer top, of a casing as well.")
 
 
 class ProfileNode(_Part):

@@ -31,12 +31,18 @@ class Cut(_Part):
     crown_z_m: float | None = None
     invert_z_m: float | None = Field(None, description="Bottom of the outer wall.")
     ground_z_m: float | None = None
-    cover_depth_m: float | None = Field(None, description="From the ground to the crown.")
+    cover_depth_m: float | None = Field(None, description="From the ground to the outer top, of a casing as well.")
     cover_limit_m: float | None = Field(None, description="The least the rules ask for; null where none applies.")
     elevation_source_code: str = "unknown"
     outline: tuple[StationHeight, ...] = Field(
         (), description="Outline in the plane as station and z: an ellipse, a box; empty without depth or size."
     )
+    casing: tuple[StationHeight, ...] = Field((), description="Outline of the casing round it; empty without one.")
+
+    @property
+    def wall(self) -> tuple[StationHeight, ...]:
+        """Outline of the outer wall, which clearances are measured from."""
+        return self.casing or self.outline
 
 
 class Spacing(_Part):

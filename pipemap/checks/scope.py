@@ -237,6 +237,13 @@ class Ends:
         return np.where(np.isnan(self.axis_m + height), self.level_m + above, self.axis_m + height / 2)
 
     @cached_property
+    def cover_m(self) -> Floats:
+        """Ground over the outer top, which is that of a casing where the pipe lies in one."""
+        casing_m = np.tile(self._scope.segments.values("casing_mm") / 1000.0, 2)
+        higher_m = np.fmax((casing_m - np.tile(self._scope.height_m, 2)) / 2, 0.0)
+        return self.ground_m - self.crown_m - higher_m
+
+    @cached_property
     def invert_m(self) -> Floats:
         """Elevation of the bottom."""
         return self.crown_m - np.tile(self._scope.height_m, 2)

@@ -103,13 +103,12 @@ def drawn_segment(site: Site, pipe: DrawnPipe, line_srid: int | None = None) -> 
     heights = np.array([at[2] for at in pipe.line]) if len(pipe.line[0]) == 3 else None
     plan = shapely.get_coordinates(line if heights is not None else shapely.segmentize(line, _GROUND_STEP_M))
     ground_m = ground_at(site, plan)
-    half_height_m = (pipe.height_mm or pipe.width_mm) / 2000
+    own = pipe.width_mm / 2000, (pipe.height_mm or pipe.width_mm) / 2000
+    outer, cased = (own, None) if pipe.casing_mm is None else ((pipe.casing_mm / 2000, pipe.casing_mm / 2000), own)
     if heights is None:
-        heights = ground_m - (math.nan if pipe.cover_depth_m is None else pipe.cover_depth_m) - half_height_m
+        heights = ground_m - (math.nan if pipe.cover_depth_m is None else pipe.cover_depth_m) - outer[1]
     axis = np.column_stack([plan, heights])
-    return Segment(
-        _row(pipe, ground_m), axis, pipe.width_mm / 2000, half_height_m, 0.0, 0.0, None, ground_m, site.limits
-    )
+    return Segment(_row(pipe, ground_m), axis, *outer, 0.0, 0.0, cased, ground_m, site.limits)
 
 
 def _check(pipe: DrawnPipe) -> None:
@@ -119,6 +118,8 @@ def _check(pipe: DrawnPipe) -> None:
         raise UsageError("Give the elevation of every point of the line, or of none.")
     if len(pipe.line[0]) == 3 and pipe.cover_depth_m is not None:
         raise UsageError("Give the elevations of the line or its cover, not both.")
+    if pipe.casing_mm is not None and pipe.casing_mm <= max(pipe.width_mm, pipe.height_mm or 0.0):
+        raise UsageError("A casing must be larger than the pipe that lies in it.")
     for table, code in (
         ("utility_class", pipe.class_code),
         ("burial", pipe.burial_code),

@@ -55,6 +55,7 @@ def clearance(
     ] = None,
     width_mm: Annotated[float | None, typer.Option("--width", help="Outer diameter or width of the line, mm.")] = None,
     height_mm: Annotated[float | None, typer.Option("--height", help="Outer height where it is a box, mm.")] = None,
+    casing_mm: Annotated[float | None, typer.Option("--casing", help="Outer diameter of a casing, mm.")] = None,
     cover_depth_m: Annotated[
         float | None, typer.Option("--cover", help="From the ground to the top of a line without z, m.")
     ] = None,
@@ -79,7 +80,7 @@ def clearance(
     if line is not None:
         pipe = drawn_pipe(
             line=line, class_code=class_code, width_mm=width_mm, height_mm=height_mm, cover_depth_m=cover_depth_m,
-            burial_code=burial_code, pressure_mpa=pressure_mpa, voltage_kv=voltage_kv,
+            burial_code=burial_code, pressure_mpa=pressure_mpa, voltage_kv=voltage_kv, casing_mm=casing_mm,
         )  # fmt: skip
         answer = _asked(lambda connection: line_clearance(connection, pipe, version, srid))
     elif changeset_id is not None:

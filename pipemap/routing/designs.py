@@ -110,7 +110,8 @@ def _segments(pipe: DrawnPipe, drawn: Segment, axis: Floats) -> Iterator[dict[st
 def _attributes(pipe: DrawnPipe) -> dict[str, Any]:
     return {
         "class_code": pipe.class_code, "shape_code": pipe.shape_code, "size_basis_code": "outer",
-        "width_mm": pipe.width_mm, "height_mm": pipe.height_mm or pipe.width_mm, "burial_code": pipe.burial_code,
+        "width_mm": pipe.width_mm, "height_mm": pipe.height_mm or pipe.width_mm, "casing_mm": pipe.casing_mm,
+        "burial_code": pipe.burial_code,
         "pressure_code": pipe.pressure_code, "pressure_mpa": pipe.pressure_mpa, "voltage_kv": pipe.voltage_kv,
         "lifecycle_code": "planned", "depth_datum_code": "axis",
         # What is planned is where it is planned: only the survey of the other pipe can be wrong.

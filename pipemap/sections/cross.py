@@ -93,9 +93,9 @@ def _own_ground(place: Place) -> float:
 def _cut(number: int, place: Place, ground: Floats) -> Cut:
     segment, row = place.segment, place.segment.row
     axis_z = known(float(place.point[2]))
-    half_m = segment.half_height_m
+    own_half_m = segment.own_half_m
     ground_z = known(float(np.interp(place.station_m, *ground.T))) if len(ground) else None
-    crown = None if axis_z is None else known(axis_z + half_m)
+    top_z = None if axis_z is None else known(axis_z + segment.half_height_m)
     return Cut(
         number=number,
         **{name: row.get(name) for name in ("owner", "material_code", "lifecycle_code", "width_mm", "height_mm")},
@@ -107,21 +107,19 @@ def _cut(number: int, place: Place, ground: Floats) -> Cut:
         y_m=float(place.point[1]),
         crossing_deg=place.crossing_deg,
         axis_z_m=axis_z,
-        crown_z_m=crown,
-        invert_z_m=None if axis_z is None else known(axis_z - half_m),
+        crown_z_m=None if axis_z is None else known(axis_z + own_half_m[1]),
+        invert_z_m=None if axis_z is None else known(axis_z - own_half_m[1]),
         ground_z_m=ground_z,
-        cover_depth_m=None if crown is None or ground_z is None else ground_z - crown,
-        outline=_outline(place),
+        cover_depth_m=None if top_z is None or ground_z is None else ground_z - top_z,
+        outline=_outline(place, own_half_m, row["shape_code"] == "circle"),
+        casing=_outline(place, (segment.half_width_m, segment.half_height_m), True) if segment.is_cased else (),
     )
 
 
-def _outline(place: Place) -> tuple[tuple[float, float], ...]:
-    segment = place.segment
-    sizes = segment.half_width_m, segment.half_height_m
-    if not np.isfinite([place.point[2], *place.way, *sizes]).all():
+def _outline(place: Place, half_m: tuple[float, float], is_round: bool) -> tuple[tuple[float, float], ...]:
+    if not np.isfinite([place.point[2], *place.way, *half_m]).all():
         return ()
-    is_round = segment.row["shape_code"] == "circle"
-    shape = outline(place.along, place.way, *sizes, is_round, segment.plan.length + segment.half_width_m)
+    shape = outline(place.along, place.way, *half_m, is_round, place.segment.plan.length + half_m[0])
     points = (shape + np.array([place.station_m, place.point[2]])).tolist()
     return tuple((station, z) for station, z in points)
 

@@ -35,7 +35,7 @@ def spacings(cuts: Sequence[Cut], places: Sequence[Place]) -> Iterator[Spacing]:
 
 def vertical_gaps(cuts: Sequence[Cut], places: Sequence[Place]) -> Iterator[VerticalGap]:
     """Every live pipe and the next one under it in the plane."""
-    live = sorted((cut for cut in cuts if cut.is_live and cut.outline), key=_top, reverse=True)
+    live = sorted((cut for cut in cuts if cut.is_live and cut.wall), key=_top, reverse=True)
     for rank, upper in enumerate(live):
         under = [lower for lower in live[rank + 1 :] if _overlap(upper, lower)]
         if under:
@@ -59,7 +59,7 @@ def _limit(direction: Direction, places: Sequence[Place], one: Cut, other: Cut) 
 
 
 def _side(cut: Cut) -> tuple[float, ...]:
-    stations = [station for station, _ in cut.outline]
+    stations = [station for station, _ in cut.wall]
     return (min(stations), max(stations)) if stations else ()
 
 
@@ -71,8 +71,8 @@ def _overlap(one: Cut, other: Cut) -> tuple[float, ...]:
 
 
 def _top(cut: Cut) -> float:
-    return max(z for _, z in cut.outline)
+    return max(z for _, z in cut.wall)
 
 
 def _bottom(cut: Cut) -> float:
-    return min(z for _, z in cut.outline)
+    return min(z for _, z in cut.wall)

@@ -169,6 +169,8 @@ class _Sheet:
     def _pipes(self) -> Iterator[str]:
         near = {number for pair in self._section.too_near for number in (pair.one, pair.other)}
         for cut in self._section.cuts:
+            if cut.casing:
+                yield f'<polygon points="{self._points(cut.casing)}" fill="none" stroke="#222" stroke-width="1.1"/>'
             if cut.axis_z_m is not None:
                 yield self._pipe(cut, "#d00000" if cut.number in near else "#222")
 
@@ -176,16 +178,19 @@ class _Sheet:
         colour, x, y = colour_of(cut.class_code), self._x(cut.station_m), self._y(cut.axis_z_m or 0.0)
         if not cut.outline:
             return stroke(x - 6, y - 6, x + 6, y + 6, colour) + stroke(x - 6, y + 6, x + 6, y - 6, colour)
-        left, right = 0.0, self._section.length_m
-        shape = ((min(max(station, left), right), z) for station, z in cut.outline)
-        points = " ".join(f"{self._x(station):.2f},{self._y(z):.2f}" for station, z in shape)
         dash = "" if cut.is_live else ' stroke-dasharray="4 3"'
         fill = colour if cut.is_live else "#fff"
         inferred = 0.45 if cut.elevation_source_code == "inferred" else 0.8
         return (
-            f'<polygon points="{points}" fill="{fill}" fill-opacity="{inferred}" stroke="{edge}"'
+            f'<polygon points="{self._points(cut.outline)}" fill="{fill}" fill-opacity="{inferred}" stroke="{edge}"'
             f' stroke-width="{2.4 if edge != "#222" else 1.1}"{dash}/>'
         )
+
+    def _points(self, shape: Sequence[tuple[float, float]]) -> str:
+        """An outline, cut off at both ends of the section."""
+        left, right = 0.0, self._section.length_m
+        inside = ((min(max(station, left), right), z) for station, z in shape)
+        return " ".join(f"{self._x(station):.2f},{self._y(z):.2f}" for station, z in inside)
 
     def _leaders(self) -> Iterator[str]:
         """A number under the plane for each pipe, pushed apart, with a line up to it."""
@@ -287,7 +292,7 @@ def _with_limit(value_m: float, limit_m: float | None, has_room: bool) -> str:
 
 def _heights(section: CrossSection) -> tuple[float, float]:
     """What the sheet shows, with room above the ground and below the deepest pipe."""
-    known = [z for cut in section.cuts for z in (cut.axis_z_m, *(z for _, z in cut.outline)) if z is not None]
+    known = [z for cut in section.cuts for z in (cut.axis_z_m, *(z for _, z in cut.wall)) if z is not None]
     known += [z for _, z in section.ground]
     if not known:
         return -3.0, 1.0

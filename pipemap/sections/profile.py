@@ -123,18 +123,18 @@ def _pipe(step: Step, ground: Floats) -> ProfilePipe:
         axis=tuple((float(at), float(z)) for at, z in zip(step.stations_m, step.axis[:, 2], strict=True))
         if segment.has_elevation
         else (),
-        half_height_m=known(segment.half_height_m),
+        half_height_m=known(segment.own_half_m[1]),
     )
 
 
 def _levels(step: Step, place: int, ground: Floats) -> Levels:
-    axis_z, half_m = float(step.axis[place, 2]), step.segment.half_height_m
+    axis_z, half_m = float(step.axis[place, 2]), step.segment.own_half_m[1]
     ground_z = float(np.interp(step.stations_m[place], *ground.T)) if len(ground) else math.nan
     return Levels(
         axis_z_m=known(axis_z),
         crown_z_m=known(axis_z + half_m),
         invert_z_m=known(axis_z - half_m),
-        cover_depth_m=known(ground_z - axis_z - half_m),
+        cover_depth_m=known(ground_z - axis_z - step.segment.half_height_m),
     )
 
 
@@ -160,7 +160,7 @@ def _step_at(run: Run, station_m: float) -> Step:
 
 def _crossing(number: int, place: Place, step: Step, judged: _Judged) -> Crossing:
     other, row = place.segment, place.segment.row
-    axis_z, half_m = float(place.point[2]), other.half_height_m
+    axis_z, half_m = float(place.point[2]), other.own_half_m[1]
     own_z = float(np.interp(place.station_m, step.stations_m, step.axis[:, 2]))
     is_above = None if math.isnan(axis_z + own_z) else axis_z >= own_z
     pair = (step.segment.feature_id, other.feature_id)
@@ -179,7 +179,7 @@ def _crossing(number: int, place: Place, step: Step, judged: _Judged) -> Crossin
             "invert_z_m": known(axis_z - half_m),
             "own_segment_id": step.segment.feature_id,
             "is_above": is_above,
-            "gap_m": known(abs(axis_z - own_z) - half_m - step.segment.half_height_m),
+            "gap_m": known(abs(axis_z - own_z) - other.half_height_m - step.segment.half_height_m),
             "state": state,
             "limit_m": limit_m,
             "message_en": english,

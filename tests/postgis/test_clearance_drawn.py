@@ -69,6 +69,19 @@ def test_too_little_cover_is_told_of_a_drawn_line_too(connection: Connection) ->
     assert (found.kind, found.measured_m, found.limit_m) == (ConflictKind.COVER, 0.4, 0.6)
 
 
+def test_a_line_drawn_in_a_casing_has_the_casing_for_its_outer_wall(connection: Connection) -> None:
+    # Ground at 10 m, cover 1.0 m, casing 0.4 m: axis at 8.8, bottom of the casing at 8.6, top of the sewer at 8.3.
+    ground(connection, 100, (0, 5, 10.0), (0, -5, 10.0), (100, 5, 10.0), (100, -5, 10.0))
+    sewer = pipe(connection, 1, (50, -10, 8.0), (50, 10, 8.0))
+    answer = line_clearance(connection, drawn((0, 0), (100, 0), cover_depth_m=1.0, casing_mm=400))
+    assert answer.drawn_axis is not None and answer.drawn_axis[0][2] == pytest.approx(8.8)
+    (found,) = answer.conflicts
+    assert (found.kind, found.other_id, found.measured_from_casing) == (ConflictKind.VERTICAL, sewer, (Side.SEGMENT,))
+    assert found.measured_m == pytest.approx(0.30, abs=1e-3)
+    with pytest.raises(UsageError, match="larger"):
+        line_clearance(connection, drawn((0, 0), (100, 0), cover_depth_m=1.0, casing_mm=150))
+
+
 def test_without_ground_or_height_a_crossing_cannot_be_told(connection: Connection) -> None:
     pipe(connection, 1, (50, -10, 7.2), (50, 10, 7.2))
     for line in (drawn((0, 0), (100, 0), cover_depth_m=1.0), drawn((0, 0), (100, 0))):

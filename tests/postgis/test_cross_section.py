@@ -42,6 +42,24 @@ def test_pipes_are_cut_at_their_offset_depth_and_size(connection: Connection) ->
     assert section.ground[0] == (0.0, 10.0) and section.ground[-1] == (20.0, 10.0)
 
 
+def test_a_casing_is_drawn_round_its_pipe_and_dimensioned(connection: Connection) -> None:
+    pipe(connection, 1, (5, -10, 8.0), (5, 10, 8.0), casing_mm=1000)
+    pipe(connection, 2, (9, -10, 8.0), (9, 10, 8.0))
+    section = cross_section(connection, STREET)
+    first, second = section.cuts
+    assert (first.crown_z_m, first.invert_z_m) == (pytest.approx(8.2), pytest.approx(7.8)), "the pipe's own"
+    assert first.cover_depth_m == pytest.approx(10 - 8.0 - 0.5)
+    for shape, half_m in ((first.outline, 0.2), (first.casing, 0.5)):
+        stations, heights = zip(*shape, strict=True)
+        assert (min(stations), max(stations)) == (pytest.approx(5 - half_m), pytest.approx(5 + half_m))
+        assert (min(heights), max(heights)) == (pytest.approx(8 - half_m), pytest.approx(8 + half_m))
+    (between,) = section.spacings
+    assert between.clear_m == pytest.approx(4.0 - 0.5 - 0.2) and second.casing == ()
+    shapes = draw_cross_section(section).count("<polygon")
+    connection.execute("UPDATE pipemap.pipe_segment SET casing_mm = NULL")
+    assert draw_cross_section(cross_section(connection, STREET)).count("<polygon") == shapes - 1
+
+
 def test_a_pipe_of_unknown_depth_or_size_is_told_and_not_drawn(connection: Connection) -> None:
     pipe(connection, 1, (5, -10), (5, 10), elevation_source_code="unknown")
     pipe(connection, 2, (9, -10, 7.0), (9, 10, 7.0), width_mm=None, height_mm=None)

@@ -352,6 +352,10 @@ CASES: list[tuple[str, set[str | None], Scope]] = [
     ("P08", {"a->b"}, draw({"a": A, "b": B}, [("a", "b", deep(0.3, 1.0))])),
     ("P08", set(), draw({"a": A, "b": B}, [("a", "b", deep(0.3, 1.0, burial_code="rack"))])),
     ("P08", set(), draw({"a": A, "b": B}, [("a", "b", deep(0.7, 1.0))])),
+    # A casing of 600 mm reaches 0.2 m higher than the pipe of 200 mm in it.
+    ("P08", {"a->b"}, draw({"a": A, "b": B}, [("a", "b", deep(0.7, 1.0, casing_mm=600))])),
+    ("P08", set(), draw({"a": A, "b": B}, [("a", "b", deep(0.9, 1.0, casing_mm=600))])),
+    ("P08", set(), draw({"a": A, "b": B}, [("a", "b", deep(0.7, 1.0, casing_mm=150))])),
     (
         "P09",
         {"a->b"},

@@ -42,12 +42,12 @@ class CoverLimit:
     tolerance_m=0.02,
 )
 def cover(check: Check) -> Told:
-    """Buried lines with less ground over the crown than the least any lane would allow; one finding per line.
+    """Buried lines with less ground over their outer top than the least any lane would allow; one finding per line.
 
     A shortfall within the survey accuracy, or of a limit that nobody has read in the standard, is a note.
     """
     ends = check.scope.ends
-    above = ends.ground_m - ends.crown_m
+    above = ends.cover_m
     # Below zero the pipe sticks out, which is rule R29.
     at = worse_ends(np.where(above >= 0, -above, np.nan))
     number, limits_found = _required(check.scope)
@@ -98,7 +98,7 @@ def _thin(
             "confidence": [each.confidence for each in limits_of],
             "within_accuracy": within,
         },
-        cover=ends.ground_m[at] - ends.crown_m[at],
+        cover=ends.cover_m[at],
         end=ends.keys(at),
         standard=[each.standard for each in limits_of],
         clause=[each.clause.split(" (")[0] for each in limits_of],
