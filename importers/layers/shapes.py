@@ -19,6 +19,8 @@ CURVES = (8, 9, 10, 11, 12, 13, 14)
 _POLYGON, _MULTIPOLYGON = 3, 6
 _POLYHEDRAL_SURFACE, _TIN = 15, 16
 _COLLECTION, _MULTIPOINT, _MULTILINE = 7, 4, 5
+# Farther than any place, in whatever unit; squares of numbers up to it can still be reckoned with.
+_FAR = 1e15
 # After byte order, type and number of faces.
 _FIRST_FACE = 9
 
@@ -60,10 +62,10 @@ def simplest(shapes: Shapes) -> Shapes:
 
 
 def are_nowhere(shapes: Shapes) -> Mask:
-    """Which shapes have an x or y that is no number."""
+    """Which shapes have an x or y that is no number, or one so large that no unit of length makes it a place."""
     xy, owner = shapely.get_coordinates(shapes, return_index=True)
     nowhere = np.zeros(len(shapes), dtype=bool)
-    nowhere[owner[~np.isfinite(xy).all(axis=1)]] = True
+    nowhere[owner[~(np.abs(xy) < _FAR).all(axis=1)]] = True
     return nowhere
 
 

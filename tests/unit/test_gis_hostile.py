@@ -5,6 +5,7 @@ import shutil
 import socket
 import warnings
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import geopandas as gpd
@@ -14,6 +15,7 @@ import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from importers.delivery import read_delivery
 from importers.gis import GisReader
 from pipemap.errors import SourceError
 
@@ -197,6 +199,18 @@ def test_a_geodatabase_table_of_which_all_rows_were_deleted_is_empty(originals: 
     index.write_bytes(index.read_bytes()[:16] + bytes(1024 * 5) + index.read_bytes()[16 + 1024 * 5 :])
     tables = list(GisReader().read([tmp_path / "a.gdb"], {}))
     assert [(len(each.rows), each.refused_rows) for each in tables] == [(0, 0)]
+
+
+@pytest.mark.parametrize("far", [1e15, -1e155, 2.88e214])
+def test_a_place_beyond_all_reckoning_is_a_finding_and_the_other_rows_are_loaded(tmp_path: Path, far: float) -> None:
+    ends = [(500_000 + 10 * n, 2_500_000) for n in range(5)]
+    lines = [shapely.LineString(pair) for pair in pairwise(ends)]
+    lines[2] = shapely.LineString([ends[2], (far, 2_500_000)])
+    frame = gpd.GeoDataFrame({"管径": [300] * len(lines)}, geometry=lines, crs=4547)
+    pyogrio.write_dataframe(frame, tmp_path / "a.gpkg", layer="给水管线")
+    delivery = read_delivery([tmp_path / "a.gpkg"], srid=4547, default_class="water")
+    assert len(delivery.segments) == len(lines) - 1
+    assert [finding.row for finding in delivery.findings if finding.rule == "IMP-GEOMETRY"] == [3]
 
 
 PARTS = {
