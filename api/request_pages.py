@@ -57,7 +57,7 @@ def decide(
                 made = requests.approve(connection, request_id, actor, narrowing, form.get("reason", [""])[0])
         refresh_stores(service.database, service.settings.shift_key_path)
     except PipemapError as error:
-        fault = error.message
+        fault = error
     return _shown(request, service, request_id, language, made, fault)
 
 
@@ -83,7 +83,7 @@ def _shown(
     request_id: int,
     language: Language,
     made: Approval | None = None,
-    fault: str | None = None,
+    fault: PipemapError | None = None,
 ) -> HTMLResponse:
     with service.reading() as connection:
         row = requests.read_request(connection, request_id)

@@ -65,6 +65,12 @@ def discard(service: ServiceDep, changeset_id: ChangesetId) -> Response:
     return as_json({"changeset_id": changeset_id, "state": "discarded"})
 
 
+@router.post("/changesets/{changeset_id}/revert")
+def revert(service: ServiceDep, actor: ActorDep, changeset_id: ChangesetId) -> Response:
+    """Open a draft changeset that undoes a published one; the answer is that draft."""
+    return as_json(_read(service, changesets.revert(service.database, changeset_id, author=actor)))
+
+
 @router.post("/changesets/{changeset_id}/publish")
 def publish(service: ServiceDep, actor: ActorDep, changeset_id: ChangesetId, given: Publication) -> Response:
     """Make a changeset the next version of the map; a draft is checked first."""

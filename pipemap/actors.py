@@ -38,11 +38,14 @@ def demand_another(author: str, actor: str, what: str) -> None:
     What a proven identity wrote is not decided under a name given beside the token: it may be the author's own.
     """
     if _person(author) == _person(actor):
-        raise PermissionDeniedError(f"{actor} is the author of {what}; somebody else decides. 不得审批本人提交的内容。")
+        raise PermissionDeniedError(
+            f"{actor} is the author of {what}; somebody else decides.",
+            message_zh=f"{actor} 是提交人，不得审批本人提交的内容。",
+        )
     if author.startswith(_PROVEN) and actor.startswith(_CLAIMED):
         raise PermissionDeniedError(
-            f"{author} wrote {what}; who decides it signs in too, as a name beside the staff token proves nothing. "
-            "须以本人身份登录后审批。"
+            f"{author} wrote {what}; who decides it signs in too, as a name beside the staff token proves nothing.",
+            message_zh=f"{author} 以本人身份提交，审批人也须以本人身份登录；员工口令旁所填姓名不足为凭。",
         )
 
 

@@ -47,6 +47,8 @@ def test_what_one_proposes_another_approves_and_a_version_names_both(
     assert (done["state"], done["version"], done["was_published_already"]) == ("published", 3, False)
     again = client.post(f"{draft}/publish", json=said, headers=LI).json()
     assert (again["version"], again["was_published_already"]) == (3, True)
+    undone = client.post(f"{draft}/revert", headers=WANG).json()
+    assert (undone["state"], undone["author"]) == ("draft", "oidc:77aa (王芳)")
     newest = client.get("/api/versions", headers=LI).json()[0]
     assert (newest["version"], newest["author"]) == (3, "oidc:8f2c (李明)")
     with town.database.transaction(read_only=True) as connection:
