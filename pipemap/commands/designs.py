@@ -26,6 +26,7 @@ def design(
     class_code: Annotated[str, typer.Option("--class", help=f"Utility class: {CLASSES_TOLD}.")],
     width_mm: Annotated[float, typer.Option("--width", help="Outer diameter or width, mm.")],
     height_mm: Annotated[float | None, typer.Option("--height", help="Outer height where it is a box, mm.")] = None,
+    casing_mm: Annotated[float | None, typer.Option("--casing", help="Outer diameter of a casing, mm.")] = None,
     cover_depth_m: Annotated[
         float | None, typer.Option("--cover", help="From the ground to the top of a line without z, m.")
     ] = None,
@@ -41,8 +42,8 @@ def design(
     from pipemap.routing.designs import read_design, save_design
 
     pipe = drawn_pipe(
-        line=line, class_code=class_code, width_mm=width_mm, height_mm=height_mm, cover_depth_m=cover_depth_m,
-        burial_code=burial_code, pressure_mpa=pressure_mpa, voltage_kv=voltage_kv,
+        line=line, class_code=class_code, width_mm=width_mm, height_mm=height_mm, casing_mm=casing_mm,
+        cover_depth_m=cover_depth_m, burial_code=burial_code, pressure_mpa=pressure_mpa, voltage_kv=voltage_kv,
         from_node_id=from_node_id, to_node_id=to_node_id,
     )  # fmt: skip
     settings = Settings()

@@ -60,6 +60,16 @@ def test_a_saved_pipe_shows_the_conflicts_it_had_when_it_was_drawn(street: Datab
     assert design.clearance.cannot_tell == ()
 
 
+def test_a_pipe_drawn_in_a_casing_is_saved_and_judged_in_it(street: Database) -> None:
+    """Ground of 9 m over the sewer, whose top is at 7.5 m: 1 m of cover and 0.4 m of casing leave 0.1 m."""
+    number = save(street, drawn((0, 0), (100, 0), casing_mm=400))
+    assert {each["casing_mm"] for each in proposed(street, number, "pipe_segment")} == {400}
+    with street.transaction(read_only=True) as connection:
+        (found,) = read_design(connection, number).clearance.conflicts
+    assert found.measured_m == pytest.approx(9 - 1.0 - 0.4 - 7.5, abs=1e-3)
+    assert len(found.measured_from_casing) == 1 and "casing" in found.message_en
+
+
 def test_a_draft_holds_planned_segments_from_node_to_node_with_size_and_depth(street: Database) -> None:
     number = save(street, drawn((0, 0), (20, 0), (20, 8)))
     with street.transaction(read_only=True) as connection:

@@ -86,6 +86,18 @@ def test_what_crosses_is_told_with_its_clear_height(connection: Connection) -> N
     assert (unknown.gap_m, unknown.is_above, unknown.state) == (None, None, "cannot_tell")
 
 
+def test_a_cased_pipe_has_its_own_levels_and_the_cover_and_clear_height_of_its_casing(connection: Connection) -> None:
+    across(connection, 20, 15, 9.0, casing_mm=1000)
+    connection.execute("UPDATE pipemap.pipe_segment SET casing_mm = 600 WHERE feature_id = 11")
+    profile = long_profile(connection, [11, 12])
+    start = profile.pipes[0].start
+    assert (start.crown_z_m, start.invert_z_m) == (pytest.approx(7.5 + 0.2), pytest.approx(7.5 - 0.2))
+    assert start.cover_depth_m == pytest.approx(10.0 - 7.5 - 0.3)
+    (over,) = profile.crossings
+    assert (over.crown_z_m, over.invert_z_m) == (pytest.approx(9.0 + 0.2), pytest.approx(9.0 - 0.2))
+    assert over.gap_m == pytest.approx(9.0 - 7.35 - 0.5 - 0.3)
+
+
 def test_crossings_are_those_that_postgis_finds(connection: Connection) -> None:
     for number in range(30, 50):
         across(connection, number, 4.0 * (number - 30) + 1, 5.0 + number % 7)
