@@ -250,11 +250,11 @@ def _progress() -> Iterator[OnProgress]:
 
 
 def _stages(bar: Any) -> Callable[[str, int, int], None]:
-    tasks: dict[str, TaskID] = {}
+    words, tasks = Words(), dict[str, TaskID]()
 
     def on_progress(stage: str, done: int, total: int) -> None:
         if stage not in tasks:
-            tasks[stage] = bar.add_task(stage, total=total)
+            tasks[stage] = bar.add_task(" ".join(words.term(part) or part for part in stage.split()), total=total)
         bar.update(tasks[stage], completed=done, total=total)
 
     return on_progress

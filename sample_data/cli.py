@@ -48,7 +48,8 @@ def demo(
     with tempfile.TemporaryDirectory(prefix="pipemap-district-") as folder, Database(url) as database:
         district = write_district(Path(folder))
         load_district(database, district, say)
-        suggestions = worth_trying(database, district, address, _program())
+        words = Words("en" if as_json else None)
+        suggestions = worth_trying(database, district, address, _program(), words)
     if as_json:
         emit_json({"address": address, "worth_trying": suggestions})
     else:

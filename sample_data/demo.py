@@ -8,6 +8,7 @@ from shapely.geometry import Polygon
 
 from importers.delivery import read_delivery
 from pipemap.checks import run_checks
+from pipemap.commands.words import Words
 from pipemap.db import Connection, Database, fetch_all
 from pipemap.findings import count_findings
 from pipemap.ingest import create_import
@@ -32,7 +33,7 @@ def load_district(database: Database, district: District, say: Say) -> None:
         say(_load(database, project, dataset))
 
 
-def worth_trying(database: Database, district: District, address: str, program: str) -> list[str]:
+def worth_trying(database: Database, district: District, address: str, program: str, words: Words) -> list[str]:
     """Five things to try on the loaded district, each a line to click or to copy; `program` starts pipemap."""
     key = json.loads(district.answer_key.read_text(encoding="utf-8"))
     clash = next(fault for fault in district.faults if fault.name == "collision")
@@ -40,14 +41,19 @@ def worth_trying(database: Database, district: District, address: str, program: 
         main = find_feature(connection, key["burst"]["segment"], key["burst"]["dataset"])
         conduit = find_feature(connection, clash.key, clash.dataset)
         agency_key = _agency_key(connection)
-    return [
-        f"look at the map, click a pipe, go below the ground:     {address}/",
-        f"burst the main in front of the hospital:                {program} trace burst --segment {main}",
-        f"a conduit driven through a gas main:                    {program} clearance --segment {conduit}",
-        f"what changed, and who changed it:                       {program} log && {program} diff 1..2",
-        f"what the fire service may see (water only, one quarter): curl -H 'X-API-Key: {agency_key}' "
-        f"-o share.zip '{address}/share/export?format=gpkg'",
-    ]
+    share = f"curl -H 'X-API-Key: {agency_key}' -o share.zip '{address}/share/export?format=gpkg'"
+    tried = (
+        ("look at the map, click a pipe, go below the ground:     ", "看图，点选管线，转入地下：", f"{address}/"),
+        ("burst the main in front of the hospital:                ", "医院门前的给水干管爆管：",
+         f"{program} trace burst --segment {main}"),
+        ("a conduit driven through a gas main:                    ", "顶穿燃气干管的电力套管：",
+         f"{program} clearance --segment {conduit}"),
+        ("what changed, and who changed it:                       ", "改了什么，谁改的：",
+         f"{program} log && {program} diff 1..2"),
+        ("what the fire service may see (water only, one quarter): ", "消防部门可见内容（仅给水，四分之一片区）：",
+         share),
+    )  # fmt: skip
+    return [words.of(english, chinese) + what for english, chinese, what in tried]
 
 
 def _agency_key(connection: Connection) -> str:
@@ -87,4 +93,7 @@ def _load(database: Database, project: Project, dataset: Dataset) -> str:
     version = publish(database, changeset, message=dataset.title, author=AUTHOR, waivers=waivers)
     loaded = sum(count.loaded for count in delivery.counts)
     findings = sum(row["count"] for row in found)
-    return f"version {version}: {dataset.title}, {loaded} rows loaded, {findings} findings"
+    return Words().of(
+        f"version {version}: {dataset.title}, {loaded} rows loaded, {findings} findings",
+        f"版本 {version}：{dataset.title}，入库 {loaded} 行，问题 {findings} 个",
+    )

@@ -191,7 +191,8 @@ def export(
     if as_json:
         emit_json({"path": str(package.path), "manifest": package.manifest})
     else:
-        counts = ", ".join(f"{name} {count}" for name, count in package.manifest["counts"].items())
+        words = Words()
+        counts = words.listed(f"{words.term(name)} {count}" for name, count in package.manifest["counts"].items())
         emit_text(f"{package.path}: {counts}")
 
 

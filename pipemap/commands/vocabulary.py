@@ -117,6 +117,9 @@ TERMS = {
     "drainage": ("drainage", "排水"), "gas": ("gas", "燃气"), "heat": ("heat", "热力"), "power": ("power", "电力"),
     "telecom": ("telecom", "通信"), "industrial": ("industrial", "工业"), "other": ("other", "其他"),
     "segment": ("lines", "管线表"), "combined": ("points and lines", "点线合表"), "ground": ("ground", "地面"),
-    "total": ("total", "合计"), "exact": ("exact", "精确"), "masked": ("masked", "不提供"),
-    "shifted": ("shifted", "偏移"),
+    "read": ("read", "读取"), "load": ("load", "载入"),
+    "pipe_segment_no_height": ("pipes without a height", "高程不明的管段"), "join": ("join", "连接"),
+    "normalise": ("normalise", "标准化"), "match": ("match", "匹配"), "compare": ("compare", "比对"),
+    "write": ("write", "写入"), "total": ("total", "合计"), "exact": ("exact", "精确"),
+    "masked": ("masked", "不提供"), "shifted": ("shifted", "偏移"),
 }  # fmt: skip
