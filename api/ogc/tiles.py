@@ -13,6 +13,7 @@ from api.ogc.crs import epsg_uri, is_northing_first
 from api.ogc.links import HTML, JSON, MVT, TILING_SCHEME, asked_again, base_of, link
 from api.ogc.standing import Standings
 from pipemap.errors import NotFoundError, UsageError
+from pipemap.pages import Box
 from pipemap.sharing.collections import Extent
 from pipemap.sharing.items import Readable
 from pipemap.sharing.tiles.cache import Made
@@ -30,6 +31,7 @@ from pipemap.sharing.tiles.vector import (
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
 _MAP_SCALE_M = 0.00028
 _PIXELS = 256
+_MOST_BOXES = 1_000
 _WEB = {
     "uri": "http://www.opengis.net/def/tilematrixset/OGC/1.0/WebMercatorQuad",
     "wellKnownScaleSet": "http://www.opengis.net/def/wkss/OGC/1.0/GoogleMapsCompatible",
@@ -52,6 +54,7 @@ class Tiles:
         settings = service.settings
         self.server = TileServer(service.database, settings.statement_timeout_s, settings.tile_cache_mb * 2**20)
         self.standings = Standings(self.server.check)
+        self.boxes: dict[tuple[str, int], Box | None] = {}
 
 
 @router.get("/tileMatrixSets")
@@ -112,7 +115,7 @@ async def read_tile(request: Request) -> Response:
     if made is None:
         made = await run_in_threadpool(tiles.server.show, asker, wanted)
     if not made.body:
-        await run_in_threadpool(_check_within, request, asker, kind, wanted)
+        await _check_within(request, asker, kind, wanted)
     return as_tile(request, made, MVT)
 
 
@@ -128,17 +131,30 @@ def _numbers(request: Request) -> list[int]:
     return [int(text) for text in given]
 
 
-def _check_within(request: Request, asker: str | None, kind: str, wanted: Wanted) -> None:
+async def _check_within(request: Request, asker: str | None, kind: str, wanted: Wanted) -> None:
     """Raise NotFoundError for a tile outside of the limits that its tileset tells."""
     tile = wanted.tile
     assert tile is not None
     if tile.level in _levels_of(kind):
-        box = extent_of(request.app.state.service, asker, request).west_south_east_north
+        box = await _box_of(request, asker)
         if box is not None:
             low_row, high_row, low_column, high_column = limits(tile.grid, box, tile.level)
             if low_row <= tile.row <= high_row and low_column <= tile.column <= high_column:
                 return
     raise NotFoundError(f"Tile {tile.level}/{tile.row}/{tile.column} lies outside of the limits of this tileset.")
+
+
+async def _box_of(request: Request, asker: str | None) -> Box | None:
+    """The box that an asker's tilesets lie in, in degrees; kept as long as what is granted stays the same."""
+    tiles: Tiles = request.app.state.tiles
+    standing = await tiles.standings.of(asker)
+    known = standing.digest, standing.version
+    if known not in tiles.boxes:
+        if len(tiles.boxes) >= _MOST_BOXES:
+            tiles.boxes.clear()
+        extent = await run_in_threadpool(extent_of, request.app.state.service, asker, request)
+        tiles.boxes[known] = extent.west_south_east_north
+    return tiles.boxes[known]
 
 
 def as_tile(request: Request, made: Made, media_type: str) -> Response:

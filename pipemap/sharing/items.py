@@ -7,10 +7,11 @@ loses a feature.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, LiteralString
 
 from psycopg.rows import DictRow
-from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
+from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
 from pipemap.db import Database
 from pipemap.errors import NotFoundError, PipemapError, UsageError
@@ -65,6 +66,17 @@ class ItemsRequest:
     feature_id: int | None = None
     version: int | datetime | None = None
     northing_first: bool = False
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a statement is made of beside what is granted: its conditions as they are written."""
+
+    kind: str
+    srid: int
+    out_srid: int | None
+    northing_first: bool
+    conditions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -200,7 +212,10 @@ def _found(
 ) -> DictRow | None:
     """What is found in one round trip; None when nothing in force stands behind the key."""
     srid = project_srid(database)
-    statement, values = _statement(request, grant, srid, version), _values(request, srid)
+    conditions = tuple(condition.sql.as_string(None) for condition in _conditions(request))
+    asked = _Asked(request.kind, srid, request.place.out_srid, request.northing_first, conditions)
+    granted = None if grant is None else granted_columns(grant, request.kind)
+    statement, values = _statement(asked, granted, version), _values(request, srid)
     with database.at_once() as connection:
         with faults_of_place(), connection.pipeline():
             introduce_at_once(connection, key_sha256, request.place, srid, version, timeout_s)
@@ -208,15 +223,20 @@ def _found(
         return found.fetchone()
 
 
-def _statement(request: ItemsRequest, grant: Grant | None, srid: int, version: int | None) -> Composed:
-    place = geometry_in(Identifier("f", "geom"), srid, request.place.out_srid)
-    return SQL(queries("sharing")["items"]).format(
-        standing=SQL(queries("sharing")["staff_standing"]) if grant is None else Identifier(SHARE_SCHEMA, "granted"),
-        relation=relation(request.kind, version) if grant is None else Identifier(SHARE_SCHEMA, request.kind),
-        geometry=SQL("ST_FlipCoordinates({})").format(place) if request.northing_first else place,
-        properties=SQL(", ").join(Identifier("f", name) for name in granted_columns(grant, request.kind)),
-        conditions=SQL(" AND ").join([SQL("true"), *(condition.sql for condition in _conditions(request))]),
+@lru_cache(256, typed=True)
+def _statement(asked: _Asked, granted: tuple[str, ...] | None, version: int | None) -> bytes:
+    """The statement for an agency that is granted columns, or for staff; to put it together takes as long as to ask."""
+    place = geometry_in(Identifier("f", "geom"), asked.srid, asked.out_srid)
+    columns = granted_columns(None, asked.kind) if granted is None else granted
+    statement = SQL(queries("sharing")["items"]).format(
+        standing=SQL(queries("sharing")["staff_standing"]) if granted is None else Identifier(SHARE_SCHEMA, "granted"),
+        relation=relation(asked.kind, version) if granted is None else Identifier(SHARE_SCHEMA, asked.kind),
+        geometry=SQL("ST_FlipCoordinates({})").format(place) if asked.northing_first else place,
+        properties=SQL(", ").join(Identifier("f", name) for name in columns),
+        # Written by `Condition`, so as trustworthy as a literal.
+        conditions=SQL(" AND ".join(("true", *asked.conditions))),
     )
+    return statement.as_bytes(None)
 
 
 def _values(request: ItemsRequest, srid: int) -> dict[str, Any]:
