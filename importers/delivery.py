@@ -141,11 +141,17 @@ def read_tables(
             f"There is nothing to import in {names}: no table has a row.", message_zh=f"{names} 中没有可导入的数据行。"
         )
     columns = (str(name) for table in tables for name in table.rows.columns)
-    used = {source.reader.name for source in sources if any(map(_is_data, source.tables))}
+    used = {_read_as(source) for source in sources if any(map(_is_data, source.tables))}
     sheets = {table.sheet for table in tables}
     chosen, why = (given, "it was asked for") if given else choose_profile(columns, used, sheets)
     files = [SourceFile(s.name, sha256(s.path), s.reader.name, chosen.name) for s in sources]
     return Reading(sources, files, chosen, why, left_out)
+
+
+def _read_as(source: Source) -> str:
+    """The reader whose profiles are for a source: text tables of shapes are layers."""
+    are_shapes = all(table.geometry is not None for table in source.tables if _is_data(table))
+    return "gis" if source.reader.name == "tables" and are_shapes else source.reader.name
 
 
 def _is_data(table: RecordTable) -> bool:

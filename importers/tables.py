@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from importers.base import RecordTable
 from importers.profile_files import known_headers, load_profile, shipped
 from importers.profiles import plain
 from importers.tabular import markup
+from importers.tabular.drawn_columns import with_shapes
 from importers.tabular.grids import CHUNK_ROWS, Grid, Names, tables_of
 from importers.tabular.headers import header_score
 from importers.tabular.text_files import text_format, text_rows, with_point
@@ -44,13 +45,16 @@ class TableReader:
         return path.suffix.lower() in _TEXT | _BOOK
 
     def read(self, paths: Sequence[Path], options: dict[str, Any]) -> Iterator[RecordTable]:
-        """Yield the rows of each text file and sheet, in as many tables as the rows need.
+        """The rows of each text file and sheet, in as many tables as the rows need.
 
         Raises
         ------
         SourceError
             When a file is empty, damaged, protected, or in an encoding that is not what it should be.
         """
+        return chain.from_iterable(map(with_shapes, self._tables(paths, options)))
+
+    def _tables(self, paths: Sequence[Path], options: dict[str, Any]) -> Iterator[RecordTable]:
         names = _names(frozenset(options.get("known_headers", ())))
         for path in paths:
             if _is_text(path):
@@ -66,7 +70,8 @@ class TableReader:
             return None
         names = _names(frozenset(options.get("known_headers", ())))
         rows = max(options.get("chunk_rows", CHUNK_ROWS), _FEWEST_HEAD_ROWS)
-        return islice(tables_of(_text_grid(path, options, names), names, rows), 1)
+        first = islice(tables_of(_text_grid(path, options, names), names, rows), 1)
+        return chain.from_iterable(map(with_shapes, first))
 
 
 def _is_text(path: Path) -> bool:

@@ -296,6 +296,33 @@ def test_letters_that_mean_no_class_or_a_secret_one_leave_it_unknown(tmp_path: P
     assert "IMP-LETTERS" not in {finding.rule for finding in delivery.findings}
 
 
+@pytest.mark.parametrize("prefix", ["", "SRID=4547;"])
+def test_shapes_as_text_in_a_table_are_its_geometry(tmp_path: Path, prefix: str) -> None:
+    ends = list(pairwise(_PLACES))
+    shapes = [f"{prefix}LINESTRING Z ({x} {y} 9.5, {x2} {y2} 9.4)" for (x, y), (x2, y2) in ends]
+    rows = [f'{n},gas,160,PE,"{shape}"' for n, shape in enumerate([*shapes[:-1], "LINESTRING (1 2", ""])]
+    file = _written(tmp_path / "export.csv", ["id,class,dn,mat,geom", *rows])
+
+    delivery = _delivery(_proposed([file], "EPSG:4547"))
+
+    assert [(count.rows, count.loaded, count.refused) for count in delivery.counts if count.class_code] == [(12, 10, 2)]
+    assert shapely.get_coordinates(delivery.segments["geom"].iloc[0], include_z=True).tolist() == [
+        [*_PLACES[0], 9.5],
+        [*_PLACES[1], 9.4],
+    ]
+    assert delivery.segments["material_code"].eq("pe").all() and len(delivery.nodes) == 11
+    (bad,) = (finding for finding in delivery.findings if finding.rule == "IMP-GEOMETRY")
+    assert (bad.row, bad.column, bad.value) == (12, "geom", "LINESTRING (1 2")
+
+
+def test_points_and_lines_as_text_in_one_table_are_both_read(tmp_path: Path) -> None:
+    rows = [f"W{n},POINT ({x} {y})" for n, (x, y) in enumerate(_PLACES)]
+    rows += [f'L{n},"LINESTRING ({x} {y}, {x2} {y2})"' for n, ((x, y), (x2, y2)) in enumerate(pairwise(_PLACES))]
+    delivery = _delivery(_proposed([_written(tmp_path / "water.csv", ["name,wkt", *rows])], "EPSG:4547"))
+    assert (len(delivery.nodes), len(delivery.segments)) == (12, 11)
+    assert sum(count.rows for count in delivery.counts) == sum(count.loaded for count in delivery.counts) == 23
+
+
 def _proposed(files: Sequence[Path], crs: str) -> DryRun:
     return dry_run(files, Home(parse_crs(crs)), on_progress=lambda *_: None)
 
