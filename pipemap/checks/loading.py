@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from pipemap.checks.tiles import MARGIN_M
 from pipemap.clearance.tables import limits_in_force
 from pipemap.copy_out import CopiedRows, copy_blocks
 from pipemap.db import Connection, fetch_all
+from pipemap.forked import give_back
 from pipemap.ground.sampling import Terrain
 from pipemap.projects import read_project
 from pipemap.sql import queries
@@ -67,7 +69,7 @@ class _Loading:
     def scope(self, disturbed: Ints) -> Scope:
         """Everything put together; `disturbed` are nodes that lost a segment."""
         rows = fetch_all(self._connection, queries("checks")["files"])
-        columns = {kind: reader.columns() for kind, reader in self._readers.items()}
+        columns = {kind: self._columns(kind) for kind in KINDS}
         for of_kind in columns.values():
             file_id = of_kind.pop("source_file_id")
             for column, said in (("file", "name"), ("importer", "importer")):
@@ -79,6 +81,12 @@ class _Loading:
         nodes["model_ground_m"] = Terrain(self._connection).at(np.column_stack([nodes["x_m"], nodes["y_m"]]))
         scope = Scope.of(columns, axes, disturbed, Farther.none(), self._srid)
         return replace(scope, limits=limits_in_force(self._connection))
+
+    def _columns(self, kind: Kind) -> dict[str, Any]:
+        columns = self._readers.pop(kind).columns()
+        # The blocks that the columns were joined from lay between those of other columns.
+        give_back()
+        return columns
 
     def _fill_cells(self) -> None:
         boxes = [reader.boxes() for reader in self._readers.values()]

@@ -7,17 +7,24 @@ from pipemap.checks.columns import Floats, Ints, numbered
 _CELL_M = 100.0
 # A box of more cells than this is one rectangle: a line drawn across the country is not cut into a million.
 _LARGEST_BLOCK = 10_000
+_AT_ONCE = 100_000
 
 
 def surroundings(boxes: Floats, margin_m: float) -> Floats:
     """Rectangles (west, south, east, north) that hold every box (n, 4) with a margin around it."""
-    boxes = boxes[np.isfinite(boxes).all(axis=1)] + np.array([-margin_m, -margin_m, margin_m, margin_m])
-    blocks = _each_once(np.floor(boxes / _CELL_M).astype(np.int64))
+    parts = (boxes[start : start + _AT_ONCE] for start in range(0, len(boxes), _AT_ONCE))
+    blocks = _each_once(np.concatenate([np.empty((0, 4), np.int64), *(_blocks(part, margin_m) for part in parts)]))
     sides = blocks[:, 2:] - blocks[:, :2] + 1
     is_large = sides.astype(np.float64).prod(axis=1) > _LARGEST_BLOCK
     rectangles = np.concatenate([blocks[is_large], _rows_of_cells(blocks[~is_large], sides[~is_large])])
     rectangles[:, 2:] += 1
     return rectangles * _CELL_M
+
+
+def _blocks(boxes: Floats, margin_m: float) -> Ints:
+    """The first and the last column and row of cells that each box meets; many features share theirs."""
+    boxes = boxes[np.isfinite(boxes).all(axis=1)] + np.array([-margin_m, -margin_m, margin_m, margin_m])
+    return _each_once(np.floor(boxes / _CELL_M).astype(np.int64))
 
 
 def _rows_of_cells(blocks: Ints, sides: Ints) -> Ints:

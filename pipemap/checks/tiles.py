@@ -29,10 +29,9 @@ class Tiles:
         self._margin_m = margin_m
         self._boxes = {kind: _boxes(scope, kind) for kind in KINDS}
         told = {kind: np.flatnonzero(scope.told[kind]) for kind in KINDS}
-        self._kind = np.concatenate([np.full(len(told[kind]), number) for number, kind in enumerate(KINDS)])
+        self._kind = np.concatenate([np.full(len(told[kind]), number, np.int8) for number, kind in enumerate(KINDS)])
         self._row = np.concatenate([told[kind] for kind in KINDS])
-        corners = np.concatenate([self._boxes[kind][told[kind]] for kind in KINDS])
-        middles = np.nan_to_num((corners[:, :2] + corners[:, 2:]) / 2)
+        middles = np.concatenate([_middles(self._boxes[kind], told[kind]) for kind in KINDS])
         self._homes = list(_split(middles, np.arange(len(middles)), size))
 
     def __len__(self) -> int:
@@ -54,6 +53,12 @@ def _split(middles: Floats, members: Ints, size: int) -> Iterator[Ints]:
     order = np.argpartition(along, len(members) // 2)
     yield from _split(middles, members[order[: len(members) // 2]], size)
     yield from _split(middles, members[order[len(members) // 2 :]], size)
+
+
+def _middles(boxes: Floats, rows: Ints) -> Floats:
+    middles = boxes[rows, :2] + boxes[rows, 2:]
+    middles /= 2
+    return np.nan_to_num(middles, copy=False)
 
 
 def _boxes(scope: Scope, kind: Kind) -> Floats:
