@@ -13,6 +13,7 @@ from api import (
     changeset_pages,
     clearance,
     deliveries,
+    delivery_pages,
     designs,
     documentation,
     excavation,
@@ -107,7 +108,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         statistics,
     ):
         app.include_router(part.router, prefix="/api", dependencies=[STAFF])
-    for page in (burst_sheet.router, changeset_pages.router, request_pages.router, audit.page):
+    for page in (burst_sheet.router, changeset_pages.router, delivery_pages.router, request_pages.router, audit.page):
         app.include_router(page, dependencies=[STAFF])
     for part in (share, agency_questions, exports, requests, feed, hooks):
         app.include_router(part.router, prefix="/share")

@@ -1,7 +1,10 @@
 """Deliveries handed in over HTTP: a draft changeset by the command line's importer, or a reason and nothing left."""
 
+import base64
+import hashlib
 import io
 import multiprocessing
+import re
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -199,6 +202,21 @@ def _wait(until: Callable[[], bool]) -> None:
     while not until():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_the_page_runs_its_own_script_alone_and_tells_why_in_its_language(
+    client: httpx.Client, do_work: Callable[[], None]
+) -> None:
+    handed_in(client, "<b>.doc", b"x")
+    do_work()
+    page = client.get("/deliveries?language=zh", headers=LI)
+    (script,) = re.findall(r"<script>(.*?)</script>", page.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in page.headers["content-security-policy"]
+    assert "&lt;b&gt;.doc" in page.text and "<b>" not in page.text
+    assert "格式不能导入" in page.text and "no kind" not in page.text
+    assert "of no kind that can be imported" in client.get("/deliveries?language=en", headers=LI).text
+    refused(client.get("/deliveries"), 401)
 
 
 def _pieces(count: int) -> Iterator[bytes]:
