@@ -26,10 +26,13 @@ from pipemap.clearance.running import run_city
 from pipemap.clearance.stored import changeset_clearance
 from pipemap.cluster import Cluster
 from pipemap.db import Database
+from pipemap.ground.grid import Grid
+from pipemap.ground.storing import Origin, remove_model, store_model
 from pipemap.projects import create_database, init_project
 
 LIMIT_M = 0.15
 _CHANGED = 1000
+_MODEL, _POST_M = "rolling", 2.0
 
 
 def clearance_lines(size: int) -> Iterator[Line]:
@@ -184,9 +187,34 @@ def plant_pipes(database: Database, side: int) -> None:
 
 
 def _city_lines(url: str) -> Iterator[Line]:
-    (seconds, found), peak_mib = in_child(_run_in_child, url)
+    (bare_s, found), peak_mib = in_child(_run_in_child, url)
     note = f"{found:,} rows stored, peak {peak_mib} MiB"
-    yield Line("whole city, all rules, from database to stored results", seconds, None, "", note)
+    yield Line("whole city, all rules, from database to stored results", bare_s, None, "", note)
+    with Database(url) as database:
+        _load_model(database)
+        (seconds, found), peak_mib = in_child(_run_in_child, url)
+        note = f"{found:,} rows stored, peak {peak_mib} MiB; a post every {_POST_M:g} m"
+        yield Line("whole city over a ground model", seconds, bare_s, "without a model", note)
+        with database.transaction() as connection:
+            remove_model(connection, _MODEL)
+
+
+def _load_model(database: Database) -> None:
+    """A ground model over the whole city, gently rolling, at about the height of the surveyed ground."""
+    with database.transaction(read_only=True) as connection:
+        query = (
+            "SELECT ST_XMin(e) AS w, ST_YMin(e) AS s, ST_XMax(e) AS e, ST_YMax(e) AS n"
+            " FROM (SELECT ST_Extent(geom) AS e FROM pipemap.node) AS extent"
+        )
+        box = connection.execute(query).fetchone()
+        level = connection.execute("SELECT avg(ground_elevation_m) AS z FROM pipemap.node").fetchone()
+    assert box is not None and level is not None
+    columns, rows = (int((box[far] - box[near]) / _POST_M) + 2 for near, far in (("w", "e"), ("s", "n")))
+    grid = Grid(box["w"], box["n"], _POST_M, _POST_M, columns, rows)
+    x, y = np.arange(columns) * _POST_M, np.arange(rows)[:, None] * _POST_M
+    z_m = (level["z"] + np.sin(x / 40) * np.cos(y / 40) / 4).astype(np.float32)
+    parts = ((w, z_m[w.row : w.row + w.height, w.column : w.column + w.width]) for w in grid.windows())
+    store_model(database, Origin(_MODEL, "dem.tif", "0" * 64, "EPSG:4547", "bench"), grid, parts)
 
 
 def _run_in_child(url: str) -> tuple[float, int]:

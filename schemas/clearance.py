@@ -167,6 +167,12 @@ class StoredRun(BaseModel):
     limits_digest: str = Field(description="Of the tables of limits it was judged by.")
     limit_set_ids: tuple[int, ...] = Field(description="The city's own tables among them.")
     by_limits_in_force: bool = Field(description="Whether these still are the limits in force; if not, run it again.")
+    ground_digest: str = Field(description="Of the ground models it was judged by; empty for surveyed ground alone.")
+    ground_models: tuple[str, ...] = Field(description="Their names, in the order they were asked.")
+    by_ground_loaded: bool = Field(description="Whether these still are the models loaded; if not, run it again.")
+    sizes_taken_as_outer: int | None = Field(
+        description="Pipes whose size measures something else or nobody says what; null: not counted."
+    )
     counts: tuple[FoundCount, ...]
 
 

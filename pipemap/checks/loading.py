@@ -17,6 +17,7 @@ from pipemap.clearance.tables import limits_in_force
 from pipemap.copy_out import CopiedRows, copy_blocks
 from pipemap.db import Connection, fetch_all
 from pipemap.forked import give_back
+from pipemap.ground.along import Shallowest, shallowest
 from pipemap.ground.sampling import Terrain
 from pipemap.projects import read_project
 from pipemap.sql import queries
@@ -78,9 +79,10 @@ class _Loading:
         for kind in ("node", "consumer"):
             columns[kind] |= _places(columns[kind].pop("geom").xyz)
         nodes = columns["node"]
-        nodes["model_ground_m"] = Terrain(self._connection).at(np.column_stack([nodes["x_m"], nodes["y_m"]]))
+        terrain = Terrain(self._connection)
+        nodes["model_ground_m"] = terrain.at(np.column_stack([nodes["x_m"], nodes["y_m"]]))
         scope = Scope.of(columns, axes, disturbed, Farther.none(), self._srid)
-        return replace(scope, limits=limits_in_force(self._connection))
+        return replace(scope, limits=limits_in_force(self._connection), shallowest=_over_models(scope, terrain))
 
     def _columns(self, kind: Kind) -> dict[str, Any]:
         columns = self._readers.pop(kind).columns()
@@ -105,6 +107,14 @@ class _Loading:
     def _features(self, name: str, kind: Kind) -> Iterator[CopiedRows]:
         query = compose(queries("checks")[name], kind, columns=listed(COLUMNS[kind], "f"))
         return copy_blocks(self._connection, query, len(COLUMNS[kind]), self._wanted)
+
+
+def _over_models(scope: Scope, terrain: Terrain) -> Shallowest | None:
+    """Where the segments of a scope lie least deep by the ground models; None where none is loaded."""
+    if not terrain.models:
+        return None
+    ends_m = np.column_stack(np.split(scope.ends.ground_m, 2))
+    return shallowest(scope.axes.first, scope.axes.xyz, ends_m, terrain)
 
 
 def _named(file_id: Ints, files: Mapping[int, str]) -> Words:

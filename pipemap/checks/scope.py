@@ -18,6 +18,7 @@ from pipemap.checks.axes import Axes
 from pipemap.checks.columns import Bools, Column, Columns, Floats, Ints, Objects, Words, numbered
 from pipemap.checks.links import Farther, Links, is_active
 from pipemap.clearance.tables import STANDARD, LimitTables
+from pipemap.ground.along import Shallowest
 from schemas.codetables import codes_where
 
 Kind: TypeAlias = Literal["node", "pipe_segment", "consumer", "structure"]
@@ -35,7 +36,8 @@ class Scope:
 
     A feature is `touched` when it, or what it is joined to, has changed. `told` marks the features that
     findings may be about: those that are touched and, in a tile, at home there. `drawn_along_flow` names
-    the datasets whose gravity lines, with few exceptions, fall the way they are drawn: so they flow.
+    the datasets whose gravity lines, with few exceptions, fall the way they are drawn: so they flow. `shallowest` is
+    where each segment lies least deep by the ground models, None where none is loaded.
     """
 
     columns: Mapping[Kind, Columns]
@@ -48,6 +50,7 @@ class Scope:
     srid: int
     drawn_along_flow: frozenset[int] = frozenset()
     limits: LimitTables = STANDARD
+    shallowest: Shallowest | None = None
 
     @classmethod
     def of(
@@ -157,6 +160,12 @@ class Scope:
         return self.segments.values("height_mm").astype(np.float64) / 1000.0
 
     @cached_property
+    def casing_over_m(self) -> Floats:
+        """How far the casing of each segment reaches over its crown; nothing where it lies in none."""
+        casing_m = self.segments.values("casing_mm") / 1000.0
+        return np.asarray(np.fmax((casing_m - self.height_m) / 2, 0.0))
+
+    @cached_property
     def in_well(self) -> Bools:
         """Whether each node is a well, where lines may meet at any height."""
         return self.nodes.words("appurtenance_code").is_in(codes_where("appurtenance", "is_enclosed", "1"))
@@ -239,9 +248,7 @@ class Ends:
     @cached_property
     def cover_m(self) -> Floats:
         """Ground over the outer top, which is that of a casing where the pipe lies in one."""
-        casing_m = np.tile(self._scope.segments.values("casing_mm") / 1000.0, 2)
-        higher_m = np.fmax((casing_m - np.tile(self._scope.height_m, 2)) / 2, 0.0)
-        return self.ground_m - self.crown_m - higher_m
+        return self.ground_m - self.crown_m - np.tile(self._scope.casing_over_m, 2)
 
     @cached_property
     def invert_m(self) -> Floats:

@@ -84,6 +84,7 @@ def _tile(scope: Scope, home: dict[Kind, Ints], boxes: dict[Kind, Floats], margi
         scope,
         columns={kind: scope.columns[kind].part(rows[kind]) for kind in KINDS},
         axes=scope.axes.part(rows["pipe_segment"]),
+        shallowest=None if scope.shallowest is None else scope.shallowest.part(rows["pipe_segment"]),
         from_pos=position[scope.from_pos[rows["pipe_segment"]]],
         to_pos=position[scope.to_pos[rows["pipe_segment"]]],
         consumer_pos=position[scope.consumer_pos[rows["consumer"]]],

@@ -22,10 +22,13 @@ from pipemap.clearance.surveyed import Surveyed
 from pipemap.clearance.tables import STANDARD, LimitTables, limits_in_force
 from pipemap.copy_out import copy_blocks
 from pipemap.db import Connection, fetch_all
+from pipemap.ground.along import Shallowest, shallowest
+from pipemap.ground.sampling import Terrain
 from pipemap.sql import queries
 from pipemap.statements import table
 from pipemap.versions import relation
 from schemas.codetables import codes_where
+from schemas.ground import GroundModel
 from schemas.tables import metadata
 
 _PARTY_WORDS = ("class_code", "burial_code", "pressure_code")
@@ -34,7 +37,7 @@ _COLUMNS = (
     "feature_id", "class_code", "from_node_id", "to_node_id", "container_id", "shape_code", "width_mm", "height_mm",
     "casing_mm",
     *_PARTY_WORDS[1:], "pressure_mpa", "voltage_kv", "from_depth_m", "to_depth_m", "depth_datum_code",
-    "elevation_source_code", "horizontal_accuracy_m", "vertical_accuracy_m", "geom",
+    "elevation_source_code", "size_basis_code", "horizontal_accuracy_m", "vertical_accuracy_m", "geom",
 )  # fmt: skip
 _OBJECT = np.dtype(object)
 
@@ -57,7 +60,10 @@ class Structures:
 class City:
     """Pipes in the ground that count, by identity, with what the survey says of each.
 
-    `ground_m` (n, 2) is the ground at both ends; accuracies in metres; `is_changed` marks what a changeset brings.
+    `ground_m` (n, 2) is the ground at both ends; `shallowest` where each pipe lies least deep by the ground models,
+    `ground_models` in the order they were asked, `models_used` the names of those that told something; accuracies in
+    metres; `is_changed` marks what a changeset brings, `is_size_taken` the pipes whose size is taken as the outer one
+    but measures something else, or nobody says what.
     """
 
     pipes: Pipes
@@ -68,6 +74,15 @@ class City:
     is_changed: Bools
     structures: Structures
     limits: LimitTables = STANDARD
+    shallowest: Shallowest | None = None
+    ground_models: tuple[GroundModel, ...] = ()
+    models_used: tuple[str, ...] = ()
+    is_size_taken: Bools | None = None
+
+    @property
+    def sizes_taken_as_outer(self) -> int | None:
+        """How many pipes have a size that is taken as the outer one; None where nobody counted."""
+        return None if self.is_size_taken is None else int(self.is_size_taken.sum())
 
     def part(self, rows: Ints, structures: Structures) -> "City":
         """Some of the pipes, with some of the structures."""
@@ -80,6 +95,10 @@ class City:
             self.is_changed[rows],
             structures,
             self.limits,
+            None if self.shallowest is None else self.shallowest.part(rows),
+            self.ground_models,
+            self.models_used,
+            None if self.is_size_taken is None else self.is_size_taken[rows],
         )
 
 
@@ -92,7 +111,7 @@ def load_city(connection: Connection, version: int | None) -> City:
         connection, SQL(queries("clearance")["city_structures"]).format(structures=relation("structure", version))
     )
     limits = limits_in_force(connection)
-    return _city(reader.columns(), _structures(rows, limits), limits)
+    return _city(reader.columns(), _structures(rows, limits), limits, Terrain(connection))
 
 
 def load_changeset(
@@ -112,7 +131,7 @@ def load_changeset(
         segments=table("pipe_segment_delta"), structures=table("structure")
     )
     rows = fetch_all(connection, structures, {**wanted, "reach_m": structures_m})
-    return _city(reader.columns(), _structures(rows, limits), limits)
+    return _city(reader.columns(), _structures(rows, limits), limits, Terrain(connection))
 
 
 def pipes_of(segments: Columns, axes: Axes, width_m: Floats, height_m: Floats, limits: LimitTables) -> Pipes:
@@ -124,7 +143,7 @@ def pipes_of(segments: Columns, axes: Axes, width_m: Floats, height_m: Floats, l
         np.where(is_circle & ~np.isnan(width_m), width_m, height_m) / 2,
         segments.values("casing_mm"),
     )
-    party_index, parties = _parties(segments, limits)
+    party_index, parties = parties_of(segments, limits)
     return Pipes(
         feature_id=segments.values("feature_id"),
         class_index=segments.words("class_code").codes.astype(np.int64),
@@ -167,7 +186,7 @@ def _structures(rows: list[dict[str, Any]], limits: LimitTables) -> Structures:
     return Structures(np.array([row["feature_id"] for row in rows], np.int64), kinds, outlines, parties)
 
 
-def _city(columns: dict[str, Any], structures: Structures, limits: LimitTables) -> City:
+def _city(columns: dict[str, Any], structures: Structures, limits: LimitTables, terrain: Terrain) -> City:
     axes = columns.pop("geom")
     segments = Columns(columns)
     is_round = segments.words("shape_code").is_in(["circle"])
@@ -185,6 +204,7 @@ def _city(columns: dict[str, Any], structures: Structures, limits: LimitTables) 
         segments.values("vertical_accuracy_m").astype(np.float64),
         segments.values("casing_mm"),
     )
+    walls = surveyed.walls()
     return City(
         pipes_of(segments, axes, width_mm / 1000, height_mm / 1000, limits),
         *surveyed.accuracies_m(),
@@ -193,10 +213,15 @@ def _city(columns: dict[str, Any], structures: Structures, limits: LimitTables) 
         segments.values("changed"),
         structures,
         limits,
+        shallowest(axes.first, axes.xyz, ground_m, terrain) if terrain.models else None,
+        tuple(terrain.models),
+        terrain.used,
+        ~segments.words("size_basis_code").is_in(["outer"]) & ~walls.is_cased & np.isfinite(walls.half_width_m),
     )
 
 
-def _parties(segments: Columns, limits: LimitTables) -> tuple[Ints, list[Party]]:
+def parties_of(segments: Columns, limits: LimitTables) -> tuple[Ints, list[Party]]:
+    """The number of the party that each segment is to the rules, and the parties there are."""
     codes = [segments.words(name).codes for name in _PARTY_WORDS]
     number, first = numbered([*codes, *(segments.values(name) for name in _PARTY_NUMBERS)])
     words: dict[str, Words] = {name: segments.words(name)[first] for name in _PARTY_WORDS}

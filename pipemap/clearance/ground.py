@@ -8,12 +8,11 @@ from shapely.geometry.base import BaseGeometry
 
 from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.site import Segment, Site, chainage
+from pipemap.ground.along import ground_between, stations_along
 from pipemap.ground.sampling import Terrain
 
 # Surveyed points this near tell the ground at a place.
 _REACH_M = 100.0
-# So often, in metres, and so many times at most the ground of a model is asked for along a pipe.
-_STEP_M, _MOST_STEPS = 2.0, 500
 
 
 class Ground:
@@ -74,16 +73,14 @@ def over_models(site: Site, segment: Segment) -> Segment:
     """
     if segment.drawn_ground_m is not None or not site.terrain.models:
         return segment
-    along_m = chainage(segment.axis)
-    steps = np.arange(0.0, along_m[-1], max(_STEP_M, along_m[-1] / _MOST_STEPS))
-    stations_m = np.union1d(along_m, steps)
-    axis = np.column_stack([np.interp(stations_m, along_m, segment.axis[:, column]) for column in range(3)])
-    told_m = site.terrain.at(axis[:, :2])
+    ends = np.array([0, len(segment.axis)])
+    stations = stations_along(ends, segment.axis, np.array([True]))
+    told_m = site.terrain.at(stations.xyz[:, :2])
     if np.isnan(told_m).all():
         return segment
     own = segment.ground_m
-    between_m = np.full(len(axis), np.nan) if own is None else np.interp(stations_m, along_m, own)
-    return replace(segment, axis=axis, drawn_ground_m=np.where(np.isnan(told_m), between_m, told_m))
+    ends_m = np.full((1, 2), np.nan) if own is None else own[None, [0, -1]]
+    return replace(segment, axis=stations.xyz, drawn_ground_m=ground_between(stations, ends_m, told_m))
 
 
 def _between(corners: Floats, plan: Floats) -> Floats:

@@ -9,10 +9,10 @@ from typing import TypeAlias
 import pandas as pd
 
 from pipemap.clearance.city import City, load_city
-from pipemap.clearance.tables import LimitTables
 from pipemap.clearance.tiles import TILE_PIPES, Tile, city_tiles, judge_tile
 from pipemap.copy_in import copy_frames
 from pipemap.db import Database, fetch_all, fetch_one
+from pipemap.ground.storing import digest_of
 from pipemap.sql import queries
 from pipemap.statements import table
 from pipemap.versions import current_version, resolve_version
@@ -45,7 +45,8 @@ def run_city(
     """Judge every pair, structure and cover of one version (the newest when None) and store what is too near.
 
     Each tile is stored as it is judged, so a run that was stopped goes on with the tiles that are left; one that
-    is done is left as it is, unless the limits have changed since. A run is judged by one set of limits to its end.
+    is done is left as it is, unless the limits or the ground models have changed since. A run is judged by one set of
+    them to its end.
     `executor` judges the tiles: threads of this process when None; a process pool or a Dask client's executor run
     the same function. Raises NotFoundError for a version that is not there.
     """
@@ -53,7 +54,7 @@ def run_city(
         resolved = resolve_version(connection, version)
         number = current_version(connection) if resolved is None else resolved
         city = load_city(connection, resolved)
-    run_id, is_done = _begin(database, number, city.limits)
+    run_id, is_done = _begin(database, number, city)
     done = frozenset(_tiles_done(database, run_id))
     judged = 0
     if not is_done:
@@ -63,7 +64,7 @@ def run_city(
             judged += 1
             if on_tile is not None:
                 on_tile(len(done) + judged, max(total, len(done) + judged))
-        _finish(database, run_id, number, len(city.pipes))
+        _finish(database, run_id, number, city)
     return Run(run_id, number, judged, len(done))
 
 
@@ -92,8 +93,14 @@ def judge_in_turn(
         yield number, future.result()
 
 
-def _begin(database: Database, version: int, limits: LimitTables) -> tuple[int, bool]:
-    begun = {"version": version, "rules": limits.digest, "limit_set_ids": [table.set_id for table in limits.local]}
+def _begin(database: Database, version: int, city: City) -> tuple[int, bool]:
+    begun = {
+        "version": version,
+        "rules": city.limits.digest,
+        "limit_set_ids": [table.set_id for table in city.limits.local],
+        "ground": digest_of(city.ground_models),
+        "ground_models": [model.name for model in city.ground_models],
+    }
     with database.transaction() as connection:
         row = fetch_one(connection, queries("clearance")["begin_run"], begun)
     assert row is not None
@@ -112,7 +119,8 @@ def _store(database: Database, run_id: int, tile: int, found: pd.DataFrame) -> N
         connection.execute(queries("clearance")["tile_done"], {"run_id": run_id, "tile": tile, "pairs": len(found)})
 
 
-def _finish(database: Database, run_id: int, version: int, segments: int) -> None:
+def _finish(database: Database, run_id: int, version: int, city: City) -> None:
+    counted = {"segments": len(city.pipes), "sizes_taken_as_outer": city.sizes_taken_as_outer}
     with database.transaction() as connection:
-        connection.execute(queries("clearance")["finish_run"], {"run_id": run_id, "segments": segments})
-        connection.execute(queries("clearance")["drop_runs_by_other_limits"], {"run_id": run_id, "version": version})
+        connection.execute(queries("clearance")["finish_run"], {"run_id": run_id} | counted)
+        connection.execute(queries("clearance")["drop_other_runs"], {"run_id": run_id, "version": version})

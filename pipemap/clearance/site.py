@@ -1,7 +1,7 @@
 """What stands near a place in one version of the map, with what the clearance rules ask about it."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -155,14 +155,25 @@ class Structure:
 
 
 class Site:
-    """One version of the map, asked for what is near a place; `limits` are those in force when None."""
+    """One version of the map, asked for what is near a place.
 
-    def __init__(self, connection: Connection, version: Version, limits: LimitTables | None = None) -> None:
+    `limits` are those in force when None; of the ground models those of the names `models` tell the ground, all when
+    None, and none to an agency: no agreement grants them.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        version: Version,
+        limits: LimitTables | None = None,
+        models: Collection[str] | None = None,
+    ) -> None:
         self._connection = connection
         resolved = resolve_version(connection, version)
         self.version = current_version(connection) if resolved is None else resolved
         self._srid = read_project(connection).srid
         self.limits = limits_in_force(connection) if limits is None else limits
+        self._models = () if isinstance(self.version, GrantedVersion) else models
         self._segments, self._nodes = relation("pipe_segment", resolved), relation("node", resolved)
         self._structures = relation("structure", resolved)
 
@@ -214,8 +225,8 @@ class Site:
 
     @cached_property
     def terrain(self) -> Terrain:
-        """The ground models of the map; they are of today, whatever the version, and no agreement grants them."""
-        return Terrain(self._connection, is_shown=not isinstance(self.version, GrantedVersion))
+        """The ground models that tell; they are of today, whatever the version."""
+        return Terrain(self._connection, only=self._models)
 
     @property
     def srid(self) -> int:

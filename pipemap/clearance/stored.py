@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from psycopg.sql import SQL, Literal
 
 from pipemap.clearance.answer import Pair, cannot_tell, conflict, needs_of
 from pipemap.clearance.city import City, load_changeset
+from pipemap.clearance.ground import over_models
 from pipemap.clearance.numbers import WIDEST_NEIGHBOUR_M
 from pipemap.clearance.questions import with_move
 from pipemap.clearance.rules import Limit, cover_limit, strictest, widest_of_all
@@ -19,6 +21,7 @@ from pipemap.clearance.tables import LimitTables, limits_in_force, limits_of_set
 from pipemap.clearance.tiles import changeset_tile, judge_tile
 from pipemap.db import Connection, fetch_all, fetch_one
 from pipemap.errors import ConflictError, NotFoundError
+from pipemap.ground.storing import digest_of, ground_models
 from pipemap.pages import Version
 from pipemap.sql import queries
 from pipemap.statements import table
@@ -39,6 +42,10 @@ def stored_run(connection: Connection, version: Version = None) -> StoredRun:
         limits_digest=run["rules"],
         limit_set_ids=run["limit_set_ids"],
         by_limits_in_force=run["rules"] == limits_in_force(connection).digest,
+        ground_digest=run["ground"],
+        ground_models=run["ground_models"],
+        by_ground_loaded=run["ground"] == digest_of(ground_models(connection)),
+        sizes_taken_as_outer=run["sizes_taken_as_outer"],
         counts=tuple(FoundCount(**row) for row in counts),
     )
 
@@ -57,7 +64,8 @@ def stored_conflicts(
     """Conflicts that the run of a version found, the certain and worst first; `since` keeps those an older run had not.
 
     `certain` leaves out what is within the survey accuracy or to be confirmed; `bbox` is in the project CRS.
-    NotFoundError when either version was not run, ConflictError when the two were judged by different limits.
+    NotFoundError when either version was not run, ConflictError when the two were judged by different limits or ground
+    models.
     """
     run = _run_of(connection, version)
     west, south, east, north = bbox or (None, None, None, None)
@@ -77,7 +85,7 @@ def stored_conflict(
     """One conflict that the run of a version found, with a move that clears it and makes no new one.
 
     `other_id` is the pipe or structure on the other side, None for the cover of the segment. NotFoundError when the
-    version was not run or has no such conflict.
+    version was not run or has no such conflict, ConflictError when the ground it was judged by is no longer loaded.
     """
     run = _run_of(connection, version)
     wanted = {"run_id": run["run_id"], "segment_id": segment_id, "other_id": other_id}
@@ -86,6 +94,7 @@ def stored_conflict(
         pair = f"{segment_id} and its ground" if other_id is None else f"{segment_id} and {other_id}"
         raise NotFoundError(f"No conflict between {pair} is known in version {run['version']}.")
     site = _site_of(connection, run)
+    _require_ground(site, run)
     return with_move(site, _told(site, [row])[0])
 
 
@@ -109,15 +118,17 @@ def changeset_clearance(connection: Connection, changeset_id: int) -> ClearanceA
     return ClearanceAnswer(
         version=current_version(connection),
         conflicts=tuple(sorted(conflicts, key=lambda each: (_ORDER[each.kind], -each.shortfall_m))),
-        cannot_tell=tuple(_untold(row, segments, structures) for row in by_state["cannot_tell"]),
+        cannot_tell=tuple(_untold(live, row, segments, structures) for row in by_state["cannot_tell"]),
         slants=tuple(_slant(row, segments) for row in by_state["slant"]),
         checked_pairs=_compared(city),
+        sizes_taken_as_outer=city.sizes_taken_as_outer,
+        ground_models=city.models_used,
     )
 
 
 def _site_of(connection: Connection, run: DictRow) -> Site:
     newest = run["version"] == current_version(connection)
-    return Site(connection, None if newest else run["version"], _limits_of(connection, run))
+    return Site(connection, None if newest else run["version"], _limits_of(connection, run), run["ground_models"])
 
 
 def _told(site: Site, rows: Sequence[Mapping[str, Any]]) -> list[Conflict]:
@@ -149,7 +160,27 @@ def _older_run(connection: Connection, since: Version, run: DictRow) -> DictRow:
             message_zh=f"第 {older['version']} 版与第 {run['version']} 版按不同限值判定，不能比较；"
             f"请先重新运行 pipemap clearance --city --version {older['version']}。",
         )
+    if older["ground"] != run["ground"]:
+        raise ConflictError(
+            f"Versions {older['version']} and {run['version']} were judged by different ground models, so their "
+            f"difference would tell of the ground: run `pipemap clearance --city --version {older['version']}` again, "
+            "then ask.",
+            message_zh=f"第 {older['version']} 版与第 {run['version']} 版按不同地面模型判定，不能比较；"
+            f"请先重新运行 pipemap clearance --city --version {older['version']}。",
+        )
     return older
+
+
+def _require_ground(site: Site, run: DictRow) -> None:
+    """That the ground a run was judged by is still there, so that no move is proposed by another."""
+    if digest_of(site.terrain.models) != run["ground"]:
+        names = ", ".join(run["ground_models"])
+        raise ConflictError(
+            f"Version {run['version']} was judged by ground models that have been replaced or removed since ({names}), "
+            f"so no move can be proposed: run `pipemap clearance --city --version {run['version']}` again.",
+            message_zh=f"第 {run['version']} 版判定所用的地面模型（{names}）已被替换或移除，无法给出移动建议；"
+            f"请重新运行 pipemap clearance --city --version {run['version']}。",
+        )
 
 
 def _limits_of(connection: Connection, run: DictRow) -> LimitTables:
@@ -193,8 +224,12 @@ def _conflict(row: Mapping[str, Any], segments: Mapping[int, Segment], structure
     return told.model_copy(update={"crossing_deg": None if angle_deg is None else round(angle_deg, 2)})
 
 
-def _untold(row: Mapping[str, Any], segments: Mapping[int, Segment], structures: Mapping[int, Structure]) -> CannotTell:
+def _untold(
+    live: Site, row: Mapping[str, Any], segments: Mapping[int, Segment], structures: Mapping[int, Structure]
+) -> CannotTell:
     pair, kind = _pair(row, segments, structures), ConflictKind(row["kind"])
+    if kind is ConflictKind.COVER and pair.asked is not None:
+        pair = replace(pair, asked=over_models(live, pair.asked))
     return cannot_tell(kind, pair, needs_of(kind, pair))
 
 

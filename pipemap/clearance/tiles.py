@@ -20,6 +20,7 @@ from pipemap.clearance.geometry3d import Bools, Floats
 from pipemap.clearance.judging import CANNOT_TELL, CONFLICT, SHARED_BANK
 from pipemap.clearance.numbers import LARGEST_UNKNOWN_HALF_M, TOLERANCE_M, Ints
 from pipemap.clearance.rules import Limit, Party, cover_limit, strictest, widest_of_all
+from pipemap.ground.along import shallowest
 from schemas.clearance import ConflictKind
 
 TILE_PIPES = 50_000
@@ -230,11 +231,17 @@ def _structure_limits(city: City) -> dict[tuple[int, str], Limit | None]:
 
 def _lines(pipes: Pipes, rows: Ints) -> npt.NDArray[np.object_]:
     """Axes of some pipes in plan."""
-    part = pipes.part(rows)
-    past = part.first_piece[1:]
-    vertices = np.insert(part.start[:, :2], past, part.end[past - 1, :2], axis=0)
-    owner = np.repeat(np.arange(len(rows)), np.diff(part.first_piece) + 1)
-    return np.asarray(shapely.linestrings(vertices, indices=owner), dtype=object)
+    first, vertices = _axes(pipes.part(rows))
+    owner = np.repeat(np.arange(len(rows)), np.diff(first))
+    return np.asarray(shapely.linestrings(vertices[:, :2], indices=owner), dtype=object)
+
+
+def _axes(pipes: Pipes) -> tuple[Ints, Floats]:
+    """Where the vertices of each pipe begin, and all of them (v, 3)."""
+    past = pipes.first_piece[1:]
+    return pipes.first_piece + np.arange(len(pipes.first_piece)), np.insert(
+        pipes.start, past, pipes.end[past - 1], axis=0
+    )
 
 
 def _state(upper_m: Floats, limit_m: Floats, is_unknown: Bools) -> Ints:
@@ -245,7 +252,7 @@ def _state(upper_m: Floats, limit_m: Floats, is_unknown: Bools) -> Ints:
 
 
 def _cover(tile: Tile) -> pd.DataFrame:
-    """Pipes at home with less ground over their outer top than a rule asks for, at their shallowest vertex."""
+    """Pipes at home with less ground over their outer top than a rule asks for, where they have least."""
     city, pipes, home = tile.city, tile.city.pipes, np.flatnonzero(tile.is_home)
     choices = _cover_choices(pipes.parties)
     home = home[(choices[0] != None)[pipes.party_index[home]]]  # noqa: E711
@@ -279,27 +286,11 @@ def _cover(tile: Tile) -> pd.DataFrame:
 
 def _least_cover(city: City, home: Ints) -> tuple[Floats, Floats, Floats]:
     """Least cover of each pipe, the place on its axis and the ground there; NaN where something is not known."""
-    part = city.pipes.part(home)
-    step_m = np.hypot(*(part.end - part.start)[:, :2].T)
-    first = part.first_piece[:-1]
-    owner = np.repeat(np.arange(len(home)), np.diff(part.first_piece))
-    along_m = np.cumsum(step_m)
-    along_m -= (along_m[first] - step_m[first])[owner]
-    length_m = np.maximum(np.add.reduceat(step_m, first), 1e-9)[owner]
-    ground = city.ground_m[home][owner]
-    at_start, at_end = (
-        ground[:, 0] + (at / length_m) * (ground[:, 1] - ground[:, 0]) for at in (along_m - step_m, along_m)
-    )
-    half_m = np.nan_to_num(part.half_height_m)[owner]
-    over = np.stack([at_start - part.start[:, 2] - half_m, at_end - part.end[:, 2] - half_m])
-    side = np.argmin(over, axis=0)
-    least = over.min(axis=0)
-    order = np.lexsort((least, owner))
-    chosen = order[np.searchsorted(owner[order], np.arange(len(home)))]
-    pick = side[chosen]
-    place = np.where((pick == 0)[:, None], part.start[chosen], part.end[chosen])
-    cover_m = np.minimum.reduceat(least, first)
-    return cover_m, place, np.where(pick == 0, at_start[chosen], at_end[chosen])
+    if city.shallowest is None:
+        found = shallowest(*_axes(city.pipes.part(home)), city.ground_m[home])
+    else:
+        found = city.shallowest.part(home)
+    return found.over_m - np.nan_to_num(city.pipes.half_height_m[home]), found.place, found.ground_m
 
 
 def _under_roads(tile: Tile, home: Ints) -> Bools:

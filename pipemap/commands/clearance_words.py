@@ -18,6 +18,11 @@ _WORDS = {
     ),
     "cannot_tell": ("{count} cannot be told", "{count} 处无法判定"),
     "city": ("{count} pipes of version {version}", "版本 {version} 共 {count} 条管段"),
+    "by_models": ("The ground is that of the models {models}, elsewhere as surveyed.",
+                  "地面高程取自地面模型 {models}，模型未覆盖处取测点高程。"),
+    "as_surveyed": ("The ground is as surveyed: no ground model is loaded.", "未加载地面模型，地面高程取自测点。"),
+    "sizes_taken": ("{count} pipes: the size is not said to be the outer one, and is taken as it.",
+                    "{count} 条管段的尺寸未注明为外径，按外径计算。"),
     "first": ("The first {count} conflicts", "前 {count} 处冲突"),
     "no_move": ("Neither side can be moved clear of it without a new conflict.", "移动任何一方均会产生新的冲突。"),
     "judged": ("Version {version}: {now} tiles judged now, {before} before.",
@@ -71,6 +76,10 @@ class ClearanceWords(Words):
         rows = ((self.term(each.kind), self.term(each.state), each.count, each.certain) for each in run.counts)
         title = self.say("city", count=run.segments, version=run.version)
         self.table(title, ("kind", "state", "count", "certain"), rows)
+        models = ", ".join(run.ground_models)
+        emit_text(self.say("by_models", models=models) if models else self.say("as_surveyed"))
+        if run.sizes_taken_as_outer:
+            emit_text(self.say("sizes_taken", count=run.sizes_taken_as_outer))
         self.conflicts(self.say("first", count=len(found.conflicts)), found.conflicts)
 
     def conflict(self, found: Conflict) -> None:

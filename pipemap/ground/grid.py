@@ -46,13 +46,6 @@ class Grid:
                 own = height - (row + height < self.rows), width - (column + width < self.columns)
                 yield Window(row, column, height, width, *own)
 
-    def cells(self, xy: Floats) -> tuple[Floats, Floats]:
-        """Column and row of places (n, 2) as fractions; a place that is at a post to a millionth of a step is at it."""
-        at = np.column_stack([(xy[:, 0] - self.west_m) / self.step_x_m, (self.north_m - xy[:, 1]) / self.step_y_m])
-        whole = np.round(at)
-        snapped = np.where(np.abs(at - whole) < 1e-6, whole, at)
-        return snapped[:, 0], snapped[:, 1]
-
 
 @dataclass(frozen=True)
 class Window:

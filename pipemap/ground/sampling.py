@@ -1,12 +1,13 @@
 """The ground at places: bilinear between the posts of the best model that knows it, however many places there are."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cached_property
 
 import numpy as np
 
 from pipemap.db import Connection
-from pipemap.ground.grid import SIDE, TILE_POSTS, Floats, Grid, Heights, Ints
+from pipemap.ground.bilinear import by_tile, cells_of, fill_heights
+from pipemap.ground.grid import SIDE, TILE_POSTS, Floats, Heights, Ints
 from pipemap.ground.storing import ground_models
 from pipemap.sql import queries
 from schemas.ground import GroundAnswer, GroundModel, GroundPlace
@@ -43,18 +44,21 @@ def _told(place: tuple[float, float], z_m: float, model: GroundModel | None) -> 
 class Terrain:
     """The ground models of a map, asked as often as need be in one transaction; `used` names those that told.
 
-    Of a map that does not show them (`is_shown`) none is read.
+    Those of the names `only` are read, every one when it is None.
     """
 
-    def __init__(self, connection: Connection, *, is_shown: bool = True) -> None:
-        self._connection, self._is_shown = connection, is_shown
+    def __init__(self, connection: Connection, *, only: Collection[str] | None = None) -> None:
+        self._connection, self._only = connection, only
         self._kept: dict[_Key, Heights] = {}
         self._used: set[int] = set()
 
     @cached_property
     def models(self) -> list[GroundModel]:
         """In the order they are asked."""
-        return ground_models(self._connection) if self._is_shown else []
+        if self._only is not None and not self._only:
+            return []
+        found = ground_models(self._connection)
+        return [model for model in found if self._only is None or model.name in self._only]
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -69,34 +73,21 @@ class Terrain:
         """Ground elevation at places (n, 2), and the number of the model in `models` that tells it, -1 for none."""
         z_m, which = np.full(len(xy), np.nan), np.full(len(xy), -1)
         for number, model in enumerate(self.models):
-            open_ = np.flatnonzero(which < 0)
-            found = self._of_model(model, xy[open_])
-            is_known = np.isfinite(found)
-            z_m[open_[is_known]], which[open_[is_known]] = found[is_known], number
-            if is_known.any():
+            self._fill(z_m, which, number, model, np.ascontiguousarray(xy))
+            if (which == number).any():
                 self._used.add(number)
         return z_m, which
 
-    def _of_model(self, model: GroundModel, xy: Floats) -> Floats:
-        grid = Grid(**model.model_dump(include=set(Grid.__dataclass_fields__)))
-        column, row = grid.cells(xy)
-        z_m = np.full(len(xy), np.nan)
-        inside = np.flatnonzero((column >= 0) & (column <= grid.columns - 1) & (row >= 0) & (row <= grid.rows - 1))
-        west = np.minimum(column[inside], grid.columns - 2).astype(np.int64)
-        north = np.minimum(row[inside], grid.rows - 2).astype(np.int64)
-        across = grid.columns // TILE_POSTS + 1
-        tile = north // TILE_POSTS * across + west // TILE_POSTS
-        order = np.argsort(tile, kind="stable")
-        wanted, first = np.unique(tile[order], return_index=True)
-        stops = np.append(first[1:], len(order))
+    def _fill(self, z_m: Floats, which: Ints, number: int, model: GroundModel, xy: Floats) -> None:
+        """Fill in what a model knows of places that are still open."""
+        cells = cells_of(xy, model.west_m, model.north_m, model.step_x_m, model.step_y_m)
+        size = model.columns, model.rows
+        wanted, first, order = by_tile(cells, which, *size)
+        across = model.columns // TILE_POSTS + 1
         for begin in range(0, len(wanted), _TILES_AT_ONCE):
-            end = min(begin + _TILES_AT_ONCE, len(wanted))
-            at = order[first[begin] : stops[end - 1]]
-            posts = self._tiles(model.ground_model_id, wanted[begin:end], across)
-            here = inside[at]
-            corner = np.searchsorted(wanted[begin:end], tile[at]), north[at] % TILE_POSTS, west[at] % TILE_POSTS
-            z_m[here] = _bilinear(posts, corner, column[here] - west[at], row[here] - north[at])
-        return z_m
+            tiles = wanted[begin : begin + _TILES_AT_ONCE]
+            posts = self._tiles(model.ground_model_id, tiles, across)
+            fill_heights(z_m, which, number, cells, order, first[begin : begin + len(tiles) + 1], posts, *size)
 
     def _tiles(self, model_id: int, wanted: Ints, across: int) -> Heights:
         """Posts of some tiles, shape (m, side, side)."""
@@ -121,14 +112,3 @@ class Terrain:
 
 
 _UNKNOWN: Heights = np.full((SIDE, SIDE), np.nan, np.float32)
-
-
-def _bilinear(posts: Heights, corner: tuple[Ints, Ints, Ints], east: Floats, south: Floats) -> Floats:
-    """Heights in the cells whose north-west posts are `corner`; a corner that has no weight need not be known."""
-    tile, row, column = corner
-    z_m = np.zeros(len(tile))
-    for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        weight = (south if down else 1 - south) * (east if right else 1 - east)
-        height = posts[tile, row + down, column + right].astype(np.float64)
-        z_m += np.where(weight == 0, 0.0, weight * height)
-    return z_m

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import date
+from hashlib import sha256
 
 import numpy as np
 
@@ -33,6 +34,12 @@ class Origin:
 def ground_models(connection: Connection) -> list[GroundModel]:
     """Every ground model, in the order they are asked for a height."""
     return [GroundModel.model_validate(row) for row in fetch_all(connection, queries("ground")["models"])]
+
+
+def digest_of(models: Iterable[GroundModel]) -> str:
+    """What stands for some models in their order, alike as long as each is the one that was loaded; empty for none."""
+    told = "\n".join(model.model_dump_json() for model in models)
+    return sha256(told.encode()).hexdigest()[:16] if told else ""
 
 
 def remove_model(connection: Connection, name: str) -> None:

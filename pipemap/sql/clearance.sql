@@ -125,14 +125,14 @@ FROM {structures} AS f
 WHERE f.feature_id = ANY(%(feature_ids)s)
 
 -- name: begin_run
--- The run of a version by some limits, made if there is none; whether it is done.
-INSERT INTO pipemap.clearance_run (version, rules, limit_set_ids, started_at)
-VALUES (%(version)s, %(rules)s, %(limit_set_ids)s, now())
-ON CONFLICT (version, rules) DO UPDATE SET version = EXCLUDED.version
+-- The run of a version by some limits and ground models, made if there is none; whether it is done.
+INSERT INTO pipemap.clearance_run (version, rules, limit_set_ids, ground, ground_models, started_at)
+VALUES (%(version)s, %(rules)s, %(limit_set_ids)s, %(ground)s, %(ground_models)s, now())
+ON CONFLICT (version, rules, ground) DO UPDATE SET version = EXCLUDED.version
 RETURNING run_id, finished_at IS NOT NULL AS is_done
 
--- name: drop_runs_by_other_limits
--- Forget what a version was found to hold by other limits; a run that is still under way is left alone.
+-- name: drop_other_runs
+-- Forget what a version was found to hold by other limits or ground models; a run that is still under way is left alone.
 WITH gone AS (
     DELETE FROM pipemap.clearance_run
     WHERE version = %(version)s AND run_id <> %(run_id)s
@@ -152,12 +152,14 @@ INSERT INTO pipemap.clearance_tile (run_id, tile, pairs) VALUES (%(run_id)s, %(t
 -- name: finish_run
 -- Mark a run as done with what it counted.
 UPDATE pipemap.clearance_run SET finished_at = now(), segments = %(segments)s,
+    sizes_taken_as_outer = %(sizes_taken_as_outer)s,
     pairs = (SELECT coalesce(sum(pairs), 0) FROM pipemap.clearance_tile WHERE run_id = %(run_id)s)
 WHERE run_id = %(run_id)s
 
 -- name: run_of
 -- The newest finished run of a version.
-SELECT run_id, version, segments, pairs, finished_at, rules, limit_set_ids FROM pipemap.clearance_run
+SELECT run_id, version, segments, pairs, finished_at, rules, limit_set_ids, ground, ground_models, sizes_taken_as_outer
+FROM pipemap.clearance_run
 WHERE version = %(version)s AND finished_at IS NOT NULL
 ORDER BY run_id DESC LIMIT 1
 

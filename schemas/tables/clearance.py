@@ -18,9 +18,18 @@ clearance_run = Table(
         server_default=text("'{}'"),
         comment="Local tables among them.",
     ),
+    Column(
+        "ground",
+        TEXT,
+        nullable=False,
+        server_default=text("''"),
+        comment="Digest of the ground models it was judged by; empty for the surveyed ground alone.",
+    ),
+    Column("ground_models", ARRAY(TEXT), nullable=False, server_default=text("'{}'"), comment="Their names."),
+    Column("sizes_taken_as_outer", BIGINT, comment="Pipes whose size measures something else than the outer wall."),
     *(Column(name, TIMESTAMP(timezone=True)) for name in ("started_at", "finished_at")),
     *(Column(name, BIGINT) for name in ("segments", "pairs")),
-    UniqueConstraint("version", "rules", name="clearance_run_version_rules_key"),
+    UniqueConstraint("version", "rules", "ground", name="clearance_run_version_rules_ground_key"),
 )
 
 clearance_tile = Table(

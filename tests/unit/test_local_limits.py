@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipemap.checks.rules.cover import cover_limit as checked_cover
+from pipemap.checks.rules.cover import least_limit
 from pipemap.clearance.conditions import Party
 from pipemap.clearance.explaining import limits_between, limits_over
 from pipemap.clearance.reading_tables import COLUMNS, read_table
@@ -84,9 +84,24 @@ def test_the_check_of_cover_reads_every_way_of_lying_that_a_city_may_write(tmp_p
     rows = (f"SZ{n},SZ DB 7-2020,5,power,{way},3,3,verified_1," for n, way in enumerate(("duct block", "in conduit")))
     for row in rows:
         own = tables(tmp_path, row, name="cover_depth", header=header)
-        found = checked_cover("power", "conduit", own), checked_cover("power", "direct", own)
-        assert found[0] is not None and found[0].min_cover_m == 3.0
-        assert found[1] == checked_cover("power", "direct", STANDARD)
+        conduit, direct = (least_limit(Party("power", burial=way, limits=own)) for way in ("conduit", "direct"))
+        assert conduit is not None and conduit.min_m == 3.0
+        assert direct == least_limit(Party("power", burial="direct"))
+
+
+def test_the_check_of_cover_knows_the_sizes_that_a_city_writes_of(tmp_path: Path) -> None:
+    header = "rule_id,standard,clause,class,condition,min_cover_non_motor_m,min_cover_motor_m,confidence,note"
+    own = tables(tmp_path, "SZ1,SZ DB 7-2020,5,water,d>600mm,1.5,1.5,verified_1,", name="cover_depth", header=header)
+    wide, narrow, unknown = (least_limit(Party("water", width_mm=size, limits=own)) for size in (800, 300, None))
+    assert wide is not None and (wide.rule_id, wide.to_be_confirmed) == ("SZ1", False)
+    assert narrow is not None and narrow == least_limit(Party("water", width_mm=300))
+    assert unknown is not None and (unknown.rule_id, unknown.to_be_confirmed) == ("SZ1", True)
+
+
+def test_the_check_of_cover_takes_the_row_of_steel_conduits_for_those_alone() -> None:
+    party = Party("telecom", burial="conduit")
+    steel, other = least_limit(party, in_steel=True), least_limit(party)
+    assert steel is not None and other is not None and (steel.min_m, other.min_m) == (0.5, 0.6)
 
 
 def test_neighbours_are_looked_for_as_far_as_the_city_asks(tmp_path: Path) -> None:

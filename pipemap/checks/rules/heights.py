@@ -3,10 +3,12 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
+from pipemap.checks.breaches import Breaches
 from pipemap.checks.check import Check, Says, Told
 from pipemap.checks.columns import Bools, Floats, Ints, numbered
 from pipemap.checks.registry import rule
 from pipemap.checks.rules.counting import counted_by_class
+from pipemap.checks.rules.thinnest import Thinnest, at_ends, by_models, worse_ends
 from pipemap.checks.scope import Scope
 from schemas.findings import Severity
 
@@ -153,42 +155,42 @@ def _ground_around(check: Check, xy: Floats, ground: Floats) -> Floats:
     far_m=0.5,
 )
 def above_ground(check: Check) -> Told:
-    """Buried lines whose crown is above the ground; by less than `far_m` a warning."""
+    """Buried lines whose crown is above the ground; by less than `far_m`, or by a ground model alone, a warning."""
     scope, ends = check.scope, check.scope.ends
-    above = ends.crown_m - ends.ground_m
-    at = worse_ends(np.where(_stays_below(scope)[ends.segment], above, np.nan))
-    at = at[above[at] > check["tolerance_m"]]
+    stays_below = _stays_below(scope)
+    at = worse_ends(np.where(stays_below[ends.segment], ends.crown_m - ends.ground_m, np.nan))
+    surveyed = at_ends(scope, at)
+    surveyed = surveyed.part(np.flatnonzero(surveyed.above_m > check["tolerance_m"]))
+    is_far = surveyed.above_m > check["far_m"]
+    far, near = (surveyed.part(np.flatnonzero(which)) for which in (is_far, ~is_far))
+    found = by_models(scope)
+    told = stays_below[found.segment] & ~np.isin(found.segment, surveyed.segment)
+    by_model = found.part(np.flatnonzero(told & (found.above_m > check["tolerance_m"])))
+    parts = (far, None), (near, Severity.WARNING), (by_model, Severity.WARNING)
+    return [_sticking_out(check, found, at_most) for found, at_most in parts]
+
+
+def _sticking_out(check: Check, found: Thinnest, at_most: Severity | None) -> Breaches:
     says = Says(
-        en="The crown of {class_en} line {key} stands {above:.2f} m above the ground at {end} "
+        en="The crown of {class_en} line {key} stands {above:.2f} m above the ground at {where_en} "
         "({crown:.2f} over {ground:.2f} m)",
-        zh="{class_zh}管线 {key} 管顶在 {end} 处高出地面 {above:.2f} m（管顶 {crown:.2f}，地面 {ground:.2f} m）",
+        zh="{class_zh}管线 {key} 管顶在 {where_zh} 处高出地面 {above:.2f} m（管顶 {crown:.2f}，地面 {ground:.2f} m）",
         value="{above:.2f} m",
         limit="{tolerance_m:g} m",
     )
-    far = above[at] > check["far_m"]
-    return [
-        check.report(
-            "pipe_segment",
-            ends.segment[which],
-            says,
-            at_most=at_most,
-            place=ends.xyz[which, :2],
-            above=above[which],
-            crown=ends.crown_m[which],
-            ground=ends.ground_m[which],
-            end=ends.keys(which),
-        )
-        for which, at_most in ((at[far], None), (at[~far], Severity.WARNING))
-    ]
-
-
-def worse_ends(badness: Floats) -> Ints:
-    """The end of each line where the value is larger, lines with no known value left out; the start when alike."""
-    start, end = np.split(badness, 2)
-    at = np.arange(len(start)) + np.where(
-        np.nan_to_num(end, nan=-np.inf) > np.nan_to_num(start, nan=-np.inf), len(start), 0
+    where_en, where_zh = found.told(check.scope)
+    return check.report(
+        "pipe_segment",
+        found.segment,
+        says,
+        at_most=at_most,
+        place=found.place,
+        above=found.above_m,
+        crown=found.crown_m,
+        ground=found.ground_m,
+        where_en=where_en,
+        where_zh=where_zh,
     )
-    return at[np.isfinite(badness[at])]
 
 
 def _stays_below(scope: Scope) -> Bools:

@@ -1,0 +1,166 @@
+"""The ground of the models along many axes, every few metres of each, and where they lie least deep in it."""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from pipemap.ground.grid import Floats, Ints
+from pipemap.ground.sampling import Terrain
+
+# So often, in metres, and so many times at most the ground of a model is asked for along an axis.
+STEP_M, MOST_STEPS = 2.0, 500
+# Axes are sampled so many at a time, those of one square after another, so that few tiles are read twice.
+_AXES_AT_ONCE, _SQUARE_M = 50_000, 1000.0
+# So that nothing is divided by the length of an axis that stands upright.
+_SHORTEST_M = 1e-9
+
+
+class Stations(NamedTuple):
+    """Places along n axes: those of axis i are `first[i]` up to `first[i + 1]` of `xyz` and of `along_m` in plan."""
+
+    first: Ints
+    xyz: Floats
+    along_m: Floats
+
+
+def stations_along(first: Ints, xyz: Floats, is_fine: npt.NDArray[np.bool_]) -> Stations:
+    """The vertices of n axes, those of axis i at `first[i]` up to `first[i + 1]` of `xyz` (v, 3).
+
+    Of those that are `is_fine` also a place every few metres between them.
+    """
+    return Stations(*_stations(np.ascontiguousarray(first, np.int64), np.ascontiguousarray(xyz, np.float64), is_fine))
+
+
+class Shallowest(NamedTuple):
+    """Where n axes have the least ground over them: the place on each (n, 3) and the ground there.
+
+    `over_m` is the ground less the axis there, NaN where either is not known all along; `is_by_model` whether a model
+    tells the ground there.
+    """
+
+    over_m: Floats
+    place: Floats
+    ground_m: Floats
+    is_by_model: npt.NDArray[np.bool_]
+
+    def part(self, rows: Ints) -> "Shallowest":
+        """Of some of the axes."""
+        return Shallowest(self.over_m[rows], self.place[rows], self.ground_m[rows], self.is_by_model[rows])
+
+
+def shallowest(first: Ints, xyz: Floats, ends_m: Floats, terrain: Terrain | None = None) -> Shallowest:
+    """Where axes, as `stations_along` takes them, lie least deep.
+
+    The ground is that of the models every few metres; where they know none it runs straight between both ends (n, 2).
+    """
+    if terrain is None or not terrain.models:
+        return _least(stations_along(first, xyz, np.zeros(len(ends_m), np.bool_)), ends_m, None)
+    order = _by_square(xyz[first[:-1], :2])
+    parts = []
+    for begin in range(0, max(len(order), 1), _AXES_AT_ONCE):
+        rows = order[begin : begin + _AXES_AT_ONCE]
+        stations = stations_along(*_axes(first, xyz, rows), np.ones(len(rows), np.bool_))
+        parts.append(_least(stations, ends_m[rows], terrain.at(stations.xyz[:, :2])))
+    by_square = Shallowest(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    return by_square.part(np.argsort(order))
+
+
+def ground_between(stations: Stations, ends_m: Floats, told_m: Floats) -> Floats:
+    """The ground at stations: as told, else straight from one end of their axis to the other, given at both (n, 2)."""
+    return _ground(stations.first, stations.along_m, np.ascontiguousarray(ends_m, np.float64), told_m)
+
+
+def _least(stations: Stations, ends_m: Floats, told_m: Floats | None) -> Shallowest:
+    if told_m is None:
+        told_m = np.full(len(stations.xyz), np.nan)
+    ground_m = ground_between(stations, ends_m, told_m)
+    over_m, chosen = _least_of(stations.first, ground_m - stations.xyz[:, 2])
+    return Shallowest(over_m, stations.xyz[chosen], ground_m[chosen], np.isfinite(told_m[chosen]))
+
+
+def _by_square(plan: Floats) -> Ints:
+    """Places (n, 2) in the order of the squares they lie in, those side by side one after another."""
+    column, row = np.floor(plan / _SQUARE_M).T
+    # There and back again, so that the next square is always beside the last.
+    return np.lexsort([np.where(row % 2 == 0, column, -column), row])
+
+
+def _axes(first: Ints, xyz: Floats, rows: Ints) -> tuple[Ints, Floats]:
+    counts = np.diff(first)[rows]
+    starts = _starts(counts)
+    return starts, xyz[np.repeat(first[rows] - starts[:-1], counts) + np.arange(starts[-1])]
+
+
+def _starts(counts: Ints) -> Ints:
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+@numba.njit(cache=True, nogil=True)
+def _ground(first: Ints, along_m: Floats, ends_m: Floats, told_m: Floats) -> Floats:  # pragma: no cover
+    ground_m = told_m.copy()
+    for axis in range(len(first) - 1):
+        length_m = max(along_m[first[axis + 1] - 1], _SHORTEST_M)
+        for at in range(first[axis], first[axis + 1]):
+            if np.isnan(told_m[at]):
+                ground_m[at] = ends_m[axis, 0] + along_m[at] / length_m * (ends_m[axis, 1] - ends_m[axis, 0])
+    return ground_m
+
+
+@numba.njit(cache=True, nogil=True)
+def _least_of(first: Ints, values: Floats) -> tuple[Floats, Ints]:  # pragma: no cover
+    """The least value of each run, NaN where one of them is, and the first place of the least that is known."""
+    least, chosen = np.empty(len(first) - 1), first[:-1].copy()
+    for run in range(len(first) - 1):
+        is_known = True
+        for at in range(first[run], first[run + 1]):
+            is_known &= not np.isnan(values[at])
+            if values[at] < values[chosen[run]] or np.isnan(values[chosen[run]]):
+                chosen[run] = at
+        least[run] = values[chosen[run]] if is_known else np.nan
+    return least, chosen
+
+
+@numba.njit(cache=True, nogil=True)
+def _stations(
+    first: Ints, xyz: Floats, is_fine: npt.NDArray[np.bool_]
+) -> tuple[Ints, Floats, Floats]:  # pragma: no cover
+    starts = np.empty(len(first), np.int64)
+    along_m, steps_m, most = _chainages(first, xyz, is_fine)
+    places, stations_m, n = np.empty((most, 3)), np.empty(most), 0
+    for axis in range(len(first) - 1):
+        starts[axis], step = n, 1
+        for at in range(first[axis], first[axis + 1]):
+            while step * steps_m[axis] <= along_m[at]:
+                station_m = step * steps_m[axis]
+                step += 1
+                if station_m < along_m[at]:
+                    share = (station_m - along_m[at - 1]) / (along_m[at] - along_m[at - 1])
+                    for column in range(3):
+                        places[n, column] = xyz[at - 1, column] + share * (xyz[at, column] - xyz[at - 1, column])
+                    stations_m[n] = station_m
+                    n += 1
+            for column in range(3):
+                places[n, column] = xyz[at, column]
+            stations_m[n] = along_m[at]
+            n += 1
+    starts[-1] = n
+    return starts, places[:n], stations_m[:n]
+
+
+@numba.njit(cache=True, nogil=True)
+def _chainages(
+    first: Ints, xyz: Floats, is_fine: npt.NDArray[np.bool_]
+) -> tuple[Floats, Floats, int]:  # pragma: no cover
+    """Length in plan up to each vertex, the step on each axis (endless: none), and how many stations are enough."""
+    along_m, steps_m, most = np.zeros(len(xyz)), np.full(len(first) - 1, np.inf), len(xyz)
+    for axis in range(len(first) - 1):
+        for at in range(first[axis] + 1, first[axis + 1]):
+            step_m = np.hypot(xyz[at, 0] - xyz[at - 1, 0], xyz[at, 1] - xyz[at - 1, 1])
+            along_m[at] = along_m[at - 1] + step_m
+        length_m = along_m[first[axis + 1] - 1]
+        if is_fine[axis] and length_m > 0:
+            steps_m[axis] = max(STEP_M, length_m / MOST_STEPS)
+            most += int(length_m / steps_m[axis]) + 1
+    return along_m, steps_m, most
