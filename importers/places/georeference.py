@@ -180,8 +180,8 @@ class Georeference:
         if axis != "auto":
             raise SourceError(
                 f"{at}: X and Y are swapped: read in the order of the profile {self.profile.name} the places "
-                f'{why_en}, the other way round they do not; set axis = "auto" or the other axis order in the profile '
-                "(`pipemap import --dry-run --write-profile` writes one that does).",
+                f'{why_en}, and read the other way round they fit; set axis = "auto" or the other axis order in the '
+                "profile (`pipemap import --dry-run --write-profile` writes one that does).",
                 message_zh=f"{at}：X、Y 互换：按配置 {self.profile.name} 的坐标顺序{why_zh}，互换后则相符；"
                 "请在配置文件中修改 axis（可用 `pipemap import --dry-run --write-profile` 生成）。",
             )

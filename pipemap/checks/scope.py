@@ -4,6 +4,7 @@ Positions (`from_pos`, `Ends.node`, `Ends.segment`) are row numbers, -1 where th
 metres above the vertical datum; what is unknown is NaN.
 """
 
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -192,7 +193,8 @@ class Ends:
     """Both ends of every segment of a scope as aligned arrays: all starts, then all ends."""
 
     def __init__(self, scope: Scope) -> None:
-        self._scope = scope
+        # No strong one, or a tile that is done with would be kept until the next search for cycles.
+        self._scope: Scope = weakref.proxy(scope)
         count = len(scope.segments)
         self.segment: Ints = np.tile(np.arange(count), 2)
         self.node: Ints = np.concatenate([scope.from_pos, scope.to_pos])

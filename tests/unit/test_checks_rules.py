@@ -1,5 +1,7 @@
 """Every rule on hand-drawn networks: where it must speak, and where it must be silent."""
 
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +13,7 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from pipemap.checks import Rulebook, all_rules
+from pipemap.checks.check import Check
 from pipemap.checks.scope import Scope
 from schemas.findings import Finding, Severity
 from tests.unit.scopes import findings, scope_of
@@ -517,6 +520,21 @@ def test_many_connections_drawn_onto_a_main_are_each_told_and_once_explained(n_b
         assert {finding.feature_key for finding in found} - {None} == {f"n{i}" for i in range(n_branches)}
         assert [note.value for note in notes] == ([str(n_branches)] if is_told else [])
         assert all(note.severity == Severity.INFO and "drawn onto mains" in note.message_en for note in notes)
+
+
+def test_a_scope_is_let_go_of_at_once_when_all_rules_have_looked_at_it() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        scope = draw({"a": (0.0, 0.0), "b": (9.0, 0.0), "c": (18.0, 0.1)}, [("a", "b"), ("b", "c")])
+        for rule in Rulebook.standard():
+            if rule.sees != "survey":
+                list(rule.run(Check(rule, scope)))
+        left = weakref.ref(scope)
+        del scope
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 def test_an_empty_scope_has_nothing_wrong_with_it() -> None:
