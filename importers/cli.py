@@ -124,6 +124,12 @@ def _terrain(database: Database) -> Callable[[Floats], Floats]:
     return at
 
 
+def _terrain_of(settings: Settings, xy: Floats) -> Floats:
+    """The ground models of the map at some places, by a connection of their own."""
+    with open_database(settings) as database:
+        return _terrain(database)(xy)
+
+
 def _summary(
     delivery: Delivery, changeset: Changeset, findings: list[dict[str, Any]], unchanged: dict[str, int]
 ) -> dict[str, Any]:
@@ -233,7 +239,8 @@ def _home(crs: str | None) -> Home:
     if settings.database_url is not None or Cluster(settings.data_dir).exists():
         try:
             with open_database(settings) as database, database.transaction(read_only=True) as connection:
-                return Home(parse_crs(f"EPSG:{read_project(connection).srid}"), existing_extent(connection))
+                system, extent = parse_crs(f"EPSG:{read_project(connection).srid}"), existing_extent(connection)
+                return Home(system, extent, lambda xy: _terrain_of(settings, xy))
         except (NotFoundError, StorageError) as error:
             words = Words()
             say(words.of(f"No map to compare with: {error.message}", f"没有可比对的地图：{words.error(error)}"))

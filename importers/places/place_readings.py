@@ -4,7 +4,7 @@ A way is judged by where it puts the places: in the area where the map's system 
 holds already. Names of columns have no say.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -37,10 +37,14 @@ _WITHOUT_ZONE = {meridian: 4534 + (meridian - 75) // 3 for meridian in range(75,
 
 @dataclass(frozen=True)
 class Home:
-    """Where the map is: its system, and the bounds (project CRS) of what it holds, None while it is empty."""
+    """Where the map is: its system, and the bounds (project CRS) of what it holds, None while it is empty.
+
+    `terrain` is the ground of its ground models at places (n, 2), None without a map.
+    """
 
     crs: CRS
     bounds: Bounds | None = None
+    terrain: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]] | None = None
 
 
 @dataclass(frozen=True)

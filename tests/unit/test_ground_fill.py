@@ -69,3 +69,12 @@ def test_without_the_profiles_word_nothing_is_given(tmp_path: Path) -> None:
         "P1": False, "P2": True, "P3": True,
     }  # fmt: skip
     assert not [each for each in found.findings if each.rule == "IMP-SURFACE"]
+
+
+def test_a_dry_run_is_tried_over_the_ground_models_of_the_map(tmp_path: Path) -> None:
+    given = profile(tmp_path, "[vertical]\nground_from_model = true\n")
+    home = Home(parse_crs("EPSG:4547"), terrain=slope)
+    files, quiet = deliver(tmp_path), lambda *_: None
+    found = dry_run(files, home, profile=given, default_class="water", on_progress=quiet)
+    assert found.trial is not None
+    assert found.trial.nodes.set_index("source_key")["ground_elevation_m"]["P2"] == pytest.approx(21.5)
