@@ -3,11 +3,12 @@
 import asyncio
 import ctypes
 import logging
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 
 from procrastinate import App, JobContext
 
@@ -58,7 +59,10 @@ def _work_beside(settings: Settings, url: str) -> None:
     # An interrupt is for the service to act on, which ends this process; so does its own end, however it comes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    work(settings, url)
+    service = parent_process()
+    if service is not None and os.getppid() == service.pid:
+        # A service that was ended before this line could not take its worker along.
+        work(settings, url)
 
 
 @dataclass(frozen=True)

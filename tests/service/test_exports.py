@@ -17,7 +17,7 @@ import httpx
 import pytest
 import shapely
 
-from pipemap.jobs.worker import work
+from pipemap.jobs.worker import beside, work
 from pipemap.settings import Settings
 from pipemap.sharing import agreements, audit
 from pipemap.sharing.agreements import Terms
@@ -273,3 +273,23 @@ def test_too_many_unfinished_jobs_are_refused(client: httpx.Client, issue: Issue
     refused(client.post(EXPORTS, json={"format": "gpkg"}, headers=key), 409)
     refused(client.get(f"{EXPORTS}/not-a-job", headers=key), 400)
     refused(client.get(f"{EXPORTS}?state=done", headers=key), 400)
+
+
+def test_a_service_that_ends_while_its_worker_starts_leaves_none_behind(settings: Settings, database_url: str) -> None:
+    said, saying = multiprocessing.Pipe(duplex=False)
+    service = multiprocessing.get_context("spawn").Process(target=_serve, args=(settings, database_url, saying))
+    service.start()
+    worker = said.recv()
+    os.kill(service.pid or 0, signal.SIGKILL)
+    service.join()
+    deadline = time.monotonic() + 60
+    while os.path.exists(f"/proc/{worker}") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not os.path.exists(f"/proc/{worker}")
+
+
+def _serve(settings: Settings, url: str, saying: Any) -> None:
+    with beside(settings, url):
+        (worker,) = multiprocessing.active_children()
+        saying.send(worker.pid)
+        time.sleep(120)
