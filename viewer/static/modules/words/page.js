@@ -32,6 +32,7 @@ export const PAGE = {
   find_nearby: ["What is near", "附近管线"],
   statistics: ["Quantities", "统计"],
   pages: ["Pages of the data manager", "数据管理页面"],
+  deliveries: ["Deliveries", "成果提交"],
   changesets: ["Changesets", "变更集"],
   requests: ["Requests", "共享申请"],
   audit: ["Audit", "审计"],
