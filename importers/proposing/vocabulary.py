@@ -18,6 +18,8 @@ _PIECES = re.compile(r"[A-Z]+(?![a-zß-ÿ])|[A-ZÀ-Ý]?[a-zß-ÿ]+|\d+|[一-鿿]
 _REMARK = re.compile(r"[(\[【].*?[)\]】]")
 # Between the words of a name these say nothing.
 _JOINING = frozenset(("de", "du", "des", "d", "la", "le", "del", "di", "der", "of", "the", "other", "others"))
+# "Depth to crown" is no depth at the "to" end.
+_DOWN_TO = re.compile(r"(?<![a-z])(depth|distance)[\s_]+to[\s_]+(?=[a-z])", re.IGNORECASE)
 _INITIALS = re.compile(r"[a-z]{2,10}")
 # A name that can be cut in more ways than this says nothing.
 _MOST_READINGS = 200
@@ -81,7 +83,7 @@ def _fitting(role: str, concepts: Words) -> Iterator[str]:
 
 def _cuts(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:
     """The ways to cut a name into known words, each with its trust; a name in two languages counts by its halves."""
-    text = without_unit(unicodedata.normalize("NFKC", header))
+    text = _DOWN_TO.sub(r"\1 ", without_unit(unicodedata.normalize("NFKC", header)))
     found = [piece.casefold() for piece in _PIECES.findall(_REMARK.sub(" ", text))]
     pieces = [piece for piece in found if piece not in _JOINING] or found
     whole = _cut(pieces, _vocabulary().words)
