@@ -100,6 +100,7 @@ def ask(database: Database, key_sha256: str, question: Question, put: Put, timeo
 def agreed(grant: Grant) -> Agreed:
     """What an answer is under, in words a reader cannot miss."""
     names = [code_table("utility_class")[code] for code in grant.class_codes]
+    is_bare = "width_mm" in grant.attributes and "casing_mm" not in grant.attributes
     return Agreed(
         agreement_id=grant.agreement_id,
         version=grant.version,
@@ -109,9 +110,11 @@ def agreed(grant: Grant) -> Agreed:
         depth_precision=grant.depth_precision,
         area_wkt=grant.area_wkt,
         message_en=f"Holds for what agreement {grant.agreement_id} shows of version {grant.version} alone: "
-        f"{', '.join(name.name_en for name in names)}, in its area. Other pipes and structures may lie there.",
+        f"{', '.join(name.name_en for name in names)}, in its area. Other pipes and structures may lie there."
+        f"{' Sizes are those of pipes alone: casings round them are not shown.' if is_bare else ''}",
         message_zh=f"仅依据第 {grant.agreement_id} 号协议在第 {grant.version} 版中所示内容："
-        f"授权范围内的{'、'.join(name.name_zh for name in names)}；此外仍可能有其他管线和建（构）筑物。",
+        f"授权范围内的{'、'.join(name.name_zh for name in names)}；此外仍可能有其他管线和建（构）筑物。"
+        f"{'尺寸仅为管道本身，未含套管。' if is_bare else ''}",
     )
 
 

@@ -92,6 +92,17 @@ def test_a_section_without_depths_says_that_nobody_can_tell(client: httpx.Client
     assert any("other.elevation" in one["needs"] for one in judged["cannot_tell"])
 
 
+@pytest.mark.parametrize(
+    ("attributes", "is_told"), [(("width_mm",), True), (("width_mm", "casing_mm"), False), (("owner",), False)]
+)
+def test_who_sees_sizes_but_no_casings_is_told_that_these_are_left_out(
+    client: httpx.Client, issue: Any, attributes: tuple[str, ...], is_told: bool
+) -> None:
+    answer = client.post("/share/clearance/line", json=drawn_gas_main(98), headers=issue(attributes=attributes)).json()
+    assert ("casings round them are not shown" in answer["agreement"]["message_en"]) == is_told
+    assert ("未含套管" in answer["agreement"]["message_zh"]) == is_told
+
+
 def test_a_drawn_pipe_is_judged_against_what_is_granted(client: httpx.Client, town: Town, issue: Any) -> None:
     near = told(client.post("/share/clearance/line", json=drawn_gas_main(99.5), headers=issue()))
     assert {found["other_id"] for found in near["conflicts"]} == {town.ids["A->B"]}
