@@ -27,7 +27,6 @@ from pipemap.commands.words import Words
 from pipemap.db import Database
 from pipemap.errors import CrsError, NotFoundError, StorageError, UsageError
 from pipemap.findings import count_findings
-from pipemap.ground.sampling import ground_at
 from pipemap.ingest import create_import
 from pipemap.matching import MATCH_WITHIN_M
 from pipemap.placing import existing_extent
@@ -118,6 +117,8 @@ def _terrain(database: Database) -> Callable[[Floats], Floats]:
     """The ground models of the map, to be asked where a profile says so."""
 
     def at(xy: Floats) -> Floats:
+        from pipemap.ground.sampling import ground_at
+
         with database.transaction(read_only=True) as connection:
             return ground_at(connection, xy[:, 0], xy[:, 1])
 

@@ -414,6 +414,11 @@ def test_the_document_of_the_api_lists_every_route(client: httpx.Client) -> None
         /api/section /api/section/drawing /api/profile /api/profile/drawing /api/statistics /api/statistics/drawing
         /api/ground /api/versions /api/diff /api/changesets /api/changesets/{changeset_id}
         /api/changesets/{changeset_id}/findings /api/scene
+        /api/changesets/{changeset_id}/check /api/changesets/{changeset_id}/submit
+        /api/changesets/{changeset_id}/approve /api/changesets/{changeset_id}/reject
+        /api/changesets/{changeset_id}/publish /api/changesets/{changeset_id}/revert
+        /api/changesets/{changeset_id}/discard /api/changesets/{changeset_id}/report
+        /api/deliveries /api/deliveries/{job_id}
         /api/audit /share/changes /share/changes/package
         /share/hooks /share/hooks/{hook_id} /share/hooks/{hook_id}/deliveries /share/hooks/{hook_id}/approve
         /share/requests /share/requests/{request_id} /share/requests/{request_id}/map

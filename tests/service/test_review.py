@@ -14,7 +14,14 @@ from tests.service.test_identity import bearer, jwks
 from tests.service.test_staff_identity import TOKEN, served, staff
 
 __all__ = ["jwks"]
-LI, WANG = bearer(staff("8f2c", "李明")), bearer(staff("77aa", "王芳"))
+
+
+def li() -> dict[str, str]:
+    return bearer(staff("8f2c", "李明"))
+
+
+def wang() -> dict[str, str]:
+    return bearer(staff("77aa", "王芳"))
 
 
 @pytest.fixture
@@ -25,7 +32,7 @@ def client(town: Town, serve: Any, jwks: Path) -> httpx.Client:
 @pytest.fixture
 def draft(client: httpx.Client) -> str:
     sound = PIPE | {"line": [[x, y + 40, 8.0] for x, y, _ in PIPE["line"]]}  # type: ignore[misc]
-    answer = client.post("/api/designs", json={"pipe": sound, "title": "新建给水支线"}, headers=LI)
+    answer = client.post("/api/designs", json={"pipe": sound, "title": "新建给水支线"}, headers=li())
     assert answer.status_code == 201, answer.text
     return f"/api/changesets/{answer.json()['changeset_id']}"
 
@@ -33,23 +40,23 @@ def draft(client: httpx.Client) -> str:
 def test_what_one_proposes_another_approves_and_a_version_names_both(
     client: httpx.Client, town: Town, draft: str
 ) -> None:
-    client.post(f"{draft}/check", headers=LI).raise_for_status()
+    client.post(f"{draft}/check", headers=li()).raise_for_status()
     said = {"message": "新建给水支线", "waivers": _waivers(client, draft)}
-    refused(client.post(f"{draft}/publish", json=said, headers=LI), 422)
-    assert client.post(f"{draft}/submit", headers=LI).json()["state"] == "submitted"
-    for own in (LI, bearer(staff("8f2c", "another name")), bearer(TOKEN)):
+    refused(client.post(f"{draft}/publish", json=said, headers=li()), 422)
+    assert client.post(f"{draft}/submit", headers=li()).json()["state"] == "submitted"
+    for own in (li(), bearer(staff("8f2c", "another name")), bearer(TOKEN)):
         refused(client.post(f"{draft}/approve", headers=own), 403)
         refused(client.post(f"{draft}/reject", headers=own), 403)
-    refused(client.post(f"{draft}/publish", json=said, headers=LI), 422)
-    answer = client.post(f"{draft}/approve", headers=WANG).json()
+    refused(client.post(f"{draft}/publish", json=said, headers=li()), 422)
+    answer = client.post(f"{draft}/approve", headers=wang()).json()
     assert (answer["state"], answer["reviewer"]) == ("approved", "oidc:77aa (王芳)")
-    done = client.post(f"{draft}/publish", json=said, headers=LI).json()
+    done = client.post(f"{draft}/publish", json=said, headers=li()).json()
     assert (done["state"], done["version"], done["was_published_already"]) == ("published", 3, False)
-    again = client.post(f"{draft}/publish", json=said, headers=LI).json()
+    again = client.post(f"{draft}/publish", json=said, headers=li()).json()
     assert (again["version"], again["was_published_already"]) == (3, True)
-    undone = client.post(f"{draft}/revert", headers=WANG).json()
+    undone = client.post(f"{draft}/revert", headers=wang()).json()
     assert (undone["state"], undone["author"]) == ("draft", "oidc:77aa (王芳)")
-    newest = client.get("/api/versions", headers=LI).json()[0]
+    newest = client.get("/api/versions", headers=li()).json()[0]
     assert (newest["version"], newest["author"]) == (3, "oidc:8f2c (李明)")
     with town.database.transaction(read_only=True) as connection:
         [entry, *_] = audit.list_entries(connection, audit.AuditFilter(action="publish"))
@@ -57,37 +64,37 @@ def test_what_one_proposes_another_approves_and_a_version_names_both(
 
 
 def test_errors_are_waived_by_name_or_stop_a_version(client: httpx.Client, draft: str) -> None:
-    client.post(f"{draft}/submit", headers=LI)
-    client.post(f"{draft}/approve", headers=WANG)
+    client.post(f"{draft}/submit", headers=li())
+    client.post(f"{draft}/approve", headers=wang())
     standing = _waivers(client, draft)
-    refused(client.post(f"{draft}/publish", json={"message": "x", "waivers": {"R99": "why not"}}, headers=LI), 400)
+    refused(client.post(f"{draft}/publish", json={"message": "x", "waivers": {"R99": "why not"}}, headers=li()), 400)
     if standing:
-        answer = refused(client.post(f"{draft}/publish", json={"message": "x"}, headers=LI), 422)
+        answer = refused(client.post(f"{draft}/publish", json={"message": "x"}, headers=li()), 422)
         assert set(answer["rules"]) == set(standing)
-    refused(client.post(f"{draft}/publish", json={"message": " "}, headers=LI), 400)
-    refused(client.post(f"{draft}/publish", json={}, headers=LI), 400)
+    refused(client.post(f"{draft}/publish", json={"message": " "}, headers=li()), 400)
+    refused(client.post(f"{draft}/publish", json={}, headers=li()), 400)
 
 
 def test_a_changeset_is_turned_down_or_discarded(client: httpx.Client, draft: str) -> None:
-    assert client.post(f"{draft}/reject", headers=WANG).json()["state"] == "rejected"
-    refused(client.post(f"{draft}/submit", headers=LI), 422)
-    refused(client.post(f"{draft}/check", headers=LI), 422)
-    assert client.post(f"{draft}/discard", headers=LI).json()["state"] == "discarded"
+    assert client.post(f"{draft}/reject", headers=wang()).json()["state"] == "rejected"
+    refused(client.post(f"{draft}/submit", headers=li()), 422)
+    refused(client.post(f"{draft}/check", headers=li()), 422)
+    assert client.post(f"{draft}/discard", headers=li()).json()["state"] == "discarded"
     for step in ("check", "submit", "approve", "reject", "discard"):
-        refused(client.post(f"{draft}/{step}", headers=LI), 404)
-    refused(client.post(f"{draft}/publish", json={"message": "x"}, headers=LI), 404)
+        refused(client.post(f"{draft}/{step}", headers=li()), 404)
+    refused(client.post(f"{draft}/publish", json={"message": "x"}, headers=li()), 404)
 
 
 def test_only_staff_review_and_no_page_of_another_site(client: httpx.Client, draft: str) -> None:
     for step in ("check", "submit", "approve", "reject", "discard", "publish"):
         refused(client.post(f"{draft}/{step}", json={"message": "x"}), 401)
         for origin in ("https://evil.example", "null"):
-            elsewhere = LI | {"Origin": origin}
+            elsewhere = li() | {"Origin": origin}
             refused(client.post(f"{draft}/{step}", json={"message": "x"}, headers=elsewhere), 403)
-    assert client.get(draft, headers=LI).json()["state"] == "draft"
+    assert client.get(draft, headers=li()).json()["state"] == "draft"
 
 
 def _waivers(client: httpx.Client, draft: str) -> dict[str, str]:
     """A reason for every rule whose errors stand."""
-    found = client.get(f"{draft}/findings", params={"severity": "error"}, headers=LI).json()
+    found = client.get(f"{draft}/findings", params={"severity": "error"}, headers=li()).json()
     return {finding["rule"]: "planned" for finding in found}

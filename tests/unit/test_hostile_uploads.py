@@ -23,7 +23,7 @@ def attempt(paths: list[Path], scratch: Path, said: Connection) -> None:
     """Deliver files in this process, which may take so much more memory than it has; tell how it ended."""
     tempfile.tempdir = str(scratch)
     os.environ["TMPDIR"] = str(scratch)
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    used, resident = (int(pages) * resource.getpagesize() for pages in Path("/proc/self/statm").read_text().split()[:2])
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY_BYTES, resource.RLIM_INFINITY))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, resource.RLIM_INFINITY))
     try:
@@ -34,7 +34,8 @@ def attempt(paths: list[Path], scratch: Path, said: Connection) -> None:
     except BaseException as error:
         ending = f"{type(error).__name__}: {error}"
     helped = resource.getrusage(resource.RUSAGE_CHILDREN)
-    said.send((ending, helped.ru_maxrss * 1024, helped.ru_utime + helped.ru_stime))
+    # What a forked process is born with is counted as its own.
+    said.send((ending, helped.ru_maxrss * 1024 - resident, helped.ru_utime + helped.ru_stime))
 
 
 def everything_in(folder: Path) -> set[tuple[str, int]]:
