@@ -21,7 +21,7 @@ from tests.service.bad_files import LINES, POINTS
 from tests.service.conftest import Town
 from tests.service.test_api import refused
 from tests.service.test_identity import bearer, jwks
-from tests.service.test_review import LI, WANG
+from tests.service.test_review import li, wang
 from tests.service.test_staff_identity import TOKEN, served
 
 __all__ = ["jwks"]
@@ -53,7 +53,7 @@ def zipped(**files: str | bytes) -> bytes:
 
 
 def handed_in(client: httpx.Client, name: str, content: bytes, **options: Any) -> str:
-    answer = client.post(DELIVERIES, params={"name": name} | options, content=content, headers=LI | BODY)
+    answer = client.post(DELIVERIES, params={"name": name} | options, content=content, headers=li() | BODY)
     assert answer.status_code == 202, answer.text
     job = answer.json()
     assert job["state"] == "waiting" and answer.headers["location"].endswith(f"{DELIVERIES}/{job['job_id']}")
@@ -61,7 +61,7 @@ def handed_in(client: httpx.Client, name: str, content: bytes, **options: Any) -
 
 
 def state(client: httpx.Client, job_id: str) -> dict[str, Any]:
-    answer = client.get(f"{DELIVERIES}/{job_id}", headers=LI)
+    answer = client.get(f"{DELIVERIES}/{job_id}", headers=li())
     assert answer.status_code == 200, answer.text
     told: dict[str, Any] = answer.json()
     return told
@@ -81,7 +81,7 @@ def test_a_delivery_becomes_a_checked_changeset_with_its_report_and_the_map_stay
     do_work()
     job = state(client, job_id)
     assert (job["state"], job["reason"], job["progress"]) == ("done", None, 1)
-    changeset = client.get(job["links"]["changeset"], headers=LI).json()
+    changeset = client.get(job["links"]["changeset"], headers=li()).json()
     assert (changeset["title"], changeset["author"], changeset["dataset"]) == (
         "深南大道",
         "oidc:8f2c (李明)",
@@ -89,8 +89,8 @@ def test_a_delivery_becomes_a_checked_changeset_with_its_report_and_the_map_stay
     )
     assert (changeset["state"], changeset["version"]) == ("checked", None)
     assert changeset["changes"]["node"]["insert"] == 3 and changeset["changes"]["pipe_segment"]["insert"] == 2
-    assert client.get("/api/project", headers=LI).json()["version"] == 2
-    report = client.get(job["links"]["report"], headers=LI)
+    assert client.get("/api/project", headers=li()).json()["version"] == 2
+    report = client.get(job["links"]["report"], headers=li())
     assert report.headers["content-type"].startswith("text/html") and "lines.csv" in report.text
     assert left(settings) == []
     refused(client.get(job["links"]["report"]), 401)
@@ -103,7 +103,7 @@ def test_one_file_is_told_by_the_name_it_came_under(client: httpx.Client, do_wor
     good = handed_in(client, "管点.csv", POINTS.encode(), crs="EPSG:4547")
     bad = handed_in(client, "成果.xlsx", b"no workbook")
     do_work()
-    changeset = client.get(state(client, good)["links"]["changeset"], headers=LI).json()
+    changeset = client.get(state(client, good)["links"]["changeset"], headers=li()).json()
     assert {row["file"] for row in changeset["row_counts"]} == {"管点.csv"}
     job = state(client, bad)
     assert job["state"] == "failed" and "成果.xlsx" in job["reason"] and "成果.xlsx" in job["reason_zh"]
@@ -113,7 +113,7 @@ def test_one_file_is_told_by_the_name_it_came_under(client: httpx.Client, do_wor
 def test_what_cannot_be_read_is_told_in_both_languages_and_leaves_nothing(
     client: httpx.Client, do_work: Callable[[], None], settings: Settings
 ) -> None:
-    before = client.get("/api/changesets", headers=LI).json()
+    before = client.get("/api/changesets", headers=li()).json()
     hostile = {
         "bomb.zip": zipped(points_csv=b"0" * 30_000_000),
         "up.zip": zipped(**{"../../evil_csv": POINTS}),
@@ -126,13 +126,14 @@ def test_what_cannot_be_read_is_told_in_both_languages_and_leaves_nothing(
         assert (job["state"], job["changeset_id"]) == ("failed", None), (name, job)
         assert job["reason"] and any("\u4e00" <= letter <= "\u9fff" for letter in job["reason_zh"]), (name, job)
         assert str(settings.delivery_folder) not in job["reason"]
-    assert client.get("/api/changesets", headers=LI).json() == before
+    assert client.get("/api/changesets", headers=li()).json() == before
     assert left(settings) == []
 
 
 def test_what_should_not_come_in_is_refused_at_the_door(client: httpx.Client, settings: Settings) -> None:
-    def answer(name: str, content: Any = b"x", headers: dict[str, str] = LI | BODY, **more: Any) -> httpx.Response:
-        return client.post(DELIVERIES, params={"name": name} | more, content=content, headers=headers)
+    def answer(name: str, content: Any = b"x", headers: dict[str, str] | None = None, **more: Any) -> httpx.Response:
+        as_li = li() | BODY if headers is None else headers
+        return client.post(DELIVERIES, params={"name": name} | more, content=content, headers=as_li)
 
     for name in (
         "",
@@ -157,23 +158,23 @@ def test_what_should_not_come_in_is_refused_at_the_door(client: httpx.Client, se
     refused(answer("a.csv", crs="+proj=utm +nadgrids=/etc/passwd"), 400)
     refused(answer("a.csv", title="a\nb"), 400)
     refused(answer("a.csv", actor="somebody"), 400)
-    refused(answer("a.csv", headers=LI | {"Content-Type": "multipart/form-data; boundary=x"}), 400)
-    refused(answer("a.csv", headers=LI | BODY | {"Origin": "https://evil.example"}), 403)
+    refused(answer("a.csv", headers=li() | {"Content-Type": "multipart/form-data; boundary=x"}), 400)
+    refused(answer("a.csv", headers=li() | BODY | {"Origin": "https://evil.example"}), 403)
     refused(answer("a.csv", headers=BODY), 401)
     refused(answer("a.csv", headers=BODY | {"X-API-Key": "pmk_x"}), 401)
-    assert client.get(DELIVERIES, headers=LI).json() == []
+    assert client.get(DELIVERIES, headers=li()).json() == []
     assert left(settings) == []
 
 
 def test_the_queue_takes_only_so_many(client: httpx.Client, settings: Settings) -> None:
     jobs = [handed_in(client, "a.csv", POINTS.encode()) for _ in range(8)]
-    full = client.post(DELIVERIES, params={"name": "a.csv"}, content=POINTS.encode(), headers=LI | BODY)
+    full = client.post(DELIVERIES, params={"name": "a.csv"}, content=POINTS.encode(), headers=li() | BODY)
     assert "8" in refused(full, 409)["message_zh"]
-    assert client.delete(f"{DELIVERIES}/{jobs[0]}", headers=WANG).json()["state"] == "cancelled"
+    assert client.delete(f"{DELIVERIES}/{jobs[0]}", headers=wang()).json()["state"] == "cancelled"
     assert not (settings.delivery_folder / jobs[0]).exists()
     handed_in(client, "a.csv", POINTS.encode())
     refused(client.delete(f"{DELIVERIES}/{jobs[1]}"), 401)
-    assert [job["job_id"] for job in client.get(DELIVERIES, headers=LI).json()][-1] == jobs[0]
+    assert [job["job_id"] for job in client.get(DELIVERIES, headers=li()).json()][-1] == jobs[0]
 
 
 def test_one_that_is_called_off_is_gone_and_one_whose_worker_is_killed_is_read_by_the_next(
@@ -185,7 +186,7 @@ def test_one_that_is_called_off_is_gone_and_one_whose_worker_is_killed_is_read_b
     process = multiprocessing.get_context("spawn").Process(target=work, args=(settings, database_url))
     process.start()
     _wait(lambda: state(client, first)["state"] == "running")
-    assert client.delete(f"{DELIVERIES}/{first}", headers=LI).json()["state"] == "cancelled"
+    assert client.delete(f"{DELIVERIES}/{first}", headers=li()).json()["state"] == "cancelled"
     _wait(lambda: state(client, second)["state"] == "running")
     assert not (settings.delivery_folder / first).exists() and state(client, first)["state"] == "cancelled"
     process.kill()
@@ -193,7 +194,7 @@ def test_one_that_is_called_off_is_gone_and_one_whose_worker_is_killed_is_read_b
     do_work()
     job = state(client, second)
     assert job["state"] == "done" and left(settings) == []
-    (draft,) = client.get("/api/changesets", params={"state": "checked"}, headers=LI).json()
+    (draft,) = client.get("/api/changesets", params={"state": "checked"}, headers=li()).json()
     assert (draft["changeset_id"], draft["dataset"]) == (job["changeset_id"], "second")
 
 
@@ -209,13 +210,13 @@ def test_the_page_runs_its_own_script_alone_and_tells_why_in_its_language(
 ) -> None:
     handed_in(client, "<b>.doc", b"x")
     do_work()
-    page = client.get("/deliveries?language=zh", headers=LI)
+    page = client.get("/deliveries?language=zh", headers=li())
     (script,) = re.findall(r"<script>(.*?)</script>", page.text, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}'" in page.headers["content-security-policy"]
     assert "&lt;b&gt;.doc" in page.text and "<b>" not in page.text
     assert "格式不能导入" in page.text and "no kind" not in page.text
-    assert "of no kind that can be imported" in client.get("/deliveries?language=en", headers=LI).text
+    assert "of no kind that can be imported" in client.get("/deliveries?language=en", headers=li()).text
     refused(client.get("/deliveries"), 401)
 
 
