@@ -156,6 +156,9 @@ def translated_errors() -> Iterator[None]:
         # The server's words would tell of its inside.
         raise UsageError("A value is not one that the map can hold.") from error
     except psycopg.Error as error:
+        # An interruption amid a statement leaves the connection at work, which then refuses to be rolled back.
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
         raise StorageError(f"The database refused the work ({type(error).__name__}).") from error
 
 

@@ -14,7 +14,7 @@ import typer
 from pipemap import cli
 from pipemap.changesets import reject
 from pipemap.cluster import Cluster
-from pipemap.db import Database
+from pipemap.db import Database, translated_errors
 from tests.postgis.deliveries import bring_in, delivery, node, publish_now, segment
 from tests.service.bad_files import EAST, NORTH, write_bad_files
 from tests.service.program import PROGRAM, Outcome, Program, contents
@@ -299,6 +299,14 @@ def test_a_service_that_cannot_start_says_why(program: Program, words: tuple[str
         ended = program.run("serve", *(port if word == "TAKEN" else word for word in words))
     assert {"0.0.0.0": "PIPEMAP_STAFF_TOKEN", "TAKEN": port}[words[1]] in one_sentence(ended)
     assert (ended.exit_code, ended.out) == (USAGE, "")
+
+
+def test_an_interruption_stays_one_where_the_connection_refuses_to_be_rolled_back() -> None:
+    with pytest.raises(KeyboardInterrupt), translated_errors():
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise psycopg.ProgrammingError
 
 
 def test_an_interrupted_import_leaves_nothing_and_says_so(program: Program, before: dict[str, str]) -> None:
