@@ -18,6 +18,7 @@ import shapely
 from pipemap.checks.axes import Axes
 from pipemap.checks.columns import Bools, Column, Columns, Floats, Ints, Objects, Words, numbered
 from pipemap.checks.links import Farther, Links, is_active
+from pipemap.clearance.casings import Walls, half_sizes_m, outer_walls
 from pipemap.clearance.tables import STANDARD, LimitTables
 from pipemap.ground.along import Shallowest
 from schemas.codetables import codes_where
@@ -161,10 +162,17 @@ class Scope:
         return self.segments.values("height_mm").astype(np.float64) / 1000.0
 
     @cached_property
+    def walls(self) -> Walls:
+        """The walls of each segment that clearances are measured from."""
+        is_round = self.segments.words("shape_code").is_in(["circle"])
+        own_m = half_sizes_m(is_round, self.width_m, self.height_m)
+        return outer_walls(is_round, *own_m, self.segments.values("casing_mm"))
+
+    @cached_property
     def casing_over_m(self) -> Floats:
         """How far the casing of each segment reaches over its crown; nothing where it lies in none."""
-        casing_m = self.segments.values("casing_mm") / 1000.0
-        return np.asarray(np.fmax((casing_m - self.height_m) / 2, 0.0))
+        over_m = self.walls.half_height_m - self.height_m / 2
+        return np.asarray(np.where(self.walls.is_cased, np.nan_to_num(over_m), 0.0))
 
     @cached_property
     def in_well(self) -> Bools:

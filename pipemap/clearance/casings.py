@@ -21,6 +21,12 @@ class Walls(NamedTuple):
     is_cased: Bools
 
 
+def half_sizes_m(is_round: Bools, width_m: Floats, height_m: Floats) -> tuple[Floats, Floats]:
+    """Half the width and height of pipes themselves; a circle has one size, whichever is known."""
+    across = np.where(np.isnan(width_m), height_m, width_m)
+    return np.where(is_round, across, width_m) / 2, np.where(is_round, across, height_m) / 2
+
+
 def outer_walls(is_round: Bools, half_width_m: Floats, half_height_m: Floats, casing_mm: Floats) -> Walls:
     """The walls that clearances are measured from; a pipe of unknown size in a casing has the casing's."""
     casing_m = np.asarray(casing_mm, np.float64) / 2000

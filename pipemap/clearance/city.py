@@ -1,7 +1,7 @@
 """Pipes of a whole version, or of a changeset and what stands around it, as arrays for the clearance engine."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from psycopg.sql import SQL, Composable
 from pipemap.checks.axes import Axes
 from pipemap.checks.columns import Columns, Words, known_values, numbered
 from pipemap.checks.reading import ColumnReader
-from pipemap.clearance.casings import outer_walls
+from pipemap.clearance.casings import Walls
 from pipemap.clearance.conditions import Party
 from pipemap.clearance.core import Pipes
 from pipemap.clearance.geometry3d import Bools, Floats
@@ -62,8 +62,8 @@ class City:
 
     `ground_m` (n, 2) is the ground at both ends; `shallowest` where each pipe lies least deep by the ground models,
     `ground_models` in the order they were asked, `models_used` the names of those that told something; accuracies in
-    metres; `is_changed` marks what a changeset brings, `is_size_taken` the pipes whose size is taken as the outer one
-    but measures something else, or nobody says what.
+    metres; `is_changed` marks what a changeset brings, `sizes_taken_as_outer` counts the pipes whose size is taken as
+    the outer one but measures something else, or nobody says what.
     """
 
     pipes: Pipes
@@ -77,28 +77,20 @@ class City:
     shallowest: Shallowest | None = None
     ground_models: tuple[GroundModel, ...] = ()
     models_used: tuple[str, ...] = ()
-    is_size_taken: Bools | None = None
-
-    @property
-    def sizes_taken_as_outer(self) -> int | None:
-        """How many pipes have a size that is taken as the outer one; None where nobody counted."""
-        return None if self.is_size_taken is None else int(self.is_size_taken.sum())
+    sizes_taken_as_outer: int = 0
 
     def part(self, rows: Ints, structures: Structures) -> "City":
         """Some of the pipes, with some of the structures."""
-        return City(
-            self.pipes.part(rows),
-            self.horizontal_accuracy_m[rows],
-            self.vertical_accuracy_m[rows],
-            self.is_inferred[rows],
-            self.ground_m[rows],
-            self.is_changed[rows],
-            structures,
-            self.limits,
-            None if self.shallowest is None else self.shallowest.part(rows),
-            self.ground_models,
-            self.models_used,
-            None if self.is_size_taken is None else self.is_size_taken[rows],
+        return replace(
+            self,
+            pipes=self.pipes.part(rows),
+            horizontal_accuracy_m=self.horizontal_accuracy_m[rows],
+            vertical_accuracy_m=self.vertical_accuracy_m[rows],
+            is_inferred=self.is_inferred[rows],
+            ground_m=self.ground_m[rows],
+            is_changed=self.is_changed[rows],
+            structures=structures,
+            shallowest=None if self.shallowest is None else self.shallowest.part(rows),
         )
 
 
@@ -131,18 +123,12 @@ def load_changeset(
         segments=table("pipe_segment_delta"), structures=table("structure")
     )
     rows = fetch_all(connection, structures, {**wanted, "reach_m": structures_m})
-    return _city(reader.columns(), _structures(rows, limits), limits, Terrain(connection))
+    columns = reader.columns()
+    return _city(columns, _structures(rows, limits), limits, Terrain(connection), columns["changed"])
 
 
-def pipes_of(segments: Columns, axes: Axes, width_m: Floats, height_m: Floats, limits: LimitTables) -> Pipes:
-    """Segments in columns as the engine takes them, in their order; sizes NaN where not known."""
-    is_circle = segments.words("shape_code").is_in(["circle"])
-    walls = outer_walls(
-        is_circle,
-        np.where(is_circle & np.isnan(width_m), height_m, width_m) / 2,
-        np.where(is_circle & ~np.isnan(width_m), width_m, height_m) / 2,
-        segments.values("casing_mm"),
-    )
+def pipes_of(segments: Columns, axes: Axes, walls: Walls, limits: LimitTables) -> Pipes:
+    """Segments in columns as the engine takes them, in their order."""
     party_index, parties = parties_of(segments, limits)
     return Pipes(
         feature_id=segments.values("feature_id"),
@@ -186,7 +172,13 @@ def _structures(rows: list[dict[str, Any]], limits: LimitTables) -> Structures:
     return Structures(np.array([row["feature_id"] for row in rows], np.int64), kinds, outlines, parties)
 
 
-def _city(columns: dict[str, Any], structures: Structures, limits: LimitTables, terrain: Terrain) -> City:
+def _city(
+    columns: dict[str, Any],
+    structures: Structures,
+    limits: LimitTables,
+    terrain: Terrain,
+    is_judged: Bools | None = None,
+) -> City:
     axes = columns.pop("geom")
     segments = Columns(columns)
     is_round = segments.words("shape_code").is_in(["circle"])
@@ -205,18 +197,19 @@ def _city(columns: dict[str, Any], structures: Structures, limits: LimitTables, 
         segments.values("casing_mm"),
     )
     walls = surveyed.walls()
+    is_taken = ~segments.words("size_basis_code").is_in(["outer"]) & ~walls.is_cased & np.isfinite(walls.half_width_m)
     return City(
-        pipes_of(segments, axes, width_mm / 1000, height_mm / 1000, limits),
+        pipes_of(segments, axes, walls, limits),
         *surveyed.accuracies_m(),
         segments.words("elevation_source_code").is_in(["inferred"]),
         ground_m,
         segments.values("changed"),
         structures,
         limits,
-        shallowest(axes.first, axes.xyz, ground_m, terrain) if terrain.models else None,
+        shallowest(axes.first, axes.xyz, ground_m, terrain, is_judged) if terrain.models else None,
         tuple(terrain.models),
         terrain.used,
-        ~segments.words("size_basis_code").is_in(["outer"]) & ~walls.is_cased & np.isfinite(walls.half_width_m),
+        int(is_taken.sum()),
     )
 
 

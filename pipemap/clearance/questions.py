@@ -96,7 +96,7 @@ def _moves(
 ) -> tuple[list[Conflict], Move | None]:
     """Conflicts with their moves: of the asked pipe, and where the other should give way, of that one."""
     own = [found for found in conflicts if found.gives_way is not Side.OTHER]
-    told, clearing = with_moves(_mover(site, asked, others, pipes, structures), own)
+    told, clearing = with_moves(_mover(site, asked, others, pipes, structures), own) if own else ([], None)
     moved = {id(before): after for before, after in zip(own, told, strict=True)}
     if len(own) < len(conflicts):
         clearing = None

@@ -1,7 +1,7 @@
 """The city-wide run: judges a version tile by tile, stores what it finds, and goes on where it was stopped."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -9,13 +9,15 @@ from typing import TypeAlias
 import pandas as pd
 
 from pipemap.clearance.city import City, load_city
+from pipemap.clearance.tables import LimitTables, limits_in_force
 from pipemap.clearance.tiles import TILE_PIPES, Tile, city_tiles, judge_tile
 from pipemap.copy_in import copy_frames
 from pipemap.db import Database, fetch_all, fetch_one
-from pipemap.ground.storing import digest_of
+from pipemap.ground.storing import digest_of, ground_models
 from pipemap.sql import queries
 from pipemap.statements import table
 from pipemap.versions import current_version, resolve_version
+from schemas.ground import GroundModel
 from schemas.tables import metadata
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -53,11 +55,11 @@ def run_city(
     with database.transaction(read_only=True) as connection:
         resolved = resolve_version(connection, version)
         number = current_version(connection) if resolved is None else resolved
-        city = load_city(connection, resolved)
-    run_id, is_done = _begin(database, number, city)
+        run_id, is_done = _begin(database, number, limits_in_force(connection), ground_models(connection))
+        city = None if is_done else load_city(connection, resolved)
     done = frozenset(_tiles_done(database, run_id))
     judged = 0
-    if not is_done:
+    if city is not None:
         total = -(-len(city.pipes) // tile_pipes)
         for tile, found in _judged(executor, city, tile_pipes, done):
             _store(database, run_id, tile, found)
@@ -93,13 +95,13 @@ def judge_in_turn(
         yield number, future.result()
 
 
-def _begin(database: Database, version: int, city: City) -> tuple[int, bool]:
+def _begin(database: Database, version: int, limits: LimitTables, models: Sequence[GroundModel]) -> tuple[int, bool]:
     begun = {
         "version": version,
-        "rules": city.limits.digest,
-        "limit_set_ids": [table.set_id for table in city.limits.local],
-        "ground": digest_of(city.ground_models),
-        "ground_models": [model.name for model in city.ground_models],
+        "rules": limits.digest,
+        "limit_set_ids": [table.set_id for table in limits.local],
+        "ground": digest_of(models),
+        "ground_models": [model.name for model in models],
     }
     with database.transaction() as connection:
         row = fetch_one(connection, queries("clearance")["begin_run"], begun)

@@ -13,7 +13,7 @@ from psycopg.sql import SQL, Literal
 from pipemap.clearance.answer import Pair, cannot_tell, conflict, needs_of
 from pipemap.clearance.city import City, load_changeset
 from pipemap.clearance.ground import over_models
-from pipemap.clearance.numbers import WIDEST_NEIGHBOUR_M
+from pipemap.clearance.numbers import WIDEST_NEIGHBOUR_M, known
 from pipemap.clearance.questions import with_move
 from pipemap.clearance.rules import Limit, cover_limit, strictest, widest_of_all
 from pipemap.clearance.site import Segment, Site, Structure
@@ -28,6 +28,8 @@ from pipemap.statements import table
 from pipemap.versions import Box, current_version, resolve_version
 from schemas.clearance import CannotTell, ClearanceAnswer, Conflict, ConflictKind, FoundCount, Slant, StoredRun
 
+# What two runs must have been judged by alike to be compared: column, what it is and what it is of, in Chinese.
+_JUDGED_BY = (("rules", "limits", "limits", "限值"), ("ground", "ground models", "ground", "地面模型"))
 _ORDER = {kind.value: place for place, kind in enumerate(ConflictKind)}
 
 
@@ -153,21 +155,15 @@ def _run_of(connection: Connection, version: Version) -> DictRow:
 def _older_run(connection: Connection, since: Version, run: DictRow) -> DictRow:
     """The run of the version since which news are asked for."""
     older = _run_of(connection, since)
-    if older["rules"] != run["rules"]:
-        raise ConflictError(
-            f"Versions {older['version']} and {run['version']} were judged by different limits, so their difference "
-            f"would tell of the limits: run `pipemap clearance --city --version {older['version']}` again, then ask.",
-            message_zh=f"第 {older['version']} 版与第 {run['version']} 版按不同限值判定，不能比较；"
-            f"请先重新运行 pipemap clearance --city --version {older['version']}。",
-        )
-    if older["ground"] != run["ground"]:
-        raise ConflictError(
-            f"Versions {older['version']} and {run['version']} were judged by different ground models, so their "
-            f"difference would tell of the ground: run `pipemap clearance --city --version {older['version']}` again, "
-            "then ask.",
-            message_zh=f"第 {older['version']} 版与第 {run['version']} 版按不同地面模型判定，不能比较；"
-            f"请先重新运行 pipemap clearance --city --version {older['version']}。",
-        )
+    for column, by_en, of_en, by_zh in _JUDGED_BY:
+        if older[column] != run[column]:
+            raise ConflictError(
+                f"Versions {older['version']} and {run['version']} were judged by different {by_en}, so their "
+                f"difference would tell of the {of_en}: run `pipemap clearance --city --version {older['version']}` "
+                "again, then ask.",
+                message_zh=f"第 {older['version']} 版与第 {run['version']} 版按不同{by_zh}判定，不能比较；"
+                f"请先重新运行 pipemap clearance --city --version {older['version']}。",
+            )
     return older
 
 
@@ -242,7 +238,7 @@ def _slant(row: Mapping[str, Any], segments: Mapping[int, Segment]) -> Slant:
         other_source_key=other.row["source_key"],
         other_class_code=other.row["class_code"],
         crossing_deg=round(row["crossing_deg"], 2),
-        point=(float(place[0]), float(place[1]), None if math.isnan(place[2]) else float(place[2])),
+        point=(float(place[0]), float(place[1]), known(place[2])),
     )
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from pipemap.clearance.casings import Walls, outer_walls
+from pipemap.clearance.casings import Walls, half_sizes_m, outer_walls
 from pipemap.clearance.geometry3d import Bools, Floats
 
 # CJJ 61: a hidden point may be off by 0.10 of its depth in plan and 0.15 in depth, the depth counting as 1 m at least.
@@ -29,10 +29,8 @@ class Surveyed(NamedTuple):
     casing_mm: Floats
 
     def half_sizes_m(self) -> tuple[Floats, Floats]:
-        """Half the width and height of the pipes themselves; a circle has one size, whichever is known."""
-        width, height = self.width_mm / 2000, self.height_mm / 2000
-        across = np.where(np.isnan(width), height, width)
-        return np.where(self.is_round, across, width), np.where(self.is_round, across, height)
+        """Half the width and height of the pipes themselves."""
+        return half_sizes_m(self.is_round, self.width_mm / 1000, self.height_mm / 1000)
 
     def walls(self) -> Walls:
         """The walls that clearances are measured from."""

@@ -50,10 +50,17 @@ class Shallowest(NamedTuple):
         return Shallowest(self.over_m[rows], self.place[rows], self.ground_m[rows], self.is_by_model[rows])
 
 
-def shallowest(first: Ints, xyz: Floats, ends_m: Floats, terrain: Terrain | None = None) -> Shallowest:
+def shallowest(
+    first: Ints,
+    xyz: Floats,
+    ends_m: Floats,
+    terrain: Terrain | None = None,
+    is_asked: npt.NDArray[np.bool_] | None = None,
+) -> Shallowest:
     """Where axes, as `stations_along` takes them, lie least deep.
 
     The ground is that of the models every few metres; where they know none it runs straight between both ends (n, 2).
+    The models are not asked for axes that are not `is_asked`; None is all of them.
     """
     if terrain is None or not terrain.models:
         return _least(stations_along(first, xyz, np.zeros(len(ends_m), np.bool_)), ends_m, None)
@@ -61,8 +68,12 @@ def shallowest(first: Ints, xyz: Floats, ends_m: Floats, terrain: Terrain | None
     parts = []
     for begin in range(0, max(len(order), 1), _AXES_AT_ONCE):
         rows = order[begin : begin + _AXES_AT_ONCE]
-        stations = stations_along(*_axes(first, xyz, rows), np.ones(len(rows), np.bool_))
-        parts.append(_least(stations, ends_m[rows], terrain.at(stations.xyz[:, :2])))
+        is_fine = np.ones(len(rows), np.bool_) if is_asked is None else is_asked[rows]
+        stations = stations_along(*_axes(first, xyz, rows), is_fine)
+        asked = np.repeat(is_fine, np.diff(stations.first))
+        told_m = np.full(len(asked), np.nan)
+        told_m[asked] = terrain.at(stations.xyz[asked, :2])
+        parts.append(_least(stations, ends_m[rows], told_m))
     by_square = Shallowest(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
     return by_square.part(np.argsort(order))
 

@@ -71,9 +71,11 @@ class Terrain:
 
     def told(self, xy: Floats) -> tuple[Floats, Ints]:
         """Ground elevation at places (n, 2), and the number of the model in `models` that tells it, -1 for none."""
-        z_m, which = np.full(len(xy), np.nan), np.full(len(xy), -1)
+        xy, z_m, which = np.ascontiguousarray(xy), np.full(len(xy), np.nan), np.full(len(xy), -1)
         for number, model in enumerate(self.models):
-            self._fill(z_m, which, number, model, np.ascontiguousarray(xy))
+            if (which >= 0).all():
+                break
+            self._fill(z_m, which, number, model, xy)
             if (which == number).any():
                 self._used.add(number)
         return z_m, which

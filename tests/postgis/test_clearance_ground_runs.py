@@ -84,6 +84,23 @@ def test_a_hollow_that_only_the_model_knows_is_found_by_the_run_and_by_a_changes
     assert answer.ground_models == ("city 2024",)
 
 
+def test_a_changeset_names_the_models_over_its_own_pipes_alone(street: Database) -> None:
+    with street.transaction() as connection:
+        for number, x in ((3, 0.0), (4, 100.0)):
+            place = f"POINT({EAST + x} {NORTH + 5})"
+            plant(connection, "node", number, place, ground_elevation_m=10.0, class_code="water")
+        ends = {"from_node_id": 3, "to_node_id": 4, "width_mm": 400, "height_mm": 400}
+        plant(connection, "pipe_segment", 2, wkt([(EAST, NORTH + 5, 8.6), (EAST + 100, NORTH + 5, 8.6)]), **ends)
+    # The model ends 2 m north of the pipe that is changed, under its neighbour.
+    load(street, np.full((58, 300), 10.0))
+    sunk = shapely.LineString([(EAST, NORTH, 8.5), (EAST + 100, NORTH, 8.5)])
+    change = {"kind": "pipe_segment", "op": "update", "feature_id": 1, "values": {"geom": sunk}}
+    changeset = create_edit(street, title="lower", author="a", changes=[change])
+    with street.transaction(read_only=True) as connection:
+        assert changeset_clearance(connection, changeset).ground_models == ()
+        assert segment_clearance(connection, 2).ground_models == ("city 2024",)
+
+
 def test_a_run_says_by_which_models_it_was_judged_and_is_judged_anew_when_they_change(street: Database) -> None:
     run_city(street)
     with street.transaction(read_only=True) as connection:

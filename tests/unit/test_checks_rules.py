@@ -359,6 +359,15 @@ CASES: list[tuple[str, set[str | None], Scope]] = [
     ("P08", {"a->b"}, draw({"a": A, "b": B}, [("a", "b", deep(0.7, 1.0, casing_mm=600))])),
     ("P08", set(), draw({"a": A, "b": B}, [("a", "b", deep(0.9, 1.0, casing_mm=600))])),
     ("P08", set(), draw({"a": A, "b": B}, [("a", "b", deep(0.7, 1.0, casing_mm=150))])),
+    # One of 500 mm cannot hold a box of 800 x 300 mm, though it would stand out 0.1 m over it.
+    (
+        "P08",
+        set(),
+        draw(
+            {"a": A, "b": B},
+            [("a", "b", deep(0.75, 1.0, casing_mm=500, shape_code="rect", width_mm=800, height_mm=300))],
+        ),
+    ),
     (
         "P09",
         {"a->b"},

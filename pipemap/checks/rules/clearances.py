@@ -51,7 +51,7 @@ def too_near(check: Check) -> Told:
     whose pressure or voltage is not known would be told at every metre. Unknown heights are not judged.
     """
     scope = check.scope
-    pipes = pipes_of(scope.segments, scope.axes, scope.width_m, scope.height_m, scope.limits)
+    pipes = pipes_of(scope.segments, scope.axes, scope.walls, scope.limits)
     verdicts = conflicts_between(pipes, *_neighbours(scope, pipes))
     kept = np.flatnonzero(verdicts.is_conflict & ~_doubtful_beside(verdicts))
     kept = kept[np.argsort(verdicts.left[kept], kind="stable")]
