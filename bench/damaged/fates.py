@@ -127,6 +127,8 @@ def _without_processes_of_engines(in_engine: mmap.mmap) -> None:
 
     def asked(module: str, file: Path) -> Any:
         in_engine[0] = 1
+        # As in a process of its own, which may write where it is.
+        os.chdir(tempfile.gettempdir())
         try:
             return import_module(module).answer(file)
         except Refusal as error:

@@ -74,3 +74,14 @@ def test_every_fate_is_told_from_the_others(
     found = fate(table, {"srid": 4547})
     assert found.ended == ended
     assert ended != "CRASHED" or "ZeroDivisionError" in found.words
+
+
+def test_a_model_whose_engine_writes_where_it_is_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "两管.inp"
+    path.write_text(
+        "[JUNCTIONS]\n A 1\n B 1\n[RESERVOIRS]\n R 9\n[PIPES]\n P A B 300 300 100\n Q B R 300 300 100\n"
+        "[COORDINATES]\n A 500000 2500000\n B 500300 2500000\n R 500600 2500000\n[OPTIONS]\n Units LPS\n",
+        encoding="utf-8",
+    )
+    assert fate(path, {"srid": 4547, "default_class": "water"}).ended == "loaded"
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
