@@ -15,6 +15,8 @@ WITH found AS MATERIALIZED (
         SELECT v.feature_id, {attributes}, ST_AsMVTGeom({geometry}, {box}, %(extent)s, %(buffer)s) AS geom
         FROM {relation} AS v
         WHERE {condition}
+        -- Has each drawn once, not once more to see whether anything is left of it.
+        OFFSET 0
     ) AS drawn
     WHERE geom IS NOT NULL
     ORDER BY feature_id
