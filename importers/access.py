@@ -6,8 +6,9 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pandas as pd
@@ -25,6 +26,8 @@ _MAGIC = (b"Standard Jet DB", b"Standard ACE DB")
 _PAGE_BYTES = 2048
 # Processor time of one tool: many times what a sound database takes, which has little to complain of besides.
 _LIMIT_S, _LIMIT_S_PER_MIB = 4, 4
+# One that waits for something takes none; so it has an end by the clock, too.
+_CLOCK_S, _CLOCK_PER_CPU = 120, 4
 _MOST_WORDS_BYTES = 2**20
 # The first page is scrambled from byte 0x18 on with one key for all databases; the key of the pages stands in it.
 _HEADER_KEY = bytes((0xC7, 0xDA, 0x39, 0x6B))
@@ -172,10 +175,11 @@ def _run(path: Path, *command: str, output: Any = None) -> str:
             if output is None:
                 resource.prlimit(tool.pid, resource.RLIMIT_FSIZE, (_MOST_WORDS_BYTES, _MOST_WORDS_BYTES))
         assert tool.stderr is not None
-        complaints = tool.stderr.read(_MOST_WORDS_BYTES)
-        if len(complaints) == _MOST_WORDS_BYTES:
-            tool.kill()
-        code = tool.wait()
+        with _ended_after(max(_CLOCK_S, _CLOCK_PER_CPU * limit_s), tool):
+            complaints = tool.stderr.read(_MOST_WORDS_BYTES)
+            if len(complaints) == _MOST_WORDS_BYTES:
+                tool.kill()
+            code = tool.wait()
         own.seek(0)
         said = own.read(_MOST_WORDS_BYTES)
     if code in (-signal.SIGXCPU, -signal.SIGKILL) and len(complaints) < _MOST_WORDS_BYTES:
@@ -187,6 +191,16 @@ def _run(path: Path, *command: str, output: Any = None) -> str:
     if code or any("error" in word.casefold() or "can't" in word.casefold() for word in words):
         raise _damaged(path, words[0] if words else "it cannot be opened")
     return said.decode("utf-8", "replace")
+
+
+@contextmanager
+def _ended_after(clock_s: float, tool: "subprocess.Popen[bytes]") -> Iterator[None]:
+    alarm = Timer(clock_s, tool.kill)
+    alarm.start()
+    try:
+        yield
+    finally:
+        alarm.cancel()
 
 
 def _by_parser(path: Path) -> Iterator[RecordTable]:

@@ -4,7 +4,6 @@ import os
 import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -210,48 +209,30 @@ def _declared_rows(layer: Layer) -> int | None:
 
 
 def _in_bulk(layer: Layer, chunk_rows: int) -> Iterator[RecordTable]:
-    with closing(_batches(layer.file, layer.name, chunk_rows)) as parts:
-        for part in parts:
-            _note_warnings(layer, part.warnings)
-            layer.fields, layer.crs = part.fields, _crs(part.crs_wkt)
-            if part.batch is not None:
-                yield from _batch_tables(layer, part.batch)
-    if layer.rows_read == 0:
-        yield layer.refused(0)
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Rows of a layer as GDAL hands them over, None at its end, and what GDAL said while reading them."""
-
-    fields: list[str]
-    crs_wkt: str | None
-    batch: Any
-    warnings: list[str]
-
-
-def _batches(file: LayerFile, name: str, chunk_rows: int) -> Generator[_Part]:
-    """Every batch of a layer."""
     source = pyogrio.raw.open_arrow(
-        file.source,
-        layer=name,
-        encoding=file.encoding,
+        layer.file.source,
+        layer=layer.name,
+        encoding=layer.file.encoding,
         batch_size=chunk_rows,
         use_pyarrow=True,
         datetime_as_string=True,
-        **file.options,
+        **layer.file.options,
     )
     with ExitStack() as stack:
         said: list[str] = []
         with _warnings_kept(said):
             meta, batches = stack.enter_context(source)
-        fields, is_there = [str(field) for field in meta["fields"]], True
+        fields, crs, is_there = [str(field) for field in meta["fields"]], _crs(meta["crs"]), True
         while is_there:
             with _warnings_kept(said):
                 batch = next(batches, None)
-            is_there = batch is not None
-            yield _Part(fields, meta["crs"], batch, said)
-            said = []
+            _note_warnings(layer, said)
+            said.clear()
+            layer.fields, layer.crs, is_there = fields, crs, batch is not None
+            if is_there:
+                yield from _batch_tables(layer, batch)
+    if layer.rows_read == 0:
+        yield layer.refused(0)
 
 
 @contextmanager

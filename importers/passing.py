@@ -1,5 +1,6 @@
 """Tables on their way from the process that reads a file: as plain values, of which nothing can go off in this one."""
 
+import glob
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -56,7 +57,7 @@ def _confined(path: Path, work: Callable[[], Iterable[Any]]) -> Generator[Any]:
 
 def size_bytes(path: Path) -> int:
     """Size of a file with the other files of its dataset, or of all files in a folder."""
-    parts = path.rglob("*") if path.is_dir() else path.parent.glob(f"{_escaped(path.stem)}.*")
+    parts = path.rglob("*") if path.is_dir() else path.parent.glob(f"{glob.escape(path.stem)}.*")
     return sum(part.stat().st_size for part in parts if part.is_file())
 
 
@@ -114,7 +115,3 @@ def _column(packed_cells: tuple[str, Any]) -> npt.NDArray[Any]:
 def _objects(cells: Iterable[Any]) -> npt.NDArray[np.object_]:
     # Without the last one numpy would look into cells that are sequences themselves.
     return np.array([*cells, None], dtype=object)[:-1]
-
-
-def _escaped(stem: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in stem)

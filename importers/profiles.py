@@ -64,7 +64,8 @@ _ENOUGH: dict[str, tuple[frozenset[str], ...]] = {
 }
 _OF_WELLS = frozenset({"appurtenance", "well_depth_m", "valve_state"})
 _ROLE_OF_GEOMETRY = {"Point": "node", "LineString": "segment", "Polygon": "structure"}
-_NAME_PARTS = re.compile(r"[A-ZÀ-Þ]+(?![a-zß-ÿ])|[A-ZÀ-Þ]?[a-zß-ÿ]+")
+LATIN_PARTS = r"[A-ZÀ-Þ]+(?![a-zß-ÿ])|[A-ZÀ-Þ]?[a-zß-ÿ]+"
+_NAME_PARTS = re.compile(LATIN_PARTS)
 _LEAST_LETTERS, _LETTERS_OF_A_PART = 3, 9
 _IDEOGRAPHS = re.compile(r"[\u4e00-\u9fff]+")
 _BRACKETED_UNIT = re.compile(

@@ -78,7 +78,7 @@ def _by_letters(numbers: "pd.Series[str]", class_words: Mapping[str, str], ledge
         f"{len(numbers)} rows name no class; it was taken from the letters of their point numbers: {named}.",
         f"{len(numbers)} 行未注明类别，按点号字母归类：{named}。",
     )
-    return np.asarray([_position(code) for code in meant.fillna("unknown")])
+    return np.asarray(codes(meant.fillna("unknown").astype(CLASS)))
 
 
 def _position(code: str) -> int:

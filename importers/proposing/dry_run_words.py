@@ -7,7 +7,7 @@ from typing import Any
 
 from importers.places.place_readings import PlaceReading
 from importers.proposing.dry_run import DryRun
-from importers.proposing.matching import Match, Reason, sureness
+from importers.proposing.matching import Match, Reason, sureness, sureness_words
 from importers.proposing.proposal import ColumnProposal, TableProposal
 from importers.proposing.vocabulary import labels
 from importers.proposing.word_proposals import WordProposal
@@ -101,8 +101,7 @@ def _row(column: ColumnProposal, words: Words) -> tuple[str | None, ...]:
 
 
 def _sure(certainty: float, words: Words) -> str:
-    number, english, chinese = sureness(certainty).split()
-    return f"{number} {words.of(english, chinese)}"
+    return f"{certainty:.2f} {words.of(*sureness_words(certainty))}"
 
 
 def _near(near: Sequence[Match]) -> str:

@@ -20,6 +20,12 @@ from importers.proposing.content import Sample
 from importers.proposing.vocabulary import readings, says_else
 
 ADOPTED = 0.5
+_SURENESS = (
+    (0.99, ("certain", "确定")),
+    (0.8, ("likely", "很可能")),
+    (ADOPTED, ("possible", "可能")),
+    (0.0, ("doubtful", "存疑")),
+)
 MENTIONED = 0.25
 _KNOWN, _IN_A_LAYOUT = 1.0, 0.95
 _LEFT = 0.4
@@ -75,8 +81,12 @@ class Candidates:
 
 def sureness(certainty: float) -> str:
     """A certainty as a number with words."""
-    words = ((0.99, "certain 确定"), (0.8, "likely 很可能"), (ADOPTED, "possible 可能"), (0.0, "doubtful 存疑"))
-    return f"{certainty:.2f} {next(word for least, word in words if certainty >= least)}"
+    return f"{certainty:.2f} {' '.join(sureness_words(certainty))}"
+
+
+def sureness_words(certainty: float) -> tuple[str, str]:
+    """How sure a certainty is, in English and Chinese."""
+    return next(words for least, words in _SURENESS if certainty >= least)
 
 
 def matches(table: Candidates, role: str) -> dict[str, list[Match]]:

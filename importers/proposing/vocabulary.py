@@ -11,10 +11,11 @@ from itertools import islice, product
 from typing import Any
 
 from importers.normalising.units import without_unit
+from importers.profiles import LATIN_PARTS
 
 Words = frozenset[str]
 
-_PIECES = re.compile(r"[A-Z]+(?![a-zß-ÿ])|[A-ZÀ-Ý]?[a-zß-ÿ]+|\d+|[一-鿿]+")
+_PIECES = re.compile(LATIN_PARTS + r"|\d+|[一-鿿]+")
 _REMARK = re.compile(r"[(\[【].*?[)\]】]")
 # Between the words of a name these say nothing.
 _JOINING = frozenset(("de", "du", "des", "d", "la", "le", "del", "di", "der", "of", "the", "other", "others"))

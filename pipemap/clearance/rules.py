@@ -96,7 +96,7 @@ class _Row:
 def strictest(direction: Direction, one: Party, other: Party) -> Limit | None:
     """The largest limit that applies or may apply between two parties, the same in either order; None: no rule."""
     found = [limit for row in _rows(one.limits, direction) if (limit := _applied(row, one, other)) is not None]
-    return max(found, key=_strictness, default=None)
+    return max(found, key=strictness, default=None)
 
 
 @cache
@@ -155,7 +155,7 @@ def cover_limit(party: Party, under_carriageway: bool) -> Limit | None:
     """The largest cover asked for that applies or may apply, under a carriageway or under a path or verge."""
     rows = party.limits.rows("cover_depth")
     found = [limit for row in rows if (limit := cover_applied(row, party, under_carriageway)) is not None]
-    return max(found, key=_strictness, default=None)
+    return max(found, key=strictness, default=None)
 
 
 def cover_applied(row: Row, party: Party, under_carriageway: bool) -> Limit | None:
@@ -235,5 +235,5 @@ def _side_unknown(side: _Side, party: Party) -> tuple[str, ...]:
     )
 
 
-def _strictness(limit: Limit) -> tuple[float, bool, int]:
+def strictness(limit: Limit) -> tuple[float, bool, int]:
     return limit.min_m, not limit.assumed, CONFIDENCES.index(limit.confidence)

@@ -41,6 +41,8 @@ def best(role: str, header: str) -> str | None:
         ("segment", "End Depth to crown (cm)", "to_depth_m"),
         ("segment", "DEPTH_TO_INVERT", "depths"),
         ("segment", "DEPTH_TO", "to_depth_m"),
+        ("segment", "PROPRIÉTAIRE", "owner"),
+        ("segment", "RÉSEAU", "class"),
         ("segment", "长度", None),
         ("node", "备注", None),
         ("node", "图幅号", None),

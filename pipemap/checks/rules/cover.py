@@ -13,13 +13,12 @@ from pipemap.checks.rules.thinnest import Thinnest, thinnest
 from pipemap.checks.scope import Scope
 from pipemap.clearance.city import parties_of
 from pipemap.clearance.conditions import Party
-from pipemap.clearance.rules import Limit, cover_applied, cover_limit
+from pipemap.clearance.rules import Limit, cover_applied, cover_limit, strictness
 from pipemap.clearance.tables import Row
-from schemas.codetables import code_table
+from schemas.codetables import codes_where
 from schemas.findings import Severity
 
 # What the code table of burials has of those that lie in the ground.
-_IN_THE_GROUND = "clearance_condition"
 
 
 @rule(
@@ -99,7 +98,7 @@ def _thin(
 def _required(scope: Scope) -> tuple[Ints, list[Limit | None]]:
     """Number of the limit of each segment in the list of limits; None where none applies."""
     burial = scope.segments.words("burial_code")
-    elsewhere = burial.is_in([code for code, found in code_table("burial").items() if not found.fields[_IN_THE_GROUND]])
+    elsewhere = burial.is_in(codes_where("burial", "clearance_condition", ""))
     in_steel = burial.is_in(["conduit"]) & scope.segments.words("material_code").is_in(["steel"])
     party_index, parties = parties_of(scope.segments, scope.limits)
     number, first = numbered([party_index, in_steel, elsewhere])
@@ -112,11 +111,12 @@ def least_limit(party: Party, in_steel: bool = False) -> Limit | None:
 
     `in_steel` is a conduit of steel, which some rows are about alone.
     """
+    rows = party.limits.rows("cover_depth") if in_steel else ()
+    of_steel = [limit for row in rows if (limit := _of_steel(row, party))]
+    if of_steel:
+        return max(of_steel, key=strictness)
     ways = [party] if party.burial else [replace(party, burial=way) for way in ("direct", "conduit")]
-    of_steel = (
-        [limit for row in party.limits.rows("cover_depth") if (limit := _of_steel(row, party))] if in_steel else []
-    )
-    found = of_steel or [limit for way in ways if (limit := cover_limit(way, False)) is not None]
+    found = [limit for way in ways if (limit := cover_limit(way, False)) is not None]
     return min(found, key=lambda limit: limit.min_m, default=None)
 
 
