@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from api.deps import STRICT, OffsetParam, ServiceDep
 from api.features import as_json
-from api.staff_pages import Language, staff_page
+from api.staff_pages import Language, paging, staff_page
 from pipemap.errors import UsageError
 from pipemap.sharing.looks import LooksFilter, as_document, draw_looks, list_agencies, list_looks
 from schemas.codetables import code_table
@@ -104,9 +104,7 @@ def looks_page(
         actions=ACTIONS,
         given=given,
         page_of=lambda **more: "?" + urlencode(given | {"language": language or service.settings.language} | more),
-        offset=offset,
-        following=offset + _PER_PAGE if len(found) > _PER_PAGE else None,
-        previous=max(offset - _PER_PAGE, 0) if offset else None,
+        **paging(offset, _PER_PAGE, len(found) > _PER_PAGE),
     )
 
 

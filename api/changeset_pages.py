@@ -10,7 +10,7 @@ from markupsafe import Markup
 from api import review
 from api.deps import STRICT, ActorDep, OffsetParam, Service, ServiceDep
 from api.history import ChangesetId
-from api.staff_pages import Language, read_form, staff_page
+from api.staff_pages import Language, paging, read_form, staff_page
 from pipemap import changesets
 from pipemap.checks.registry import all_rules
 from pipemap.db import Connection
@@ -31,7 +31,12 @@ def list_page(
     with service.reading() as connection:
         rows = changesets.list_changesets(connection, limit=_PER_PAGE + 1, offset=offset)
     return staff_page(
-        request, service, "changesets.html", language, rows=rows[:_PER_PAGE], **_pages(offset, len(rows) > _PER_PAGE)
+        request,
+        service,
+        "changesets.html",
+        language,
+        rows=rows[:_PER_PAGE],
+        **paging(offset, _PER_PAGE, len(rows) > _PER_PAGE),
     )
 
 
@@ -90,10 +95,8 @@ def _take_step(service: Service, actor: str, changeset_id: int, form: dict[str, 
 
 def _waivers(form: dict[str, list[str]]) -> dict[str, str]:
     """The reason for every rule whose errors may stand."""
-    given = {
-        name.removeprefix("waive_"): values[0].strip() for name, values in form.items() if name.startswith("waive_")
-    }
-    return {rule: reason for rule, reason in given.items() if reason}
+    given = {name: values[0].strip() for name, values in form.items() if name.startswith(_WAIVER)}
+    return {name.removeprefix(_WAIVER): reason for name, reason in given.items() if reason}
 
 
 def _shown(
@@ -125,7 +128,7 @@ def _shown(
         blocking=blocking,
         must_be_approved=service.settings.require_approval,
         fault=fault,
-        **_pages(offset, len(deltas) > _PER_PAGE),
+        **paging(offset, _PER_PAGE, len(deltas) > _PER_PAGE),
     )
 
 
@@ -139,12 +142,3 @@ def _found(connection: Connection, changeset_id: int) -> list[dict[str, Any]]:
         names = (rule.name_en, rule.name_zh) if rule else ("found while importing", "导入时发现")
         lines.append({**line, "names": names, "first": first})
     return lines
-
-
-def _pages(offset: int, goes_on: bool) -> dict[str, Any]:
-    """Where the pages before and after a page begin."""
-    return {
-        "offset": offset,
-        "previous": max(offset - _PER_PAGE, 0) if offset else None,
-        "following": offset + _PER_PAGE if goes_on else None,
-    }

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import OWN_SITE, STRICT, ActorDep, LimitParam, OffsetParam, ServiceDep, parse_crs
+from api.deps import OWN_SITE, STRICT, ActorDep, LimitParam, OffsetParam, Service, ServiceDep, own_address, parse_crs
 from api.features import as_json
 from api.history import ChangesetId
 from api.problems import STATUS_OF
@@ -90,19 +90,23 @@ def read_report(service: ServiceDep, changeset_id: ChangesetId) -> HTMLResponse:
     return HTMLResponse(page, headers={"Content-Security-Policy": "frame-ancestors 'self'"})
 
 
-async def _taken(request: Request, service: Any, actor: str, name: str, wanted: Wanted) -> Mapping[str, Any]:
+async def _taken(request: Request, service: Service, actor: str, name: str, wanted: Wanted) -> Mapping[str, Any]:
     """The job of a file that came in whole; of any other nothing is left."""
-    with service.reading() as connection:
-        deliveries.demand_room(connection)
+    await run_in_threadpool(_demand_room, service)
     incoming = Incoming(service.settings.delivery_folder, name, service.settings.max_upload_mb)
     try:
         incoming.expect(int(request.headers.get("content-length") or 0))
         async for piece in request.stream():
-            incoming.write(piece)
+            await run_in_threadpool(incoming.write, piece)
         return await run_in_threadpool(deliveries.hand_in, service.database, incoming, actor, wanted)
     except BaseException:
         incoming.drop()
         raise
+
+
+def _demand_room(service: Service) -> None:
+    with service.reading() as connection:
+        deliveries.demand_room(connection)
 
 
 def _told(job: Mapping[str, Any], request: Request) -> dict[str, Any]:
@@ -117,5 +121,4 @@ def _told(job: Mapping[str, Any], request: Request) -> dict[str, Any]:
 
 
 def _address(request: Request, path: str) -> str:
-    configured: str | None = request.app.state.service.settings.public_url
-    return f"{(configured or str(request.base_url)).rstrip('/')}/api/{path}"
+    return f"{own_address(request)}/api/{path}"

@@ -70,7 +70,15 @@ async def get_service(request: Request) -> Service:
     return service
 
 
-async def require_staff(request: Request, authorization: Annotated[str | None, Header()] = None) -> None:
+def own_address(request: Request) -> str:
+    """Address of the service as others reach it: as configured, else as it was asked."""
+    configured: str | None = request.app.state.service.settings.public_url
+    return (configured or str(request.base_url)).rstrip("/")
+
+
+async def require_staff(
+    request: Request, _authorization: Annotated[str | None, Header(alias="authorization")] = None
+) -> None:
     """Let only staff in: by a token of their own, or by the one they share."""
     staff_of(request.app.state.service, request)
 
@@ -138,7 +146,7 @@ async def read_asker(request: Request) -> str | None:
     """SHA-256 of the agency's key or identity; None for staff."""
     key = key_of(request.app.state.service, request)
     if key is None:
-        await require_staff(request, request.headers.get("authorization"))
+        staff_of(request.app.state.service, request)
     return key
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from shapely.geometry import shape
 from starlette.responses import FileResponse
 
-from api.deps import STRICT, ActorDep, AskerDep, OffsetParam, ServiceDep, parse_crs, parse_version
+from api.deps import STRICT, ActorDep, AskerDep, OffsetParam, ServiceDep, own_address, parse_crs, parse_version
 from api.features import as_json
 from pipemap.errors import UsageError
 from pipemap.jobs import exports
@@ -116,8 +116,7 @@ def _told(job: Mapping[str, Any], request: Request) -> dict[str, Any]:
 
 
 def _address(request: Request, job: Mapping[str, Any]) -> str:
-    configured: str | None = request.app.state.service.settings.public_url
-    return f"{(configured or str(request.base_url)).rstrip('/')}/share/exports/{job['job_id']}"
+    return f"{own_address(request)}/share/exports/{job['job_id']}"
 
 
 def _base64(hexadecimal: str) -> str:

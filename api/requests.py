@@ -18,7 +18,7 @@ from api.deps import (
     ServiceDep,
     key_of,
     parse_crs,
-    require_staff,
+    staff_of,
 )
 from api.features import as_json
 from api.problems import UnauthorizedError
@@ -89,7 +89,7 @@ async def read_writer(
     if key is not None:
         return key
     try:
-        await require_staff(request, authorization)
+        staff_of(request.app.state.service, request)
     except UnauthorizedError:
         if authorization or not request.app.state.service.settings.open_requests:
             raise

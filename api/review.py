@@ -78,9 +78,7 @@ def publish(service: ServiceDep, actor: ActorDep, changeset_id: ChangesetId, giv
     return as_json(_read(service, changeset_id) | {"was_published_already": before.version is not None})
 
 
-def publish_as(
-    service: Service, actor: str, changeset_id: int, message: str, waivers: dict[str, str] | None = None
-) -> Changeset:
+def publish_as(service: Service, actor: str, changeset_id: int, message: str, waivers: dict[str, str]) -> Changeset:
     """Publish a changeset in somebody's name; the changeset as it was before."""
     before = checked(service, changeset_id)
     changesets.publish(

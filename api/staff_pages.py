@@ -1,13 +1,13 @@
 """What the pages of staff share: two languages, their frame with the way to the others, and forms sent from them."""
 
 from typing import Annotated, Literal
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode
 
 from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import StrictUndefined
 
-from api.deps import Service
+from api.deps import Service, refuse_other_sites
 from api.html import FORM, PAGES
 from pipemap.errors import PermissionDeniedError, UsageError
 from schemas.codetables import code_table
@@ -20,9 +20,9 @@ _NAMED = ("utility_class", "request_purpose")
 
 async def read_form(request: Request) -> dict[str, list[str]]:
     """The fields of a form that this service's own page sent: another site's page cannot decide in one's name."""
-    origin = request.headers.get("origin")
-    if origin is None or urlsplit(origin).netloc != request.headers.get("host"):
+    if request.headers.get("origin") is None:
         raise PermissionDeniedError("A decision is sent from the page that shows what is decided.")
+    await refuse_other_sites(request)
     body = b""
     async for part in request.stream():
         body += part
@@ -49,3 +49,9 @@ def staff_page(
         },
     }
     return HTMLResponse(_PAGES.get_template(template).render(**words, **values), headers=FORM)
+
+
+def paging(offset: int, per_page: int, goes_on: bool) -> dict[str, int | None]:
+    """Where the pages before and after one of a list begin; None where there is none."""
+    previous = max(offset - per_page, 0) if offset else None
+    return {"previous": previous, "following": offset + per_page if goes_on else None}

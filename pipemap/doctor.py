@@ -122,7 +122,7 @@ def _database(settings: Settings) -> Iterator[Symptom]:
             for subject, question in _QUESTIONS.items():
                 yield question(connection, subject)
     except PipemapError as error:
-        told = ("数据库", error.details.get("message_zh") or error.message, "请运行 `pipemap init`。")
+        told = ("数据库", error.told("zh"), "请运行 `pipemap init`。")
         yield Symptom("database", False, error.message, "Run `pipemap init`.", told)
 
 

@@ -25,6 +25,10 @@ class PipemapError(Exception):
         self.details = details
         super().__init__(self.message)
 
+    def told(self, language: str) -> str:
+        """The message in Chinese (`zh`) where the error knows it, else in English."""
+        return self.details.get(f"message_{language}") or self.message
+
 
 class UsageError(PipemapError):
     """The request is not one that can be answered."""

@@ -34,9 +34,9 @@ class Settings(BaseSettings):
         None, description="Address others reach the service by, such as https://map.example.cn; links begin with it."
     )
     staff_token: SecretStr | None = Field(
-        None, description="Token staff must present; required when the service listens beyond this machine."
+        None, description="Token staff must present; it or oidc_staff is required beyond this machine."
     )
-    oidc_issuer: str | None = Field(None, description="Issuer of identity tokens that agencies may present.")
+    oidc_issuer: str | None = Field(None, description="Issuer of identity tokens of agencies and staff.")
     oidc_audience: str | None = Field(None, description="Audience such a token must name.")
     oidc_jwks: str | None = Field(None, description="Public keys of the issuer: a file or an https address.")
     oidc_staff: str | None = Field(

@@ -97,4 +97,4 @@ def print_error(error: PipemapError, as_json: bool, language: str = "zh") -> Non
     if as_json:
         emit_json({"error": {"code": error.code, "message": error.message, **error.details}})
     _words.print(f"[bold red]{error.code}[/]: ", end="")
-    _words.print(_plain(error.details.get(f"message_{language}") or error.message))
+    _words.print(_plain(error.told(language)))

@@ -39,6 +39,32 @@ class Code:
         return self.fields[field] == "1"
 
 
+# The code table of every coded attribute, by kind of feature.
+CODED: dict[str, dict[str, str]] = {
+    "node": {
+        "class_code": "utility_class",
+        "feature_code": "feature",
+        "appurtenance_code": "appurtenance",
+        "valve_state_code": "valve_state",
+        "operability_code": "operability",
+        "lifecycle_code": "lifecycle",
+    },
+    "pipe_segment": {
+        "class_code": "utility_class",
+        "shape_code": "section_shape",
+        "size_basis_code": "size_basis",
+        "material_code": "material",
+        "burial_code": "burial",
+        "pressure_code": "pressure",
+        "lifecycle_code": "lifecycle",
+        "depth_datum_code": "depth_datum",
+        "elevation_source_code": "elevation_source",
+    },
+    "consumer": {"class_code": "utility_class", "kind_code": "consumer_kind"},
+    "structure": {"kind_code": "structure_kind"},
+}
+
+
 @cache
 def code_table(name: str) -> dict[str, Code]:
     """The codes of one table by code, in the file's order."""

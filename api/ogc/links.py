@@ -5,6 +5,8 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 
+from api.deps import own_address
+
 JSON = "application/json"
 GEOJSON = "application/geo+json"
 HTML = "text/html"
@@ -20,9 +22,8 @@ ROOT = "/ogc"
 
 
 def base_of(request: Request) -> str:
-    """Address of the service as others reach it: as configured, else as it was asked."""
-    configured: str | None = request.app.state.service.settings.public_url
-    return (configured or str(request.base_url)).rstrip("/") + ROOT
+    """Address of this part of the service as others reach it."""
+    return own_address(request) + ROOT
 
 
 def link(href: str, rel: str, media_type: str, title: str, **more: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pipemap.commands.words import Texts, Words, clock
 from pipemap.rebasing import Rebase, Settled
 from pipemap.terminal import emit_text
 from pipemap.versions import Delta
-from schemas.codetables import CODE_TABLES
+from schemas.codetables import CODED
 
 _SHOWN_FIELDS = 4
 _SHOWN_LETTERS = 40
@@ -205,9 +205,9 @@ class ChangeWords(Words):
     def _value(self, kind: str, name: str, value: Any) -> str:
         if value is None:
             return "–"
-        table = {"class_code": "utility_class", "kind_code": f"{kind}_kind"}.get(name, name.removesuffix("_code"))
         if name.endswith("_code"):
-            return self.code(table, value) if table in CODE_TABLES else self.term(value) or ""
+            table = CODED[kind].get(name)
+            return self.code(table, value) if table else self.term(value) or ""
         words = str(value)
         return words if len(words) <= _SHOWN_LETTERS else words[: _SHOWN_LETTERS - 1] + "…"
 

@@ -13,6 +13,7 @@ from pipemap.errors import CrsError, UsageError
 from pipemap.lookup import Query, corridor, find_features, near, nearest
 from pipemap.pages import Box, Page
 from pipemap.terminal import JsonOption, emit_json, say
+from schemas.codetables import CODED
 
 app = typer.Typer()
 
@@ -166,10 +167,8 @@ def _show(kind: str, page: Page, as_json: bool, *computed: str) -> None:
 def _readable(words: Words, kind: str, name: str, value: Any) -> Any:
     if isinstance(value, float):
         return f"{value:g}" if name.endswith("_mm") else metres(value)
-    if value is None or not name.endswith("_code"):
-        return value
-    table = {"class_code": "utility_class", "kind_code": f"{kind}_kind"}.get(name, name.removesuffix("_code"))
-    return words.code(table, value)
+    table = CODED[kind].get(name)
+    return value if value is None or table is None else words.code(table, value)
 
 
 def _condition(text: str) -> tuple[str, str | None]:

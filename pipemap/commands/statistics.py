@@ -16,13 +16,12 @@ from pipemap.commands.words import LanguageOption, Words, chosen, metres
 from pipemap.errors import SourceError
 from pipemap.statistics.counting import statistics as counted
 from pipemap.terminal import JsonOption, emit_json
+from schemas.codetables import CODED
 from schemas.statistics import District, Quantities, Statistics
 
 app = typer.Typer()
 
 
-_COLUMNS = {"class_code": "class", "material_code": "material", "lifecycle_code": "lifecycle"}
-_TABLES = {"class_code": "utility_class", "material_code": "material", "lifecycle_code": "lifecycle"}
 _MEASURES = ("segments", "length m", "mean age, years", "mean cover m", "least cover m")
 
 
@@ -73,7 +72,7 @@ def statistics(
 def _show(found: Statistics, names: list[str], words: Words) -> None:
     versions = words.listed(map(str, found.versions))
     title = words.of(f"Versions {versions}; the last row is the total", f"版本 {versions}；末行为合计")
-    columns = [_COLUMNS.get(name, name) for name in names]
+    columns = [name.removesuffix("_code") for name in names]
     rows = (
         [*(_value(group.group, name, words) for name in names), *_measures(group)]
         for group in (*found.groups, *found.total)
@@ -92,7 +91,8 @@ def _value(group: dict[str, Any], name: str, words: Words) -> object:
     value = group[name]
     if value is None:
         return "?"
-    return words.code(_TABLES[name], value) if name in _TABLES else value
+    table = CODED["pipe_segment"].get(name)
+    return words.code(table, value) if table else value
 
 
 def _districts(path: Path) -> list[District]:

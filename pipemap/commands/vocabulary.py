@@ -109,6 +109,7 @@ TERMS = {
     "memory_only": ("recalled, to be confirmed", "凭记忆，待核"),
     "clearance_horizontal": ("horizontal clearance", "水平净距"),
     "clearance_vertical": ("vertical clearance", "垂直净距"), "cover_depth": ("cover", "覆土深度"),
+    "forward": ("as drawn", "与绘制方向一致"), "backward": ("against the drawing", "与绘制方向相反"),
     "met": ("met", "相碰"), "under": ("below the floor", "坑底以下"), "beside": ("beside", "坑侧"),
     "clear": ("clear", "满足"), "too_near": ("too near", "净距不足"), "out_of_use": ("out of use", "停用"),
     "open": ("open", "待审批"), "waiting": ("waiting", "等待中"), "ended": ("ended", "已停用"),

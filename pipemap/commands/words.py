@@ -65,7 +65,7 @@ class Words:
 
     def error(self, error: PipemapError) -> str:
         """What an error says; in Chinese only where it knows how."""
-        return self.of(error.message, error.details.get("message_zh") or error.message)
+        return error.told(self.language)
 
     def code(self, table: str, code: str | None) -> str:
         """Name of a code; `?` where it is not known."""

@@ -3,7 +3,6 @@
 `python -m pipemap.jobs.apart` is that process: it is told on standard input what to do, and answers in one line.
 """
 
-import ctypes
 import json
 import os
 import signal
@@ -16,11 +15,13 @@ from typing import Any
 
 from pipemap.db import Database
 from pipemap.errors import PipemapError, RejectedError
+from pipemap.forked import end_with_parent
 
-_PR_SET_PDEATHSIG = 1
 _LOOK_EVERY_S = 0.5
 _ENDED = "The process at work on this was ended from outside; most likely the memory of the machine ran out."
 _ENDED_ZH = "处理进程被系统终止，很可能是内存不足。"
+_FAULT = "Something went wrong; the log of the service or its worker has it."
+_FAULT_ZH = "出现内部错误，详见服务日志。"
 
 
 class ApartError(RejectedError):
@@ -56,7 +57,7 @@ def done_apart(
             _end(process)
             raise
         else:
-            return _answer(said)
+            return _answer(said, process.returncode)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
@@ -64,11 +65,13 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     process.communicate()
 
 
-def _answer(said: bytes) -> dict[str, Any]:
+def _answer(said: bytes, code: int) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = json.loads(said)
     except ValueError:
-        raise PipemapError(_ENDED, message_zh=_ENDED_ZH) from None
+        # It went down over a fault of its own, which it wrote to the log, or was ended by a signal.
+        words, words_zh = (_FAULT, _FAULT_ZH) if code >= 0 else (_ENDED, _ENDED_ZH)
+        raise PipemapError(words, message_zh=words_zh) from None
     if "error" in answer:
         raise ApartError(answer["error"], **answer["details"])
     return answer
@@ -76,7 +79,7 @@ def _answer(said: bytes) -> dict[str, Any]:
 
 def main() -> None:
     """Do what standard input tells."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     told = json.load(sys.stdin)
     if os.getppid() != told.pop("parent"):
         # The one who asked was gone before this process could be told of it.

@@ -6,7 +6,6 @@ What a file was called is told and never used: it lies under a name of ours in a
 import hashlib
 import re
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from psycopg.types.json import Jsonb
 from pipemap.db import Connection, Database, fetch_all, fetch_one
 from pipemap.errors import ConflictError, NotFoundError, PipemapError, SourceError, StorageError, UsageError
 from pipemap.jobs.apart import done_apart
+from pipemap.jobs.folders import sweep_folders
 from pipemap.jobs.queue import enqueue_delivery
 from pipemap.settings import Settings
 from pipemap.sharing import audit
@@ -30,8 +30,6 @@ _LONGEST_NAME = 200
 # A folder without a job that is older is what an upload left that broke off with its service.
 _LONGEST_UPLOAD_S = 24 * 3600
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
-# Nothing else in the folder is ours to delete.
-_JOB_FOLDER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # A profile is one that is shipped; a path would name a file of the service.
 _PROFILE = re.compile(r"[a-z0-9-]{1,60}")
 
@@ -182,7 +180,7 @@ def cancel(database: Database, job_id: str, actor: str, folder: Path) -> DictRow
 
 
 def run(database: Database, job_id: str, settings: Settings, is_stopping: Callable[[], bool]) -> None:
-    """Bring a delivery in; whatever goes wrong is told in the job, and its folder goes in any case."""
+    """Bring a delivery in; what goes wrong is told in the job; its folder goes unless the worker is stopping."""
     with database.transaction() as connection:
         job = fetch_one(connection, queries("deliveries")["begin"], {"job_id": job_id})
     own = settings.delivery_folder / job_id
@@ -200,6 +198,7 @@ def run(database: Database, job_id: str, settings: Settings, is_stopping: Callab
     except Exception as error:
         words = f"Something went wrong ({type(error).__name__}); the log of the worker has it."
         _fail(database, job_id, words, "出现内部错误，详见任务日志。")
+        shutil.rmtree(own, ignore_errors=True)
         raise
     if not is_stopping():
         shutil.rmtree(own, ignore_errors=True)
@@ -216,10 +215,7 @@ def sweep(database: Database, folder: Path) -> None:
     """Delete what is left of jobs that are at their end, and of files that never came in whole."""
     with database.transaction(read_only=True) as connection:
         kept = {str(row["job_id"]) for row in fetch_all(connection, queries("deliveries")["kept"])}
-    for path in folder.iterdir() if folder.is_dir() else ():
-        is_old = time.time() - path.stat().st_mtime > _LONGEST_UPLOAD_S
-        if _JOB_FOLDER.fullmatch(path.name) and path.name not in kept and is_old:
-            shutil.rmtree(path, ignore_errors=True)
+    sweep_folders(folder, kept, _LONGEST_UPLOAD_S)
 
 
 def _bring_in(database: Database, job: DictRow, own: Path, settings: Settings, is_stopping: Callable[[], bool]) -> None:

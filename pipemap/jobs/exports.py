@@ -1,6 +1,5 @@
 """Export jobs: asked for, looked at, cancelled, fetched; run by the worker, and deleted when their time is over."""
 
-import re
 import shutil
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from psycopg.types.json import Jsonb
 
 from pipemap.db import Connection, Database, fetch_all, fetch_one
 from pipemap.errors import ConflictError, NotFoundError, PipemapError, StorageError
+from pipemap.jobs.folders import sweep_folders
 from pipemap.jobs.queue import enqueue_export
 from pipemap.projects import read_project
 from pipemap.sharing import audit
@@ -28,8 +28,6 @@ from pipemap.versions import resolve_version
 _MOST_UNFINISHED = 4
 _MOST_ATTEMPTS = 3
 _TOLD_EVERY_S = 0.5
-# Nothing else in the folder is ours to delete.
-_JOB_FOLDER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class CancelledError(PipemapError):
@@ -163,9 +161,7 @@ def sweep(database: Database, folder: Path) -> None:
     with database.transaction() as connection:
         fetch_all(connection, queries("exports")["expire"])
         kept = {str(row["job_id"]) for row in fetch_all(connection, queries("exports")["kept"])}
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if _JOB_FOLDER.fullmatch(path.name) and path.name not in kept:
-            shutil.rmtree(path, ignore_errors=True)
+    sweep_folders(folder, kept)
 
 
 def _grant(connection: Connection, asker: Asker, place: Place | None = None) -> Grant | None:

@@ -1,7 +1,6 @@
 """The worker: does what waits in the queue, in a process of its own beside the service or alone."""
 
 import asyncio
-import ctypes
 import logging
 import os
 import signal
@@ -13,6 +12,7 @@ from multiprocessing import get_context, parent_process
 from procrastinate import App, JobContext
 
 from pipemap.db import Database
+from pipemap.forked import end_with_parent
 from pipemap.jobs import deliveries, exports
 from pipemap.jobs.queue import (
     DELIVERY_QUEUE,
@@ -26,7 +26,6 @@ from pipemap.jobs.queue import (
 from pipemap.settings import Settings
 from pipemap.sharing import hooks
 
-_PR_SET_PDEATHSIG = 1
 _HEARTBEAT_S = 5
 # A worker that was not heard of for so long is taken for dead, and its job is done by another.
 _DEAD_AFTER_S = 20
@@ -58,7 +57,7 @@ def beside(settings: Settings, url: str) -> Iterator[None]:
 def _work_beside(settings: Settings, url: str) -> None:
     # An interrupt is for the service to act on, which ends this process; so does its own end, however it comes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     service = parent_process()
     if service is not None and os.getppid() == service.pid:
         # A service that was ended before this line could not take its worker along.

@@ -26,12 +26,11 @@ _NODE_RADIUS_PX = 1.8
 
 @dataclass(frozen=True)
 class ChangesPicture:
-    """The picture as SVG, and how many features and errors it shows of how many."""
+    """The picture as SVG, and how many features it shows of how many."""
 
     svg: str
     drawn: int
     total: int
-    errors: int
 
 
 def draw_changes(connection: Connection, changeset: Changeset) -> ChangesPicture | None:
@@ -53,7 +52,7 @@ def draw_changes(connection: Connection, changeset: Changeset) -> ChangesPicture
         *(_ring(x, y) for x, y in spots),
     )
     total = sum(sum(changeset.changes.get(kind, {}).values()) for kind in _KINDS)
-    return ChangesPicture(svg, sum(map(len, places.values())), total, len(spots))
+    return ChangesPicture(svg, sum(map(len, places.values())), total)
 
 
 def _places(connection: Connection, changeset: Changeset, kind: str) -> list[DictRow]:

@@ -7,7 +7,7 @@ from typing import Any
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from pipemap.map_picture import dark_colour, path_of
+from pipemap.map_picture import by_class, dark_colour, path_of
 from pipemap.report.drawing import round_length
 
 WIDTH_MM, HEIGHT_MM = 190.0, 105.0
@@ -55,12 +55,9 @@ def draw_digging(area: BaseGeometry, pipes: Sequence[dict[str, Any]], rows: int)
     frame = _frame(area)
     low_x, _, high_x, high_y = frame.bounds
     per_m = WIDTH_MM * _PER_MM / (high_x - low_x)
-    axes = [shapely.from_wkb(row["axis"]) for row in pipes]
-    by_class: dict[str, list[BaseGeometry]] = {}
-    for row, axis in zip(pipes, axes, strict=True):
-        by_class.setdefault(row["class_code"], []).append(axis)
-    strokes = [Stroke(dark_colour(code), path_of(shapes, frame, per_m)) for code, shapes in by_class.items()]
-    halves = [shapely.line_interpolate_point(_longest(axis), 0.5, normalized=True) for axis in axes[:rows]]
+    drawn = [{**row, "axis": shapely.from_wkb(row["axis"])} for row in pipes]
+    strokes = [Stroke(dark_colour(code), path_of(shapes, frame, per_m)) for code, shapes in by_class(drawn).items()]
+    halves = [shapely.line_interpolate_point(_longest(row["axis"]), 0.5, normalized=True) for row in drawn[:rows]]
     middles = shapely.get_coordinates(halves)
     places = (middles - [low_x, high_y]) * [per_m, -per_m]
     bar_m = round_length(_BAR_MM * _PER_MM / per_m)

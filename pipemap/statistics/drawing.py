@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from pipemap.sections.svg import FONT, Language, colour_of, name_of, stroke, text
+from schemas.codetables import CODED
 from schemas.statistics import Quantities, Statistics
 
 Detail = Literal["depth", "material", "decade"]
@@ -89,7 +90,7 @@ class _Sheet:
     def _value(self, name: str, value: str | int | None) -> str:
         if value is None:
             return self._words["unknown"]
-        table = {"class_code": "utility_class", "material_code": "material", "lifecycle_code": "lifecycle"}.get(name)
+        table = CODED["pipe_segment"].get(name)
         if table is not None:
             return name_of(table, str(value), self._language)
         return f"{self._words['version']} {value}" if name == "version" else str(value)

@@ -104,6 +104,15 @@ def test_the_check_of_cover_takes_the_row_of_steel_conduits_for_those_alone() ->
     assert steel is not None and other is not None and (steel.min_m, other.min_m) == (0.5, 0.6)
 
 
+def test_of_several_rows_of_steel_conduits_the_strictest_counts(tmp_path: Path) -> None:
+    header = "rule_id,standard,clause,class,condition,min_cover_non_motor_m,min_cover_motor_m,confidence,note"
+    own = tables(
+        tmp_path, "SZ1,SZ DB 7-2020,5,telecom,steel conduit,0.9,0.9,verified_1,", name="cover_depth", header=header
+    )
+    found = least_limit(Party("telecom", burial="conduit", limits=own), in_steel=True)
+    assert found is not None and (found.rule_id, found.min_m) == ("SZ1", 0.9)
+
+
 def test_neighbours_are_looked_for_as_far_as_the_city_asks(tmp_path: Path) -> None:
     far = tables(tmp_path, ROW.replace("1.8", "40"))
     assert widest("horizontal", Party("water", limits=far)) == 40.0

@@ -7,33 +7,9 @@ from pipemap.checks.columns import Bools
 from pipemap.checks.registry import rule
 from pipemap.checks.rules.counting import counted_by_class, one_by_one_or_counted
 from pipemap.checks.rules.meetings import pairs_at_nodes
-from pipemap.checks.scope import Kind
-from schemas.codetables import code_table
+from pipemap.checks.scope import KINDS
+from schemas.codetables import CODED, code_table
 from schemas.findings import Severity
-
-_CODED: dict[Kind, dict[str, str]] = {
-    "node": {
-        "class_code": "utility_class",
-        "feature_code": "feature",
-        "appurtenance_code": "appurtenance",
-        "valve_state_code": "valve_state",
-        "operability_code": "operability",
-        "lifecycle_code": "lifecycle",
-    },
-    "pipe_segment": {
-        "class_code": "utility_class",
-        "shape_code": "section_shape",
-        "size_basis_code": "size_basis",
-        "material_code": "material",
-        "burial_code": "burial",
-        "pressure_code": "pressure",
-        "lifecycle_code": "lifecycle",
-        "depth_datum_code": "depth_datum",
-        "elevation_source_code": "elevation_source",
-    },
-    "consumer": {"class_code": "utility_class", "kind_code": "consumer_kind"},
-    "structure": {"kind_code": "structure_kind"},
-}
 
 
 @rule(
@@ -53,8 +29,8 @@ def unknown_code(check: Check) -> Told:
         column="{column}",
     )
     found = []
-    for kind, coded in _CODED.items():
-        for column, table in coded.items():
+    for kind in KINDS:
+        for column, table in CODED[kind].items():
             words = check.scope.columns[kind].words(column)
             strange = [word for word in words.known_words if word not in code_table(table)]
             at = np.flatnonzero(words.is_in(strange))
