@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date, time, timedelta
 from functools import cached_property
 from itertools import chain, islice
 from typing import Any
@@ -315,13 +316,20 @@ def _column(cells: Column, clean: Callable[[str], str]) -> Column:
         return cells.astype(np.float64)
     if kind == "string":
         return _texts(cells, clean)
-    is_text = np.array([type(cell) is str for cell in cells], dtype=bool)
-    column = cells.copy()
-    column[is_text] = _texts(cells[is_text], clean)
+    column = np.fromiter(map(_plain_value, cells), dtype=object, count=len(cells))
+    is_text = np.array([type(cell) is str for cell in column], dtype=bool)
+    column[is_text] = _texts(column[is_text], clean)
     is_blank = _is_none(column)
     if not (is_text & ~is_blank).any() and all(type(cell) is float for cell in column[~is_blank]):
         return np.where(is_blank, np.nan, column).astype(np.float64)
     return column
+
+
+def _plain_value(cell: Any) -> Any:
+    """A cell as text where it is a date or a time of day, which are no values that files are read to."""
+    if isinstance(cell, date):
+        return cell.isoformat()[:10]
+    return str(cell) if isinstance(cell, time | timedelta) else cell
 
 
 def _texts(cells: Column, clean: Callable[[str], str]) -> Column:

@@ -1,6 +1,7 @@
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -348,3 +349,19 @@ def test_a_page_without_a_table_is_refused(tmp_path: Path) -> None:
     path.write_text("<html><body>请登录</body></html>", encoding="utf-8")
     with pytest.raises(SourceError, match=r"login\.xls is a page without a table"):
         read(path)
+
+
+def test_a_workbook_with_dates_and_times_in_its_cells_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "点.xlsx"
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet.append([*HEADER, "建成年月", "更新时间", "观测时刻"])
+    for day, row in enumerate(ROWS, start=1):
+        sheet.append([*row, date(2010, 5, day), datetime(2011, 6, day, 12, 30), time(9, 15)])
+    book.save(path)
+
+    (table,) = read_confined(TableReader(), path, {})
+
+    assert table.rows["建成年月"].tolist() == ["2010-05-01", "2010-05-02"]
+    assert table.rows["更新时间"].tolist() == ["2011-06-01", "2011-06-02"]
+    assert table.rows["观测时刻"].tolist() == ["09:15:00", "09:15:00"]
