@@ -40,6 +40,8 @@ KINDS = (
     ConflictKind.STACKED,
 )
 _AT_ONCE = 200_000
+# Classes of the tables that are cables.
+_CABLES = frozenset({"power", "telecom"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +100,7 @@ class Pipes:
             np.isnan(self.half_width_m),
             np.isnan(self.half_height_m),
             none if self.in_bank is None else np.ascontiguousarray(self.in_bank, np.bool_),
+            np.array([party.clearance_class in _CABLES for party in self.parties], np.bool_)[self.party_index],
             self.rules.horizontal_m,
             self.rules.vertical_m,
         )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from pipemap.clearance.geometry3d import Bools, Floats, crossing_of, minus, row_point
+from pipemap.clearance.geometry3d import Bools, Floats, Point, along, crossing_of, minus, nearest_share, row_point
 from pipemap.clearance.measuring import (
     ANGLE_DEG,
     CROSSES,
@@ -22,7 +22,14 @@ from pipemap.clearance.measuring import (
     box_gap_m,
     measure,
 )
-from pipemap.clearance.numbers import ACROSS_DEG, LARGEST_UNKNOWN_HALF_M, LEAST_CROSSING_DEG, TOLERANCE_M, Ints
+from pipemap.clearance.numbers import (
+    ACROSS_DEG,
+    LARGEST_UNKNOWN_HALF_M,
+    LEAST_CROSSING_DEG,
+    SAME_PLACE_M,
+    TOLERANCE_M,
+    Ints,
+)
 
 # What a pair was found to be; the numbers are places in `KINDS` of the core.
 CLEAR, COLLISION, VERTICAL, HORIZONTAL, STACKED = 0, 1, 2, 3, 4
@@ -45,6 +52,7 @@ class Facts(NamedTuple):
     no_width: Bools
     no_height: Bools
     in_bank: Bools
+    is_cable: Bools
     horizontal_m: Floats
     vertical_m: Floats
 
@@ -176,9 +184,11 @@ def _verdict(
     over = crosses or (across and found[PLAN_M] < 0)
     horizontal_m = facts.horizontal_m[facts.party[one], facts.party[other]]
     in_plan = math.isnan(found[SPACE_M]) or over
+    alike = facts.class_index[one] == facts.class_index[other]
+    if over and alike and not found[SPACE_M] >= -TOLERANCE_M and _ends_on(shapes, one, other):
+        return COLLISION, 0, found[SPACE_M], IN_PLAN
     if found[SPACE_M] < -TOLERANCE_M:
         # Ducts of one utility side by side in one trench: drawn apart or not, no rule keeps them apart.
-        alike = facts.class_index[one] == facts.class_index[other]
         state = 0 if horizontal_m < 0 and alike and not across else CONFLICT
         if state and _share_a_bank(shapes, facts, one, other):
             state = SHARED_BANK
@@ -257,21 +267,49 @@ def _axes_cross(shapes: Shapes, one: int, other: int) -> bool:  # pragma: no cov
 
 
 @numba.njit(cache=True, nogil=True)
+def _ends_on(shapes: Shapes, one: int, other: int) -> bool:  # pragma: no cover
+    """Whether one ends on the axis of the other in plan: joined there, as house connections are, but without a node."""
+    return _end_beside(shapes, one, other) < SAME_PLACE_M or _end_beside(shapes, other, one) < SAME_PLACE_M
+
+
+@numba.njit(cache=True, nogil=True)
+def _end_beside(shapes: Shapes, one: int, other: int) -> float:  # pragma: no cover
+    """How near to the axis of another pipe one of the ends of a pipe is in plan."""
+    least = math.inf
+    for end in _ends_in_plan(shapes, one):
+        for piece in range(shapes.first_piece[other], shapes.first_piece[other + 1]):
+            start = (shapes.start[piece, 0], shapes.start[piece, 1], 0.0)
+            way = (shapes.end[piece, 0] - start[0], shapes.end[piece, 1] - start[1], 0.0)
+            off = minus(end, along(start, way, nearest_share(end, start, way)))
+            least = min(least, math.hypot(off[0], off[1]))
+    return least
+
+
+@numba.njit(cache=True, nogil=True)
+def _ends_in_plan(shapes: Shapes, pipe: int) -> tuple[Point, Point]:  # pragma: no cover
+    start, end = shapes.start[shapes.first_piece[pipe]], shapes.end[shapes.first_piece[pipe + 1] - 1]
+    return (start[0], start[1], 0.0), (end[0], end[1], 0.0)
+
+
+@numba.njit(cache=True, nogil=True)
 def _share_a_bank(shapes: Shapes, facts: Facts, one: int, other: int) -> bool:  # pragma: no cover
     """Lines of several owners in one trench or duct bank, or that end in one well of it.
 
-    Each owner's line is surveyed with the section of the whole bank, so the bodies coincide.
+    Each owner's line is surveyed with the section of the whole bank, so the bodies coincide. A cable in a pipe of its
+    own leaves a bank in its well.
     """
-    if not (facts.in_bank[one] and facts.in_bank[other]):
+    banks = int(facts.in_bank[one]) + int(facts.in_bank[other])
+    if banks == 0 or (banks == 1 and not (facts.is_cable[one] and facts.is_cable[other])):
         return False
-    wide_m = shapes.half_width_m[one] + shapes.half_width_m[other]
-    if (
+    wide_m = shapes.half_width_m[one] + shapes.half_width_m[other] if banks == 2 else SAME_PLACE_M
+    is_one_section = (
         shapes.half_width_m[one] == shapes.half_width_m[other]
         and shapes.half_height_m[one] == shapes.half_height_m[other]
-    ):
+    )
+    if banks == 2 and is_one_section:
         return True
-    for a in (shapes.start[shapes.first_piece[one]], shapes.end[shapes.first_piece[one + 1] - 1]):
-        for b in (shapes.start[shapes.first_piece[other]], shapes.end[shapes.first_piece[other + 1] - 1]):
+    for a in _ends_in_plan(shapes, one):
+        for b in _ends_in_plan(shapes, other):
             if math.hypot(a[0] - b[0], a[1] - b[1]) < wide_m:
                 return True
     return False

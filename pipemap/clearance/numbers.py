@@ -16,6 +16,8 @@ LARGEST_UNKNOWN_HALF_M = 1.0
 ACROSS_DEG = 30.0
 # GB 50289-2016 4.1.7: pipes that cross should do so at more than this angle.
 LEAST_CROSSING_DEG = 60.0
+# Ends of pipes that are surveyed or drawn each for itself are at one place when they are so near in plan.
+SAME_PLACE_M = 0.3
 # Half the widest culvert or tunnel that a neighbour may be.
 WIDEST_NEIGHBOUR_M = 4.0
 

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -150,3 +151,46 @@ def test_a_limit_that_is_just_kept_is_kept(gap_m: float, is_short: bool) -> None
     low = -0.1 - 0.45 - gap_m
     drawn: list[tuple[int, Axis]] = [(0, [(0, -2, -0.1), (0, 2, -0.1)]), (1, [(-2, 0, low), (2, 0, low)])]
     assert bool(judged(drawn)) == is_short
+
+
+def ending_on_a_main(end: tuple[float, float, float], party: int = 0, main_z_m: float = 0.0) -> Verdicts:
+    """A pipe of 300 mm across a main along x, up to some end."""
+    drawn = [(0, [(-20.0, 0.0, main_z_m), (20.0, 0.0, main_z_m)]), (party, [(3.0, 9.0, end[2]), end])]
+    return conflicts_between(pipes_of(drawn), np.array([0]), np.array([1]))
+
+
+@pytest.mark.parametrize("end_y_m", [0.0, 0.29, -0.29])
+@pytest.mark.parametrize("z_m", [0.0, np.nan])
+def test_a_connection_that_ends_on_a_main_of_its_utility_is_joined_to_it(end_y_m: float, z_m: float) -> None:
+    assert len(ending_on_a_main((3.0, end_y_m, z_m), main_z_m=z_m).left) == 0
+
+
+def test_a_pipe_that_goes_on_across_or_is_of_another_utility_is_not_joined_to_it() -> None:
+    across = ending_on_a_main((3.0, -9.0, np.nan), main_z_m=np.nan)
+    assert list(across.kind) == [ConflictKind.VERTICAL] and across.cannot_tell.all()
+    for met in (ending_on_a_main((3.0, -9.0, 0.0)), ending_on_a_main((3.0, 0.0, 0.0), party=1)):
+        assert met.kind == [ConflictKind.COLLISION] and met.is_conflict.all()
+    above = ending_on_a_main((3.0, 0.0, 0.4))
+    assert above.kind == [ConflictKind.VERTICAL], "0.1 m over the main is not on it"
+    assert above.measured_m == pytest.approx([0.1])
+
+
+@pytest.mark.parametrize(
+    ("other", "apart_m", "banks", "shares"),
+    [
+        ("power", 0.2, (True, False), True),
+        ("power", 0.2, (True, True), True),
+        ("power", 0.4, (True, False), False),
+        ("power", 0.2, (False, False), False),
+        ("gas", 0.2, (True, False), False),
+    ],
+)
+def test_a_cable_that_leaves_a_bank_in_its_well_lies_in_the_same_trench(
+    other: str, apart_m: float, banks: tuple[bool, bool], shares: bool
+) -> None:
+    bank = [(0.0, 0.0, 0.0), (20.0, 0.0, 0.0)]
+    drawn = pipes_of([(0, bank), (1, [(-apart_m, 0.05, 0.0), (20.0, 8.0, 0.0)])])
+    parties = (Party("telecom", "trench"), Party(other, "conduit"))
+    found = conflicts_between(replace(drawn, parties=parties, in_bank=np.array(banks)), np.array([0]), np.array([1]))
+    assert found.kind == [ConflictKind.COLLISION]
+    assert found.shares_bank.tolist() == [shares] and found.is_conflict.tolist() == [not shares]
