@@ -19,7 +19,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError as ProjError
 
 from importers.base import RecordTable
-from importers.layers import formats, shapes
+from importers.layers import formats, recoding, shapes
 from importers.layers.domains import coded_values
 from importers.layers.files import LayerFile, damage, refusal
 from importers.layers.geojson import member_count
@@ -209,11 +209,24 @@ def _declared_rows(layer: Layer) -> int | None:
 
 
 def _in_bulk(layer: Layer, chunk_rows: int) -> Iterator[RecordTable]:
+    encoding = layer.file.encoding
+    try:
+        yield from _in_batches(layer, chunk_rows, encoding if recoding.can_decode(encoding) else None)
+    except UnicodeDecodeError:
+        # What is left of a text that is not in its encoding is for GDAL to say.
+        yield from _in_batches(layer, chunk_rows, None)
+    if layer.rows_read == 0:
+        yield layer.refused(0)
+
+
+def _in_batches(layer: Layer, chunk_rows: int, decoded_here: str | None) -> Iterator[RecordTable]:
+    """The rows that are left, their texts in the encoding `decoded_here`, else decoded by GDAL."""
     source = pyogrio.raw.open_arrow(
         layer.file.source,
         layer=layer.name,
-        encoding=layer.file.encoding,
+        encoding=recoding.OCTETS if decoded_here else layer.file.encoding,
         batch_size=chunk_rows,
+        skip_features=layer.rows_read,
         use_pyarrow=True,
         datetime_as_string=True,
         **layer.file.options,
@@ -223,6 +236,8 @@ def _in_bulk(layer: Layer, chunk_rows: int) -> Iterator[RecordTable]:
         with _warnings_kept(said):
             meta, batches = stack.enter_context(source)
         fields, crs, is_there = [str(field) for field in meta["fields"]], _crs(meta["crs"]), True
+        if decoded_here:
+            fields = [recoding.text(field, decoded_here) for field in fields]
         while is_there:
             with _warnings_kept(said):
                 batch = next(batches, None)
@@ -230,9 +245,7 @@ def _in_bulk(layer: Layer, chunk_rows: int) -> Iterator[RecordTable]:
             said.clear()
             layer.fields, layer.crs, is_there = fields, crs, batch is not None
             if is_there:
-                yield from _batch_tables(layer, batch)
-    if layer.rows_read == 0:
-        yield layer.refused(0)
+                yield from _batch_tables(layer, batch, decoded_here)
 
 
 @contextmanager
@@ -250,9 +263,12 @@ def _note_warnings(layer: Layer, said: list[str]) -> None:
         layer.note("IMP-READ", Severity.WARNING, f"While reading: {text}", f"读取时提示：{text}")
 
 
-def _batch_tables(layer: Layer, batch: Any) -> Iterator[RecordTable]:
+def _batch_tables(layer: Layer, batch: Any, decoded_here: str | None) -> Iterator[RecordTable]:
     n_fields = len(layer.fields)
-    columns = {name: _cells(batch.column(place)) for place, name in enumerate(layer.fields)}
+    given = [batch.column(place) for place in range(n_fields)]
+    if decoded_here:
+        given = [recoding.texts(column, decoded_here) for column in given]
+    columns = {name: _cells(column) for name, column in zip(layer.fields, given, strict=True)}
     geometry = _geometry(layer, batch.column(n_fields)) if batch.num_columns > n_fields else None
     yield from layer.tables(layer.numbers(batch.num_rows), columns, geometry)
 

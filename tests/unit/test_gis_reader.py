@@ -180,6 +180,37 @@ def test_any_chinese_text_cut_at_the_field_width_is_recognised(tmp_path: Path, w
     assert all(word.startswith(cell[:60]) for word, cell in zip(words, table.rows["名称"], strict=True))
 
 
+@pytest.mark.parametrize("encoding", ["GBK", "GB18030", "BIG5", "EUC-KR", "CP932", "CP1252", "KOI8-R"])
+def test_every_letter_of_an_encoding_is_read_as_gdal_reads_it(tmp_path: Path, encoding: str) -> None:
+    octets = [
+        bytes(pair) for first in range(0x80, 0x100) for pair in [(first,), *((first, n) for n in range(0x40, 0xFF))]
+    ]
+    words = [
+        word for one in octets for word in [one.decode(encoding, "ignore")] if word and word.encode(encoding) == one
+    ]
+    frame = gpd.GeoDataFrame({"N": words}, geometry=shapely.points(np.zeros((len(words), 2))), crs="EPSG:4547")
+    path = write(tmp_path / "a.shp", frame, encoding=encoding)
+    [table] = read(path, encoding=encoding)
+    by_gdal = pyogrio.read_dataframe(path, encoding=encoding)["N"]
+    # What older tables of GB 18030 have no place for elsewhere they put among private letters.
+    known = (by_gdal.notna() & ~by_gdal.str.match("[\ue000-\uf8ff]", na=True)).to_numpy()
+    assert known.sum() > 0.8 * len(words) > 100
+    assert table.rows["N"][known].tolist() == by_gdal[known].tolist()
+
+
+def test_a_text_that_is_not_in_its_encoding_costs_no_other_row(tmp_path: Path) -> None:
+    # More rows than are looked at to tell the encoding.
+    words = [f"井{n}" for n in range(5_100)]
+    frame = gpd.GeoDataFrame({"名": words}, geometry=shapely.points(np.zeros((len(words), 2))), crs=4547)
+    path = write(tmp_path / "a.shp", frame, encoding="GBK")
+    dbf = path.with_suffix(".dbf")
+    dbf.write_bytes(dbf.read_bytes().replace("井5050".encode("gbk"), b"\xff\xff5050"))
+    tables = read(path, chunk_rows=1_000)
+    cells = [cell for table in tables for cell in table.rows["名"]]
+    assert cells == [*words[:5050], "5050", *words[5051:]]
+    assert [int(number) for table in tables for number in table.rows.index] == list(range(1, 5_101))
+
+
 def test_geojson_in_metres_without_a_crs_is_not_taken_for_degrees(tmp_path: Path) -> None:
     path = tmp_path / "a.geojson"
     for easting, known in ((500000.0, False), (114.1, True)):
