@@ -39,8 +39,12 @@ def alternatives_of(network: Network, cut: Cut, in_order: Ints) -> tuple[list[Ot
 
 def is_state_unknown(network: Network, devices: Ints) -> Flags:
     """Whether the map does not say if a valve is open or closed."""
-    _, state, _ = device_columns(network, devices)
-    is_unknown: Flags = (state < 0) | (state == STATES.index("unknown"))
+
+    def are_unknown() -> Flags:
+        state = np.concatenate([network.nodes.state, network.pair_valves.state])
+        return np.asarray((state < 0) | (state == STATES.index("unknown")))
+
+    is_unknown: Flags = network.once("state unknown", are_unknown, by_layout=True)[devices]
     return is_unknown
 
 

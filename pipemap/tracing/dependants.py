@@ -42,9 +42,8 @@ class Dependants:
         zones = self.zones
         things = (self.members, self.bounds, self.straddling, self.straddling_bounds, self.device)
         around = (zones.ports.device_bounds, zones.ports.zone, zones.is_fed, zones.is_known)
-        lost, is_near = _lost(*things, *around, isolated, dry, status)
-        order = np.argsort(lost)
-        return lost[order], is_near[order]
+        lost: tuple[Ints, Flags] = _lost(*things, *around, isolated, dry, status)
+        return lost
 
 
 @numba.njit(cache=True, nogil=True)
@@ -72,7 +71,9 @@ def _lost(
             touches[number] |= status[zone] == ISOLATED
             lost[number] &= status[zone] == ISOLATED or (is_unfed and is_known[zone])
     is_near = np.concatenate((np.ones(len(near), np.bool_), np.zeros(len(beyond), np.bool_), touches[lost]))
-    return np.concatenate((near, beyond, between[lost])), is_near
+    found = np.concatenate((near, beyond, between[lost]))
+    order = np.argsort(found)
+    return found[order], is_near[order]
 
 
 def dependants_of(zones: Zones, nodes: Ints) -> Dependants:

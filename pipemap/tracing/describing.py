@@ -70,9 +70,9 @@ def described_valves(network: Network, walk: Walk) -> list[Words]:
 def device_columns(network: Network, devices: Ints) -> tuple[Ints, SmallInts, SmallInts]:
     """Node, state and operability of devices, which are nodes or, numbered after them, valves of the layer."""
     layer, count = network.pair_valves, len(network.nodes.id)
-    in_layer = devices >= count
-    if not in_layer.any():
+    if not len(layer.node):
         return devices, network.nodes.state[devices], network.nodes.operability[devices]
+    in_layer = devices >= count
     at_node, of_layer = np.where(in_layer, 0, devices), np.where(in_layer, devices - count, 0)
     return (
         np.where(in_layer, layer.node[of_layer], at_node),

@@ -1,13 +1,20 @@
 """How much water the isolated segments hold, and where it can be let out."""
 
 from functools import cache
+from typing import TypeAlias
 
+import numba
 import numpy as np
 
-from pipemap.network import Flags, Floats, Ints, Network
+from pipemap.network import Flags, Floats, Ints, Network, SmallInts
+from pipemap.network.adjacency import marked_ends
+from pipemap.network.arrays import Reals
 from pipemap.tracing.describing import device_places
 from schemas.codetables import code_table
 from schemas.isolation import Drainage
+
+# Shape, width and height of every segment (pipemap/network/arrays.py), and the clear shares of the shapes.
+Sections: TypeAlias = tuple[SmallInts, Reals, Reals, Floats]
 
 # Share of the enclosing rectangle that is clear: a circle (or ellipse); an egg of 2:3 (radii 1, 1/2 and 3).
 _CIRCLE = np.pi / 4
@@ -18,16 +25,32 @@ _DRAINS = ("drain_valve",)
 def drainage_of(network: Network, isolated: Ints) -> Drainage:
     """The volume in isolated segments (positions) by their clear section; unknown ones are counted apart."""
     segments = network.segments
-    area_m2 = clear_area_m2(network, isolated)
-    volume_m3 = area_m2 * segments.length_m[isolated]
-    is_known = np.isfinite(volume_m3)
-    is_assumed = is_known & segments.is_bore_assumed[isolated]
+    volume_m3, assumed_m3, unknown_length_m = _held(
+        _sections(network), segments.length_m, segments.is_bore_assumed, isolated
+    )
     return Drainage(
-        volume_m3=float(volume_m3[is_known].sum()),
-        assumed_m3=float(volume_m3[is_assumed].sum()),
-        unknown_length_m=float(segments.length_m[isolated][~is_known].sum()),
+        volume_m3=volume_m3,
+        assumed_m3=assumed_m3,
+        unknown_length_m=unknown_length_m,
         outlets=device_places(network, _outlets(network, isolated)),
     )
+
+
+@numba.njit(cache=True, nogil=True)
+def _held(
+    sections: Sections, length_m: Floats, is_assumed: Flags, isolated: Ints
+) -> tuple[float, float, float]:  # pragma: no cover
+    """The known volume, the part of it that is assumed, and the length of unknown section."""
+    known_m3 = assumed_m3 = unknown_length_m = 0.0
+    for one in isolated:
+        volume_m3 = _clear_area_m2(sections, one) * length_m[one]
+        if not np.isfinite(volume_m3):
+            unknown_length_m += length_m[one]
+            continue
+        known_m3 += volume_m3
+        if is_assumed[one]:
+            assumed_m3 += volume_m3
+    return known_m3, assumed_m3, unknown_length_m
 
 
 def clear_area_m2(network: Network, segments: Ints) -> Floats:
@@ -35,11 +58,30 @@ def clear_area_m2(network: Network, segments: Ints) -> Floats:
 
     A shape that is neither round nor egg-shaped fills its width and height, which is the most it can.
     """
-    width_mm = network.segments.bore_width_mm[segments].astype(np.float64)
-    height_mm = network.segments.bore_height_mm[segments].astype(np.float64)
-    height_mm = np.where(np.isnan(height_mm), width_mm, height_mm)
-    area: Floats = _clear_shares()[network.segments.shape[segments]] * width_mm * height_mm / 1e6
-    return area
+    areas_m2: Floats = _clear_areas_m2(_sections(network), segments)
+    return areas_m2
+
+
+def _sections(network: Network) -> Sections:
+    segments = network.segments
+    return segments.shape, segments.bore_width_mm, segments.bore_height_mm, _clear_shares()
+
+
+@numba.njit(cache=True, nogil=True)
+def _clear_areas_m2(sections: Sections, segments: Ints) -> Floats:  # pragma: no cover
+    areas_m2 = np.empty(len(segments))
+    for place, one in enumerate(segments):
+        areas_m2[place] = _clear_area_m2(sections, one)
+    return areas_m2
+
+
+@numba.njit(cache=True, nogil=True)
+def _clear_area_m2(sections: Sections, one: int) -> float:  # pragma: no cover
+    shape, widths_mm, heights_mm, clear_shares = sections
+    width_mm, height_mm = np.float64(widths_mm[one]), np.float64(heights_mm[one])
+    if np.isnan(height_mm):
+        height_mm = width_mm
+    return float(clear_shares[shape[one]] * width_mm * height_mm / 1e6)
 
 
 @cache
@@ -52,9 +94,11 @@ def _clear_shares() -> Floats:
 
 
 def _outlets(network: Network, isolated: Ints) -> Ints:
-    ends = np.concatenate([network.segments.from_node[isolated], network.segments.to_node[isolated]])
-    is_outlet = _are_drains()[network.nodes.appurtenance[ends]] & network.nodes.is_active[ends]
-    return np.unique(ends[is_outlet]) if is_outlet.any() else ends[:0]
+    drains = network.once(
+        "is drain", lambda: _are_drains()[network.nodes.appurtenance] & network.nodes.is_active, by_layout=True
+    )
+    outlets: Ints = marked_ends(network.segments.from_node, network.segments.to_node, isolated, drains)
+    return outlets
 
 
 @cache

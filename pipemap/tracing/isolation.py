@@ -237,6 +237,8 @@ def _back_feeds(network: Network, site: Site, regains: list[Regain]) -> list[Wor
 def _not_refilled(cut: Cut) -> Ints:
     """Sources that nothing fills any more: all their inlets are cut off."""
     sources, zones = cut.zones.inlets
+    if not len(sources):
+        return sources
     status = cut.status[zones]
     is_cut_off = (status == ISOLATED) | (status == LOST)
     if not is_cut_off.any():

@@ -9,6 +9,7 @@ import numpy as np
 from pipemap.errors import UsageError
 from pipemap.network import Floats, Ints, Network, positions_of
 from pipemap.network.adjacency import adjacency_of
+from pipemap.network.grouping import distinct
 from pipemap.tracing.zones import Zones, zones_of
 from schemas.codetables import code_table
 
@@ -38,9 +39,12 @@ def site_of(network: Network, segment_ids: Sequence[int], node_ids: Sequence[int
         When nothing is named, when something is not in service or on no pressure pipe, or when they
         are not all of one group of classes.
     """
-    segments = positions_of(network.segments.id, np.array(sorted(set(segment_ids)), np.int64), "segment")
-    nodes = positions_of(network.nodes.id, np.array(sorted(set(node_ids)), np.int64), "node")
-    return site_at(network, segments, nodes)
+    segments = _named(network.segments.id, segment_ids, "segment")
+    return site_at(network, segments, _named(network.nodes.id, node_ids, "node"))
+
+
+def _named(ids: Ints, wanted: Sequence[int], what: str) -> Ints:
+    return positions_of(ids, np.array(sorted(set(wanted)), np.int64), what) if wanted else np.zeros(0, np.int64)
 
 
 def site_at(network: Network, segments: Ints, nodes: Ints) -> Site:
@@ -49,10 +53,16 @@ def site_at(network: Network, segments: Ints, nodes: Ints) -> Site:
         raise UsageError("The segment is not in service, so it cannot burst.")
     beside = _beside(network, nodes)
     zones = zones_of(network, pressure_group(network, np.concatenate([segments, beside])))
+    burst_zones = distinct(np.concatenate([zones.segment_zone[segments], _zones_at(zones, nodes)]))
+    return Site(zones, segments, nodes, burst_zones, _places_m(network, segments, nodes))
+
+
+def _zones_at(zones: Zones, nodes: Ints) -> Ints:
+    if not len(nodes):
+        return nodes
     touched = zones.node_zone[nodes]
     at_devices = zones.ports.zone[zones.ports.of_devices(nodes[touched < 0])]
-    burst_zones = np.concatenate([zones.segment_zone[segments], touched[touched >= 0], at_devices])
-    return Site(zones, segments, nodes, np.unique(burst_zones), _places_m(network, segments, nodes))
+    return np.concatenate([touched[touched >= 0], at_devices])
 
 
 def _places_m(network: Network, segments: Ints, nodes: Ints) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipemap.clearance.numbers import known
 from pipemap.network import Flags, Floats, Ints, Network
-from pipemap.network.adjacency import adjacency_of
+from pipemap.network.adjacency import adjacency_of, live_degree_of, marked_ends
 from pipemap.network.axes import Axes
 from pipemap.network.kinds import class_groups
 from pipemap.tracing.cuts import Cut
@@ -51,7 +51,8 @@ def surroundings_of(
 def open_ends(network: Network, cut: Cut) -> list[Words]:
     """A warning where an isolated pipe ends beside another one, so that the trace may have stopped too early."""
     is_of_group = np.append(class_groups() == cut.zones.group, False)
-    nodes, others, _ = beside_nodes(network, _free_ends(network, cut)[:_MOST_ENDS], is_of_group, OPEN_END_M)
+    free = _free_ends(network, cut)[:_MOST_ENDS]
+    nodes, others, _ = beside_nodes(network, free, is_of_group, OPEN_END_M) if len(free) else (free, free, free)
     if not len(nodes):
         return []
     segment_keys: dict[str, set[str]] = {}
@@ -126,11 +127,9 @@ def _as_stored(value: np.float32) -> float | None:
 
 def _free_ends(network: Network, cut: Cut) -> Ints:
     """Joints of the isolated zone at which only one live pipe ends."""
-    isolated, segments = cut.isolated, network.segments
-    ends = np.unique(np.concatenate([segments.from_node[isolated], segments.to_node[isolated]]))
-    ends = ends[cut.zones.node_zone[ends] >= 0]
-    adjacency = adjacency_of(network)
-    live = segments.is_active[adjacency.at(ends)]
-    owner = np.repeat(np.arange(len(ends)), adjacency.counts(ends))
-    free: Ints = ends[np.bincount(owner[live], minlength=len(ends)) == 1]
+    zones, segments = cut.zones, network.segments
+    is_free = network.once(
+        f"free ends {zones.group}", lambda: (live_degree_of(network) == 1) & (zones.node_zone >= 0), by_layout=True
+    )
+    free: Ints = marked_ends(segments.from_node, segments.to_node, cut.isolated, is_free)
     return free

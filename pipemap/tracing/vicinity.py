@@ -40,6 +40,8 @@ def near(network: Network, parts: Axes, radius_m: float, is_wanted: Flags) -> Ne
     lines = (segments.axis.points_m, segments.axis.bounds, parts.points_m, parts.bounds)
     columns = (segments.class_, segments.lifecycle, segments.width_mm, segments.height_mm)
     place, away_m, in_space, point_m = _near(tree.columns, lines, columns, is_wanted, radius_m, _widest_m(network))
+    if len(place) < 2:
+        return Near(place, away_m, in_space, point_m)
     order = np.lexsort((place, away_m))
     return Near(place[order], away_m[order], in_space[order], point_m[order])
 

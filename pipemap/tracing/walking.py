@@ -39,11 +39,10 @@ def walk_to(network: Network, site: Site, cut: Cut, devices: Ints) -> Walk:
         return listed(network, site, devices)
     if not len(devices):
         return Walk(devices, np.zeros(0), np.zeros(0), True)
-    nodes = device_nodes(network, devices)
-    straight_m = _straight_m(site.place_m, network.nodes.x_m, network.nodes.y_m, nodes)
     pipes = (network.segments.from_node, network.segments.to_node, network.segments.length_m, cut.isolated)
-    order, walk_m = _walk(*pipes, site.segments, site.nodes, nodes, straight_m)
-    return Walk(devices[order], walk_m, straight_m[0, order], True)
+    places = (site.place_m, network.nodes.x_m, network.nodes.y_m)
+    order, walk_m, away_m = _walk(*pipes, site.segments, site.nodes, device_nodes(network, devices), places)
+    return Walk(devices[order], walk_m, away_m, True)
 
 
 def listed(network: Network, site: Site, devices: Ints) -> Walk:
@@ -64,9 +63,9 @@ def distances_m(network: Network, site: Site, nodes: Ints) -> Floats:
 def device_nodes(network: Network, devices: Ints) -> Ints:
     """Node of every device, or the one it stands beside."""
     count = len(network.nodes.id)
-    in_layer = devices >= count
-    if not in_layer.any():
+    if not len(network.pair_valves.node):
         return devices
+    in_layer = devices >= count
     return np.where(in_layer, network.pair_valves.node[np.where(in_layer, devices - count, 0)], devices)
 
 
@@ -102,12 +101,14 @@ def _walk(
     burst_segments: Ints,
     burst_nodes: Ints,
     nodes: Ints,
-    straight_m: Floats,
-) -> tuple[Ints, Floats]:  # pragma: no cover
-    """Order of a walk that always goes to the nearest of the nodes left, and the length of every step.
+    places: tuple[Floats, Floats, Floats],
+) -> tuple[Ints, Floats, Floats]:  # pragma: no cover
+    """Order of a walk that always goes to the nearest of the nodes left, the length of every step, and how far away.
 
     Where no pipe leads to any of them the walk goes on at the one nearest in a straight line, by a step of NaN.
+    How far each is lies straight from the nearest of the bursts; `places` are theirs and the columns of the nodes.
     """
+    straight_m = _straight_m(*places, nodes)
     ends = np.unique(np.concatenate((from_node[isolated], to_node[isolated], burst_nodes, nodes)))
     tail, head = np.searchsorted(ends, from_node[isolated]), np.searchsorted(ends, to_node[isolated])
     bounds, arcs = grouped(np.concatenate((tail, head)), len(ends))
@@ -125,7 +126,7 @@ def _walk(
             taken, walk_m[step] = _straight_on(straight_m[row], left), np.nan
         order[step], left[taken] = taken, False
         starts, ahead_m, row = targets[taken : taken + 1], np.zeros(1), taken + 1
-    return order, walk_m
+    return order, walk_m, straight_m[0, order]
 
 
 @numba.njit(cache=True, nogil=True)
