@@ -39,7 +39,7 @@ class TextColumn:
 
     def __getitem__(self, index: int) -> str | None:
         """The text of one row, or None when it is null."""
-        start, end = self.offsets[index], self.offsets[index + 1]
+        start, end = self.offsets.item(index), self.offsets.item(index + 1)
         return self.blob[start:end].tobytes().decode() if end > start else None
 
     def __len__(self) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 import numba
 import numpy as np
@@ -59,8 +60,8 @@ class Axes:
     def of(cls, lines: Iterable[npt.ArrayLike]) -> "Axes":
         """Axes from their points (n, 3) each."""
         points = [np.asarray(line, np.float64) for line in lines]
-        counts = np.array([len(one) for one in points], np.int64)
-        return cls(np.concatenate([np.zeros((0, 3)), *points]), _bounds(counts))
+        bounds = np.array([0, *accumulate(map(len, points))], np.int64)
+        return cls(np.concatenate(points) if points else np.zeros((0, 3)), bounds)
 
     @classmethod
     def read(cls, rows: CopiedRows, column: int, order: Ints) -> "Axes":

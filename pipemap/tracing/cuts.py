@@ -34,7 +34,7 @@ import numpy as np
 
 from pipemap.network import Ints, NodeKind, SmallInts
 from pipemap.network.grouping import spread
-from pipemap.tracing.floods import FED, ISOLATED, LOST, OPEN_QUESTION, Statuses, Touches, closure, rim, settle, turned
+from pipemap.tracing.floods import FED, ISOLATED, OPEN_QUESTION, Statuses, Touches, closure, parted, settle
 from pipemap.tracing.ports import Flags
 from pipemap.tracing.sites import Site
 from pipemap.tracing.zones import Zones
@@ -124,14 +124,19 @@ def cut_of_zones(zones: Zones, burst_zones: Ints, assumed: Assumed = _NOTHING) -
     touches = zones.touches if assumed.is_nothing else zones.touches._replace(kind=assumed.kinds(zones))
     status = np.zeros(zones.count, np.uint8)
     cluster = _lone_cluster(zones, burst_zones) if assumed.is_nothing else None
-    isolated = closure(touches, status, burst_zones) if cluster is None else _look_up(zones, cluster, status)
-    beside, far = rim(touches, status, isolated)
+    if cluster is None:
+        isolated, dry = closure(touches, status, burst_zones), _none()
+    else:
+        isolated, dry = _look_up(zones, cluster)
+    feeding, pipes = (zones.hops, zones.is_fed, zones.is_known), (zones.segments, zones.segment_bounds)
+    is_settled, anew = cluster is not None, bool(len(assumed.opened))
+    beside, valves, relied_on, dry, cut_off, left_dry = parted(
+        touches, feeding, pipes, status, isolated, dry, is_settled, anew
+    )
     beside_burst = np.intersect1d(beside, assumed.opened) if len(assumed.opened) else assumed.opened
     if len(beside_burst):
         narrower = replace(assumed, opened=np.setdiff1d(assumed.opened, beside_burst))
         return replace(cut_of_zones(zones, burst_zones, narrower), kept_closed=beside_burst)
-    dry = _dry(zones, cluster, touches, status, far, bool(len(assumed.opened)))
-    valves, relied_on = turned(touches, status, far, zones.is_fed, zones.is_known)
     return Cut(
         zones=zones,
         assumed=assumed,
@@ -143,8 +148,8 @@ def cut_of_zones(zones: Zones, burst_zones: Ints, assumed: Assumed = _NOTHING) -
         relied_on=relied_on,
         isolated_zones=isolated,
         dry_zones=dry,
-        isolated=zones.segments_in(isolated),
-        dry=zones.segments_in(dry),
+        isolated=cut_off,
+        dry=left_dry,
         already_dry=_already_dry(zones, burst_zones, status),
         kept_closed=_none(),
     )
@@ -162,18 +167,10 @@ def _lone_cluster(zones: Zones, burst_zones: Ints) -> int | None:
     return first if alone else None
 
 
-def _look_up(zones: Zones, cluster: int, status: Statuses) -> Ints:
-    isolated = np.arange(zones.cluster_bounds[cluster], zones.cluster_bounds[cluster + 1])
-    status[isolated] = ISOLATED
-    return isolated
-
-
-def _dry(zones: Zones, cluster: int | None, touches: Touches, status: Statuses, far: Ints, anew: bool) -> Ints:
-    if cluster is None:
-        return settle(touches, zones.hops, status, zones.ports.zone[far], anew)
-    dry = np.arange(zones.cluster_bounds[cluster + 1], zones.subtree_end[cluster])
-    status[dry] = LOST
-    return dry
+def _look_up(zones: Zones, cluster: int) -> tuple[Ints, Ints]:
+    """The zones of a cluster, and those that it alone keeps supplied."""
+    first, end = zones.cluster_bounds.item(cluster), zones.cluster_bounds.item(cluster + 1)
+    return np.arange(first, end), np.arange(end, zones.subtree_end.item(cluster))
 
 
 def _already_dry(zones: Zones, burst_zones: Ints, status: Statuses) -> Ints:

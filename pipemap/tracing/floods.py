@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipemap.network import Ints, SmallInts
+from pipemap.network.grouping import spread
 from pipemap.tracing.ports import Flags
 
 # What is known of a zone once some zones are taken out; OPEN_QUESTION and WALKED end as one of the others.
@@ -60,7 +61,36 @@ def closure(at: Touches, status: Statuses, zones: Ints) -> Ints:  # pragma: no c
 
 
 @numba.njit(cache=True, nogil=True)
-def rim(at: Touches, status: Statuses, isolated: Ints) -> tuple[Ints, Ints]:  # pragma: no cover
+def parted(
+    at: Touches,
+    feeding: tuple[Ints, Flags, Flags],
+    pipes: tuple[Ints, Ints],
+    status: Statuses,
+    isolated: Ints,
+    dry: Ints,
+    is_settled: bool,
+    anew: bool,
+) -> tuple[Ints, Ints, Ints, Ints, Ints, Ints]:  # pragma: no cover
+    """What parting the isolated zones from the rest means; `status` is marked.
+
+    Given are `hops`, `is_fed`, `is_known` of the zones, their `segments` with the bounds, and, when that `is_settled`,
+    the zones that go dry. Found are the devices beside, the valves to close and those relied on (`_turned`), the dry
+    zones, and the isolated and the dry segments, all sorted.
+    """
+    hops, is_fed, is_known = feeding
+    segments, bounds = pipes
+    status[isolated] = ISOLATED
+    status[dry] = LOST
+    beside, far = _rim(at, status, isolated)
+    if not is_settled:
+        dry = settle(at, hops, status, at.zone[far], anew)
+    valves, relied_on = _turned(at, status, far, is_fed, is_known)
+    cut_off, left_dry = np.sort(segments[spread(bounds, isolated)]), np.sort(segments[spread(bounds, dry)])
+    return beside, valves, relied_on, dry, cut_off, left_dry
+
+
+@numba.njit(cache=True, nogil=True)
+def _rim(at: Touches, status: Statuses, isolated: Ints) -> tuple[Ints, Ints]:  # pragma: no cover
     """Devices that touch an isolated zone, sorted, and the ports of all but the sources on other zones."""
     beside = [np.int64(0) for _ in range(0)]
     for zone in isolated:
@@ -78,7 +108,7 @@ def rim(at: Touches, status: Statuses, isolated: Ints) -> tuple[Ints, Ints]:  # 
 
 
 @numba.njit(cache=True, nogil=True)
-def turned(
+def _turned(
     at: Touches, status: Statuses, far: Ints, is_fed: Flags, is_known: Flags
 ) -> tuple[Ints, Ints]:  # pragma: no cover
     """Valves of the rim with water behind them, or where nobody knows: open ones that can let it in, and closed ones.

@@ -110,16 +110,16 @@ def lost_hydrants(network: Network, cut: Cut) -> Ints:
 
 
 def _near_hydrant(network: Network, hydrant: int, distance_m: float) -> Words:
-    return {**_hydrant(network, int(hydrant_nodes(network)[hydrant])), "distance_m": distance_m}
+    return {**_hydrant(network, hydrant_nodes(network).item(hydrant)), "distance_m": distance_m}
 
 
 def _hydrant(network: Network, node: int) -> Words:
     nodes = network.nodes
     return {
-        "node_id": int(nodes.id[node]),
+        "node_id": nodes.id.item(node),
         "source_key": nodes.key[node],
-        "x_m": known(float(nodes.x_m[node])),
-        "y_m": known(float(nodes.y_m[node])),
+        "x_m": known(nodes.x_m.item(node)),
+        "y_m": known(nodes.y_m.item(node)),
     }
 
 

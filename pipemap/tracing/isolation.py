@@ -140,13 +140,13 @@ def _places(network: Network, site: Site) -> list[Words]:
 def _burst_segment(network: Network, segment: int) -> Words:
     segments = network.segments
     return {
-        "segment_id": int(segments.id[segment]),
+        "segment_id": segments.id.item(segment),
         "node_id": None,
         "source_key": segments.key[segment],
         "class_code": class_codes()[segments.class_[segment]],
-        "x_m": known(float(segments.x_m[segment])),
-        "y_m": known(float(segments.y_m[segment])),
-        "z_m": known(float(segments.z_m[segment])),
+        "x_m": known(segments.x_m.item(segment)),
+        "y_m": known(segments.y_m.item(segment)),
+        "z_m": known(segments.z_m.item(segment)),
     }
 
 
