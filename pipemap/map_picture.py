@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import shapely
 from psycopg.rows import DictRow
 from shapely.geometry.base import BaseGeometry
@@ -41,10 +42,7 @@ class Picture:
 
     def pipes(self, connection: Connection, first: Sequence[str] = ()) -> list[DictRow]:
         """Class and plan axis of the pipes of today's map in the frame, those of some classes first, some thousands."""
-        box = dict(zip(("low_x", "low_y", "high_x", "high_y"), self.frame.bounds, strict=True))
-        wanted = {**box, "class_codes": list(first), "limit": _MOST_PIPES}
-        rows = fetch_all(connection, queries("map_picture")["drawn_pipes"], wanted)
-        return [{**row, "axis": shapely.from_wkb(row["axis"])} for row in rows]
+        return pipes_within(connection, self.frame.bounds, first)
 
     def svg(self, *parts: str) -> str:
         """The picture of its parts, the first lowest, on white and with a bar of scale."""
@@ -55,12 +53,31 @@ class Picture:
         )
 
 
+def pipes_within(connection: Connection, bounds: Sequence[float], first: Sequence[str] = ()) -> list[DictRow]:
+    """Class and plan axis of the pipes of today's map that meet a box, those of some classes first, some thousands."""
+    box = dict(zip(("low_x", "low_y", "high_x", "high_y"), bounds, strict=True))
+    wanted = {**box, "class_codes": list(first), "limit": _MOST_PIPES}
+    rows = fetch_all(connection, queries("map_picture")["drawn_pipes"], wanted)
+    return [{**row, "axis": shapely.from_wkb(row["axis"])} for row in rows]
+
+
 def by_class(pipes: Iterable[Mapping[str, Any]]) -> dict[str, list[BaseGeometry]]:
     """The axes of pipes by their utility class."""
     found: dict[str, list[BaseGeometry]] = {}
     for pipe in pipes:
         found.setdefault(pipe["class_code"], []).append(pipe["axis"])
     return found
+
+
+def without_strays(xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Places but those so far off (a swapped coordinate) that the rest would shrink to a dot."""
+    known = xy[np.isfinite(xy).all(axis=1)]
+    if not len(known):
+        return known
+    low, high = np.percentile(known, [5, 95], axis=0)
+    reach = 3 * max(*(high - low), 1.0)
+    near = ((known >= low - reach) & (known <= high + reach)).all(axis=1)
+    return np.asarray(known[near])
 
 
 def path_of(shapes: Iterable[BaseGeometry], frame: BaseGeometry, scale: float) -> str:

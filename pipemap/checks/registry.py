@@ -38,6 +38,7 @@ class Rule:
     name_en: str
     name_zh: str
     source: str
+    source_zh: str
     thresholds: Mapping[str, float]
     run: Any
     sees: Sees = "tile"
@@ -47,7 +48,15 @@ _rules: dict[str, Rule] = {}
 
 
 def rule(
-    rule_id: str, severity: Severity, *, en: str, zh: str, source: str, sees: Sees = "tile", **thresholds: float
+    rule_id: str,
+    severity: Severity,
+    *,
+    en: str,
+    zh: str,
+    source: str,
+    source_zh: str,
+    sees: Sees = "tile",
+    **thresholds: float,
 ) -> Callable[[AnyRun], AnyRun]:
     """Register a function as a rule; thresholds carry their unit in the name and can be set by a city."""
 
@@ -55,7 +64,7 @@ def rule(
         if rule_id in _rules:
             raise ValueError(f"rule {rule_id} is declared twice")
         limits = MappingProxyType(dict(thresholds))
-        _rules[rule_id] = Rule(rule_id, severity, en, zh, source, limits, run, sees)
+        _rules[rule_id] = Rule(rule_id, severity, en, zh, source, source_zh, limits, run, sees)
         return run
 
     return register

@@ -141,7 +141,7 @@ def rules(
     rows = (
         (
             each["id"], words.term(each["severity"]), words.of(each["name_en"], each["name_zh"]),
-            _thresholds(each["thresholds"]), each["told_by"], each["source"],
+            _thresholds(each["thresholds"]), each["told_by"], words.of(each["source"], each["source_zh"]),
         )
         for each in listed
     )  # fmt: skip
@@ -176,7 +176,12 @@ def _write_reports(
         if path:
             write(report, path)
     for path in filter(None, (html, gpkg, csv, report_json)):
-        say(Words(language).of(f"{path}: {len(report.findings)} findings", f"{path}：问题 {len(report.findings)} 个"))
+        found = len(report.findings)
+        say(
+            Words(language).of(
+                f"{path}: {found} findings, those of the import among them", f"{path}：含导入时发现的共 {found} 个问题"
+            )
+        )
 
 
 def _print_listed(listed: dict[str, Any], book: Sequence[Rule], offset: int, words: Words) -> None:
@@ -192,7 +197,7 @@ def _print_listed(listed: dict[str, Any], book: Sequence[Rule], offset: int, wor
     rows = [
         (
             words.term(row["severity"]), row["rule"], row["feature_key"],
-            words.of(row["message_en"], row["message_zh"]), _place(row),
+            words.of(row["message_en"], row["message_zh"]), _place(row, words),
         )
         for row in listed["findings"]
     ]  # fmt: skip
@@ -201,7 +206,9 @@ def _print_listed(listed: dict[str, Any], book: Sequence[Rule], offset: int, wor
         words.table(title, ("severity", "rule", "key", "found", "where"), rows)
 
 
-def _place(row: dict[str, Any]) -> str:
+def _place(row: dict[str, Any], words: Words) -> str:
+    if row["file"] is None:
+        return words.attribute(row["column"] or "")
     return " · ".join(str(row[name]) for name in ("file", "sheet", "row", "column") if row[name] is not None)
 
 
@@ -216,12 +223,13 @@ def _rule_document(found: Rule) -> dict[str, Any]:
         "told_by": "check-survey" if found.sees == "survey" else "check",
         "told_as": found.id,
         "source": found.source,
+        "source_zh": found.source_zh,
     }
 
 
 def _elsewhere(line: dict[str, str]) -> dict[str, Any]:
     """A rule that no check runs, as those are listed that one does."""
-    names = {name: line[name] for name in ("name_en", "name_zh", "told_by", "source")}
+    names = {name: line[name] for name in ("name_en", "name_zh", "told_by", "source", "source_zh")}
     about: dict[str, Any] = {
         "severity": None,
         "about": line["why"] or None,

@@ -1,5 +1,7 @@
 """Names of columns and of the model's own words in Chinese, each by its plain English word."""
 
+from schemas.codetables import code_table
+
 # A column is written by its English name everywhere; it stands here once.
 COLUMNS = {
     "": "", "#": "#", "x": "x", "y": "y", "z": "z", "id": "ID", "m²": "m²", "± m": "± m",
@@ -54,45 +56,12 @@ COLUMNS = {
     "nearest": "最相近", "first": "首例", "for": "适用", "readers": "读取器", "known by the columns": "识别列",
 }  # fmt: skip
 
-# Attributes of features by their fields.
-ATTRIBUTES = {
-    "geom": ("place", "位置"), "extra": ("further attributes", "其他属性"), "source_key": ("survey key", "原始编号"),
-    "class_code": ("class", "管线类别"), "name": ("name", "名称"), "shape_code": ("section", "断面形状"),
-    "width_mm": ("width mm", "宽 mm"), "height_mm": ("height mm", "高 mm"),
-    "size_basis_code": ("width and height are", "宽高所指"), "nominal_mm": ("nominal size mm", "公称尺寸 mm"),
-    "inner_width_mm": ("inner width mm", "内宽 mm"), "inner_height_mm": ("inner height mm", "内高 mm"),
-    "casing_mm": ("casing mm", "套管直径 mm"), "section_text": ("section as surveyed", "管径或断面"),
-    "material_code": ("material", "材质"), "burial_code": ("burial", "敷设方式"),
-    "pressure_code": ("pressure class", "压力等级"), "pressure_mpa": ("pressure MPa", "压力 MPa"),
-    "voltage_kv": ("voltage kV", "电压 kV"), "hole_count": ("duct holes", "总孔数"),
-    "used_hole_count": ("holes in use", "已用孔数"), "cable_count": ("cables", "线缆条数"),
-    "flow_direction_code": ("flow direction", "流向"), "circuit": ("circuit", "线路"),
-    "container_id": ("inside", "所在管沟"), "owner": ("owner", "权属单位"),
-    "lifecycle_code": ("lifecycle", "使用状态"), "installed_on": ("built", "建成年月"),
-    "from_depth_m": ("depth at start m", "起点埋深 m"), "to_depth_m": ("depth at end m", "终点埋深 m"),
-    "from_elevation_m": ("elevation at start m", "起点管高程 m"),
-    "to_elevation_m": ("elevation at end m", "终点管高程 m"), "depth_datum_code": ("depth refers to", "埋深基准"),
-    "elevation_source_code": ("elevation is", "高程来源"), "horizontal_accuracy_m": ("plan accuracy m", "平面精度 m"),
-    "vertical_accuracy_m": ("height accuracy m", "高程精度 m"), "feature_code": ("feature", "特征"),
-    "appurtenance_code": ("appurtenance", "附属物"), "ground_elevation_m": ("ground elevation m", "地面高程 m"),
-    "well_depth_m": ("well depth m", "井深 m"), "valve_state_code": ("valve state", "阀门状态"),
-    "operability_code": ("operability", "可操作性"), "address": ("address", "地址"), "kind_code": ("kind", "类型"),
-    "people": ("people", "人数"), "is_critical": ("critical", "重要用户"),
-    "demand_m3_per_d": ("demand m³/d", "用水量 m³/d"), "base_elevation_m": ("lowest point m", "最低点 m"),
-    "top_elevation_m": ("highest point m", "最高点 m"), "from_node_id": ("from node", "起点"),
-    "to_node_id": ("to node", "终点"), "node_id": ("served from node", "接入管点"),
-    "feature_id": ("identity", "要素号"), "source_file": ("source file", "来源文件"),
-    "source_sheet": ("sheet", "图层或表"), "source_row": ("row", "行号"),
-    "valid_from_version": ("since version", "自版本"),
-}  # fmt: skip
-
-# What the model and the commands write as one word and no code table holds.
+# What the model and the commands write as one word.
 TERMS = {
+    **{code: (state.name_en, state.name_zh) for code, state in code_table("changeset_state").items()},
     "node": ("point", "管点"), "pipe_segment": ("pipe", "管段"), "consumer": ("consumer", "用户"),
     "structure": ("structure", "建（构）筑物"), "insert": ("new", "新增"), "update": ("modified", "修改"),
-    "delete": ("deleted", "删除"), "draft": ("draft", "草稿"), "checked": ("checked", "已检查"),
-    "submitted": ("submitted", "已提交"), "approved": ("approved", "已批准"), "published": ("published", "已发布"),
-    "rejected": ("rejected", "已驳回"), "import": ("import", "导入"), "edit": ("edit", "编辑"),
+    "delete": ("deleted", "删除"), "import": ("import", "导入"), "edit": ("edit", "编辑"),
     "design": ("design", "规划方案"), "revert": ("revert", "撤销"), "error": ("error", "错误"),
     "warning": ("warning", "警告"),
     "info": ("note", "提示"), "horizontal": ("horizontal", "水平净距"), "vertical": ("vertical", "垂直净距"),

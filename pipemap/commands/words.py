@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Protocol
 
 import typer
 
-from pipemap.commands.vocabulary import ATTRIBUTES, COLUMNS, TERMS
+from pipemap.commands.vocabulary import COLUMNS, TERMS
 from pipemap.errors import PipemapError
 from pipemap.settings import Settings
 from pipemap.terminal import emit_table, say
@@ -82,7 +82,8 @@ class Words:
 
     def attribute(self, name: str) -> str:
         """Name of an attribute of a feature."""
-        return self.of(*ATTRIBUTES[name]) if name in ATTRIBUTES else name
+        known = code_table("attribute").get(name)
+        return name if known is None else self.of(known.name_en, known.name_zh)
 
     def listed(self, names: Iterable[str]) -> str:
         """Names one after the other."""

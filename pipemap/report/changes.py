@@ -11,8 +11,7 @@ from psycopg.rows import DictRow
 from pipemap.changesets import Changeset
 from pipemap.db import Connection, fetch_all
 from pipemap.findings import list_findings
-from pipemap.map_picture import Picture
-from pipemap.report.drawing import without_strays
+from pipemap.map_picture import Picture, without_strays
 from pipemap.sql import queries
 from pipemap.statements import compose
 

@@ -7,10 +7,12 @@ from typing import Any, LiteralString
 
 import pandas as pd
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from pipemap.changesets import Changeset, get_changeset
 from pipemap.db import Connection, fetch_all
 from pipemap.findings import list_findings
+from pipemap.map_picture import pipes_within, without_strays
 from pipemap.projects import read_project
 from pipemap.report.quality import Quality, measure
 from pipemap.sql import queries
@@ -23,7 +25,10 @@ _GROUPED = ("severity", "rule", "file", "sheet", "class_code")
 
 @dataclass(frozen=True)
 class Report:
-    """One changeset as it stands; `segments` and `nodes` have feature_id, source_key, class_code, change, geom."""
+    """One changeset as it stands; `segments` and `nodes` have feature_id, source_key, class_code, change, geom.
+
+    `around` are the plan axes of today's pipes where the changeset lies.
+    """
 
     project: str
     srid: int
@@ -31,6 +36,7 @@ class Report:
     findings: list[dict[str, Any]]
     segments: pd.DataFrame
     nodes: pd.DataFrame
+    around: list[BaseGeometry]
     quality: Quality
 
     @property
@@ -80,13 +86,15 @@ def gather_report(
     project = read_project(connection)
     findings = [dict(row) for row in list_findings(connection, changeset_id, limit=_ALL)]
     found = _by_severity(findings)
+    segments = _features(connection, queries("report")["touched_segments"], changeset_id)
     return Report(
         project=project.name,
         srid=project.srid,
         changeset=changeset,
         findings=findings,
-        segments=_features(connection, queries("report")["touched_segments"], changeset_id),
+        segments=segments,
         nodes=_features(connection, queries("report")["touched_nodes"], changeset_id),
+        around=_around(connection, segments),
         quality=measure(connection, changeset, found["error"], found["warning"], weights),
     )
 
@@ -99,3 +107,11 @@ def _features(connection: Connection, query: LiteralString, changeset_id: int) -
     rows = fetch_all(connection, query, {"changeset_id": changeset_id})
     frame = pd.DataFrame(rows, columns=["feature_id", "source_key", "class_code", "change", "geom"])
     return frame.assign(geom=shapely.from_wkb(frame["geom"].to_numpy(object)))
+
+
+def _around(connection: Connection, segments: pd.DataFrame) -> list[BaseGeometry]:
+    places = without_strays(shapely.get_coordinates(segments["geom"].to_numpy()))
+    if not len(places):
+        return []
+    box = [*places.min(axis=0).tolist(), *places.max(axis=0).tolist()]
+    return [pipe["axis"] for pipe in pipes_within(connection, box)]

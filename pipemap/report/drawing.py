@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
+from pipemap.map_picture import path_of, without_strays
 from pipemap.report.contents import Report
 from schemas.codetables import code_table
 
@@ -29,10 +30,11 @@ class Stroke:
 
 @dataclass(frozen=True)
 class Drawing:
-    """The map in pixels, north up: strokes by class, markers (finding number in the list, x, y) and the scale."""
+    """The map in pixels, north up: today's pipes, strokes by class, markers (their number in the list, x, y), scale."""
 
     width: float
     height: float
+    around: str
     strokes: list[Stroke]
     markers: list[dict[str, Any]]
     drawn: int
@@ -42,7 +44,7 @@ class Drawing:
 
 
 def draw_map(report: Report, listed: list[dict[str, Any]]) -> Drawing | None:
-    """Draw the touched pipes and the listed findings; None when nothing has a place."""
+    """Draw the touched pipes over those of today's map, and the listed findings; None when nothing has a place."""
     lines = report.segments.head(MAX_DRAWN)
     spots = np.array([[found["x_m"], found["y_m"]] for found in listed], dtype=np.float64).reshape(-1, 2)
     xy = shapely.get_coordinates(lines["geom"].to_numpy())
@@ -58,6 +60,7 @@ def draw_map(report: Report, listed: list[dict[str, Any]]) -> Drawing | None:
     return Drawing(
         width=round((high[0] - low[0]) * scale + 2 * _MARGIN_PX, 1),
         height=round(height, 1),
+        around=path_of(report.around, shapely.box(*(low - _MARGIN_PX / scale), *(high + _MARGIN_PX / scale)), scale),
         strokes=_strokes(lines, low, scale, height),
         markers=_markers(listed, _pixels(spots, low, scale, height)),
         drawn=len(lines),
@@ -65,17 +68,6 @@ def draw_map(report: Report, listed: list[dict[str, Any]]) -> Drawing | None:
         bar_px=round(bar_m * scale, 1),
         bar_m=bar_m,
     )
-
-
-def without_strays(xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Places but those so far off (a swapped coordinate) that the rest would shrink to a dot."""
-    known = xy[np.isfinite(xy).all(axis=1)]
-    if not len(known):
-        return known
-    low, high = np.percentile(known, [5, 95], axis=0)
-    reach = 3 * max(*(high - low), 1.0)
-    near = ((known >= low - reach) & (known <= high + reach)).all(axis=1)
-    return np.asarray(known[near])
 
 
 def _pixels(xy: npt.NDArray[np.float64], low: npt.NDArray[np.float64], scale: float, height: float) -> Any:

@@ -51,12 +51,18 @@ def render_html(report: Report, language: str = "zh") -> str:
         completeness=_by_attribute(report),
         depths=_depth_bars(report),
         kinds=_KINDS,
-        class_names={code: (found.name_en, found.name_zh) for code, found in code_table("utility_class").items()},
+        class_names=_names("utility_class"),
+        state_names=_names("changeset_state"),
+        attribute_names=_names("attribute"),
         style=style,
         script=script,
         # Only this very script may run, so a hostile cell cannot even if it got through.
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
+
+
+def _names(table: str) -> dict[str, tuple[str, str]]:
+    return {code: (found.name_en, found.name_zh) for code, found in code_table(table).items()}
 
 
 def _asset(name: str) -> str:
@@ -85,7 +91,8 @@ def _rule_lines(report: Report, listed: list[dict[str, Any]]) -> list[dict[str, 
             **line,
             "name_en": known[line["rule"]].name_en if line["rule"] in known else "found while importing",
             "name_zh": known[line["rule"]].name_zh if line["rule"] in known else "导入时发现",
-            "source": known[line["rule"]].source if line["rule"] in known else "",
+            "source_en": known[line["rule"]].source if line["rule"] in known else "",
+            "source_zh": known[line["rule"]].source_zh if line["rule"] in known else "",
             "shown": shown[line["rule"], line["severity"]],
             "percent": round(100 * line["count"] / most, 1),
         }

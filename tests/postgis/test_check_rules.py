@@ -103,7 +103,7 @@ def test_a_rule_that_fails_fails_the_check(database: Database) -> None:
         raise ZeroDivisionError
 
     changeset = bring_in(database, street())
-    book = Rulebook((*Rulebook.standard(), Rule("Z99", Severity.INFO, "", "", "", {}, broken)))
+    book = Rulebook((*Rulebook.standard(), Rule("Z99", Severity.INFO, "", "", "", "", {}, broken)))
     with pytest.raises(ZeroDivisionError):
         run_checks(database, changeset, rules=book)
     assert kept(database, changeset) == []

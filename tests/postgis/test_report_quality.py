@@ -127,3 +127,19 @@ def test_the_page_prints_every_step_of_the_grade(database: Database, changeset: 
     page = render_html(report, "en")
     assert all(line.item.name_en in page and line.item.name_zh in page for line in report.quality.grade_lines)
     assert f"{report.quality.score} ·" in page
+
+
+def test_the_map_shows_a_second_delivery_within_the_pipes_of_today(database: Database, changeset: int) -> None:
+    assert 'class="around" d=""' in render_html(report_on(database, changeset))
+    publish_now(database, changeset)
+    wider = delivery([node("J0", 0), node("J1", 30)], [segment("J0", "J1", [(0, 0, 8), (30, 0, 4)], width_mm=300.0)])
+    report = report_on(database, bring_in(database, wider, partial=True))
+    assert sorted(axis.length for axis in report.around) == [30.0, 30.0, 60.0]
+    assert 'class="around" d="M' in render_html(report)
+
+
+def test_the_page_names_states_and_sources_in_both_languages(database: Database, changeset: int) -> None:
+    page = render_html(report_on(database, changeset))
+    assert '<span lang="en">checked</span><span lang="zh">已检查</span>' in page
+    assert "survey practice, rule R36: pressure for gas" in page
+    assert "普查检查规则 R36：燃气查压力" in page

@@ -18,6 +18,7 @@ from schemas.findings import Severity
     en="word that is not in its code table",
     zh="代码错误（不在数据字典中）",
     source="survey practice, rule R12; schemas/codes",
+    source_zh="普查检查规则 R12；代码表 schemas/codes",
 )
 def unknown_code(check: Check) -> Told:
     """Values of coded columns that their dictionary does not have."""
@@ -38,7 +39,14 @@ def unknown_code(check: Check) -> Told:
     return found
 
 
-@rule("R34", Severity.WARNING, en="more holes used than there are", zh="孔数矛盾", source="survey practice, rule R34")
+@rule(
+    "R34",
+    Severity.WARNING,
+    en="more holes used than there are",
+    zh="孔数矛盾",
+    source="survey practice, rule R34",
+    source_zh="普查检查规则 R34",
+)
 def holes(check: Check) -> Told:
     """Ducts with more holes in use than holes."""
     used, total = (check.scope.segments.values(name) for name in ("used_hole_count", "hole_count"))
@@ -59,6 +67,7 @@ def holes(check: Check) -> Told:
     en="empty or abandoned duct that holds cables",
     zh="空管或废弃管有线缆",
     source="survey practice, rule R35",
+    source_zh="普查检查规则 R35",
 )
 def cables_in_empty_duct(check: Check) -> Told:
     """Ducts said to be empty or abandoned, with cables counted in them."""
@@ -91,6 +100,7 @@ def cables_in_empty_duct(check: Check) -> Told:
     en="attribute that its class must have is missing",
     zh="必填属性为空（按类）",
     source="survey practice, rule R36: pressure for gas, voltage for power, flow for sewers",
+    source_zh="普查检查规则 R36：燃气查压力、电力查电压、排水查流向",
     sees="all",
     count_from=10,
 )
@@ -149,6 +159,7 @@ def _in_group(check: Check, group: str) -> Bools:
     en="material changes without a change point",
     zh="材质突变（无变材点）",
     source="survey practice, rule R33",
+    source_zh="普查检查规则 R33",
 )
 def material_change(check: Check) -> Told:
     """Points between two lines of one class and different material that are not booked as a change, nor a well."""

@@ -42,6 +42,7 @@ _NO_COURSE = np.empty((0, 3))
     en="pipes meet or are nearer than the standard allows",
     zh="管线碰撞或净距不足",
     source="survey practice, rule R40; schemas/limits/clearance_horizontal.csv, clearance_vertical.csv, the city's own",
+    source_zh="普查检查规则 R40；净距限值表 schemas/limits/clearance_horizontal.csv、clearance_vertical.csv 及本市规定",
 )
 def too_near(check: Check) -> Told:
     """Pipes that meet or lack clearance, one finding per pair, and a note about banks that are booked twice.

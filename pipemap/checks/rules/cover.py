@@ -27,6 +27,7 @@ from schemas.findings import Severity
     en="cover below the standard",
     zh="覆土深度不足",
     source="schemas/limits/cover_depth.csv and the city's own limits, rows in force, least value (outside motor lanes)",
+    source_zh="覆土限值表 schemas/limits/cover_depth.csv 及本市规定，取现行条款最小值（非机动车道）",
     tolerance_m=0.02,
 )
 def cover(check: Check) -> Told:

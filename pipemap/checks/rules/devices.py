@@ -21,6 +21,7 @@ _ONE_WAY = ("one_way", "pump", "regulator")
     en="appurtenance that does not belong to the class",
     zh="附属物与管线类别不符",
     source="survey practice, rule R11; schemas/limits/appurtenance_group.csv (CJJ 61-2017 App. F, value lists)",
+    source_zh="普查检查规则 R11；schemas/limits/appurtenance_group.csv（CJJ 61-2017 附录 F 取值）",
 )
 def foreign_appurtenance(check: Check) -> Told:
     """Points with something that their utility does not have: a hydrant on a gas main, a valve on a cable."""
@@ -60,6 +61,7 @@ def foreign_appurtenance(check: Check) -> Told:
     en="valve of unknown state",
     zh="阀门状态不明",
     source="pipemap: burst analysis needs valve states",
+    source_zh="本系统：爆管分析需要阀门状态",
     sees="all",
     count_from=10,
 )
@@ -87,6 +89,7 @@ def valve_state_unknown(check: Check) -> Told:
     en="one-way device without a flow direction",
     zh="单向设备流向不明或矛盾",
     source="pipemap: peers' topology checks (Giswater: flow direction of check valves)",
+    source_zh="本系统：参照同类软件拓扑检查（Giswater：止回阀流向）",
     sees="all",
     count_from=10,
 )
@@ -140,6 +143,7 @@ def _flowing(scope: Scope) -> tuple[Ints, Ints]:
     en="line that is not where its container is",
     zh="管线不在其容器内",
     source="pipemap: peers' topology checks (Esri: devices contained where they must be)",
+    source_zh="本系统：参照同类软件拓扑检查（Esri：设备应在容器内）",
     sees="all",
     tolerance_m=0.5,
 )
@@ -180,6 +184,7 @@ def outside_container(check: Check) -> Told:
     en="service connection whose pipe is missing or far too large",
     zh="用户接入管缺失或管径过大",
     source="pipemap: peers' checks (Giswater: connec without or with a far larger arc)",
+    source_zh="本系统：参照同类软件检查（Giswater：支管无干管或管径悬殊）",
     max_width_mm=600.0,
 )
 def odd_service(check: Check) -> Told:

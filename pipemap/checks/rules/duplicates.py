@@ -21,6 +21,7 @@ _MODELS = ("epanet", "swmm")
     en="same place under different numbers",
     zh="坐标重复",
     source="survey practice, rule R09",
+    source_zh="普查检查规则 R09",
     tolerance_m=0.01,
 )
 def repeated_place(check: Check) -> Told:
@@ -74,6 +75,7 @@ def touched_first(touched: Bools, one: Positions, other: Positions) -> tuple[Pos
     en="line recorded twice, also in reverse",
     zh="管线重复",
     source="survey practice, rule R14",
+    source_zh="普查检查规则 R14",
     tolerance_m=0.05,
 )
 def duplicate(check: Check) -> Told:

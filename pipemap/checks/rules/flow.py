@@ -22,6 +22,7 @@ _SIGN = {"forward": 1.0, "backward": -1.0}
     en="gravity line that rises along its flow",
     zh="自流管逆坡",
     source="survey practice, rule R30; height accuracy CJJ 61",
+    source_zh="普查检查规则 R30；CJJ 61 高程精度",
     sees="all",
     tolerance_m=0.03,
 )
@@ -55,6 +56,7 @@ def adverse_slope(check: Check) -> Told:
     en="gravity lines flow into a point that has no way out",
     zh="流向冲突（只进不出）",
     source="survey practice, rule R31",
+    source_zh="普查检查规则 R31",
     min_fall_m=0.03,
 )
 def no_way_out(check: Check) -> Told:
@@ -75,6 +77,7 @@ def no_way_out(check: Check) -> Told:
     en="sewer that ends at a point which is no outfall",
     zh="排水管线终点不是出水口",
     source="pipemap: end nodes of drainage networks (Giswater: sinks that are no outfall)",
+    source_zh="本系统：排水管网终点（Giswater：末端不是排放口）",
     min_fall_m=0.03,
 )
 def ends_nowhere(check: Check) -> Told:
@@ -94,6 +97,7 @@ def ends_nowhere(check: Check) -> Told:
     en="pipe shrinks downstream, or its size changes without a reducer",
     zh="管径突变",
     source="survey practice, rule R32; GB 50014-2021 5.2.11",
+    source_zh="普查检查规则 R32；GB 50014-2021 第 5.2.11 条",
     tolerance_mm=10.0,
     min_fall_m=0.03,
 )

@@ -22,6 +22,7 @@ _FEWEST_NEIGHBOURS = 4
     en="lines meet at different elevations",
     zh="同点高程不一致",
     source="survey practice, rule R16 (wells excepted)",
+    source_zh="普查检查规则 R16（窨井除外）",
     tolerance_m=0.05,
 )
 def heights_at_a_point(check: Check) -> Told:
@@ -64,6 +65,7 @@ def _meetings(scope: Scope) -> tuple[Ints, Ints, Ints]:
     en="elevation is not ground minus depth",
     zh="高程≠地面高程－埋深",
     source="survey practice, rule R27",
+    source_zh="普查检查规则 R27",
     tolerance_m=0.02,
 )
 def elevation_balance(check: Check) -> Told:
@@ -105,6 +107,7 @@ def elevation_balance(check: Check) -> Told:
     en="ground elevation far from its neighbours",
     zh="地面高程异常",
     source="survey practice, rule R28; median and median absolute deviation instead of sigma",
+    source_zh="普查检查规则 R28；以中位数和绝对中位差代替标准差",
     neighbours=12,
     radius_m=60.0,
     min_deviation_m=1.5,
@@ -151,6 +154,7 @@ def _ground_around(check: Check, xy: Floats, ground: Floats) -> Floats:
     en="pipe sticks out of the ground",
     zh="管径超高（管顶高出地面）",
     source="survey practice, rule R29",
+    source_zh="普查检查规则 R29",
     tolerance_m=0.05,
     far_m=0.5,
 )
@@ -200,7 +204,14 @@ def _stays_below(scope: Scope) -> Bools:
     return np.asarray(scope.is_buried & ~np.logical_or(*scope.at_ends(rising, False)))
 
 
-@rule("P06", Severity.INFO, en="elevation unknown", zh="高程不明", source="pipemap: unknown is a value")
+@rule(
+    "P06",
+    Severity.INFO,
+    en="elevation unknown",
+    zh="高程不明",
+    source="pipemap: unknown is a value",
+    source_zh="本系统：不明也是一种取值",
+)
 def elevation_unknown(check: Check) -> Told:
     """One count per class of lines whose height nobody knows; 3D answers say `cannot tell` for them."""
     axes = check.scope.axes
@@ -213,7 +224,14 @@ def elevation_unknown(check: Check) -> Told:
     return counted_by_class(check, "pipe_segment", np.isnan(axes.start[:, 2] + axes.end[:, 2]), says)
 
 
-@rule("P07", Severity.INFO, en="section unknown", zh="断面不明", source="pipemap: unknown is a value")
+@rule(
+    "P07",
+    Severity.INFO,
+    en="section unknown",
+    zh="断面不明",
+    source="pipemap: unknown is a value",
+    source_zh="本系统：不明也是一种取值",
+)
 def section_unknown(check: Check) -> Told:
     """One count per class of lines without a size."""
     says = Says(

@@ -21,6 +21,7 @@ _BUILT = ("in_service", "abandoned", "empty", "removed")
     en="state and date of building disagree",
     zh="状态与建成日期矛盾",
     source="pipemap: peers' checks (Giswater: state and end date that disagree)",
+    source_zh="本系统：参照同类软件检查（Giswater：状态与停用日期矛盾）",
     earliest_year=1850,
 )
 def state_against_date(check: Check) -> Told:

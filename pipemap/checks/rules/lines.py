@@ -11,7 +11,12 @@ _MANHOLES = ((1600, 200.0), (1100, 150.0), (700, 100.0))
 
 
 @rule(
-    "R13", Severity.ERROR, en="line starts and ends at one point", zh="起止点号相同", source="survey practice, rule R13"
+    "R13",
+    Severity.ERROR,
+    en="line starts and ends at one point",
+    zh="起止点号相同",
+    source="survey practice, rule R13",
+    source_zh="普查检查规则 R13",
 )
 def start_is_end(check: Check) -> Told:
     """Lines from a point to itself."""
@@ -27,6 +32,7 @@ def start_is_end(check: Check) -> Told:
     en="depth out of the plausible range",
     zh="埋深超限",
     source="survey practice, rule R15",
+    source_zh="普查检查规则 R15",
     max_gravity_m=12.0,
     max_other_m=6.0,
 )
@@ -63,6 +69,7 @@ def too_deep(check: Check) -> Told:
     en="line too long",
     zh="管线过长",
     source="survey practice, rule R17; GB 50014-2021: distance of manholes by size",
+    source_zh="普查检查规则 R17；GB 50014-2021 按管径规定的检查井间距",
     max_length_m=75.0,
 )
 def too_long(check: Check) -> Told:
@@ -82,7 +89,13 @@ def too_long(check: Check) -> Told:
 
 
 @rule(
-    "R18", Severity.WARNING, en="line too short", zh="管线过短", source="survey practice, rule R18", min_length_m=0.05
+    "R18",
+    Severity.WARNING,
+    en="line too short",
+    zh="管线过短",
+    source="survey practice, rule R18",
+    source_zh="普查检查规则 R18",
+    min_length_m=0.05,
 )
 def too_short(check: Check) -> Told:
     """Lines of no length to speak of, measured in space so that a vertical pipe is not one."""
@@ -98,7 +111,13 @@ def too_short(check: Check) -> Told:
 
 
 @rule(
-    "R19", Severity.WARNING, en="slope too steep", zh="坡度过大", source="survey practice, rule R19", max_angle_deg=30.0
+    "R19",
+    Severity.WARNING,
+    en="slope too steep",
+    zh="坡度过大",
+    source="survey practice, rule R19",
+    source_zh="普查检查规则 R19",
+    max_angle_deg=30.0,
 )
 def too_steep(check: Check) -> Told:
     """Lines steeper than the limit, by arcsine so that vertical pipes work; risers are meant to be."""
@@ -123,6 +142,7 @@ def too_steep(check: Check) -> Told:
     en="line or consumer refers to a missing point",
     zh="缺失点",
     source="survey practice, rule R20",
+    source_zh="普查检查规则 R20",
 )
 def missing_point(check: Check) -> Told:
     """References to nodes that the map does not have."""
@@ -154,6 +174,7 @@ def missing_point(check: Check) -> Told:
     en="axis does not end at its points",
     zh="管线几何与起止点不符",
     source="model: a segment runs from its start node to its end node",
+    source_zh="数据模型：管段由起点连至终点",
     tolerance_m=0.05,
 )
 def axis_off_its_points(check: Check) -> Told:

@@ -29,6 +29,7 @@ _JOINED: tuple[Kind, ...] = ("node", "pipe_segment")
     en="network in several pieces",
     zh="连通性（网络被分为多片）",
     source="survey practice, rule R23; one expected",
+    source_zh="普查检查规则 R23；应连通为一个管网",
     sees="all",
     max_pieces=1,
 )
@@ -72,6 +73,7 @@ def _touched_classes(scope: Scope, kind: Kind = "pipe_segment") -> list[str]:
     en="closed loop of gravity lines",
     zh="自流管闭合环",
     source="survey practice, rule R25",
+    source_zh="普查检查规则 R25",
     sees="all",
 )
 def gravity_loop(check: Check) -> Told:
@@ -104,6 +106,7 @@ def gravity_loop(check: Check) -> Told:
     en="lines that no source reaches",
     zh="与水源（气源、热源）不连通的管段",
     source="pipemap: unreachable from any source",
+    source_zh="本系统：任何水（气、热、电）源均不可达",
     sees="all",
     count_from=20,
     min_lines=3,
@@ -127,6 +130,7 @@ def no_source(check: Check) -> Told:
     en="lines from which no outfall is reached",
     zh="与出水口不连通的管段",
     source="pipemap: unreachable from any outfall",
+    source_zh="本系统：不通向任何排放口",
     sees="all",
     count_from=20,
     min_lines=3,

@@ -24,6 +24,7 @@ _EXAMPLES = 50
     en="place outside the declared coordinate system",
     zh="坐标超出坐标系适用范围",
     source="survey practice, rule R06; area of use in the EPSG database",
+    source_zh="普查检查规则 R06；EPSG 坐标系适用范围",
     sees="all",
     margin_deg=1.5,
 )
@@ -101,6 +102,7 @@ def _inside(check: Check, xy: Floats) -> Bools:
     en="feature and appurtenance both or neither filled",
     zh="特征与附属物同时填写或均未填写",
     source="survey practice, rule R10 (deliveries do not follow it strictly, so points are counted)",
+    source_zh="普查检查规则 R10（成果执行不严，故按点统计）",
 )
 def feature_or_appurtenance(check: Check) -> Told:
     """One count per class of points with both, and with neither."""
@@ -130,6 +132,7 @@ def feature_or_appurtenance(check: Check) -> Told:
     en="point that no line uses",
     zh="孤立点",
     source="survey practice, rule R21",
+    source_zh="普查检查规则 R21",
     tolerance_m=0.05,
 )
 def orphan(check: Check) -> Told:
@@ -163,6 +166,7 @@ def _on_lines(scope: Scope, at: Ints, tolerance_m: float) -> Bools:
     en="number of lines does not fit the feature",
     zh="分支数与特征不符",
     source="survey practice, rule R22; schemas/codes/feature.csv column segment_count",
+    source_zh="普查检查规则 R22；代码表 schemas/codes/feature.csv 的 segment_count 列",
 )
 def branch_count(check: Check) -> Told:
     """A tee must have three lines, a cross four, a bend two, an end one."""

@@ -18,6 +18,7 @@ _HEIGHT = ("ground elevation", "地面高程")
     en="depth at a visible point measured differently",
     zh="明显点埋深抽检超限",
     source="survey practice, rule R37 (sample re-check of a census)",
+    source_zh="普查检查规则 R37（普查抽样复查）",
     sees="survey",
     limit_m=0.05,
 )
@@ -33,6 +34,7 @@ def visible_depth(check: SurveyCheck) -> list[Finding]:
     en="hidden point detected elsewhere",
     zh="隐蔽点抽检超限",
     source="survey practice, rule R38; CJJ 61-2003: 0.10 h in plan, 0.15 h in depth, h at least 1 m",
+    source_zh="普查检查规则 R38；CJJ 61-2003：平面 0.10h、埋深 0.15h，h 不小于 1 m",
     sees="survey",
     plan_share=0.10,
     depth_share=0.15,
@@ -60,6 +62,7 @@ def _depth(check: SurveyCheck, of: Remeasured) -> Floats:
     en="point surveyed elsewhere",
     zh="测量精度抽检超限",
     source="survey practice, rule R39; CJJ 61-2003: mean errors of 0.05 m in plan and 0.03 m in height",
+    source_zh="普查检查规则 R39；CJJ 61-2003：平面中误差 0.05 m、高程中误差 0.03 m",
     sees="survey",
     plan_m=0.05,
     height_m=0.03,

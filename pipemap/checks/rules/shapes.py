@@ -19,6 +19,7 @@ from schemas.findings import Severity
     en="lines fold back on themselves at a point",
     zh="管段夹角异常",
     source="survey practice, rule R24; GB 50014-2021: sewers turn by no more than 90 degrees",
+    source_zh="普查检查规则 R24；GB 50014-2021：转弯水流转角不大于 90°",
     min_angle_deg=30.0,
     min_gravity_angle_deg=90.0,
 )
@@ -72,6 +73,7 @@ def _angle_deg(one: Floats, other: Floats) -> Floats:
     en="line or outline that crosses itself",
     zh="线或轮廓自相交",
     source="pipemap: peers' topology checks (KLIC: self-crossing lines)",
+    source_zh="本系统：参照同类软件拓扑检查（KLIC：自相交线）",
     tolerance_m=0.1,
 )
 def self_crossing(check: Check) -> Told:
@@ -101,6 +103,7 @@ _AREAS = (int(shapely.GeometryType.POLYGON), int(shapely.GeometryType.MULTIPOLYG
     en="coordinates finer than a survey can be",
     zh="坐标小数位数过多",
     source="pipemap: peers' delivery checks (KLIC: at most 3 decimals)",
+    source_zh="本系统：参照同类软件交付检查（KLIC：至多 3 位小数）",
     decimals=3,
 )
 def too_many_digits(check: Check) -> Told:

@@ -17,6 +17,7 @@ from schemas.findings import Severity
     en="pipe under a building",
     zh="管线穿越建筑物",
     source="pipemap: building over a pipe",
+    source_zh="本系统：建筑物压占管线",
     min_length_m=0.5,
 )
 def under_building(check: Check) -> Told:

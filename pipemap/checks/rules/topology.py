@@ -24,6 +24,7 @@ _A_LAYER = 20
     en="lines that touch without a joint, or end just short of one",
     zh="管线交叉未打断/悬挂",
     source="survey practice, rule R26",
+    source_zh="普查检查规则 R26",
     tolerance_m=0.05,
     near_m=0.5,
     level_m=0.3,
@@ -224,6 +225,7 @@ def _height_at(scope: Scope, line: Positions, spot: Objects) -> Floats:
     en="line ends on a point of another class",
     zh="管线与管点类别不符",
     source="pipemap: class mismatch at a join; GB 50014-2021: no foul water into storm sewers",
+    source_zh="本系统：连接处管类不符；GB 50014-2021：污水不得接入雨水管",
 )
 def class_mismatch(check: Check) -> Told:
     """Line ends on a point of another class; within one group only a note, but not foul on storm."""

@@ -16,6 +16,7 @@ from schemas.findings import Severity
     en="pipe below the bottom of its well, or well without a depth",
     zh="管底低于井底，或井深不合理",
     source="pipemap: peers' checks of node levels (Giswater: levels of nodes and arcs)",
+    source_zh="本系统：参照同类软件管点高程检查（Giswater：节点与管段高程）",
     tolerance_m=0.1,
 )
 def well_too_shallow(check: Check) -> Told:
@@ -56,6 +57,7 @@ def well_too_shallow(check: Check) -> Told:
     en="points above one another",
     zh="管点上下重叠",
     source="pipemap: peers' topology checks (Esri: stacked points)",
+    source_zh="本系统：参照同类软件拓扑检查（Esri：重叠点）",
     tolerance_m=0.01,
 )
 def stacked(check: Check) -> Told:
