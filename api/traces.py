@@ -86,7 +86,7 @@ def trace_criticality(
     """Whom the burst of each segment would leave without supply: all live segments in one answer, as columns."""
     with service.reading() as connection:
         network = service.networks.at(connection, resolve_version(connection, version))
-    return as_written(ranked_criticality(network, class_code, limit))
+        return as_written(ranked_criticality(connection, network, class_code, limit))
 
 
 @router.post("/shutdown", response_model=ShutdownAnswer)

@@ -139,9 +139,9 @@ def criticality(
 
     with open_database() as database, database.transaction(read_only=True) as connection:
         network = load_network(connection, resolve_version(connection, version))
-    answer = ranked_criticality(network, class_code, limit)
-    if csv_file is not None:
-        _write_csv(csv_file, ranked_criticality(network, class_code))
+        answer = ranked_criticality(connection, network, class_code, limit)
+        if csv_file is not None:
+            _write_csv(csv_file, ranked_criticality(connection, network, class_code))
     if as_json:
         emit_json(answer.model_dump())
     else:

@@ -1,7 +1,7 @@
 """How much hangs on each segment: whom its burst leaves without supply, for all segments of a group at once.
 
 What a cut of one cluster takes along is a range of zones (pipemap/tracing/zones.py), so sums over ranges answer for
-all clusters together. Only clusters that drag others along are cut one by one.
+all clusters together. Only clusters that drag others along are cut one by one, and heat, whose other side goes along.
 """
 
 from dataclasses import dataclass
@@ -10,10 +10,13 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.network import Flags, Floats, Ints, Network, NodeKind
-from pipemap.tracing.cuts import cut_of_zones
+from pipemap.tracing.cuts import Cut, cut_of_zones
 from pipemap.tracing.dependants import Dependants, consumers_of
+from pipemap.tracing.pairing import Pairing, pairing_of
+from pipemap.tracing.pairs import out_by_either, zones_with_partners
 from pipemap.tracing.zones import Zones, zones_of
 from schemas.codetables import code_table
 from schemas.criticality import CriticalityAnswer
@@ -35,18 +38,27 @@ class Criticality:
     length_m: Floats
 
 
-def criticality_of(network: Network, group: str) -> Criticality:
-    """What hangs on every live segment of a group of classes, found once per network."""
-    return network.once(f"criticality {group}", lambda: _criticality(network, zones_of(network, group)))
+def criticality_of(network: Network, group: str, pairing: Pairing | None = None) -> Criticality:
+    """What hangs on every live segment of a group of classes, found once per network.
+
+    Heat is cut on one side where no pairing is given, else on both.
+    """
+    zones = zones_of(network, group)
+    if pairing is None:
+        return network.once(f"criticality {group}", lambda: _criticality(network, zones))
+    return network.once(f"criticality of pairs {group}", lambda: _of_pairs(network, zones, pairing))
 
 
-def ranked_criticality(network: Network, class_code: str, limit: int | None = None) -> CriticalityAnswer:
+def ranked_criticality(
+    connection: Connection, network: Network, class_code: str, limit: int | None = None
+) -> CriticalityAnswer:
     """Criticality of the group of a class in order of identity; or the `limit` worst, most people first.
 
-    Raises UsageError for a class that is not in the code table or not of pressure pipes.
+    Of heat both sides are cut, as by a burst. The connection must see the map at the network's version or later. Raises
+    UsageError for a class that is not in the code table or not of pressure pipes.
     """
     group = _pressure_group(class_code)
-    found = criticality_of(network, group)
+    found = criticality_of(network, group, pairing_of(connection, network) if group == "heat" else None)
     worst_first = np.lexsort((network.segments.id[found.segments], -found.consumers, -found.people))
     chosen = np.arange(len(found.segments)) if limit is None else worst_first[:limit]
     keys = [network.segments.key[one] for one in found.segments[chosen].tolist()] if limit is not None else None
@@ -90,6 +102,28 @@ def _criticality(network: Network, zones: Zones) -> Criticality:
     cluster_of = zones.cluster[zones.segment_zone[segments]]
     consumers, people, critical = (total[cluster_of].astype(np.int64) for total in lost)
     return Criticality(segments, consumers, people, critical, valves[cluster_of], length_m[cluster_of])
+
+
+def _of_pairs(network: Network, zones: Zones, pairing: Pairing) -> Criticality:
+    """The same where a cut takes the other side along: each set of zones is cut once."""
+    segments = np.sort(zones.segments)
+    rows: dict[bytes, tuple[int, int, int, int, float]] = {}
+    names = []
+    for segment in segments.tolist():
+        burst_zones = zones_with_partners(zones, pairing, np.array([segment]))
+        names.append(burst_zones.tobytes())
+        if names[-1] not in rows:
+            rows[names[-1]] = _figures(network, cut_of_zones(zones, burst_zones), pairing)
+    found = [rows[name] for name in names]
+    consumers, people, critical, valves = np.array([row[:4] for row in found], np.int64).reshape(-1, 4).T
+    return Criticality(segments, consumers, people, critical, valves, np.array([row[4] for row in found]))
+
+
+def _figures(network: Network, cut: Cut, pairing: Pairing) -> tuple[int, int, int, int, float]:
+    lost, _ = out_by_either(network, cut, pairing)
+    people, is_critical = network.consumers.people[lost], network.consumers.is_critical[lost]
+    length_m = network.segments.length_m[np.concatenate([cut.isolated, cut.dry])].sum()
+    return len(lost), int(np.maximum(people, 0).sum()), int(is_critical.sum()), len(cut.valves), float(length_m)
 
 
 def _over_ranges(zones: Zones, at: Ints, weight: npt.NDArray[np.generic]) -> Floats:

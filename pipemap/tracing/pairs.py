@@ -6,7 +6,7 @@ import numpy as np
 
 from pipemap.network import Flags, Ints, Network
 from pipemap.network.adjacency import adjacency_of
-from pipemap.network.grouping import spread
+from pipemap.network.grouping import grouped, spread
 from pipemap.tracing.cuts import Assumed, Cut, cut_of_zones
 from pipemap.tracing.dependants import consumers_of
 from pipemap.tracing.describing import Words, note
@@ -15,6 +15,7 @@ from pipemap.tracing.pairing import METHODS, Pairing
 from pipemap.tracing.ports import marked
 from pipemap.tracing.served import described_points, served_lost, served_nodes
 from pipemap.tracing.sites import Site
+from pipemap.tracing.zones import Zones
 from schemas.pairs import PairEffect, Partner
 
 _TEXTS = {
@@ -43,18 +44,24 @@ _TEXTS = {
 
 def joint_cut(site: Site, pairing: Pairing, network: Network, assumed: Assumed) -> Cut:
     """The cut that parts what has burst and its other side from every source."""
-    partners = pairing.partner[pairing.touches(_burst_segments(network, site))]
-    zones = site.zones.segment_zone[partners]
-    return cut_of_zones(site.zones, np.union1d(site.burst_zones, zones[zones >= 0]), assumed)
+    both_sides = zones_with_partners(site.zones, pairing, _burst_segments(network, site))
+    return cut_of_zones(site.zones, np.union1d(site.burst_zones, both_sides), assumed)
+
+
+def zones_with_partners(zones: Zones, pairing: Pairing, segments: Ints) -> Ints:
+    """The zones of some segments and of their other sides, sorted."""
+    found = zones.segment_zone[np.concatenate([segments, pairing.partner[pairing.touches(segments)]])]
+    return np.unique(found[found >= 0])
 
 
 def with_pair(network: Network, answer: Words, site: Site, cut: Cut, pairing: Pairing) -> Words:
     """The fields of a BurstAnswer for a joint cut, with who is out by the other side and how the pairs were found."""
-    half_out, is_whole = _halves(network, cut, pairing)
-    everyone, near, extra = _out(network, cut, half_out, is_whole)
+    lost, is_near = consumers_of(network, cut.zones).lost(cut)
+    deprived = _deprived(network, cut, pairing)
+    extra = np.setdiff1d(_consumers_at(network, cut.zones, deprived), lost)
+    everyone, near = _together(lost, is_near, extra)
     burst = _burst_segments(network, site)
-    stations = served_nodes(network)
-    stations = np.union1d(served_lost(network, cut), stations[_at(network, half_out, is_whole, stations)])
+    stations = np.union1d(served_lost(network, cut), np.intersect1d(served_nodes(network), deprived))
     effect = PairEffect(
         side=_side(pairing, burst),
         partners=list(_partners(network, pairing, burst)),
@@ -73,25 +80,41 @@ def with_pair(network: Network, answer: Words, site: Site, cut: Cut, pairing: Pa
 
 def out_by_either(network: Network, cut: Cut, pairing: Pairing) -> tuple[Ints, Flags]:
     """Positions of the consumers who lose either side, and which of them stand in the isolated zone."""
-    return _out(network, cut, *_halves(network, cut, pairing))[:2]
+    lost, is_near = consumers_of(network, cut.zones).lost(cut)
+    at_deprived = _consumers_at(network, cut.zones, _deprived(network, cut, pairing))
+    return _together(lost, is_near, np.setdiff1d(at_deprived, lost))
 
 
-def _out(network: Network, cut: Cut, half_out: Flags, is_whole: Flags) -> tuple[Ints, Flags, Ints]:
-    """The same of segments that have lost one side or neither, and the consumers who lose the other side alone."""
-    of_heat = consumers_of(network, cut.zones)
-    lost, is_near = of_heat.lost(cut)
-    nodes = network.consumers.node
-    extra = np.flatnonzero((of_heat.device >= 0) & _at(network, half_out, is_whole, nodes) & ~marked(len(nodes), lost))
+def _together(lost: Ints, is_near: Flags, extra: Ints) -> tuple[Ints, Flags]:
     everyone = np.concatenate([lost, extra])
     order = np.argsort(everyone)
-    return everyone[order], np.concatenate([is_near, np.zeros(len(extra), np.bool_)])[order], extra
+    return everyone[order], np.concatenate([is_near, np.zeros(len(extra), np.bool_)])[order]
 
 
-def _halves(network: Network, cut: Cut, pairing: Pairing) -> tuple[Flags, Flags]:
-    """Segments that have only lost their other side, and those that have lost neither."""
-    is_cut = marked(len(network.segments.id), np.concatenate([cut.isolated, cut.dry]))
+def _deprived(network: Network, cut: Cut, pairing: Pairing) -> Ints:
+    """Nodes at a segment that has only lost its other side, and at none that has lost neither; sorted."""
+    segments, adjacency = network.segments, adjacency_of(network)
+    is_cut = marked(len(segments.id), np.concatenate([cut.isolated, cut.dry]))
     half_out = _half_out(pairing, is_cut)
-    return half_out, network.segments.is_active & ~half_out & ~is_cut
+    nodes = np.unique(np.concatenate([segments.from_node[half_out], segments.to_node[half_out]]))
+    beside = adjacency.at(nodes)
+    is_whole = (cut.zones.segment_zone[beside] >= 0) & ~is_cut[beside] & ~np.isin(beside, half_out)
+    owner = np.repeat(np.arange(len(nodes)), adjacency.counts(nodes))
+    deprived: Ints = nodes[np.bincount(owner[is_whole], minlength=len(nodes)) == 0]
+    return deprived
+
+
+def _consumers_at(network: Network, zones: Zones, nodes: Ints) -> Ints:
+    """The consumers of the group that stand at some nodes."""
+
+    def by_node() -> tuple[Ints, Ints]:
+        at = consumers_of(network, zones).device
+        served = np.flatnonzero(at >= 0)
+        bounds, order = grouped(at[served], len(network.nodes.id))
+        return bounds, served[order]
+
+    bounds, consumers = network.once(f"consumers by node {zones.group}", by_node, by_layout=True)
+    return consumers[spread(bounds, nodes)]
 
 
 def _burst_segments(network: Network, site: Site) -> Ints:
@@ -100,25 +123,14 @@ def _burst_segments(network: Network, site: Site) -> Ints:
     return np.union1d(site.segments, beside)
 
 
-def _half_out(pairing: Pairing, lost: Flags) -> Flags:
-    """Segments that are not cut off but have lost every partner."""
-    owner = np.repeat(np.arange(len(lost)), np.diff(pairing.bounds))
-    left = np.bincount(owner[~lost[pairing.partner]], minlength=len(lost))
-    found: Flags = (np.diff(pairing.bounds) > 0) & (left == 0) & ~lost
-    return found
-
-
-def _at(network: Network, half_out: Flags, is_whole: Flags, nodes: Ints) -> Flags:
-    """Which of some nodes (-1 for none) stand at a segment that is half out, and at none whose pair is whole."""
-    adjacency = adjacency_of(network)
-    there = np.flatnonzero(nodes >= 0)
-    touching = spread(adjacency.bounds, nodes[there])
-    segments = adjacency.segments[touching]
-    owner = np.repeat(there, adjacency.counts(nodes[there]))
-    out = np.bincount(owner[half_out[segments]], minlength=len(nodes))
-    whole = np.bincount(owner[is_whole[segments]], minlength=len(nodes))
-    found: Flags = (out > 0) & (whole == 0)
-    return found
+def _half_out(pairing: Pairing, is_cut: Flags) -> Ints:
+    """Segments that are not cut off but have lost every partner, as only partners of what is cut off can."""
+    candidates = np.unique(pairing.partner[pairing.touches(np.flatnonzero(is_cut))])
+    candidates = candidates[~is_cut[candidates]]
+    owner = np.repeat(np.arange(len(candidates)), np.diff(pairing.bounds)[candidates])
+    is_left = ~is_cut[pairing.partner[pairing.touches(candidates)]]
+    half_out: Ints = candidates[np.bincount(owner[is_left], minlength=len(candidates)) == 0]
+    return half_out
 
 
 def _side(pairing: Pairing, burst: Ints) -> str:

@@ -9,6 +9,7 @@ import pytest
 from pipemap.db import Connection, Database
 from pipemap.network import load_network
 from pipemap.tracing.asking import BurstQuestion, ask_burst
+from pipemap.tracing.criticality import ranked_criticality
 from pipemap.tracing.shutdowns import plan_shutdowns
 from schemas.isolation import BurstAnswer
 from schemas.shutdowns import PlannedCut
@@ -131,16 +132,20 @@ def test_sides_far_apart_are_paired_by_the_name_of_their_circuit(connection: Con
     assert [(one.partner_id, one.method) for one in answer.pair.partners] == [(112, "circuit")]
 
 
-def test_a_planned_cut_of_heat_does_what_a_burst_there_does(connection: Connection) -> None:
+def test_a_planned_cut_and_the_criticality_of_heat_say_what_a_burst_there_does(connection: Connection) -> None:
     side(connection, SUPPLY, 0, "供水")
     side(connection, RETURN, 0.5, "回水")
     for number, node in ((1001, 5), (1002, 13)):
         plant(connection, "consumer", number, f"POINT({X0 + 120} {Y0})", class_code="heat", node_id=node,
               kind_code="household")  # fmt: skip
     network = load_network(connection)
+    ranked = ranked_criticality(connection, network, "heat")
+    assert ranked.segment_ids == network.segments.id.tolist()
     begins, ends = datetime(2026, 8, 3, 22), datetime(2026, 8, 4, 5)
-    for segment in network.segments.id.tolist():
+    for place, segment in enumerate(ranked.segment_ids):
         burst = ask(connection, segment)
+        assert ranked.consumers[place] == burst.consumers.count
+        assert ranked.length_m[place] == pytest.approx(burst.isolated_length_m + burst.dry_length_m, abs=0.01)
         planned = PlannedCut(name="weld", starts_at=begins, ends_at=ends, segment_ids=[segment], class_codes=["heat"])
         (interval,) = plan_shutdowns(connection, network, [planned]).intervals
         assert interval.plan.isolated_segment_ids == burst.isolated_segment_ids

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipemap.network import Network
+from pipemap.tracing.criticality import criticality_of
 from pipemap.tracing.cuts import Assumed
 from pipemap.tracing.isolation import told
 from pipemap.tracing.pairing import Pairing, side_in
@@ -83,6 +84,24 @@ def test_a_burst_takes_out_both_sides_and_whoever_needs_either(city: HeatCity) -
         assert set(answer.pair.consumer_ids_by_other_side) == extra
         assert answer.consumers.count == len(answer.consumer_ids)
         assert {one.partner_id for one in answer.pair.partners} == city.partners(pipe)
+
+
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(heat_cities())
+def test_criticality_of_heat_counts_what_the_burst_of_both_sides_does(city: HeatCity) -> None:
+    network, reference, pairing = city.network(), Reference(city), city.pairing()
+    critical = criticality_of(network, "heat", pairing)
+    assert critical.segments.tolist() == list(range(len(city.pipes)))
+    for pipe in range(len(city.pipes)):
+        plan = reference.plan({pipe} | city.partners(pipe))
+        lost = plan.isolated | plan.dry
+        out = sorted(plan.consumers | out_by_the_other_side(city, lost, plan.consumers))
+        known = network.consumers.people[out]
+        assert critical.consumers[pipe] == len(out)
+        assert critical.people[pipe] == known[known > 0].sum()
+        assert critical.critical[pipe] == network.consumers.is_critical[out].sum()
+        assert critical.valves[pipe] == len(plan.close)
+        assert critical.length_m[pipe] == pytest.approx(network.segments.length_m[sorted(lost)].sum())
 
 
 @pytest.mark.parametrize(
