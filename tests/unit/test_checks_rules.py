@@ -486,6 +486,16 @@ CASES: list[tuple[str, set[str | None], Scope]] = [
         draw({"a": A, "b": B}, [("a", "b", {"lifecycle_code": "in_service", "installed_on": "2001-05-01"})]),
     ),
     ("P17", set(), draw({"a": A, "b": B}, [("a", "b", {"lifecycle_code": "planned"})])),
+    # P21 a casing as wide as its pipe of 200 mm, narrower than one, beside a box it cannot go round, and sound ones
+    ("P21", {"a->b"}, draw({"a": A, "b": B}, [("a", "b", {"casing_mm": 200.0})])),
+    ("P21", {"a->b"}, draw({"a": A, "b": B}, [("a", "b", {"casing_mm": 50.0})])),
+    (
+        "P21",
+        {"a->b"},
+        draw({"a": A, "b": B}, [("a", "b", {"shape_code": "rect", "height_mm": 400.0, "casing_mm": 300.0})]),
+    ),
+    ("P21", set(), draw({"a": A, "b": B, "c": C}, [("a", "b", {"casing_mm": 300.0}), ("b", "c")])),
+    ("P21", set(), draw({"a": A, "b": B}, [("a", "b", {"width_mm": None, "height_mm": None, "casing_mm": 100.0})])),
 ]
 
 

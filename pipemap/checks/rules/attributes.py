@@ -62,6 +62,29 @@ def holes(check: Check) -> Told:
 
 
 @rule(
+    "P21",
+    Severity.WARNING,
+    en="casing that is not larger than its pipe",
+    zh="套管不大于管径",
+    source="a casing holds its pipe (GB 50028-2006, note under table 6.3.3-2, measures from its outer wall)",
+)
+def casing_too_small(check: Check) -> Told:
+    """Casings that cannot hold their pipe; clearances and cover are then measured from the pipe."""
+    segments = check.scope.segments
+    casing_mm, size_mm = segments.values("casing_mm"), 1000 * np.fmax(check.scope.width_m, check.scope.height_m)
+    at = np.flatnonzero((casing_mm > 0) & ~check.scope.walls.is_cased)
+    says = Says(
+        en="{class_en} line {key} is {size:g} mm wide, but its casing is booked as {casing:g} mm: "
+        "one of the two is wrong, and the casing is left out of clearances",
+        zh="{class_zh}管线 {key} 管径为 {size:g} mm，套管却记为 {casing:g} mm：两者必有一误，净距计算不计该套管",
+        value="{casing:g} mm",
+        limit="> {size:g} mm",
+        column="casing_mm",
+    )
+    return [check.report("pipe_segment", at, says, casing=casing_mm[at], size=size_mm[at])]
+
+
+@rule(
     "R35",
     Severity.WARNING,
     en="empty or abandoned duct that holds cables",
