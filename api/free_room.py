@@ -20,6 +20,7 @@ async def read_planned(
     class_code: str,
     width_mm: Size,
     height_mm: Size | None = None,
+    casing_mm: Size | None = None,
     cover_depth_m: Annotated[float | None, Query(ge=0, le=100, allow_inf_nan=False)] = None,
     burial_code: str | None = None,
     pressure_code: str | None = None,
@@ -28,8 +29,9 @@ async def read_planned(
 ) -> PlannedPipe:
     """The pipe that is to be laid."""
     return PlannedPipe(
-        class_code=class_code, width_mm=width_mm, height_mm=height_mm, cover_depth_m=cover_depth_m,
-        burial_code=burial_code, pressure_code=pressure_code, pressure_mpa=pressure_mpa, voltage_kv=voltage_kv,
+        class_code=class_code, width_mm=width_mm, height_mm=height_mm, casing_mm=casing_mm,
+        cover_depth_m=cover_depth_m, burial_code=burial_code, pressure_code=pressure_code, pressure_mpa=pressure_mpa,
+        voltage_kv=voltage_kv,
     )  # fmt: skip
 
 

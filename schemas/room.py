@@ -17,8 +17,9 @@ class PlannedPipe(_Part):
     class_code: str = Field(description="Utility class, code table utility_class.")
     width_mm: Positive = Field(description="Outer diameter or outer width.")
     height_mm: Positive | None = Field(None, description="Outer height of a box; null for a round pipe.")
+    casing_mm: Positive | None = Field(None, description="Outer diameter of a casing round it, the outer wall then.")
     cover_depth_m: Annotated[float, Field(ge=0, le=100)] | None = Field(
-        None, description="From the ground to its top, where that is settled."
+        None, description="From the ground to its outer top, where that is settled."
     )
     burial_code: str | None = None
     pressure_code: str | None = None

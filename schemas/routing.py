@@ -67,6 +67,7 @@ class RouteWish(BaseModel):
     class_code: str = Field(description="Utility class, code table utility_class; none that flows by gravity.")
     width_mm: Positive = Field(description="Outer diameter or outer width.")
     height_mm: Positive | None = Field(None, description="Outer height of a box; null for a round pipe.")
+    casing_mm: Positive | None = Field(None, description="Outer diameter of a casing round it, the outer wall then.")
     burial_code: str | None = Field(None, description="Code table burial.")
     pressure_code: str | None = Field(None, description="Gas pressure class, code table pressure.")
     pressure_mpa: Positive | None = None

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipemap.clearance.geometry3d import Bools, Floats
+from pipemap.errors import UsageError
 
 
 class Walls(NamedTuple):
@@ -19,6 +20,14 @@ class Walls(NamedTuple):
     half_width_m: Floats
     half_height_m: Floats
     is_cased: Bools
+
+
+def check_casing(casing_mm: float | None, width_mm: float, height_mm: float | None) -> None:
+    """Raise UsageError for the casing of a new pipe that cannot hold it."""
+    if casing_mm is not None and casing_mm <= max(width_mm, height_mm or 0.0):
+        raise UsageError(
+            "A casing must be larger than the pipe that lies in it.", message_zh="套管必须大于其中的管道。"
+        )
 
 
 def half_sizes_m(is_round: Bools, width_m: Floats, height_m: Floats) -> tuple[Floats, Floats]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import shapely
 
+from pipemap.clearance.casings import check_casing
 from pipemap.clearance.core import distances_between
 from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.ground import ground_at
@@ -118,8 +119,7 @@ def _check(pipe: DrawnPipe) -> None:
         raise UsageError("Give the elevation of every point of the line, or of none.")
     if len(pipe.line[0]) == 3 and pipe.cover_depth_m is not None:
         raise UsageError("Give the elevations of the line or its cover, not both.")
-    if pipe.casing_mm is not None and pipe.casing_mm <= max(pipe.width_mm, pipe.height_mm or 0.0):
-        raise UsageError("A casing must be larger than the pipe that lies in it.")
+    check_casing(pipe.casing_mm, pipe.width_mm, pipe.height_mm)
     for table, code in (
         ("utility_class", pipe.class_code),
         ("burial", pipe.burial_code),

@@ -63,6 +63,8 @@ def route(
     end: Annotated[str, typer.Option("--to", help="Where it ends: x,y or node:ID.")],
     class_code: Annotated[str, typer.Option("--class", help=f"Utility class: {CLASSES_TOLD}.")],
     width_mm: Annotated[float, typer.Option("--width", help="Outer diameter or width, mm.")],
+    height_mm: Annotated[float | None, typer.Option("--height", help="Outer height where it is a box, mm.")] = None,
+    casing_mm: Annotated[float | None, typer.Option("--casing", help="Outer diameter of a casing, mm.")] = None,
     along: Annotated[str | None, typer.Option("--along", help='Middle of the corridor as "x y,x y,…".')] = None,
     half_width_m: Annotated[float, typer.Option("--half-width", help="With --along: to either side of it, m.")] = 10.0,
     corridor: Annotated[
@@ -88,8 +90,8 @@ def route(
 
     wish = _wish(
         start=_route_end(start), end=_route_end(end), class_code=class_code, width_mm=width_mm,
-        cover_depth_m=cover_depth_m, deepest_cover_m=deepest_cover_m, burial_code=burial_code,
-        pressure_mpa=pressure_mpa, voltage_kv=voltage_kv, cross_unknown=cross_unknown,
+        height_mm=height_mm, casing_mm=casing_mm, cover_depth_m=cover_depth_m, deepest_cover_m=deepest_cover_m,
+        burial_code=burial_code, pressure_mpa=pressure_mpa, voltage_kv=voltage_kv, cross_unknown=cross_unknown,
     )  # fmt: skip
     polygon, settings = _corridor(along, half_width_m, corridor), Settings()
     with open_database(settings) as database:

@@ -26,6 +26,7 @@ def room(
     class_code: Annotated[str, typer.Option("--class", help=f"Utility class of the new pipe: {CLASSES_TOLD}.")],
     width_mm: Annotated[float, typer.Option("--width", help="Its outer diameter or width, mm.")],
     height_mm: Annotated[float | None, typer.Option("--height", help="Outer height where it is a box, mm.")] = None,
+    casing_mm: Annotated[float | None, typer.Option("--casing", help="Outer diameter of a casing, mm.")] = None,
     cover_depth_m: Annotated[float | None, typer.Option("--cover", help="From the ground to its top, m.")] = None,
     burial_code: Annotated[str | None, typer.Option("--burial", help=f"How it is laid: {BURIALS_TOLD}.")] = None,
     pressure_mpa: Annotated[float | None, typer.Option("--pressure", help="Its design pressure, MPa.")] = None,
@@ -44,8 +45,8 @@ def room(
     from pipemap.sections.room import find_room, find_room_along
 
     pipe = _planned(
-        class_code=class_code, width_mm=width_mm, height_mm=height_mm, cover_depth_m=cover_depth_m,
-        burial_code=burial_code, pressure_mpa=pressure_mpa, voltage_kv=voltage_kv,
+        class_code=class_code, width_mm=width_mm, height_mm=height_mm, casing_mm=casing_mm,
+        cover_depth_m=cover_depth_m, burial_code=burial_code, pressure_mpa=pressure_mpa, voltage_kv=voltage_kv,
     )  # fmt: skip
     files: dict[DrawingFormat, Path | None] = {"svg": svg, "png": png, "dxf": dxf}
     if half_width_m is not None and any(files.values()):

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import shapely
 
+from pipemap.clearance.casings import check_casing
 from pipemap.clearance.ground import ground_at
 from pipemap.clearance.numbers import ACROSS_DEG, WIDEST_NEIGHBOUR_M, known_or
 from pipemap.clearance.rules import Limit, Party, cover_limit, strictest, widest
@@ -38,7 +39,11 @@ class _Surroundings:
 
     @property
     def half_m(self) -> float:
-        return self.pipe.width_mm / 2000
+        return (self.pipe.casing_mm or self.pipe.width_mm) / 2000
+
+    @property
+    def tall_m(self) -> float:
+        return (self.pipe.casing_mm or self.pipe.height_mm or self.pipe.width_mm) / 1000
 
 
 @dataclass(frozen=True)
@@ -114,8 +119,9 @@ def _around(site: Site, pipe: PlannedPipe, place: shapely.Geometry) -> _Surround
         raise UsageError(
             f"{pipe.class_code} is not a utility class; there are {', '.join(code_table('utility_class'))}."
         )
+    check_casing(pipe.casing_mm, pipe.width_mm, pipe.height_mm)
     party = party_of(pipe.model_dump(), site.limits)
-    reach_m = widest("horizontal", party) + pipe.width_mm / 2000 + WIDEST_NEIGHBOUR_M
+    reach_m = widest("horizontal", party) + (pipe.casing_mm or pipe.width_mm) / 2000 + WIDEST_NEIGHBOUR_M
     return _Surroundings(site, pipe, party, site.neighbours(place, reach_m), site.structures(place, reach_m))
 
 
@@ -223,13 +229,12 @@ def _blocked(around: _Surroundings, other: Segment, ground_m: float) -> BlockedD
     """Covers of the new pipe between which the vertical limit to a pipe that it crosses is broken."""
     limit = strictest("vertical", around.party, other.party)
     limit_m = limit.min_m if limit else 0.0
-    tall_m = (around.pipe.height_mm or around.pipe.width_mm) / 1000
     high_m = ground_m - (other.axis[:, 2].max() + other.half_height_m)
     low_m = ground_m - (other.axis[:, 2].min() - other.half_height_m)
     told = {name: other.row[name] for name in ("feature_id", "source_key", "class_code")}
     if math.isnan(high_m + low_m):
         return BlockedDepth(**told)
-    return BlockedDepth(**told, from_cover_m=max(0.0, high_m - limit_m - tall_m), to_cover_m=low_m + limit_m)
+    return BlockedDepth(**told, from_cover_m=max(0.0, high_m - limit_m - around.tall_m), to_cover_m=low_m + limit_m)
 
 
 def _is_free_at(cover_m: float | None, blocked: Sequence[BlockedDepth]) -> bool | None:

@@ -92,3 +92,20 @@ def test_a_pipe_that_makes_no_sense_is_refused(connection: Connection, change: d
         find_room_along(connection, STREET, 0.0, WATER)
     with pytest.raises(UsageError):
         find_room(connection, [STREET[0], STREET[0]], WATER)
+
+
+def test_a_pipe_in_a_casing_has_the_room_that_its_casing_needs(connection: Connection) -> None:
+    pipe(connection, 1, (8, -30, 8.0), (8, 30, 8.0), class_code="foul")
+    pipe(connection, 2, (2, 0.5, 8.5), (4, 0.5, 8.5), class_code="gas", width_mm=200, height_mm=200)
+    left, right = find_room(connection, STREET, WATER.model_copy(update={"casing_mm": 500.0})).strips
+    # As without it, but 0.25 m to the wall instead of 0.1 m, and 0.5 m high.
+    assert (left.from_m, left.to_m) == (pytest.approx(0.25), pytest.approx(8 - 0.2 - 1.0 - 0.25))
+    assert (right.from_m, right.to_m) == (pytest.approx(8 + 0.2 + 1.0 + 0.25), pytest.approx(19.75))
+    assert left.blocked[0].from_cover_m == pytest.approx(1.4 - 0.15 - 0.5)
+
+
+@pytest.mark.parametrize("casing_mm", [150.0, 200.0])
+def test_a_casing_that_cannot_hold_its_pipe_is_refused(connection: Connection, casing_mm: float) -> None:
+    with pytest.raises(UsageError, match="casing must be larger") as refused:
+        find_room(connection, STREET, WATER.model_copy(update={"casing_mm": casing_mm}))
+    assert "套管" in refused.value.told("zh")

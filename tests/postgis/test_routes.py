@@ -210,3 +210,15 @@ def test_what_is_found_in_a_crowded_street_has_no_conflict_as_a_draft(street: St
         as_draft(street, found)
     else:
         assert found.blocked_by
+
+
+def test_a_pipe_in_a_casing_crosses_with_its_casing_clear(street: Street) -> None:
+    """A sewer with its top at 9.2 m leaves no room above; below it 0.4 m stay clear of the casing of 0.5 m."""
+    street.lay((30, -10, 9.0), (30, 10, 9.0))
+    bare, cased = street.ask(deepest_cover_m=4), street.ask(deepest_cover_m=4, casing_mm=500)
+    lowest_m = [float(line_of(found)[:, 2].min()) for found in (bare, cased)]
+    assert bare.found and cased.found and cased.pipe is not None and cased.pipe.casing_mm == 500
+    for found, axis_m, half_m in zip((bare, cased), lowest_m, (0.1, 0.25), strict=True):
+        assert found.crossings[0].between_m >= 0.4 - 1e-6
+        assert axis_m <= 9.0 - 0.2 - 0.4 - half_m + 1e-6
+    as_draft(street, cased)

@@ -15,8 +15,8 @@ export function drawnPipes(scene, sketch, near) {
     segment_class: axis.length ? [0] : [],
     segment_flags: [0],
     segment_shape: [0],
-    segment_width_mm: [sketch?.width_mm],
-    segment_height_mm: [sketch?.width_mm],
+    segment_width_mm: [sketch?.casing_mm ?? sketch?.width_mm],
+    segment_height_mm: [sketch?.casing_mm ?? sketch?.width_mm],
   };
   const colour = [...(codeEntry("utility_class", sketch?.class_code)?.color ?? [0, 0, 0]), 255];
   return buildPipes({ columns, classes: [sketch?.class_code], shapes: ["circle"] }, new Set(), () => colour, () => "dashed", near);

@@ -16,8 +16,8 @@ export const form = (...fields) => element("div", { class: "drawn-form" }, ...fi
 
 // A parameter that is a number within limits, asked again when it is changed.
 export function numberField(topic, name, params, again, limits) {
-  const change = ({ target }) => target.reportValidity() && target.value && again({ [name]: Number(target.value) });
-  return field(topic, name, element("input", { type: "number", id: `${topic}-${name}`, value: params[name], step: "any", ...limits, onchange: change }));
+  const change = ({ target }) => target.reportValidity() && again({ [name]: target.value ? Number(target.value) : undefined });
+  return field(topic, name, element("input", { type: "number", id: `${topic}-${name}`, value: params[name] ?? "", step: "any", required: true, ...limits, onchange: change }));
 }
 
 // One of several values, each with its words.

@@ -56,13 +56,15 @@ function shifted({ line, cover_depth_m: cover }, { dx_m, dy_m, dz_m }) {
   return { line: line.map(([x, y, ...z]) => [x + dx_m, y + dy_m, ...z]), cover_depth_m: Math.max(0, Number((cover - dz_m).toFixed(4))) };
 }
 
-// Class, pressure, size and cover of a pipe that is not in the map.
+// Class, pressure, burial, size and cover of a pipe that is not in the map.
 export function pipeForm(params, again) {
   const isGas = codeEntry("utility_class", params.class_code)?.group === "gas";
   return form(
     choice("class_code", codesOf("utility_class"), params, (code) => again({ class_code: code, pressure_code: undefined })),
     isGas ? choice("pressure_code", [{ code: "" }, ...codesOf("pressure")], params, (code) => again({ pressure_code: code || undefined })) : null,
+    choice("burial_code", [{ code: "" }, ...codesOf("burial")], params, (code) => again({ burial_code: code || undefined })),
     number("width_mm", params, again, { step: 1, min: 1 }),
+    number("casing_mm", params, again, { step: 1, min: params.width_mm + 1, required: false }),
     number("cover_depth_m", params, again, { min: 0 }),
   );
 }
@@ -80,8 +82,9 @@ export function savingForm(pipe, go) {
   return [element("div", { class: "saving" }, title, button("save-design", text("save_design"), () => go(save)))];
 }
 
+const TABLES = { class_code: "utility_class", pressure_code: "pressure", burial_code: "burial" };
+
 function choice(name, codes, params, choose) {
-  const table = name === "class_code" ? "utility_class" : "pressure";
-  const options = codes.map(({ code }) => [code, code ? codeName(table, code) : "?"]);
+  const options = codes.map(({ code }) => [code, code ? codeName(TABLES[name], code) : "?"]);
   return selectField("drawn", name, options, params[name] ?? "", choose);
 }

@@ -6,6 +6,8 @@ export const ANSWERS = {
   drawn_title: ["Drawn pipe", "拟建管线"],
   drawn_class_code: ["Class", "管线类别"],
   drawn_pressure_code: ["Pressure", "压力等级"],
+  drawn_burial_code: ["Burial", "敷设方式"],
+  drawn_casing_mm: ["Casing (mm)", "套管外径 (mm)"],
   drawn_width_mm: ["Outer size (mm)", "外径 (mm)"],
   drawn_cover_depth_m: ["Cover (m)", "覆土 (m)"],
   stop_drawing: ["Done", "完成绘制"],
