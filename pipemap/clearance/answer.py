@@ -38,11 +38,15 @@ _ORDER = (
 
 @dataclass(frozen=True)
 class Pair:
-    """The segment or body asked about and what it was compared with; `other` is None for the ground above."""
+    """The segment or body asked about and what it was compared with; `other` is None for the ground above.
+
+    `ground_accuracy_m` is that of the ground model which tells the ground above, 0 where it was surveyed.
+    """
 
     asked: Segment | None
     asked_name: Name
     other: Segment | Structure | None
+    ground_accuracy_m: float = 0.0
 
 
 def conflict(
@@ -259,7 +263,10 @@ def _inferred(kind: ConflictKind, pair: Pair) -> tuple[str, ...]:
 
 
 def _accuracies(kind: ConflictKind, pair: Pair) -> tuple[float | None, float | None]:
-    """Accuracy of the segment and of the other pipe in the direction measured; None for what is no pipe."""
+    """Accuracy of the segment and of the other pipe, or of the ground model, in the direction measured.
+
+    None for what is neither.
+    """
     in_plan = kind in _BESIDE
     one, other = (
         round(side.horizontal_accuracy_m if in_plan else side.vertical_accuracy_m, 4)
@@ -267,6 +274,8 @@ def _accuracies(kind: ConflictKind, pair: Pair) -> tuple[float | None, float | N
         else None
         for side in (pair.asked, pair.other)
     )
+    if kind is ConflictKind.COVER and pair.ground_accuracy_m:
+        other = round(pair.ground_accuracy_m, 4)
     return one, other
 
 

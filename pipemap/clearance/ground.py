@@ -75,12 +75,13 @@ def over_models(site: Site, segment: Segment) -> Segment:
         return segment
     ends = np.array([0, len(segment.axis)])
     stations = stations_along(ends, segment.axis, np.array([True]))
-    told_m = site.terrain.at(stations.xyz[:, :2])
+    told_m, which = site.terrain.told(stations.xyz[:, :2])
     if np.isnan(told_m).all():
         return segment
     own = segment.ground_m
     ends_m = np.full((1, 2), np.nan) if own is None else own[None, [0, -1]]
-    return replace(segment, axis=stations.xyz, drawn_ground_m=ground_between(stations, ends_m, told_m))
+    ground_m, accuracy_m = ground_between(stations, ends_m, told_m), site.terrain.accuracy_m(which)
+    return replace(segment, axis=stations.xyz, drawn_ground_m=ground_m, ground_accuracy_m=accuracy_m)
 
 
 def _between(corners: Floats, plan: Floats) -> Floats:

@@ -7,6 +7,7 @@ of service, and pipes above the ground. What is not known is answered with `cann
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import shapely
@@ -205,6 +206,8 @@ def cover_over(asked: Segment, structures: Iterable[Structure]) -> Conflict | Ca
         return cannot_tell(ConflictKind.COVER, pair, needs)
     cover_m = ground_m - asked.axis[:, 2] - known_or(asked.half_height_m)
     here = int(cover_m.argmin())
+    if asked.ground_accuracy_m is not None:
+        pair = replace(pair, ground_accuracy_m=float(asked.ground_accuracy_m[here]))
     nearest = asked.axis[here], np.array([*asked.axis[here, :2], ground_m[here]])
     limit = _cover_rule(float(cover_m[here]), path, carriageway, in_carriageway)
     unknown_half = "segment.height_mm" if math.isnan(asked.half_height_m) else None

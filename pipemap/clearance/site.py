@@ -42,7 +42,8 @@ class Segment:
     """One pipe with its axis (v, 3), z NaN where unknown; half sizes NaN where unknown.
 
     Half sizes are those of the outer wall: of the casing where the pipe lies in one, and then its own are
-    `cased_half_m`, half the width and half the height.
+    `cased_half_m`, half the width and half the height. `ground_accuracy_m` is that of the ground models at each vertex,
+    0 where the ground was surveyed.
     """
 
     row: dict[str, Any]
@@ -54,6 +55,7 @@ class Segment:
     cased_half_m: tuple[float, float] | None = None
     drawn_ground_m: Floats | None = None
     limits: LimitTables = STANDARD
+    ground_accuracy_m: Floats | None = None
 
     @property
     def feature_id(self) -> int:

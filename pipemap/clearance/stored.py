@@ -247,7 +247,14 @@ def _pair(row: Mapping[str, Any], segments: Mapping[int, Segment], structures: M
     other: Segment | Structure | None = None
     if row["other_kind"] is not None:
         other = (segments if row["other_kind"] == "pipe_segment" else structures)[row["other_id"]]
-    return Pair(asked, asked.name, other)
+    return Pair(asked, asked.name, other, _ground_accuracy_m(row, asked))
+
+
+def _ground_accuracy_m(row: Mapping[str, Any], asked: Segment) -> float:
+    """What the accuracy of a cover holds beside that of the pipe."""
+    if row["kind"] != ConflictKind.COVER or row["accuracy_m"] is None:
+        return 0.0
+    return math.sqrt(max(0.0, row["accuracy_m"] ** 2 - asked.vertical_accuracy_m**2))
 
 
 def _limit(row: Mapping[str, Any], pair: Pair) -> Limit | None:

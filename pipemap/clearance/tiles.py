@@ -20,7 +20,7 @@ from pipemap.clearance.geometry3d import Bools, Floats
 from pipemap.clearance.judging import CANNOT_TELL, CONFLICT, SHARED_BANK
 from pipemap.clearance.numbers import LARGEST_UNKNOWN_HALF_M, TOLERANCE_M, Ints
 from pipemap.clearance.rules import Limit, Party, cover_limit, strictest, widest_of_all
-from pipemap.ground.along import shallowest
+from pipemap.ground.along import Shallowest, shallowest
 from schemas.clearance import ConflictKind
 
 TILE_PIPES = 50_000
@@ -259,7 +259,8 @@ def _cover(tile: Tile) -> pd.DataFrame:
     if len(home) == 0:
         return pd.DataFrame()
     party = pipes.party_index[home]
-    cover_m, place, ground_m = _least_cover(city, home)
+    cover_m, found = _least_cover(city, home)
+    place = found.place
     path_m = np.array([-np.inf if limit is None else limit.min_m for limit in choices[1]])[party]
     # Under what a pipe lies is mostly not known: too little for a path is certain, less than a road needs is not.
     which = np.where(_under_roads(tile, home), 0, np.where(cover_m < path_m - TOLERANCE_M, 1, 2))
@@ -276,21 +277,21 @@ def _cover(tile: Tile) -> pd.DataFrame:
         measured_m=cover_m[kept],
         limits=chosen[kept].tolist(),
         bounded=np.isnan(pipes.half_height_m)[home[kept]],
-        accuracy_m=city.vertical_accuracy_m[home[kept]],
+        accuracy_m=np.hypot(city.vertical_accuracy_m[home[kept]], found.accuracy_m[kept]),
         uncertain=city.is_inferred[home[kept]],
         crossing_deg=math.nan,
         here=place[kept],
-        there=np.column_stack([place[kept, :2], ground_m[kept]]),
+        there=np.column_stack([place[kept, :2], found.ground_m[kept]]),
     )
 
 
-def _least_cover(city: City, home: Ints) -> tuple[Floats, Floats, Floats]:
-    """Least cover of each pipe, the place on its axis and the ground there; NaN where something is not known."""
+def _least_cover(city: City, home: Ints) -> tuple[Floats, Shallowest]:
+    """Least cover of each pipe, NaN where something is not known, and where it has that."""
     if city.shallowest is None:
         found = shallowest(*_axes(city.pipes.part(home)), city.ground_m[home])
     else:
         found = city.shallowest.part(home)
-    return found.over_m - np.nan_to_num(city.pipes.half_height_m[home]), found.place, found.ground_m
+    return found.over_m - np.nan_to_num(city.pipes.half_height_m[home]), found
 
 
 def _under_roads(tile: Tile, home: Ints) -> Bools:

@@ -37,17 +37,19 @@ class Shallowest(NamedTuple):
     """Where n axes have the least ground over them: the place on each (n, 3) and the ground there.
 
     `over_m` is the ground less the axis there, NaN where either is not known all along; `is_by_model` whether a model
-    tells the ground there.
+    tells the ground there, `accuracy_m` how well it does (0: the survey does, or nobody says).
     """
 
     over_m: Floats
     place: Floats
     ground_m: Floats
     is_by_model: npt.NDArray[np.bool_]
+    accuracy_m: Floats
 
     def part(self, rows: Ints) -> "Shallowest":
         """Of some of the axes."""
-        return Shallowest(self.over_m[rows], self.place[rows], self.ground_m[rows], self.is_by_model[rows])
+        known = self.ground_m[rows], self.is_by_model[rows], self.accuracy_m[rows]
+        return Shallowest(self.over_m[rows], self.place[rows], *known)
 
 
 def shallowest(
@@ -63,7 +65,7 @@ def shallowest(
     The models are not asked for axes that are not `is_asked`; None is all of them.
     """
     if terrain is None or not terrain.models:
-        return _least(stations_along(first, xyz, np.zeros(len(ends_m), np.bool_)), ends_m, None)
+        return _least(stations_along(first, xyz, np.zeros(len(ends_m), np.bool_)), ends_m)
     order = _by_square(xyz[first[:-1], :2])
     parts = []
     for begin in range(0, max(len(order), 1), _AXES_AT_ONCE):
@@ -71,9 +73,10 @@ def shallowest(
         is_fine = np.ones(len(rows), np.bool_) if is_asked is None else is_asked[rows]
         stations = stations_along(*_axes(first, xyz, rows), is_fine)
         asked = np.repeat(is_fine, np.diff(stations.first))
-        told_m = np.full(len(asked), np.nan)
-        told_m[asked] = terrain.at(stations.xyz[asked, :2])
-        parts.append(_least(stations, ends_m[rows], told_m))
+        told_m, accuracy_m = np.full(len(asked), np.nan), np.zeros(len(asked))
+        told_m[asked], which = terrain.told(stations.xyz[asked, :2])
+        accuracy_m[asked] = terrain.accuracy_m(which)
+        parts.append(_least(stations, ends_m[rows], told_m, accuracy_m))
     by_square = Shallowest(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
     return by_square.part(np.argsort(order))
 
@@ -83,12 +86,14 @@ def ground_between(stations: Stations, ends_m: Floats, told_m: Floats) -> Floats
     return _ground(stations.first, stations.along_m, np.ascontiguousarray(ends_m, np.float64), told_m)
 
 
-def _least(stations: Stations, ends_m: Floats, told_m: Floats | None) -> Shallowest:
-    if told_m is None:
-        told_m = np.full(len(stations.xyz), np.nan)
+def _least(
+    stations: Stations, ends_m: Floats, told_m: Floats | None = None, accuracy_m: Floats | None = None
+) -> Shallowest:
+    if told_m is None or accuracy_m is None:
+        told_m, accuracy_m = np.full(len(stations.xyz), np.nan), np.zeros(len(stations.xyz))
     ground_m = ground_between(stations, ends_m, told_m)
     over_m, chosen = _least_of(stations.first, ground_m - stations.xyz[:, 2])
-    return Shallowest(over_m, stations.xyz[chosen], ground_m[chosen], np.isfinite(told_m[chosen]))
+    return Shallowest(over_m, stations.xyz[chosen], ground_m[chosen], np.isfinite(told_m[chosen]), accuracy_m[chosen])
 
 
 def _by_square(plan: Floats) -> Ints:

@@ -80,6 +80,11 @@ class Terrain:
                 self._used.add(number)
         return z_m, which
 
+    def accuracy_m(self, which: Ints) -> Floats:
+        """Standard errors of heights by the numbers of the models that tell them; 0 where no model or maker says."""
+        known = np.array([*(model.accuracy_m or 0.0 for model in self.models), 0.0])
+        return np.asarray(known[which])
+
     def _fill(self, z_m: Floats, which: Ints, number: int, model: GroundModel, xy: Floats) -> None:
         """Fill in what a model knows of places that are still open."""
         cells = cells_of(xy, model.west_m, model.north_m, model.step_x_m, model.step_y_m)

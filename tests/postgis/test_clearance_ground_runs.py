@@ -22,12 +22,20 @@ from tests.postgis.planting import plant, plant_version, wkt
 from tests.postgis.test_clearance_city import EAST, NORTH, plant_town
 
 
-def load(database: Database, z_m: np.ndarray, step_m: float = 1.0, name: str = "city 2024", east_m: float = 0) -> None:
+def load(
+    database: Database,
+    z_m: np.ndarray,
+    step_m: float = 1.0,
+    name: str = "city 2024",
+    east_m: float = 0,
+    accuracy_m: float | None = None,
+) -> None:
     """A model whose first post lies 50 m west and 60 m north of the street, or so much farther east."""
     grid = Grid(EAST - 50 + east_m, NORTH + 60, step_m, step_m, z_m.shape[1], z_m.shape[0])
     z = z_m.astype(np.float32)
     parts = ((w, z[w.row : w.row + w.height, w.column : w.column + w.width]) for w in grid.windows())
-    store_model(database, Origin(name, "dem.tif", "0" * 64, "", "tester"), grid, parts, replace=True)
+    origin = Origin(name, "dem.tif", "0" * 64, "", "tester", accuracy_m=accuracy_m)
+    store_model(database, origin, grid, parts, replace=True)
 
 
 def plane(z_m: float) -> np.ndarray:
@@ -82,6 +90,23 @@ def test_a_hollow_that_only_the_model_knows_is_found_by_the_run_and_by_a_changes
         answer = changeset_clearance(connection, changeset)
     assert covers(answer.conflicts) == {1: pytest.approx(0.4, abs=1e-3)}
     assert answer.ground_models == ("city 2024",)
+
+
+@pytest.mark.parametrize(("accuracy_m", "is_within"), [(None, False), (0.2, False), (0.3, True), (0.5, True)])
+def test_a_cover_by_a_model_is_as_sure_as_the_model(
+    street: Database, accuracy_m: float | None, is_within: bool
+) -> None:
+    """In the hollow 0.3 m are missing of 0.6 m; the pipe is surveyed to 0.01 m."""
+    load(street, hollow(), accuracy_m=accuracy_m)
+    run_city(street)
+    with street.transaction(read_only=True) as connection:
+        asked = segment_clearance(connection, 1).conflicts
+        certain = stored_conflicts(connection, certain=True)
+    for (found,) in (stored(street), asked):
+        assert found.within_accuracy == is_within
+        assert found.other_accuracy_m == accuracy_m
+        assert found.accuracy_m == pytest.approx(np.hypot(0.01, accuracy_m or 0.0), abs=1e-4)
+    assert not certain or not is_within
 
 
 def test_a_changeset_names_the_models_over_its_own_pipes_alone(street: Database) -> None:

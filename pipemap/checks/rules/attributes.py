@@ -66,7 +66,8 @@ def holes(check: Check) -> Told:
     Severity.WARNING,
     en="casing that is not larger than its pipe",
     zh="套管不大于管径",
-    source="a casing holds its pipe (GB 50028-2006, note under table 6.3.3-2, measures from its outer wall)",
+    source="a casing holds its pipe; GB 50028-2006, note under table 6.3.3-2: distances from its outer wall",
+    source_zh="套管须容纳管道；GB 50028-2006 表 6.3.3-2 注：净距自套管外壁算起",
 )
 def casing_too_small(check: Check) -> Told:
     """Casings that cannot hold their pipe; clearances and cover are then measured from the pipe."""
