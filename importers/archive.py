@@ -77,6 +77,14 @@ def is_unpacked(path: Path) -> bool:
     return any(parent.name.startswith(_FOLDER_PREFIX) for parent in path.parents)
 
 
+def folder_within(path: Path) -> str | None:
+    """The name of the folder of an archive that a file lies in; None at the top of it, and for a file of its own."""
+    parents = [parent.name for parent in path.parents]
+    depth = next((at for at, name in enumerate(parents) if name.startswith(_FOLDER_PREFIX)), 0)
+    # Between them stand the archive's number and its name.
+    return parents[0] if depth > 2 else None
+
+
 class _Room:
     """The bytes that may still be unpacked; what the archive's headers claim is not believed."""
 

@@ -28,7 +28,8 @@ class RecordTable:
     it to the profile. Every profile knows the attributes of `importers.profiles.ATTRIBUTES` by their
     own names too, so a reader of a fixed format names its columns by them. `skipped_rows` counts
     rows that are left out of `rows` because they hold nothing to load, for example totals;
-    `refused_rows` those left out because the reader could not read them: a finding tells of each.
+    `refused_rows` those left out because the reader could not read them: a finding tells of each. `folder` is the
+    name of the folder of an archive that the file lies in.
     """
 
     file: str
@@ -41,6 +42,7 @@ class RecordTable:
     refused_rows: int = 0
     findings: list[Finding] = field(default_factory=list)
     title: str | None = None
+    folder: str | None = None
 
 
 class Reader(Protocol):

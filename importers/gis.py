@@ -337,7 +337,9 @@ def _note_bad_record(layer: Layer, row: int, record: Record) -> None:
 
 
 def _crs(text: str | None) -> CRS | None:
+    """The system that GDAL tells; a plan of no known place on the earth (MapInfo's NonEarth, LOCAL_CS) tells none."""
     try:
-        return CRS.from_user_input(text) if text else None
+        crs = CRS.from_user_input(text) if text else None
     except ProjError:
         return None
+    return None if crs is None or crs.is_engineering else crs

@@ -67,7 +67,9 @@ _ROLE_OF_GEOMETRY = {"Point": "node", "LineString": "segment", "Polygon": "struc
 LATIN_PARTS = r"[A-ZÀ-Þ]+(?![a-zß-ÿ])|[A-ZÀ-Þ]?[a-zß-ÿ]+"
 _NAME_PARTS = re.compile(LATIN_PARTS)
 _LEAST_LETTERS, _LETTERS_OF_A_PART = 3, 9
-_IDEOGRAPHS = re.compile(r"[\u4e00-\u9fff]+")
+# Scripts without capitals or without blanks between words, and others than Latin.
+_OTHER_SCRIPT = re.compile(r"[\u0370-\u1dff\u3040-\ud7af][ \u0370-\u1dff\u3040-\ud7af]+")
+_DRAINAGE = {"storm", "foul", "combined"}
 _BRACKETED_UNIT = re.compile(
     r"[(\[【](?:单位:?)?(?:m|mm|cm|dm|ft|in|kv|v|mpa|kpa|bar|dn|米|毫米|厘米|千伏|兆帕|‰|%)[)\]】]"
 )
@@ -268,14 +270,13 @@ class Profile(BaseModel):
     def class_said(self, text: str, *, is_name: bool = False) -> str | None:
         """The one class that a title or file name speaks of; None where it names none or several.
 
-        Titles are believed in Chinese alone, names of files and layers (`is_name`) in any script: `foul_sewer`.
+        Titles are believed in Chinese and its like alone, names of files and layers (`is_name`) in any script.
         """
         words = self.class_words()
         name = " ".join(_NAME_PARTS.findall(text)).casefold()
         said = [word for word in words if _says(text.casefold(), word) or (is_name and _speaks_of(name, word))]
         whole = [word for word in said if not any(word != longer and word in longer for longer in said)]
-        classes = {words[word] for word in whole}
-        return classes.pop() if len(classes) == 1 else None
+        return one_class({words[word] for word in whole})
 
     def stated_datum(self, class_code: str, burial_code: str | None) -> str | None:
         """What the profile says depth and elevation refer to, by burial, then by class; None where it is silent."""
@@ -301,6 +302,14 @@ def is_enough(role: str, certainty: Mapping[str, float]) -> float | None:
     return max(sets, default=None)
 
 
+def one_class(said: Iterable[str]) -> str | None:
+    """The class that several words mean together: a sewer of foul water is a foul sewer; None for any other two."""
+    classes = set(said)
+    if len(classes) > 1 and classes <= _DRAINAGE:
+        classes.discard("combined")
+    return classes.pop() if len(classes) == 1 else None
+
+
 @lru_cache(maxsize=65_536)
 def _names(name: str, word: str) -> bool:
     """Whether a word stands in a name; one of Latin letters by itself, also in the plural."""
@@ -310,7 +319,7 @@ def _names(name: str, word: str) -> bool:
 
 
 def _says(text: str, word: str) -> bool:
-    return len(word) > 1 and _IDEOGRAPHS.fullmatch(word) is not None and word in text
+    return _OTHER_SCRIPT.fullmatch(word) is not None and word in text
 
 
 def _speaks_of(name: str, word: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from importers.archive import folder_within
 from importers.base import Reader, RecordTable
 from importers.passing import StreamingReader, heads_confined, read_confined, size_bytes
 
@@ -44,6 +45,7 @@ class Source:
         return read_confined(self.reader, self.path, self.options)
 
     def _named(self, table: RecordTable) -> RecordTable:
+        table = replace(table, folder=folder_within(self.path))
         if self.name == self.path.name or table.file != self.path.name:
             return table
         findings = [finding.model_copy(update={"file": self.name}) for finding in table.findings]

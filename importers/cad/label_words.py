@@ -12,7 +12,8 @@ from importers.profiles import Profile
 _SIGNED = r"(?:HDN|DN|DE|[Dd]|[ΦφØøФф¢⌀∅])\s*\d{2,4}(?:\.\d+)?(?:\s*mm)?"
 _BOX = r"\d{2,5}(?:\.\d+)?\s*[xX×*]\s*\d{2,5}(?:\.\d+)?(?:\s*mm)?"
 _DUCTS = r"\d+\s*孔(?:\s*\d+\s*根)?"
-_SECTION = re.compile(rf"(?<![A-Za-z0-9.])(?:{_SIGNED}|{_BOX}|{_DUCTS})(?![A-Za-z0-9.])", re.IGNORECASE)
+_INCHES = r"\d{1,3}(?:\.\d+|[ -]\d/\d)?\s*(?:\"|''|′′|”|in\b\.?|inch(?:es)?\b|寸)"
+_SECTION = re.compile(rf"(?<![A-Za-z0-9.])(?:{_SIGNED}|{_BOX}|{_DUCTS}|{_INCHES})(?![A-Za-z0-9.])", re.IGNORECASE)
 _GLUED = re.compile(r"(?<=[A-Za-z])(?=[一-鿿])|(?<=[一-鿿])(?=[A-Za-z0-9ΦφØ⌀∅])|(?<=\d)(?=[一-鿿])(?!孔|根|米)")
 _DEPTH = r"-?\d{1,2}\.\d{1,3}"
 _DEPTHS = re.compile(rf"(?<![\w.])(?:埋深|深|[hH])?\s*[=:]?\s*({_DEPTH})(?:\s*[/~-]\s*({_DEPTH}))?(?:\s*m)?(?![\w.%‰])")

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from importers.cad.label_words import PipeLabel, Vocabulary
-from importers.profiles import Profile
+from importers.profiles import Profile, one_class
 
 # Names that AutoCAD gives to layers of attached (ref|name) and bound (ref$0$name) drawings.
 _OF_ATTACHED = re.compile(r"^.*(?:\||\$\d+\$)")
@@ -73,13 +73,17 @@ class LayerNames:
     def _class(self, name: str) -> tuple[str, str] | None:
         """The word for the class and the class: by the profile's patterns, the whole name, or one of its words."""
         by_pattern = self._profile.sheet_class(name)
-        for word in (by_pattern, name, *_WORDS.findall(name)):
-            if (word and len(word) > 1) or (word == by_pattern and word):
-                code = self.words.class_code(str(word))
-                if code is not None:
-                    return str(word), code
+        words = [name, *_WORDS.findall(name)]
+        words = [*([by_pattern] if by_pattern else []), *(word for word in words if len(word) > 1)]
+        known = {word: code for word in words if (code := self.words.class_code(word)) is not None}
         said = self._profile.class_said(name, is_name=True)
-        return (said, said) if said else None
+        meant = one_class(known.values()) if known else said
+        if said and (meant != said) and not {by_pattern, name} & known.keys():
+            # Of several words together, recycled_water, more is said than of each.
+            meant = one_class((*known.values(), said)) or said
+        word, code = next(((word, code) for word, code in known.items() if code == meant), (meant, meant))
+        first = next(iter(known.items()), None)
+        return (word, code) if word and code else first
 
     def _label(self, name: str) -> PipeLabel | None:
         found = self.words.pipe_label(name.replace("_", " "))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from importers.tabular.text_files import EVERYDAY, everyday_share
+
 # Language driver byte -> encoding; 0x57 (the maker's Windows code page) and 0x00 say nothing.
 _LANGUAGE_DRIVERS = {0x4D: "gb18030", 0x7A: "gb18030", 0x4F: "cp950", 0x78: "cp950", 0x13: "cp932", 0x7B: "cp932"}
 _SAMPLE_RECORDS = 5_000
@@ -18,6 +20,7 @@ _NAME_BYTES = 11
 _END_OF_FIELDS = 0x0D
 _DELETED = 0x2A
 _SCANNED_BYTES = 2**24
+_MOSTLY_EVERYDAY = 0.8
 _BEYOND_ASCII = 0x80
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
 
@@ -37,12 +40,26 @@ def dbf_encoding(dbf: Path, declared: str | None) -> tuple[str, bool]:
 
 
 def text_encoding(texts: list[bytes]) -> tuple[str, bool]:
-    """UTF-8, GB18030 or Latin-1, whichever comes first that all texts can be read with; and whether it is a guess."""
+    """The encoding that all texts can be read with, and whether it is a guess.
+
+    UTF-8 before the one of China, Japan and Taiwan in which most characters are everyday ones, Latin-1 where bytes
+    beyond ASCII stand alone.
+    """
     if all(text.isascii() for text in texts):
         return "utf-8", False
     if _fits(texts, "utf-8"):
         return "utf-8", True
-    return "gb18030" if _fits(texts, "gb18030") and _comes_in_pairs(texts) else "iso-8859-1", True
+    fitting = [encoding for encoding in EVERYDAY if _fits(texts, encoding)]
+    shares = {encoding: everyday_share(_joined(texts, encoding), encoding) for encoding in fitting}
+    best = max(shares, key=lambda encoding: shares[encoding], default=None)
+    if best == "cp932" and shares[best] >= _MOSTLY_EVERYDAY:
+        # The second byte of kana can be that of a Latin letter.
+        return best, True
+    return best if best and _comes_in_pairs(texts) else "iso-8859-1", True
+
+
+def _joined(texts: list[bytes], encoding: str) -> bytes:
+    return b"\n".join(_whole(text, encoding) for text in texts)
 
 
 def _comes_in_pairs(texts: list[bytes]) -> bool:

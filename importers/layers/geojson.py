@@ -25,6 +25,8 @@ _GEOMETRY_MEMBER = re.compile(rb'(?<!\\)"geometry"\s*:')
 _FEATURE_TYPE = re.compile(rb'"Feature"')
 # A document up to this size is parsed where fewer features than these were read.
 _PARSED_BYTES = 2**26
+# What stands within an attribute becomes attributes: pipe_dn of {"pipe": {"dn": 200}}.
+_OPTIONS = {"FLATTEN_NESTED_ATTRIBUTES": "YES"}
 
 
 def is_geojson(path: Path) -> bool:
@@ -42,7 +44,7 @@ def geojson(path: Path, scratch: Path, encoding: str | None) -> LayerFile:
     with _mapped(path) as content:
         n_features = _seeming_features(content)
     # The prefix pins the driver: text anywhere in the file could otherwise make GDAL take it for a VRT.
-    return LayerFile(path, "GeoJSON", path, "GeoJSON:", declared_rows=n_features)
+    return LayerFile(path, "GeoJSON", path, "GeoJSON:", declared_rows=n_features, options=_OPTIONS)
 
 
 def geojson_lines(path: Path, _scratch: Path, _encoding: str | None) -> LayerFile:
@@ -55,7 +57,8 @@ def geojson_lines(path: Path, _scratch: Path, _encoding: str | None) -> LayerFil
         n_lines += 1
         if not _is_feature(text):
             bad.append(number)
-    return LayerFile(path, "GeoJSONSeq", path, "GeoJSONSeq:", declared_rows=n_lines, bad_lines=tuple(bad))
+    counted = {"declared_rows": n_lines, "bad_lines": tuple(bad)}
+    return LayerFile(path, "GeoJSONSeq", path, "GeoJSONSeq:", options=_OPTIONS, **counted)
 
 
 def _seeming_features(content: mmap.mmap) -> int:

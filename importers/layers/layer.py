@@ -14,6 +14,8 @@ from importers.base import DERIVED, RecordTable
 from importers.layers import shapes
 from importers.layers.domains import Domains, decoded
 from importers.layers.files import LayerFile
+from importers.normalising.units import LENGTHS_M
+from importers.places.feet import foot_of
 from schemas.findings import Finding, Severity
 
 _DEGREES = 360.0
@@ -30,6 +32,7 @@ class Layer:
     rows_read: int = 0
     domains: Domains = field(default_factory=dict)
     notes: list[Finding] = field(default_factory=list)
+    _has_told_feet: bool = False
 
     def numbers(self, n_rows: int) -> npt.NDArray[np.int64]:
         """The numbers of the next rows, which count as read from now on."""
@@ -80,7 +83,7 @@ class Layer:
 
     def _usable(self, numbers: npt.NDArray[np.int64], geometry: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
         """Plain shapes with places that are numbers, in a CRS that can be theirs."""
-        usable = shapes.simplest(geometry)
+        usable = self._in_metres(shapes.simplest(geometry))
         for place in np.flatnonzero(shapes.are_nowhere(usable)):
             self.note_bad_geometry(int(numbers[place]))
             usable[place] = None
@@ -88,6 +91,19 @@ class Layer:
             # GeoJSON without a crs member is taken for degrees; these are not, so nothing is known.
             self.crs = None
         return usable
+
+    def _in_metres(self, geometry: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
+        """Heights in metres where the layer's system counts in feet."""
+        foot, raised = foot_of(self.crs), shapely.has_z(geometry)
+        if foot is None or not raised.any():
+            return geometry
+        if not self._has_told_feet:
+            self._has_told_feet = True
+            en = "The layer's system counts in feet, so its drawn heights were taken for feet and turned into metres."
+            self.note("IMP-UNITS", Severity.WARNING, en, "图层坐标系以英尺为单位，图形高程按英尺换算为米。", value=foot)
+        low = geometry.copy()
+        low[raised] = shapely.transform(geometry[raised], lambda xyz: xyz * [1.0, 1.0, LENGTHS_M[foot]], include_z=True)
+        return low
 
     def _exceeds_degrees(self, geometry: npt.NDArray[np.object_]) -> bool:
         if self.crs is None or not self.crs.is_geographic:

@@ -18,7 +18,13 @@ _OBJECT = re.compile(
     rb"\s*(?:none|point|line|pline|region|arc|text|rect|roundrect|ellipse|multipoint|collection\s+(\d))\b",
     re.IGNORECASE,
 )
-_CHARSETS = {"utf-8": b"UTF-8", "gb18030": b"WindowsSimpChinese", "iso-8859-1": b"WindowsLatin1"}
+_CHARSETS = {
+    "utf-8": b"UTF-8",
+    "gb18030": b"WindowsSimpChinese",
+    "cp932": b"WindowsJapanese",
+    "cp950": b"WindowsTradChinese",
+    "iso-8859-1": b"WindowsLatin1",
+}
 _ASKS_FOR_MORE = b"<OGR"
 
 

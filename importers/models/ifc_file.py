@@ -104,6 +104,9 @@ class _World:
         self.map_unit_m = self.unit_m
         if map_unit is not None and not isinstance(map_unit, str):
             self.map_unit_m = _or_default(lambda: float(get_unit_scale(map_unit)), self.unit_m)
+        elif self.conversion and abs(self.conversion.scale / self.unit_m - 1) <= _MAP_SCALE_TOLERANCE:
+            # Who scales millimetres to metres gives the map's places in metres, though no unit says so.
+            self.map_unit_m = 1.0
         expected = self.unit_m / self.map_unit_m
         scale = self.conversion.scale if self.conversion else expected
         self.is_mended = abs(scale / expected - 1) > _MAP_SCALE_TOLERANCE and abs(scale - 1) <= _MAP_SCALE_TOLERANCE

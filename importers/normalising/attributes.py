@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from importers.normalising.cells import Floats, Objects, coalesced, is_unknown
+from importers.normalising.cells import Floats, Objects, coalesced, is_fill_number, is_unknown
 from importers.normalising.columns import Columns
 from importers.normalising.sections import Section, parse_section, sizes
 from importers.normalising.units import PRESSURES_MPA, VOLTAGES_KV
@@ -272,13 +272,19 @@ def heights(columns: Columns) -> dict[str, Floats]:
 def _split(columns: Columns, attribute: str) -> tuple[Floats, Floats]:
     """Two numbers written as one, `0.85/0.92`; a single number is the first."""
     pairs = columns.parsed(attribute, _two_numbers, "IMP-NUMBER", lambda pair: pair is not None)
-    factor = columns.factor(attribute)
-    return _floats(pair and pair[0] for pair in pairs) * factor, _floats(pair and pair[1] for pair in pairs) * factor
+    first, second = (_floats(pair and pair[place] for pair in pairs) * columns.factor(attribute) for place in (0, 1))
+    if "from_depth_m" in columns.profile.zero_is_unknown:
+        first, second = (np.where(depths_m == 0, np.nan, depths_m) for depths_m in (first, second))
+    return first, second
 
 
 def _two_numbers(word: str) -> tuple[float, float] | None:
     match = _TWO_NUMBERS.fullmatch(word)
-    return (float(match[1]), float(match[2]) if match[2] else np.nan) if match else None
+    if not match:
+        return None
+    both = np.array([float(match[1]), float(match[2]) if match[2] else np.nan])
+    first, second = np.where(is_fill_number(both), np.nan, both)
+    return float(first), float(second)
 
 
 def _floats(values: Iterable[Any]) -> Floats:

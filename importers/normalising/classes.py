@@ -1,6 +1,7 @@
 """The class column of one sheet: what its words mean, and whether it is a class column at all."""
 
 import unicodedata
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,14 @@ from importers.normalising.words import UnknownWords
 from importers.profiles import SECRET, Profile
 from schemas.findings import Severity
 
+_MOST_TOLD = 5
+
 
 class ClassColumn:
     """Gathers the words of a sheet's parts; once `tell` was called, `codes` knows what they stand for."""
 
     def __init__(self, profile: Profile, table: RecordTable) -> None:
-        self._dictionary = profile.class_words()
+        self._profile, self._dictionary = profile, profile.class_words()
         self._fallback = self._in_name(profile, table.sheet) or profile.default_class
         self.said = None if self._fallback else self._in_title(profile, table)
         if self.said and self.said[0] == SECRET:
@@ -31,6 +34,7 @@ class ClassColumn:
             self._fallback, self.said = SECRET, None
         self._meanings: list[str | None] = []
         self._numbers: dict[str, int] = {}
+        self._read: dict[str, str] = {}
         self._rows = 0
         self._unknown_rows = 0
         self._unknown = UnknownWords()
@@ -41,11 +45,16 @@ class ClassColumn:
         return _class_of(word, self._dictionary) if word else None
 
     def _in_title(self, profile: Profile, table: RecordTable) -> tuple[str, str] | None:
-        """The class that the table's name, the line above it or the file's name speaks of, and that text.
+        """The class that the table's name, the line above it, the file's name or its folder speaks of, and that text.
 
         It is for rows of which neither they nor what they are joined to tell the class.
         """
-        for text, is_name in ((table.sheet, True), (table.title, False), (Path(table.file).stem, True)):
+        for text, is_name in (
+            (table.sheet, True),
+            (table.title, False),
+            (Path(table.file).stem, True),
+            (table.folder, True),
+        ):
             if text and (code := self._in_name(profile, text) or profile.class_said(text, is_name=is_name)):
                 return code, text
         return None
@@ -83,6 +92,7 @@ class ClassColumn:
         """
         if self._unknown_rows * 2 <= self._rows or SECRET in self._meanings:
             self._unknown.tell(ledger, number)
+            self._tell_read(ledger, number)
             return True
         (column, words), rows = self._unknown.only(), self._unknown_rows
         self._is_believed = False
@@ -107,8 +117,23 @@ class ClassColumn:
     def _number(self, word: str) -> int:
         if word not in self._numbers:
             self._numbers[word] = len(self._meanings)
-            self._meanings.append(_class_of(word, self._dictionary))
+            meaning = _class_of(word, self._dictionary)
+            if meaning is None and (meaning := self._profile.class_said(word, is_name=True)):
+                self._read[word] = meaning
+            self._meanings.append(meaning)
         return self._numbers[word]
+
+    def _tell_read(self, ledger: Ledger, number: int) -> None:
+        """Say which values were understood by a word in them."""
+        if self._read:
+            taken = ", ".join(f"{word} → {code}" for word, code in islice(self._read.items(), _MOST_TOLD))
+            ledger.note(
+                number,
+                Severity.INFO,
+                "IMP-CLASS",
+                f"{len(self._read)} values of the class were understood by a word in them: {taken}.",
+                f"{len(self._read)} 个类别取值按其中的词识别：{taken}。",
+            )
 
 
 def _class_of(word: str, dictionary: dict[str, str]) -> str | None:

@@ -52,8 +52,11 @@ def with_axis(
     axis_m, is_inferred = _axis(segments, ends)
     is_reversed = _drawn_backwards(nodes, segments, keys, context)
     if profile.geometry_z == "axis":
-        drawn_m = _drawn_axis(segments, is_reversed) + profile.raised_m
-        axis_m = np.where(np.isnan(axis_m), drawn_m, axis_m)
+        drawn_m = _without_ground(_drawn_axis(segments, is_reversed) + profile.raised_m, segments, ends, ledger)
+        is_filled = np.isnan(axis_m) & ~np.isnan(drawn_m)
+        is_doubtful = is_filled & ~np.isnan(ends.depth_m)
+        _tell_doubtful(segments, is_doubtful, ledger)
+        axis_m, is_inferred = np.where(is_filled, drawn_m, axis_m), np.where(is_filled, is_doubtful, is_inferred)
     is_unknown = np.isnan(axis_m).any(axis=1)
     source = np.where(is_unknown, "unknown", np.where(is_inferred.any(axis=1), "inferred", "measured"))
     segments = segments.assign(
@@ -194,6 +197,39 @@ def _drawn_axis(segments: pd.DataFrame, is_reversed: npt.NDArray[np.bool_]) -> F
     drawn_m = segments.reindex(columns=["start_z", "end_z"]).to_numpy(float)
     along_m = np.where(is_reversed[:, None], drawn_m[:, ::-1], drawn_m)
     return np.where(along_m == 0, np.nan, along_m)
+
+
+def _without_ground(drawn_m: Floats, segments: pd.DataFrame, ends: Surveyed, ledger: Ledger) -> Floats:
+    """Drawn heights but for those of tables whose lines are drawn at the ground elevation of their points."""
+    is_known = np.isfinite(drawn_m) & np.isfinite(ends.ground_m)
+    is_same = is_known & (np.abs(drawn_m - ends.ground_m) < AGREEMENT_M / 2)
+    counts = pd.DataFrame({"known": is_known.sum(axis=1), "same": is_same.sum(axis=1)})
+    of_table = counts.groupby(segments["table"].to_numpy()).sum()
+    held = of_table.index[(of_table["known"] > 0) & (of_table["same"] >= 0.9 * of_table["known"])]
+    for number in held:
+        ledger.note(
+            int(number),
+            Severity.INFO,
+            "IMP-Z",
+            "The lines are drawn at the ground elevation of their points; their z was not taken for that of the pipes.",
+            "管线按管点地面高程绘制，其 z 值未作为管道高程使用。",
+        )
+    return np.where(segments["table"].isin(held).to_numpy()[:, None], np.nan, drawn_m)
+
+
+def _tell_doubtful(segments: pd.DataFrame, is_doubtful: npt.NDArray[np.bool_], ledger: Ledger) -> None:
+    """Say where lines have a depth, no ground to count it from, and a drawn height that can be the pipe's or not."""
+    tables = segments["table"][is_doubtful.any(axis=1)].value_counts()
+    for number, n_lines in tables.items():
+        ledger.note(
+            int(str(number)),
+            Severity.WARNING,
+            "IMP-Z",
+            f"{n_lines} lines have a depth, no ground elevation to count it from, and a drawn z: the z was taken for "
+            'the axis of the pipe, as inferred. If it is the ground, say geometry_z = "ignore" in a profile.',
+            f"{n_lines} 条线有埋深而无地面高程，其图上 z 值按管中心推定；如为地面高程，请设 geometry_z。",
+            details={"rows": int(n_lines)},
+        )
 
 
 def _both(segments: pd.DataFrame, name: str) -> Floats:

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 # Multiples of a metre, kilovolt and megapascal: the model's units of length, voltage and pressure.
-_LENGTHS = {
+LENGTHS_M = {
     "km": 1000.0, "m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001, "ft": 0.3048, "us-ft": 1200 / 3937, "in": 0.0254,
     "米": 1.0, "分米": 0.1, "厘米": 0.01, "毫米": 0.001, "英尺": 0.3048, "英寸": 0.0254,
 }  # fmt: skip
@@ -12,9 +12,9 @@ VOLTAGES_KV = {"kv": 1.0, "v": 0.001, "千伏": 1.0, "伏": 0.001}
 PRESSURES_MPA = {"mpa": 1.0, "kpa": 0.001, "pa": 1e-6, "bar": 0.1, "兆帕": 1.0, "千帕": 0.001}
 _COORDINATES = ("x", "y", "from_x", "from_y", "to_x", "to_y", "depths")
 _IN_MM = ("section", "diameter", "outer_diameter", "inner_diameter")
-_SCALES = {**dict.fromkeys(_LENGTHS, "length"), **dict.fromkeys(VOLTAGES_KV, "voltage")}
+_SCALES = {**dict.fromkeys(LENGTHS_M, "length"), **dict.fromkeys(VOLTAGES_KV, "voltage")}
 _SCALES |= dict.fromkeys(PRESSURES_MPA, "pressure")
-_WORDS = "|".join(sorted(map(re.escape, (*_LENGTHS, *VOLTAGES_KV, *PRESSURES_MPA)), key=len, reverse=True))
+_WORDS = "|".join(sorted(map(re.escape, (*LENGTHS_M, *VOLTAGES_KV, *PRESSURES_MPA)), key=len, reverse=True))
 _IN_BRACKETS = re.compile(rf"[(\[【]\s*(?:单位\s*[:：]?\s*)?({_WORDS})\s*[)\]】]\s*$")
 # Behind Chinese any unit stands out; behind Latin letters a single m or v can be the end of a word.
 _METRES = re.compile(r"[_\s]m$", re.IGNORECASE)
@@ -39,9 +39,9 @@ def factor(attribute: str, unit: str) -> float | None:
     """What numbers in `unit` are multiplied with to be in the attribute's own unit; None when it cannot be in it."""
     scale = _SCALES.get(unit.casefold())
     if scale == "length" and (attribute.endswith("_mm") or attribute in _IN_MM):
-        return _LENGTHS[unit.casefold()] * 1000.0
+        return LENGTHS_M[unit.casefold()] * 1000.0
     if scale == "length" and (attribute.endswith("_m") or attribute in _COORDINATES):
-        return _LENGTHS[unit.casefold()]
+        return LENGTHS_M[unit.casefold()]
     if scale == "voltage" and attribute in ("voltage", "pressure_or_voltage"):
         return VOLTAGES_KV[unit.casefold()]
     return PRESSURES_MPA[unit.casefold()] if scale == "pressure" and attribute == "pressure" else None

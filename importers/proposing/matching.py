@@ -32,6 +32,10 @@ _LEFT = 0.4
 _CONTRADICTED, _AGREED = 0.2, 0.5
 _SPOILT = 0.4
 _LINKED = 0.8
+# What the reader of drawings says of every entity, and what it found in names and texts: profiles know what it is for.
+OF_DRAWINGS, _DRAWN = frozenset(("layer", "entity", "handle", "block")), "drawn_"
+# What the ends of lines name are the numbers of points, whatever the column is called in another layout.
+_REFERRED_TO = 0.97
 # Numbers of lines make different pipes of lines that are else the same; the user says whether they are.
 _CAUTIOUS = {"line_id": 0.45}
 _TRUST_IN_PLACES = 0.75
@@ -67,7 +71,8 @@ class Candidates:
 
     `links` gives, for a column, the share of its values that are point numbers of another table (or of the column
     of point numbers in its own), and that column's name; `referred` the other way round, the column that refers.
-    Of a table that `is_settled`, the profile was made for this very layout: what it has no name for is nothing to it.
+    `foot` is the foot that the table's system counts in. Of a table that `is_settled`, the profile was made for this
+    very layout: what it has no name for is nothing to it.
     """
 
     samples: Mapping[str, Sample]
@@ -77,6 +82,7 @@ class Candidates:
     referred: Mapping[str, tuple[float, str]] = field(default_factory=dict)
     is_settled: bool = False
     has_geometry: bool = False
+    foot: str | None = None
 
 
 def sureness(certainty: float) -> str:
@@ -101,7 +107,8 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
     for column, sample in table.samples.items():
         named = [] if plain(column) in left else _by_name(table.profile, role, column, known.get(column))
         weighed = [_weighed(match, sample, table, role, column) for match in named]
-        if column not in known and (table.is_settled or plain(column) in left):
+        is_own = column in OF_DRAWINGS or column.startswith(_DRAWN)
+        if column not in known and (table.is_settled or is_own or plain(column) in left):
             found[column] = [replace(match, certainty=min(match.certainty, _LEFT)) for match in weighed]
             continue
         valued = _by_links(table, role, column, linked)
@@ -152,7 +159,7 @@ def _by_links(table: Candidates, role: str, column: str, linked: Sequence[str]) 
     if role in ("node", "combined") and column in table.referred:
         share, source = table.referred[column]
         why = Reason(f"{share:.0%} of {source} are values of it", f"{source} 的取值有 {share:.0%} 出自本列")
-        return [Match("key", 0.9 * share, why, by_values=True)]
+        return [Match("key", _REFERRED_TO * share, why, by_values=True)]
     if column not in linked or role not in ("segment", "combined", "consumer"):
         return []
     share, target = table.links[column]

@@ -8,17 +8,19 @@ from importers.delivery import Reading
 from importers.normalising.cells import cells, numbers
 from importers.normalising.normalise import role_of
 from importers.normalising.units import unit_of
+from importers.places.feet import foot_of
 from importers.places.place_readings import Home
-from importers.profiles import ATTRIBUTES, ROLES, Profile, is_enough
+from importers.profiles import ATTRIBUTES, ELEVATIONS, ROLES, Profile, is_enough
 from importers.proposing.arithmetic import heights
 from importers.proposing.content import Sample, in_centimetres, in_inches
-from importers.proposing.matching import ADOPTED, MENTIONED, Candidates, Match, Reason, assigned, matches
+from importers.proposing.matching import ADOPTED, MENTIONED, OF_DRAWINGS, Candidates, Match, Reason, assigned, matches
 from importers.proposing.references import Links, links
 
 _SAMPLES = 3
 _MENTIONS = 3
 # Of a column as sure as this, nobody asks what else it could be.
 _SURE = 0.95
+_DEPTHS = ("from_depth_m", "to_depth_m", "depths", "well_depth_m")
 _LEAST_LINKED, _MOSTLY = 3, 0.8
 # A column of point numbers is looked at to its end: lines refer to any of them.
 _ALL_NUMBERS = 500_000
@@ -78,7 +80,7 @@ def propose(reading: Reading, home: Home | None = None) -> list[TableProposal]:
 
     `home` is where the map is; without it nothing is known of places.
     """
-    first = _first_chunks(reading.tables)
+    first = _first_chunks(reading.tables, reading.profile)
     tables = _linked([_Table(table, _samples(table, reading.profile)) for table in first], reading.profile)
     proposals = [_table(each, reading.profile, home) for each in tables]
     ground_m = _ground_m(tables, proposals)
@@ -91,7 +93,7 @@ def propose(reading: Reading, home: Home | None = None) -> list[TableProposal]:
 
 def _is_settled(table: RecordTable, profile: Profile) -> bool:
     """Whether a profile that was made for this layout says all there is to say of a table."""
-    return role_of(table, profile) is not None and bool(profile.signature)
+    return role_of(table, profile) is not None and bool({*profile.signature} - OF_DRAWINGS)
 
 
 def _ground_m(tables: Sequence[_Table], proposals: Sequence[TableProposal]) -> dict[str, float]:
@@ -125,11 +127,14 @@ def _with_heights(each: _Table, proposal: TableProposal, ground_m: Mapping[str, 
     return replace(proposal, columns=tuple(columns))
 
 
-def _first_chunks(tables: Iterable[tuple[RecordTable, str]]) -> list[RecordTable]:
-    first: dict[tuple[str, str], RecordTable] = {}
+def _first_chunks(tables: Iterable[tuple[RecordTable, str]], profile: Profile) -> list[RecordTable]:
+    """The first part of each table; points and lines of one layer are two, of which those without rows count last."""
+    first: dict[tuple[str, str, str | None], RecordTable] = {}
     for table, _ in tables:
-        first.setdefault((table.file, table.sheet), table)
-    return list(first.values())
+        role = role_of(table, profile) if table.geometry is not None else None
+        first.setdefault((table.file, table.sheet, role), table)
+    filled = {(file, sheet) for (file, sheet, _), table in first.items() if len(table.rows)}
+    return [table for (*place, _), table in first.items() if len(table.rows) or tuple(place) not in filled]
 
 
 def _samples(table: RecordTable, profile: Profile) -> dict[str, Sample]:
@@ -152,7 +157,8 @@ def _table(each: _Table, profile: Profile, home: Home | None) -> TableProposal:
     table, known = each.table, role_of(each.table, profile)
     is_settled = _is_settled(table, profile)
     links_of = (each.links.refers, each.links.referred)
-    candidates = Candidates(each.samples, profile, home, *links_of, is_settled, table.geometry is not None)
+    about = (is_settled, table.geometry is not None, foot_of(table.crs))
+    candidates = Candidates(each.samples, profile, home, *links_of, *about)
     if known == "node" and table.role is None and not is_settled and _names_other_points(candidates):
         why = Reason("its rows name a point and another one", "每行给出一个点号及与其相连的点号")
         return _proposed(table, "combined", ADOPTED, why, False, _columns(candidates, "combined"))
@@ -219,32 +225,38 @@ def _columns(table: Candidates, role: str) -> list[ColumnProposal]:
     chosen = assigned(found)
     holders = {match.attribute: column for column, match in chosen.items()}
     return [
-        _column(name, sample, chosen.get(name), found.get(name, []), holders) for name, sample in table.samples.items()
+        _column(name, sample, chosen.get(name), found.get(name, []), holders, table.foot)
+        for name, sample in table.samples.items()
     ]
 
 
 def _column(
-    name: str, sample: Sample, match: Match | None, options: Sequence[Match], holders: Mapping[str, str]
+    name: str,
+    sample: Sample,
+    match: Match | None,
+    options: Sequence[Match],
+    holders: Mapping[str, str],
+    foot: str | None,
 ) -> ColumnProposal:
     others = [option for option in options if option is not match and option.certainty >= MENTIONED]
     near = () if match is not None and match.certainty >= _SURE else tuple(others[:_MENTIONS])
     samples, filled = tuple(sample.words[:_SAMPLES]), sample.filled
     if match is not None:
-        unit = _unit(match.attribute, name, sample)
+        unit = _unit(match.attribute, name, sample, foot)
         return ColumnProposal(
             name, match.attribute, match.certainty, match.why, samples, filled, unit, match.by_values, near
         )
     return ColumnProposal(name, None, None, _why_left(sample, near, holders), samples, filled, near=near)
 
 
-def _unit(attribute: str, column: str, sample: Sample) -> str | None:
-    """The unit that the header states, or that depths and sizes are in by their values."""
+def _unit(attribute: str, column: str, sample: Sample, foot: str | None) -> str | None:
+    """The unit that the header states, or that sizes and depths are in by their values, heights by their system."""
     stated = unit_of(column)
-    if stated is None and attribute in ("from_depth_m", "to_depth_m", "depths") and in_centimetres(sample):
+    if stated is None and attribute in _DEPTHS[:3] and in_centimetres(sample):
         return "cm"
     if stated is None and attribute in ("section", "diameter") and in_inches(sample):
         return "in"
-    return stated
+    return foot if stated is None and (attribute in ELEVATIONS or attribute in _DEPTHS) else stated
 
 
 def _why_left(sample: Sample, near: Sequence[Match], holders: Mapping[str, str]) -> Reason:

@@ -28,7 +28,7 @@ _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
 _IN_FOURS = re.compile(rb"[\x81-\xfe]\d[\x81-\xfe]\d")
 # First bytes of the signs and everyday characters of each standard (GB 2312 level 1, JIS X 0208 level 1, Big5 level 1);
 # text read in another's encoding falls among the rare ones.
-_EVERYDAY = {
+EVERYDAY = {
     "gb18030": re.compile(rb"[\xa1-\xd7][\xa1-\xfe]"),
     "cp932": re.compile(rb"[\x81-\x83\x88-\x97][\x40-\xfc]"),
     "cp950": re.compile(rb"[\xa1-\xc6][\x40-\x7e\xa1-\xfe]"),
@@ -170,18 +170,18 @@ def _looks_western(head: bytes) -> bool:
 
 def _east_asian(head: bytes) -> str:
     """GB18030, unless in Japan's or Taiwan's encoding more of the characters are everyday ones."""
-    shares = {encoding: _everyday_share(head, encoding) for encoding in _EVERYDAY}
+    shares = {encoding: everyday_share(head, encoding) for encoding in EVERYDAY}
     return max(shares, key=lambda encoding: shares[encoding])
 
 
-def _everyday_share(head: bytes, encoding: str) -> float:
+def everyday_share(head: bytes, encoding: str) -> float:
     """The share of everyday characters among those beyond ASCII; 0 where the bytes are no text in the encoding."""
     try:
         counts = Counter(codecs.getincrementaldecoder(encoding)().decode(head))
     except UnicodeDecodeError:
         return 0.0
     beyond = {character: count for character, count in counts.items() if not character.isascii()}
-    everyday = [c for c in beyond if _EVERYDAY[encoding].fullmatch(c.encode(encoding))]
+    everyday = [c for c in beyond if EVERYDAY[encoding].fullmatch(c.encode(encoding))]
     return sum(beyond[c] for c in everyday) / sum(beyond.values()) if beyond else 0.0
 
 

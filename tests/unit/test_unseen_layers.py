@@ -1,0 +1,173 @@
+"""Layers and drawings of other countries, imported by what a dry run proposes, held against what they were made of."""
+
+import json
+import zipfile
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import ezdxf
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from ezdxf.enums import TextEntityAlignment
+
+from importers.archive import unpacked
+from importers.places.georeference import parse_crs
+from importers.places.place_readings import Home
+from importers.proposing.dry_run import dry_run
+from schemas.delivery import Delivery
+
+_PLACES = [(512100.0 + 30 * n, 2611900.0 + 2 * n) for n in range(9)]
+
+
+def test_a_number_that_stands_for_none_is_none_in_whatever_unit_depths_are(tmp_path: Path) -> None:
+    depths = [1400, -9999, 1350, 0, 1300, -999, 1250, 1200]
+
+    delivery = _imported([_layer(tmp_path / "gas_pipe.gpkg", {"depth_mm": depths})], "EPSG:4547")
+
+    read = delivery.segments["from_depth_m"].astype(float)
+    np.testing.assert_allclose(read, [1.4, np.nan, 1.35, np.nan, 1.3, np.nan, 1.25, 1.2], rtol=1e-6)
+
+
+def test_a_layer_in_feet_has_its_sizes_in_inches_and_its_heights_in_feet(tmp_path: Path) -> None:
+    places = [(6_300_000.0 + 100 * n, 1_850_000.0) for n in range(9)]
+    levels = {"UPELEV": [100.0 - n for n in range(8)], "DOWNELEV": [99.0 - n for n in range(8)]}
+    file = _layer(tmp_path / "ssGravityMain.shp", {"DIAMETER": [8, 12, 15, 8, 8, 12, 15, 8], **levels}, places, 2230)
+
+    delivery = _imported([file], "EPSG:32611")
+
+    first = delivery.segments.iloc[0]
+    assert (first["class_code"], first["width_mm"]) == ("foul", pytest.approx(203.2))
+    z_m = shapely.get_coordinates(first["geom"], include_z=True)[:, 2]
+    np.testing.assert_allclose(z_m, np.array([100.0, 99.0]) * 1200 / 3937 + 0.1016, atol=1e-6)
+
+
+def test_heights_that_are_drawn_in_a_system_of_feet_are_feet(tmp_path: Path) -> None:
+    places = [(6_300_000.0 + 100 * n, 1_850_000.0, 100.0) for n in range(9)]
+
+    delivery = _imported([_layer(tmp_path / "water.shp", {"ID": range(8)}, places, 2230)], "EPSG:32611")
+
+    z_m = shapely.get_coordinates(delivery.segments["geom"].iloc[0], include_z=True)[:, 2]
+    np.testing.assert_allclose(z_m, [120_000 / 3937] * 2)
+    assert "IMP-UNITS" in {finding.rule for finding in delivery.findings}
+
+
+def test_points_that_lines_name_are_known_by_that_whatever_their_column_is_called(tmp_path: Path) -> None:
+    file, names = tmp_path / "kanal.gpkg", [f"S{n}" for n in range(9)]
+    kinds = ["Schmutzwasserkanal", "Mischwasserkanal"] * 4
+    _layer(file, {"Kanalart": kinds, "Schacht_ob": names[:-1], "Schacht_un": names[1:]})
+    points = {"Bezeichnung": names, "Deckelhoehe": [20.5] * 9}
+    gpd.GeoDataFrame(points, geometry=[shapely.Point(p) for p in _PLACES], crs=4547).to_file(file, layer="Schacht")
+
+    delivery = _imported([file], "EPSG:4547")
+
+    assert sorted(delivery.nodes["source_key"]) == names
+    assert delivery.segments["class_code"].tolist() == ["foul", "combined"] * 4
+    assert delivery.nodes["ground_elevation_m"].eq(20.5).all()
+
+
+def test_attributes_within_attributes_and_lines_beside_points_of_one_layer_are_proposed(
+    tmp_path: Path,
+) -> None:
+    points = [_feature("Point", p, network="heating", elev={"ground": 20.5}) for p in _PLACES]
+    pipe = {"dn": 200, "material": "steel"}
+    lines = [_feature("LineString", ends, network="heating", pipe=pipe) for ends in pairwise(_PLACES)]
+    crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::4547"}}
+    file = tmp_path / "net.geojson"
+    file.write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": points + lines}))
+
+    delivery = _imported([file], "EPSG:4547")
+
+    assert (len(delivery.nodes), len(delivery.segments)) == (9, 8)
+    assert delivery.nodes["ground_elevation_m"].eq(20.5).all()
+    assert delivery.segments["width_mm"].eq(200).all() and delivery.segments["material_code"].eq("steel").all()
+
+
+def test_the_folder_in_an_archive_tells_the_class_that_nothing_else_tells(tmp_path: Path) -> None:
+    archive = tmp_path / "成果.zip"
+    with zipfile.ZipFile(archive, "w") as made:
+        for folder in ("给水", "gas mains"):
+            for part in _layer(tmp_path / "管线.shp", {"管径": [200] * 8}).parent.glob("管线.*"):
+                made.write(part, f"成果/{folder}/{part.name}")
+    with unpacked([archive]) as files:
+        delivery = _imported(files, "EPSG:4547")
+    assert delivery.segments["class_code"].value_counts().to_dict() == {"water": 8, "gas": 8}
+
+
+def test_a_map_of_no_system_is_read_in_the_one_its_places_fit(tmp_path: Path) -> None:
+    head = 'Version 300\nCharset "WindowsSimpChinese"\nDelimiter ","\nCoordSys NonEarth Units "m" '
+    head += "Bounds (0, 0) (10000000, 10000000)\nColumns 1\n 埋深 Float\nData\n\n"
+    lines = (f"Line {a} {b} {c} {d}\n" for (a, b), (c, d) in pairwise(_PLACES))
+    (tmp_path / "电力.mif").write_bytes((head + "".join(lines)).encode("gbk"))
+    (tmp_path / "电力.mid").write_text("0.8\n" * 8)
+
+    delivery = _imported([tmp_path / "电力.mif"], "EPSG:4547")
+
+    np.testing.assert_allclose(delivery.segments["from_depth_m"], 0.8, rtol=1e-6)
+    assert delivery.segments["class_code"].eq("power").all()
+
+
+@pytest.mark.parametrize(
+    ("layer", "code"),
+    [
+        ("給水管", "water"), ("FOGNATURA_NERA", "foul"), ("P_SEWER_FOUL", "foul"), ("RISER_SEWER", "combined"),
+        ("газопровод", "gas"), ("recycled_water", "reclaimed"), ("KANAL-RW", "storm"), ("하수관", "combined"),
+        ("ASSAINISSEMENT_EU", "foul"),
+    ],
+)  # fmt: skip
+def test_layers_of_a_drawing_are_of_the_class_they_are_named_for(tmp_path: Path, layer: str, code: str) -> None:
+    drawing = ezdxf.new("R2010")
+    for ends in pairwise(_PLACES):
+        drawing.modelspace().add_line(*ends, dxfattribs={"layer": layer})
+    drawing.saveas(tmp_path / "plan.dxf")
+    assert _imported([tmp_path / "plan.dxf"], "EPSG:4547").segments["class_code"].eq(code).all()
+
+
+def test_attributes_of_foreign_blocks_are_proposed_by_their_words(tmp_path: Path) -> None:
+    drawing = ezdxf.new("R2018")
+    block = drawing.blocks.new("MH_1200")
+    block.add_attdef("MHNO", (1, 1)), block.add_attdef("COVER", (1, 2))
+    for number, place in enumerate(_PLACES):
+        insert = drawing.modelspace().add_blockref("MH_1200", place, dxfattribs={"layer": "FOUL_MH"})
+        insert.add_auto_attribs({"MHNO": f"F{number}", "COVER": "24.500"})
+    for ends in pairwise(_PLACES):
+        drawing.modelspace().add_line(*ends, dxfattribs={"layer": "FOUL_PIPE"})
+    drawing.saveas(tmp_path / "plan.dxf")
+
+    delivery = _imported([tmp_path / "plan.dxf"], "EPSG:4547")
+
+    assert sorted(delivery.nodes["source_key"]) == [f"F{number}" for number in range(9)]
+    assert delivery.nodes["ground_elevation_m"].eq(24.5).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "nominal_mm", "material"), [('8" PVC', 203.2, "pvc"), ('18" RCP @ 0.50%', 457.2, "concrete")]
+)
+def test_sizes_in_inches_beside_a_pipe_are_read(tmp_path: Path, text: str, nominal_mm: float, material: str) -> None:
+    drawing = ezdxf.new("R2010")
+    drawing.modelspace().add_line((512100, 2611900), (512140, 2611900), dxfattribs={"layer": "STORM"})
+    label = drawing.modelspace().add_text(text, dxfattribs={"layer": "STORM-TEXT", "height": 1.0})
+    label.set_placement((512120, 2611900.5), align=TextEntityAlignment.BOTTOM_CENTER)
+    drawing.saveas(tmp_path / "plan.dxf")
+    pipe = _imported([tmp_path / "plan.dxf"], "EPSG:4547").segments.iloc[0]
+    assert (pipe["nominal_mm"], pipe["material_code"]) == (pytest.approx(nominal_mm), material)
+
+
+def _imported(files: Sequence[Path], crs: str) -> Delivery:
+    """What the proposed profile makes of files."""
+    found = dry_run(files, Home(parse_crs(crs)), on_progress=lambda *_: None)
+    assert found.fault is None, found.fault
+    assert found.trial is not None
+    return found.trial
+
+
+def _layer(file: Path, columns: dict[str, object], places: Sequence[object] = _PLACES, epsg: int = 4547) -> Path:
+    lines = [shapely.LineString(ends) for ends in pairwise(places)]
+    gpd.GeoDataFrame(columns, geometry=lines, crs=epsg).to_file(file)
+    return file
+
+
+def _feature(kind: str, coordinates: object, **properties: object) -> dict[str, object]:
+    return {"type": "Feature", "properties": properties, "geometry": {"type": kind, "coordinates": coordinates}}
