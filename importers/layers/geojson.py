@@ -57,8 +57,15 @@ def geojson_lines(path: Path, _scratch: Path, _encoding: str | None) -> LayerFil
         n_lines += 1
         if not _is_feature(text):
             bad.append(number)
-    counted = {"declared_rows": n_lines, "bad_lines": tuple(bad)}
-    return LayerFile(path, "GeoJSONSeq", path, "GeoJSONSeq:", options=_OPTIONS, **counted)
+    return LayerFile(
+        path,
+        "GeoJSONSeq",
+        path,
+        "GeoJSONSeq:",
+        declared_rows=n_lines,
+        bad_lines=tuple(bad),
+        options=_OPTIONS,
+    )
 
 
 def _seeming_features(content: mmap.mmap) -> int:

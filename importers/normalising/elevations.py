@@ -219,10 +219,10 @@ def _without_ground(drawn_m: Floats, segments: pd.DataFrame, ends: Surveyed, led
 
 def _tell_doubtful(segments: pd.DataFrame, is_doubtful: npt.NDArray[np.bool_], ledger: Ledger) -> None:
     """Say where lines have a depth, no ground to count it from, and a drawn height that can be the pipe's or not."""
-    tables = segments["table"][is_doubtful.any(axis=1)].value_counts()
-    for number, n_lines in tables.items():
+    numbers, counts = np.unique(segments["table"].to_numpy()[is_doubtful.any(axis=1)], return_counts=True)
+    for number, n_lines in zip(numbers, counts, strict=True):
         ledger.note(
-            int(str(number)),
+            int(number),
             Severity.WARNING,
             "IMP-Z",
             f"{n_lines} lines have a depth, no ground elevation to count it from, and a drawn z: the z was taken for "

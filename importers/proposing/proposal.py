@@ -156,9 +156,16 @@ def _linked(tables: Sequence[_Table], profile: Profile) -> list[_Table]:
 def _table(each: _Table, profile: Profile, home: Home | None) -> TableProposal:
     table, known = each.table, role_of(each.table, profile)
     is_settled = _is_settled(table, profile)
-    links_of = (each.links.refers, each.links.referred)
-    about = (is_settled, table.geometry is not None, foot_of(table.crs))
-    candidates = Candidates(each.samples, profile, home, *links_of, *about)
+    candidates = Candidates(
+        each.samples,
+        profile,
+        home,
+        each.links.refers,
+        each.links.referred,
+        is_settled,
+        has_geometry=table.geometry is not None,
+        foot=foot_of(table.crs),
+    )
     if known == "node" and table.role is None and not is_settled and _names_other_points(candidates):
         why = Reason("its rows name a point and another one", "每行给出一个点号及与其相连的点号")
         return _proposed(table, "combined", ADOPTED, why, False, _columns(candidates, "combined"))
