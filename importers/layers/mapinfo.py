@@ -67,11 +67,28 @@ def mif_file(path: Path, scratch: Path, _encoding: str | None) -> LayerFile:
     encoding, guessed = text_encoding([first, *head(mid, _SAMPLE_BYTES).splitlines()[:-1]])
     own = _with_charset(path, scratch, encoding) if guessed else path
     place = linked(scratch, path.stem, {".mif": own, ".mid": mid})
-    with mid.open("rb") as rows, path.open("rb") as objects:
-        # A quotation mark that is missing joins two rows, also for GDAL, which then leaves out the last object.
-        n_rows = max(_rows(rows), _objects(objects))
+    n_rows = _demand_whole_rows(path, mid)
     guess = encoding if own != path else None
     return LayerFile(path, "MapInfo File", place, guessed_encoding=guess, declared_rows=n_rows)
+
+
+def _demand_whole_rows(path: Path, mid: Path) -> int:
+    """The rows of the file; refuse one in which a missing quotation mark makes rows other than there are objects.
+
+    GDAL would give objects the attributes of others, and leave out what is over at the end.
+    """
+    with mid.open("rb") as rows, path.open("rb") as objects:
+        n_rows, n_objects = _rows(rows), _objects(objects)
+    with mid.open("rb") as rows:
+        n_lines = sum(bool(line.strip()) for line in rows)
+    if n_rows not in (n_lines, n_objects):
+        raise refusal(
+            path,
+            f"is damaged: a quotation mark is missing in {mid.name}, whose {n_lines} lines make {n_rows} rows for "
+            f"{n_objects} objects; ask for both files again",
+            f"已损坏：{mid.name} 缺少引号，其 {n_lines} 行构成 {n_rows} 条记录，而图形对象有 {n_objects} 个，请重新提供",
+        )
+    return max(n_rows, n_objects)
 
 
 def _objects(lines: Iterable[bytes]) -> int:

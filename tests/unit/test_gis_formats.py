@@ -217,7 +217,13 @@ def test_mapinfo_from_a_chinese_windows(tmp_path: Path, charset: str) -> None:
 def test_a_quotation_mark_that_joins_two_rows_of_a_mid_is_not_passed_over(tmp_path: Path) -> None:
     (tmp_path / "a.mif").write_text(MIF.format("UTF-8"))
     (tmp_path / "a.mid").write_text('"a",200\n"b,300\n"c",400\n')
-    assert "declares 3 features, only 2" in refusal(tmp_path / "a.mif")
+    assert "quotation mark is missing in a.mid, whose 3 lines make 2 rows for 3 objects" in refusal(tmp_path / "a.mif")
+
+
+def test_a_quotation_mark_that_hides_rows_beyond_the_objects_of_a_mif_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a.mif").write_text(MIF.format("UTF-8"))
+    (tmp_path / "a.mid").write_text('"a",200\n"b\n300\n"c",400\n"d",500\n"e",600\n')
+    assert "6 lines make 2 rows for 3 objects" in refusal(tmp_path / "a.mif")
 
 
 def test_a_collection_of_a_mif_is_one_object(tmp_path: Path) -> None:
