@@ -86,7 +86,7 @@ def _demand_whole_rows(path: Path, mid: Path) -> int:
             path,
             f"is damaged: a quotation mark is missing in {mid.name}, whose {n_lines} lines make {n_rows} rows for "
             f"{n_objects} objects; ask for both files again",
-            f"已损坏：{mid.name} 缺少引号，其 {n_lines} 行构成 {n_rows} 条记录，而图形对象有 {n_objects} 个，请重新提供",
+            f"已损坏：{mid.name} 缺少引号，{n_lines} 行成 {n_rows} 条记录，而图形对象有 {n_objects} 个，请重新提供",
         )
     return max(n_rows, n_objects)
 

@@ -52,7 +52,9 @@ def with_axis(
     axis_m, is_inferred = _axis(segments, ends)
     is_reversed = _drawn_backwards(nodes, segments, keys, context)
     if profile.geometry_z == "axis":
-        drawn_m = _without_ground(_drawn_axis(segments, is_reversed) + profile.raised_m, segments, ends, ledger)
+        drawn_m = _drawn_axis(segments, is_reversed) + profile.raised_m
+        if not profile.reader.get("trust_z"):
+            drawn_m = _without_ground(drawn_m, segments, ends, ledger)
         is_filled = np.isnan(axis_m) & ~np.isnan(drawn_m)
         is_doubtful = is_filled & ~np.isnan(ends.depth_m)
         _tell_doubtful(segments, is_doubtful, ledger)
@@ -211,8 +213,9 @@ def _without_ground(drawn_m: Floats, segments: pd.DataFrame, ends: Surveyed, led
             int(number),
             Severity.INFO,
             "IMP-Z",
-            "The lines are drawn at the ground elevation of their points; their z was not taken for that of the pipes.",
-            "管线按管点地面高程绘制，其 z 值未作为管道高程使用。",
+            "The lines are drawn at the ground elevation of their points; their z was not taken for that of the pipes. "
+            "If it is theirs, say trust_z = true under [reader] in a profile.",
+            "管线按管点地面高程绘制，其 z 值未作为管道高程使用；如确为管道高程，请设 trust_z = true。",
         )
     return np.where(segments["table"].isin(held).to_numpy()[:, None], np.nan, drawn_m)
 

@@ -287,3 +287,30 @@ def test_taking_apart_neither_loses_nor_adds_length_and_every_row_counts_once(ro
     derived = apart.rows.get(DERIVED, pd.Series(False, index=apart.rows.index))
     assert (~derived.astype(bool)).sum() == len(shapes)
     assert set(shapely.get_type_id(apart.geometry)) <= {shapely.GeometryType.LINESTRING, shapely.GeometryType.MISSING}
+
+
+@pytest.mark.parametrize(("trust", "source"), [("", "unknown"), ("\n[reader]\ntrust_z = true\n", "measured")])
+def test_lines_drawn_at_the_ground_of_their_points_have_no_height_by_that(
+    tmp_path: Path, trust: str, source: str
+) -> None:
+    places = [(500000.0, 2490000.0, 12.5), (500030.0, 2490000.0, 12.75)]
+    points = {"key": ["A", "B"], "ground_elevation_m": [12.5, 12.75]}
+    gpd.GeoDataFrame(points, geometry=[shapely.Point(p[:2]) for p in places], crs=4547).to_file(tmp_path / "p.gpkg")
+    line = gpd.GeoDataFrame({"from_key": ["A"], "to_key": ["B"]}, geometry=[shapely.LineString(places)], crs=4547)
+    line.to_file(tmp_path / "l.gpkg")
+    profile = tmp_path / "mine.toml"
+    profile.write_text(f'name = "mine"\ntitle = "layers"\nextends = "gis-layers"\n{trust}')
+
+    delivery = read_delivery([tmp_path / "p.gpkg", tmp_path / "l.gpkg"], srid=4547, profile=profile)
+
+    assert delivery.segments["elevation_source_code"].tolist() == [source]
+    assert ("IMP-Z" in {finding.rule for finding in delivery.findings}) == (source == "unknown")
+
+
+def test_a_drawn_height_beside_a_depth_without_ground_is_inferred_and_told(tmp_path: Path) -> None:
+    line = shapely.LineString([(500000, 2490000, 12.5), (500030, 2490000, 12.75)])
+    layer = gpd.GeoDataFrame({"from_depth_m": [1.2], "to_depth_m": [1.2]}, geometry=[line], crs=4547)
+    layer.to_file(tmp_path / "l.gpkg")
+    delivery = read_delivery([tmp_path / "l.gpkg"], srid=4547, default_class="water")
+    assert delivery.segments["elevation_source_code"].tolist() == ["inferred"]
+    assert "IMP-Z" in {finding.rule for finding in delivery.findings}
