@@ -58,7 +58,7 @@ def with_axis(
         is_filled = np.isnan(axis_m) & ~np.isnan(drawn_m)
         is_doubtful = is_filled & ~np.isnan(ends.depth_m)
         _tell_doubtful(segments, is_doubtful, ledger)
-        axis_m, is_inferred = np.where(is_filled, drawn_m, axis_m), np.where(is_filled, is_doubtful, is_inferred)
+        axis_m, is_inferred = np.where(is_filled, drawn_m, axis_m), is_inferred | is_doubtful
     is_unknown = np.isnan(axis_m).any(axis=1)
     source = np.where(is_unknown, "unknown", np.where(is_inferred.any(axis=1), "inferred", "measured"))
     segments = segments.assign(

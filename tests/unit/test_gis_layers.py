@@ -289,7 +289,7 @@ def test_taking_apart_neither_loses_nor_adds_length_and_every_row_counts_once(ro
     assert set(shapely.get_type_id(apart.geometry)) <= {shapely.GeometryType.LINESTRING, shapely.GeometryType.MISSING}
 
 
-@pytest.mark.parametrize(("trust", "source"), [("", "unknown"), ("\n[reader]\ntrust_z = true\n", "measured")])
+@pytest.mark.parametrize(("trust", "source"), [("", "unknown"), ("\n[reader]\ntrust_z = true\n", "inferred")])
 def test_lines_drawn_at_the_ground_of_their_points_have_no_height_by_that(
     tmp_path: Path, trust: str, source: str
 ) -> None:
