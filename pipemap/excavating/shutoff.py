@@ -30,9 +30,16 @@ def shutoffs(connection: Connection, network: Network, meetings: Iterable[Meetin
             groups[known.fields["group_code"], known.fields["flow"]].append(meeting.segment_id)
     for (group, flow), ids in sorted(groups.items()):
         try:
-            yield _PLANS.get(flow, _unplanned)(connection, network, group, ids)
+            yield _with_reason(_PLANS.get(flow, _unplanned)(connection, network, group, ids))
         except (UsageError, NotFoundError):
             yield _empty(group, ids, _NO_PLAN)
+
+
+def _with_reason(plan: Shutoff) -> Shutoff:
+    """A plan that closes nothing says why."""
+    if plan.valves or plan.sources or plan.message_en:
+        return plan
+    return plan.model_copy(update={"message_en": _NO_PLAN[0], "message_zh": _NO_PLAN[1]})
 
 
 def _by_valves(connection: Connection, network: Network, group: str, ids: Sequence[int]) -> Shutoff:
@@ -56,9 +63,7 @@ def _by_switches(connection: Connection, network: Network, group: str, ids: Sequ
         group_code=group,
         segment_ids=list(ids),
         valves=_switches(circuits),
-        sources=list(
-            {one.node_id: one for each in circuits if not each.switches_to_open for one in each.sources}.values()
-        ),
+        sources=_sources(circuits),
         isolated_length_m=sum(circuit.length_m for circuit in circuits),
         consumers=len(lost),
         people=sum(circuit.consumers.people for circuit in circuits),

@@ -44,7 +44,7 @@ def cross_section(
     structures = list(_structures(site, drawn))
     bare = [_cut(number, place, ground) for number, place in enumerate(places, 1)]
     cuts = list(with_cover_limits(bare, places, structures))
-    too_near, undecided = _compared(places)
+    too_near, undecided, together = _compared(places)
     return CrossSection(
         version=site.version,
         line=tuple((x, y) for x, y in shapely.get_coordinates(drawn).tolist()),
@@ -53,7 +53,7 @@ def cross_section(
         ground_models=site.terrain.used,
         cuts=tuple(cuts),
         spacings=tuple(spacings(cuts, places)),
-        vertical_gaps=tuple(vertical_gaps(cuts, places)),
+        vertical_gaps=tuple(vertical_gaps(cuts, places, together)),
         too_near=tuple(too_near),
         undecided=tuple(undecided),
         structures=tuple(structures),
@@ -124,11 +124,11 @@ def _outline(place: Place, half_m: tuple[float, float], is_round: bool) -> tuple
     return tuple((station, z) for station, z in points)
 
 
-def _compared(places: Sequence[Place]) -> tuple[list[TooNear], list[Undecided]]:
-    """Every two live pipes of the section, as far as they run beside it."""
+def _compared(places: Sequence[Place]) -> tuple[list[TooNear], list[Undecided], set[tuple[int, int]]]:
+    """Every two live pipes of the section, as far as they run beside it; last those that lie in one trench or bank."""
     live = [(number, place) for number, place in enumerate(places, 1) if place.segment.is_live]
     if len(live) < 2:
-        return [], []
+        return [], [], set()
     numbers = [number for number, _ in live]
     pieces = [_beside(place) for _, place in live]
     left, right = np.triu_indices(len(pieces), 1)
@@ -146,7 +146,7 @@ def _compared(places: Sequence[Place]) -> tuple[list[TooNear], list[Undecided]]:
         Undecided(one=pair[row][0], other=pair[row][1], reason_en=found.reason_en, reason_zh=found.reason_zh)
         for row, found in zip(open_.tolist(), unknown, strict=True)
     ]
-    return too_near, undecided
+    return too_near, undecided, {pair[row] for row in np.flatnonzero(verdicts.shares_bank).tolist()}
 
 
 def _beside(place: Place) -> Segment:

@@ -19,12 +19,13 @@ from pipemap.sections.svg import (
     step_of,
     stroke,
     text,
+    wrapped,
 )
 from schemas.room import FoundRoom
 from schemas.sections import CrossSection, Cut, CutStructure
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _ROW = 1200.0, 70.0, 40.0, 84.0, 22.0
-_TALLEST, _DIMENSION_APART = 620.0, 66.0
+_TALLEST, _DIMENSION_APART, _NAME_WIDE = 620.0, 66.0, 180.0
 _WORDS = {
     "zh": {
         "title": "横断面图", "version": "版本", "length": "长", "no": "号", "class": "类别", "key": "编号",
@@ -126,12 +127,13 @@ class _Sheet:
             yield f'<polygon points="{earth}" fill="#c8a97e" fill-opacity="0.13"/>'
             yield f'<polyline points="{points}" fill="none" stroke="#7a5a2e" stroke-width="2.2"/>'
             yield text(
-                right,
-                self._y(self._section.ground[-1][1]) - 6,
-                ground_told(self._section.ground_models, self._language),
-                "end",
-                "#7a5a2e",
+                right, self._over_ground(), ground_told(self._section.ground_models, self._language), "end", "#7a5a2e"
             )
+
+    def _over_ground(self) -> float:
+        """Clear of the ground at the right end, for its name."""
+        from_m = self._section.length_m - _NAME_WIDE / self._scale
+        return self._y(max(z for station, z in self._section.ground if station >= from_m)) - 6
 
     def _strips(self) -> Iterator[str]:
         """Where a new pipe has room, with the width there."""
@@ -242,7 +244,8 @@ class _Sheet:
         yield stroke(x, top, x, foot, ink)
         yield from (stroke(x - 3, y, x + 3, y, ink) for y in (top, foot))
         told, middle = _with_limit(value_m, limit_m, True), (top + foot) / 2
-        yield text(x + 5, middle + 4, told, colour=ink, size=10)
+        beside, anchor = (x + 5, "start") if x < _WIDTH - _RIGHT - _DIMENSION_APART / 2 else (x - 5, "end")
+        yield text(beside, middle + 4, told, anchor, ink, 10)
 
     def _table(self, y: float) -> Iterator[str]:
         yield from (text(x, y, self._words[name], colour="#666") for x, name in zip(_PLACES, _COLUMNS, strict=True))
@@ -283,7 +286,8 @@ class _Sheet:
         deep = [str(cut.number) for cut in section.cuts if cut.axis_z_m is None]
         bare = [str(cut.number) for cut in section.cuts if cut.axis_z_m is not None and not cut.outline]
         listed = ((deep, "unknown"), (bare, "no_size"))
-        return notes + [(f"{words[name]}: {', '.join(numbers)}", "#8a5a00") for numbers, name in listed if numbers]
+        notes += [(f"{words[name]}: {', '.join(numbers)}", "#8a5a00") for numbers, name in listed if numbers]
+        return [(line, colour) for told, colour in notes for line in wrapped(told, _WIDTH - _LEFT - _RIGHT)]
 
 
 def _with_limit(value_m: float, limit_m: float | None, has_room: bool) -> str:

@@ -19,6 +19,7 @@ from pipemap.sections.svg import (
     step_of,
     stroke,
     text,
+    wrapped,
 )
 from schemas.profiles import Crossing, LongProfile, ProfilePipe
 
@@ -250,7 +251,9 @@ class _Sheet:
     def _table(self, y: float) -> tuple[list[str], float]:
         """The crossings in as many columns as the sheet has room for, and where the sheet ends below them."""
         words, left, crossings = self._words, _LEFT - 120, self._profile.crossings
-        told = self._messages()
+        told = [
+            (line, ink) for words_of, ink in self._messages() for line in wrapped(words_of, self._width - left - _ROW)
+        ]
         columns = max(1, min(int((self._width - left) // _TABLE), math.ceil(len(crossings) / _ROWS_AT_LEAST)))
         rows = math.ceil(len(crossings) / columns)
         pieces = [text(left, y - 14, words["crossing"], size=15)]

@@ -1,5 +1,6 @@
 """Pieces of drawings: texts, lines, steps of a scale, labels kept apart; and a drawing as a picture."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -9,6 +10,8 @@ from typing import Literal
 from schemas.codetables import code_table
 
 Language = Literal["zh", "en"]
+# How wide a letter of Latin script is beside a Chinese one, on average.
+_LATIN_SHARE = 0.54
 FONT = "'Noto Sans CJK SC','Droid Sans Fallback','Microsoft YaHei',sans-serif"
 
 
@@ -109,6 +112,18 @@ def decimals_of(step: float) -> int:
 def stroke(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
     """A straight line."""
     return f'<path d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}" stroke="{colour}"/>'
+
+
+def wrapped(told: str, width: float, size: float = 13) -> list[str]:
+    """A text in lines that are about so wide at most: broken at blanks, within Chinese anywhere."""
+    lines, line, used = [], "", 0.0
+    for word in re.findall(r"[\u2e80-\uffef]|[^\s\u2e80-\uffef]+\s*|\s+", told):
+        wide = sum(1.0 if letter >= "\u2e80" else _LATIN_SHARE for letter in word) * size
+        if line and used + wide > width:
+            lines.append(line.rstrip())
+            line, used = "", 0.0
+        line, used = line + word, used + wide
+    return [*lines, line.rstrip()]
 
 
 def ground_told(models: Sequence[str], language: Language) -> str:

@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 from collections.abc import Iterator
 
 import ezdxf
@@ -12,7 +13,7 @@ from pipemap.db import Connection, Database, fetch_all
 from pipemap.errors import UsageError
 from pipemap.sections.cross import cross_section
 from pipemap.sections.drawing import draw_cross_section
-from pipemap.sections.svg import as_file
+from pipemap.sections.svg import Language, as_file
 from tests.postgis.planting import EAST, NORTH, plant, plant_version, wkt
 from tests.postgis.planting import plant_pipe as pipe
 
@@ -144,6 +145,37 @@ def test_covers_and_clear_heights_are_dimensioned_with_their_limits(connection: 
     assert gap.limit_m == 0.15
     gas = next(cut for cut in section.cuts if cut.class_code == "gas")
     assert gas.cover_depth_m == pytest.approx(1.4) and gas.cover_limit_m == 0.6
+
+
+def test_a_pipe_that_slants_along_the_section_is_as_near_to_one_over_it_as_where_they_meet(
+    connection: Connection,
+) -> None:
+    # Along the section it rises by 0.1 from 7.0 at x = 0; its upper edge of 0.3 m width stands 0.2 m over its axis.
+    pipe(connection, 1, (0, -1, 7.0), (20, 1, 9.0), shape_code="rect", width_mm=300, height_mm=400, class_code="foul")
+    pipe(connection, 2, (10.5, -10, 8.6), (10.5, 10, 8.6), width_mm=200, height_mm=200)
+    (gap,) = cross_section(connection, STREET).vertical_gaps
+    # 8.5 is the bottom of the upper one; the lower one is highest under the east side of it.
+    assert gap.clear_m == pytest.approx(8.5 - (7.0 + 0.1 * 10.5 + 0.2), abs=0.02)
+    assert gap.station_m == pytest.approx(10.5, abs=0.11)
+
+
+def test_lines_of_two_owners_in_one_bank_have_no_clear_height_to_keep(connection: Connection) -> None:
+    bank = {"shape_code": "rect", "width_mm": 800, "height_mm": 400, "burial_code": "duct_block"}
+    pipe(connection, 1, (5, -10, 8.5), (5, 10, 8.5), class_code="power", **bank)
+    pipe(connection, 2, (5.2, -10, 8.5), (5.2, 10, 8.5), class_code="telecom", **bank)
+    section = cross_section(connection, STREET)
+    assert section.vertical_gaps == () and section.too_near == ()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_what_is_said_under_a_section_stays_on_the_sheet(connection: Connection, language: Language) -> None:
+    for number, (x, code) in enumerate(((5, "gas"), (5.5, "foul"), (6.2, "telecom")), 1):
+        pipe(connection, number, (x, -10, 8.5), (x, 10, 8.5), class_code=code)
+    svg = draw_cross_section(cross_section(connection, STREET), language)
+    notes = re.findall(r'<text x="70.0"[^>]*fill="#d00000"[^>]*>([^<]*)</text>', svg)
+    # Chinese letters are as wide as they are high, 13; those of Latin script about half of that.
+    assert notes and max(sum(13 if ord(one) > 0x2E80 else 6.5 for one in told) for told in notes) < 1120
+    assert len(notes) > 2 or language == "zh"
 
 
 def test_pipes_side_by_side_have_no_clear_height_between_them(connection: Connection) -> None:

@@ -123,6 +123,13 @@ def test_valves_around_the_pipe_that_is_met_shut_it_off(connection: Connection) 
     assert (owner.owner, owner.segment_ids) == ("供水公司", [102])
 
 
+def test_a_main_that_no_valve_and_no_source_shuts_off_is_said_to_be_so(connection: Connection) -> None:
+    pipe(connection, 1, (5, -10, 8.6), (5, 10, 8.6))
+    (plan,) = dug(connection).shutoffs
+    assert plan.valves == plan.sources == []
+    assert "ask its owner" in plan.message_en and "权属单位" in plan.message_zh
+
+
 def test_a_sewer_has_no_valve_and_the_answer_says_so(connection: Connection) -> None:
     pipe(connection, 1, (5, -10, 8.6), (5, 10, 8.6), class_code="foul")
     (plan,) = dug(connection).shutoffs
