@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import shapely
 from pyproj import CRS
 
 from schemas.findings import Finding
@@ -22,20 +25,20 @@ class RecordTable:
 
     `rows` holds the cells as read (text, numbers or None), one column per source column; its index is
     the row number as a person counts it in the file (header included), or the feature number for
-    drawings and layers. `geometry`, when the format has one, is an object array of shapely
-    geometries in x easting, y northing, aligned with `rows`. `role` is what the reader already
-    knows: a format with fixed meaning says "node", "segment", "consumer" or "structure", others leave
-    it to the profile. Every profile knows the attributes of `importers.profiles.ATTRIBUTES` by their
-    own names too, so a reader of a fixed format names its columns by them. `skipped_rows` counts
-    rows that are left out of `rows` because they hold nothing to load, for example totals;
-    `refused_rows` those left out because the reader could not read them: a finding tells of each. `folder` is the
-    name of the folder of an archive that the file lies in.
+    drawings and layers. `shapes`, when the format has them, are aligned with `rows`, in x easting,
+    y northing: shapely geometries in an object array, or well-known binary in an Arrow one. `role` is
+    what the reader already knows: a format with fixed meaning says "node", "segment", "consumer" or
+    "structure", others leave it to the profile. Every profile knows the attributes of
+    `importers.profiles.ATTRIBUTES` by their own names too, so a reader of a fixed format names its
+    columns by them. `skipped_rows` counts rows that are left out of `rows` because they hold nothing
+    to load, for example totals; `refused_rows` those left out because the reader could not read them:
+    a finding tells of each. `folder` is the name of the folder of an archive that the file lies in.
     """
 
     file: str
     sheet: str
     rows: pd.DataFrame
-    geometry: npt.NDArray[np.object_] | None = None
+    shapes: npt.NDArray[np.object_] | pa.Array | None = None
     crs: CRS | None = None
     role: str | None = None
     skipped_rows: int = 0
@@ -43,6 +46,13 @@ class RecordTable:
     findings: list[Finding] = field(default_factory=list)
     title: str | None = None
     folder: str | None = None
+
+    @cached_property
+    def geometry(self) -> npt.NDArray[np.object_] | None:
+        """The shapes as shapely geometries, made when they are first asked for."""
+        if not isinstance(self.shapes, pa.Array):
+            return self.shapes
+        return np.asarray(shapely.from_wkb(self.shapes.to_numpy(zero_copy_only=False)))
 
 
 class Reader(Protocol):

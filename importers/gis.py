@@ -24,6 +24,7 @@ from importers.layers.domains import coded_values
 from importers.layers.files import LayerFile, damage, refusal
 from importers.layers.geojson import member_count
 from importers.layers.layer import Layer
+from importers.layers.plain import are_plain
 from importers.layers.records import Record, RecordStream
 from schemas.findings import Severity
 
@@ -273,7 +274,10 @@ def _batch_tables(layer: Layer, batch: Any, decoded_here: str | None) -> Iterato
     yield from layer.tables(layer.numbers(batch.num_rows), columns, geometry)
 
 
-def _geometry(layer: Layer, wkb: Any) -> npt.NDArray[np.object_]:
+def _geometry(layer: Layer, wkb: Any) -> shapes.Shapes | pa.Array:
+    # Whether places of GeoJSON can be in its CRS is for the layer to see.
+    if not layer.file.driver.startswith("GeoJSON") and are_plain(wkb):
+        return wkb
     has_curves = np.isin(shapes.kinds(wkb), shapes.CURVES).any()
     geometry = _with_chords(layer, len(wkb)) if has_curves else shapes.from_wkb(wkb)
     is_given = wkb.is_valid().to_numpy(zero_copy_only=False)

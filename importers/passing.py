@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 import shapely
 from pyproj import CRS
 
@@ -71,7 +72,7 @@ def packed(table: RecordTable) -> tuple[Any, ...]:
         _packed_column(rows.index.to_numpy()),
         list(rows.columns),
         columns,
-        None if table.geometry is None else shapely.to_wkb(table.geometry).tolist(),
+        _packed_shapes(table.shapes),
         None if table.crs is None else table.crs.srs,
         table.role,
         table.skipped_rows,
@@ -93,7 +94,7 @@ def unpacked(values: Sequence[Any]) -> RecordTable:
         file,
         sheet,
         rows,
-        None if geometry is None else shapely.from_wkb(_objects(geometry)),
+        None if geometry is None else pa.array(geometry, pa.large_binary()),
         None if crs is None else CRS(crs),
         role,
         skipped,
@@ -101,6 +102,12 @@ def unpacked(values: Sequence[Any]) -> RecordTable:
         [Finding(**finding) for finding in findings],
         title,
     )
+
+
+def _packed_shapes(shapes: npt.NDArray[np.object_] | pa.Array | None) -> list[bytes | None] | None:
+    if shapes is None:
+        return None
+    return list((shapes if isinstance(shapes, pa.Array) else shapely.to_wkb(shapes)).tolist())
 
 
 def _packed_column(cells: npt.NDArray[Any]) -> tuple[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 import shapely
 from pyproj import CRS
 
@@ -40,16 +41,19 @@ class Layer:
         return np.arange(self.rows_read - n_rows + 1, self.rows_read + 1)
 
     def tables(
-        self, numbers: npt.NDArray[np.int64], columns: dict[str, Any], geometry: npt.NDArray[np.object_] | None
+        self, numbers: npt.NDArray[np.int64], columns: dict[str, Any], geometry: shapes.Shapes | pa.Array | None
     ) -> Iterator[RecordTable]:
-        """The rows of these numbers, one table for each dimension of geometry among them."""
+        """The rows of these numbers, one table for each dimension of geometry among them.
+
+        Geometry in well-known binary is plain, see `layers.plain`.
+        """
         index = pd.Index(numbers)
         for name, names in self.domains.items():
             if name in columns:
                 columns[name] = decoded(columns[name], names)
         rows = pd.DataFrame({name: _series(cells, index) for name, cells in columns.items()}, index=index)
-        if geometry is None:
-            yield self._table(rows, None)
+        if geometry is None or isinstance(geometry, pa.Array):
+            yield self._table(rows, geometry)
             return
         geometry, places = shapes.opened_collections(self._usable(numbers, geometry))
         if len(places) > len(numbers):
@@ -74,7 +78,7 @@ class Layer:
         self.note("IMP-GEOMETRY", Severity.ERROR, "The geometry cannot be read.", "几何无法读取。", row)
 
     def _table(
-        self, rows: pd.DataFrame, geometry: npt.NDArray[np.object_] | None, refused_rows: int = 0
+        self, rows: pd.DataFrame, geometry: shapes.Shapes | pa.Array | None, refused_rows: int = 0
     ) -> RecordTable:
         notes, self.notes = self.notes, []
         return RecordTable(

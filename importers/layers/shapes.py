@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import shapely
 
-from importers.layers.plain import plain_shapes
+from importers.layers.plain import FAR
 
 Shapes = npt.NDArray[np.object_]
 Mask = npt.NDArray[np.bool_]
@@ -19,8 +19,6 @@ CURVES = (8, 9, 10, 11, 12, 13, 14)
 _POLYGON, _MULTIPOLYGON = 3, 6
 _POLYHEDRAL_SURFACE, _TIN = 15, 16
 _COLLECTION, _MULTIPOINT, _MULTILINE = 7, 4, 5
-# Farther than any place, in whatever unit; squares of numbers up to it can still be reckoned with.
-_FAR = 1e15
 # After byte order, type and number of faces.
 _FIRST_FACE = 9
 
@@ -39,9 +37,6 @@ def kinds(wkb: Any) -> npt.NDArray[np.int64]:
 
 def from_wkb(wkb: Any) -> Shapes:
     """Shapes from an Arrow column of well-known binary without arcs; None where there is none or it cannot be read."""
-    plain = plain_shapes(wkb)
-    if plain is not None:
-        return plain
     values = wkb.to_numpy(zero_copy_only=False)
     for place in np.flatnonzero(np.isin(kinds(wkb), (_POLYHEDRAL_SURFACE, _TIN))):
         values[place] = _as_polygons(bytes(values[place]))
@@ -65,7 +60,7 @@ def are_nowhere(shapes: Shapes) -> Mask:
     """Which shapes have an x or y that is no number, or one so large that no unit of length makes it a place."""
     xy, owner = shapely.get_coordinates(shapes, return_index=True)
     nowhere = np.zeros(len(shapes), dtype=bool)
-    nowhere[owner[~(np.abs(xy) < _FAR).all(axis=1)]] = True
+    nowhere[owner[~(np.abs(xy) < FAR).all(axis=1)]] = True
     return nowhere
 
 

@@ -68,9 +68,12 @@ def cells(column: "pd.Series[Any]", nulls: Collection[str]) -> Cells:
     """Read a column as text; null markers, NaN and blanks are unknown."""
     index, values = pd.factorize(column, use_na_sentinel=True)
     longest = max(map(len, nulls), default=0)
-    words = _words(values)
-    known = [None if len(word) <= longest and word.casefold() in nulls else word for word in words]
-    return Cells(np.where(index < 0, len(known), index), [*known, None])
+    words = list(_words(values))
+    short = np.flatnonzero(np.fromiter(map(len, words), np.int64, len(words)) <= longest)
+    known: list[str | None] = [*words, None]
+    for place in short.tolist():
+        known[place] = None if words[place].casefold() in nulls else words[place]
+    return Cells(np.where(index < 0, len(words), index), known)
 
 
 def numbers(column: "pd.Series[Any]", nulls: Collection[str], zero_is_unknown: bool) -> tuple[Floats, Mask]:

@@ -42,7 +42,7 @@ def in_parts(table: RecordTable, profile: Profile) -> RecordTable:
     for attributes, without in ((_AT_START, ~is_first), (_AT_END, ~is_last), (_OF_BOTH, ~(is_first & is_last))):
         for column in (mapping[name] for name in attributes if name in mapping):
             rows[column] = rows[column].astype(object).where(~without, None)
-    return replace(table, rows=rows.assign(**{DERIVED: derived}), geometry=pieces)
+    return replace(table, rows=rows.assign(**{DERIVED: derived}), shapes=pieces)
 
 
 def _merged(lines: Objects) -> Objects:

@@ -282,7 +282,7 @@ def _without_blanks(table: RecordTable) -> RecordTable:
     return replace(
         table,
         rows=table.rows[~blank],
-        geometry=None if table.geometry is None else table.geometry[~blank],
+        shapes=None if table.geometry is None else table.geometry[~blank],
         skipped_rows=table.skipped_rows + int(blank.sum()),
     )
 

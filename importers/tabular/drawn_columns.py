@@ -39,7 +39,7 @@ def with_shapes(table: RecordTable) -> Iterator[RecordTable]:
         # What was left out and found is told once.
         first = {"findings": findings} if place == 0 else {"findings": [], "skipped_rows": 0, "refused_rows": 0}
         rows = kept if len(masks) == 1 else kept[mask]
-        yield replace(table, rows=rows, geometry=shapes[mask], crs=crs, **first)
+        yield replace(table, rows=rows, shapes=shapes[mask], crs=crs, **first)
 
 
 def _first_text(column: "pd.Series[Any]") -> str:

@@ -8,7 +8,7 @@ from unicodedata import normalize
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from importers.normalising.cells import cells, numbers, parse_date
@@ -60,6 +60,7 @@ def test_a_column_of_texts_reads_like_its_cells_one_by_one(values: list[str]) ->
 @given(
     st.lists(st.one_of(st.none(), st.floats(-1e7, 1e7).map(str), st.sampled_from([*NULLS, "x", "１２", "1,000,000"])))
 )
+@settings(deadline=None)
 def test_a_column_reads_like_its_cells_one_by_one(values: list[Any]) -> None:
     found, bad = read(*values)
     alone = [read(value) for value in values]
