@@ -1,5 +1,6 @@
 """`/burst/sheet`: a burst on one page of A4, to print and to carry."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -29,7 +30,7 @@ def burst_sheet(
     language: Annotated[Literal["zh", "en"] | None, Query(description="The one it opens in")] = None,
 ) -> HTMLResponse:
     """The burst sheet: map, valves in order, whom to warn, on one page of A4 in Chinese and English."""
-    question = BurstQuestion.at(start, inaccessible or (), opened or (), radius_m)
+    question = replace(BurstQuestion.at(start, inaccessible or (), opened or (), radius_m), fallbacks=True)
     with service.reading() as connection:
         network = service.networks.at(connection, resolve_version(connection, version))
         answer = ask_burst(connection, network, question)

@@ -27,6 +27,7 @@ Radius = Annotated[
     float,
     Query(ge=0, le=100, description="Other utilities are told within this distance of the burst; 0 leaves them out"),
 ]
+Fallbacks = Annotated[bool, Query(description="Tell for each valve of the plan what to do if it cannot be closed")]
 Coordinate = Annotated[float | None, Query(allow_inf_nan=False)]
 
 
@@ -53,6 +54,7 @@ def trace_burst(
     inaccessible: Inaccessible = None,
     opened: Opened = None,
     radius_m: Radius = DEFAULT_RADIUS_M,
+    fallbacks: Fallbacks = False,
 ) -> Response:
     """What bursts do, all at once: at named segments and nodes, or at the segments nearest to places (x, y, z or at).
 
@@ -70,6 +72,7 @@ def trace_burst(
         inaccessible=inaccessible or (),
         opened=opened or (),
         radius_m=radius_m,
+        fallbacks=fallbacks,
     )
     with service.reading() as connection:
         network = service.networks.at(connection, resolve_version(connection, version))

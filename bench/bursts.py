@@ -168,7 +168,8 @@ def _against(mains: Mains, other: Callable[[int], object], picks: list[int], nam
         }
         *times, others = _in_turn([*ours.values(), other], picks)
     for case, found in zip(ours, times, strict=True):
-        yield Line(case, _median(found), _median(others), name, f"{_p95(found)}; {name}: {_p95(others)}")
+        note = f"first looks, each main asked once; {_p95(found)}; {name}: {_p95(others)}"
+        yield Line(case, _median(found), _median(others), name, note)
 
 
 def _service_lines(mains: Mains) -> Iterator[Line]:

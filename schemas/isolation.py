@@ -55,6 +55,7 @@ class BurstValve(_Answer):
     order: int = Field(description="1 is the first to turn; see order_basis.")
     state_code: str
     operability_code: str
+    width_mm: float | None = Field(None, description="Of the widest pipe at it; null where no size is known.")
     name: str | None
     address: str | None
     x_m: float | None
@@ -133,6 +134,17 @@ class Alternative(_Answer):
     plan: BurstPlan
 
 
+class Fallback(_Answer):
+    """What becomes of the plan when one of its valves cannot be closed; name it as inaccessible for the whole plan."""
+
+    valve: BurstValve
+    close: list[BurstValve] = Field(description="Valves to close instead of it, beside the others of the plan.")
+    sources_to_shut: list[NodePlace] = Field(description="Sources that then feed the burst with no valve between.")
+    consumers: int = Field(description="Consumers without supply then.")
+    people: int = Field(description="Sum over those whose number of people is known.")
+    isolated_length_m: float
+
+
 class BackFeed(_Answer):
     """A closed valve whose opening gives supply back to a part of what is dry."""
 
@@ -202,6 +214,9 @@ class BurstAnswer(BurstPlan):
         default=[], description="Plans if a valve of unknown state does not hold, or a stuck one does."
     )
     alternatives_left_out: int = Field(0, description="Doubtful valves without a plan of their own here; ask by name.")
+    fallbacks: list[Fallback] = Field(
+        default=[], description="For the first valves of the plan, in order, if each cannot be closed; when asked for."
+    )
     back_feeds: list[BackFeed] = Field(default=[], description="Most consumers given back first.")
     nearest_hydrants: list[NearestHydrant] = Field(default=[], description="The nearest to the burst still fed.")
     drainage: Drainage

@@ -6,7 +6,7 @@ from typing import ClassVar
 from pipemap.commands.words import Texts, Words
 from pipemap.terminal import emit_text
 from schemas.criticality import CriticalityAnswer
-from schemas.isolation import BackFeed, BurstAnswer, BurstPlan, BurstValve, ClickedSegment, NodePlace
+from schemas.isolation import BackFeed, BurstAnswer, BurstPlan, BurstValve, ClickedSegment, Neighbour, NodePlace
 from schemas.shutdowns import ShutdownAnswer
 from schemas.tiers import Regulator
 
@@ -36,6 +36,11 @@ _WORDS = {
     "back": ("Closed valves that can be opened to give supply back", "可开启以恢复供应的常闭阀"),
     "fails": ("If {names} does not hold", "若 {names} 关不严"),
     "holds": ("If {names} can be closed after all", "若 {names} 能够关闭"),
+    "stuck": (
+        "If {valve} cannot be closed: close {close}; then {consumers} consumers, {people} people without supply",
+        "若 {valve} 无法关闭：改关 {close}；届时停供用户 {consumers} 户，{people} 人",
+    ),
+    "lost_hydrants": ("Hydrants without water", "无水的消防栓"),
     "plan": (
         "close {close}; isolated {isolated} segments, dry {dry}, {consumers} consumers, {people} people",
         "关闭 {close}；隔离 {isolated} 段，断供 {dry} 段，用户 {consumers} 户，{people} 人",
@@ -72,7 +77,7 @@ _WORDS = {
     "isolated": ("isolated", "隔离区"),
     "dry": ("dry", "断供区"),
 }  # fmt: skip
-_VALVE_COLUMNS = ("#", "valve", "address", "state", "place", "walk")
+_VALVE_COLUMNS = ("#", "valve", "mm", "address", "state", "place", "walk")
 
 
 class TraceWords(Words):
@@ -95,11 +100,17 @@ class TraceWords(Words):
         self._pair(answer)
         self._tiers(answer)
         self._alternatives(answer)
+        self._fallbacks(answer)
         self._back_feeds(answer.back_feeds)
         drained = answer.drainage
         emit_text(
             self.say("drain", volume=drained.volume_m3, assumed=drained.assumed_m3, unknown=drained.unknown_length_m)
         )
+        lost = [
+            (one.source_key, _place(one.x_m, one.y_m), one.nearest_fed and one.nearest_fed.source_key)
+            for one in answer.hydrants_lost
+        ]
+        self._table("lost_hydrants", ["key", "place", "use instead"], lost)
         rows = [
             (one.source_key, f"{one.distance_m:.0f} m", _place(one.x_m, one.y_m)) for one in answer.nearest_hydrants
         ]
@@ -164,7 +175,8 @@ class TraceWords(Words):
         state = self.code("valve_state", valve.state_code), self.code("operability", valve.operability_code)
         key = " ".join(dict.fromkeys(filter(None, (valve.source_key, valve.name))))
         walk = None if valve.walk_m is None else f"{valve.walk_m:.0f} m"
-        return valve.order, key, valve.address, " / ".join(state), _place(valve.x_m, valve.y_m), walk
+        size = None if valve.width_mm is None else f"{valve.width_mm:g}"
+        return valve.order, key, size, valve.address, " / ".join(state), _place(valve.x_m, valve.y_m), walk
 
     def _nodes(self, key: str, nodes: Iterable[NodePlace]) -> None:
         rows = [(one.source_key, one.name, one.address, _place(one.x_m, one.y_m)) for one in nodes]
@@ -186,6 +198,16 @@ class TraceWords(Words):
             emit_text(f"{self.say(one.outcome, names=', '.join(map(_name, one.valves)))}: {said}")
         if answer.alternatives_left_out:
             emit_text(self.say("left_out", count=answer.alternatives_left_out))
+
+    def _fallbacks(self, answer: BurstAnswer) -> None:
+        for one in answer.fallbacks:
+            close = [*map(_name, one.close), *map(_name, one.sources_to_shut)]
+            emit_text(
+                self.say(
+                    "stuck", valve=_name(one.valve), close=", ".join(close) or self.say("nothing"),
+                    consumers=one.consumers, people=one.people,
+                )
+            )  # fmt: skip
 
     def _pair(self, answer: BurstAnswer) -> None:
         if answer.pair is None:
@@ -232,12 +254,20 @@ class TraceWords(Words):
             return
         rows = [
             (
-                f"{one.distance_m:.2f} m", self.code("utility_class", one.class_code), one.source_key, one.owner or "?",
-                "" if one.is_height_known else self.say("in_plan"),
+                f"{one.distance_m:.2f} m", self.code("utility_class", one.class_code), one.source_key, self._made(one),
+                one.owner or "?", "" if one.is_height_known else self.say("in_plan"),
             )
             for one in around.neighbours
         ]  # fmt: skip
-        self.table(self.say("near", radius=around.radius_m), ["distance", "class", "key", "owner", ""], rows)
+        self.table(self.say("near", radius=around.radius_m), ["distance", "class", "key", "pipe", "owner", ""], rows)
+
+    def _made(self, one: Neighbour) -> str:
+        """Size, material, pressure and voltage, as far as they are known."""
+        known = [f"{one.width_mm:g} mm"] if one.width_mm else []
+        known += [self.code("material", one.material_code)] if one.material_code else []
+        known += [self.code("pressure", one.pressure_code)] if one.pressure_code else []
+        known += [f"{one.voltage_kv:g} kV"] if one.voltage_kv else []
+        return ", ".join(known)
 
 
 def _name(one: BurstValve | NodePlace) -> str:

@@ -77,6 +77,7 @@ def burst(
             inaccessible=inaccessible or (),
             opened=opened or (),
             radius_m=radius_m,
+            fallbacks=True,
         )
         if not (question.segment_ids or question.node_ids or places):
             raise UsageError("Name what has burst: --node, --segment, --key or --at.")

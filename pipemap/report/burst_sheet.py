@@ -12,6 +12,7 @@ from pipemap.network import Network
 from pipemap.projects import read_project
 from pipemap.report.burst_map import BurstMap, draw_burst, lettered
 from pipemap.report.sheets import asset, names, render
+from pipemap.sharing.digging import telephones_of
 from pipemap.sql import queries
 from pipemap.versions import current_version, relation
 from schemas.isolation import BurstAnswer, Note
@@ -21,6 +22,7 @@ MOST_VALVES = 12
 _MOST = {
     "valves": MOST_VALVES,
     "closed": 3,
+    "fallbacks": 3,
     "critical": 6,
     "hydrants": 3,
     "back": 3,
@@ -29,6 +31,7 @@ _MOST = {
     "sources": 3,
     "bursts": 3,
 }
+_MANY_VALVES = 6
 _ADDRESS_WITHIN_M = 300.0
 # Rows of valves, each of two lines at most, take from the map.
 _HIGHEST_MAP_MM, _LOWEST_MAP_MM, _ROW_MM = 135.0, 46.0, 5.0
@@ -55,6 +58,7 @@ class Sheet:
     published_at: datetime | None
     pipes: list[dict[str, Any]]
     address: dict[str, Any] | None
+    telephones: dict[str, str]
     map: BurstMap | None
     ask_again: str
 
@@ -95,6 +99,7 @@ def _contents(connection: Connection, network: Network, answer: BurstAnswer, pri
         published_at=published["published_at"] if published else None,
         pipes=fetch_all(connection, pipes, {"ids": ids}),
         address=_address(connection, answer, version),
+        telephones=telephones_of(connection, answer.surroundings.owners if answer.surroundings else ()),
         map=draw_burst(connection, network, answer, _map_height_mm(answer), _MOST),
         ask_again=_question(answer),
     )
@@ -119,10 +124,17 @@ def _is_wordy(answer: BurstAnswer) -> bool:
 
 
 def _map_height_mm(answer: BurstAnswer) -> float:
-    """What the list of valves leaves of the sheet."""
+    """What the lists of valves leave of the sheet."""
+    fallbacks = min(len(answer.fallbacks), _most_fallbacks(answer))
     if _is_wordy(answer):
-        return _LOWEST_MAP_MM
-    return _HIGHEST_MAP_MM - _ROW_MM * min(len(answer.valves_to_close), MOST_VALVES)
+        return _LOWEST_MAP_MM - _ROW_MM * (fallbacks + 2 if fallbacks else 0)
+    rows = min(len(answer.valves_to_close), MOST_VALVES) + (2 * fallbacks + 2 if fallbacks else 0)
+    return _HIGHEST_MAP_MM - _ROW_MM * rows
+
+
+def _most_fallbacks(answer: BurstAnswer) -> int:
+    """Many valves leave room for one."""
+    return _MOST["fallbacks"] if len(answer.valves_to_close) <= _MANY_VALVES else 1
 
 
 def _address(connection: Connection, answer: BurstAnswer, version: int | None) -> dict[str, Any] | None:
@@ -140,6 +152,7 @@ def _lists(answer: BurstAnswer) -> dict[str, Cut]:
         "valves": _cut(answer.valves_to_close, _MOST["valves"]),
         "closed": _cut(answer.closed_valves_relied_on, _MOST["closed"]),
         "sources": _cut([*answer.sources_to_shut, *answer.pumps_to_stop], _MOST["sources"]),
+        "fallbacks": _cut(answer.fallbacks, _most_fallbacks(answer)),
         "critical": _cut(lettered(answer), _MOST["critical"]),
         "hydrants": _cut(answer.nearest_hydrants, _MOST["hydrants"]),
         "back": _cut(answer.back_feeds, _MOST["back"]),

@@ -1,7 +1,7 @@
 """What goes onto the sheet of a granted request for digging: exactly what its agreement shows, and whom to call."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -66,10 +66,14 @@ def read_digging(connection: Connection, key_sha256: str, version: int | None = 
     with as_agency(connection, key_sha256, Place(), project.srid, version):
         pipes = fetch_all(connection, queries("digging")["pipes"])
     owners = sorted({row["owner"] for row in pipes if row["owner"]})
-    contacts = fetch_all(connection, queries("digging")["contacts"], {"owners": owners})
-    telephones = {row["owner"]: row["telephone"] for row in contacts}
     area = shapely.from_wkt(grant.area_wkt)
-    return Digging(project.name, project.srid, grant, area, request, pipes, telephones)
+    return Digging(project.name, project.srid, grant, area, request, pipes, telephones_of(connection, owners))
+
+
+def telephones_of(connection: Connection, owners: Iterable[str]) -> dict[str, str]:
+    """Whom to call about the pipes of some owners, as far as that is on record."""
+    contacts = fetch_all(connection, queries("digging")["contacts"], {"owners": sorted(owners)})
+    return {row["owner"]: row["telephone"] for row in contacts}
 
 
 def set_contact(connection: Connection, owner: str, telephone: str, actor: str) -> None:

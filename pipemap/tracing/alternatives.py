@@ -48,6 +48,13 @@ def is_state_unknown(network: Network, devices: Ints) -> Flags:
     return is_unknown
 
 
+def stuck_one_by_one(cut: Cut, devices: Ints) -> Iterator[Cut]:
+    """The cuts there would be if each of some devices, alone, could not be closed."""
+    for device in devices:
+        assumed = replace(cut.assumed, stuck=np.union1d(cut.assumed.stuck, device))
+        yield cut_of_zones(cut.zones, cut.burst_zones, assumed)
+
+
 def _failing(cut: Cut, doubtful: Ints) -> Iterator[Otherwise]:
     for devices in _each_and_all(doubtful):
         assumed = replace(cut.assumed, stuck=np.union1d(cut.assumed.stuck, devices))

@@ -12,7 +12,8 @@ from pipemap.network.adjacency import adjacency_of
 from pipemap.network.kinds import pressure_groups
 from pipemap.tracing.cuts import cut_at
 from pipemap.tracing.dependants import consumers_of, hydrants_of, unlinked_of
-from pipemap.tracing.describing import Words
+from pipemap.tracing.describing import Words, widest_at_nodes_mm
+from pipemap.tracing.fallbacks import fallbacks_of
 from pipemap.tracing.hydrants import fed_hydrants
 from pipemap.tracing.isolation import assumed_of, told
 from pipemap.tracing.pairing import pairing_of
@@ -33,7 +34,8 @@ class BurstQuestion:
 
     `places` are (x, y, z or None) in the project CRS; each means the nearest live segment of `class_codes`.
     `inaccessible` and `opened` are nodes of valves: ones that cannot be closed, closed ones that are opened to feed
-    from elsewhere. Other utilities are looked for within `radius_m` in space; 0 leaves them out.
+    from elsewhere. Other utilities are looked for within `radius_m` in space; 0 leaves them out. `fallbacks` asks for
+    what to do where a valve of the plan cannot be closed.
     """
 
     segment_ids: Sequence[int] = ()
@@ -43,6 +45,7 @@ class BurstQuestion:
     inaccessible: Sequence[int] = ()
     opened: Sequence[int] = ()
     radius_m: float = DEFAULT_RADIUS_M
+    fallbacks: bool = False
 
     @classmethod
     def at(
@@ -84,6 +87,8 @@ def _answered(connection: Connection, network: Network, question: BurstQuestion)
     if question.radius_m > 0:
         class_codes = {place["class_code"] for place in answer["burst"]}
         around = surroundings_of(network, site, class_codes, question.radius_m, clicked)
+    if question.fallbacks:
+        answer["fallbacks"] = fallbacks_of(network, site, cut, pairing)
     taken = [segment for segment, _ in clicked]
     named = {"clicked": taken[0] if taken else None, "further_clicked": taken[1:]}
     return {**answer, "warnings": notes, "surroundings": around, **named}
@@ -100,6 +105,7 @@ def _clicked(connection: Connection, network: Network, question: BurstQuestion) 
 def make_ready(network: Network) -> None:
     """Compute now what the first burst would otherwise wait for."""
     ready_near(network)
+    widest_at_nodes_mm(network)
     make_layout_ready(network)
 
 

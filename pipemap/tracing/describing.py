@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from pipemap.clearance.numbers import known
-from pipemap.network import OPERABILITIES, STATES, Ints, Network, SmallInts
+from pipemap.network import OPERABILITIES, STATES, Floats, Ints, Network, SmallInts
 from pipemap.tracing.walking import Walk, device_nodes
 from schemas.codetables import code_table
 
@@ -39,7 +39,8 @@ def described_valves(network: Network, walk: Walk) -> list[Words]:
         return []
     nodes, node = network.nodes, device_nodes(network, walk.devices)
     _, state, operability = device_columns(network, walk.devices)
-    ids, x_m, y_m, kind = (column[node].tolist() for column in (nodes.id, nodes.x_m, nodes.y_m, nodes.appurtenance))
+    columns = (nodes.id, nodes.x_m, nodes.y_m, nodes.appurtenance, widest_at_nodes_mm(network))
+    ids, x_m, y_m, kind, width_mm = (column[node].tolist() for column in columns)
     measures = (walk.devices.tolist(), node.tolist(), walk.distance_m.tolist(), walk.walk_m.tolist())
     states, operabilities = state.tolist(), operability.tolist()
     found = []
@@ -55,6 +56,7 @@ def described_valves(network: Network, walk: Walk) -> list[Words]:
                 "order": place + 1,
                 "state_code": state_code,
                 "operability_code": operability_code,
+                "width_mm": known(width_mm[place]),
                 "name": nodes.name[at],
                 "address": address,
                 "x_m": known(x_m[place]),
@@ -65,6 +67,18 @@ def described_valves(network: Network, walk: Walk) -> list[Words]:
             }
         )
     return found
+
+
+def widest_at_nodes_mm(network: Network) -> Floats:
+    """By node the width of the widest live segment at it as far as it is known, NaN without any; once per network."""
+
+    def widest_mm() -> Floats:
+        segments, found = network.segments, np.full(len(network.nodes.id), np.nan)
+        for ends in (segments.from_node, segments.to_node):
+            np.fmax.at(found, ends[segments.is_active], segments.width_mm[segments.is_active])
+        return found
+
+    return network.once("widest at nodes", widest_mm)
 
 
 def device_columns(network: Network, devices: Ints) -> tuple[Ints, SmallInts, SmallInts]:

@@ -17,6 +17,7 @@ from pipemap.commands.tracing import app
 from pipemap.db import Database
 from pipemap.network import load_network
 from pipemap.report.burst_sheet import MOST_VALVES, render_sheet
+from pipemap.sharing.digging import set_contact
 from pipemap.tracing.asking import BurstQuestion, ask_burst
 from pipemap.tracing.places import segment_by_key
 from sample_data.demo import load_district
@@ -45,6 +46,8 @@ def sheets(cluster: Cluster, template: str, tmp_path_factory: pytest.TempPathFac
         connection.execute(f"CREATE DATABASE burst_sheet TEMPLATE {template}")
     with Database(cluster.url("burst_sheet")) as database:
         load_district(database, district, lambda _: None)
+        with database.transaction() as opened:
+            set_contact(opened, "电信公司", "0755-1234", "test")
         with database.transaction(read_only=True) as opened:
             network = load_network(opened)
             main = segment_by_key(opened, "JS069->JS070")
@@ -52,9 +55,11 @@ def sheets(cluster: Cluster, template: str, tmp_path_factory: pytest.TempPathFac
             many = network.segments.id[np.flatnonzero(of_water)[::40]].tolist()
             found = {}
             for name, segments in (("hospital", [main]), ("many", many)):
-                answer = ask_burst(opened, network, BurstQuestion(segment_ids=segments))
+                answer = ask_burst(opened, network, BurstQuestion(segment_ids=segments, fallbacks=True))
                 found[name] = answer, {}
             found["wordy"] = wordy(found["many"][0]), {}
+            around = Surroundings(radius_m=5.0, neighbours=[], owners={"电信公司": 2, "": 1})
+            found["owned"] = found["hospital"][0].model_copy(update={"surroundings": around}), {}
             for answer, pages in found.values():
                 pages |= {one: render_sheet(opened, network, answer, one, NOW) for one in ("zh", "en")}
         yield found
@@ -70,7 +75,13 @@ def wordy(answer: BurstAnswer) -> BurstAnswer:
         feature_id=1, name=LONG, kind_code="hospital", people=3, zone="dry", x_m=512000.0, y_m=2611700.0
     )  # fmt: skip
     around = Surroundings(radius_m=5.0, neighbours=[], owners={f"{LONG} {number}": number for number in range(20)})
-    many = {"valves_to_close": valves, "closed_valves_relied_on": valves, "back_feeds": [back] * 20}
+    fallbacks = [one.model_copy(update={"close": valves}) for one in answer.fallbacks]
+    many = {
+        "valves_to_close": valves,
+        "fallbacks": fallbacks,
+        "closed_valves_relied_on": valves,
+        "back_feeds": [back] * 20,
+    }
     told = {"warnings": [Note(code=str(i), message_en=f"{i} {LONG}", message_zh=f"{i} {LONG}") for i in range(20)]}
     consumers = answer.consumers.model_copy(update={"critical": [critical] * 40})
     return answer.model_copy(update=many | told | {"consumers": consumers, "surroundings": around})
@@ -113,6 +124,17 @@ def test_the_sheet_says_what_a_crew_needs(browser: Browser, sheets: dict[str, Sh
         assert words in seen
     assert f"{answer.consumers.people} 人" in re.sub(r"\s+", " ", seen)
     assert "Close, in this order" not in seen
+
+
+def test_the_sheet_says_what_to_do_when_a_valve_cannot_be_closed_and_whom_to_call(
+    sheets: dict[str, Sheet],
+) -> None:
+    answer, pages = sheets["owned"]
+    assert [one.valve.node_id for one in answer.fallbacks] == [one.node_id for one in answer.valves_to_close]
+    instead = {valve.source_key for one in answer.fallbacks for valve in one.close}
+    assert instead and all(str(key) in pages["zh"] for key in instead)
+    assert all(f"{one.people} <span" in pages["zh"] for one in answer.fallbacks)
+    assert "0755-1234" in pages["zh"]
 
 
 def test_the_map_shows_every_valve_by_its_number_inside_the_frame(sheets: dict[str, Sheet]) -> None:

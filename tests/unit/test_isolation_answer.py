@@ -13,6 +13,7 @@ from pipemap.tracing.columns import network_from_arrays
 from pipemap.tracing.cuts import cut_at
 from pipemap.tracing.dependants import Unlinked
 from pipemap.tracing.drainage import drainage_of
+from pipemap.tracing.fallbacks import fallbacks_of
 from pipemap.tracing.isolation import burst
 from pipemap.tracing.sites import site_of
 from pipemap.tracing.walking import walk_to
@@ -91,6 +92,26 @@ def test_plans_for_doubtful_valves_are_those_of_the_reference(city: City) -> Non
         alone = [one.devices[0] for one in failing if len(one.devices) == 1]
         assert alone == doubtful[:MOST_ALTERNATIVES]
         assert left_out >= len(doubtful) - len(alone)
+
+
+@settings(max_examples=examples(60), **SLOW)
+@given(cities())
+def test_what_to_do_where_a_valve_cannot_be_closed_is_the_plan_of_the_reference_without_it(city: City) -> None:
+    network, reference = city.network(), Reference(city)
+    for pipe in range(len(city.pipes)):
+        site = site_of(network, [pipe])
+        cut, planned = cut_at(site), reference.plan({pipe}).close
+        found = fallbacks_of(network, site, cut)
+        walk = walk_to(network, site, cut, cut.valves)
+        for one, device in zip(found, walk.devices.tolist(), strict=False):
+            plan = Reference(city, Otherwise(stuck=frozenset({city.devices[device]}))).plan({pipe})
+            assert len(one["close"]) == len(plan.close - planned)
+            assert {valve["source_key"] for valve in one["close"]} == {
+                network.device_key(city.devices.index(other)) for other in plan.close - planned
+            }
+            assert one["consumers"] == len(plan.consumers)
+            assert one["isolated_length_m"] == pytest.approx(network.segments.length_m[sorted(plan.isolated)].sum())
+        assert len(found) == min(len(cut.valves), 12)
 
 
 @settings(max_examples=examples(60), **SLOW)
