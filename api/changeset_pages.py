@@ -17,6 +17,7 @@ from pipemap.db import Connection
 from pipemap.errors import PipemapError, UsageError
 from pipemap.findings import blocking_findings, count_findings, list_findings, list_waivers
 from pipemap.report.changes import draw_changes
+from pipemap.steps import steps_of
 
 router = APIRouter(prefix="/changesets", include_in_schema=False, dependencies=[STRICT])
 _PER_PAGE, _EXAMPLES = 50, 3
@@ -76,13 +77,13 @@ def _take_step(service: Service, actor: str, changeset_id: int, form: dict[str, 
         case ["check"]:
             review.check(service, changeset_id)
         case ["submit"]:
-            review.submit(service, changeset_id)
+            review.submit(service, actor, changeset_id)
         case ["approve"]:
             review.approve(service, actor, changeset_id)
         case ["reject"]:
             review.reject(service, actor, changeset_id)
         case ["discard"]:
-            review.discard(service, changeset_id)
+            review.discard(service, actor, changeset_id)
             return None
         case ["publish"]:
             review.publish_as(service, actor, changeset_id, form.get("message", [""])[0], _waivers(form))
@@ -114,6 +115,7 @@ def _shown(
         found = _found(connection, changeset_id)
         waivers = list_waivers(connection, changeset_id)
         blocking = blocking_findings(connection, changeset_id)
+        steps = steps_of(connection, changeset_id)
     return staff_page(
         request,
         service,
@@ -126,6 +128,7 @@ def _shown(
         found=found,
         waivers=waivers,
         blocking=blocking,
+        steps=steps,
         must_be_approved=service.settings.require_approval,
         fault=fault,
         **paging(offset, _PER_PAGE, len(deltas) > _PER_PAGE),

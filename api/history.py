@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 from api.deps import STRICT, BoxDep, LimitParam, OffsetParam, ServiceDep
 from api.features import as_json
 from pipemap import changesets, findings, versions
+from pipemap.steps import steps_of
 
 router = APIRouter(tags=["versions"], dependencies=[STRICT])
 VersionNumber = Annotated[int, Query(ge=0, lt=2**31)]
@@ -71,6 +72,13 @@ def read_changeset(service: ServiceDep, changeset_id: ChangesetId) -> Response:
     """One changeset."""
     with service.reading() as connection:
         return as_json(asdict(changesets.get_changeset(connection, changeset_id)))
+
+
+@router.get("/changesets/{changeset_id}/log")
+def read_log(service: ServiceDep, changeset_id: ChangesetId) -> Response:
+    """Who did what with a changeset and when, oldest first; also of one that was discarded."""
+    with service.reading() as connection:
+        return as_json(steps_of(connection, changeset_id))
 
 
 @router.get("/changesets/{changeset_id}/findings")

@@ -37,10 +37,10 @@ def check(service: ServiceDep, changeset_id: ChangesetId) -> Response:
 
 
 @router.post("/changesets/{changeset_id}/submit")
-def submit(service: ServiceDep, changeset_id: ChangesetId) -> Response:
+def submit(service: ServiceDep, actor: ActorDep, changeset_id: ChangesetId) -> Response:
     """Hand a changeset to a reviewer; a draft is checked first."""
     checked(service, changeset_id)
-    changesets.submit(service.database, changeset_id)
+    changesets.submit(service.database, changeset_id, actor=actor)
     return as_json(_read(service, changeset_id))
 
 
@@ -59,9 +59,9 @@ def reject(service: ServiceDep, actor: ActorDep, changeset_id: ChangesetId) -> R
 
 
 @router.post("/changesets/{changeset_id}/discard")
-def discard(service: ServiceDep, changeset_id: ChangesetId) -> Response:
-    """Delete an unpublished changeset."""
-    changesets.discard(service.database, changeset_id)
+def discard(service: ServiceDep, actor: ActorDep, changeset_id: ChangesetId) -> Response:
+    """Delete an unpublished changeset; the log keeps who did and what it was."""
+    changesets.discard(service.database, changeset_id, actor=actor)
     return as_json({"changeset_id": changeset_id, "state": "discarded"})
 
 

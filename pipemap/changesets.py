@@ -20,6 +20,7 @@ from pipemap.publishing import count_deltas, lock_changeset, publish
 from pipemap.rebasing import Conflict, Rebase, Settled, rebase
 from pipemap.sql import queries
 from pipemap.statements import compose
+from pipemap.steps import note_discard, note_step
 from pipemap.versions import Delta, as_delta, class_column, diff, diff_counts, read_states
 from schemas.tables import FEATURE_KINDS, attribute_names
 
@@ -140,28 +141,39 @@ def count_changes(connection: Connection, changeset: Changeset, class_code: str)
     return counts
 
 
-def submit(database: Database, changeset_id: int) -> None:
+def submit(database: Database, changeset_id: int, *, actor: str) -> None:
     """Hand a checked changeset to a reviewer."""
-    _move(database, changeset_id, ("checked",), "submitted", None)
+    with database.transaction() as connection:
+        _require_state(lock_changeset(connection, changeset_id), ("checked",))
+        _enter(connection, changeset_id, "submitted", None)
+        note_step(connection, changeset_id, "submit", actor)
 
 
 def approve(database: Database, changeset_id: int, *, reviewer: str) -> None:
     """Approve a submitted changeset; only somebody other than its author may."""
-    _move(database, changeset_id, ("submitted",), "approved", reviewer)
+    with database.transaction() as connection:
+        _demand_reviewer(connection, changeset_id, ("submitted",), reviewer)
+        _enter(connection, changeset_id, "approved", reviewer)
+        note_step(connection, changeset_id, "approve", reviewer)
 
 
 def reject(database: Database, changeset_id: int, *, reviewer: str) -> None:
     """Turn a changeset down; only somebody other than its author may (the author discards)."""
-    _move(database, changeset_id, ("draft", "checked", "submitted", "approved"), "rejected", reviewer)
-
-
-def discard(database: Database, changeset_id: int) -> None:
-    """Delete an unpublished changeset with its deltas and findings."""
     with database.transaction() as connection:
-        _require_state(lock_changeset(connection, changeset_id), _OPEN_STATES)
+        _demand_reviewer(connection, changeset_id, ("draft", "checked", "submitted", "approved"), reviewer)
+        _enter(connection, changeset_id, "rejected", reviewer)
+        note_step(connection, changeset_id, "reject", reviewer)
+
+
+def discard(database: Database, changeset_id: int, *, actor: str) -> None:
+    """Delete an unpublished changeset with its deltas and findings; who did, and what it was, stays on record."""
+    with database.transaction() as connection:
+        changeset = lock_changeset(connection, changeset_id)
+        _require_state(changeset, _OPEN_STATES)
         for kind in FEATURE_KINDS:
             connection.execute(compose(queries("changesets")["drop_deltas"], kind), {"changeset_id": changeset_id})
         connection.execute(queries("changesets")["drop_changeset"], {"changeset_id": changeset_id})
+        note_discard(connection, changeset, actor)
 
 
 def create_edit(
@@ -303,14 +315,15 @@ def _open_delta(key: DictRow, proposed: DictRow, bases: Mapping[tuple[int, int],
     return as_delta(key, old, None if key["op"] == "delete" else proposed["state"])
 
 
-def _move(database: Database, changeset_id: int, allowed: tuple[str, ...], state: str, reviewer: str | None) -> None:
-    with database.transaction() as connection:
-        changeset = lock_changeset(connection, changeset_id)
-        _require_state(changeset, allowed)
-        if reviewer is not None:
-            demand_another(changeset["author"], reviewer, f"changeset {changeset_id}")
-        moved = {"changeset_id": changeset_id, "state": state, "reviewer": reviewer}
-        connection.execute(queries("changesets")["set_state"], moved)
+def _demand_reviewer(connection: Connection, changeset_id: int, allowed: tuple[str, ...], reviewer: str) -> None:
+    changeset = lock_changeset(connection, changeset_id)
+    _require_state(changeset, allowed)
+    demand_another(changeset["author"], reviewer, f"changeset {changeset_id}")
+
+
+def _enter(connection: Connection, changeset_id: int, state: str, reviewer: str | None) -> None:
+    moved = {"changeset_id": changeset_id, "state": state, "reviewer": reviewer}
+    connection.execute(queries("changesets")["set_state"], moved)
 
 
 def _require_state(changeset: DictRow, allowed: tuple[str, ...]) -> None:

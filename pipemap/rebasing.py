@@ -14,6 +14,7 @@ from pipemap.findings import save_findings
 from pipemap.publishing import conflicts, lock_changeset
 from pipemap.sql import queries
 from pipemap.statements import NODE_LINKS, columns, compose, content_names, differs, value
+from pipemap.steps import note_step
 from pipemap.versions import current_version
 from schemas.tables import FEATURE_KINDS
 
@@ -60,7 +61,7 @@ class Rebase:
         return len(self.features)
 
 
-def rebase(database: Database, changeset_id: int, *, prefer: Side | None = None) -> Rebase:
+def rebase(database: Database, changeset_id: int, *, actor: str, prefer: Side | None = None) -> Rebase:
     """Merge what the map has changed since into an unpublished changeset.
 
     Changes to different attributes of a feature are both kept. Where both sides changed the same
@@ -81,6 +82,8 @@ def rebase(database: Database, changeset_id: int, *, prefer: Side | None = None)
         )
         if before:
             _reopen(connection, changeset_id, is_clean=not left)
+            told = {"prefer": prefer, "settled": len(settled), "conflicts": len(left)}
+            note_step(connection, changeset_id, "rebase", actor, **told)
         return Rebase(tuple(settled), left)
 
 

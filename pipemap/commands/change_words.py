@@ -57,6 +57,11 @@ _WORDS = {
            "变更集 {number} 已更新至现状，合并要素 {settled} 个。"),
     "checked": ("Checked: {found} findings.",
            "检查完成，问题 {found} 个。"),
+    "steps": ("Changeset {number}: who did what", "变更集 {number} 经办记录"),
+    "step_open": ("made", "创建"), "step_check": ("checked", "检查"), "step_submit": ("submitted", "提交审核"),
+    "step_approve": ("approved", "审核通过"), "step_reject": ("turned down", "驳回"),
+    "step_rebase": ("brought up to date", "更新至现状"), "step_publish": ("published", "发布"),
+    "step_discard": ("discarded", "丢弃"),
     "stale": ("The copies for other agencies stay at an older version: {why} `pipemap share refresh`",
            "脱敏库未更新，仍为旧版本：{why} `pipemap share refresh`"),
 }  # fmt: skip
@@ -116,6 +121,14 @@ class ChangeWords(Words):
         )  # fmt: skip
         columns = ("version", "published", "author", "message", "changeset", "changes", "notes")
         self.table(self.say("versions"), columns, told)
+
+    def steps(self, changeset_id: int, steps: Iterable[Mapping[str, Any]]) -> None:
+        """A table of who did what with a changeset."""
+        rows = (
+            (clock(one["at"]), self.say(f"step_{one['step']}"), one["actor"], self._step_notes(one["details"]))
+            for one in steps
+        )
+        self.table(self.say("steps", number=changeset_id), ("time", "what", "actor", "notes"), rows)
 
     def life(self, feature_id: int, life: Sequence[Mapping[str, Any]], offset: int, limit: int) -> None:
         """A page of the life of a feature."""
@@ -180,6 +193,11 @@ class ChangeWords(Words):
             self.say("waives", rules=waived) if waived else "",
         ]
         return "; ".join(filter(None, notes))
+
+    def _step_notes(self, details: Mapping[str, Any]) -> str:
+        version = details.get("version")
+        published = self.say("as_version", state=self.term("published"), version=version) if version else None
+        return "; ".join(filter(None, (details.get("title"), published, details.get("message"))))
 
     def _feature(self, delta: Delta) -> tuple[object, ...]:
         class_code = class_of(delta["new"] or delta["old"])

@@ -17,6 +17,7 @@ from pipemap.db import Database
 from pipemap.errors import ConflictError, PipemapError, UsageError
 from pipemap.findings import count_findings, list_waivers
 from pipemap.settings import Settings
+from pipemap.steps import steps_of
 from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_text, say
 
 app = typer.Typer()
@@ -141,8 +142,9 @@ def _refresh_stores(database: Database, settings: Settings) -> None:
 @app.command()
 def submit(changeset_id: ChangesetArgument, as_json: JsonOption = False) -> None:
     """Hand a checked changeset to a reviewer. 提交审核"""
-    with open_database() as database:
-        changesets.submit(database, changeset_id)
+    settings = Settings()
+    with open_database(settings) as database:
+        changesets.submit(database, changeset_id, actor=settings.user)
     _answer(as_json, _said("submitted", number=changeset_id), changeset_id=changeset_id, state="submitted")
 
 
@@ -167,8 +169,9 @@ def reject(changeset_id: ChangesetArgument, as_json: JsonOption = False) -> None
 @app.command()
 def discard(changeset_id: ChangesetArgument, as_json: JsonOption = False) -> None:
     """Delete an unpublished changeset. 丢弃变更集"""
-    with open_database() as database:
-        changesets.discard(database, changeset_id)
+    settings = Settings()
+    with open_database(settings) as database:
+        changesets.discard(database, changeset_id, actor=settings.user)
     _answer(as_json, _said("gone", number=changeset_id), changeset_id=changeset_id, state="discarded")
 
 
@@ -188,8 +191,10 @@ def rebase(
     as_json: JsonOption = False,
 ) -> None:
     """Bring a changeset up to date with the map. 变基"""
-    with open_database() as database:
-        done = changesets.rebase(database, changeset_id, prefer=prefer.value if prefer else None)
+    settings = Settings()
+    with open_database(settings) as database:
+        side = prefer.value if prefer else None
+        done = changesets.rebase(database, changeset_id, actor=settings.user, prefer=side)
     if not as_json:
         ChangeWords().rebase(done)
     if done.conflicts:
@@ -206,15 +211,33 @@ def rebase(
 
 @app.command()
 def log(
-    author: AuthorOption = None, limit: LimitOption = 20, offset: OffsetOption = 0, as_json: JsonOption = False
+    author: AuthorOption = None,
+    changeset: Annotated[
+        int | None, typer.Option(metavar="CHANGESET", help="Instead: who did what with it. 变更集的经办记录")
+    ] = None,
+    limit: LimitOption = 20,
+    offset: OffsetOption = 0,
+    as_json: JsonOption = False,
 ) -> None:
-    """List versions, newest first. 版本日志"""
+    """List versions, newest first; or the steps of one changeset. 版本日志"""
+    if changeset is not None:
+        _log_steps(changeset, as_json)
+        return
     with open_database() as database, database.transaction(read_only=True) as connection:
         rows = versions.log(connection, limit=limit, offset=offset, author=author)
     if as_json:
         emit_json(rows)
         return
     ChangeWords().versions(rows)
+
+
+def _log_steps(changeset_id: int, as_json: bool) -> None:
+    with open_database() as database, database.transaction(read_only=True) as connection:
+        steps = steps_of(connection, changeset_id)
+    if as_json:
+        emit_json(steps)
+        return
+    ChangeWords().steps(changeset_id, steps)
 
 
 @app.command()

@@ -1,5 +1,5 @@
 -- name: lock_changeset
-SELECT changeset_id, title, kind, state, base_version, author, reviewer, dataset_id
+SELECT changeset_id, title, kind, state, base_version, author, reviewer, created_at, dataset_id
 FROM pipemap.changeset WHERE changeset_id = %(changeset_id)s FOR UPDATE
 
 -- name: list_changesets
@@ -45,6 +45,16 @@ DELETE FROM {delta} WHERE changeset_id = %(changeset_id)s
 WITH findings AS (DELETE FROM pipemap.finding WHERE changeset_id = %(changeset_id)s),
      waivers AS (DELETE FROM pipemap.waiver WHERE changeset_id = %(changeset_id)s)
 DELETE FROM pipemap.changeset WHERE changeset_id = %(changeset_id)s
+
+-- name: steps
+-- What people did with a changeset, oldest first, as the staff's chain of the audit log has it.
+SELECT at, action AS step, actor, details::jsonb - 'changeset_id' AS details
+FROM pipemap.audit_log
+WHERE chain = '' AND action = ANY(%(actions)s) AND details::jsonb ->> 'changeset_id' = %(changeset_id)s::text
+ORDER BY seq
+
+-- name: begun
+SELECT title, kind, author, created_at, checked_at FROM pipemap.changeset WHERE changeset_id = %(changeset_id)s
 
 -- name: edit_new
 INSERT INTO {delta} ({state}, changeset_id, op, base_version)

@@ -114,7 +114,7 @@ def test_approval_by_somebody_else(database: Database) -> None:
     mark_checked(database, changeset)
     with pytest.raises(RejectedError, match="approval"):
         publish(database, changeset, message="m", author="Li", require_approval=True)
-    submit(database, changeset)
+    submit(database, changeset, actor="Wang")
     with pytest.raises(PermissionDeniedError, match="author"):
         approve(database, changeset, reviewer="Wang")
     with pytest.raises(RejectedError, match="approval"):
@@ -128,7 +128,7 @@ def test_a_rejected_changeset_stays_out_and_a_discarded_one_is_gone(database: Da
     reject(database, rejected, reviewer="Li")
     with pytest.raises(RejectedError, match="rejected by Li"):
         publish(database, rejected, message="m", author="Li")
-    discard(database, unwanted)
+    discard(database, unwanted, actor="Wang")
     assert deltas_of(database, unwanted) == {}
     with database.transaction() as connection:
         with pytest.raises(NotFoundError):
@@ -148,7 +148,7 @@ def test_the_second_of_two_edits_of_one_feature_is_refused_and_rebased(
     assert refused.value.details["features"] == [
         {"kind": "pipe_segment", "feature_id": pipe, "source_key": "J0->J1", "reason": "changed"}
     ]
-    done = rebase(database, second)
+    done = rebase(database, second, actor="Wang")
     assert (done.settled, done.conflicts) == (1, ())
     publish_now(database, second)
     merged = state_of(database, pipe)
@@ -163,11 +163,11 @@ def test_the_same_attribute_on_both_sides_is_left_to_a_person(
     first = edit(database, "pipe_segment", pipe, owner="first")
     second = edit(database, "pipe_segment", pipe, owner="second", circuit="A")
     publish_now(database, first)
-    (conflict,) = rebase(database, second).conflicts
+    (conflict,) = rebase(database, second, actor="Wang").conflicts
     assert (conflict.source_key, conflict.attributes) == ("J0->J1", ("owner",))
     with pytest.raises(ConflictError):
         publish_now(database, second)
-    assert rebase(database, second, prefer=prefer).conflicts == ()
+    assert rebase(database, second, actor="Wang", prefer=prefer).conflicts == ()
     publish_now(database, second)
     settled = state_of(database, pipe)
     assert (settled["owner"], settled["circuit"]) == (owner, "A")
@@ -179,9 +179,9 @@ def test_deleting_what_the_map_changed(database: Database, published: dict[str, 
     changed = edit(database, "pipe_segment", pipe, owner="changed")
     deleted = edit(database, "pipe_segment", pipe, op="delete")
     publish_now(database, changed)
-    (conflict,) = rebase(database, deleted).conflicts
+    (conflict,) = rebase(database, deleted, actor="Wang").conflicts
     assert conflict.reason == "changed"
-    assert rebase(database, deleted, prefer=prefer).conflicts == ()
+    assert rebase(database, deleted, actor="Wang", prefer=prefer).conflicts == ()
     if prefer == "mine":
         publish_now(database, deleted)
     assert ("pipe_segment", pipe) in whole_map(database) or prefer == "mine"
@@ -194,9 +194,9 @@ def test_changing_what_the_map_deleted(database: Database, published: dict[str, 
     deleted = edit(database, "pipe_segment", pipe, op="delete")
     changed = edit(database, "pipe_segment", pipe, owner="changed")
     publish_now(database, deleted)
-    (conflict,) = rebase(database, changed).conflicts
+    (conflict,) = rebase(database, changed, actor="Wang").conflicts
     assert conflict.reason == "deleted"
-    assert rebase(database, changed, prefer=prefer).conflicts == ()
+    assert rebase(database, changed, actor="Wang", prefer=prefer).conflicts == ()
     assert deltas_of(database, changed) == ({("pipe_segment", "J0->J1"): "insert"} if prefer == "mine" else {})
 
 
@@ -206,7 +206,7 @@ def test_two_imports_of_one_delivery_made_side_by_side(database: Database) -> No
     with pytest.raises(ConflictError) as refused:
         publish_now(database, second)
     assert {item["reason"] for item in refused.value.details["features"]} == {"key taken"}
-    assert rebase(database, second).conflicts == ()
+    assert rebase(database, second, actor="Wang").conflicts == ()
     assert deltas_of(database, second) == {("node", "J3"): "insert", ("pipe_segment", "J2->J3"): "insert"}
     publish_now(database, second)
     by_key = {row["source_key"]: row for row in whole_map(database).values()}
@@ -218,7 +218,7 @@ def test_a_rebased_changeset_must_be_checked_anew(database: Database, published:
     second = edit(database, "pipe_segment", published["J0->J1"], circuit="A")
     mark_checked(database, second)
     publish_now(database, first)
-    rebase(database, second)
+    rebase(database, second, actor="Wang")
     with pytest.raises(RejectedError, match="not been checked"):
         publish(database, second, message="m", author="a")
 
@@ -264,7 +264,7 @@ def test_reverting_keeps_what_was_done_since(database: Database, published: dict
     draft = revert(database, undone, author="Li")
     with pytest.raises(ConflictError):
         publish_now(database, draft)
-    assert rebase(database, draft).conflicts == ()
+    assert rebase(database, draft, actor="Wang").conflicts == ()
     publish_now(database, draft)
     assert (state_of(database, pipe)["owner"], state_of(database, pipe)["circuit"]) == ("water company", "A")
 

@@ -98,3 +98,35 @@ def _waivers(client: httpx.Client, draft: str) -> dict[str, str]:
     """A reason for every rule whose errors stand."""
     found = client.get(f"{draft}/findings", params={"severity": "error"}, headers=li()).json()
     return {finding["rule"]: "planned" for finding in found}
+
+
+def test_who_did_what_with_a_changeset_stays_on_record_also_when_it_is_gone(client: httpx.Client, draft: str) -> None:
+    def steps() -> list[tuple[str, str | None]]:
+        answer = client.get(f"{draft}/log", headers=li())
+        assert answer.status_code == 200, answer.text
+        assert [one["at"] for one in answer.json()] == sorted(one["at"] for one in answer.json())
+        return [(one["step"], one["actor"]) for one in answer.json()]
+
+    opened = [("open", "oidc:8f2c (李明)")]
+    assert steps() == opened
+    client.post(f"{draft}/check", headers=li()).raise_for_status()
+    client.post(f"{draft}/submit", headers=wang()).raise_for_status()
+    refused(client.post(f"{draft}/approve", headers=li()), 403)
+    client.post(f"{draft}/approve", headers=wang()).raise_for_status()
+    taken = [*opened, ("check", None), ("submit", "oidc:77aa (王芳)"), ("approve", "oidc:77aa (王芳)")]
+    assert steps() == taken
+    client.post(f"{draft}/discard", headers=li()).raise_for_status()
+    refused(client.get(draft, headers=li()), 404)
+    kept = [*opened, ("submit", "oidc:77aa (王芳)"), ("approve", "oidc:77aa (王芳)"), ("discard", "oidc:8f2c (李明)")]
+    assert steps() == kept
+    refused(client.get("/api/changesets/999/log", headers=li()), 404)
+
+
+def test_a_version_ends_the_record_of_its_changeset(client: httpx.Client, draft: str) -> None:
+    client.post(f"{draft}/submit", headers=li()).raise_for_status()
+    client.post(f"{draft}/approve", headers=wang()).raise_for_status()
+    said = {"message": "新建给水支线", "waivers": _waivers(client, draft)}
+    client.post(f"{draft}/publish", json=said, headers=li()).raise_for_status()
+    *_, last = client.get(f"{draft}/log", headers=li()).json()
+    assert (last["step"], last["actor"]) == ("publish", "oidc:8f2c (李明)")
+    assert (last["details"]["version"], last["details"]["message"]) == (3, "新建给水支线")
