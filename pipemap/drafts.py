@@ -1,6 +1,9 @@
 """Opening an empty draft changeset, and the delivery series it belongs to."""
 
+import psycopg
+
 from pipemap.db import Connection, fetch_one
+from pipemap.errors import ConflictError
 from pipemap.sql import queries
 
 
@@ -12,12 +15,19 @@ def add_changeset(
     *,
     dataset_id: int | None = None,
     reverts_changeset_id: int | None = None,
+    delivery_job_id: str | None = None,
 ) -> int:
-    """Open an empty draft changeset on the current version and return its number."""
+    """Open an empty draft changeset on the current version and return its number.
+
+    Of one delivery that was handed in there is one draft: whoever makes a second waits for the first to hold, and
+    gets a ConflictError then.
+    """
     given = {"title": title, "kind": kind, "author": author, "dataset_id": dataset_id}
-    row = fetch_one(
-        connection, queries("ingest")["add_changeset"], given | {"reverts_changeset_id": reverts_changeset_id}
-    )
+    given |= {"reverts_changeset_id": reverts_changeset_id, "delivery_job_id": delivery_job_id}
+    try:
+        row = fetch_one(connection, queries("ingest")["add_changeset"], given)
+    except psycopg.errors.UniqueViolation as error:
+        raise ConflictError("This delivery is a changeset already.", message_zh="该成果已生成变更集。") from error
     assert row is not None
     return int(row["changeset_id"])
 

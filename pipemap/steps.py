@@ -58,4 +58,9 @@ def _begun(changeset: dict[str, Any] | None, noted: list[dict[str, Any]]) -> lis
 
 def _opened(told: dict[str, Any]) -> dict[str, Any]:
     details = {"title": told["title"], "kind": told["kind"]}
-    return {"at": datetime.fromisoformat(str(told["created_at"])), "step": "open", "actor": told["author"], "details": details}
+    return {
+        "at": datetime.fromisoformat(str(told["created_at"])),
+        "step": "open",
+        "actor": told["author"],
+        "details": details,
+    }

@@ -193,8 +193,7 @@ def rebase(
     """Bring a changeset up to date with the map. 变基"""
     settings = Settings()
     with open_database(settings) as database:
-        side = prefer.value if prefer else None
-        done = changesets.rebase(database, changeset_id, actor=settings.user, prefer=side)
+        done = changesets.rebase(database, changeset_id, actor=settings.user, prefer=prefer.value if prefer else None)
     if not as_json:
         ChangeWords().rebase(done)
     if done.conflicts:

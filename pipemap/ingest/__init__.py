@@ -24,6 +24,7 @@ def create_import(
     extent: BaseGeometry | None = None,
     match_within_m: float = MATCH_WITHIN_M,
     on_progress: OnProgress | None = None,
+    job_id: str | None = None,
 ) -> int:
     """Write the difference between a delivery and the map as a draft changeset and return its number.
 
@@ -31,11 +32,11 @@ def create_import(
     (`pipemap.matching`). Those of the dataset that the delivery no longer holds become deletions: none
     when the delivery is `partial`, and only what lies wholly within `extent`, a polygon in the project CRS,
     when one is given. All of it happens in one transaction; a delivery that says what the map says already
-    gives a changeset without changes.
+    gives a changeset without changes. Under a `job_id` there is one draft: a second one is a ConflictError.
     """
     with seldom_collected(), database.transaction() as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        draft = Draft(connection, delivery, title, author, on_progress or _quiet)
+        draft = Draft(connection, delivery, title, author, on_progress or _quiet, job_id)
         is_first = Straight.suits(draft)
         if is_first:
             Straight(draft).write()

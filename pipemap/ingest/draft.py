@@ -46,7 +46,13 @@ class Draft:
     """One import under way, and what both ways of writing it share."""
 
     def __init__(
-        self, connection: Connection, delivery: Delivery, title: str, author: str, on_progress: OnProgress
+        self,
+        connection: Connection,
+        delivery: Delivery,
+        title: str,
+        author: str,
+        on_progress: OnProgress,
+        job_id: str | None = None,
     ) -> None:
         self.connection = connection
         self.delivery = delivery
@@ -54,7 +60,9 @@ class Draft:
         self.srid = read_project(connection).srid
         self.dataset_id = add_dataset(connection, delivery.dataset)
         self.file_ids = [_source_file_id(connection, file) for file in delivery.files]
-        self.changeset_id = add_changeset(connection, title, "import", author, dataset_id=self.dataset_id)
+        self.changeset_id = add_changeset(
+            connection, title, "import", author, dataset_id=self.dataset_id, delivery_job_id=job_id
+        )
         self.findings = list(delivery.findings)
         # Segments that name the line they lie in, in pieces.
         self.contained: list[pd.DataFrame] = []

@@ -6,6 +6,7 @@ from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from psycopg.rows import DictRow
 
 from pipemap.checks import run_checks
 from pipemap.db import Database, fetch_one
-from pipemap.errors import NotFoundError, PipemapError
+from pipemap.errors import ConflictError, NotFoundError, PipemapError
 from pipemap.ground.sampling import ground_at
 from pipemap.ingest import OnProgress, create_import
 from pipemap.placing import existing_extent
@@ -35,12 +36,32 @@ def bring_in(database: Database, job_id: str, path: Path) -> int:
     if job is None:
         raise NotFoundError(f"There is no delivery {job_id}.")
     tell = _telling(database, job_id)
-    # A worker that was ended while it checked has imported it already.
-    number = job["changeset_id"] or _imported(database, job, path, tell)
+    # A worker that was ended while it checked has noted the draft; one that has since been discarded is not made again.
+    number = job["changeset_id"] or _drafted(database, job, path, tell)
     with database.transaction() as connection:
         connection.execute(queries("deliveries")["became"], {"job_id": job_id, "changeset_id": number})
     run_checks(database, number, on_progress=tell)
     return int(number)
+
+
+def _drafted(database: Database, job: DictRow, path: Path, tell: OnProgress) -> int:
+    """The draft of a job: the one there is, where a worker before made it and went, or another makes it just now."""
+    found = _draft_of(database, job["job_id"])
+    if found is not None:
+        return found
+    try:
+        return _imported(database, job, path, tell)
+    except ConflictError:
+        found = _draft_of(database, job["job_id"])
+        if found is None:
+            raise
+        return found
+
+
+def _draft_of(database: Database, job_id: UUID) -> int | None:
+    with database.transaction(read_only=True) as connection:
+        row = fetch_one(connection, queries("deliveries")["drafted"], {"job_id": job_id})
+    return None if row is None else int(row["changeset_id"])
 
 
 def _imported(database: Database, job: DictRow, path: Path, tell: OnProgress) -> int:
@@ -59,6 +80,7 @@ def _imported(database: Database, job: DictRow, path: Path, tell: OnProgress) ->
         author=job["actor"],
         partial=asked["partial"],
         on_progress=tell,
+        job_id=str(job["job_id"]),
     )
 
 

@@ -32,6 +32,9 @@ WHERE job_id = %(job_id)s AND state = 'running'
 -- No row when the job was cancelled meanwhile.
 SELECT job_id FROM pipemap.delivery_job WHERE job_id = %(job_id)s AND state = 'running'
 
+-- name: drafted
+SELECT changeset_id FROM pipemap.changeset WHERE delivery_job_id = %(job_id)s
+
 -- name: became
 UPDATE pipemap.delivery_job SET changeset_id = %(changeset_id)s WHERE job_id = %(job_id)s
 

@@ -128,9 +128,9 @@ WHERE s.node_key IS NOT NULL AND n.feature_id IS NULL
 ORDER BY s.source_file_id, s.source_sheet, s.source_row
 
 -- name: add_changeset
-INSERT INTO pipemap.changeset (title, kind, base_version, author, dataset_id, reverts_changeset_id)
+INSERT INTO pipemap.changeset (title, kind, base_version, author, dataset_id, reverts_changeset_id, delivery_job_id)
 VALUES (%(title)s, %(kind)s, (SELECT coalesce(max(version), 0) FROM pipemap.version),
-        %(author)s, %(dataset_id)s, %(reverts_changeset_id)s)
+        %(author)s, %(dataset_id)s, %(reverts_changeset_id)s, %(delivery_job_id)s)
 RETURNING changeset_id
 
 -- name: set_row_counts

@@ -1,7 +1,7 @@
 """The project, its versions and changesets, and what was found in them."""
 
 from sqlalchemy import CheckConstraint, Column, PrimaryKeyConstraint, Table, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import BIGINT, BOOLEAN, DOUBLE_PRECISION, INTEGER, JSONB, TEXT, TIMESTAMP
+from sqlalchemy.dialects.postgresql import BIGINT, BOOLEAN, DOUBLE_PRECISION, INTEGER, JSONB, TEXT, TIMESTAMP, UUID
 
 from schemas.tables.base import metadata
 
@@ -59,10 +59,12 @@ changeset = Table(
     Column("dataset_id", INTEGER),
     Column("reverts_changeset_id", INTEGER),
     Column("counts", JSONB, nullable=False, server_default=text("'[]'"), comment="Row account of an import."),
+    Column("delivery_job_id", UUID, comment="Job of the delivery that it was made of, once."),
     CheckConstraint(
         "state IN ('draft', 'checked', 'submitted', 'approved', 'published', 'rejected')", name="changeset_state"
     ),
     CheckConstraint("reviewer <> author", name="changeset_reviewed_by_another"),
+    UniqueConstraint("delivery_job_id", name="changeset_of_one_delivery"),
 )
 
 finding = Table(

@@ -38,7 +38,8 @@ OWN_LIMITS = (
     "CITY1,the city's own,1,water,,gas,,1.2,verified_1\n"
 )
 QUESTIONS = [
-    "changesets", "show 1", "log", "log --changeset 1", "diff 1..2", "history 1", "findings 1", "rules", "share list", "share requests",
+    "changesets", "show 1", "log", "log --changeset 1", "diff 1..2", "history 1", "findings 1", "rules",
+    "share list", "share requests",
     "share hooks",
     f"find pipe_segment --bbox {HERE}", "near --at 512150,2611900 --radius 50",
     "corridor --line '512000 2611700,512400 2612000' --half-width 20", "clearance --segment SEGMENT",

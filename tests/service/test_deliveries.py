@@ -5,6 +5,9 @@ import hashlib
 import io
 import multiprocessing
 import re
+import signal
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -196,6 +199,40 @@ def test_one_that_is_called_off_is_gone_and_one_whose_worker_is_killed_is_read_b
     assert job["state"] == "done" and left(settings) == []
     (draft,) = client.get("/api/changesets", params={"state": "checked"}, headers=li()).json()
     assert (draft["changeset_id"], draft["dataset"]) == (job["changeset_id"], "second")
+
+
+KILLED_ONCE_IMPORTED = """
+import os, signal, sys
+from pathlib import Path
+from pipemap.db import Database
+from pipemap.jobs import bringing_in
+
+made = bringing_in.create_import
+
+def made_and_killed(*given, **options):
+    made(*given, **options)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+bringing_in.create_import = made_and_killed
+with Database(sys.argv[1]) as database:
+    bringing_in.bring_in(database, sys.argv[2], Path(sys.argv[3]))
+"""
+
+
+def test_a_worker_that_is_killed_between_the_import_and_its_note_makes_no_second_draft(
+    client: httpx.Client, do_work: Callable[[], None], settings: Settings, database_url: str
+) -> None:
+    job_id = handed_in(client, "管点.csv", POINTS.encode(), crs="EPSG:4547")
+    kept = settings.delivery_folder / job_id / "delivery.csv"
+    killed = subprocess.run([sys.executable, "-c", KILLED_ONCE_IMPORTED, database_url, job_id, str(kept)])
+    assert killed.returncode == -signal.SIGKILL
+    (draft,) = client.get("/api/changesets", params={"state": "draft"}, headers=li()).json()
+    assert state(client, job_id)["changeset_id"] is None
+    do_work()
+    job = state(client, job_id)
+    assert (job["state"], job["changeset_id"]) == ("done", draft["changeset_id"])
+    (after,) = client.get("/api/changesets", params={"dataset": draft["dataset"]}, headers=li()).json()
+    assert (after["changeset_id"], after["state"]) == (draft["changeset_id"], "checked")
 
 
 def _wait(until: Callable[[], bool]) -> None:
