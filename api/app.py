@@ -33,6 +33,7 @@ from api import (
     scene,
     sections,
     share,
+    sign_in,
     statistics,
     traces,
 )
@@ -110,6 +111,8 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         app.include_router(part.router, prefix="/api", dependencies=[STAFF])
     for page in (burst_sheet.router, changeset_pages.router, delivery_pages.router, request_pages.router, audit.page):
         app.include_router(page, dependencies=[STAFF])
+    for door in (sign_in.router, sign_in.out):
+        app.include_router(door)
     for part in (share, agency_questions, exports, requests, feed, hooks):
         app.include_router(part.router, prefix="/share")
     documentation.add_documentation(app)

@@ -24,6 +24,7 @@ from pipemap.settings import Settings
 from pipemap.sharing.agreements import KEY_PREFIX, hash_key
 from pipemap.sharing.granted import UnknownKeyError, set_timeout
 from pipemap.sharing.identity import Presented, is_token, read_verifier
+from pipemap.sharing.sign_in import SignIn, read_sign_in
 from pipemap.tracing.asking import make_ready
 from pipemap.versions import current_version
 
@@ -36,6 +37,7 @@ _CRS = re.compile(r"(?:EPSG:|https?://www\.opengis\.net/def/crs/EPSG/[0-9.]+/|ur
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # Where a request keeps who presents it, and what stands there for a token that does not hold.
 _PRESENTED, _NOT_HOLDING = "pipemap.presented", Presented(key_sha256="")
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _LARGEST_ID = 2**63 - 1
 _LARGEST_VERSION = 2**31 - 1
 
@@ -48,6 +50,7 @@ class Service:
         self.database = database
         self.networks = LiveNetwork(database, make_ready)
         self.identities = read_verifier(settings)
+        self.sign_in = read_sign_in(settings, self.identities)
         self._overview: dict[str, Any] = {}
 
     def overview(self, connection: Connection) -> dict[str, Any]:
@@ -139,7 +142,23 @@ def _read_presented(service: Service, request: Request) -> Presented:
             return service.identities.read(given)
         except UnknownKeyError:
             return _NOT_HOLDING
-    return Presented()
+    return Presented(staff=signed_in(service, request)) if authorization is None else Presented()
+
+
+def signed_in(service: Service, request: Request) -> str | None:
+    """Who of the staff signed in with the browser that asks; None for nobody.
+
+    What changes anything counts only from a page of this service: browsers say where it comes from.
+    """
+    sign_in = service.sign_in
+    if sign_in is None or (request.method not in _SAFE_METHODS and not _is_own_site(request)):
+        return None
+    return sign_in.actor(request.cookies.get(session_cookie(sign_in), ""))
+
+
+def session_cookie(sign_in: SignIn) -> str:
+    """Name of the cookie that holds a session; under https one that no other host can have set."""
+    return f"{'__Host-' if sign_in.is_https else ''}pipemap-session"
 
 
 async def read_asker(request: Request) -> str | None:
@@ -177,10 +196,15 @@ def refuse_parameters_but(request: Request, known: Collection[str]) -> None:
 
 async def refuse_other_sites(request: Request) -> None:
     """Refuse what a page of another site has a browser send: the browser would add its user's password."""
+    if request.headers.get("origin") is not None and not _is_own_site(request):
+        raise PermissionDeniedError("A page of another site cannot act in your name. 不接受其他网站页面发来的请求。")
+
+
+def _is_own_site(request: Request) -> bool:
+    """Whether a page of this service sends it, as a browser says that cannot be made to say otherwise."""
     origin, public_url = request.headers.get("origin"), request.app.state.service.settings.public_url
     own = {request.headers.get("host"), urlsplit(public_url).netloc if public_url else None}
-    if origin is not None and (urlsplit(origin).netloc or origin) not in own:
-        raise PermissionDeniedError("A page of another site cannot act in your name. 不接受其他网站页面发来的请求。")
+    return origin is not None and (urlsplit(origin).netloc or origin) in own
 
 
 async def read_conditions(request: Request) -> dict[str, str]:

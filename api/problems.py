@@ -3,10 +3,12 @@
 import logging
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
 from pipemap.errors import (
@@ -68,12 +70,25 @@ def problem(status: int, code: str, detail: str, **more: Any) -> Response:
     return Response(orjson.dumps(document | more, default=str), status, _HEADERS.get(code, {}), media_type=MEDIA_TYPE)
 
 
-def _fault(_: Request, error: Exception) -> Response:
+def _fault(request: Request, error: Exception) -> Response:
     assert isinstance(error, PipemapError)
+    if isinstance(error, UnauthorizedError) and request.app.state.service.sign_in is not None:
+        return _sign_in_first(request, error)
     status = next(STATUS_OF[parent] for parent in type(error).__mro__ if parent in STATUS_OF)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("%s", error.message, exc_info=error)
     return problem(status, error.code, error.message, **error.details)
+
+
+def _sign_in_first(request: Request, error: UnauthorizedError) -> Response:
+    """A page that was opened leads to the sign-in and back; a program is told that there is one, without a prompt."""
+    is_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+    if is_page and "authorization" not in request.headers:
+        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/sign-in?{urlencode({'next': here})}", HTTPStatus.SEE_OTHER)
+    answer = problem(HTTPStatus.UNAUTHORIZED, error.code, error.message, **error.details, sign_in="/sign-in")
+    answer.headers["WWW-Authenticate"] = 'Bearer realm="pipemap"'
+    return answer
 
 
 def _invalid(_: Request, error: Exception) -> Response:

@@ -7,7 +7,7 @@ from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import StrictUndefined
 
-from api.deps import Service, refuse_other_sites
+from api.deps import Service, refuse_other_sites, signed_in
 from api.html import FORM, PAGES
 from pipemap.errors import PermissionDeniedError, UsageError
 from schemas.codetables import code_table
@@ -42,6 +42,7 @@ def staff_page(
         "t": lambda en, zh: zh if chinese else en,
         "language": spoken,
         "here": request.url.path,
+        "signed_in": signed_in(service, request),
         "turned": urlencode(asked | {"language": "en" if chinese else "zh"}),
         "names": {
             table: {code: one.name_zh if chinese else one.name_en for code, one in code_table(table).items()}

@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     oidc_staff: str | None = Field(
         None, description="Claim and value that make a token one of staff, such as realm_access.roles=pipemap-staff."
     )
+    oidc_client_id: str | None = Field(None, description="Client that staff sign in under, in a browser.")
+    oidc_client_secret: SecretStr | None = Field(None, description="Secret of that client, where it has one.")
+    oidc_client_secret_file: Path | None = Field(None, description="File that holds the secret of that client.")
     requests_per_minute: int = Field(6_000, ge=1, description="Most requests a minute of one key.")
     concurrent_requests: int = Field(32, ge=1, description="Most requests of one key at the same time.")
     language: Literal["zh", "en"] = Field("zh", description="Language of terminal and report texts: zh or en.")
@@ -96,6 +99,11 @@ class Settings(BaseSettings):
     def hook_key_path(self) -> Path:
         """Where the secret is kept that the secrets of webhooks are made of."""
         return self.audit_dir / "webhook.key"
+
+    @property
+    def session_key_path(self) -> Path:
+        """Where the secret is kept that seals the sessions of staff who sign in."""
+        return self.data_dir / "session.key"
 
     @property
     def shift_key_path(self) -> Path:

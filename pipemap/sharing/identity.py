@@ -70,11 +70,15 @@ class Verifier:
 
     def read(self, token: str) -> Presented:
         """Whose token it is; UnknownKeyError alike for every token that does not hold."""
+        return self.read_claims(token)[1]
+
+    def read_claims(self, token: str) -> tuple[dict[str, Any], Presented]:
+        """What a token claims, and whose it is; likewise."""
         claims = self._claims(token)
         if self.staff_role is None or not self.staff_role.is_in(claims):
-            return Presented(key_sha256=identity_sha256(self.issuer, claims["sub"]))
+            return claims, Presented(key_sha256=identity_sha256(self.issuer, claims["sub"]))
         try:
-            return Presented(staff=proven(claims["sub"], _name_of(claims)))
+            return claims, Presented(staff=proven(claims["sub"], _name_of(claims)))
         except UsageError as error:
             raise UnknownKeyError from error
 

@@ -53,9 +53,7 @@ def serve(database_url: str) -> Iterator[Callable[..., httpx.Client]]:
 
     def start(**settings: Any) -> httpx.Client:
         app = create_app(Settings(_env_file=None, **settings), database_url)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = settings.get("port") or free_port()
         server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
         thread = threading.Thread(target=server.run)
         thread.start()
@@ -70,6 +68,12 @@ def serve(database_url: str) -> Iterator[Callable[..., httpx.Client]]:
         client.close()
         server.should_exit = True
         thread.join()
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 @pytest.fixture
