@@ -20,6 +20,7 @@ from pipemap.clearance import drawn, dug, questions
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.sections.cross import cross_section
+from pipemap.sections.profile import long_profile
 from pipemap.sharing.asking import Put, Question, ask
 from pipemap.sharing.bursts import BurstReport, ask_agency_burst
 from pipemap.sharing.differences import read_difference
@@ -42,6 +43,18 @@ def section(service: ServiceDep, key: KeyDep, line: LineParam, version: VersionD
     points = read_line(line)
     question = Question("section", _line(points), crs, version=version, told={"line": line, "crs": crs})
     return _answer(service, key, question, lambda connection, shown: cross_section(connection, points, shown, crs))
+
+
+@router.get("/profile")
+def profile(
+    service: ServiceDep,
+    key: KeyDep,
+    version: VersionDep,
+    segment_id: Annotated[list[int], Query(description="Granted segments in the order they are passed")],
+) -> Response:
+    """A run of granted pipes from the side: levels, slopes, wells, and the granted pipes it crosses."""
+    asked = Question("profile", segment_ids=segment_id, reach_m=_CLEARANCE_REACH_M, version=version)
+    return _answer(service, key, asked, lambda connection, shown: long_profile(connection, segment_id, shown))
 
 
 @router.post("/clearance/line")

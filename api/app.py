@@ -36,6 +36,7 @@ from api import (
     sign_in,
     statistics,
     traces,
+    webhook_pages,
 )
 from api.deps import STAFF, Service, ServiceDep
 from api.features import as_json
@@ -109,7 +110,14 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         statistics,
     ):
         app.include_router(part.router, prefix="/api", dependencies=[STAFF])
-    for page in (burst_sheet.router, changeset_pages.router, delivery_pages.router, request_pages.router, audit.page):
+    for page in (
+        burst_sheet.router,
+        changeset_pages.router,
+        delivery_pages.router,
+        request_pages.router,
+        webhook_pages.router,
+        audit.page,
+    ):
         app.include_router(page, dependencies=[STAFF])
     for door in (sign_in.router, sign_in.out):
         app.include_router(door)

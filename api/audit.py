@@ -31,6 +31,7 @@ ACTIONS = {
     "share.hook.register": ("webhook named", "登记变更通知"),
     "share.sites": ("sensitive sites", "敏感场所"),
     "share.section": ("section", "断面"),
+    "share.profile": ("long profile", "纵断面"),
     "share.clearance": ("clearance", "净距"),
     "share.near": ("near a place", "邻近查询"),
     "share.burst": ("burst", "爆管"),

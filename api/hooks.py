@@ -5,14 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.deps import STAFF, STRICT, ActorDep, AskerDep, KeyDep, LimitParam, OffsetParam, ServiceDep
+from api.deps import OWN_SITE, STAFF, STRICT, ActorDep, AskerDep, KeyDep, LimitParam, OffsetParam, ServiceDep
 from api.features import as_json
 from pipemap.sharing import hooks
 from pipemap.sharing.granted import grant_of
 from pipemap.sharing.hooks import Sender
 from pipemap.sharing.posting import HookPolicy
 
-router = APIRouter(tags=["sharing"], dependencies=[STRICT])
+router = APIRouter(tags=["sharing"], dependencies=[STRICT, OWN_SITE])
 HookId = Annotated[int, Path(ge=1, lt=2**31)]
 
 
@@ -67,6 +67,30 @@ def approve(service: ServiceDep, actor: ActorDep, hook_id: HookId) -> Response:
     """Let messages go to a webhook, from the version that its agreement shows now."""
     with service.database.transaction() as connection:
         hooks.approve(connection, hook_id, actor, HookPolicy.of(service.settings))
+        return as_json(hooks.read_hook(connection, hook_id))
+
+
+@router.post("/hooks/{hook_id}/pause", dependencies=[STAFF])
+def pause(service: ServiceDep, actor: ActorDep, hook_id: HookId) -> Response:
+    """Tell a webhook nothing for now."""
+    with service.database.transaction() as connection:
+        hooks.pause(connection, hook_id, actor)
+        return as_json(hooks.read_hook(connection, hook_id))
+
+
+@router.post("/hooks/{hook_id}/resume", dependencies=[STAFF])
+def resume(service: ServiceDep, actor: ActorDep, hook_id: HookId) -> Response:
+    """Go on with a paused webhook, which is told of all there was meanwhile."""
+    with service.database.transaction() as connection:
+        hooks.resume(connection, hook_id, actor, HookPolicy.of(service.settings))
+        return as_json(hooks.read_hook(connection, hook_id))
+
+
+@router.post("/hooks/{hook_id}/again", dependencies=[STAFF])
+def send_again(service: ServiceDep, actor: ActorDep, hook_id: HookId) -> Response:
+    """Send the last message again within a minute; a webhook that had ended goes on from there."""
+    with service.database.transaction() as connection:
+        hooks.send_again(connection, hook_id, actor, HookPolicy.of(service.settings))
         return as_json(hooks.read_hook(connection, hook_id))
 
 

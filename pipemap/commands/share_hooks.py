@@ -76,6 +76,31 @@ def hook_approve(number: HookArgument, as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def hook_pause(number: HookArgument, as_json: JsonOption = False) -> None:
+    """Tell a webhook nothing for now. 暂停回调"""
+    from pipemap.sharing import hooks
+
+    settings = Settings()
+    with open_database(settings) as database, database.transaction() as connection:
+        hooks.pause(connection, number, settings.user)
+        row = hooks.read_hook(connection, number)
+    _told(row, as_json)
+
+
+@app.command()
+def hook_resume(number: HookArgument, as_json: JsonOption = False) -> None:
+    """Go on with a paused webhook, which is told of all there was meanwhile. 恢复回调"""
+    from pipemap.sharing import hooks
+    from pipemap.sharing.posting import HookPolicy
+
+    settings = Settings()
+    with open_database(settings) as database, database.transaction() as connection:
+        hooks.resume(connection, number, settings.user, HookPolicy.of(settings))
+        row = hooks.read_hook(connection, number)
+    _told(row, as_json)
+
+
+@app.command()
 def hook_end(number: HookArgument, as_json: JsonOption = False) -> None:
     """End a webhook. 停用回调"""
     from pipemap.sharing import hooks

@@ -83,6 +83,7 @@ TERMS = {
     "met": ("met", "相碰"), "under": ("below the floor", "坑底以下"), "beside": ("beside", "坑侧"),
     "clear": ("clear", "满足"), "too_near": ("too near", "净距不足"), "out_of_use": ("out of use", "停用"),
     "open": ("open", "待审批"), "waiting": ("waiting", "等待中"), "ended": ("ended", "已停用"),
+    "paused": ("paused", "已暂停"),
     "delivered": ("delivered", "已送达"), "failed": ("failed", "失败"), "ok": ("ok", "正常"),
     "narrowed": ("narrowed", "缩减批准"), "refused": ("refused", "已拒绝"), "in_force": ("in force", "有效"),
     "revoked": ("revoked", "已撤销"), "expired": ("expired", "已到期"), "water": ("water", "给水"),

@@ -22,7 +22,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from pipemap.db import Connection, Database, fetch_all, fetch_one
-from pipemap.errors import ConflictError, NotFoundError, PipemapError
+from pipemap.errors import ConflictError, NotFoundError, PipemapError, RejectedError
 from pipemap.settings import Settings
 from pipemap.sharing import audit
 from pipemap.sharing.feed import ChangesRequest, count_changes
@@ -109,6 +109,39 @@ def approve(connection: Connection, hook_id: int, actor: str, policy: HookPolicy
     audit.record(connection, actor, "share.hook.approve", {"hook_id": hook_id, "url": hook["url"]})
 
 
+def pause(connection: Connection, hook_id: int, actor: str) -> None:
+    """Tell an approved hook nothing for now; RejectedError for any other."""
+    _demand_state(_locked(connection, hook_id), "approved")
+    connection.execute(queries("hooks")["move_hook"], {"hook_id": hook_id, "state": "paused"})
+    audit.record(connection, actor, "share.hook.pause", {"hook_id": hook_id})
+
+
+def resume(connection: Connection, hook_id: int, actor: str, policy: HookPolicy) -> None:
+    """Go on with a paused hook: it is told of all there was meanwhile; RejectedError for any other."""
+    hook = _locked(connection, hook_id)
+    _demand_state(hook, "paused")
+    policy.parsed(hook["url"])
+    connection.execute(queries("hooks")["move_hook"], {"hook_id": hook_id, "state": "approved"})
+    audit.record(connection, actor, "share.hook.resume", {"hook_id": hook_id})
+
+
+def send_again(connection: Connection, hook_id: int, actor: str, policy: HookPolicy) -> None:
+    """Send the last message again, under its number; a hook that ended goes on from there.
+
+    Raises NotFoundError without a message, RejectedError for a hook that is paused or waits for its approval,
+    UnknownKeyError when its key is gone.
+    """
+    hook = _locked(connection, hook_id)
+    _demand_state(hook, "approved", "ended")
+    policy.parsed(hook["url"])
+    grant_of(connection, hook["key_hex"])
+    row = fetch_one(connection, queries("hooks")["again"], {"hook_id": hook_id})
+    if row is None:
+        raise NotFoundError(f"Webhook {hook_id} was told nothing yet.", message_zh=f"回调 {hook_id} 尚无通知。")
+    connection.execute(queries("hooks")["move_hook"], {"hook_id": hook_id, "state": "approved"})
+    audit.record(connection, actor, "share.hook.again", {"hook_id": hook_id, "delivery_id": row["delivery_id"]})
+
+
 def end(connection: Connection, hook_id: int, actor: str, agreement_id: int | None = None) -> None:
     """End a hook; of another agreement than the one named it is answered as absent."""
     read_hook(connection, hook_id, agreement_id)
@@ -180,25 +213,27 @@ def _made(database: Database, hook: _Hook) -> DictRow | None:
 
 def _send(database: Database, hook: _Hook, delivery: Mapping[str, Any], sender: Sender) -> None:
     """One attempt, on record with what came of it."""
-    status, fault = None, None
+    status, fault, fault_zh = None, None, None
     body = _body(hook, delivery, sender.public_url)
     headers = _headers(delivery["message_id"], body, _secret(sender.key_file, hook.hook_id, hook.salt))
     try:
         status = post(hook.url, headers, body, sender.policy, sender.limit_s)
-        fault = None if 200 <= status < 300 else f"It answered {status}."
+        if not 200 <= status < 300:
+            fault, fault_zh = f"It answered {status}.", f"对方返回 {status}。"
     except PipemapError as error:
-        fault = error.message
+        fault, fault_zh = error.told("en"), error.told("zh")
     told = {name: delivery[name] for name in ("delivery_id", "since", "until", "counts")}
     told |= {"hook_id": hook.hook_id, "url": hook.url, "attempt": delivery["attempts"] + 1}
     audit.look(database, hook, hook.key_sha256, "share.hook", told | {"status": status, "fault": fault})
-    _close(database, hook, delivery, status, fault)
+    _close(database, hook, delivery, {"status": status, "fault": fault, "fault_zh": fault_zh})
 
 
-def _close(database: Database, hook: _Hook, delivery: Mapping[str, Any], status: int | None, fault: str | None) -> None:
+def _close(database: Database, hook: _Hook, delivery: Mapping[str, Any], came: Mapping[str, Any]) -> None:
+    status, fault = came["status"], came["fault"]
     is_last = delivery["attempts"] >= len(RETRY_AFTER_S) or status == _GONE
     state = "delivered" if fault is None else "failed" if is_last else "waiting"
     wait_s = RETRY_AFTER_S[delivery["attempts"]] if state == "waiting" else 0
-    values = {"delivery_id": delivery["delivery_id"], "status": status, "fault": fault, "state": state}
+    values = {"delivery_id": delivery["delivery_id"], "state": state, **came}
     with database.transaction() as connection:
         connection.execute(queries("hooks")["attempted"], values | {"wait_s": wait_s})
         if state == "delivered":
@@ -233,6 +268,14 @@ def _headers(message_id: UUID, body: bytes, secret: bytes) -> dict[str, str]:
 def _secret(key_file: Path, hook_id: int, salt: str) -> bytes:
     """A hook's secret: made of this machine's own and what the database knows, so that neither alone gives it away."""
     return hmac.digest(local_secret(key_file), f"pipemap webhook {hook_id} {salt}".encode(), "sha256")
+
+
+def _demand_state(hook: DictRow, *allowed: str) -> None:
+    if hook["state"] not in allowed:
+        raise RejectedError(
+            f"Webhook {hook['hook_id']} is {hook['state']}; this needs one that is {' or '.join(allowed)}.",
+            message_zh=f"回调 {hook['hook_id']} 当前状态不允许此操作。",
+        )
 
 
 def _locked(connection: Connection, hook_id: int) -> DictRow:

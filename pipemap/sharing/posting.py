@@ -64,10 +64,13 @@ class HookPolicy:
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            raise PostError(f"The name {host} cannot be resolved.") from error
+            raise PostError(f"The name {host} cannot be resolved.", message_zh=f"主机名 {host} 无法解析。") from error
         addresses = [str(entry[4][0]) for entry in found]
         if not all(map(self._is_open, addresses)):
-            raise PostError(f"{host} resolves to an address of an inner network; that is refused.")
+            raise PostError(
+                f"{host} resolves to an address of an inner network; that is refused.",
+                message_zh=f"{host} 指向内网地址，已拒绝。",
+            )
         return addresses[0]
 
     def _is_open(self, text: str) -> bool:
@@ -95,7 +98,10 @@ def post(url: str, headers: Mapping[str, str], body: bytes, policy: HookPolicy, 
         return connection.getresponse().status
     except (OSError, http.client.HTTPException, ValueError) as error:
         # Words of the system may tell of inner addresses.
-        raise PostError(f"{host} did not answer as a host does ({type(error).__name__}).") from error
+        raise PostError(
+            f"{host} did not answer as a host does ({type(error).__name__}).",
+            message_zh=f"{host} 未正常应答（{type(error).__name__}）。",
+        ) from error
     finally:
         timer.cancel()
         connection.close()

@@ -16,7 +16,7 @@ SELECT
     (
         SELECT jsonb_build_object(
             'since', d.since, 'until', d.until, 'counts', d.counts, 'state', d.state, 'attempts', d.attempts,
-            'status', d.status, 'fault', d.fault, 'created_at', d.created_at, 'next_at', d.next_at, 'ended_at', d.ended_at
+            'status', d.status, 'fault', d.fault, 'fault_zh', d.fault_zh, 'created_at', d.created_at, 'next_at', d.next_at, 'ended_at', d.ended_at
         )
         FROM pipemap.share_delivery AS d WHERE d.hook_id = h.hook_id ORDER BY d.delivery_id DESC LIMIT 1
     ) AS last_delivery
@@ -29,7 +29,7 @@ LIMIT %(limit)s OFFSET %(offset)s
 
 -- name: deliveries
 -- Messages to a hook, newest first.
-SELECT delivery_id, message_id, since, until, counts, state, attempts, status, fault, created_at, next_at, ended_at
+SELECT delivery_id, message_id, since, until, counts, state, attempts, status, fault, fault_zh, created_at, next_at, ended_at
 FROM pipemap.share_delivery
 WHERE hook_id = %(hook_id)s
 ORDER BY delivery_id DESC
@@ -43,6 +43,17 @@ UPDATE pipemap.share_hook SET
     state = 'approved', version = %(version)s, approved_by = %(actor)s, approved_at = now(), ended_at = NULL,
     ended_reason = NULL
 WHERE hook_id = %(hook_id)s
+
+-- name: move_hook
+-- To go on from the version that it was told of last.
+UPDATE pipemap.share_hook SET state = %(state)s, ended_at = NULL, ended_reason = NULL WHERE hook_id = %(hook_id)s
+
+-- name: again
+-- The last message is due at once, under the number it had; no row when there is none.
+UPDATE pipemap.share_delivery SET
+    next_at = now(), state = 'waiting', ended_at = NULL, attempts = CASE WHEN state = 'waiting' THEN attempts ELSE 0 END
+WHERE delivery_id = (SELECT max(delivery_id) FROM pipemap.share_delivery WHERE hook_id = %(hook_id)s)
+RETURNING delivery_id
 
 -- name: end_hook
 -- No row when it has ended already. What it still waits to tell ends with it: once approved again it begins anew.
@@ -77,11 +88,11 @@ RETURNING *
 
 -- name: told
 -- Up to which version a hook knows all there is for it to know.
-UPDATE pipemap.share_hook SET version = %(version)s WHERE hook_id = %(hook_id)s
+UPDATE pipemap.share_hook SET version = greatest(version, %(version)s) WHERE hook_id = %(hook_id)s
 
 -- name: attempted
 UPDATE pipemap.share_delivery SET
-    attempts = attempts + 1, status = %(status)s, fault = %(fault)s, state = %(state)s,
+    attempts = attempts + 1, status = %(status)s, fault = %(fault)s, fault_zh = %(fault_zh)s, state = %(state)s,
     next_at = now() + make_interval(secs => %(wait_s)s),
     ended_at = CASE WHEN %(state)s <> 'waiting' THEN now() END
 WHERE delivery_id = %(delivery_id)s

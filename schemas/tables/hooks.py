@@ -20,7 +20,7 @@ share_hook = Table(
     Column("approved_at", TIMESTAMP(timezone=True)),
     Column("ended_at", TIMESTAMP(timezone=True)),
     Column("ended_reason", TEXT),
-    CheckConstraint("state IN ('waiting', 'approved', 'ended')", name="share_hook_state"),
+    CheckConstraint("state IN ('waiting', 'approved', 'paused', 'ended')", name="share_hook_state"),
 )
 
 share_delivery = Table(
@@ -37,6 +37,7 @@ share_delivery = Table(
     Column("attempts", INTEGER, nullable=False, server_default=text("0")),
     Column("status", INTEGER, comment="What the host last answered."),
     Column("fault", TEXT, comment="Why the last attempt failed."),
+    Column("fault_zh", TEXT, comment="The same in Chinese."),
     Column("created_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("now()")),
     Column("next_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("now()")),
     Column("ended_at", TIMESTAMP(timezone=True)),

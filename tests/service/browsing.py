@@ -85,7 +85,7 @@ class Map:
         page.on("console", lambda words: self.complaints.append(words.text) if words.type == "error" else None)
 
     def open(self, query: str = "") -> None:
-        self.page.goto(f"{self.url}/?test=1&lang=zh{query}")
+        self.page.goto(f"{self.url}/?test=1&language=zh{query}")
         eventually(lambda: self.state("ready"))
 
     def look(self, x: float, y: float, *others: float) -> None:

@@ -62,6 +62,31 @@ def test_a_section_cuts_what_is_granted_alone(client: httpx.Client, town: Town, 
     assert east["cuts"] == []
 
 
+def test_a_profile_is_of_what_is_granted_alone(client: httpx.Client, town: Town, issue: Any) -> None:
+    def profile(keys: tuple[str, ...], header: dict[str, str]) -> httpx.Response:
+        return client.get("/share/profile", params={"segment_id": [town.ids[key] for key in keys]}, headers=header)
+
+    staff = client.get("/api/profile", params={"segment_id": [town.ids["A->B"], town.ids["B->V2"]]}).json()
+    whole = told(profile(("A->B", "B->V2"), issue()))
+    assert [pipe["source_key"] for pipe in whole["pipes"]] == ["A->B", "B->V2"]
+    assert [pipe["axis"] for pipe in whole["pipes"]] == [pipe["axis"] for pipe in staff["pipes"]]
+    assert (whole["ground"], whole["ground_models"], whole["crossings"]) == ([], [], [])
+    assert "供水公司" not in json.dumps(whole, ensure_ascii=False) and "G1" not in json.dumps(whole)
+    masked = told(profile(("A->B",), issue(("water",), ("width_mm",))))
+    assert [(pipe["source_key"], pipe["width_mm"]) for pipe in masked["pipes"]] == [("", 300)]
+    cut = told(profile(("A->B",), issue(area=EAST_HALF)))
+    assert cut["length_m"] == pytest.approx(10), "the granted part alone"
+    hidden, absent = (
+        profile(("W->V1",), issue(area=EAST_HALF)),
+        client.get("/share/profile", params={"segment_id": 999_999}, headers=issue(area=EAST_HALF)),
+    )
+    assert refused(hidden, 404)["detail"].replace(str(town.ids["W->V1"]), "?") == refused(absent, 404)[
+        "detail"
+    ].replace("999999", "?")
+    refused(profile(("A->B", "V2->C"), issue()), 400)
+    refused(client.get("/share/profile", params={"segment_id": 1}), 401)
+
+
 def test_no_ground_model_is_told(client: httpx.Client, town: Town, issue: Any) -> None:
     grid = Grid(X0 - 500, Y0 + 500, 10, 10, 101, 101)
     parts = [(part, np.full((part.height, part.width), 77.25, np.float32)) for part in grid.windows()]

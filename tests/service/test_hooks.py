@@ -310,3 +310,76 @@ def test_a_host_that_takes_its_time_is_hung_up_on(host: Receiver, way: str) -> N
     setattr(host, way, 2)
     with pytest.raises(PostError):
         post(host.url, {}, b"{}", HookPolicy((host.host,), True, host.ca_file), 0.5)
+
+
+def test_a_paused_hook_is_told_of_all_there_was_once_it_goes_on(
+    client: httpx.Client, issue: Issue, host: Receiver, told: Any, publish: Any
+) -> None:
+    key = issue()
+    hook_id, _ = registered(client, key, host.url)
+    refused(client.post(f"/share/hooks/{hook_id}/pause", headers=key | {"Origin": "https://evil.example"}), 403)
+    assert client.post(f"/share/hooks/{hook_id}/pause").json()["state"] == "paused"
+    refused(client.post(f"/share/hooks/{hook_id}/pause"), 422)
+    refused(client.post(f"/share/hooks/{hook_id}/again"), 422)
+    for x in (30, 31):
+        publish(x=x)
+    told()
+    assert host.came == []
+    assert client.post(f"/share/hooks/{hook_id}/resume").json()["state"] == "approved"
+    told()
+    [(_, body)] = host.came
+    assert (json.loads(body)["data"]["since"], json.loads(body)["data"]["until"]) == (2, 4)
+
+
+def test_the_last_message_is_sent_again_under_its_number_and_a_hook_that_gave_up_goes_on_from_there(
+    client: httpx.Client, issue: Issue, host: Receiver, told: Any, publish: Any, town: Town
+) -> None:
+    hook_id, _ = registered(client, issue(), host.url)
+    again = f"/share/hooks/{hook_id}/again"
+    refused(client.post(again), 404)
+    publish()
+    told()
+    assert client.post(again).json()["last_delivery"]["state"] == "waiting"
+    told()
+    assert [headers["webhook-id"] for headers, _ in host.came] == [host.came[0][0]["webhook-id"]] * 2
+    assert host.came[0][1] == host.came[1][1]
+    host.status = 410
+    publish(x=31)
+    told()
+    assert client.get("/share/hooks").json()[0]["state"] == "ended"
+    publish(x=32)
+    host.status = 204
+    assert client.post(again).json()["state"] == "approved"
+    told()
+    told()
+    spans = [(d["since"], d["until"]) for d in (json.loads(body)["data"] for _, body in host.came[2:])]
+    assert spans == [(3, 4), (3, 4), (4, 5)]
+
+
+def test_the_page_tells_each_hook_its_messages_and_why_one_failed_in_both_languages(
+    client: httpx.Client, issue: Issue, host: Receiver, told: Any, publish: Any
+) -> None:
+    def press(step: str, number: int) -> httpx.Response:
+        own = {"Origin": str(client.base_url).rstrip("/")}
+        return client.post(f"/webhooks/{number}?language=zh", data={"step": step}, headers=own)
+
+    def shown(language: str) -> str:
+        return client.get(f"/webhooks?language={language}").text
+
+    assert "尚无单位" in shown("zh") and "No agency has named" in shown("en")
+    waiting = client.post("/share/hooks", json={"url": host.url}, headers=issue()).json()["hook_id"]
+    assert "待批准" in shown("zh") and press("approve", waiting).status_code == 303
+    host.status = 500
+    publish()
+    told()
+    assert "对方返回 500。" in shown("zh") and "It answered 500" not in shown("zh")
+    assert "It answered 500." in shown("en") and "对方" not in shown("en") and "水务局" in shown("en")
+    host.status = 204
+    assert press("again", waiting).status_code == 303
+    told()
+    assert "已送达" in shown("zh") and len(host.came) == 2
+    assert press("pause", waiting).status_code == 303 and "已暂停" in shown("zh")
+    assert 'role="alert"' in press("again", waiting).text and "不允许此操作" in press("again", waiting).text
+    press("resume", waiting)
+    assert press("end", waiting).status_code == 303 and "已停用" in shown("zh")
+    refused(client.post(f"/webhooks/{waiting}", data={"step": "approve"}), 403)

@@ -210,6 +210,7 @@ def test_a_point_number_is_found_and_flown_to(street_map: Map) -> None:
 
 def test_the_page_speaks_english_too(street_map: Map) -> None:
     street_map.page.locator("#language").click()
+    assert "language=en" in street_map.page.url
     assert street_map.page.locator("#legend h2").inner_text() == "Legend"
     assert street_map.page.locator("#legend-classes .names").first.inner_text().split() == ["water", "supply", "给水"]
     assert street_map.page.locator("[data-view=below]").inner_text() == "Below ground"

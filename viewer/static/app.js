@@ -1,6 +1,6 @@
 // The page: loads code tables, deck and scene, keeps the state, and redraws when it changes.
 
-import { readQuestion, writeQuestion } from "./modules/address.js";
+import { here, languageAsked, readQuestion, writeLanguage, writeQuestion } from "./modules/address.js";
 import { getBytes, getJson, ServiceError } from "./modules/api.js";
 import { fit, flyTo, recall, rememberedPlace, turnTo, writeHash } from "./modules/camera.js";
 import { buildContent } from "./modules/content.js";
@@ -13,7 +13,7 @@ import { showLegend, showMeanings } from "./modules/legend.js";
 import { setLooks } from "./modules/looks.js";
 import { featurePanel, hidePanel, showPanel } from "./modules/panels.js";
 import { button, nameOf, note } from "./modules/pieces.js";
-import { foldLegend, isNarrow, keepPanelsAboveControls, mapSize } from "./modules/page.js";
+import { foldLegend, isNarrow, keepPanelsAboveControls, mapSize, showWhoIsSignedIn } from "./modules/page.js";
 import { ask, joined, questionAt, questionOf, questionsFor, questionTopics, startOf } from "./modules/questions.js";
 import { guarded, report, say } from "./modules/saying.js";
 import { decodeScene, extentOf, segmentMiddle, toProject, toScene } from "./modules/scene.js";
@@ -60,7 +60,7 @@ function lights() {
 }
 
 async function start() {
-  setLanguage(settings.get("lang") ?? (navigator.language.startsWith("zh") ? "zh" : "en"));
+  setLanguage(languageAsked() ?? (navigator.language.startsWith("zh") ? "zh" : "en"));
   if (!document.createElement("canvas").getContext("webgl2")) throw new ServiceError("no_webgl");
   say(text("loading"));
   const [deckJson, codes, looks, project] = await Promise.all(["/viewer/deck.json", "/viewer/codes.json", "/viewer/looks.json", "/api/project"].map((path) => getJson(path)));
@@ -431,7 +431,10 @@ function connectControls() {
     event.preventDefault();
     guarded(() => search(byId("search-text").value.trim()));
   });
-  byId("language").addEventListener("click", () => setLanguageEverywhere(currentLanguage() === "zh" ? "en" : "zh"));
+  byId("language").addEventListener("click", () => {
+    setLanguageEverywhere(currentLanguage() === "zh" ? "en" : "zh");
+    writeLanguage(currentLanguage());
+  });
   byId("version").addEventListener("change", (event) => guarded(() => changeVersion(event.target.value)));
   byId("fold-legend").addEventListener("click", () => foldLegend(!byId("legend-body").hidden));
   byId("colouring").addEventListener("change", () => guarded(colour));
@@ -456,4 +459,6 @@ function turn(name) {
 }
 
 globalThis.pipemap = state;
-start().catch(report);
+// Whoever is not known yet signs in first, where that is done with a browser, and comes back to this place.
+start().catch((error) => (error.signIn ? location.assign(`${error.signIn}?next=${encodeURIComponent(here())}`) : report(error)));
+showWhoIsSignedIn();

@@ -2,7 +2,23 @@
 
 import { questionOf } from "./questions.js";
 
-const KEPT = ["lang", "version", "test"];
+const KEPT = ["language", "lang", "version", "test"];
+const OLD_LANGUAGE = "lang"; // as links of earlier days have it
+
+export const here = () => `${location.pathname}${location.search}${location.hash}`;
+
+// The language that the address names; null when it names none.
+export function languageAsked() {
+  const search = new URLSearchParams(location.search);
+  return search.get("language") ?? search.get(OLD_LANGUAGE);
+}
+
+export function writeLanguage(language) {
+  const search = new URLSearchParams(location.search);
+  search.delete(OLD_LANGUAGE);
+  search.set("language", language);
+  history.replaceState(null, "", `${location.pathname}?${search}${location.hash}`);
+}
 
 export function writeQuestion(question) {
   const search = new URLSearchParams(location.search);

@@ -1,5 +1,7 @@
 // Calls to the service. A refusal becomes an Error whose message is the service's own sentence.
 
+import { currentLanguage } from "./texts.js";
+
 export class ServiceError extends Error {}
 
 // A list in the query becomes one parameter for each of its values.
@@ -21,7 +23,8 @@ async function ask(path, query, body) {
   }
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
-  throw new ServiceError(problem.detail || problem.title || `HTTP ${response.status}`);
+  const told = (currentLanguage() === "zh" && problem.message_zh) || problem.detail || problem.title;
+  throw Object.assign(new ServiceError(told || `HTTP ${response.status}`), { signIn: problem.sign_in });
 }
 
 export const getJson = async (path, query) => (await ask(path, query)).json();

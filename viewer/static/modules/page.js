@@ -1,5 +1,6 @@
 // The room of the page: what panels leave of the map, and the legend's fold.
 
+import { getJson } from "./api.js";
 import { byId } from "./dom.js";
 
 const NARROW_PX = 820; // as in style.css
@@ -27,3 +28,10 @@ export const foldLegend = (isFolded) => {
   byId("legend-body").hidden = isFolded;
   byId("fold-legend").setAttribute("aria-expanded", String(!isFolded));
 };
+
+// Who is signed in with this browser, with the way out; nothing where nobody signs in so.
+export async function showWhoIsSignedIn() {
+  const { actor } = await getJson("/sign-in/who").catch(() => ({}));
+  byId("sign-out").hidden = !actor;
+  byId("signed-in").textContent = actor ?? "";
+}
