@@ -11,6 +11,7 @@ from markupsafe import Markup
 from api.deps import STRICT, ServiceDep
 from api.html import FORM
 from api.staff_pages import Language, staff_page
+from pipemap.drafts import dataset_names
 from pipemap.jobs import deliveries
 
 router = APIRouter(prefix="/deliveries", include_in_schema=False, dependencies=[STRICT])
@@ -26,9 +27,10 @@ def deliveries_page(request: Request, service: ServiceDep, language: Language = 
     """The form, and the newest deliveries."""
     with service.reading() as connection:
         rows = deliveries.jobs(connection, _LISTED)
+        datasets = dataset_names(connection)
     page = staff_page(
         request, service, "deliveries.html", language,
-        rows=rows, script=Markup(_SCRIPT), max_mb=service.settings.max_upload_mb,
+        rows=rows, datasets=datasets, script=Markup(_SCRIPT), max_mb=service.settings.max_upload_mb,
     )  # fmt: skip
     page.headers["Content-Security-Policy"] = _POLICY
     return page

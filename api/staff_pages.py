@@ -10,7 +10,7 @@ from jinja2 import StrictUndefined
 from api.deps import Service, refuse_other_sites, signed_in
 from api.html import FORM, PAGES
 from pipemap.errors import PermissionDeniedError, UsageError
-from schemas.codetables import code_table
+from schemas.codetables import CODED, code_table
 
 Language = Annotated[Literal["zh", "en"] | None, Query()]
 _LARGEST_FORM = 200_000
@@ -48,8 +48,29 @@ def staff_page(
             table: {code: one.name_zh if chinese else one.name_en for code, one in code_table(table).items()}
             for table in _NAMED
         },
+        "attribute": lambda name: _attribute(name, chinese),
+        "valued": lambda kind, name, value: _valued(kind, name, value, chinese),
     }
     return HTMLResponse(_PAGES.get_template(template).render(**words, **values), headers=FORM)
+
+
+def _attribute(name: str, chinese: bool) -> str:
+    """What a field is called."""
+    return _coded("attribute", name, chinese) or name
+
+
+def _valued(kind: str, name: str, value: object, chinese: bool) -> str:
+    """A value of a field, a code by its name; a dash where it is not known."""
+    table = CODED.get(kind, {}).get(name)
+    known = _coded(table, str(value), chinese) if table else None
+    return known or ("–" if value is None else str(value))
+
+
+def _coded(table: str, code: str, chinese: bool) -> str | None:
+    known = code_table(table).get(code)
+    if known is None:
+        return None
+    return known.name_zh if chinese else known.name_en
 
 
 def paging(offset: int, per_page: int, goes_on: bool) -> dict[str, int | None]:

@@ -2,7 +2,7 @@
 
 import psycopg
 
-from pipemap.db import Connection, fetch_one
+from pipemap.db import Connection, fetch_all, fetch_one
 from pipemap.errors import ConflictError
 from pipemap.sql import queries
 
@@ -38,3 +38,8 @@ def add_dataset(connection: Connection, name: str) -> int:
     row = fetch_one(connection, queries("ingest")["dataset_id"], {"name": name})
     assert row is not None
     return int(row["dataset_id"])
+
+
+def dataset_names(connection: Connection) -> list[str]:
+    """Every delivery series by its name."""
+    return [row["name"] for row in fetch_all(connection, queries("ingest")["dataset_names"])]

@@ -17,6 +17,11 @@ from pipemap.map_picture import Picture, by_class, dark_colour
 from pipemap.sql import queries
 
 _NARROWEST_M = 100.0
+# What tells of no place: nothing of the map was handed out.
+_NO_READS = (
+    "share.refused", "share.stopped", "share.request", "share.hook", "share.hook.register", "share.export.ask",
+    "share.export.cancel",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,8 @@ def list_agencies(connection: Connection) -> list[DictRow]:
 
 def draw_looks(connection: Connection, looks: Sequence[DictRow]) -> str | None:
     """Where looks read, over the pipes, as SVG with north up; the more often a place was read, the darker."""
-    places = [shapely.from_wkb(look["place"]) for look in looks if look["place"] is not None]
+    reads = (look["place"] for look in looks if look["action"] not in _NO_READS)
+    places = [shapely.from_wkb(place) for place in reads if place is not None]
     places = [place for place in places if not place.is_empty]
     if not places:
         return None

@@ -4,6 +4,9 @@ INSERT INTO pipemap.dataset (name) VALUES (%(name)s) ON CONFLICT (name) DO NOTHI
 -- name: dataset_id
 SELECT dataset_id FROM pipemap.dataset WHERE name = %(name)s
 
+-- name: dataset_names
+SELECT name FROM pipemap.dataset ORDER BY name
+
 -- name: add_source_file
 INSERT INTO pipemap.source_file (name, sha256, importer, profile)
 VALUES (%(name)s, %(sha256)s, %(importer)s, %(profile)s)
