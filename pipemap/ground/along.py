@@ -72,11 +72,8 @@ def shallowest(
         rows = order[begin : begin + _AXES_AT_ONCE]
         is_fine = np.ones(len(rows), np.bool_) if is_asked is None else is_asked[rows]
         stations = stations_along(*_axes(first, xyz, rows), is_fine)
-        asked = np.repeat(is_fine, np.diff(stations.first))
-        told_m, accuracy_m = np.full(len(asked), np.nan), np.zeros(len(asked))
-        told_m[asked], which = terrain.told(stations.xyz[asked, :2])
-        accuracy_m[asked] = terrain.accuracy_m(which)
-        parts.append(_least(stations, ends_m[rows], told_m, accuracy_m))
+        told_m, which = _told(terrain, stations, None if is_fine.all() else is_fine)
+        parts.append(_least(stations, ends_m[rows], told_m, terrain, which))
     by_square = Shallowest(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
     return by_square.part(np.argsort(order))
 
@@ -86,14 +83,29 @@ def ground_between(stations: Stations, ends_m: Floats, told_m: Floats) -> Floats
     return _ground(stations.first, stations.along_m, np.ascontiguousarray(ends_m, np.float64), told_m)
 
 
+def _told(terrain: Terrain, stations: Stations, is_asked: npt.NDArray[np.bool_] | None) -> tuple[Floats, Ints]:
+    """As `Terrain.told` at the stations of the axes that are asked (None: of all, which spares the picking)."""
+    if is_asked is None:
+        return terrain.told(stations.xyz[:, :2])
+    asked = np.repeat(is_asked, np.diff(stations.first))
+    told_m, which = np.full(len(asked), np.nan), np.full(len(asked), -1)
+    told_m[asked], which[asked] = terrain.told(stations.xyz[asked, :2])
+    return told_m, which
+
+
 def _least(
-    stations: Stations, ends_m: Floats, told_m: Floats | None = None, accuracy_m: Floats | None = None
+    stations: Stations,
+    ends_m: Floats,
+    told_m: Floats | None = None,
+    terrain: Terrain | None = None,
+    which: Ints | None = None,
 ) -> Shallowest:
-    if told_m is None or accuracy_m is None:
-        told_m, accuracy_m = np.full(len(stations.xyz), np.nan), np.zeros(len(stations.xyz))
+    if told_m is None:
+        told_m = np.full(len(stations.xyz), np.nan)
     ground_m = ground_between(stations, ends_m, told_m)
     over_m, chosen = _least_of(stations.first, ground_m - stations.xyz[:, 2])
-    return Shallowest(over_m, stations.xyz[chosen], ground_m[chosen], np.isfinite(told_m[chosen]), accuracy_m[chosen])
+    accuracy_m = np.zeros(len(chosen)) if terrain is None or which is None else terrain.accuracy_m(which[chosen])
+    return Shallowest(over_m, stations.xyz[chosen], ground_m[chosen], np.isfinite(told_m[chosen]), accuracy_m)
 
 
 def _by_square(plan: Floats) -> Ints:

@@ -71,7 +71,7 @@ class Terrain:
 
     def told(self, xy: Floats) -> tuple[Floats, Ints]:
         """Ground elevation at places (n, 2), and the number of the model in `models` that tells it, -1 for none."""
-        xy, z_m, which = np.ascontiguousarray(xy), np.full(len(xy), np.nan), np.full(len(xy), -1)
+        z_m, which = np.full(len(xy), np.nan), np.full(len(xy), -1)
         for number, model in enumerate(self.models):
             if (which >= 0).all():
                 break
