@@ -34,7 +34,7 @@ def network_from_arrays(
 
     `nodes` needs `id` (ascending) and may give x_m, y_m, appurtenance, feature, state, operability and is_active;
     `segments` needs `id` (ascending), `from_id` and `to_id` and may give length_m, class_code, flow, is_active,
-    shape_code, bore_width_mm, bore_height_mm, material_code, pressure_code, from_invert_m, to_invert_m,
+    shape_code, width_mm, bore_width_mm, bore_height_mm, material_code, pressure_code, from_invert_m, to_invert_m,
     elevation_source_code (measured) and dataset; `consumers` needs `id` and `node_id`
     and may give people, kind_code and is_critical.
     Codes are words of the code tables, "" for none; flow is 1, -1 or 0.
@@ -86,7 +86,7 @@ def _plain_segments(given: Mapping[str, npt.ArrayLike], nodes: Nodes) -> Segment
         level=_codes(given, "elevation_source_code", count, tuple(code_table("elevation_source")), "measured"),
         dataset=_column(given, "dataset", count, 1, np.int64),
         axis=_straight_axes(nodes, from_node, to_node),
-        width_mm=np.full(count, np.nan, np.float32),
+        width_mm=_column(given, "width_mm", count, np.nan, np.float32),
         height_mm=np.full(count, np.nan, np.float32),
         lifecycle=np.full(count, UNKNOWN, np.int8),
         voltage_kv=np.full(count, np.nan, np.float32),

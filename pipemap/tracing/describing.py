@@ -9,10 +9,12 @@ from functools import cache
 from math import isfinite
 from typing import Any, TypeAlias
 
+import numba
 import numpy as np
 
 from pipemap.clearance.numbers import known
-from pipemap.network import OPERABILITIES, STATES, Floats, Ints, Network, SmallInts
+from pipemap.network import OPERABILITIES, STATES, Flags, Floats, Ints, Network, SmallInts
+from pipemap.network.arrays import Reals
 from pipemap.tracing.walking import Walk, device_nodes
 from schemas.codetables import code_table
 
@@ -71,14 +73,21 @@ def described_valves(network: Network, walk: Walk) -> list[Words]:
 
 def widest_at_nodes_mm(network: Network) -> Floats:
     """By node the width of the widest live segment at it as far as it is known, NaN without any; once per network."""
+    segments, count = network.segments, len(network.nodes.id)
+    columns = (segments.from_node, segments.to_node, segments.is_active, segments.width_mm)
+    return network.once("widest at nodes", lambda: _widest_at(count, *columns))
 
-    def widest_mm() -> Floats:
-        segments, found = network.segments, np.full(len(network.nodes.id), np.nan)
-        for ends in (segments.from_node, segments.to_node):
-            np.fmax.at(found, ends[segments.is_active], segments.width_mm[segments.is_active])
-        return found
 
-    return network.once("widest at nodes", widest_mm)
+@numba.njit(cache=True, nogil=True)
+def _widest_at(
+    count: int, from_node: Ints, to_node: Ints, is_active: Flags, width_mm: Reals
+) -> Floats:  # pragma: no cover
+    found = np.full(count, np.nan)
+    for one in range(len(from_node)):
+        if is_active[one]:
+            found[from_node[one]] = np.fmax(found[from_node[one]], width_mm[one])
+            found[to_node[one]] = np.fmax(found[to_node[one]], width_mm[one])
+    return found
 
 
 def device_columns(network: Network, devices: Ints) -> tuple[Ints, SmallInts, SmallInts]:

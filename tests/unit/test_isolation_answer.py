@@ -131,6 +131,25 @@ def test_a_stuck_valve_has_a_plan_for_when_it_holds_unless_that_changes_nothing(
                 assert (device in freed) or narrower.isolated == plan.isolated
 
 
+def test_a_valve_is_told_with_the_width_of_its_widest_pipe_in_service() -> None:
+    network = network_from_arrays(
+        {
+            "id": [1, 2, 3, 4],
+            "appurtenance": ["waterworks", "valve", "", "valve"],
+            "state": ["", "open", "", "open"],
+            "operability": ["", "operable", "", "operable"],
+        },
+        {
+            "id": range(4),
+            "from_id": [1, 2, 3, 1],
+            "to_id": [2, 3, 4, 4],
+            "width_mm": [300.0, 200.0, np.nan, np.nan],
+        },
+    )
+    widths = {valve.node_id: valve.width_mm for valve in burst(network, [1]).valves_to_close}
+    assert widths == {2: 300.0, 4: None}
+
+
 def test_the_volume_to_drain_follows_the_clear_section_and_tells_what_is_unknown() -> None:
     network = network_from_arrays(
         {"id": [1, 2, 3], "appurtenance": ["", "drain_valve", ""]},
