@@ -11,12 +11,14 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from bench.damaged.fates import GOOD, Fate, fate, warm
 from bench.damaged.mutations import damaged
 from bench.damaged.seeds import Seed, seeds
+from bench.damaged.workers import Worker
 from bench.measure import in_child
 
 _RESULTS = Path(__file__).parents[1] / "results" / "damaged"
@@ -83,15 +85,16 @@ def main() -> None:
 
 
 def _run(reader: str, sources: list[Seed], given: argparse.Namespace) -> None:
-    tally = Tally(reader, given.seed, is_fresh=given.fresh)
+    tally, worker = Tally(reader, given.seed, is_fresh=given.fresh), Worker()
     try:
         while tally.files < given.files:
-            seed, ways, found = _tried(sources, given, reader, tally.files)
+            seed, ways, found = _tried(sources, given, reader, tally.files, worker.fate)
             tally.add(found, seed, ways)
             if tally.files % _TOLD_EVERY == 0:
                 tally.save()
                 print(tally, end="\r", file=sys.stderr, flush=True)
     finally:
+        worker.end()
         tally.save()
         print(tally, flush=True)
 
@@ -105,12 +108,14 @@ def _is_loaded(seed: Seed) -> bool:
     return found.ended == "loaded"
 
 
-def _tried(sources: list[Seed], given: argparse.Namespace, reader: str, number: int) -> tuple[Seed, str, Fate]:
+def _tried(
+    sources: list[Seed], given: argparse.Namespace, reader: str, number: int, read: Callable[..., Fate] = fate
+) -> tuple[Seed, str, Fate]:
     seed, chance = sources[number % len(sources)], random.Random(f"{given.seed} {number}")
     parts, ways = damaged(seed.parts, chance)
     folder = Path(tempfile.mkdtemp(prefix="pipemap-damaged-"))
     try:
-        found = fate(seed.write(folder, parts), seed.told)
+        found = read(seed.write(folder, parts), seed.told)
         if given.keep and (found.ended not in GOOD or given.number):
             shutil.copytree(folder, given.keep / f"{reader}-{number}", dirs_exist_ok=True)
     finally:

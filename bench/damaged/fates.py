@@ -27,7 +27,7 @@ from pipemap.errors import PipemapError
 
 LIMIT_S = 10
 # Waiting for a busy machine is no fault of the file.
-_CLOCK_LIMIT_S = 60
+CLOCK_LIMIT_S = 60
 _PEAK_LIMIT_MIB = 1536
 # What is no fault: it was loaded, it was refused in one sentence, or an engine broke down in the process of its own
 # that it has outside of this measurement.
@@ -57,7 +57,7 @@ def fate(path: Path, told: Mapping[str, Any]) -> Fate:
         os.close(hears)
         _read(path, told, says)
     os.close(says)
-    heard = _heard(hears, time.monotonic() + _CLOCK_LIMIT_S)
+    heard = _heard(hears, time.monotonic() + CLOCK_LIMIT_S)
     if heard is None:
         os.killpg(child, signal.SIGKILL)
     os.close(hears)
@@ -65,10 +65,11 @@ def fate(path: Path, told: Mapping[str, Any]) -> Fate:
     cpu_s, peak_mib = used.ru_utime + used.ru_stime, used.ru_maxrss // 1024
     lines = (heard or b"").decode("utf-8", "replace").splitlines()
     said = json.loads(lines[-1]) if lines else ["CRASHED", f"ended with status {status}"]
-    return Fate(*_judged(said, is_late=heard is None or cpu_s > LIMIT_S, peak_mib=peak_mib), cpu_s, peak_mib)
+    return Fate(*judged(said, is_late=heard is None or cpu_s > LIMIT_S, peak_mib=peak_mib), cpu_s, peak_mib)
 
 
-def _judged(said: list[str], *, is_late: bool, peak_mib: int) -> tuple[str, str]:
+def judged(said: list[str], *, is_late: bool, peak_mib: int) -> tuple[str, str]:
+    """How a reading ended and what was said, its time and memory considered."""
     if is_late:
         return "HUNG", said[1]
     if peak_mib > _PEAK_LIMIT_MIB:
@@ -87,6 +88,19 @@ def _heard(hears: int, until_s: float) -> bytes | None:
     return None
 
 
+def heard_line(hears: int, until_s: float) -> bytes | None:
+    """The next line that a child says; None when it ends before, or when that takes too long."""
+    heard = b""
+    while (left_s := until_s - time.monotonic()) > 0:
+        if select.select([hears], [], [], left_s)[0]:
+            if not (words := os.read(hears, 65_536)):
+                return None
+            heard += words
+            if heard.endswith(b"\n"):
+                return heard
+    return None
+
+
 def _read(path: Path, told: Mapping[str, Any], says: int) -> None:
     """Within the child: read the file and say how it went; never returns."""
 
@@ -96,34 +110,40 @@ def _read(path: Path, told: Mapping[str, Any], says: int) -> None:
     gc.disable()
     os.chdir(path.parent)
     os.environ["TMPDIR"] = str(path.parent)
-    for limit, value in (
-        (resource.RLIMIT_AS, MEMORY_LIMIT_BYTES),
-        (resource.RLIMIT_CPU, 3 * LIMIT_S),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(limit, (value, value))
+    limit_memory()
+    resource.setrlimit(resource.RLIMIT_CPU, (3 * LIMIT_S, 3 * LIMIT_S))
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1), os.dup2(nowhere, 2)
     # Shared with the process that reads, whose descriptors are not ours.
     in_engine = mmap.mmap(-1, 1)
-    _without_processes_of_engines(in_engine)
-    try:
-        fault = unaccounted(path, read_delivery([path], **told))
-        say("LOST ROWS" if fault else "loaded", fault or "")
-    except PipemapError as error:
-        if isinstance(error.__cause__, Breakdown):
-            say("engine" if in_engine[0] else "CRASHED", f"{error.message}\n{error.__cause__}")
-        else:
-            say("refused", error.message)
-    except MemoryError:
-        say("MEMORY", traceback.format_exc())
-    except BaseException:
-        say("CRASHED", traceback.format_exc())
+    without_processes_of_engines(in_engine)
+    say(*answered(path, told, in_engine))
     os._exit(0)
 
 
-def _without_processes_of_engines(in_engine: mmap.mmap) -> None:
-    """Starting an engine's own process would be most of the time; a crash in it counts as `engine`."""
+def limit_memory() -> None:
+    """Within a child: keep it from filling the memory, and its end from filling the disk."""
+    for limit, value in ((resource.RLIMIT_AS, MEMORY_LIMIT_BYTES), (resource.RLIMIT_CORE, 0)):
+        resource.setrlimit(limit, (value, value))
+
+
+def answered(path: Path, told: Mapping[str, Any], in_engine: mmap.mmap) -> tuple[str, str]:
+    """Read the file here: how that ended and what was said."""
+    try:
+        fault = unaccounted(path, read_delivery([path], **told))
+    except PipemapError as error:
+        if isinstance(error.__cause__, Breakdown):
+            return "engine" if in_engine[0] else "CRASHED", f"{error.message}\n{error.__cause__}"
+        return "refused", error.message
+    except MemoryError:
+        return "MEMORY", traceback.format_exc()
+    except BaseException:
+        return "CRASHED", traceback.format_exc()
+    return "LOST ROWS" if fault else "loaded", fault or ""
+
+
+def without_processes_of_engines(in_engine: mmap.mmap) -> None:
+    """Within a child: starting an engine's own process would be most of the time; a crash in it counts as `engine`."""
 
     def asked(module: str, file: Path) -> Any:
         in_engine[0] = 1

@@ -1,6 +1,8 @@
 """The fuzzer of the readers damages alike for one number, and sees a crash, a stall, lost rows and too much memory."""
 
+import os
 import random
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 from bench.damaged import fates
 from bench.damaged.fates import fate
 from bench.damaged.mutations import damaged
+from bench.damaged.workers import Worker
 from importers.delivery import read_delivery
 from pipemap.errors import SourceError
 from schemas.delivery import Delivery
@@ -70,7 +73,7 @@ def test_every_fate_is_told_from_the_others(
     table: Path, monkeypatch: pytest.MonkeyPatch, reading: Any, ended: str
 ) -> None:
     monkeypatch.setattr(fates, "read_delivery", reading)
-    monkeypatch.setattr(fates, "_CLOCK_LIMIT_S", 1 if reading is _stall else 60)
+    monkeypatch.setattr(fates, "CLOCK_LIMIT_S", 1 if reading is _stall else 60)
     found = fate(table, {"srid": 4547})
     assert found.ended == ended
     assert ended != "CRASHED" or "ZeroDivisionError" in found.words
@@ -85,3 +88,24 @@ def test_a_model_whose_engine_writes_where_it_is_is_loaded(tmp_path: Path) -> No
     )
     assert fate(path, {"srid": 4547, "default_class": "water"}).ended == "loaded"
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_process_that_reads_many_files_tells_the_same_fates_and_survives_its_end(
+    table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def by_name(paths: list[Path], **options: Any) -> Delivery:
+        if paths[0].name == "ends.csv":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return (_lose if paths[0].name == "loses.csv" else read_delivery)(paths, **options)
+
+    monkeypatch.setattr(fates, "read_delivery", by_name)
+    names = ["good.csv", "loses.csv", "good.csv", "ends.csv", "bad.xlsx", "good.csv"]
+    worker = Worker()
+    found = []
+    for name in names:
+        path = table.with_name(name)
+        path.write_bytes(table.read_bytes())
+        found.append(worker.fate(path, {"srid": 4547}).ended)
+    worker.end()
+    assert found == ["loaded", "LOST ROWS", "loaded", "CRASHED", "refused", "loaded"]
+    assert worker.alone == 2
