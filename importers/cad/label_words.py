@@ -19,7 +19,7 @@ _DEPTH = r"-?\d{1,2}\.\d{1,3}"
 _DEPTHS = re.compile(rf"(?<![\w.])(?:埋深|深|[hH])?\s*[=:]?\s*({_DEPTH})(?:\s*[/~-]\s*({_DEPTH}))?(?:\s*m)?(?![\w.%‰])")
 # Slope, length, pressure, wall rating and levels of other parts: beside the point, but no reason to doubt the rest.
 _REMARK = re.compile(
-    r"(?<![\w.])(?:[iI]\s*=\s*[\d.]+\s*[%‰]?|[\d.]+\s*[%‰]|[lL]\s*=?\s*[\d.]+\s*m?|PN\s*[\d.]+|SDR\s*[\d.]+|SN\s*\d+"
+    r"(?<![\w.])(?:[iI]\s*=\s*[\d.]+\s*[%‰]?|[IVX]{1,3}\s*级|[\d.]+\s*[%‰]|[lL]\s*=?\s*[\d.]+\s*m?|PN\s*[\d.]+|SDR\s*[\d.]+|SN\s*\d+"
     r"|(?:IL|INV|CL|RL|BL)[.:=]?\s*-?\d+(?:\.\d+)?)(?![\w.])"
 )
 _PLAIN_SIZE = re.compile(r"^([1-9]\d{1,3})(?:mm)?$")

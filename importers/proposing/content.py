@@ -49,7 +49,7 @@ _MARKED = re.compile(r"[a-zΦφØ⌀￠¢]|[x×*]|孔", re.IGNORECASE)
 _MOST_CODE_WORDS = 200
 _FEW_WORDS = 60
 _LEAST_NUMBERS = 3
-_SMALLEST_MM = 10.0
+_SMALLEST_MM, _LARGEST_M = 10.0, 5.0
 _LEAST_COORDINATE_M = 1_000.0
 _DEEPEST_M, _DEEPEST_CM = 15.0, 1500.0
 _FILLS = (-9999.0, -999.0, -99999.0)
@@ -182,6 +182,14 @@ def in_inches(sample: Sample) -> bool:
     return usual_in >= _MOSTLY > usual_mm
 
 
+def in_metres(sample: Sample) -> bool:
+    """Whether sizes of pipes are in metres: none is of a few millimetres, and a thousand times as much is usual."""
+    values = sample.known_numbers[sample.known_numbers > 0]
+    if len(values) < _LEAST_NUMBERS or float(np.max(values)) > _LARGEST_M:
+        return False
+    return float(np.isin(np.round(values * 1000), list(_SIZES_MM)).mean()) >= _MOSTLY
+
+
 def _coded(table: str, sample: Sample) -> float:
     words = sample.profile.class_words() if table == "utility_class" else sample.profile.code_words(table)
     known = sample.share(lambda word: (class_of(word, words) or words.get(word.casefold())) is not None)
@@ -205,7 +213,7 @@ def _section(sample: Sample) -> float:
 def _diameter(sample: Sample) -> float:
     if sample.number_share < 0.5:
         return sample.share(lambda word: parse_section(word).is_known)
-    if in_inches(sample):
+    if in_inches(sample) or in_metres(sample):
         return _IN_INCHES
     standard = np.isin(np.round(sample.known_numbers), list(_SIZES_MM)) | (sample.known_numbers == 0)
     return float(standard.mean()) if len(standard) else 0.0

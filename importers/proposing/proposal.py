@@ -12,7 +12,7 @@ from importers.places.feet import foot_of
 from importers.places.place_readings import Home
 from importers.profiles import ATTRIBUTES, ELEVATIONS, ROLES, Profile, is_enough
 from importers.proposing.arithmetic import heights
-from importers.proposing.content import Sample, in_centimetres, in_inches
+from importers.proposing.content import Sample, in_centimetres, in_inches, in_metres
 from importers.proposing.matching import ADOPTED, MENTIONED, OF_DRAWINGS, Candidates, Match, Reason, assigned, matches
 from importers.proposing.references import Links, links
 
@@ -263,6 +263,8 @@ def _unit(attribute: str, column: str, sample: Sample, foot: str | None) -> str 
         return "cm"
     if stated is None and attribute in ("section", "diameter") and in_inches(sample):
         return "in"
+    if stated is None and attribute in ("section", "diameter") and in_metres(sample):
+        return "m"
     return foot if stated is None and (attribute in ELEVATIONS or attribute in _DEPTHS) else stated
 
 

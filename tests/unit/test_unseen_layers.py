@@ -44,6 +44,11 @@ def test_a_layer_in_feet_has_its_sizes_in_inches_and_its_heights_in_feet(tmp_pat
     np.testing.assert_allclose(z_m, np.array([100.0, 99.0]) * 1200 / 3937 + 0.1016, atol=1e-6)
 
 
+def test_sizes_below_a_few_millimetres_are_metres(tmp_path: Path) -> None:
+    file = _layer(tmp_path / "storm_sewer.gpkg", {"diameter": [0.3, 0.45, 0.6, 0.3, 0.3, 0.45, 1.2, 0.3]})
+    assert _imported([file], "EPSG:4547").segments["width_mm"].tolist() == [300, 450, 600, 300, 300, 450, 1200, 300]
+
+
 def test_heights_that_are_drawn_in_a_system_of_feet_are_feet(tmp_path: Path) -> None:
     places = [(6_300_000.0 + 100 * n, 1_850_000.0, 100.0) for n in range(9)]
 
@@ -114,7 +119,7 @@ def test_a_map_of_no_system_is_read_in_the_one_its_places_fit(tmp_path: Path) ->
     [
         ("給水管", "water"), ("FOGNATURA_NERA", "foul"), ("P_SEWER_FOUL", "foul"), ("RISER_SEWER", "combined"),
         ("газопровод", "gas"), ("recycled_water", "reclaimed"), ("KANAL-RW", "storm"), ("하수관", "combined"),
-        ("ASSAINISSEMENT_EU", "foul"),
+        ("ASSAINISSEMENT_EU", "foul"), ("W_管线", "foul"),
     ],
 )  # fmt: skip
 def test_layers_of_a_drawing_are_of_the_class_they_are_named_for(tmp_path: Path, layer: str, code: str) -> None:
@@ -143,16 +148,21 @@ def test_attributes_of_foreign_blocks_are_proposed_by_their_words(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("text", "nominal_mm", "material"), [('8" PVC', 203.2, "pvc"), ('18" RCP @ 0.50%', 457.2, "concrete")]
+    ("text", "width_mm", "material"),
+    [
+        ('8" PVC', 203.2, "pvc"),
+        ('18" RCP @ 0.50%', 457.2, "concrete"),
+        ("d600 Ⅱ级钢筋砼管 i=0.002", 600.0, "concrete"),
+    ],
 )
-def test_sizes_in_inches_beside_a_pipe_are_read(tmp_path: Path, text: str, nominal_mm: float, material: str) -> None:
+def test_sizes_and_grades_beside_a_pipe_are_read(tmp_path: Path, text: str, width_mm: float, material: str) -> None:
     drawing = ezdxf.new("R2010")
     drawing.modelspace().add_line((512100, 2611900), (512140, 2611900), dxfattribs={"layer": "STORM"})
     label = drawing.modelspace().add_text(text, dxfattribs={"layer": "STORM-TEXT", "height": 1.0})
     label.set_placement((512120, 2611900.5), align=TextEntityAlignment.BOTTOM_CENTER)
     drawing.saveas(tmp_path / "plan.dxf")
     pipe = _imported([tmp_path / "plan.dxf"], "EPSG:4547").segments.iloc[0]
-    assert (pipe["nominal_mm"], pipe["material_code"]) == (pytest.approx(nominal_mm), material)
+    assert (pipe["width_mm"], pipe["material_code"]) == (pytest.approx(width_mm), material)
 
 
 def _imported(files: Sequence[Path], crs: str) -> Delivery:
