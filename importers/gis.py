@@ -26,6 +26,7 @@ from importers.layers.geojson import member_count
 from importers.layers.layer import Layer
 from importers.layers.plain import are_plain
 from importers.layers.records import Record, RecordStream
+from importers.places.feet import foot_of
 from schemas.findings import Severity
 
 DEFAULT_CHUNK_ROWS = 50_000
@@ -275,8 +276,8 @@ def _batch_tables(layer: Layer, batch: Any, decoded_here: str | None) -> Iterato
 
 
 def _geometry(layer: Layer, wkb: Any) -> shapes.Shapes | pa.Array:
-    # Whether places of GeoJSON can be in its CRS is for the layer to see.
-    if not layer.file.driver.startswith("GeoJSON") and are_plain(wkb):
+    # Whether places of GeoJSON can be in its CRS, and what heights in feet are, is for the layer to see.
+    if not layer.file.driver.startswith("GeoJSON") and foot_of(layer.crs) is None and are_plain(wkb):
         return wkb
     has_curves = np.isin(shapes.kinds(wkb), shapes.CURVES).any()
     geometry = _with_chords(layer, len(wkb)) if has_curves else shapes.from_wkb(wkb)

@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 from importers.cad.entities import Entity
 from importers.cad.label_words import PipeLabel
 from importers.cad.labels import Candidate, Matching, candidates, match_lines, match_points, told_of_line
+from importers.cad.leaders import follow
 from importers.cad.sheets import Sheet, Sorting
 from importers.cad.spot_heights import ground_at, heights
 from importers.profiles import Profile
@@ -57,12 +58,20 @@ class Drawn:
         """Read all names and texts; `take_in` is called when all lines are known, to add points at their ends."""
         texts = [entity for sheet in self._sheets for entity in sheet.entities if entity.text is not None]
         found = candidates(texts, self._sorting.names.read, self._words, is_note)
+        self._follow_leaders([c for c in found if c.number is not None and c.label is None])
         reach_m = float(self._options.get("label_reach_m", 0))
         of_lines = self._labels_of_lines(found, reach_m)
         take_in()
         self._numbers(found, of_lines, reach_m)
         for sheet in self._sheets:
             self._names(sheet)
+
+    def _follow_leaders(self, numbers: Sequence[Candidate]) -> None:
+        """Let numbers be about the points that lines on layers of texts lead to."""
+        notes = [entity for sheet in self._sheets if sheet.told.is_annotation for entity in sheet.entities]
+        points = [entity for sheet in self._sheets for entity in sheet.rows["node"]]
+        lines = [entity for entity in notes if entity.role == "segment"]
+        follow([number.entity for number in numbers], lines, points)
 
     def cells(self, entity: Entity) -> dict[str, Any]:
         """The drawn columns of one row."""

@@ -232,6 +232,22 @@ def test_a_leader_points_at_what_its_text_is_about(tmp_path: Path) -> None:
     assert read.column("RQ", "segment", "drawn_material") == ["PE", "钢"]
 
 
+def test_lines_of_a_layer_of_texts_lead_numbers_to_their_points(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        space.add_line(at(0), at(6), {"layer": "WSLINE"})
+        for number, east in enumerate((0, 6)):
+            space.add_point(at(east), {"layer": "WS_Point"})
+            for start, end in (((0, 0), (5, 6)), ((5, 6), (9, 6))):
+                ends = (at(east + start[0], start[1]), at(east + end[0], end[1]))
+                space.add_line(*ends, {"layer": "WS_注记"})
+            label(space, f"WS{number}", at(east + 5.2, 6.2), "WS_注记")
+            label(space, "24.858", at(east + 5.2, 4.7), "WS_注记")
+
+    delivery = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547)
+    assert delivery.segments["source_key"].tolist() == ["WS0->WS1"]
+
+
 def test_texts_aligned_and_turned_over_are_where_they_are_seen(tmp_path: Path) -> None:
     def draw(drawing: Drawing) -> None:
         space = drawing.modelspace()

@@ -1,0 +1,43 @@
+"""Leaders that are drawn as plain lines: from beside a text to the point that it is about."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import shapely
+from scipy.spatial import cKDTree
+
+from importers.cad.entities import Entity
+from importers.cad.texts import Text
+
+_ON_POINT_M = 0.1
+# How far a text may stand from its leader, in heights of its letters.
+_BESIDE = 1.0
+
+
+def follow(texts: Sequence[Entity], lines: Sequence[Entity], points: Sequence[Entity]) -> None:
+    """Let each text beside a line that leads to one point, and without a leader of its own, be about that point.
+
+    Lines that meet are one leader: a slanted one and the shelf that its text stands on.
+    """
+    wanting = [entity.text for entity in texts if entity.text is not None and entity.text.target is None]
+    drawn = [shapely.linestrings([v[:2] for v in line.vertices]) for line in lines if len(line.vertices) > 1]
+    places = np.array([point.vertices[0][:2] for point in points if point.vertices]).reshape(-1, 2)
+    if not wanting or not drawn or not len(places):
+        return
+    chains = shapely.get_parts(shapely.line_merge(shapely.union_all(drawn)))
+    chains = chains[shapely.get_type_id(chains) == shapely.GeometryType.LINESTRING]
+    ends = np.stack([shapely.get_coordinates(shapely.get_point(chains, end)) for end in (0, -1)], axis=1)
+    apart_m, nearest = (np.asarray(each) for each in cKDTree(places).query(ends))
+    on_point = apart_m <= _ON_POINT_M
+    leads = on_point.sum(axis=1) == 1
+    tips = places[nearest[leads][on_point[leads]]]
+    tree = shapely.STRtree(chains[leads])
+    for text in wanting:
+        near = tree.query_nearest(_box(text), max_distance=_BESIDE * max(np.hypot(*text.up), _ON_POINT_M))
+        if len(near) == 1:
+            text.target = (float(tips[near[0]][0]), float(tips[near[0]][1]))
+
+
+def _box(text: Text) -> shapely.Geometry:
+    corner, along, up = (np.array(vector, dtype=float) for vector in (text.corner, text.along, text.up))
+    return shapely.MultiPoint([corner, corner + along, corner + along + up, corner + up]).convex_hull
