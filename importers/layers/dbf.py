@@ -164,7 +164,9 @@ def _texts_beyond_ascii(dbf: Path) -> set[bytes]:
     texts = {name for name, _, _ in fields if not name.isascii()}
     for _, start, end in fields:
         cells = records[(records[:, start:end] >= _BEYOND_ASCII).any(axis=1), start:end]
-        texts |= {cell.rstrip(b" \x00") for cell in set(cells.copy().view(f"V{max(end - start, 1)}").ravel().tolist())}
+        # Fields of a damaged table go beyond its records.
+        if cells.size:
+            texts |= {cell.rstrip(b" \x00") for cell in set(cells.copy().view(f"V{cells.shape[1]}").ravel().tolist())}
     return texts
 
 

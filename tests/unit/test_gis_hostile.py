@@ -252,3 +252,18 @@ def test_damage_is_refused_or_every_row_accounted_for(
     n_refused = sum(table.refused_rows for table in tables)
     told = [note for table in tables for note in table.findings]
     assert n_read + n_refused == N_ROWS or told, (kind, part)
+
+
+def test_a_field_that_goes_beyond_the_records_of_its_table_is_refused_or_read(tmp_path: Path) -> None:
+    file = tmp_path / "管线.shp"
+    places = [shapely.LineString([(500000 + n, 2490000), (500000 + n, 2490030)]) for n in range(3)]
+    gpd.GeoDataFrame({"材质": ["铸铁"] * 3}, geometry=places, crs=4547).to_file(file, encoding="gbk")
+    file.with_suffix(".cpg").unlink()
+    table = bytearray(file.with_suffix(".dbf").read_bytes())
+    table[32 + 16] = 254
+    file.with_suffix(".dbf").write_bytes(table)
+    try:
+        tables = list(GisReader().read([file], {}))
+    except SourceError:
+        return
+    assert sum(len(table.rows) + table.refused_rows for table in tables) == 3
