@@ -17,7 +17,7 @@ import shapely
 from bench.cases import _served
 from bench.mains import _hex, _write
 from bench.measure import Line, in_child, median_s
-from bench.pipes import LANES, STREET_M, streets_for, synthetic_pipes
+from bench.pipes import LANES, STREET_M, ground_m, streets_for, synthetic_pipes
 from bench.serving import own_server
 from pipemap.changesets import create_edit
 from pipemap.clearance.candidates import pairs_within
@@ -169,11 +169,10 @@ def plant_pipes(database: Database, side: int) -> None:
     )  # fmt: skip
     place, first = np.unique(pipes.nodes.ravel(), return_index=True)
     ends = np.stack([pipes.start, pipes.end], axis=1).reshape(-1, 3)[first]
-    depth_m = np.array([lane[3] for lane in LANES])[pipes.class_index].repeat(2)[first]
     nodes = pd.DataFrame(
         {
             "feature_id": place, "source_key": [f"N{k}" for k in place], "class_code": code.repeat(2)[first],
-            "ground_elevation_m": ends[:, 2] + depth_m, "geom": _hex(shapely.points(ends[:, :2])),
+            "ground_elevation_m": ground_m(ends[:, :2]), "geom": _hex(shapely.points(ends[:, :2])),
         }
     )  # fmt: skip
     with database.transaction() as connection:
@@ -200,19 +199,18 @@ def _city_lines(url: str) -> Iterator[Line]:
 
 
 def _load_model(database: Database) -> None:
-    """A ground model over the whole city, gently rolling, at about the height of the surveyed ground."""
+    """A ground model over the whole city that says what the surveyed ground says."""
     with database.transaction(read_only=True) as connection:
         query = (
             "SELECT ST_XMin(e) AS w, ST_YMin(e) AS s, ST_XMax(e) AS e, ST_YMax(e) AS n"
             " FROM (SELECT ST_Extent(geom) AS e FROM pipemap.node) AS extent"
         )
         box = connection.execute(query).fetchone()
-        level = connection.execute("SELECT avg(ground_elevation_m) AS z FROM pipemap.node").fetchone()
-    assert box is not None and level is not None
+    assert box is not None
     columns, rows = (int((box[far] - box[near]) / _POST_M) + 2 for near, far in (("w", "e"), ("s", "n")))
     grid = Grid(box["w"], box["n"], _POST_M, _POST_M, columns, rows)
-    x, y = np.arange(columns) * _POST_M, np.arange(rows)[:, None] * _POST_M
-    z_m = (level["z"] + np.sin(x / 40) * np.cos(y / 40) / 4).astype(np.float32)
+    x, y = np.meshgrid(box["w"] + np.arange(columns) * _POST_M, box["n"] - np.arange(rows) * _POST_M)
+    z_m = ground_m(np.column_stack([x.ravel(), y.ravel()])).reshape(x.shape).astype(np.float32)
     parts = ((w, z_m[w.row : w.row + w.height, w.column : w.column + w.width]) for w in grid.windows())
     store_model(database, Origin(_MODEL, "dem.tif", "0" * 64, "EPSG:4547", "bench"), grid, parts)
 

@@ -21,6 +21,7 @@ LANES = (
     ("telecom", "telecom", 11.0, 1.1, 400.0, 200.0, "duct_block"),
 )
 _TURN = np.radians(12.0)
+_TURNED = np.array([[np.cos(_TURN), np.sin(_TURN)], [-np.sin(_TURN), np.cos(_TURN)]])
 _LIFTED = 0.03
 
 
@@ -71,6 +72,13 @@ def _party(lane: tuple[str, str, float, float, float, float | None, str]) -> Par
     )
 
 
+def ground_m(place: Floats) -> Floats:
+    """Height of the ground at places (n, 2) of the city, gently rolling."""
+    plan = place @ _TURNED.T
+    found: Floats = 20.0 + 5.0 * np.sin(plan[:, 0] / 900.0) * np.cos(plan[:, 1] / 700.0)
+    return found
+
+
 def _network(
     side: int, lane: tuple[str, str, float, float, float, float | None, str], rng: np.random.Generator
 ) -> tuple[Floats, npt.NDArray[np.int64]]:
@@ -89,8 +97,7 @@ def _network(
     plan = np.concatenate([crossings, (a + share * (b - a)).reshape(-1, 2)])
     middle = side * side + np.arange(len(edges) * (PIECES - 1)).reshape(len(edges), -1)
     chains = np.hstack([edges[:, :1], middle, edges[:, 1:]])
-    ground_m = 20.0 + 5.0 * np.sin(plan[:, 0] / 900.0) * np.cos(plan[:, 1] / 700.0)
     lifted = (rng.random(len(plan)) < _LIFTED) * rng.uniform(0.2, 0.8, len(plan)) * rng.choice([-1, 1], len(plan))
-    turned = plan @ np.array([[np.cos(_TURN), np.sin(_TURN)], [-np.sin(_TURN), np.cos(_TURN)]])
-    place = np.column_stack([turned, ground_m - lane[3] + lifted])
+    turned = plan @ _TURNED
+    place = np.column_stack([turned, ground_m(turned) - lane[3] + lifted])
     return place, np.stack([chains[:, :-1].ravel(), chains[:, 1:].ravel()], axis=1)
