@@ -9,7 +9,7 @@ count together with the database's every few seconds, so that a look costs micro
 import re
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import ceil, floor
 from threading import Lock
 from weakref import WeakKeyDictionary
@@ -52,8 +52,6 @@ class _Sheet:
         self.low_x, self.low_y = low_x, low_y
         self.side_m = max(high_x - low_x, high_y - low_y, 1e-3) / _CELLS_A_SIDE
         self.read = np.zeros((_CELLS_A_SIDE + 1, _CELLS_A_SIDE + 1), dtype=bool)
-        self.within_m2 = shapely.area(shapely.intersection(self._boxes(np.argwhere(~self.read)), area))
-        self.within_m2 = self.within_m2.reshape(self.read.shape)
         self.outside: set[_Cell] = set()
         self.is_changed = True
         self.written_at_s = -np.inf
@@ -81,19 +79,41 @@ class _Sheet:
 
     def take(self, read: BaseGeometry, outside: BaseGeometry) -> None:
         """Take in what others have counted."""
-        middles = shapely.centroid(self._boxes(np.argwhere(~self.read)))
-        self.read[~self.read] = shapely.intersects(read, middles)
+        self.read[~self.read] = self._hold_middles(read, np.argwhere(~self.read))
         if not outside.is_empty:
             rows, columns = self._cells(outside)
             cells = np.array([(row, column) for row in rows for column in columns])
-            found = cells[shapely.intersects(outside, shapely.centroid(self._boxes(cells)))]
+            found = cells[self._hold_middles(outside, cells)]
             self.outside.update((int(row), int(column)) for row, column in found)
 
     def shapes(self) -> tuple[BaseGeometry, BaseGeometry]:
         """What was read and what was asked for outside, as polygons."""
-        read = shapely.intersection(shapely.union_all(self._boxes(np.argwhere(self.read))), self.area)
+        read = shapely.intersection(shapely.union_all(self._runs()), self.area)
         outside = np.array(sorted(self.outside)).reshape(-1, 2)
         return _polygons(read), _polygons(shapely.union_all(self._boxes(outside)))
+
+    @cached_property
+    def within_m2(self) -> np.ndarray:
+        """How much of each cell lies in the area; only the cells at its edge are cut."""
+        boxes = self._boxes(np.argwhere(np.ones_like(self.read)))
+        is_whole = shapely.covers(self.area, boxes)
+        is_cut = shapely.intersects(self.area, boxes) & ~is_whole
+        within_m2 = np.where(is_whole, self.side_m**2, 0.0)
+        within_m2[is_cut] = shapely.area(shapely.intersection(boxes[is_cut], self.area))
+        return within_m2.reshape(self.read.shape)
+
+    def _runs(self) -> np.ndarray:
+        """Rectangles of the cells read, those beside one another in a row as one."""
+        edges = np.diff(np.pad(self.read, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+        rows, first = np.nonzero(edges > 0)
+        after = np.nonzero(edges < 0)[1]
+        return self._rectangles(rows, first, rows + 1, after)
+
+    def _hold_middles(self, shape: BaseGeometry, cells: np.ndarray) -> np.ndarray:
+        """Whether a shape holds the middle of each cell."""
+        y, x = ((cells + 0.5) * self.side_m + [self.low_y, self.low_x]).T
+        shapely.prepare(shape)
+        return np.asarray(shapely.intersects_xy(shape, x, y))
 
     def _count_outside(self, rows: range, columns: range) -> None:
         cell_m2, most_m2 = self.side_m**2, MOST_READ * self.area.area - float(self.within_m2[self.read].sum())
@@ -112,8 +132,16 @@ class _Sheet:
         return rows, columns
 
     def _boxes(self, cells: np.ndarray) -> np.ndarray:
-        y, x = (cells * self.side_m + [self.low_y, self.low_x]).T
-        return np.asarray(shapely.box(x, y, x + self.side_m, y + self.side_m))
+        rows, columns = cells.T
+        return self._rectangles(rows, columns, rows + 1, columns + 1)
+
+    def _rectangles(
+        self, row: np.ndarray, column: np.ndarray, row_after: np.ndarray, column_after: np.ndarray
+    ) -> np.ndarray:
+        """Rectangles of cells; neighbours share their corners to the last digit."""
+        low_x, low_y = self.low_x + column * self.side_m, self.low_y + row * self.side_m
+        high_x, high_y = self.low_x + column_after * self.side_m, self.low_y + row_after * self.side_m
+        return np.asarray(shapely.box(low_x, low_y, high_x, high_y))
 
 
 class _Ledger:

@@ -279,7 +279,8 @@ def area_of(random: np.random.Generator) -> BaseGeometry:
 def terms_of(random: np.random.Generator) -> Terms:
     is_plain = random.uniform() < 0.4
     return Terms(
-        "agency",
+        # One of many, so that what each has read under all its agreements stays small.
+        f"agency {random.integers(10**9)}",
         "p",
         area_of(random),
         some(random, CLASSES, 0.7) or ["water"],
