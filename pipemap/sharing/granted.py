@@ -83,6 +83,8 @@ class Place:
     out_srid: int | None = None
 
 
+# A line so many times longer than a tenth of a millimetre, 50 m, leaves its curve in another system by less than that.
+_STRAIGHT = 500_000
 # What was last found behind keys in force.
 _known: WeakKeyDictionary[Database, dict[str, Grant]] = WeakKeyDictionary()
 
@@ -192,7 +194,8 @@ def want(connection: Connection, place: Place, srid: int) -> None:
     check_place(place, srid)
     box, box_srid = place.bbox or (None, None, None, None), place.bbox_srid or srid
     values: dict[str, Any] = dict(zip(("min_x", "min_y", "max_x", "max_y"), box, strict=True))
-    values |= {"box_srid": box_srid, "srid": srid, "least": 10.0 ** -digits(box_srid)}
+    least = 10.0 ** -digits(box_srid)
+    values |= {"box_srid": box_srid, "srid": srid, "least": least, "step": least * _STRAIGHT}
     with faults_of_place():
         connection.execute(queries("sharing")["want"], values)
 

@@ -39,6 +39,10 @@ MAX_ITEMS = 10_000
 _MEETS_HEIGHTS: LiteralString = (
     "(ST_NDims(v.geom) = 2 OR (ST_ZMax(v.geom) >= %(min_z)s::float8 AND ST_ZMin(v.geom) <= %(max_z)s::float8))"
 )
+# The box is read once, not once a feature.
+_IN_WINDOW: LiteralString = (
+    "ST_Intersects(v.geom, (SELECT nullif(current_setting('pipemap.wanted', true), '')::geometry))"
+)
 
 
 @dataclass(frozen=True)
@@ -243,7 +247,6 @@ def _values(request: ItemsRequest, srid: int) -> dict[str, Any]:
     values = {
         "limit": request.limit,
         "after": request.after,
-        "has_box": request.place.bbox is not None,
         "out_srid": request.place.out_srid,
         "digits": digits(request.place.out_srid or srid),
     }
@@ -253,8 +256,10 @@ def _values(request: ItemsRequest, srid: int) -> dict[str, Any]:
 
 
 def _conditions(request: ItemsRequest) -> list[Condition]:
-    # Not a parameter that may be null: the server could not keep a plan that goes by the identity.
+    # Not parameters that may be null: the server could not keep a plan that goes by the identity, or by the box.
     found = list(request.conditions)
+    if request.place.bbox is not None:
+        found.append(Condition(SQL(_IN_WINDOW)))
     if request.feature_id is not None:
         found.append(Condition(SQL("v.feature_id = %(feature_id)s"), {"feature_id": request.feature_id}))
     if request.heights_m is not None:

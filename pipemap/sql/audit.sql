@@ -4,7 +4,7 @@ SELECT pipemap_app.audit(%(actor)s::text, %(action)s::text, %(details)s::jsonb)
 
 -- name: append_looks
 -- Entries at the end of one agency's chain.
-SELECT pipemap_app.audit_append(%(chain)s::text, %(actors)s::text[], %(actions)s::text[], %(details)s::text[])
+SELECT pipemap_app.audit_append(%(chain)s::text, %(actors)b::text[], %(actions)b::text[], %(details)b::text[])
 
 -- name: entries
 -- Newest first; every filter may be null.

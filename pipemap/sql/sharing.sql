@@ -79,21 +79,19 @@ SELECT
 
 -- name: want
 -- Say for this transaction which box is wanted; an absent box means the whole area. One without width or height is
--- widened by a tenth of a millimetre, as a polygon of no area meets nothing.
+-- widened by a tenth of a millimetre, as a polygon of no area meets nothing. Sides that are curved in the project's system
+-- get vertices, none nearer to one another than `step`, which is as good as straight.
 SELECT
     set_config('pipemap.wanted', coalesce(ST_AsHexEWKB(
-        CASE WHEN box.srid = %(srid)s::int THEN box.geom ELSE ST_Transform(box.geom, %(srid)s::int) END
+        CASE WHEN %(box_srid)s::int = %(srid)s::int THEN box.geom ELSE ST_Transform(ST_Segmentize(
+            box.geom, greatest(%(max_x)s::float8 - %(min_x)s, %(max_y)s::float8 - %(min_y)s, 32 * %(step)s::float8) / 32
+        ), %(srid)s::int) END
     ), ''), true)
 FROM (
-    SELECT
-        %(box_srid)s::int AS srid,
-        ST_Segmentize(
-            ST_MakeEnvelope(
-                %(min_x)s::float8, %(min_y)s::float8, greatest(%(max_x)s::float8, %(min_x)s::float8 + %(least)s::float8),
-                greatest(%(max_y)s::float8, %(min_y)s::float8 + %(least)s::float8), %(box_srid)s::int
-            ),
-            greatest(%(max_x)s::float8 - %(min_x)s, %(max_y)s::float8 - %(min_y)s, %(least)s::float8) / 32
-        ) AS geom
+    SELECT ST_MakeEnvelope(
+        %(min_x)s::float8, %(min_y)s::float8, greatest(%(max_x)s::float8, %(min_x)s::float8 + %(least)s::float8),
+        greatest(%(max_y)s::float8, %(min_y)s::float8 + %(least)s::float8), %(box_srid)s::int
+    ) AS geom
 ) AS box
 
 -- name: granted
@@ -142,13 +140,7 @@ FROM (
     SELECT m.*, row_number() OVER (ORDER BY m.feature_id) AS place
     FROM (
         SELECT v.* FROM {relation} AS v
-        WHERE v.feature_id > %(after)s
-          AND (
-              NOT %(has_box)s
-              -- Read once, not once a feature.
-              OR ST_Intersects(v.geom, (SELECT nullif(current_setting('pipemap.wanted', true), '')::geometry))
-          )
-          AND {conditions}
+        WHERE v.feature_id > %(after)s AND {conditions}
         ORDER BY v.feature_id
         LIMIT %(limit)s + 1
     ) AS m
