@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
+from pathlib import Path
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import APIRouter, FastAPI, Response
 
 from api import (
@@ -54,8 +56,8 @@ _DESCRIPTION = (
     "Coordinates are easting before northing, longitude before latitude, in every CRS; z is metres in the project's "
     "vertical datum. Errors are application/problem+json; an unknown parameter is an error."
 )
-# Threads that answer at once; each may hold one connection.
-_CONNECTIONS = 40
+# Threads that answer at once, shared out between the processes of a service; each may hold one connection.
+_CONNECTIONS, _FEWEST_CONNECTIONS = 40, 4
 health = APIRouter(tags=["service"])
 
 
@@ -66,15 +68,20 @@ def read_health(service: ServiceDep) -> Response:
         return as_json({"status": "ok"})
 
 
-def create_app(settings: Settings, database_url: str) -> FastAPI:
-    """The application on one database; it opens its connections when they are needed and closes them at the end."""
-    service = Service(settings, Database(database_url, max_connections=_CONNECTIONS))
+def create_app(settings: Settings, database_url: str, shared: Path | None = None) -> FastAPI:
+    """The application on one database; it opens its connections when they are needed and closes them at the end.
+
+    `shared` is the file in which several processes count together what each key asks.
+    """
+    threads = max(_CONNECTIONS // settings.processes, _FEWEST_CONNECTIONS)
+    service = Service(settings, Database(database_url, max_connections=threads))
     anchoring = Anchoring(
         service.database, anchor_file(settings.audit_dir, service.database), settings.audit_anchor_minutes
     )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        current_default_thread_limiter().total_tokens = threads
         service.networks.watch()
         anchoring.start()
         yield
@@ -126,7 +133,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     documentation.add_documentation(app)
     for point in entry_points(group="pipemap.web"):
         point.load()(app)
-    app.add_middleware(RequestLimits, service=service)
+    app.add_middleware(RequestLimits, service=service, shared=shared)
     app.add_middleware(Compression)
     app.add_middleware(SecurityHeaders)
     return app

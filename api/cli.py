@@ -1,12 +1,10 @@
 """`pipemap serve`: the service on this machine, or beyond it under a staff token."""
 
-import gc
 import ipaddress
 import socket
 from typing import Annotated
 
 import typer
-import uvicorn
 
 from pipemap.db import database_url, ping
 from pipemap.errors import UsageError
@@ -14,8 +12,6 @@ from pipemap.settings import Settings
 from pipemap.terminal import say
 
 app = typer.Typer()
-# Objects of an answer die young; scanning the rest for them is what made slow answers slow.
-_GC_THRESHOLD = 50_000
 
 
 @app.command()
@@ -25,7 +21,7 @@ def serve(
 ) -> None:
     """Serve the map: API, documentation and viewer. 启动服务"""
     # Imported here: the compiled parts are slow to load, and every other command does without them.
-    from api.app import create_app
+    from api.serving import server
     from pipemap.jobs.worker import beside
 
     settings = Settings()
@@ -35,13 +31,10 @@ def serve(
     url = database_url(settings)
     ping(url)
     _demand_free(address, number)
-    service = create_app(settings, url)
-    say(f"http://{address}:{number}/  (API: /docs)")
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_GC_THRESHOLD)
-    with beside(settings, url):
-        uvicorn.run(service, host=address, port=number, log_level="warning", server_header=False)
+    with server(settings, url, address, number) as run:
+        say(f"http://{address}:{number}/  (API: /docs)")
+        with beside(settings, url):
+            run()
 
 
 def _demand_free(host: str, port: int) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -19,11 +20,17 @@ LOOK_AGAIN_S = 15.0
 class RequestLimits:
     """Lets a key ask as often, and as much at a time, as its agreement says; a stranger as the settings say."""
 
-    def __init__(self, app: ASGIApp, service: Service, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        service: Service,
+        clock: Callable[[], float] = time.monotonic,
+        shared: Path | None = None,
+    ) -> None:
         self._app = app
         self._service = service
         self._clock = clock
-        self._limiter = Limiter(clock)
+        self._limiter = Limiter(clock, shared)
         settings = service.settings
         self._default = Limits(settings.requests_per_minute, settings.concurrent_requests)
         self._known: dict[str, tuple[float, Limits]] = {}

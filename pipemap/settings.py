@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     database_name: str = Field("pipemap", description="Database inside the private server.")
     host: str = Field("127.0.0.1", description="Address the service listens on.")
     port: int = Field(8008, description="Port the service listens on.")
+    processes: int = Field(1, ge=1, le=16, description="Processes that answer requests.")
     public_url: str | None = Field(
         None, description="Address others reach the service by, such as https://map.example.cn; links begin with it."
     )

@@ -14,6 +14,7 @@ import os
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,7 +80,10 @@ def read_anchors(path: Path) -> Seen:
 
 
 class Anchoring:
-    """A thread of the service that writes an anchor every so many minutes in which something was recorded."""
+    """A thread of the service that writes an anchor every so many minutes in which something was recorded.
+
+    Of several processes with the same file one does so; when it ends, another takes over.
+    """
 
     def __init__(self, database: Database, path: Path, minutes: float) -> None:
         self._database, self._path, self._period_s = database, path, minutes * 60
@@ -99,13 +103,35 @@ class Anchoring:
 
     def _run(self) -> None:
         last: Mapping[str, Head] = {}
-        while not self._ended.wait(self._period_s):
-            try:
-                with self._database.transaction(read_only=True) as connection:
-                    is_same = read_heads(connection) == last
-                last = last if is_same else write_anchor(self._database, self._path).heads
-            except (PipemapError, OSError) as error:
-                _log.error("no anchor was written: %s", error)
+        with ExitStack() as stack:
+            is_ours = False
+            while not self._ended.wait(self._period_s):
+                try:
+                    is_ours = is_ours or _take_over(stack, self._path)
+                    if is_ours:
+                        last = self._anchored(last)
+                except (PipemapError, OSError) as error:
+                    _log.error("no anchor was written: %s", error)
+
+    def _anchored(self, last: Mapping[str, Head]) -> Mapping[str, Head]:
+        """The heads, anchored if they are not those of the last anchor."""
+        with self._database.transaction(read_only=True) as connection:
+            if read_heads(connection) == last:
+                return last
+        return write_anchor(self._database, self._path).heads
+
+
+def _take_over(stack: ExitStack, path: Path) -> bool:
+    """Whether this process is the one that anchors from now on; the system ends that with the process."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.with_suffix(".lock").open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return False
+    stack.enter_context(file)
+    return True
 
 
 def _checked(path: Path, number: int, line: str, key: bytes, after: str) -> dict[str, Any]:
