@@ -91,7 +91,7 @@ def create_app(settings: Settings, database_url: str, shared: Path | None = None
 
     app = FastAPI(title="pipemap", description=_DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.service = service
-    app.state.tiles = tiles.Tiles(service)
+    app.state.tiles, app.state.singles = tiles.Tiles(service), items.Singles(service)
     add_problems(app)
     # First, as routes are tried in turn and these are asked most.
     for room in (tiles, items, editing, landing, collections, solid):

@@ -1,7 +1,7 @@
 """The features of a collection: a page at a time, or one by its identity."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,11 +14,21 @@ from api.ogc.answers import Encoding, answer, encoding_of, is_known, tag_of
 from api.ogc.asking import PageMark, read_heights, read_limit, read_moment, read_page_mark, read_place
 from api.ogc.collections import asked_of, known_kind
 from api.ogc.crs import OgcCrs, read_crs
+from api.ogc.gathering import Gathered
 from api.ogc.links import GEOJSON, HTML, JSON, asked_again, base_of, link, self_links
 from pipemap.errors import NotFoundError, UsageError
 from pipemap.sharing.filters import Geometries, compile_filter
 from pipemap.sharing.granted import Place
-from pipemap.sharing.items import Condition, ItemsPage, ItemsRequest, Readable, equals, only_feature, read_page
+from pipemap.sharing.items import (
+    Condition,
+    ItemsPage,
+    ItemsRequest,
+    Readable,
+    equals,
+    only_feature,
+    read_features,
+    read_page,
+)
 
 router = APIRouter(include_in_schema=False)
 _LARGEST_ID = 2**63 - 1
@@ -37,7 +47,13 @@ async def list_items(request: Request) -> Response:
 async def read_one(request: Request) -> Response:
     """One feature; one that is not granted is answered as one that is not there."""
     refuse_parameters_but(request, _OF_ONE)
-    return await run_in_threadpool(_one, request, await read_asker(request))
+    asker, kind, given = await read_asker(request), request.path_params["kind"], request.query_params
+    encoding, moment = encoding_of(request), read_moment(given.get("datetime"))
+    identity = identity_of(kind, request.path_params["feature_id"])
+    singles: Singles = request.app.state.singles
+    question = _Question(asker, kind, given.get("crs"), moment)
+    answered_in, feature = await singles.find(question, identity, asked_of(request))
+    return _one(request, encoding, kind, answered_in, feature)
 
 
 # Their parameters are not declared: working those out took as long as finding a feature.
@@ -83,23 +99,54 @@ def _list(request: Request, asker: str | None) -> Response:
     return _page(request, encoding, _read(request, asker, ask, page.version if page else moment), found[-1])
 
 
-def _one(request: Request, asker: str | None) -> Response:
-    service: Service = request.app.state.service
-    kind, given = request.path_params["kind"], request.query_params
-    encoding, moment = encoding_of(request), read_moment(given.get("datetime"))
-    found: list[OgcCrs] = []
-    identity = identity_of(kind, request.path_params["feature_id"])
+@dataclass(frozen=True)
+class _Question:
+    """What requests for single features have in common that are answered together."""
 
-    def ask(readable: Readable) -> ItemsRequest:
-        known_kind(kind, readable)
-        answered_in = read_crs(given.get("crs"), readable.srid)
-        found.append(answered_in)
-        place = Place(out_srid=answered_in.srid)
-        return ItemsRequest(kind, place, limit=1, feature_id=identity, northing_first=answered_in.northing_first)
+    asker: str | None
+    kind: str
+    crs: str | None
+    moment: datetime | None
 
-    page = _read(request, asker, ask, moment)
-    answered_in = found[-1]
-    feature = only_feature(service.database, asker, page, kind, identity)
+
+class Singles:
+    """Single features of one running service, those asked for at the same moment found together."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._gathered: Gathered[_Question, tuple[int, dict[str, str]], tuple[OgcCrs, bytes]] = Gathered(self._find)
+
+    async def find(self, question: _Question, identity: int, asked: dict[str, str]) -> tuple[OgcCrs, bytes]:
+        """A feature and the system it is answered in; NotFoundError when it is not there or not granted."""
+        return await self._gathered.ask(question, (identity, asked))
+
+    def _find(
+        self, question: _Question, asked: Sequence[tuple[int, dict[str, str]]]
+    ) -> list[tuple[OgcCrs, bytes] | Exception]:
+        service, found = self._service, list[OgcCrs]()
+
+        def ask(readable: Readable) -> ItemsRequest:
+            known_kind(question.kind, readable)
+            found.append(read_crs(question.crs, readable.srid))
+            place = Place(out_srid=found[-1].srid)
+            return ItemsRequest(question.kind, place, limit=1, northing_first=found[-1].northing_first)
+
+        timeout_s = service.settings.statement_timeout_s
+        pages = read_features(service.database, question.asker, ask, question.moment, asked, timeout_s)
+        return [
+            self._answer(question, page, identity, found[-1]) for page, (identity, _) in zip(pages, asked, strict=True)
+        ]
+
+    def _answer(
+        self, question: _Question, page: ItemsPage, identity: int, answered_in: OgcCrs
+    ) -> tuple[OgcCrs, bytes] | Exception:
+        try:
+            return answered_in, only_feature(self._service.database, question.asker, page, question.kind, identity)
+        except NotFoundError as error:
+            return error
+
+
+def _one(request: Request, encoding: Encoding, kind: str, answered_in: OgcCrs, feature: bytes) -> Response:
     tag = tag_of(feature)
     headers = {"ETag": tag, **_content_crs(answered_in)}
     if is_known(request, tag):

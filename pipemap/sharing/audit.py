@@ -68,15 +68,24 @@ def look(database: Database, grant: Agreed, key_sha256: str, action: str, detail
 
     `details` tell which area (`bbox`, `bbox_srid`), which features (`ids_sha256`), `count`, `bytes` and the format.
     """
+    looks(database, grant, key_sha256, action, [details])
+
+
+def looks(database: Database, grant: Agreed, key_sha256: str, action: str, each: Sequence[Mapping[str, Any]]) -> None:
+    """The same of several looks at once, an entry for each."""
     under = {"agreement_id": grant.agreement_id, "purpose": grant.purpose, "key_sha256": key_sha256[:KEY_LETTERS]}
-    record_look(database, Look(grant.agency, action, under | dict(details)))
+    _append(database, [Look(grant.agency, action, under | dict(details)) for details in each])
 
 
 def record_look(database: Database, entry: Look) -> None:
     """Append one entry to its agency's chain; committed when this returns."""
+    _append(database, [entry])
+
+
+def _append(database: Database, entries: Sequence[Look]) -> None:
     with _recorders_lock:
-        recorder = _recorders.setdefault(database, {}).setdefault(entry.agency, _Recorder())
-    recorder.append(database, entry)
+        recorder = _recorders.setdefault(database, {}).setdefault(entries[0].agency, _Recorder())
+    recorder.append(database, entries)
 
 
 def list_entries(
@@ -88,10 +97,10 @@ def list_entries(
 
 
 class _Waiting:
-    """An entry that is not committed yet, and the thread that waits for it: to be done, or to lead the next batch."""
+    """Entries that are not committed yet, and the thread that waits for them: to be done, or to lead the next batch."""
 
-    def __init__(self, entry: Look) -> None:
-        self.entry = entry
+    def __init__(self, entries: Sequence[Look]) -> None:
+        self.entries = entries
         self.woken = threading.Event()
         self.is_done = False
         self.error: BaseException | None = None
@@ -113,9 +122,9 @@ class _Recorder:
         self._is_led = False
         self._waiting: list[_Waiting] = []
 
-    def append(self, database: Database, entry: Look) -> None:
-        """Commit an entry, together with whatever else waits, or see another thread do so."""
-        mine = _Waiting(entry)
+    def append(self, database: Database, entries: Sequence[Look]) -> None:
+        """Commit entries, together with whatever else waits, or see another thread do so."""
+        mine = _Waiting(entries)
         with self._lock:
             self._waiting.append(mine)
             leads, self._is_led = not self._is_led, True
@@ -130,10 +139,10 @@ class _Recorder:
         with self._lock:
             batch, self._waiting = self._waiting, []
         try:
-            _write(database, [one.entry for one in batch])
+            _write(database, [entry for one in batch for entry in one.entries])
         except BaseException as error:
             for one in batch:
-                one.finish(_fault_alone(database, one.entry, error))
+                one.finish(_fault_alone(database, one.entries, error))
         else:
             for one in batch:
                 one.finish()
@@ -163,12 +172,12 @@ def _write(database: Database, entries: Sequence[Look]) -> None:
         connection.execute(queries("audit")["append_looks"], values)
 
 
-def _fault_alone(database: Database, entry: Look, cause: BaseException) -> BaseException | None:
-    """Write one entry of a batch that failed, so that one which cannot be written sinks no other; its own fault."""
+def _fault_alone(database: Database, entries: Sequence[Look], cause: BaseException) -> BaseException | None:
+    """Write what one thread waits for of a batch that failed, so that it sinks, and is sunk by, no other; its fault."""
     if not isinstance(cause, PipemapError):
         return cause
     try:
-        _write(database, [entry])
+        _write(database, entries)
     except BaseException as error:
         return error
     return None

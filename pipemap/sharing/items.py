@@ -5,7 +5,7 @@ loses a feature.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, LiteralString
@@ -123,7 +123,11 @@ def read_items(database: Database, key_sha256: str | None, request: ItemsRequest
 
     Raises UsageError, CrsError, NotFoundError (no such version) or UnknownKeyError.
     """
-    return read_page(database, key_sha256, lambda _: request, request.version, _asked(request), timeout_s)
+    asked = _asked(request)
+    if request.feature_id is None:
+        return read_page(database, key_sha256, lambda _: request, request.version, asked, timeout_s)
+    wanted = [(request.feature_id, asked)]
+    return read_features(database, key_sha256, lambda _: request, request.version, wanted, timeout_s)[0]
 
 
 def read_page(
@@ -137,23 +141,42 @@ def read_page(
     """The same for a question that is put together from what the key may read; `asked` goes on record if refused."""
     with refusals_on_record(database, key_sha256 or "", dict(asked)):
         wanted = None if version is None else _version(database, version)
-        grant, request, row = _read(database, key_sha256, ask, wanted, timeout_s)
-    srid = project_srid(database)
-    page = ItemsPage(
-        features=row["features"],
-        count=row["shown"],
-        next=row["next"],
-        srid=request.place.out_srid or srid,
-        version=row["version"] if grant is not None or wanted is None else wanted,
-        attributes=granted_columns(grant, request.kind),
-    )
+        grant, request, (row,) = _read(database, key_sha256, ask, wanted, timeout_s)
+    page = _page(database, grant, request, row, wanted)
     if grant is not None and key_sha256 is not None:
-        if request.feature_id is None:
-            ledger.charge(database, grant, request.place, srid)
-        else:
-            ledger.charge_shown(database, grant, page.features, page.srid, request.northing_first)
+        ledger.charge(database, grant, request.place, project_srid(database))
         audit.look(database, grant, key_sha256, "share.items", _account(request, page, row))
     return page
+
+
+def read_features(
+    database: Database,
+    key_sha256: str | None,
+    ask: Callable[[Readable], ItemsRequest],
+    version: int | datetime | None,
+    asked: Sequence[tuple[int, Mapping[str, Any]]],
+    timeout_s: int = 30,
+) -> list[ItemsPage]:
+    """Single features by their identities in one round trip: a page of one or none for each, each look on record.
+
+    `asked` has with each identity what goes on record if it is refused.
+    """
+    identities = [identity for identity, _ in asked]
+    try:
+        wanted = None if version is None else _version(database, version)
+        grant, request, rows = _read(database, key_sha256, ask, wanted, timeout_s, identities)
+    except UnknownKeyError:
+        for _, question in asked:
+            record_refusal(database, key_sha256 or "", dict(question))
+        raise
+    pages = [_page(database, grant, request, row, wanted) for row in rows]
+    if grant is not None and key_sha256 is not None:
+        shown = b"[%b]" % b",".join(page.features[1:-1] for page in pages if page.count)
+        ledger.charge_shown(database, grant, shown, pages[0].srid, request.northing_first)
+        each = zip(identities, pages, rows, strict=True)
+        accounts = [_account(replace(request, feature_id=identity), page, row) for identity, page, row in each]
+        audit.looks(database, grant, key_sha256, "share.items", accounts)
+    return pages
 
 
 def _read(
@@ -162,8 +185,9 @@ def _read(
     ask: Callable[[Readable], ItemsRequest],
     version: int | None,
     timeout_s: int,
-) -> tuple[Grant | None, ItemsRequest, DictRow]:
-    """What is found under the grant that stood behind the key while it was found."""
+    identities: Sequence[int] | None = None,
+) -> tuple[Grant | None, ItemsRequest, list[DictRow]]:
+    """What is found under the grant that stood behind the key while it was found: a page, or one for each identity."""
     srid = project_srid(database)
     for grant, is_certain in likely_grants(database, key_sha256):
         try:
@@ -173,10 +197,24 @@ def _read(
                 raise
             continue
         _check(request)
-        row = _found(database, key_sha256, grant, request, version, timeout_s)
-        if row is not None and (grant is None or grant.digest == row["digest"]):
-            return grant, request, row
+        each = [request] if identities is None else [replace(request, feature_id=one) for one in identities]
+        rows = _found(database, key_sha256, grant, each, version, timeout_s)
+        if all(row is not None and (grant is None or grant.digest == row["digest"]) for row in rows):
+            return grant, request, [row for row in rows if row is not None]
     raise UnknownKeyError
+
+
+def _page(
+    database: Database, grant: Grant | None, request: ItemsRequest, row: DictRow, wanted: int | None
+) -> ItemsPage:
+    return ItemsPage(
+        features=row["features"],
+        count=row["shown"],
+        next=row["next"],
+        srid=request.place.out_srid or project_srid(database),
+        version=row["version"] if grant is not None or wanted is None else wanted,
+        attributes=granted_columns(grant, request.kind),
+    )
 
 
 def _version(database: Database, version: int | datetime) -> int:
@@ -210,21 +248,26 @@ def _found(
     database: Database,
     key_sha256: str | None,
     grant: Grant | None,
-    request: ItemsRequest,
+    requests: Sequence[ItemsRequest],
     version: int | None,
     timeout_s: int,
-) -> DictRow | None:
-    """What is found in one round trip; None when nothing in force stands behind the key."""
-    srid = project_srid(database)
+) -> list[DictRow | None]:
+    """What requests of the same place find, in one round trip; None when nothing in force stands behind the key."""
+    srid, place = project_srid(database), requests[0].place
+    statements = [_made(request, srid, grant, version) for request in requests]
+    with database.at_once() as connection:
+        with faults_of_place(), connection.pipeline():
+            introduce_at_once(connection, key_sha256, place, srid, version, timeout_s)
+            found = [connection.execute(statement, values, binary=True) for statement, values in statements]
+        return [cursor.fetchone() for cursor in found]
+
+
+def _made(request: ItemsRequest, srid: int, grant: Grant | None, version: int | None) -> tuple[bytes, dict[str, Any]]:
+    """The statement of a request and its values."""
     conditions = tuple(condition.sql.as_string(None) for condition in _conditions(request))
     asked = _Asked(request.kind, srid, request.place.out_srid, request.northing_first, conditions)
     granted = None if grant is None else granted_columns(grant, request.kind)
-    statement, values = _statement(asked, granted, version), _values(request, srid)
-    with database.at_once() as connection:
-        with faults_of_place(), connection.pipeline():
-            introduce_at_once(connection, key_sha256, request.place, srid, version, timeout_s)
-            found = connection.execute(statement, values, binary=True)
-        return found.fetchone()
+    return _statement(asked, granted, version), _values(request, srid)
 
 
 @lru_cache(256, typed=True)

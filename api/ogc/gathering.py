@@ -1,0 +1,57 @@
+"""Questions of many requests that are answered by one call: what comes while a call is running waits for the next."""
+
+import asyncio
+from collections.abc import Callable, Hashable, Sequence
+from typing import Generic, TypeVar
+
+from starlette.concurrency import run_in_threadpool
+
+Group = TypeVar("Group", bound=Hashable)
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+
+
+class Gathered(Generic[Group, Question, Answer]):
+    """Answers the questions of a group together; each answer comes from a call that began after it had been asked.
+
+    `answer` gives for each question of a group, in order, what is answered or the error to raise; an error that it
+    raises itself is every question's.
+    """
+
+    def __init__(self, answer: Callable[[Group, Sequence[Question]], Sequence[Answer | Exception]]) -> None:
+        self._answer = answer
+        self._waiting: dict[Group, list[tuple[Question, asyncio.Future[Answer]]]] = {}
+        self._running: dict[Group, asyncio.Task[None]] = {}
+
+    async def ask(self, group: Group, question: Question) -> Answer:
+        """The answer to one question."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(group, []).append((question, answer))
+        if group not in self._running:
+            self._running[group] = asyncio.create_task(self._run(group))
+        return await answer
+
+    async def _run(self, group: Group) -> None:
+        try:
+            while asked := self._waiting.pop(group, None):
+                found = await self._found(group, [question for question, _ in asked])
+                for (_, answer), one in zip(asked, found, strict=True):
+                    _settle(answer, one)
+        finally:
+            del self._running[group]
+
+    async def _found(self, group: Group, questions: list[Question]) -> Sequence[Answer | Exception]:
+        try:
+            return await run_in_threadpool(self._answer, group, questions)
+        except Exception as error:
+            return [error] * len(questions)
+
+
+def _settle(answer: asyncio.Future[Answer], found: Answer | Exception) -> None:
+    if answer.done():
+        # Whoever asked has gone.
+        return
+    if isinstance(found, Exception):
+        answer.set_exception(found)
+    else:
+        answer.set_result(found)
