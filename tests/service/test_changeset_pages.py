@@ -81,7 +81,7 @@ def test_a_page_of_changes_leads_on_to_the_next(client: httpx.Client, town: Town
     number = create_edit(town.database, title="many", author="a", changes=nodes)
     first, second = (client.get(f"/changesets/{number}?language=en&offset={n}").text for n in (0, 50))
     assert "offset=50" in first and "offset=0" in second and "offset=100" not in second
-    rows = [set(re.findall(r"<td>nodes (\d+)</td>", page)) for page in (first, second)]
+    rows = [set(re.findall(r"<td>node (\d+)</td>", page)) for page in (first, second)]
     assert len(rows[0]) == 50 and len(rows[1]) == 10 and not rows[0] & rows[1]
 
 
