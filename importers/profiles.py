@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from importers.normalising.ideographs import simplified, traditional
 from importers.normalising.units import factor, unit_of
 from schemas.codetables import aliases, code_table, limits
 
@@ -22,8 +23,11 @@ _PLACE = ("x", "y", "easting_m", "northing_m")
 _LIFE = ("owner", "lifecycle", "installed_on", "horizontal_accuracy_m", "vertical_accuracy_m")
 _POINT = (
     "key", "class", *_PLACE, "ground_elevation_m", "feature", "appurtenance", "well_depth_m",
+    "well_bottom_m",
     "valve_state", "operability", "name", "address", *_LIFE,
 )  # fmt: skip
+# What points say of the pipes that meet there.
+OF_PIPES = ("pipe_depth_m", "pipe_elevation_m", "inlet_invert_m", "outlet_invert_m")
 _LINE = (
     "from_key", "to_key", "pair_key", "line_id", "class", "from_x", "from_y", "to_x", "to_y", "section", "diameter",
     "shape", "width_mm", "height_mm", "outer_diameter", "inner_diameter", "wall_mm", "nominal_mm", "inner_width_mm",
@@ -35,7 +39,7 @@ _LINE = (
 )  # fmt: skip
 # What a column can be taken for, by role. `x` and `y` follow the profile's axis order; easting and northing do not.
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
-    "node": _POINT,
+    "node": (*_POINT, *OF_PIPES),
     "segment": _LINE,
     "combined": (*_POINT, *(name for name in _LINE if name not in _POINT)),
     "consumer": ("key", "class", *_PLACE, "node_key", "kind", "name", "address", "people", "demand_m3_per_d"),
@@ -44,7 +48,7 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
 }
 ELEVATIONS = frozenset(
     {"ground_elevation_m", "from_ground_m", "to_ground_m", "from_elevation_m", "to_elevation_m", "base_elevation_m",
-     "top_elevation_m"}
+     "top_elevation_m", "well_bottom_m", "pipe_elevation_m", "inlet_invert_m", "outlet_invert_m"}
 )  # fmt: skip
 # One of these sets of attributes must be there for a table to play the role.
 _ENOUGH: dict[str, tuple[frozenset[str], ...]] = {
@@ -245,13 +249,14 @@ class Profile(BaseModel):
 
     def class_words(self) -> dict[str, str]:
         """Case-folded source word to utility class (or `secret`); prefixes end in an asterisk."""
-        return {**aliases("utility_class"), **{word.casefold(): code for word, code in self.classes.items()}}
+        words = {**aliases("utility_class"), **{word.casefold(): code for word, code in self.classes.items()}}
+        return _in_all_characters(words)
 
     def code_words(self, table: str) -> dict[str, str]:
         """Case-folded source word to code of one code table, the profile's own words first."""
         own = {word.casefold(): code for word, code in self.words.get(table, {}).items()}
         shared = aliases(table) if table != "flow_direction" else {}
-        return {**shared, **own}
+        return _in_all_characters({**shared, **own})
 
     def sheet_class(self, sheet: str) -> str | None:
         """The class code in a sheet or layer name, as the source writes it; of several, the first that is known."""
@@ -286,6 +291,11 @@ class Profile(BaseModel):
     def datum_of(self, class_code: str, burial_code: str | None) -> str:
         """What depth and elevation refer to: as the profile says, else by the standard's table."""
         return self.stated_datum(class_code, burial_code) or standard_datum(class_code, burial_code)
+
+
+def _in_all_characters(words: Mapping[str, str]) -> dict[str, str]:
+    """Words with themselves as Taiwan writes them; these are the weaker ones."""
+    return {**{traditional(word): code for word, code in words.items()}, **words}
 
 
 @cache
@@ -337,6 +347,6 @@ def _may_be_cut_off(column: str) -> bool:
 
 def plain(header: str) -> str:
     """A header without case, spaces, punctuation and units, for comparing."""
-    text = unicodedata.normalize("NFKC", str(header)).casefold()
+    text = simplified(unicodedata.normalize("NFKC", str(header)).casefold())
     text = _BRACKETED_UNIT.sub("", text)
     return _CHINESE_UNIT.sub("", re.sub(r"[\s_\-.·:()\[\]/]", "", text))

@@ -16,6 +16,7 @@ from importers.tabular.drawn_columns import with_shapes
 from importers.tabular.grids import CHUNK_ROWS, Grid, Names, tables_of
 from importers.tabular.headers import header_score
 from importers.tabular.text_files import text_format, text_rows, with_point
+from importers.tabular.wide_columns import with_rows_for_links
 from importers.tabular.workbooks import Sheet, is_workbook, sheets
 from pipemap.errors import SourceError
 from schemas.findings import Finding, Severity
@@ -52,7 +53,9 @@ class TableReader:
         SourceError
             When a file is empty, damaged, protected, or in an encoding that is not what it should be.
         """
-        return chain.from_iterable(map(with_shapes, self._tables(paths, options)))
+        keys = _names(frozenset(options.get("known_headers", ()))).keys
+        tables = (with_rows_for_links(table, keys) for table in self._tables(paths, options))
+        return chain.from_iterable(map(with_shapes, tables))
 
     def _tables(self, paths: Sequence[Path], options: dict[str, Any]) -> Iterator[RecordTable]:
         names = _names(frozenset(options.get("known_headers", ())))
@@ -70,7 +73,8 @@ class TableReader:
             return None
         names = _names(frozenset(options.get("known_headers", ())))
         rows = max(options.get("chunk_rows", CHUNK_ROWS), _FEWEST_HEAD_ROWS)
-        first = islice(tables_of(_text_grid(path, options, names), names, rows), 1)
+        grid = _text_grid(path, options, names)
+        first = (with_rows_for_links(table, names.keys) for table in islice(tables_of(grid, names, rows), 1))
         return chain.from_iterable(map(with_shapes, first))
 
 

@@ -1,24 +1,28 @@
 """Groups of attributes that one or several source columns tell together: sections, pressures, heights."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from importers.normalising.cells import Floats, Objects, coalesced, is_fill_number, is_unknown
+from importers.normalising.cells import Floats, Objects, coalesced, code_of, is_fill_number, is_unknown
 from importers.normalising.columns import Columns
+from importers.normalising.ledger import listed
+from importers.normalising.measures import datum_beside
 from importers.normalising.sections import Section, parse_section, sizes
 from importers.normalising.units import PRESSURES_MPA, VOLTAGES_KV
 from schemas.codetables import codes_where
+from schemas.findings import Severity
 
-_PAIR = re.compile(r"\s*(?:->|[,，;；~→])\s*")
+_PAIR = re.compile(r"\s*(?:->|[,，;；~～→至到])\s*")
+_DASH = re.compile(r"\s*[-—–－]+\s*")
 _VOLTAGE = re.compile(r"^(\d+(?:\.\d+)?)\s*(kv|v|千伏|伏)?$", re.IGNORECASE)
 _PRESSURE = re.compile(r"^(\d+(?:\.\d+)?)\s*(mpa|kpa|bar|兆帕|千帕)?$", re.IGNORECASE)
 _UNITS = VOLTAGES_KV | PRESSURES_MPA
-_TWO_NUMBERS = re.compile(r"(-?\d+(?:\.\d+)?)(?:\s*/\s*(-?\d+(?:\.\d+)?))?")
+_TWO_NUMBERS = re.compile(r"(-?\d+(?:\.\d+)?)(?:\s*[/~～—–-]+\s*(-?\d+(?:\.\d+)?))?")
 _COUNTS = ("hole_count", "cable_count")
 _SIZES = ("width_mm", "height_mm", "nominal_mm", "inner_width_mm", "inner_height_mm")
 # A circle's sizes, each known from the other.
@@ -31,14 +35,24 @@ _ZERO = frozenset({"0", "0.0", "0.00"})
 
 def feature_and_appurtenance(columns: Columns) -> tuple[Objects, Objects]:
     """Both codes; a word that only the other dictionary has is taken there, where it says nothing yet."""
-    words = columns.cells("feature")
-    features, appurtenances = columns.profile.code_words("feature"), columns.profile.code_words("appurtenance")
-    feature = words.each(lambda word: features.get(word.casefold()))
-    instead = words.each(lambda word: appurtenances.get(word.casefold()))
-    lost = words.where(lambda word: word.casefold() not in features.keys() | appurtenances.keys())
-    columns.unknown_words("feature", words, lost)
-    appurtenance = columns.codes("appurtenance", "appurtenance")
-    return feature, np.where(is_unknown(feature), coalesced(appurtenance, instead), appurtenance)
+    tables = {name: columns.profile.code_words(name) for name in ("feature", "appurtenance")}
+    own, others = {}, {}
+    for name, other in (("feature", "appurtenance"), ("appurtenance", "feature")):
+        own[name], others[other] = _codes_of_either(columns, name, tables[name], tables[other])
+    return coalesced(own["feature"], others["feature"]), coalesced(own["appurtenance"], others["appurtenance"])
+
+
+def _codes_of_either(
+    columns: Columns, name: str, words: Mapping[str, str], instead: Mapping[str, str]
+) -> tuple[Objects, Objects]:
+    """The codes of a column by its own dictionary, and by another for words that its own has not."""
+    found = columns.cells(name)
+    own = found.each(lambda word: code_of(word, words))
+    other = found.each(lambda word: None if code_of(word, words) else code_of(word, instead))
+    columns.unknown_words(
+        name, found, found.where(lambda word: not code_of(word, words) and not code_of(word, instead))
+    )
+    return own, other
 
 
 def life(columns: Columns) -> dict[str, Any]:
@@ -60,7 +74,7 @@ def ends(columns: Columns) -> tuple[Objects, Objects]:
         return keys.where(keys.notna(), None).to_numpy(object), columns.texts("to_key")
     if "from_key" in columns or "pair_key" not in columns:
         return columns.texts("from_key"), columns.texts("to_key")
-    pairs = columns.parsed("pair_key", _pair, "IMP-PAIR", lambda pair: pair is not None)
+    pairs = columns.parsed("pair_key", pair_of, "IMP-PAIR", lambda pair: pair is not None)
     blank = (None, None)
     both = [pair or blank for pair in pairs]
     return _objects(pair[0] for pair in both), _objects(pair[1] for pair in both)
@@ -71,13 +85,19 @@ def container_keys(columns: Columns) -> Objects:
     keys = columns.texts("container_key")
     if "pair_key" not in columns:
         return keys
-    pairs = (None if key is None or "->" in key else _pair(key) for key in keys)
+    pairs = (None if key is None or "->" in key else pair_of(key) for key in keys)
     return _objects("->".join(pair) if pair else key for pair, key in zip(pairs, keys, strict=True))
 
 
-def _pair(word: str) -> tuple[str, str] | None:
+def pair_of(word: str) -> tuple[str, str] | None:
+    """The two point numbers that one text names, None where it does not."""
     parts = _PAIR.split(word)
-    return (parts[0], parts[1]) if len(parts) == 2 and all(parts) else None
+    if len(parts) == 2 and all(parts):
+        return parts[0], parts[1]
+    # JS1-JS2, and A-1-A-2, which has as many dashes in either number.
+    pieces = _DASH.split(word)
+    half = len(pieces) // 2
+    return None if len(pieces) % 2 or not all(pieces) else ("-".join(pieces[:half]), "-".join(pieces[half:]))
 
 
 def section(columns: Columns, class_codes: Objects, material_codes: Objects) -> dict[str, Any]:
@@ -187,12 +207,28 @@ def _parsed_sections(
     ]
     index = np.full(len(texts), len(sections))
     index[stated] = row
+    in_metres = [text for (text, *_), found in zip(cases, sections, strict=True) if found.is_in_metres]
+    if in_metres and columns.first_place == 0:
+        _tell_metres(columns, in_metres)
     unreadable = [text for (text, *_), found in zip(cases, sections, strict=True) if not found.is_known]
     for attribute in ("section", "diameter"):
         if unreadable and attribute in columns:
             found = columns.cells(attribute)
             columns.unknown_words(attribute, found, np.isin(found.texts().astype(str), unreadable), "IMP-SECTION")
     return texts, index, [*sections, Section()]
+
+
+def _tell_metres(columns: Columns, texts: Sequence[str]) -> None:
+    column = columns.mapping.get("section", columns.mapping.get("diameter"))
+    columns.ledger.note(
+        columns.number,
+        Severity.INFO,
+        "IMP-UNIT",
+        f"Sizes in column {column} that are too small for millimetres were read in metres: {listed(texts)}.",
+        f"列 {column} 中数值过小、不可能为毫米的尺寸按米读取：{listed(texts)}。",
+        column=column,
+        value=texts[0],
+    )
 
 
 def _holes(columns: Columns) -> tuple[Floats, Floats]:
@@ -267,6 +303,19 @@ def heights(columns: Columns) -> dict[str, Floats]:
         for name, both in zip(names[:2], _split(columns, "depths"), strict=True):
             values[name] = np.where(np.isnan(values[name]), both, values[name])
     return values
+
+
+def datums_beside(columns: Columns) -> Objects:
+    """What words beside the depths and elevations of a row say that they refer to, None where they do not or differ."""
+    names = ("from_depth_m", "to_depth_m", "depths", "from_elevation_m", "to_elevation_m")
+    said = [columns.cells(name).each(datum_beside) for name in names if name in columns]
+    return _objects(datums.pop() if len(datums := {*row} - {None}) == 1 else None for row in _rows_of(said, columns))
+
+
+def _rows_of(said: Sequence[Objects], columns: Columns) -> Iterable[tuple[Any, ...]]:
+    if not any((each != None).any() for each in said):  # noqa: E711 (cell by cell)
+        return ((),) * len(columns.rows)
+    return zip(*said, strict=True)
 
 
 def _split(columns: Columns, attribute: str) -> tuple[Floats, Floats]:

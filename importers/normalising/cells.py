@@ -1,10 +1,10 @@
-"""Cells of a table as text, numbers, dates or codes; every column is worked on by its distinct values."""
+"""Cells of a table as text, numbers or codes; every column is worked on by its distinct values."""
 
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -20,21 +20,7 @@ Mask = npt.NDArray[np.bool_]
 # Fill values that software writes where a person would leave the cell empty.
 _FILL_NUMBERS = (-9999.0, -99999.0, -999.0)
 _BEYOND_ANY_MEASURE = 1e20
-_DATE_PATTERNS = (
-    (re.compile(r"^(\d{4})[-/.年](\d{1,2})(?:[-/.月](\d{1,2}))?"), ("y", "m", "d")),
-    (re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{2,4})"), ("m", "d", "y")),
-    (re.compile(r"^(\d{4})(\d{2})(\d{2})?$"), ("y", "m", "d")),
-    (re.compile(r"^(\d{4})年?$"), ("y",)),
-    (re.compile(r"^(\d{1,2})\.(\d{1,2})\.(\d{4})$"), ("d", "m", "y")),
-    (re.compile(r"^(\d{1,2})[-/.](\d{4})$"), ("m", "y")),
-)
-# Japanese years: 昭和55年度 is 1980, the first year of an era is 元年.
-_BEFORE_ERA = {"明治": 1867, "大正": 1911, "昭和": 1925, "平成": 1988, "令和": 2018}
-_ERA = re.compile(rf"^({'|'.join(_BEFORE_ERA)})(元|\d{{1,2}})年度?(?:(\d{{1,2}})月)?(?:(\d{{1,2}})日)?$")
-# Days since 1899-12-30, as a spreadsheet holds a date that has lost its format: 1940 to 2099.
-_SERIAL = re.compile(r"^\d{5}(?:\.\d+)?$")
-_SERIAL_DAYS = range(14_611, 73_051)
-_SERIAL_EPOCH = date(1899, 12, 30)
+_KIND_OF_THING = re.compile(r"(?:管材|管道|管|点|井)$")
 _BLANK_AT_AN_END = r"^[\x00-\x20]|[\x00-\x20]$"
 _THOUSANDS = re.compile(r"^[-+]?\d{1,3}(?:,\d{3})+\.\d+$|^[-+]?\d{1,3}(?:,\d{3}){2,}$")
 
@@ -122,8 +108,23 @@ def is_fill_number(values: Floats) -> Mask:
 
 def codes(column: Cells, words: Mapping[str, str]) -> tuple[Objects, Mask]:
     """Translate a column into codes; the mask marks rows whose word is in no dictionary."""
-    translated = column.each(lambda word: words.get(word.casefold()))
-    return translated, column.where(lambda word: word.casefold() not in words)
+    translated = column.each(lambda word: code_of(word, words))
+    return translated, column.where(lambda word: code_of(word, words) is None)
+
+
+def code_of(word: str, words: Mapping[str, str]) -> str | None:
+    """The code of a word; None where the dictionary has it not.
+
+    It may be written with blanks (`PE 100`), and with or without what the field puts behind any such word: 铸铁管 is
+    铸铁, 转折 is 转折点.
+    """
+    folded = word.casefold()
+    if code := words.get(folded) or words.get("".join(folded.split())):
+        return code
+    stem = _KIND_OF_THING.sub("", folded)
+    if stem.isascii() and (len(stem) < 2 or stem.isdigit()):
+        return None
+    return next((code for each in (stem, *(stem + kind for kind in "点井管")) if (code := words.get(each))), None)
 
 
 def is_unknown(values: Objects) -> Mask:
@@ -137,30 +138,6 @@ def coalesced(first: Objects, second: Objects) -> Objects:
     blank = is_unknown(first)
     filled[blank] = second[blank]
     return filled
-
-
-def parse_date(word: str) -> date | None:
-    """A date from the ways surveys write one; a missing month or day is the first."""
-    for pattern, order in _DATE_PATTERNS:
-        match = pattern.match(word)
-        if match:
-            parts = {name: int(text) for name, text in zip(order, match.groups(), strict=True) if text}
-            return _date(parts.get("y", 0), parts.get("m", 1), parts.get("d", 1))
-    if era := _ERA.match(word):
-        year = _BEFORE_ERA[era[1]] + (1 if era[2] == "元" else int(era[2]))
-        return _date(year, int(era[3] or 1), int(era[4] or 1))
-    if _SERIAL.match(word) and (days := int(float(word))) in _SERIAL_DAYS:
-        return _SERIAL_EPOCH + timedelta(days=days)
-    return None
-
-
-def _date(year: int, month: int, day: int) -> date | None:
-    if year < 100:
-        year += 1900 if year > 60 else 2000
-    try:
-        return date(year, month, day) if 1850 <= year <= 2150 else None
-    except ValueError:
-        return None
 
 
 def _without_thousands(word: str | None) -> str | None:

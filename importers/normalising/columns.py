@@ -10,9 +10,11 @@ import pandas as pd
 import pyarrow as pa
 
 from importers.base import DERIVED, RecordTable
-from importers.normalising.cells import Cells, Floats, Mask, Objects, cells, codes, numbers, parse_date
+from importers.normalising.cells import Cells, Floats, Mask, Objects, cells, codes, numbers
+from importers.normalising.dates import date_parser
 from importers.normalising.extra import objects
 from importers.normalising.ledger import Ledger
+from importers.normalising.measures import number_in, parse_measure
 from importers.normalising.words import UnknownWords
 from importers.profiles import Profile
 from schemas.findings import Severity
@@ -80,6 +82,7 @@ class Columns:
         column = self.mapping[attribute]
         nulls = self.nulls | self.profile.null_words(attribute)
         values, bad = numbers(self.rows[column], nulls, attribute in self.profile.zero_is_unknown)
+        values, bad = self._with_measures(attribute, values, bad)
         if bad.any():
             self.keep(column, bad)
             self.ledger.report(
@@ -94,6 +97,21 @@ class Columns:
             )
         return self.profile.in_model(attribute, column, values)
 
+    def _with_measures(self, attribute: str, values: Floats, bad: Mask) -> tuple[Floats, Mask]:
+        """The numbers with those that have a unit or a word beside them, 2.05m, and what is none all the same."""
+        if not bad.any():
+            return values, bad
+        told = self.cells(attribute).each(lambda word: self._measure(attribute, word))[bad].astype(np.float64)
+        values, left = values.copy(), bad.copy()
+        values[bad], left[bad] = told, np.isnan(told)
+        return values, left
+
+    def _measure(self, attribute: str, word: str) -> float | None:
+        found = parse_measure(word)
+        has_unit = found is not None and found.unit is not None
+        value = number_in(word, attribute)
+        return value if value is None or not has_unit else value / self.factor(attribute)
+
     def factor(self, attribute: str) -> float:
         """What numbers in the attribute's column are multiplied with; see `Profile.factor`."""
         return self.profile.factor(attribute, self.mapping.get(attribute, ""))
@@ -102,7 +120,8 @@ class Columns:
         """Which cells of the attribute are no number."""
         if attribute not in self.mapping:
             return np.zeros(len(self.rows), dtype=bool)
-        return numbers(self.rows[self.mapping[attribute]], self.nulls, False)[1]
+        bad = numbers(self.rows[self.mapping[attribute]], self.nulls, False)[1]
+        return self._with_measures(attribute, np.zeros(len(bad)), bad)[1]
 
     def codes(self, attribute: str, table: str) -> Objects:
         """The attribute as codes of a code table; words that are in no dictionary are reported and unknown."""
@@ -122,7 +141,8 @@ class Columns:
 
     def dates(self, attribute: str) -> Objects:
         """The attribute as dates."""
-        return self.parsed(attribute, parse_date, "IMP-DATE", lambda value: value is not None)
+        parse = date_parser(word for word in self.cells(attribute).words if word is not None)
+        return self.parsed(attribute, parse, "IMP-DATE", lambda value: value is not None)
 
     def extra(self) -> pa.Array:
         """The source columns that no attribute took, and cells that were not understood, as JSON text per row."""

@@ -24,6 +24,7 @@ from importers.normalising.datums import resolved
 from importers.normalising.joining import Keys
 from importers.normalising.ledger import Ledger
 from importers.normalising.normalise import LINE_ENDS
+from importers.normalising.point_heights import with_heights_of_points
 from importers.normalising.sheets import Context
 from schemas.delivery import DatumUse
 from schemas.findings import Severity
@@ -43,6 +44,7 @@ def with_axis(
     are `from_axis_m` and `to_axis_m`, and `is_reversed` where the line is drawn from its end node.
     """
     profile, ledger = context.profile, context.ledger
+    segments = with_heights_of_points(nodes, segments, context.columns, ledger)
     segments = _without_ground_in_elevations(nodes, segments, ledger)
     nodes = _with_ground(nodes, segments)
     surveyed = _surveyed(nodes, segments)

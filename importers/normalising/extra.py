@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from importers.normalising.cells import parse_date
+from importers.normalising.dates import parse_date
 
 _MIDNIGHT = " 00:00:00"
 _ACCESS_DAY = re.compile(r"(\d{4}-\d\d-\d\d|\d\d/\d\d/\d\d) 00:00:00")

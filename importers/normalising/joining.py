@@ -22,6 +22,7 @@ from importers.normalising.compact import CLASS, codes
 from importers.normalising.ledger import Ledger
 from importers.normalising.normalise import LINE_ENDS
 from importers.normalising.point_numbers import with_unique_numbers
+from importers.normalising.spellings import with_known_spelling
 from schemas.findings import Severity
 
 SNAP_M = 0.05
@@ -76,6 +77,7 @@ def join(
     if not len(segments):
         nodes, segments = classified(nodes, segments, class_words, ledger)
         return nodes, segments, Keys(_texts(nodes["source_key"]))
+    segments = with_known_spelling(nodes, segments, ledger)
     nodes, segments = _snapped(nodes, segments, ledger, draw_lost_points, snap_m)
     segments, keys = _numbered(nodes, segments)
     segments = _joined(len(nodes), segments, keys, ledger, snap_m)

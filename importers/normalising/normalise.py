@@ -16,6 +16,7 @@ import shapely
 from importers.base import RecordTable
 from importers.normalising.attributes import (
     container_keys,
+    datums_beside,
     ends,
     feature_and_appurtenance,
     heights,
@@ -23,12 +24,12 @@ from importers.normalising.attributes import (
     pressure_and_voltage,
     section,
 )
-from importers.normalising.cells import Floats, Objects, is_fill_number, is_unknown
+from importers.normalising.cells import Floats, Objects, coalesced, is_fill_number, is_unknown
 from importers.normalising.columns import Columns
 from importers.normalising.pool import content_hash
 from importers.places.georeference import Georeference
 from importers.places.place_readings import System
-from importers.profiles import Profile
+from importers.profiles import OF_PIPES, Profile
 from schemas.codetables import code_table
 from schemas.findings import Severity
 
@@ -99,11 +100,12 @@ def _without_fill_heights(shapes: Objects) -> Objects:
 def nodes(source: Source) -> Part:
     """Points, with what makes two rows say the same."""
     columns = source.columns
+    ground_m = _ground(source)
     feature, appurtenance = _said_by_the_sheet(columns, *feature_and_appurtenance(columns))
     attributes = {
         "feature_code": feature,
         "appurtenance_code": appurtenance,
-        "well_depth_m": columns.numbers("well_depth_m"),
+        "well_depth_m": _well_depth_m(columns, ground_m),
         "valve_state_code": columns.codes("valve_state", "valve_state"),
         "operability_code": columns.codes("operability", "operability"),
         "name": columns.texts("name"),
@@ -113,11 +115,18 @@ def nodes(source: Source) -> Part:
     kept = {
         "source_key": columns.texts("key"),
         **_places(source),
-        "ground_elevation_m": _ground(source),
+        "ground_elevation_m": ground_m,
+        **{name: columns.numbers(name) for name in OF_PIPES if name in columns},
         "well_depth_m": attributes["well_depth_m"].astype(np.float32),
         "content": content_hash(attributes),
     }
     return Part(kept, {**attributes, "extra": columns.extra()})
+
+
+def _well_depth_m(columns: Columns, ground_m: Floats) -> Floats:
+    """Depth of wells as given, else from the ground down to a bottom that lies below it."""
+    depth_m, to_bottom_m = columns.numbers("well_depth_m"), ground_m - columns.numbers("well_bottom_m")
+    return np.where(np.isnan(depth_m) & (to_bottom_m > 0), np.round(to_bottom_m, 3), depth_m)
 
 
 def _said_by_the_sheet(columns: Columns, feature: Objects, appurtenance: Objects) -> tuple[Objects, Objects]:
@@ -201,7 +210,7 @@ def segments(source: Source) -> Part:
         "from_key": from_key,
         "to_key": to_key,
         "burial_code": attributes["burial_code"],
-        "depth_datum_code": columns.codes("depth_datum", "depth_datum"),
+        "depth_datum_code": coalesced(columns.codes("depth_datum", "depth_datum"), datums_beside(columns)),
         "height_mm": attributes["height_mm"],
         "inner_height_mm": attributes["inner_height_mm"],
         **heights(columns),

@@ -17,6 +17,8 @@ from importers.normalising.pipe_materials import is_plastic_size, outer_diameter
 # A second number below this is a wall or a count, never the height of a box, when the first is so much larger.
 _LEAST_BOX_MM = 40.0
 _WALL_RATIO = 5.0
+# No pipe is narrower; a smaller number with decimals is of metres.
+_LEAST_MM = 10.0
 _MOST_BARRELS = 24
 _MM_PER_INCH = 25.4
 # No section takes more characters; longer texts are remarks.
@@ -44,6 +46,8 @@ _CABLES = re.compile(r"(\d+)\s*[根条]")
 _HOLES_OF_ONE = re.compile(rf"(\d+)\s*孔(?:{_JOINED}|{_BY}|\s*)(\D*\d.*)|(.*\d\D*?){_BY}(\d+)\s*孔", re.IGNORECASE)
 _SEVERAL = re.compile(rf"(\d+)(?:{_JOINED}|\s*孔\s*|{_BY}(?=\D|\d+(?:\.\d+)?\s*[x×*]))(.+)", re.IGNORECASE)
 _RATIO = re.compile(r"SDR\s*(\d+(?:\.\d+)?)", re.IGNORECASE)
+_COLUMNS_BY_ROWS = re.compile(rf"[1-9]{_BY}[1-9]", re.IGNORECASE)
+_THOUSANDS = re.compile(r"[1-9]\d?,\d{3}")
 _LABEL = re.compile(r"^(?:管径|直径|口径|断面尺寸|断面|规格|尺寸)\s*[:=]?\s*(?=\S)")
 _SIDE = re.compile(r"\s*\(?\s*(内径|净空|净|内|外径|外)\s*\)?$")
 
@@ -71,7 +75,7 @@ class Section:
 
     `basis_code` is what width and height measure, a code of the table `size_basis`. Several equal pipes or ducts
     leave the size of the whole unknown: `barrel_count` and `barrel_mm` tell how many and how wide each is.
-    `material_code` is what the text itself names.
+    `material_code` is what the text itself names, `is_in_metres` tells that its numbers can be no millimetres.
     """
 
     shape_code: str = "unknown"
@@ -84,6 +88,7 @@ class Section:
     barrel_count: int | None = None
     barrel_mm: float | None = None
     material_code: str | None = field(default=None, compare=False)
+    is_in_metres: bool = field(default=False, compare=False)
 
     @property
     def is_known(self) -> bool:
@@ -131,6 +136,7 @@ def parse_section(
     if len(text) > _LONGEST:
         return Section()
     word = _LABEL.sub("", unicodedata.normalize("NFKC", text).replace("_", " ").strip())
+    word = word.replace(",", "") if _THOUSANDS.fullmatch(word) else word
     ratio, side = _RATIO.search(word), _SIDE.search(word)
     word, own_material = without_material(_SIDE.sub("", _RATIO.sub(" ", word)), materials)
     found = _Reading(mm_per_unit, own_material or material, own_material is not None, is_cable).read(word)
@@ -185,6 +191,8 @@ class _Reading:
         match = _ROUND.fullmatch(word)
         if not match:
             return None
+        if match[3] is None and self._are_metres(match[2]):
+            return replace(self._in_metres()._round(word) or Section(), is_in_metres=True)
         size = self._mm(match[2], match[3])
         return _circle(size, self._basis(match[1], size))
 
@@ -203,10 +211,23 @@ class _Reading:
         if second_sign and not sign:
             # 2×DN300 counts, it does not measure.
             return self._several(word)
+        if not (first_unit or second_unit):
+            if self.is_cable and sign is None and _COLUMNS_BY_ROWS.fullmatch(word):
+                return Section(hole_count=int(first) * int(second))
+            if self._are_metres(first, second):
+                return replace(self._in_metres()._pair(word) or Section(), is_in_metres=True)
         width, height = self._mm(first, first_unit or second_unit), self._mm(second, second_unit or first_unit)
         if height < _LEAST_BOX_MM and width >= _WALL_RATIO * height:
             return self._thin(sign, width, second, height)
         return _box(width, height, self._basis(sign, width))
+
+    def _are_metres(self, *numbers: str) -> bool:
+        """Whether numbers without a unit are too small for millimetres of a pipe, and decimals: 1.2×0.8."""
+        is_small = self.mm_per_unit == 1.0 and max(map(float, numbers)) < _LEAST_MM
+        return is_small and any("." in number for number in numbers)
+
+    def _in_metres(self) -> "_Reading":
+        return replace(self, mm_per_unit=_MM["m"])
 
     def _thin(self, sign: str | None, width: float, written: str, height: float) -> Section:
         """A pair whose second number is no height: ducts of cables, pipes side by side, or a wall."""

@@ -22,6 +22,7 @@ from importers.normalising.column_findings import tell_columns
 from importers.normalising.columns import Columns
 from importers.normalising.compact import COMPACT
 from importers.normalising.ledger import Ledger
+from importers.normalising.listings import one_by_one
 from importers.normalising.normalise import (
     GROUND,
     LINE_ENDS,
@@ -134,6 +135,7 @@ class Sheet:
     def _read(self, table: RecordTable) -> None:
         whole = _without_blanks(table)
         parts = in_parts(whole, self.profile) if self.role == "segment" else whole
+        parts = one_by_one(whole, self.profile) if self.role == "combined" else parts
         columns = Columns(self.ledger, self.number, str(self.role), self.profile, parts, self._words)
         self._mapping, (_, self._axis) = columns.mapping, coordinate_columns(columns)
         self.context.columns[self.number] = columns.mapping

@@ -15,7 +15,7 @@ _IN_MM = ("section", "diameter", "outer_diameter", "inner_diameter")
 _SCALES = {**dict.fromkeys(LENGTHS_M, "length"), **dict.fromkeys(VOLTAGES_KV, "voltage")}
 _SCALES |= dict.fromkeys(PRESSURES_MPA, "pressure")
 _WORDS = "|".join(sorted(map(re.escape, (*LENGTHS_M, *VOLTAGES_KV, *PRESSURES_MPA)), key=len, reverse=True))
-_IN_BRACKETS = re.compile(rf"[(\[【]\s*(?:单位\s*[:：]?\s*)?({_WORDS})\s*[)\]】]\s*$")
+_IN_BRACKETS = re.compile(rf"[(\[【]\s*(?:单位\s*[:：]?\s*)?({_WORDS})\s*[)\]】]")
 # Behind Chinese any unit stands out; behind Latin letters a single m or v can be the end of a word.
 _METRES = re.compile(r"[_\s]m$", re.IGNORECASE)
 _AT_END = re.compile(rf"(?:(?<=[一-龥])({_WORDS})|[_\s-](km|dm|cm|mm|ft|kv|kpa|mpa))$")
@@ -32,12 +32,15 @@ def without_unit(header: str) -> str:
     """A header without the unit at its end."""
     text = unicodedata.normalize("NFKC", header).strip()
     match = _IN_BRACKETS.search(text.casefold()) or _AT_END.search(text.casefold())
-    return text[: match.start()] if match else _METRES.sub("", text)
+    return (text[: match.start()] + text[match.end() :]).strip() if match else _METRES.sub("", text)
 
 
 def factor(attribute: str, unit: str) -> float | None:
     """What numbers in `unit` are multiplied with to be in the attribute's own unit; None when it cannot be in it."""
     scale = _SCALES.get(unit.casefold())
+    if unit.casefold() == "in" and attribute.endswith(("elevation_m", "invert_m", "bottom_m")):
+        # "Invert (in)" is the one of the inlet.
+        return None
     if scale == "length" and (attribute.endswith("_mm") or attribute in _IN_MM):
         return LENGTHS_M[unit.casefold()] * 1000.0
     if scale == "length" and (attribute.endswith("_m") or attribute in _COORDINATES):

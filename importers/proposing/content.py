@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from importers.normalising.cells import Cells, Floats, cells, numbers, parse_date
+from importers.normalising.cells import Cells, Floats, cells, numbers
 from importers.normalising.columns import class_of
+from importers.normalising.dates import date_parser, parse_date
+from importers.normalising.measures import parse_measure
 from importers.normalising.sections import parse_section
-from importers.profiles import Profile
+from importers.profiles import ELEVATIONS, Profile
 from importers.proposing.code_words import akin
 
 # Values looked at per column; the rest of a column is like its beginning.
@@ -76,7 +78,7 @@ class Sample:
         nulls = frozenset(word.casefold() for word in ("", *profile.nulls))
         is_filled = column.notna() & column.ne("")
         filled, head = column[is_filled].head(look_at), column.head(_LOOK_AT)
-        values, first = (numbers(part, nulls, zero_is_unknown=False)[0] for part in (filled, head))
+        values, first = (_numbers(part, nulls) for part in (filled, head))
         share = float(is_filled.mean()) if len(column) else 0.0
         return cls(cells(filled, nulls), share, values, first, list(cells(head, nulls).texts()), profile)
 
@@ -120,6 +122,21 @@ class Sample:
         return self.share(lambda word: _DECIMAL.fullmatch(word) is not None)
 
 
+def _numbers(column: "pd.Series[Any]", nulls: frozenset[str]) -> Floats:
+    """Numbers, also those with metres or the datum of a height beside them."""
+    values, bad = numbers(column, nulls, zero_is_unknown=False)
+    if not bad.any():
+        return values
+    values = values.copy()
+    values[bad] = cells(column[bad], nulls).each(_height).astype(np.float64)
+    return values
+
+
+def _height(word: str) -> float | None:
+    found = parse_measure(word)
+    return found.value if found is not None and (found.datum or found.unit in ("m", "米")) else None
+
+
 def fit(attribute: str, sample: Sample) -> float | None:
     """How far the values can be the attribute's; None when values cannot speak against it, or there are none."""
     if not sample.n_known:
@@ -147,6 +164,9 @@ def guess(attribute: str, sample: Sample) -> float:
         return weight * sample.share(lambda word: bool(_MARKED.search(word)) and parse_section(word).is_known)
     if attribute == "key" and sample.n_known < _LEAST_NUMBERS:
         return 0.0
+    if attribute == "installed_on":
+        # What is a date in a column of dates alone, 98.6, is else a number.
+        return weight * sample.share(lambda word: parse_date(word) is not None)
     return weight * (0.8 if len(sample.words) == 1 else 1.0) * (fit(attribute, sample) or 0.0)
 
 
@@ -171,6 +191,12 @@ def in_centimetres(sample: Sample) -> bool:
     """Whether depths look like whole centimetres."""
     values = sample.known_numbers[sample.known_numbers != 0]
     return bool(len(values) and (values == np.round(values)).all() and 20 <= np.median(values) <= _DEEPEST_CM)
+
+
+def in_volts(sample: Sample) -> bool:
+    """Whether voltages are the usual ones in volts, 220 and more."""
+    values = sample.known_numbers[sample.known_numbers != 0]
+    return bool(len(values)) and float(values.min()) >= 220 and _share_of_voltages(values / 1000) >= _MOSTLY
 
 
 def in_inches(sample: Sample) -> bool:
@@ -233,7 +259,7 @@ def _depth(sample: Sample) -> float:
 
 
 def _depths(sample: Sample) -> float:
-    pairs = sample.share(lambda word: re.fullmatch(r"\d+(?:\.\d+)?\s*/\s*\d+(?:\.\d+)?", word) is not None)
+    pairs = sample.share(lambda word: re.fullmatch(r"-?\d+(?:\.\d+)?\s*[/~～—–-]+\s*-?\d+(?:\.\d+)?", word) is not None)
     return max(pairs, _depth(sample))
 
 
@@ -256,7 +282,8 @@ def _coordinate(sample: Sample) -> float:
 
 
 def _date(sample: Sample) -> float:
-    return sample.share(lambda word: parse_date(word) is not None)
+    parse = date_parser(sample.words)
+    return sample.share(lambda word: parse(word) is not None)
 
 
 def _pressure(sample: Sample) -> float:
@@ -271,8 +298,13 @@ def _pressure(sample: Sample) -> float:
 def _voltage(sample: Sample) -> float:
     told = sample.share(lambda word: _VOLTAGE.fullmatch(word) is not None)
     values = sample.known_numbers
-    standard = float(np.isin(values, [0.0, *_VOLTAGES_KV]).mean()) if len(values) else 0.0
+    standard = max(_share_of_voltages(values), _share_of_voltages(values / 1000))
     return max(told, 0.7 * sample.number_share * standard)
+
+
+def _share_of_voltages(values_kv: Floats) -> float:
+    is_usual = np.isclose(values_kv[:, None], [0.0, *_VOLTAGES_KV]).any(axis=1)
+    return float(is_usual.mean()) if len(values_kv) else 0.0
 
 
 def _whole_number(sample: Sample) -> float:
@@ -288,11 +320,9 @@ _LOOKS: dict[str, Callable[[Sample], float]] = {
     **dict.fromkeys(("section", "casing_mm"), _section),
     "diameter": _diameter,
     **dict.fromkeys(("width_mm", "height_mm", "outer_diameter", "inner_diameter", "wall_mm"), _length_mm),
-    **dict.fromkeys(("depth_m", "well_depth_m"), _depth),
+    **dict.fromkeys(("depth_m", "well_depth_m", "pipe_depth_m"), _depth),
     "depths": _depths,
-    **dict.fromkeys(
-        ("elevation_m", "ground_m", "ground_elevation_m", "base_elevation_m", "top_elevation_m"), _elevation
-    ),
+    **dict.fromkeys(("elevation_m", "ground_m", *ELEVATIONS), _elevation),
     **dict.fromkeys(("x", "y", "easting_m", "northing_m"), _coordinate),
     "installed_on": _date,
     "pressure": _pressure,

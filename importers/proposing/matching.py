@@ -17,6 +17,7 @@ from importers.profile_files import load_profile, shipped
 from importers.profiles import ATTRIBUTES, Profile, plain
 from importers.proposing import content
 from importers.proposing.content import Sample
+from importers.proposing.references import LEAST_DISTINCT
 from importers.proposing.vocabulary import readings, says_else
 
 ADOPTED = 0.5
@@ -38,6 +39,7 @@ OF_DRAWINGS, _DRAWN = frozenset(("layer", "entity", "handle", "block")), "drawn_
 _REFERRED_TO = 0.97
 # Numbers of lines make different pipes of lines that are else the same; the user says whether they are.
 _CAUTIOUS = {"line_id": 0.45}
+_ENDS = ("from_key", "to_key", "node_key")
 _TRUST_IN_PLACES = 0.75
 _MOST_COORDINATES = 8
 _LEAST_TYPO_LETTERS = {True: 5, False: 3}
@@ -80,6 +82,7 @@ class Candidates:
     home: Home | None = None
     links: Mapping[str, tuple[float, str]] = field(default_factory=dict)
     referred: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+    pairs: Mapping[str, tuple[float, str]] = field(default_factory=dict)
     is_settled: bool = False
     has_geometry: bool = False
     foot: str | None = None
@@ -160,6 +163,12 @@ def _by_links(table: Candidates, role: str, column: str, linked: Sequence[str]) 
         share, source = table.referred[column]
         why = Reason(f"{share:.0%} of {source} are values of it", f"{source} 的取值有 {share:.0%} 出自本列")
         return [Match("key", _REFERRED_TO * share, why, by_values=True)]
+    if column in table.pairs and role == "segment" and not linked:
+        share, target = table.pairs[column]
+        why = Reason(
+            f"{share:.0%} of its values name two points of {target}", f"{share:.0%} 的取值由 {target} 的两个点号组成"
+        )
+        return [Match("pair_key", 0.9 * share, why, by_values=True)]
     if column not in linked or role not in ("segment", "combined", "consumer"):
         return []
     share, target = table.links[column]
@@ -205,8 +214,9 @@ def _weighed(match: Match, sample: Sample, table: Candidates, role: str, column:
         # A point's number comes again in each row of it, and what it is joined to may stand on another sheet.
         return match
     fit = content.fit(match.attribute, sample)
-    if match.attribute in ("from_key", "to_key", "node_key") and table.links and column not in table.referred:
-        fit = table.links.get(column, (0.0, ""))[0]
+    if match.attribute in _ENDS and table.links and column not in table.referred:
+        can_tell = len(sample.words) >= LEAST_DISTINCT or sample.n_known > 2 * LEAST_DISTINCT
+        fit = table.links.get(column, (0.0, ""))[0] if can_tell else None
     if fit is None or not sample.n_known:
         return match
     if fit <= content.OF_A_DICTIONARY and content.is_of_another_code(match.attribute, sample):
@@ -214,7 +224,10 @@ def _weighed(match: Match, sample: Sample, table: Candidates, role: str, column:
     if fit < _CONTRADICTED:
         shown = ", ".join(sample.words[:2])
         why = Reason(f"but its values do not look like it ({shown})", f"但取值与之不符（{shown}）")
-        return replace(match, certainty=match.certainty * _SPOILT, why=match.why.but(why))
+        spoilt = match.certainty * _SPOILT
+        # Points that are not there, or there twice, are for the import to tell, row by row.
+        is_number = match.attribute in (*_ENDS, "key") and match.certainty >= _IN_A_LAYOUT
+        return replace(match, certainty=max(spoilt, ADOPTED) if is_number else spoilt, why=match.why.but(why))
     if fit >= _AGREED and match.certainty < _IN_A_LAYOUT:
         worth = 1.0 if match.certainty >= ADOPTED else content.telling(match.attribute)
         return replace(match, certainty=match.certainty + (1 - match.certainty) * 0.5 * fit * worth)

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field, replace
 from importers.base import DERIVED, RecordTable
 from importers.delivery import Reading
 from importers.normalising.cells import cells, numbers
+from importers.normalising.listings import one_by_one
 from importers.normalising.normalise import role_of
-from importers.normalising.units import unit_of
+from importers.normalising.units import factor, unit_of
 from importers.places.feet import foot_of
 from importers.places.place_readings import Home
 from importers.profiles import ATTRIBUTES, ELEVATIONS, ROLES, Profile, is_enough
 from importers.proposing.arithmetic import heights
-from importers.proposing.content import Sample, in_centimetres, in_inches, in_metres
+from importers.proposing.content import Sample, in_centimetres, in_inches, in_metres, in_volts
 from importers.proposing.matching import ADOPTED, MENTIONED, OF_DRAWINGS, Candidates, Match, Reason, assigned, matches
 from importers.proposing.references import Links, links
 
@@ -80,7 +81,7 @@ def propose(reading: Reading, home: Home | None = None) -> list[TableProposal]:
 
     `home` is where the map is; without it nothing is known of places.
     """
-    first = _first_chunks(reading.tables, reading.profile)
+    first = [_one_by_one(table, reading.profile) for table in _first_chunks(reading.tables, reading.profile)]
     tables = _linked([_Table(table, _samples(table, reading.profile)) for table in first], reading.profile)
     proposals = [_table(each, reading.profile, home) for each in tables]
     ground_m = _ground_m(tables, proposals)
@@ -89,6 +90,11 @@ def propose(reading: Reading, home: Home | None = None) -> list[TableProposal]:
         _with_heights(each, proposal, ground_m) if is_unsettled else proposal
         for each, proposal, is_unsettled in zip(tables, proposals, unsettled, strict=True)
     ]
+
+
+def _one_by_one(table: RecordTable, profile: Profile) -> RecordTable:
+    """The table as an import will see it, with a row for each of several connected points."""
+    return one_by_one(table, profile) if role_of(table, profile) == "combined" else table
 
 
 def _is_settled(table: RecordTable, profile: Profile) -> bool:
@@ -162,6 +168,7 @@ def _table(each: _Table, profile: Profile, home: Home | None) -> TableProposal:
         home,
         each.links.refers,
         each.links.referred,
+        each.links.pairs,
         is_settled,
         has_geometry=table.geometry is not None,
         foot=foot_of(table.crs),
@@ -259,6 +266,10 @@ def _column(
 def _unit(attribute: str, column: str, sample: Sample, foot: str | None) -> str | None:
     """The unit that the header states, or that sizes and depths are in by their values, heights by their system."""
     stated = unit_of(column)
+    if stated is not None and factor(attribute, stated) is None:
+        stated = None
+    elif stated is None and attribute == "voltage" and in_volts(sample):
+        return "V"
     if stated is None and attribute in _DEPTHS[:3] and in_centimetres(sample):
         return "cm"
     if stated is None and attribute in ("section", "diameter") and in_inches(sample):

@@ -5,21 +5,27 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from importers.normalising.attributes import pair_of
+from importers.normalising.spellings import folded
 from importers.proposing.content import Sample
 
 # Shares of values found among the point numbers of another column.
-_LEAST_SHARE = 0.5
-_LEAST_DISTINCT = 3
+_LEAST_SHARE, _MOSTLY = 0.5, 0.8
+LEAST_DISTINCT = 3
 # A running number holds every small number there is; only a column of many different values can refer to it.
 _LEAST_DISTINCT_SHARE = 0.2
 
 
 @dataclass(frozen=True)
 class Links:
-    """For the columns of one table: what they refer to (share of values, table and column), and what refers to them."""
+    """For the columns of one table: what they refer to (share of values, table and column), and what refers to them.
+
+    `pairs` are columns that name two points in one cell.
+    """
 
     refers: dict[str, tuple[float, str]] = field(default_factory=dict)
     referred: dict[str, tuple[float, str]] = field(default_factory=dict)
+    pairs: dict[str, tuple[float, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,18 +58,37 @@ def links(tables: Sequence[tuple[str, Mapping[str, Sample]]], may_be_points: Seq
             found[table].refers[name] = (share, f"{tables[target][0]}.{key}")
         if share > found[target].referred.get(key, (0.0, ""))[0]:
             found[target].referred[key] = (share, f"{tables[table][0]}.{name}")
+    _add_pairs(found, tables, columns)
     return found
 
 
+def _add_pairs(
+    found: Sequence[Links], tables: Sequence[tuple[str, Mapping[str, Sample]]], columns: Sequence[_Column]
+) -> None:
+    """Columns of which most values are two numbers of points, JS1-JS2, of one column that may number points."""
+    numbers = [column for column in columns if column.is_key and not column.is_serial]
+    for table, (_, samples) in enumerate(tables):
+        for name, sample in samples.items():
+            pairs = [pair for word in sample.words if not word.isdigit() and (pair := pair_of(word))]
+            if len(pairs) < max(LEAST_DISTINCT, _MOSTLY * len(sample.words)):
+                continue
+            for other in (column for column in numbers if column.table != table):
+                share = sum({*map(folded, pair)} <= other.words for pair in pairs) / len(sample.words)
+                if share >= _MOSTLY:
+                    found[table].pairs[name] = (share, f"{tables[other.table][0]}.{other.name}")
+
+
 def _column(table: int, name: str, sample: Sample) -> _Column:
-    is_key = sample.n_known >= _LEAST_DISTINCT and sample.distinct_share >= 0.98 and sample.decimal_share < 0.1
+    is_key = sample.n_known >= LEAST_DISTINCT and sample.distinct_share >= 0.98 and sample.decimal_share < 0.1
     values = sample.known_numbers
     is_serial = sample.number_share == 1.0 and bool(len(values)) and float(np.max(values)) <= 2 * len(values)
-    return _Column(table, name, frozenset(sample.words), sample.head_words, sample.n_known, is_key, is_serial)
+    return _Column(
+        table, name, frozenset(map(folded, sample.words)), sample.head_words, sample.n_known, is_key, is_serial
+    )
 
 
 def _share(one: _Column, other: _Column) -> float:
-    if (one.table, one.name) == (other.table, other.name) or len(one.words) < _LEAST_DISTINCT:
+    if (one.table, one.name) == (other.table, other.name) or len(one.words) < LEAST_DISTINCT:
         return 0.0
     if one.is_key and one.table == other.table and not _names_others(one, other):
         return 0.0

@@ -10,17 +10,20 @@ from importlib.resources import files
 from itertools import islice, product
 from typing import Any
 
+from importers.normalising.ideographs import simplified
 from importers.normalising.units import without_unit
-from importers.profiles import LATIN_PARTS
+from importers.profiles import ATTRIBUTES, LATIN_PARTS
 
 Words = frozenset[str]
 
-_PIECES = re.compile(LATIN_PARTS + r"|\d+|[一-鿿]+")
+_PIECES = re.compile(LATIN_PARTS + r"|\d+|[一-鿿々ぁ-ヿー가-힣]+")
 _REMARK = re.compile(r"[(\[【].*?[)\]】]")
 # Between the words of a name these say nothing.
-_JOINING = frozenset(("de", "du", "des", "d", "la", "le", "del", "di", "der", "of", "the", "other", "others"))
+_JOINING = frozenset(("de", "du", "des", "d", "la", "le", "del", "di", "der", "of", "eau", "the", "other", "others"))
 # "Depth to crown" is no depth at the "to" end.
 _DOWN_TO = re.compile(r"(?<![a-z])(depth|distance)[\s_]+to[\s_]+(?=[a-z])", re.IGNORECASE)
+# "Invert (in)" is of the inlet, not in inches.
+_IN_OR_OUT = re.compile(r"(\binv\w*.*?)\(\s*(in|out)(?:let)?\s*\)", re.IGNORECASE)
 _INITIALS = re.compile(r"[a-z]{2,10}")
 # A name that can be cut in more ways than this says nothing.
 _MOST_READINGS = 200
@@ -78,13 +81,14 @@ def _fitting(role: str, concepts: Words) -> Iterator[str]:
     parts = ("segment", "node") if role == "combined" else (role,)
     for part in parts:
         for attribute, required, allowed in _vocabulary().rules.get(part, []):
-            if required <= concepts <= allowed:
+            if required <= concepts <= allowed and attribute in ATTRIBUTES[role]:
                 yield attribute
 
 
 def _cuts(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:
     """The ways to cut a name into known words, each with its trust; a name in two languages counts by its halves."""
-    text = _DOWN_TO.sub(r"\1 ", without_unit(unicodedata.normalize("NFKC", header)))
+    text = _IN_OR_OUT.sub(r"\1 \2let", unicodedata.normalize("NFKC", header))
+    text = simplified(_DOWN_TO.sub(r"\1 ", without_unit(text)))
     found = [piece.casefold() for piece in _PIECES.findall(_REMARK.sub(" ", text))]
     pieces = [piece for piece in found if piece not in _JOINING] or found
     whole = _cut(pieces, _vocabulary().words)
@@ -174,8 +178,11 @@ def _vocabulary() -> _Vocabulary:
 
 
 def _inverted(listed: dict[str, list[str]]) -> dict[str, Words]:
-    words = {word.casefold() for named in listed.values() for word in named}
-    return {word: frozenset(c for c, named in listed.items() if word in map(str.casefold, named)) for word in words}
+    found: dict[str, set[str]] = {}
+    for concept, named in listed.items():
+        for word in named:
+            found.setdefault(simplified(word.casefold()), set()).add(concept)
+    return {word: frozenset(concepts) for word, concepts in found.items()}
 
 
 def _rules(attribute: str, texts: Iterable[str]) -> Iterator[tuple[str, Words, Words]]:

@@ -25,6 +25,7 @@ _BLANKS = re.compile(r"\s+")
 _WIDE_BLANKS = re.compile(r"\t|\s{2,}")
 
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
+_BEYOND_ASCII_BYTE, _SIGNS = re.compile(rb"[\x80-\xff]"), re.compile(rb"[\x80-\x9f]")
 _IN_FOURS = re.compile(rb"[\x81-\xfe]\d[\x81-\xfe]\d")
 # First bytes of the signs and everyday characters of each standard (GB 2312 level 1, JIS X 0208 level 1, Big5 level 1);
 # text read in another's encoding falls among the rare ones.
@@ -162,8 +163,11 @@ def _decodes(path: Path, encoding: str) -> bool:
 def _looks_western(head: bytes) -> bool:
     """Whether bytes beyond ASCII stand alone among letters, as in Latin-1.
 
-    Chinese ones come in pairs, or in fours that begin with such a byte and a digit.
+    Chinese ones come in pairs, or in fours that begin with such a byte and a digit; Japanese ones begin with bytes that
+    are signs in Windows-1252, not letters.
     """
+    if len(_SIGNS.findall(head)) * 2 > len(_BEYOND_ASCII_BYTE.findall(head)):
+        return False
     runs = _BEYOND_ASCII.findall(_IN_FOURS.sub(b"", head))
     return bool(runs) and sum(len(run) == 1 for run in runs) * 4 > len(runs) * 3
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from importers.normalising.cells import cells, numbers, parse_date
+from importers.normalising.cells import cells, numbers
+from importers.normalising.dates import parse_date
 
 NULLS = frozenset({"", "/", "无", "null", "9999"})
 

@@ -126,13 +126,13 @@ def test_elevation_columns_that_hold_the_ground_are_taken_as_ground(tmp_path: Pa
 
 
 def test_letters_in_a_number_column_are_unknown_and_named(tmp_path: Path) -> None:
-    delivery = read(tmp_path, TWO_POINTS, lines("A,B,JS,1.2m,2,300,PE,直埋"))
+    delivery = read(tmp_path, TWO_POINTS, lines("A,B,JS,1.2x,2,300,PE,直埋"))
     (finding,) = delivery.findings
     assert (finding.rule, finding.file, finding.sheet, finding.row, finding.column, finding.value) == (
-        "IMP-NUMBER", "区管线.csv", "区管线", 2, "起点埋深", "1.2m",
+        "IMP-NUMBER", "区管线.csv", "区管线", 2, "起点埋深", "1.2x",
     )  # fmt: skip
     assert delivery.segments.elevation_source_code.tolist() == ["unknown"]
-    assert delivery.segments.extra[0]["起点埋深"] == "1.2m"
+    assert delivery.segments.extra[0]["起点埋深"] == "1.2x"
 
 
 def test_letters_in_a_coordinate_refuse_the_row(tmp_path: Path) -> None:

@@ -1,0 +1,121 @@
+"""Dates as surveys, spreadsheets and databases write them; a missing month or day is the first."""
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import date, timedelta
+
+_YEARS_FIRST = (
+    (re.compile(r"^(\d{4})(?:\.0)?年?度?$"), ("y",)),
+    (re.compile(r"^(\d{4})[-/.年](\d{1,2})(?:[-/.月](\d{1,2}))?"), ("y", "m", "d")),
+    (re.compile(r"^(\d{4})(\d{2})(\d{2})?$"), ("y", "m", "d")),
+    (re.compile(r"^(\d{2})年度?(?:(\d{1,2})月)?(?:(\d{1,2})日)?$"), ("y", "m", "d")),
+)
+_YEARS_LAST = (
+    (re.compile(r"^(\d{1,2})\.(\d{1,2})\.(\d{4})$"), ("d", "m", "y")),
+    (re.compile(r"^(\d{1,2})[-/.](\d{4})$"), ("m", "y")),
+)
+_SLASHES = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{2,4})(?:\s|$)")
+_OF_TWO_DIGITS = re.compile(r"^(\d{2})[-/.](\d{1,2})(?:[-/.](\d{1,2}))?$")
+# A number of two digits beyond this is a year, not a day.
+_MOST_DAYS = 31
+_MONTHS_OF_A_YEAR = 12
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_NAMED = re.compile(rf"^(?:(\d{{1,2}})[-\s.]*)?({'|'.join(_MONTHS)})[a-z]*\.?[-\s,]*(\d{{4}}|\d{{2}})$", re.IGNORECASE)
+_ABOUT = re.compile(r"^(?:约|大约|大概|circa|ca?\.|~|≈)\s*(?=\d)", re.IGNORECASE)
+# Years counted from an event: 昭和55年度 and S55 are 1980, 民国95年 is 2006, the first year of an era is 元年.
+_BEFORE_ERA = {
+    "明治": 1867, "大正": 1911, "昭和": 1925, "平成": 1988, "令和": 2018, "民国": 1911, "民國": 1911,
+}  # fmt: skip
+_ERA_LETTERS = {"M": "明治", "T": "大正", "S": "昭和", "H": "平成", "R": "令和"}
+_ERA = re.compile(
+    rf"^({'|'.join(_BEFORE_ERA)})(元|\d{{1,3}})(?:年度?)?"
+    r"(?:[-/.]?(\d{1,2})(?:月|(?=[-/.])|$))?(?:[-/.]?(\d{1,2})日?)?$"
+)
+_CHINESE_DIGITS = str.maketrans("〇○零一二三四五六七八九", "000123456789")
+_CHINESE_YEAR = re.compile(r"^[12][0-9]{3}年?$")
+# Days since 1899-12-30, as a spreadsheet holds a date that has lost its format: 1940 to 2099.
+_SERIAL = re.compile(r"^\d{5}(?:\.\d+)?$")
+_SERIAL_DAYS = range(14_611, 73_051)
+_SERIAL_EPOCH = date(1899, 12, 30)
+
+
+def parse_date(word: str) -> date | None:
+    """A date wherever it stands, None where a text is none; of 05/06/2011 the month comes first."""
+    return _by_pattern(word) or _by_slashes(word, day_first=False) or _by_name(word) or _by_era(word) or _serial(word)
+
+
+def date_parser(words: Iterable[str]) -> Callable[[str], date | None]:
+    """How the dates of a column of dates are read, which may be shorter: 98.6, S55.
+
+    Where any 15/03/1999 tells that days come first they do; where neither order is told by any, 05/06/2011 can be two
+    days and is none.
+    """
+    pairs = [(int(found[1]), int(found[2])) for word in words if (found := _SLASHES.match(word))]
+    day_first = any(first > _MONTHS_OF_A_YEAR for first, _ in pairs)
+    month_first = any(second > _MONTHS_OF_A_YEAR for _, second in pairs) or all(one == other for one, other in pairs)
+
+    def parse(word: str) -> date | None:
+        if _SLASHES.match(word) and day_first:
+            return None if month_first else _by_slashes(word, day_first=True)
+        if _SLASHES.match(word) and not month_first:
+            return None
+        return parse_date(word) or _of_two_digits(word) or _by_era(_ERA_LETTERS.get(word[:1], " ") + word[1:])
+
+    return parse
+
+
+def _by_pattern(word: str) -> date | None:
+    word = _ABOUT.sub("", word)
+    if _CHINESE_YEAR.match(translated := word.translate(_CHINESE_DIGITS)):
+        word = translated
+    for pattern, order in (*_YEARS_FIRST, *_YEARS_LAST):
+        if match := pattern.match(word):
+            parts = {name: int(text) for name, text in zip(order, match.groups(), strict=True) if text}
+            return _date(parts["y"], parts.get("m", 1), parts.get("d", 1))
+    return None
+
+
+def _of_two_digits(word: str) -> date | None:
+    """98.6 and 15.03.98, where only one of the numbers can be the year."""
+    if not (match := _OF_TWO_DIGITS.match(word)):
+        return None
+    first, second, third = (None if text is None else int(text) for text in match.groups())
+    assert first is not None and second is not None
+    if first > _MOST_DAYS and (third or 0) <= _MOST_DAYS:
+        return _date(first, second, third or 1)
+    return _date(third, second, first) if third is not None and third > _MOST_DAYS else None
+
+
+def _by_slashes(word: str, *, day_first: bool) -> date | None:
+    if not (match := _SLASHES.match(word)):
+        return None
+    first, second, year = map(int, match.groups())
+    return _date(year, second, first) if day_first else _date(year, first, second)
+
+
+def _by_name(word: str) -> date | None:
+    """Mar-98 and 18 May 2012."""
+    match = _NAMED.match(word)
+    return _date(int(match[3]), _MONTHS.index(match[2].lower()) + 1, int(match[1] or 1)) if match else None
+
+
+def _by_era(word: str) -> date | None:
+    match = _ERA.match(word)
+    if not match:
+        return None
+    year = 1 if match[2] == "元" else int(match[2])
+    return _date(_BEFORE_ERA[match[1]] + year, int(match[3] or 1), int(match[4] or 1))
+
+
+def _serial(word: str) -> date | None:
+    days = int(float(word)) if _SERIAL.match(word) else 0
+    return _SERIAL_EPOCH + timedelta(days=days) if days in _SERIAL_DAYS else None
+
+
+def _date(year: int, month: int, day: int) -> date | None:
+    if year < 100:
+        year += 1900 if year > 60 else 2000
+    try:
+        return date(year, month, day) if 1850 <= year <= 2150 else None
+    except ValueError:
+        return None

@@ -1,0 +1,83 @@
+"""Point numbers that lines spell otherwise than the points do: `rq-3` and `RQ - 3` for `RQ-3`."""
+
+import re
+from collections.abc import Iterable
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from importers.normalising.ledger import Ledger
+from schemas.findings import Severity
+
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s_\-–—－]+(?=\d)")
+_LETTERS_AND_FIGURES = r"^([A-Za-z]+)[-_]?(\d+)$"
+_BETWEEN = re.compile(r"[\s_–—－]+|(?<!\d)-|-(?!\d)")
+
+
+def with_known_spelling(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
+    """Segments whose ends are spelt as the points are, where case, blanks, dashes or letters of a class are missing.
+
+    A number that two points could be meant by stays as it is.
+    """
+    if not len(nodes):
+        return segments
+    known = pa.array(nodes["source_key"], type=pa.string())
+    lost = {end: _lost(segments[end], known) for end in ("from_key", "to_key")}
+    if not any(len(rows) for rows in lost.values()):
+        return segments
+    spelt = _by_fold(known.to_pylist())
+    by_figures = _by_figures(nodes)
+    segments = segments.copy()
+    for end, rows in lost.items():
+        written = segments.loc[rows, end].astype(object)
+        classes = segments.loc[rows, "class_code"].astype(object)
+        meant = written.map(lambda key: spelt.get(folded(key)))
+        bare = [by_figures.get(pair) for pair in zip(classes, written, strict=True)]
+        meant = meant.where(meant.notna(), pd.Series(bare, index=rows, dtype=object))
+        found = meant[meant.notna()]
+        segments.loc[found.index, end] = found
+        ledger.report(
+            segments.loc[found.index, ["table", "place"]].assign(written=written[found.index], meant=found),
+            Severity.WARNING,
+            "R20",
+            "Point {written} is not in the point table; {meant} was taken, the same but for case, blanks, dashes "
+            "or the letters of its class.",
+            "点号 {written} 不在管点表中；按仅大小写、空格、连字符或类别字母不同的 {meant} 连接。",
+            kind="pipe_segment",
+            value="written",
+        )
+    return segments
+
+
+def _lost(column: "pd.Series[str]", known: pa.Array) -> "pd.Index[int]":
+    texts = pa.array(column, type=pa.string())
+    is_lost = pc.and_(pc.is_valid(texts), pc.invert(pc.is_in(texts, value_set=known)))
+    rows: pd.Index[int] = column.index[is_lost.to_numpy(zero_copy_only=False)]
+    return rows
+
+
+def _by_fold(keys: Iterable[str]) -> dict[str, str]:
+    """The point number of each folded one, without those that several fold to."""
+    spelt: dict[str, str] = {}
+    several = set()
+    for key in keys:
+        fold = folded(key)
+        if spelt.setdefault(fold, key) != key:
+            several.add(fold)
+    return {fold: key for fold, key in spelt.items() if fold not in several}
+
+
+def _by_figures(nodes: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """The point of each class and bare number, 12 for JS12, where all points of a class begin with the same letters."""
+    keys, classes = nodes["source_key"].astype(object), nodes["class_code"].astype(object)
+    parts = keys.astype(str).str.extract(_LETTERS_AND_FIGURES)
+    is_one = parts[0].groupby(classes).transform(lambda letters: letters.nunique() == 1 and letters.notna().all())
+    named = zip(classes[is_one.eq(True)], parts[1][is_one.eq(True)], keys[is_one.eq(True)], strict=True)
+    return {(of_class, figures): key for of_class, figures, key in named}
+
+
+def folded(key: str) -> str:
+    """A point number without case, blanks and dashes; dashes between figures stay."""
+    # 1-12 is not 11-2.
+    return _BETWEEN.sub("", _BETWEEN_DIGITS.sub("-", key)).casefold()

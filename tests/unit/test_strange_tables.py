@@ -1,0 +1,289 @@
+"""Tables written in ways that none of the shipped layouts has, imported by what a dry run proposes."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openpyxl
+import pytest
+import shapely
+
+from importers.normalising.cells import code_of
+from importers.normalising.dates import date_parser, parse_date
+from importers.normalising.measures import parse_measure
+from importers.normalising.sections import parse_section
+from importers.places.georeference import parse_crs
+from importers.places.place_readings import Home
+from importers.profile_files import load_profile
+from importers.proposing.dry_run import dry_run
+from schemas.delivery import Delivery
+
+_PLACES = [(507000.0 + 30 * n, 2495000.0 + 2 * n) for n in range(12)]
+Rows = Sequence[Sequence[Any]]
+
+
+def test_a_unit_in_front_of_another_bracket_counts(tmp_path: Path) -> None:
+    rows = [["物探点号", "连接点号", "X", "Y", "地面高程", "管径(mm)", "埋深(cm)(起/终)"]]
+    rows += [[f"W{n}", f"W{n + 1}" if n < 11 else None, y, x, 12.0, 400, "120/125"] for n, (x, y) in _numbered()]
+
+    segments = _imported(tmp_path, {"污水": rows}).segments
+
+    assert (segments["from_depth_m"].unique().tolist(), segments["to_depth_m"].unique().tolist()) == ([1.2], [1.25])
+
+
+def test_several_connected_points_in_one_cell_are_a_line_each_with_a_size_each(tmp_path: Path) -> None:
+    rows = [["点号", "X坐标", "Y坐标", "地面高程", "连接点号", "管径"]]
+    for n, (x, y) in _numbered():
+        beside = [other for other in (n - 1, n + 1) if 0 <= other < 12]
+        sizes = [100 + 100 * min(n, other) for other in beside]
+        rows.append([f"J{n}", y, x, 12.0, "、".join(f"J{other}" for other in beside), "、".join(map(str, sizes))])
+
+    delivery = _imported(tmp_path, {"给水": rows})
+
+    assert dict(zip(delivery.segments["source_key"], delivery.segments["width_mm"], strict=True)) == {
+        f"J{n}->J{n + 1}": 100.0 + 100 * n for n in range(11)
+    }
+    assert sum(count.rows for count in delivery.counts) == 12
+
+
+def test_numbered_columns_of_connected_points_are_lines_of_their_own(tmp_path: Path) -> None:
+    rows = [
+        ["点号", "X", "Y", "地面高程", "井底高程", "连接点1", "管径1", "管底高程1", "连接点2", "管径2", "管底高程2"]
+    ]
+    for n, (x, y) in _numbered():
+        onward = [f"W{n + 1}", 400, 10.0 - n / 100] if n < 11 else [None] * 3
+        back = [f"W{n - 1}", 400, 10.0 - n / 100] if n else [None] * 3
+        rows.append([f"W{n}", y, x, 12.5, 9.5, *onward, *back])
+
+    delivery = _imported(tmp_path, {"污水": rows})
+
+    assert delivery.segments["source_key"].tolist() == [f"W{n}->W{n + 1}" for n in range(11)]
+    assert delivery.segments["width_mm"].eq(400).all()
+    assert delivery.nodes["well_depth_m"].eq(3.0).all()
+    z_m = shapely.get_coordinates(delivery.segments["geom"].iloc[3], include_z=True)[:, 2]
+    np.testing.assert_allclose(z_m, [10.0 - 0.03 + 0.2, 10.0 - 0.04 + 0.2])
+    assert "IMP-WIDE" in {finding.rule for finding in delivery.findings}
+    assert [(count.rows, count.loaded) for count in delivery.counts] == [(12, 12)]
+
+
+def test_numbers_of_points_that_differ_in_case_blanks_and_dashes_join_with_a_word(tmp_path: Path) -> None:
+    points = [["管线点号", "X坐标", "Y坐标"], *([f"RQ-{n}", y, x] for n, (x, y) in _numbered())]
+    lines = [["起点点号", "终点点号", "管径"]]
+    lines += [[f"rq-{n}" if n % 2 else f"RQ - {n}", f"RQ{n + 1}", "De110"] for n in range(11)]
+
+    delivery = _imported(tmp_path, {"燃气点": points, "燃气线": lines})
+
+    assert delivery.segments["source_key"].tolist() == [f"RQ-{n}->RQ-{n + 1}" for n in range(11)]
+    assert sum(finding.rule == "R20" for finding in delivery.findings) == 22
+
+
+def test_a_number_that_two_points_could_be_meant_by_joins_none(tmp_path: Path) -> None:
+    points = [["管线点号", "X坐标", "Y坐标"], *([f"1-{n}", y, x] for n, (x, y) in _numbered())]
+    lines = [["起点点号", "终点点号", "管径"], ["1-1", "1-2", 100], ["11", "1-3", 100], ["1 - 4", "1-5", 100]]
+
+    delivery = _imported(tmp_path, {"燃气点": points, "燃气线": lines})
+
+    assert delivery.segments["source_key"].tolist() == ["1-1->1-2", "1-4->1-5"]
+
+
+def test_inverts_that_stand_with_the_manholes_are_those_of_the_pipes_there(tmp_path: Path) -> None:
+    wells = [["Structure", "Type", "Northing", "Easting", "Rim Elev", "Inv Elev (In)", "Inv Elev (Out)", "Depth"]]
+    wells += [[f"MH-{n}", "Manhole", y, x, 12.5, 10.1, 10.0, 2.5] for n, (x, y) in _numbered()]
+    pipes = [["Pipe", "From Structure", "To Structure", "Dia (in)"]]
+    pipes += [[f"P{n}", f"MH-{n}", f"MH-{n + 1}", 8] for n in range(11)]
+
+    delivery = _imported(tmp_path, {"Structures": wells, "Pipes": pipes}, "Sanitary Sewer.xlsx")
+
+    z_m = shapely.get_coordinates(delivery.segments["geom"].iloc[0], include_z=True)[:, 2]
+    np.testing.assert_allclose(z_m, [10.0 + 0.1016, 10.1 + 0.1016])
+    assert delivery.nodes["well_depth_m"].eq(2.5).all()
+    assert "IMP-HEIGHT" in {finding.rule for finding in delivery.findings}
+
+
+def test_an_inlet_invert_is_of_no_pipe_where_two_come_in(tmp_path: Path) -> None:
+    wells = [["Structure", "Northing", "Easting", "Rim Elev", "Inv In", "Inv Out"]]
+    wells += [[f"MH-{n}", y, x, 12.5, 10.1, 10.0] for n, (x, y) in _numbered()]
+    pipes = [
+        ["From Structure", "To Structure", "Dia (in)"],
+        ["MH-1", "MH-3", 8],
+        ["MH-2", "MH-3", 8],
+        ["MH-3", "MH-4", 8],
+    ]
+
+    segments = _imported(tmp_path, {"Structures": wells, "Pipes": pipes}, "Sanitary Sewer.xlsx").segments
+
+    assert segments["to_elevation_m"].isna().tolist() == [True, True, False]
+    assert segments["elevation_source_code"].tolist() == ["inferred", "inferred", "measured"]
+
+
+def test_points_of_several_classes_may_all_be_numbered_from_one(tmp_path: Path) -> None:
+    points: list[list[Any]] = [["管类", "点号", "X(m)", "Y(m)", "H(m)"]]
+    lines: list[list[Any]] = [["管线类别", "起点号", "终点号", "管径"]]
+    for of_class, north_m in (("JS", 0), ("WS", 40), ("RQ", 80)):
+        points += [[of_class, n + 1, y + north_m, x, 12.0] for n, (x, y) in _numbered()]
+        lines += [[of_class, n + 1, n + 2, "DN100"] for n in range(11)]
+
+    delivery = _imported(tmp_path, {"管点": points, "管线": lines})
+
+    assert (len(delivery.nodes), len(delivery.segments)) == (36, 33)
+    assert delivery.segments["source_key"].iloc[-1] == "gas/11->gas/12"
+
+
+def test_lines_that_leave_out_the_letters_of_their_class_join_its_points(tmp_path: Path) -> None:
+    points = [["物探点号", "X", "Y"], *([f"JS{n}", y, x] for n, (x, y) in _numbered())]
+    lines = [["起点", "终点", "管径"], *([n, n + 1, 200] for n in range(11))]
+
+    delivery = _imported(tmp_path, {"给水点": points, "给水线": lines})
+
+    assert delivery.segments["source_key"].tolist() == [f"JS{n}->JS{n + 1}" for n in range(11)]
+    assert "R20" in {finding.rule for finding in delivery.findings}
+
+
+def test_two_points_and_two_depths_in_one_cell_are_told_apart(tmp_path: Path) -> None:
+    points = [["管点编号", "北坐标", "东坐标"], *([f"A-{n}", y, x] for n, (x, y) in _numbered())]
+    lines = [["管段", "规格型号", "埋深(m)"], *([f"A-{n}-A-{n + 1}", "DN200", "0.8～0.9"] for n in range(11))]
+
+    segments = _imported(tmp_path, {"给水点": points, "给水线": lines}).segments
+
+    assert segments["source_key"].tolist() == [f"A-{n}->A-{n + 1}" for n in range(11)]
+    assert segments["to_depth_m"].eq(0.9).all()
+
+
+def test_the_depth_that_stands_with_the_points_is_that_of_their_pipes(tmp_path: Path) -> None:
+    points = [
+        ["点号", "X", "Y", "地面高程", "管顶高程", "埋深"],
+        *([f"R{n}", y, x, 12.0, 10.9, 1.1] for n, (x, y) in _numbered()),
+    ]
+    lines = [["起点", "终点", "管径"], *([f"R{n}", f"R{n + 1}", "De200"] for n in range(11))]
+
+    segments = _imported(tmp_path, {"燃气点": points, "燃气线": lines}).segments
+
+    assert segments["from_depth_m"].eq(1.1).all()
+    z_m = shapely.get_coordinates(segments["geom"].to_numpy(), include_z=True)[:, 2]
+    np.testing.assert_allclose(z_m, 10.8)
+
+
+@pytest.mark.parametrize(
+    ("word", "code"), [("铸铁管", "cast_iron"), ("砼管", "concrete"), ("PE 100", "pe"), ("管", None), ("5管", None)]
+)
+def test_a_material_is_known_with_what_the_field_puts_behind_it(word: str, code: str | None) -> None:
+    assert code_of(word, load_profile("default").code_words("material")) == code
+
+
+def test_heights_with_units_and_the_word_for_their_datum_are_numbers(tmp_path: Path) -> None:
+    points = [
+        ["点号", "X坐标", "Y坐标", "地面高程", "井深"],
+        *([f"T{n}", y, x, 12.0, "2.05m"] for n, (x, y) in _numbered()),
+    ]
+    lines = [["起点", "终点", "管径", "起点管道标高", "终点管道标高"]]
+    lines += [[f"T{n}", f"T{n + 1}", "D200×10", "10.90(管底)", "管底10.80"] for n in range(11)]
+
+    delivery = _imported(tmp_path, {"天然气点": points, "天然气线": lines})
+
+    assert delivery.nodes["well_depth_m"].eq(2.05).all()
+    assert delivery.segments["depth_datum_code"].eq("invert").all()
+    z_m = shapely.get_coordinates(delivery.segments["geom"].iloc[0], include_z=True)[:, 2]
+    np.testing.assert_allclose(z_m, [10.99, 10.89])
+
+
+def test_taiwanese_words_and_years_are_read(tmp_path: Path) -> None:
+    wells = [["人孔編號", "橫座標", "縱座標", "地面高程", "管線種類", "設置日期"]]
+    wells += [[f"A{n}", x, y, 8.0, "電信", "民國95年"] for n, (x, y) in _numbered()]
+    lines = [["起點編號", "終點編號", "管線種類", "管徑寬度", "管線材料", "起點埋設深度", "終點埋設深度"]]
+    lines += [[f"A{n}", f"A{n + 1}", "電信", "100", "塑膠", 0.9, 1.0] for n in range(11)]
+
+    delivery = _imported(tmp_path, {"人孔": wells, "管線": lines})
+
+    first = delivery.segments.iloc[0]
+    assert (first["class_code"], first["material_code"], first["width_mm"], first["to_depth_m"]) == (
+        "telecom", "plastic", 100.0, 1.0,
+    )  # fmt: skip
+    assert delivery.nodes["installed_on"].astype(str).eq("2006-01-01").all()
+
+
+def test_korean_columns_and_words_are_read(tmp_path: Path) -> None:
+    wells = [["맨홀번호", "X좌표", "Y좌표", "지반고(m)", "맨홀깊이(m)"]]
+    wells += [[f"M{n}", y, x, 22.0, 2.4] for n, (x, y) in _numbered()]
+    lines = [["관로번호", "시점맨홀", "종점맨홀", "관경(mm)", "관종", "시점관저고", "종점관저고", "하수구분"]]
+    lines += [[n, f"M{n}", f"M{n + 1}", 400, "흄관", 20.0, 19.9, "오수"] for n in range(11)]
+
+    delivery = _imported(tmp_path, {"맨홀": wells, "관로": lines})
+
+    first = delivery.segments.iloc[0]
+    assert (first["class_code"], first["material_code"], first["width_mm"]) == ("foul", "concrete", 400.0)
+    np.testing.assert_allclose(shapely.get_coordinates(first["geom"], include_z=True)[:, 2], [20.2, 20.1])
+    assert delivery.nodes["well_depth_m"].eq(2.4).all()
+
+
+def test_japanese_text_with_letters_between_its_characters_is_not_taken_for_western(tmp_path: Path) -> None:
+    rows = ["マンホール番号,Ｘ座標,Ｙ座標,地盤高", *(f"人孔{n},{y},{x},24.5" for n, (x, y) in _numbered())]
+    file = tmp_path / "人孔.csv"
+    file.write_bytes("\n".join(rows).encode("cp932"))
+
+    delivery = _delivery([file])
+
+    assert delivery.nodes["source_key"].tolist() == [f"人孔{n}" for n, _ in _numbered()]
+
+
+@pytest.mark.parametrize(
+    ("column", "days"),
+    [
+        (["S55", "H12.3", "昭和55"], [date(1980, 1, 1), date(2000, 3, 1), date(1980, 1, 1)]),
+        (["15/03/1999", "05/06/2011"], [date(1999, 3, 15), date(2011, 6, 5)]),
+        (["03/15/1999", "05/06/2011"], [date(1999, 3, 15), date(2011, 5, 6)]),
+        (["05/06/2011"], [None]),
+        (["98.6", "15.03.98", "05.06", "98年"], [date(1998, 6, 1), date(1998, 3, 15), None, date(1998, 1, 1)]),
+        (["Mar-98", "18 May 2012"], [date(1998, 3, 1), date(2012, 5, 18)]),
+        (["二〇〇八年", "约2005年", "1998.0"], [date(2008, 1, 1), date(2005, 1, 1), date(1998, 1, 1)]),
+        (["80年代", "1999-2001", "2009年以前"], [None, None, None]),
+    ],
+)
+def test_a_column_of_dates_says_how_it_is_read(column: list[str], days: list[date | None]) -> None:
+    parse = date_parser(column)
+    assert [parse(word) for word in column] == days
+
+
+def test_numbers_and_point_numbers_are_no_dates_by_themselves() -> None:
+    assert [parse_date(word) for word in ("S55", "98.6", "45.2")] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "width_mm", "height_mm"), [("0.6×0.6", 600, 600), ("1.2x0.8", 1200, 800), ("0.5", 500, 500)]
+)
+def test_sizes_too_small_for_millimetres_are_metres_and_say_so(text: str, width_mm: float, height_mm: float) -> None:
+    found = parse_section(text)
+    assert (found.width_mm, found.height_mm, found.is_in_metres) == (width_mm, height_mm, True)
+
+
+def test_columns_by_rows_of_ducts_count_and_thousands_are_written_with_commas() -> None:
+    assert parse_section("3×2", is_cable=True).hole_count == 6
+    assert parse_section("1,200").width_mm == 1200
+
+
+@pytest.mark.parametrize("text", ["", "12.5.6", "管底", "12管顶管底", "DN300", "12 35"])
+def test_texts_that_hold_more_than_a_number_are_none(text: str) -> None:
+    assert parse_measure(text) is None
+
+
+def _numbered() -> list[tuple[int, tuple[float, float]]]:
+    return list(enumerate(_PLACES))
+
+
+def _imported(folder: Path, sheets: dict[str, Rows], name: str = "成果.xlsx") -> Delivery:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for title, rows in sheets.items():
+        sheet = book.create_sheet(title)
+        for row in rows:
+            sheet.append(list(row))
+    book.save(folder / name)
+    return _delivery([folder / name])
+
+
+def _delivery(files: Sequence[Path]) -> Delivery:
+    found = dry_run(files, Home(parse_crs("EPSG:4547")), on_progress=lambda *_: None)
+    assert found.fault is None, found.fault
+    assert found.trial is not None
+    return found.trial
