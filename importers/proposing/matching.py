@@ -114,7 +114,9 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
         if column not in known and (table.is_settled or is_own or plain(column) in left):
             found[column] = [replace(match, certainty=min(match.certainty, _LEFT)) for match in weighed]
             continue
-        valued = _by_links(table, role, column, linked)
+        # A depth that the profile knows by name is no point number, whatever else holds the same values.
+        is_else = known.get(column, "key") not in (*_ENDS, "key")
+        valued = [] if is_else else _by_links(table, role, column, linked)
         by_sight = [*_by_values(role, sample), *places.get(column, [])]
         most = _LEFT if says_else(role, column) else 1.0
         valued += [replace(match, certainty=min(match.certainty, most)) for match in by_sight]

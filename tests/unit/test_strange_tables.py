@@ -165,6 +165,21 @@ def test_the_depth_that_stands_with_the_points_is_that_of_their_pipes(tmp_path: 
     np.testing.assert_allclose(z_m, 10.8)
 
 
+def test_words_for_unknown_join_no_columns_and_are_no_values(tmp_path: Path) -> None:
+    said = ["/", "*", "-", "不详", "N/A", "未知", "?", "——", "无", "(空)", "0", "null"]
+    points = [["点号", "X", "Y", "井深", "权属单位"]]
+    points += [[f"J{n}", y, x, said[n], said[n - 1]] for n, (x, y) in _numbered()]
+    points[-1][-1] = "/"
+    lines = [["起点号", "终点号", "起点埋深", "管径", "管材", "埋设年代"]]
+    lines += [[f"J{n}", f"J{n + 1}", *[said[n]] * 4] for n in range(10)]
+
+    delivery = _imported(tmp_path, {"给水点": points, "给水线": lines})
+
+    assert delivery.segments["source_key"].tolist() == [f"J{n}->J{n + 1}" for n in range(10)]
+    assert delivery.segments[["from_depth_m", "section_text", "material_code", "installed_on"]].isna().all(axis=None)
+    assert delivery.nodes[["well_depth_m", "owner"]].isna().all(axis=None)
+
+
 @pytest.mark.parametrize(
     ("word", "code"), [("铸铁管", "cast_iron"), ("砼管", "concrete"), ("PE 100", "pe"), ("管", None), ("5管", None)]
 )
