@@ -1,6 +1,7 @@
 """Point numbers that lines spell otherwise than the points do: `rq-3` and `RQ - 3` for `RQ-3`."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 
 import pandas as pd
@@ -11,7 +12,7 @@ from importers.normalising.ledger import Ledger
 from schemas.findings import Severity
 
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s_\-–—－]+(?=\d)")
-_LETTERS_AND_FIGURES = r"^([A-Za-z]+)[-_]?(\d+)$"
+_LETTERS_AND_FIGURES = re.compile(r"^([A-Za-z]+)[-_]?(\d+)$")
 _BETWEEN = re.compile(r"[\s_–—－]+|(?<!\d)-|-(?!\d)")
 
 
@@ -33,7 +34,7 @@ def with_known_spelling(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Led
         written = segments.loc[rows, end].astype(object)
         classes = segments.loc[rows, "class_code"].astype(object)
         meant = written.map(lambda key: spelt.get(folded(key)))
-        bare = [by_figures.get(pair) for pair in zip(classes, written, strict=True)]
+        bare = [by_figures.get(pair) for pair in zip(classes.astype(str), written, strict=True)]
         meant = meant.where(meant.notna(), pd.Series(bare, index=rows, dtype=object))
         found = meant[meant.notna()]
         segments.loc[found.index, end] = found
@@ -70,11 +71,15 @@ def _by_fold(keys: Iterable[str]) -> dict[str, str]:
 
 def _by_figures(nodes: pd.DataFrame) -> dict[tuple[str, str], str]:
     """The point of each class and bare number, 12 for JS12, where all points of a class begin with the same letters."""
-    keys, classes = nodes["source_key"].astype(object), nodes["class_code"].astype(object)
-    parts = keys.astype(str).str.extract(_LETTERS_AND_FIGURES)
-    is_one = parts[0].groupby(classes).transform(lambda letters: letters.nunique() == 1 and letters.notna().all())
-    named = zip(classes[is_one.eq(True)], parts[1][is_one.eq(True)], keys[is_one.eq(True)], strict=True)
-    return {(of_class, figures): key for of_class, figures, key in named}
+    letters: dict[str, set[str]] = defaultdict(set)
+    named: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for key, of_class in zip(nodes["source_key"].tolist(), nodes["class_code"].astype(object).tolist(), strict=True):
+        match = _LETTERS_AND_FIGURES.match(str(key))
+        letters[str(of_class)].add(match[1] if match else "")
+        if match:
+            named[str(of_class), match[2]].append(key)
+    alike = {of_class for of_class, found in letters.items() if len(found) == 1}
+    return {pair: keys[0] for pair, keys in named.items() if pair[0] in alike and len(keys) == 1}
 
 
 def folded(key: str) -> str:
