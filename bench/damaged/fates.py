@@ -10,11 +10,11 @@ import signal
 import tempfile
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from bench.damaged.counting import unaccounted
 from bench.damaged.seeds import Seed
@@ -29,6 +29,7 @@ LIMIT_S = 10
 # Waiting for a busy machine is no fault of the file.
 CLOCK_LIMIT_S = 60
 _PEAK_LIMIT_MIB = 1536
+_STATUS = Path("/proc/self/status")
 # What is no fault: it was loaded, it was refused in one sentence, or an engine broke down in the process of its own
 # that it has outside of this measurement.
 GOOD = ("loaded", "refused", "engine")
@@ -40,7 +41,10 @@ _LOADED_LATE = (
 
 @dataclass(frozen=True)
 class Fate:
-    """How a reading ended (`GOOD`, or CRASHED, HUNG, MEMORY, LOST ROWS), what was said, and what it took."""
+    """How a reading ended (`GOOD`, or CRASHED, HUNG, MEMORY, LOST ROWS), what was said, and what it took.
+
+    Memory is counted beyond what the process was born with, as it is forked from one that may be large.
+    """
 
     ended: str
     words: str
@@ -51,18 +55,19 @@ class Fate:
 def fate(path: Path, told: Mapping[str, Any]) -> Fate:
     """Read a file in a child process, with what is told of it; wait for its end, but not for ever."""
     hears, says = os.pipe()
+    born_mib = memory_mib("VmRSS")
     child = os.fork()
     if child == 0:
         os.setsid()
         os.close(hears)
-        _read(path, told, says)
+        never_returning(_read, path, told, says)
     os.close(says)
     heard = _heard(hears, time.monotonic() + CLOCK_LIMIT_S)
     if heard is None:
         os.killpg(child, signal.SIGKILL)
     os.close(hears)
     status, used = os.wait4(child, 0)[1:]
-    cpu_s, peak_mib = used.ru_utime + used.ru_stime, used.ru_maxrss // 1024
+    cpu_s, peak_mib = used.ru_utime + used.ru_stime, max(used.ru_maxrss // 1024 - born_mib, 0)
     lines = (heard or b"").decode("utf-8", "replace").splitlines()
     said = json.loads(lines[-1]) if lines else ["CRASHED", f"ended with status {status}"]
     return Fate(*judged(said, is_late=heard is None or cpu_s > LIMIT_S, peak_mib=peak_mib), cpu_s, peak_mib)
@@ -102,7 +107,7 @@ def heard_line(hears: int, until_s: float) -> bytes | None:
 
 
 def _read(path: Path, told: Mapping[str, Any], says: int) -> None:
-    """Within the child: read the file and say how it went; never returns."""
+    """Within the child: read the file and say how it went."""
 
     def say(ended: str, words: str) -> None:
         os.write(says, (json.dumps([ended, words[-6000:]]) + "\n").encode())
@@ -118,13 +123,28 @@ def _read(path: Path, told: Mapping[str, Any], says: int) -> None:
     in_engine = mmap.mmap(-1, 1)
     without_processes_of_engines(in_engine)
     say(*answered(path, told, in_engine))
-    os._exit(0)
+
+
+def never_returning(work: Callable[..., None], *given: Any) -> NoReturn:
+    """Within a child: do the work and end; what the parent was doing is not gone on with, whatever happens."""
+    try:
+        work(*given)
+        os._exit(0)
+    finally:
+        os._exit(1)
 
 
 def limit_memory() -> None:
     """Within a child: keep it from filling the memory, and its end from filling the disk."""
-    for limit, value in ((resource.RLIMIT_AS, MEMORY_LIMIT_BYTES), (resource.RLIMIT_CORE, 0)):
+    most = memory_mib("VmSize") * 2**20 + MEMORY_LIMIT_BYTES
+    for limit, value in ((resource.RLIMIT_AS, most), (resource.RLIMIT_CORE, 0)):
         resource.setrlimit(limit, (value, value))
+
+
+def memory_mib(name: str) -> int:
+    """What the system says of this process's memory: `VmSize`, `VmRSS`, or its peak `VmHWM`."""
+    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(f"{name}:"))
+    return int(line.split()[1]) // 1024
 
 
 def answered(path: Path, told: Mapping[str, Any], in_engine: mmap.mmap) -> tuple[str, str]:

@@ -26,13 +26,15 @@ from bench.damaged.fates import (
     heard_line,
     judged,
     limit_memory,
+    memory_mib,
+    never_returning,
     without_processes_of_engines,
 )
 from importers import passing
 
 _FILES_A_PROCESS = 250
 _FILES_A_COLLECTION = 10
-_STATUS, _REFERENCES = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_REFERENCES = Path("/proc/self/clear_refs")
 # What resets the peak of the memory in use.
 _PEAK = "5"
 
@@ -74,7 +76,7 @@ class Worker:
         if self._child == 0:
             os.setsid()
             _close(self._says, self._hears)
-            _serve(asked, answers)
+            never_returning(_serve, asked, answers)
         _close(asked, answers)
         self._n_files = 0
 
@@ -88,7 +90,8 @@ class Worker:
 
 
 def _serve(asked: int, answers: int) -> None:
-    """Within the child: read what is named, a line each, until killed; never returns."""
+    """Within the child: read what is named, a line each, until killed."""
+    born_mib = memory_mib("VmRSS")
     limit_memory()
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1), os.dup2(nowhere, 2)
@@ -104,11 +107,10 @@ def _serve(asked: int, answers: int) -> None:
             os.chdir(tempfile.tempdir)
             begun_s = time.process_time()
             ended, words = answered(Path(path), told, in_engine)
-            answer = [ended, words[-6000:], time.process_time() - begun_s, _peak_mib()]
+            answer = [ended, words[-6000:], time.process_time() - begun_s, max(memory_mib("VmHWM") - born_mib, 0)]
             os.write(answers, (json.dumps(answer) + "\n").encode())
             if number % _FILES_A_COLLECTION == 0:
                 gc.collect()
-    os._exit(0)
 
 
 def _here(_path: Path, work: Callable[[], Iterable[Any]]) -> Generator[Any]:
@@ -123,8 +125,3 @@ def _close(*pipes: int) -> None:
 
 def _limit_time() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + 3 * LIMIT_S, resource.RLIM_INFINITY))
-
-
-def _peak_mib() -> int:
-    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) // 1024

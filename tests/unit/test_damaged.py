@@ -1,5 +1,6 @@
 """The fuzzer of the readers damages alike for one number, and sees a crash, a stall, lost rows and too much memory."""
 
+import mmap
 import os
 import random
 import signal
@@ -109,3 +110,14 @@ def test_a_process_that_reads_many_files_tells_the_same_fates_and_survives_its_e
     worker.end()
     assert found == ["loaded", "LOST ROWS", "loaded", "CRASHED", "refused", "loaded"]
     assert worker.alone == 2
+
+
+def test_a_reading_is_judged_by_what_it_takes_itself_however_large_the_process_it_comes_from(table: Path) -> None:
+    with mmap.mmap(-1, 5 * 2**30), mmap.mmap(-1, 2**28) as filled:
+        filled.write(b"x" * 2**28)
+        worker = Worker()
+        found = [reading(table, {"srid": 4547}) for reading in (fate, worker.fate)]
+        worker.end()
+    assert [each.ended for each in found] == ["loaded", "loaded"]
+    assert worker.alone == 0
+    assert max(each.peak_mib for each in found) < 2**8
