@@ -417,14 +417,15 @@ def test_the_document_of_the_api_lists_every_route(client: httpx.Client) -> None
         /api/changesets/{changeset_id}/check /api/changesets/{changeset_id}/submit
         /api/changesets/{changeset_id}/approve /api/changesets/{changeset_id}/reject
         /api/changesets/{changeset_id}/publish /api/changesets/{changeset_id}/revert
-        /api/changesets/{changeset_id}/discard /api/changesets/{changeset_id}/report
+        /api/changesets/{changeset_id}/discard /api/changesets/{changeset_id}/report /api/changesets/{changeset_id}/log
         /api/deliveries /api/deliveries/{job_id}
         /api/audit /share/changes /share/changes/package
         /share/hooks /share/hooks/{hook_id} /share/hooks/{hook_id}/deliveries /share/hooks/{hook_id}/approve
+        /share/hooks/{hook_id}/pause /share/hooks/{hook_id}/resume /share/hooks/{hook_id}/again
         /share/requests /share/requests/{request_id} /share/requests/{request_id}/map
         /share/requests/{request_id}/approve /share/requests/{request_id}/refuse
         /share/section /share/clearance/line /share/clearance/polygon /share/clearance/segments/{segment_id}
-        /share/near /share/statistics /share/trace/burst /share/diff
+        /share/near /share/profile /share/statistics /share/trace/burst /share/diff
         /share/export /share/sheet /share/sites
         /share/exports /share/exports/{job_id} /share/exports/{job_id}/package"""
     assert set(document["paths"]) == set(expected.split())
