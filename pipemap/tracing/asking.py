@@ -87,11 +87,10 @@ def _answered(connection: Connection, network: Network, question: BurstQuestion)
     if question.radius_m > 0:
         class_codes = {place["class_code"] for place in answer["burst"]}
         around = surroundings_of(network, site, class_codes, question.radius_m, clicked)
-    if question.fallbacks:
-        answer["fallbacks"] = fallbacks_of(network, site, cut, pairing)
+    fallbacks = fallbacks_of(network, site, cut, pairing) if question.fallbacks else []
     taken = [segment for segment, _ in clicked]
     named = {"clicked": taken[0] if taken else None, "further_clicked": taken[1:]}
-    return {**answer, "warnings": notes, "surroundings": around, **named}
+    return {**answer, "warnings": notes, "surroundings": around, "fallbacks": fallbacks, **named}
 
 
 def _clicked(connection: Connection, network: Network, question: BurstQuestion) -> list[tuple[ClickedSegment, Place]]:

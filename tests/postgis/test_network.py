@@ -122,7 +122,9 @@ def test_a_burst_names_valves_people_and_hydrants(street: Database) -> None:
     assert "1 consumers within" in answer.warnings[0].message_en
 
 
-@pytest.mark.parametrize("question", [BurstQuestion([902, 904]), BurstQuestion(node_ids=[HYDRANT], radius_m=50.0)])
+@pytest.mark.parametrize(
+    "question", [BurstQuestion([902, 904], fallbacks=True), BurstQuestion(node_ids=[HYDRANT], radius_m=50.0)]
+)
 def test_what_is_written_is_what_the_models_hold(street: Database, question: BurstQuestion) -> None:
     with street.transaction(read_only=True) as connection:
         network = load_network(connection)
