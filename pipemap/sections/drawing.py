@@ -132,8 +132,9 @@ class _Sheet:
 
     def _over_ground(self) -> float:
         """Clear of the ground at the right end, for its name."""
-        from_m = self._section.length_m - _NAME_WIDE / self._scale
-        return self._y(max(z for station, z in self._section.ground if station >= from_m)) - 6
+        ground, from_m = self._section.ground, self._section.length_m - _NAME_WIDE / self._scale
+        # Where it ends before, nothing of it is in the way.
+        return self._y(max((z for station, z in ground if station >= from_m), default=ground[-1][1])) - 6
 
     def _strips(self) -> Iterator[str]:
         """Where a new pipe has room, with the width there."""

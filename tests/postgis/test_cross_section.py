@@ -178,6 +178,14 @@ def test_what_is_said_under_a_section_stays_on_the_sheet(connection: Connection,
     assert len(notes) > 2 or language == "zh"
 
 
+def test_a_section_is_drawn_whose_ground_ends_long_before_it_does(connection: Connection) -> None:
+    pipe(connection, 1, (5, -10, 8.5), (5, 10, 8.5))
+    section = cross_section(connection, [(EAST, NORTH), (EAST + 1500, NORTH)])
+    # As where a ground model ends and nothing was surveyed.
+    known = tuple(place for place in section.ground if place[0] < 500)
+    assert "<polyline" in draw_cross_section(section.model_copy(update={"ground": known}))
+
+
 def test_pipes_side_by_side_have_no_clear_height_between_them(connection: Connection) -> None:
     pipe(connection, 1, (5, -10, 8.5), (5, 10, 8.5))
     pipe(connection, 2, (7, -10, 7.6), (7, 10, 7.6), class_code="foul")
