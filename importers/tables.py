@@ -1,8 +1,9 @@
 """Point and line tables in text files and workbooks, whatever stands above and below them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +54,10 @@ class TableReader:
         SourceError
             When a file is empty, damaged, protected, or in an encoding that is not what it should be.
         """
-        keys = _names(frozenset(options.get("known_headers", ()))).keys
-        tables = (with_rows_for_links(table, keys) for table in self._tables(paths, options))
-        return chain.from_iterable(map(with_shapes, tables))
-
-    def _tables(self, paths: Sequence[Path], options: dict[str, Any]) -> Iterator[RecordTable]:
         names = _names(frozenset(options.get("known_headers", ())))
+        return _opened(self._tables(paths, names, options), names)
+
+    def _tables(self, paths: Sequence[Path], names: Names, options: dict[str, Any]) -> Iterator[RecordTable]:
         for path in paths:
             if _is_text(path):
                 yield from tables_of(_text_grid(path, options, names), names, options.get("chunk_rows", CHUNK_ROWS))
@@ -73,9 +72,18 @@ class TableReader:
             return None
         names = _names(frozenset(options.get("known_headers", ())))
         rows = max(options.get("chunk_rows", CHUNK_ROWS), _FEWEST_HEAD_ROWS)
-        grid = _text_grid(path, options, names)
-        first = (with_rows_for_links(table, names.keys) for table in islice(tables_of(grid, names, rows), 1))
-        return chain.from_iterable(map(with_shapes, first))
+        return _opened(islice(tables_of(_text_grid(path, options, names), names, rows), 1), names)
+
+
+def _opened(tables: Iterable[RecordTable], names: Names) -> Iterator[RecordTable]:
+    """Tables with a row for each connected point, and shapes for columns that draw them; how is told once a sheet."""
+    told: set[tuple[str, str]] = set()
+    for table in tables:
+        whole = with_rows_for_links(table, names.keys)
+        if whole is not table and (table.file, table.sheet) in told:
+            whole = replace(whole, findings=table.findings)
+        told.add((table.file, table.sheet))
+        yield from with_shapes(whole)
 
 
 def _is_text(path: Path) -> bool:

@@ -1,5 +1,6 @@
 """The class column of one sheet: what its words mean, and whether it is a class column at all."""
 
+import re
 import unicodedata
 from itertools import islice
 from pathlib import Path
@@ -20,6 +21,7 @@ from importers.profiles import SECRET, Profile
 from schemas.findings import Severity
 
 _MOST_TOLD = 5
+_DIGITS = re.compile(r"\d+")
 
 
 class ClassColumn:
@@ -35,6 +37,7 @@ class ClassColumn:
         self._meanings: list[str | None] = []
         self._numbers: dict[str, int] = {}
         self._read: dict[str, str] = {}
+        self._spoken: dict[str, str | None] = {}
         self._rows = 0
         self._unknown_rows = 0
         self._unknown = UnknownWords()
@@ -118,10 +121,16 @@ class ClassColumn:
         if word not in self._numbers:
             self._numbers[word] = len(self._meanings)
             meaning = _class_of(word, self._dictionary)
-            if meaning is None and (meaning := self._profile.class_said(word, is_name=True)):
+            if meaning is None and (meaning := self._spoken_of(_DIGITS.sub("", word))):
                 self._read[word] = meaning
             self._meanings.append(meaning)
         return self._numbers[word]
+
+    def _spoken_of(self, text: str) -> str | None:
+        """The class that a text speaks of; found once for all values that differ by their numbers alone."""
+        if text not in self._spoken:
+            self._spoken[text] = self._profile.class_said(text, is_name=True)
+        return self._spoken[text]
 
     def _tell_read(self, ledger: Ledger, number: int) -> None:
         """Say which values were understood by a word in them."""

@@ -134,8 +134,8 @@ class Sheet:
 
     def _read(self, table: RecordTable) -> None:
         whole = _without_blanks(table)
-        parts = in_parts(whole, self.profile) if self.role == "segment" else whole
-        parts = one_by_one(whole, self.profile) if self.role == "combined" else parts
+        opened = {"segment": in_parts, "combined": one_by_one}.get(str(self.role))
+        parts = whole if opened is None else opened(whole, self.profile)
         columns = Columns(self.ledger, self.number, str(self.role), self.profile, parts, self._words)
         self._mapping, (_, self._axis) = columns.mapping, coordinate_columns(columns)
         self.context.columns[self.number] = columns.mapping

@@ -21,7 +21,7 @@ _SAMPLES = 3
 _MENTIONS = 3
 # Of a column as sure as this, nobody asks what else it could be.
 _SURE = 0.95
-_DEPTHS = ("from_depth_m", "to_depth_m", "depths", "well_depth_m")
+_DEPTHS_OF_PIPES = ("from_depth_m", "to_depth_m", "depths")
 _LEAST_LINKED, _MOSTLY = 3, 0.8
 # A column of point numbers is looked at to its end: lines refer to any of them.
 _ALL_NUMBERS = 500_000
@@ -137,7 +137,7 @@ def _first_chunks(tables: Iterable[tuple[RecordTable, str]], profile: Profile) -
     """The first part of each table; points and lines of one layer are two, of which those without rows count last."""
     first: dict[tuple[str, str, str | None], RecordTable] = {}
     for table, _ in tables:
-        role = role_of(table, profile) if table.geometry is not None else None
+        role = role_of(table, profile) if table.shapes is not None else None
         first.setdefault((table.file, table.sheet, role), table)
     filled = {(file, sheet) for (file, sheet, _), table in first.items() if len(table.rows)}
     return [table for (*place, _), table in first.items() if len(table.rows) or tuple(place) not in filled]
@@ -170,7 +170,7 @@ def _table(each: _Table, profile: Profile, home: Home | None) -> TableProposal:
         each.links.referred,
         each.links.pairs,
         is_settled,
-        has_geometry=table.geometry is not None,
+        has_geometry=table.shapes is not None,
         foot=foot_of(table.crs),
     )
     if known == "node" and table.role is None and not is_settled and _names_other_points(candidates):
@@ -266,17 +266,15 @@ def _column(
 def _unit(attribute: str, column: str, sample: Sample, foot: str | None) -> str | None:
     """The unit that the header states, or that sizes and depths are in by their values, heights by their system."""
     stated = unit_of(column)
-    if stated is not None and factor(attribute, stated) is None:
-        stated = None
-    elif stated is None and attribute == "voltage" and in_volts(sample):
-        return "V"
-    if stated is None and attribute in _DEPTHS[:3] and in_centimetres(sample):
+    if stated is not None and factor(attribute, stated) is not None:
+        return stated
+    if attribute == "voltage":
+        return "V" if in_volts(sample) else None
+    if attribute in ("section", "diameter"):
+        return "in" if in_inches(sample) else "m" if in_metres(sample) else None
+    if attribute in _DEPTHS_OF_PIPES and in_centimetres(sample):
         return "cm"
-    if stated is None and attribute in ("section", "diameter") and in_inches(sample):
-        return "in"
-    if stated is None and attribute in ("section", "diameter") and in_metres(sample):
-        return "m"
-    return foot if stated is None and (attribute in ELEVATIONS or attribute in _DEPTHS) else stated
+    return foot if attribute in (*ELEVATIONS, *_DEPTHS_OF_PIPES, "well_depth_m") else None
 
 
 def _why_left(sample: Sample, near: Sequence[Match], holders: Mapping[str, str]) -> Reason:

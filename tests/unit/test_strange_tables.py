@@ -18,6 +18,7 @@ from importers.places.georeference import parse_crs
 from importers.places.place_readings import Home
 from importers.profile_files import load_profile
 from importers.proposing.dry_run import dry_run
+from importers.tables import TableReader
 from schemas.delivery import Delivery
 
 _PLACES = [(507000.0 + 30 * n, 2495000.0 + 2 * n) for n in range(12)]
@@ -66,6 +67,16 @@ def test_numbered_columns_of_connected_points_are_lines_of_their_own(tmp_path: P
     np.testing.assert_allclose(z_m, [10.0 - 0.03 + 0.2, 10.0 - 0.04 + 0.2])
     assert "IMP-WIDE" in {finding.rule for finding in delivery.findings}
     assert [(count.rows, count.loaded) for count in delivery.counts] == [(12, 12)]
+
+
+def test_columns_that_become_rows_are_told_once_however_many_parts_a_table_is_read_in(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    rows = [f"W{n},{y},{x},W{n + 1},W{n - 1}" for n, (x, y) in _numbered()]
+    path.write_text("\n".join(["点号,X,Y,连接点1,连接点2", *rows]), encoding="utf-8")
+    tables = list(TableReader().read([path], {"chunk_rows": 4}))
+    assert len(tables) == 3
+    assert [finding.rule for table in tables for finding in table.findings].count("IMP-WIDE") == 1
+    assert sum(len(table.rows) for table in tables) == 2 * len(rows)
 
 
 def test_numbers_of_points_that_differ_in_case_blanks_and_dashes_join_with_a_word(tmp_path: Path) -> None:
