@@ -157,8 +157,13 @@ def signed_in(service: Service, request: Request) -> str | None:
 
 
 def session_cookie(sign_in: SignIn) -> str:
-    """Name of the cookie that holds a session; under https one that no other host can have set."""
-    return f"{'__Host-' if sign_in.is_https else ''}pipemap-session"
+    """Name of the cookie that holds a session."""
+    return cookie_name(sign_in, "session")
+
+
+def cookie_name(sign_in: SignIn, what: str) -> str:
+    """Name of a cookie of this service; under https one that no other host can have set."""
+    return f"{'__Host-' if sign_in.is_https else ''}pipemap-{what}"
 
 
 async def read_asker(request: Request) -> str | None:

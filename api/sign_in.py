@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from api.deps import STRICT, ServiceDep, refuse_other_sites, session_cookie, staff_of
+from api.deps import STRICT, ServiceDep, cookie_name, refuse_other_sites, session_cookie, signed_in, staff_of
 from api.features import as_json
 from api.problems import UnauthorizedError
 from api.staff_pages import Language, staff_page
@@ -18,7 +18,6 @@ from pipemap.sharing.sign_in import ASKING_S, SESSION_S, SignIn
 
 router = APIRouter(prefix="/sign-in", include_in_schema=False)
 out = APIRouter(include_in_schema=False, dependencies=[STRICT])
-_BACK = "/sign-in/back"
 _log = logging.getLogger("api")
 
 
@@ -55,15 +54,15 @@ def back(request: Request, service: ServiceDep, sign_in: SignInDep) -> Response:
     """Where the provider sends the browser back to: the session begins, or the page says why not."""
     came = dict(request.query_params)
     try:
-        signed_in = sign_in.finish(request.cookies.get(note_cookie(sign_in), ""), came)
+        begun = sign_in.finish(request.cookies.get(note_cookie(sign_in), ""), came)
     except SignInError as error:
         _log.warning("a sign-in was refused: %s", error.message)
         answer: Response = _told(request, service, error, None)
     else:
         with service.database.transaction() as connection:
-            audit.record(connection, signed_in.actor, "staff.sign-in", {})
-        answer = RedirectResponse(signed_in.path, HTTPStatus.SEE_OTHER)
-        _keep(answer, sign_in, session_cookie(sign_in), signed_in.session, SESSION_S)
+            audit.record(connection, begun.actor, "staff.sign-in", {})
+        answer = RedirectResponse(begun.path, HTTPStatus.SEE_OTHER)
+        _keep(answer, sign_in, session_cookie(sign_in), begun.session, SESSION_S)
     _keep(answer, sign_in, note_cookie(sign_in), "", 0)
     return answer
 
@@ -71,9 +70,7 @@ def back(request: Request, service: ServiceDep, sign_in: SignInDep) -> Response:
 @router.get("/who", dependencies=[STRICT])
 def who(request: Request, service: ServiceDep) -> Response:
     """Who of the staff is signed in with this browser; null for nobody, or where nobody signs in so."""
-    sign_in = service.sign_in
-    actor = None if sign_in is None else sign_in.actor(request.cookies.get(session_cookie(sign_in), ""))
-    return as_json({"actor": actor, "can_sign_in": sign_in is not None})
+    return as_json({"actor": signed_in(service, request), "can_sign_in": service.sign_in is not None})
 
 
 @out.post("/sign-out", dependencies=[Depends(refuse_other_sites)])
@@ -102,7 +99,7 @@ def signed_out(request: Request, service: ServiceDep, _: SignInDep, language: La
 
 def note_cookie(sign_in: SignIn) -> str:
     """Name of the cookie with what was asked for."""
-    return f"{'__Host-' if sign_in.is_https else ''}pipemap-asking"
+    return cookie_name(sign_in, "asking")
 
 
 def _keep(answer: Response, sign_in: SignIn, name: str, value: str, seconds: int) -> None:

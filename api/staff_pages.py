@@ -15,7 +15,7 @@ from schemas.codetables import CODED, code_table
 Language = Annotated[Literal["zh", "en"] | None, Query()]
 _LARGEST_FORM = 200_000
 _PAGES = PAGES.overlay(undefined=StrictUndefined)
-_NAMED = ("utility_class", "request_purpose")
+_NAMED = ("utility_class", "request_purpose", "changeset_step")
 
 
 async def read_form(request: Request) -> dict[str, list[str]]:

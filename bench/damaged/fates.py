@@ -62,14 +62,13 @@ def fate(path: Path, told: Mapping[str, Any]) -> Fate:
         os.close(hears)
         never_returning(_read, path, told, says)
     os.close(says)
-    heard = _heard(hears, time.monotonic() + CLOCK_LIMIT_S)
+    heard = heard_line(hears, time.monotonic() + CLOCK_LIMIT_S)
     if heard is None:
         os.killpg(child, signal.SIGKILL)
     os.close(hears)
     status, used = os.wait4(child, 0)[1:]
     cpu_s, peak_mib = used.ru_utime + used.ru_stime, max(used.ru_maxrss // 1024 - born_mib, 0)
-    lines = (heard or b"").decode("utf-8", "replace").splitlines()
-    said = json.loads(lines[-1]) if lines else ["CRASHED", f"ended with status {status}"]
+    said = json.loads(heard) if heard else ["CRASHED", f"ended with status {status}"]
     return Fate(*judged(said, is_late=heard is None or cpu_s > LIMIT_S, peak_mib=peak_mib), cpu_s, peak_mib)
 
 
@@ -82,24 +81,13 @@ def judged(said: list[str], *, is_late: bool, peak_mib: int) -> tuple[str, str]:
     return said[0], said[1]
 
 
-def _heard(hears: int, until_s: float) -> bytes | None:
-    """All that the child says before it ends; None when that takes too long."""
-    heard = b""
-    while (left_s := until_s - time.monotonic()) > 0:
-        if select.select([hears], [], [], left_s)[0]:
-            if not (words := os.read(hears, 65_536)):
-                return heard
-            heard += words
-    return None
-
-
 def heard_line(hears: int, until_s: float) -> bytes | None:
-    """The next line that a child says; None when it ends before, or when that takes too long."""
+    """The next line that a child says, nothing when it ends before; None when that takes too long."""
     heard = b""
     while (left_s := until_s - time.monotonic()) > 0:
         if select.select([hears], [], [], left_s)[0]:
             if not (words := os.read(hears, 65_536)):
-                return None
+                return b""
             heard += words
             if heard.endswith(b"\n"):
                 return heard
@@ -115,13 +103,8 @@ def _read(path: Path, told: Mapping[str, Any], says: int) -> None:
     gc.disable()
     os.chdir(path.parent)
     os.environ["TMPDIR"] = str(path.parent)
-    limit_memory()
+    in_engine = set_apart()
     resource.setrlimit(resource.RLIMIT_CPU, (3 * LIMIT_S, 3 * LIMIT_S))
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1), os.dup2(nowhere, 2)
-    # Shared with the process that reads, whose descriptors are not ours.
-    in_engine = mmap.mmap(-1, 1)
-    without_processes_of_engines(in_engine)
     say(*answered(path, told, in_engine))
 
 
@@ -134,7 +117,18 @@ def never_returning(work: Callable[..., None], *given: Any) -> NoReturn:
         os._exit(1)
 
 
-def limit_memory() -> None:
+def set_apart() -> mmap.mmap:
+    """Within a child: keep it quiet and within limits; what is answered says whether it is in an engine."""
+    _limit_memory()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1), os.dup2(nowhere, 2)
+    # Shared with the process that reads, whose descriptors are not ours.
+    in_engine = mmap.mmap(-1, 1)
+    _without_processes_of_engines(in_engine)
+    return in_engine
+
+
+def _limit_memory() -> None:
     """Within a child: keep it from filling the memory, and its end from filling the disk."""
     most = memory_mib("VmSize") * 2**20 + MEMORY_LIMIT_BYTES
     for limit, value in ((resource.RLIMIT_AS, most), (resource.RLIMIT_CORE, 0)):
@@ -162,7 +156,7 @@ def answered(path: Path, told: Mapping[str, Any], in_engine: mmap.mmap) -> tuple
     return "LOST ROWS" if fault else "loaded", fault or ""
 
 
-def without_processes_of_engines(in_engine: mmap.mmap) -> None:
+def _without_processes_of_engines(in_engine: mmap.mmap) -> None:
     """Within a child: starting an engine's own process would be most of the time; a crash in it counts as `engine`."""
 
     def asked(module: str, file: Path) -> Any:

@@ -6,7 +6,6 @@ own (`bench.damaged.fates.fate`), and that counts.
 
 import gc
 import json
-import mmap
 import os
 import resource
 import signal
@@ -25,10 +24,9 @@ from bench.damaged.fates import (
     fate,
     heard_line,
     judged,
-    limit_memory,
     memory_mib,
     never_returning,
-    without_processes_of_engines,
+    set_apart,
 )
 from importers import passing
 
@@ -83,7 +81,7 @@ class Worker:
     def _asked(self, path: Path, told: Mapping[str, Any]) -> Fate | None:
         os.write(self._says, (json.dumps([str(path), dict(told)]) + "\n").encode())
         line = heard_line(self._hears, time.monotonic() + CLOCK_LIMIT_S)
-        if line is None:
+        if not line:
             return None
         ended, words, cpu_s, peak_mib = json.loads(line)
         return Fate(*judged([ended, words], is_late=cpu_s > LIMIT_S, peak_mib=peak_mib), cpu_s, peak_mib)
@@ -92,11 +90,7 @@ class Worker:
 def _serve(asked: int, answers: int) -> None:
     """Within the child: read what is named, a line each, until killed."""
     born_mib = memory_mib("VmRSS")
-    limit_memory()
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1), os.dup2(nowhere, 2)
-    in_engine = mmap.mmap(-1, 1)
-    without_processes_of_engines(in_engine)
+    in_engine = set_apart()
     passing._confined = _here  # type: ignore[assignment]
     with os.fdopen(asked) as lines:
         for number, line in enumerate(lines):

@@ -58,10 +58,6 @@ _WORDS = {
     "checked": ("Checked: {found} findings.",
            "检查完成，问题 {found} 个。"),
     "steps": ("Changeset {number}: who did what", "变更集 {number} 经办记录"),
-    "step_open": ("made", "创建"), "step_check": ("checked", "检查"), "step_submit": ("submitted", "提交审核"),
-    "step_approve": ("approved", "审核通过"), "step_reject": ("turned down", "驳回"),
-    "step_rebase": ("brought up to date", "更新至现状"), "step_publish": ("published", "发布"),
-    "step_discard": ("discarded", "丢弃"),
     "stale": ("The copies for other agencies stay at an older version: {why} `pipemap share refresh`",
            "脱敏库未更新，仍为旧版本：{why} `pipemap share refresh`"),
 }  # fmt: skip
@@ -125,7 +121,7 @@ class ChangeWords(Words):
     def steps(self, changeset_id: int, steps: Iterable[Mapping[str, Any]]) -> None:
         """A table of who did what with a changeset."""
         rows = (
-            (clock(one["at"]), self.say(f"step_{one['step']}"), one["actor"], self._step_notes(one["details"]))
+            (clock(one["at"]), self.code("changeset_step", one["step"]), one["actor"], self._step_notes(one["details"]))
             for one in steps
         )
         self.table(self.say("steps", number=changeset_id), ("time", "what", "actor", "notes"), rows)

@@ -1,11 +1,13 @@
-"""`pipemap share hook`, `hooks`, `hook-approve`, `hook-end`: where agencies are told of changes."""
+"""`pipemap share hook`, `hooks` and `hook-…`: where agencies are told of changes, and what is done with that."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
 from pipemap.commands.session import open_database
 from pipemap.commands.words import Words
+from pipemap.db import Connection
 from pipemap.settings import Settings
 from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_text, say
 
@@ -68,11 +70,7 @@ def hook_approve(number: HookArgument, as_json: JsonOption = False) -> None:
     from pipemap.sharing import hooks
     from pipemap.sharing.posting import HookPolicy
 
-    settings = Settings()
-    with open_database(settings) as database, database.transaction() as connection:
-        hooks.approve(connection, number, settings.user, HookPolicy.of(settings))
-        row = hooks.read_hook(connection, number)
-    _told(row, as_json)
+    _done(number, as_json, lambda connection, by: hooks.approve(connection, number, by.user, HookPolicy.of(by)))
 
 
 @app.command()
@@ -80,11 +78,7 @@ def hook_pause(number: HookArgument, as_json: JsonOption = False) -> None:
     """Tell a webhook nothing for now. 暂停回调"""
     from pipemap.sharing import hooks
 
-    settings = Settings()
-    with open_database(settings) as database, database.transaction() as connection:
-        hooks.pause(connection, number, settings.user)
-        row = hooks.read_hook(connection, number)
-    _told(row, as_json)
+    _done(number, as_json, lambda connection, by: hooks.pause(connection, number, by.user))
 
 
 @app.command()
@@ -93,11 +87,7 @@ def hook_resume(number: HookArgument, as_json: JsonOption = False) -> None:
     from pipemap.sharing import hooks
     from pipemap.sharing.posting import HookPolicy
 
-    settings = Settings()
-    with open_database(settings) as database, database.transaction() as connection:
-        hooks.resume(connection, number, settings.user, HookPolicy.of(settings))
-        row = hooks.read_hook(connection, number)
-    _told(row, as_json)
+    _done(number, as_json, lambda connection, by: hooks.resume(connection, number, by.user, HookPolicy.of(by)))
 
 
 @app.command()
@@ -105,9 +95,16 @@ def hook_end(number: HookArgument, as_json: JsonOption = False) -> None:
     """End a webhook. 停用回调"""
     from pipemap.sharing import hooks
 
+    _done(number, as_json, lambda connection, by: hooks.end(connection, number, by.user))
+
+
+def _done(number: int, as_json: bool, step: Callable[[Connection, Settings], None]) -> None:
+    """Take a step with a webhook, and tell how it stands then."""
+    from pipemap.sharing import hooks
+
     settings = Settings()
     with open_database(settings) as database, database.transaction() as connection:
-        hooks.end(connection, number, settings.user)
+        step(connection, settings)
         row = hooks.read_hook(connection, number)
     _told(row, as_json)
 

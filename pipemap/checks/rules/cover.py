@@ -18,8 +18,6 @@ from pipemap.clearance.tables import Row
 from schemas.codetables import codes_where
 from schemas.findings import Severity
 
-# What the code table of burials has of those that lie in the ground.
-
 
 @rule(
     "P08",
