@@ -17,13 +17,16 @@ from pipemap.settings import Settings
 
 MAX_ENTRIES = 10_000
 MAX_RATIO = 100
+# Archives within archives: a delivery is zipped once more by whoever sends it on.
+MAX_DEPTH = 3
 
 _FOLDER_PREFIX = "pipemap-delivery-"
 _RATIO_MATTERS_FROM_BYTES = 2**20
 _CHUNK_BYTES = 2**18
 _PASSWORD_FLAG = 0x1
 _UTF8_FLAG = 0x800
-_ARCHIVE_SUFFIXES = {".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"}
+_OTHER_ARCHIVES = {".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"}
+_UNPACKED_SUFFIX = ".unpacked"
 _ZIPPED = {".zip", ".kmz"}
 _STYLES = (".qml", ".qmd", ".sld")
 # What lies beside the file that stands for a layer.
@@ -54,8 +57,8 @@ def unpacked(paths: Sequence[Path], max_bytes: int | None = None) -> Iterator[li
     Raises
     ------
     SourceError
-        When an archive is damaged, protected, holds another archive or a name that leads outside,
-        has more than `MAX_ENTRIES` entries, unpacks to more than `MAX_RATIO` times its size, or all
+        When an archive is damaged, protected, holds one that is no zip, one more than `MAX_DEPTH` deep or a name that
+        leads outside, has more than `MAX_ENTRIES` entries, unpacks to more than `MAX_RATIO` times its size, or all
         archives together to more than `max_bytes`, by default the setting `PIPEMAP_MAX_UPLOAD_MB`. The member is named.
     """
     with tempfile.TemporaryDirectory(prefix=_FOLDER_PREFIX) as name:
@@ -65,7 +68,9 @@ def unpacked(paths: Sequence[Path], max_bytes: int | None = None) -> Iterator[li
             if path.suffix.lower() in _ZIPPED and path.is_file():
                 # Named like the archive, to tell files of one name in several apart.
                 folder = Path(name, str(number), path.stem)
+                room.n_entries = 0
                 _unpack(path, folder, room)
+                _unpack_within(folder, room)
                 files += _datasets(path, folder)
             else:
                 files.append(path)
@@ -91,16 +96,19 @@ class _Room:
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self.used_bytes = 0
+        # Of one delivered archive with those in it.
+        self.n_entries = 0
 
 
 def _unpack(archive: Path, folder: Path, room: _Room) -> None:
-    folder.parent.mkdir(mode=0o700)
+    folder.parent.mkdir(mode=0o700, exist_ok=True)
     folder.mkdir(mode=0o700)
     try:
         with zipfile.ZipFile(archive) as opened:
             members = opened.infolist()
-            if len(members) > MAX_ENTRIES:
-                raise _refusal(archive, f"holds {len(members)} entries, more than {MAX_ENTRIES}", "条目过多")
+            room.n_entries += len(members)
+            if room.n_entries > MAX_ENTRIES:
+                raise _refusal(archive, f"holds {room.n_entries} entries, more than {MAX_ENTRIES}", "条目过多")
             wanted = [(member, name) for member in members if (name := _safe_name(archive, member)) is not None]
             allowed_bytes = max(MAX_RATIO * archive.stat().st_size, _RATIO_MATTERS_FROM_BYTES)
             start_bytes = room.used_bytes
@@ -115,6 +123,23 @@ def _unpack(archive: Path, folder: Path, room: _Room) -> None:
         raise _refusal(archive, f"is damaged or not a zip archive ({error})", "已损坏或不是 zip 文件") from error
     except (OSError, ValueError, RuntimeError) as error:
         raise _refusal(archive, f"cannot be unpacked ({error})", "无法解压") from error
+
+
+def _unpack_within(folder: Path, room: _Room, depth: int = 2) -> None:
+    """Put what is in the zips of a folder in their place, as a folder of the zip's name."""
+    for archive in sorted(path for path in folder.rglob("*") if path.suffix.lower() in _ZIPPED and path.is_file()):
+        if depth > MAX_DEPTH:
+            raise _refusal(archive, f"lies {depth} archives deep; deliver its content", "嵌套过深，请直接提供其内容")
+        inner = archive.with_name(f"{archive.name}{_UNPACKED_SUFFIX}")
+        _unpack(archive, inner, room)
+        archive.unlink()
+        inner = inner.rename(_free(archive.with_suffix("")))
+        _unpack_within(inner, room, depth + 1)
+
+
+def _free(folder: Path) -> Path:
+    """The folder's name, or another where something of that name is there."""
+    return folder if not folder.exists() else _free(folder.with_name(f"{folder.name}_"))
 
 
 def _copied(source: BinaryIO, sink: BinaryIO) -> Iterator[int]:
@@ -140,7 +165,7 @@ def _safe_name(archive: Path, member: zipfile.ZipInfo) -> str | None:
         raise _refusal(archive, f"holds '{name}', which is a link or device, not a file", "含有链接或设备文件")
     if name.endswith("/") or _LITTER.search(name):
         return None
-    if Path(name).suffix.lower() in _ARCHIVE_SUFFIXES:
+    if Path(name).suffix.lower() in _OTHER_ARCHIVES:
         raise _refusal(archive, f"holds another archive, '{name}'; deliver its content", "内含压缩包，请直接提供其内容")
     if member.flag_bits & _PASSWORD_FLAG:
         raise _refusal(archive, f"is protected by a password ('{name}')", "有密码保护")

@@ -35,8 +35,8 @@ OnProgress = Callable[[str, int, int], None]
 # So many rows of each table of a large file tell what it holds.
 _HEAD_ROWS = 50_000
 _KINDS = (
-    "xlsx", "xls", "csv", "txt", "mdb", "shp", "gpkg", "gdb", "geojson", "gml", "kml", "tab", "mif", "fgb", "xtf",
-    "dxf", "inp", "LandXML", "ifc",
+    "xlsx", "xls", "csv", "txt", "mdb", "shp", "gpkg", "gdb", "geojson", "gml", "kml", "tab", "mif", "fgb",
+    "parquet", "sqlite", "topojson", "gpx", "xtf", "ISYBAU", "dxf", "dgn", "inp", "LandXML", "ifc",
 )  # fmt: skip
 _DATASET_SUFFIX = re.compile(
     r"[\s_\-（(]*(?:管点|管线|用户|点|线)?(?:调查表|成果表|表)?[\s_\-)）]*(?:gbk|utf8|utf-8)?$|[\s_\-](?:point|line|[PL])$",

@@ -8,7 +8,7 @@ from importers.base import RecordTable
 
 
 class DxfReader:
-    """Reads the model space of .dxf and .dwg files; a row's number is the entity's place in it.
+    """Reads the model space of .dxf, .dwg and .dgn files; a row's number is the entity's place in it.
 
     Each layer is a sheet, with a table of role node (points, blocks, circles), one of role segment
     (lines, polylines, arcs, splines, ellipses; curves as chords within 1 cm) and one of role structure
@@ -31,8 +31,8 @@ class DxfReader:
     name = "dxf"
 
     def accepts(self, path: Path) -> bool:
-        """Whether the file is called .dxf or .dwg."""
-        return path.suffix.lower() in (".dxf", ".dwg")
+        """Whether the file is called .dxf, .dwg or .dgn."""
+        return path.suffix.lower() in (".dxf", ".dwg", ".dgn")
 
     def read(self, paths: Sequence[Path], options: dict[str, Any]) -> Iterator[RecordTable]:
         """Yield the tables of each drawing, nodes of a layer before its segments.

@@ -19,7 +19,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError as ProjError
 
 from importers.base import RecordTable
-from importers.layers import formats, recoding, shapes
+from importers.layers import formats, geoparquet, recoding, shapes
 from importers.layers.domains import coded_values
 from importers.layers.files import LayerFile, damage, refusal
 from importers.layers.geojson import member_count
@@ -107,7 +107,7 @@ def _layers(path: Path, options: dict[str, Any]) -> Iterator[Generator[RecordTab
 
 def _layer_names(file: LayerFile) -> list[str]:
     try:
-        names = [name for name in _all_layer_names(file) if name not in _NOT_DATA]
+        names = [name for name in _all_layer_names(file) if name not in _NOT_DATA | file.leaves_layers]
     except (fiona.errors.FionaError, pyogrio.errors.DataSourceError, ValueError) as error:
         raise damage(file, error) from error
     if not names:
@@ -120,6 +120,8 @@ def _layer_names(file: LayerFile) -> list[str]:
 
 
 def _all_layer_names(file: LayerFile) -> list[str]:
+    if file.driver == geoparquet.DRIVER:
+        return [file.path.stem]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if file.options:
@@ -213,12 +215,21 @@ def _declared_rows(layer: Layer) -> int | None:
 def _in_bulk(layer: Layer, chunk_rows: int) -> Iterator[RecordTable]:
     encoding = layer.file.encoding
     try:
+        if layer.file.driver == geoparquet.DRIVER:
+            yield from _in_row_groups(layer, chunk_rows)
+            return
         yield from _in_batches(layer, chunk_rows, encoding if recoding.can_decode(encoding) else None)
     except UnicodeDecodeError:
         # What is left of a text that is not in its encoding is for GDAL to say.
         yield from _in_batches(layer, chunk_rows, None)
     if layer.rows_read == 0:
         yield layer.refused(0)
+
+
+def _in_row_groups(layer: Layer, chunk_rows: int) -> Iterator[RecordTable]:
+    layer.fields, layer.crs, batches = geoparquet.batches(layer.file, chunk_rows)
+    for batch in batches:
+        yield from _batch_tables(layer, batch, None)
 
 
 def _in_batches(layer: Layer, chunk_rows: int, decoded_here: str | None) -> Iterator[RecordTable]:
@@ -237,7 +248,11 @@ def _in_batches(layer: Layer, chunk_rows: int, decoded_here: str | None) -> Iter
         said: list[str] = []
         with _warnings_kept(said):
             meta, batches = stack.enter_context(source)
-        fields, crs, is_there = [str(field) for field in meta["fields"]], _crs(meta["crs"]), True
+        fields, crs, is_there = (
+            [str(field) for field in meta["fields"]],
+            _crs(meta["crs"] or layer.file.crs_unless_said),
+            True,
+        )
         if decoded_here:
             fields = [recoding.text(field, decoded_here) for field in fields]
         while is_there:
@@ -318,7 +333,7 @@ def _cells(column: Any) -> Any:
 def _one_by_one(layer: Layer, chunk_rows: int) -> Iterator[RecordTable]:
     """The rest of the layer through fiona; a record that cannot be read is refused with a finding."""
     with RecordStream(layer.file, layer.name, skip=layer.rows_read) as stream:
-        layer.fields, layer.crs = stream.fields, _crs(stream.crs_wkt)
+        layer.fields, layer.crs = stream.fields, _crs(stream.crs_wkt or layer.file.crs_unless_said)
         while chunk := stream.take(chunk_rows):
             numbers = layer.numbers(len(chunk))
             for number, record in zip(numbers, chunk, strict=True):

@@ -9,7 +9,7 @@ from typing import Any
 
 from importers.base import DERIVED, RecordTable
 from importers.models.apart import asked, demand_content, refusal
-from importers.models.elements import UNKNOWN, Element, Place, Sheet, known_place, with_findings
+from importers.models.elements import UNKNOWN, Element, Place, Sheet, arc, known_place, with_findings
 from importers.models.inp_files import number
 from importers.models.landxml_units import Units, units_of
 
@@ -21,9 +21,6 @@ _APPURTENANCES = {"CircStruct": "manhole", "RectStruct": "manhole", "OutletStruc
 _OF_PIPES = frozenset({"desc", "diameter", "thickness", "material", "height", "width", "span", "widthTop"})
 _SHAPES = {"RectPipe": "rect", "EggPipe": "egg", "Channel": "trapezoid"}
 _FLOWS = {"out": "forward", "in": "backward"}
-# How far a drawn arc may lie from the true one, and into how many pieces it is cut at most.
-_SAGITTA_M = 0.005
-_MOST_PIECES = 180
 
 _Row = dict[str, Any]
 # A structure by the place of its network and its name.
@@ -227,22 +224,8 @@ class _Networks:
             return []
         start, end, center = both[0][0], both[1][0], self._center(pipe)
         if center:
-            return _arc(start, end, center[0])
+            return arc(start, end, center[0])
         return [] if all(at_structs) else [start, end]
-
-
-def _arc(start: Place, end: Place, center: Place) -> list[Place]:
-    """The shorter way from start to end on the circle round a centre."""
-    radius = (math.dist(start, center) + math.dist(end, center)) / 2
-    turn = math.atan2(end[1] - center[1], end[0] - center[0]) - math.atan2(start[1] - center[1], start[0] - center[0])
-    turn = (turn + math.pi) % (2 * math.pi) - math.pi
-    if radius <= _SAGITTA_M or abs(math.dist(start, center) - radius) > 0.01 * radius:
-        return [start, end]
-    pieces = min(_MOST_PIECES, max(1, math.ceil(abs(turn) / (2 * math.acos(1 - _SAGITTA_M / radius)))))
-    first = math.atan2(start[1] - center[1], start[0] - center[0])
-    angles = (first + turn * piece / pieces for piece in range(1, pieces))
-    between = [(center[0] + radius * math.cos(angle), center[1] + radius * math.sin(angle)) for angle in angles]
-    return [start, *between, end]
 
 
 def _own(part: Any, has_column: frozenset[str] = frozenset()) -> _Row:

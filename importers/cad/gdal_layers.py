@@ -1,4 +1,4 @@
-"""What GDAL's CAD driver makes of a DWG drawing, put back into a DXF: shapes, layers and texts, no blocks."""
+"""What GDAL makes of DWG and DGN drawings, put back into a DXF: shapes, layers and texts, no blocks."""
 
 from pathlib import Path
 from typing import Any
@@ -6,11 +6,12 @@ from typing import Any
 import fiona
 from ezdxf.filemanagement import new
 
-_TEXTS = ("CADText", "CADMText")
+_DWG_TEXTS = ("CADText", "CADMText")
+_DGN_TEXT = 17
 
 
-def write_dxf(layers: Path, target: Path) -> None:
-    """Write the layers of a GeoPackage that the driver was converted to as one drawing.
+def write_dxf(layers: Path, target: Path, driver: str | None = None) -> None:
+    """Write the layers of a file that GDAL reads, or converted a drawing to, as one drawing.
 
     Raises
     ------
@@ -20,20 +21,26 @@ def write_dxf(layers: Path, target: Path) -> None:
     drawing = new("R2010", units=0)
     space = drawing.modelspace()
     for name in fiona.listlayers(layers):
-        with fiona.open(layers, layer=name) as features:
+        with fiona.open(layers, layer=name, driver=driver) as features:
             for feature in features:
                 if feature.geometry is not None:
-                    _add(space, name, feature)
+                    _add(space, _layer(name, feature.properties), feature)
     drawing.saveas(target)
 
 
+def _layer(name: str, properties: Any) -> str:
+    """A DGN drawing has its layers as levels, by number."""
+    level = properties.get("Level")
+    return name if level is None else f"Level {level}"
+
+
 def _add(space: Any, layer: str, feature: Any) -> None:
-    kind, attributes = feature.properties.get("cadgeom_type"), {"layer": layer}
+    properties, attributes = feature.properties, {"layer": layer}
+    is_text = properties.get("cadgeom_type") in _DWG_TEXTS or properties.get("Type") == _DGN_TEXT
     for shape, places in _parts(feature.geometry):
-        if kind in _TEXTS:
-            space.add_text(
-                feature.properties.get("text") or "", height=1, dxfattribs=attributes | {"insert": places[0]}
-            )
+        if is_text:
+            said = properties.get("text") or properties.get("Text") or ""
+            space.add_text(said, height=1, dxfattribs=attributes | {"insert": places[0]})
         elif shape == "Point":
             space.add_point(places[0], attributes)
         else:

@@ -1,14 +1,14 @@
 """A delivered drawing and the drawings attached to it, read into entities in metres of the map."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ezdxf.math import Matrix44
 
-from importers.cad import dwg
+from importers.cad import dgn, dwg
 from importers.cad.damage import demand_whole, is_dwg, n_entities_begun, refusal, repaired
 from importers.cad.drawing import Block, Drawing
 from importers.cad.entities import Attachment, Entity, EntityReader
@@ -20,6 +20,7 @@ from schemas.findings import Finding, Severity
 
 _MAX_ATTACHED = 100
 _STILL_M = 0.001
+_CONVERTED = ((is_dwg, dwg.converted), (dgn.is_dgn, dgn.converted))
 
 
 @dataclass
@@ -83,7 +84,7 @@ class SourceReader:
                 yield from self._attached(path, attachment, source, chain)
 
     def _opened(self, path: Path, to_host: Matrix44 | None, stack: ExitStack) -> tuple[Source, EntityReader]:
-        found, dropped = stack.enter_context(dwg.converted(path)) if path.is_file() and is_dwg(path) else (path, None)
+        found, dropped = stack.enter_context(_as_dxf(path))
         demand_whole(found)
         source = Source(path.name, [])
         try:
@@ -155,6 +156,17 @@ class SourceReader:
             value=path.name,
         )
         yield from found
+
+
+@contextmanager
+def _as_dxf(path: Path) -> Iterator[tuple[Path, Finding | None]]:
+    """The drawing, or what a converter makes of it and what is to be said of that."""
+    convert = next((kind for is_one, kind in _CONVERTED if path.is_file() and is_one(path)), None)
+    if convert is None:
+        yield path, None
+        return
+    with convert(path) as found:
+        yield found
 
 
 def _moves(attachment: Attachment) -> bool:

@@ -22,7 +22,8 @@ class LayerFile:
     what stands before it to pin the driver; with one, or where `is_proven` says so, no further proof of
     the format is needed. `declared_rows` is given where GDAL would not tell of rows that it leaves out.
     `lost_rows` have a geometry and no attributes or the other way round, `deleted_rows` are marked so,
-    `bad_lines` hold nothing that can be read.
+    `bad_lines` hold nothing that can be read. `leaves_layers` are layers that say nothing which others do not.
+    `crs_unless_said` is the system that the format's standard gives a file that names none.
     """
 
     path: Path
@@ -37,6 +38,8 @@ class LayerFile:
     lost_rows: int = 0
     deleted_rows: int = 0
     bad_lines: tuple[int, ...] = ()
+    leaves_layers: frozenset[str] = frozenset()
+    crs_unless_said: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
 
     @property

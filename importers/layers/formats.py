@@ -8,12 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from importers.layers.files import LayerFile, companion, head, refusal
-from importers.layers.geojson import geojson, geojson_lines, is_geojson
+from importers.layers.geojson import geojson, geojson_lines, is_geojson, topojson
+from importers.layers.geoparquet import geoparquet
 from importers.layers.mapinfo import mif_file, tab_file
-from importers.layers.markup import gml_file, is_gml, kml_file
+from importers.layers.markup import gml_file, gpx_file, is_gml, kml_file
 from importers.layers.shapefiles import dbf_file, shapefile
 
 _GEOPACKAGE_IDS = (b"GPKG", b"GP10", b"GP11")
+_SQLITE = b"SQLite format 3\x00"
 _GDB_CATALOG = "a00000001.gdbtable"
 # As GDAL's notes on the format have it: version, blocks of rows, rows, bytes an offset.
 _GDB_INDEX_HEADER = struct.Struct("<4i")
@@ -25,12 +27,14 @@ _Opener = Callable[[Path, Path, str | None], LayerFile]
 
 
 def is_layer_file(path: Path) -> bool:
-    """Whether the name is that of a GIS format; .json and .xml also have to begin like GeoJSON or GML."""
+    """Whether the name is that of a GIS format; .json, .xml and .db also have to begin like one of them."""
     suffix = path.suffix.lower()
     if suffix == ".json":
         return path.is_file() and is_geojson(path)
     if suffix == ".xml":
         return path.is_file() and is_gml(path)
+    if suffix == ".db":
+        return path.is_file() and head(path, len(_SQLITE)) == _SQLITE
     return suffix in _OPENERS
 
 
@@ -58,11 +62,19 @@ def opened(path: Path, scratch: Path, encoding: str | None = None) -> LayerFile:
 
 def _geopackage(path: Path, _scratch: Path, _encoding: str | None) -> LayerFile:
     first = head(path, 100)
-    if not first.startswith(b"SQLite format 3\x00"):
+    if not first.startswith(_SQLITE):
         raise refusal(path, "is not a GeoPackage, whatever its name says", "不是 GeoPackage 文件")
     if first[68:72] not in _GEOPACKAGE_IDS:
         raise refusal(path, "is an SQLite database but not a GeoPackage", "是 SQLite 数据库，但不是 GeoPackage")
     return LayerFile(path, "GPKG", path)
+
+
+def _sqlite(path: Path, _scratch: Path, _encoding: str | None) -> LayerFile:
+    """A database with the tables of SpatiaLite, of FDO or with none that tell of geometry; a GeoPackage as such."""
+    first = head(path, 100)
+    if not first.startswith(_SQLITE):
+        raise refusal(path, "is not an SQLite database, whatever its name says", "不是 SQLite 数据库")
+    return LayerFile(path, "GPKG" if first[68:72] in _GEOPACKAGE_IDS else "SQLite", path)
 
 
 def _flatgeobuf(path: Path, _scratch: Path, _encoding: str | None) -> LayerFile:
@@ -136,6 +148,14 @@ _OPENERS: dict[str, _Opener] = {
     ".gml": gml_file,
     ".xml": gml_file,
     ".kml": kml_file,
+    ".gpx": gpx_file,
+    ".topojson": topojson,
+    ".parquet": geoparquet,
+    ".geoparquet": geoparquet,
+    ".sqlite": _sqlite,
+    ".sqlite3": _sqlite,
+    ".spatialite": _sqlite,
+    ".db": _sqlite,
     ".tab": tab_file,
     ".mif": mif_file,
 }

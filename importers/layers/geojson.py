@@ -1,4 +1,4 @@
-"""GeoJSON, as one document or a feature a line: the driver pinned, nothing fetched, no feature lost without a word."""
+"""GeoJSON, as one document or a feature a line, and TopoJSON: the driver pinned, nothing fetched, no feature lost."""
 
 import json
 import mmap
@@ -23,6 +23,7 @@ _HARMLESS_CRS_TYPES = ("name", "epsg", "none")
 # Every feature has this member and this type, and nothing else does unless an attribute is called so.
 _GEOMETRY_MEMBER = re.compile(rb'(?<!\\)"geometry"\s*:')
 _FEATURE_TYPE = re.compile(rb'"Feature"')
+_TOPOLOGY_TYPE = re.compile(rb'"type"\s*:\s*"Topology"')
 # A document up to this size is parsed where fewer features than these were read.
 _PARSED_BYTES = 2**26
 # What stands within an attribute becomes attributes: pipe_dn of {"pipe": {"dn": 200}}.
@@ -34,10 +35,23 @@ def is_geojson(path: Path) -> bool:
     return b'"type"' in head(path, _HEAD_BYTES) and _begins_as_object(path)
 
 
+def topojson(path: Path, _scratch: Path, _encoding: str | None) -> LayerFile:
+    """A topology, whose lines are made of arcs that they share."""
+    if not _is_topology(path):
+        raise refusal(path, "is not TopoJSON, whatever its name says", "不是 TopoJSON 文件")
+    return LayerFile(path, "TopoJSON", path, crs_unless_said="OGC:CRS84")
+
+
+def _is_topology(path: Path) -> bool:
+    return _begins_as_object(path) and _TOPOLOGY_TYPE.search(head(path, _HEAD_BYTES)) is not None
+
+
 def geojson(path: Path, scratch: Path, encoding: str | None) -> LayerFile:
     """A document, or lines whatever the name says."""
     if not _begins_as_object(path):
         raise refusal(path, "is not GeoJSON, whatever its name says", "不是 GeoJSON 文件")
+    if _is_topology(path):
+        return topojson(path, scratch, encoding)
     if _is_newline_delimited(path):
         return geojson_lines(path, scratch, encoding)
     _demand_no_crs_address(path)

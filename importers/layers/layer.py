@@ -15,11 +15,14 @@ from importers.base import DERIVED, RecordTable
 from importers.layers import shapes
 from importers.layers.domains import Domains, decoded
 from importers.layers.files import LayerFile
+from importers.layers.measures import with_units
 from importers.normalising.units import LENGTHS_M
 from importers.places.feet import foot_of
 from schemas.findings import Finding, Severity
 
 _DEGREES = 360.0
+# Formats that are in degrees by their standard, whatever some programs write into them.
+_DEGREES_UNLESS_SAID = ("GeoJSON", "GeoJSONSeq", "TopoJSON", "Parquet")
 
 
 @dataclass
@@ -34,6 +37,7 @@ class Layer:
     domains: Domains = field(default_factory=dict)
     notes: list[Finding] = field(default_factory=list)
     _has_told_feet: bool = False
+    _units: dict[str, str] = field(default_factory=dict)
 
     def numbers(self, n_rows: int) -> npt.NDArray[np.int64]:
         """The numbers of the next rows, which count as read from now on."""
@@ -48,6 +52,8 @@ class Layer:
         Geometry in well-known binary is plain, see `layers.plain`.
         """
         index = pd.Index(numbers)
+        if self.file.driver == "GML":
+            columns = with_units(columns, self._units)
         for name, names in self.domains.items():
             if name in columns:
                 columns[name] = decoded(columns[name], names)
@@ -91,8 +97,8 @@ class Layer:
         for place in np.flatnonzero(shapes.are_nowhere(usable)):
             self.note_bad_geometry(int(numbers[place]))
             usable[place] = None
-        if self.file.driver.startswith("GeoJSON") and self._exceeds_degrees(usable):
-            # GeoJSON without a crs member is taken for degrees; these are not, so nothing is known.
+        if self.file.driver in _DEGREES_UNLESS_SAID and self._exceeds_degrees(usable):
+            # Without a word on the system they are taken for degrees; these are not, so nothing is known.
             self.crs = None
         return usable
 

@@ -1,4 +1,4 @@
-"""GML and KML: XML that is whole, asks for nothing outside itself, and says in its root what it is."""
+"""GML, KML and GPX: XML that is whole, asks for nothing outside itself, and says in its root what it is."""
 
 import os
 import re
@@ -9,8 +9,10 @@ from xml.parsers import expat
 import fiona
 
 from importers.layers.files import LayerFile, head, linked, refusal
+from importers.layers.linked_gml import has_links, write_unlinked
 
 MAX_KML_BYTES = 2**26
+GPX_SINGLE_POINTS = frozenset({"route_points", "track_points"})
 
 _READ_BYTES = 2**20
 _HEAD_BYTES = 2**14
@@ -39,6 +41,9 @@ def gml_file(path: Path, scratch: Path, _encoding: str | None) -> LayerFile:
     root, namespaces = xml_root(path, own)
     if not any(uri.startswith(_GML_NAMESPACE) for uri in namespaces) or root.startswith("OGR"):
         raise refusal(path, "is XML but not GML, whatever its name says", "是 XML，但不是 GML 文件")
+    if has_links(namespaces):
+        write_unlinked(own, scratch / "unlinked.gml")
+        own = scratch / "unlinked.gml"
     file = LayerFile(path, "GML", linked(scratch, path.stem, {".gml": own}), options=_GML_OPTIONS)
     _learn_layers(file)
     return file
@@ -57,6 +62,15 @@ def kml_file(path: Path, scratch: Path, _encoding: str | None) -> LayerFile:
     if root != "kml":
         raise refusal(path, "is not KML, whatever its name says", "不是 KML 文件")
     return LayerFile(path, "LIBKML", linked(scratch, path.stem, {".kml": own}), is_proven=True)
+
+
+def gpx_file(path: Path, scratch: Path, _encoding: str | None) -> LayerFile:
+    """Waypoints, routes and tracks; the single points of a track are no layer of their own."""
+    own = _in_known_encoding(path, scratch)
+    root, _ = xml_root(path, own)
+    if root != "gpx":
+        raise refusal(path, "is not GPX, whatever its name says", "不是 GPX 文件")
+    return LayerFile(path, "GPX", linked(scratch, path.stem, {".gpx": own}), leaves_layers=GPX_SINGLE_POINTS)
 
 
 def xml_root(path: Path, own: Path) -> tuple[str, frozenset[str]]:

@@ -21,6 +21,9 @@ UNKNOWN = float("nan")
 _BEYOND_EARTH = 1e9
 _CHUNK_ROWS = 20_000
 _SCALE_TOLERANCE = 0.02
+# How far a drawn arc may lie from the true one, and into how many pieces it is cut at most.
+_SAGITTA_M = 0.005
+_MOST_PIECES = 180
 
 Place = Sequence[float]
 
@@ -104,6 +107,20 @@ def _until(places: Sequence[Place], middle: Place) -> Iterable[Place]:
     """Up to the middle, which is not repeated where a vertex stands there."""
     yield from places if tuple(places[-1]) != tuple(middle) or len(places) == 1 else places[:-1]
     yield middle
+
+
+def arc(start: Place, end: Place, center: Place) -> list[Place]:
+    """The shorter way from start to end on the circle round a centre."""
+    radius = (math.dist(start, center) + math.dist(end, center)) / 2
+    turn = math.atan2(end[1] - center[1], end[0] - center[0]) - math.atan2(start[1] - center[1], start[0] - center[0])
+    turn = (turn + math.pi) % (2 * math.pi) - math.pi
+    if radius <= _SAGITTA_M or abs(math.dist(start, center) - radius) > 0.01 * radius:
+        return [start, end]
+    pieces = min(_MOST_PIECES, max(1, math.ceil(abs(turn) / (2 * math.acos(1 - _SAGITTA_M / radius)))))
+    first = math.atan2(start[1] - center[1], start[0] - center[0])
+    angles = (first + turn * piece / pieces for piece in range(1, pieces))
+    between = [(center[0] + radius * math.cos(angle), center[1] + radius * math.sin(angle)) for angle in angles]
+    return [start, *between, end]
 
 
 def map_in_degrees(file: str) -> Finding:

@@ -12,6 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
+from importers.normalising.units import factor, unit_of
 from importers.places.place_readings import Home, place_readings
 from importers.profile_files import load_profile, shipped
 from importers.profiles import ATTRIBUTES, Profile, plain
@@ -42,6 +43,7 @@ _CAUTIOUS = {"line_id": 0.45}
 _ENDS = ("from_key", "to_key", "node_key")
 _TRUST_IN_PLACES = 0.75
 _MOST_COORDINATES = 8
+_MOSTLY_NUMBERS = 0.9
 _LEAST_TYPO_LETTERS = {True: 5, False: 3}
 
 
@@ -74,7 +76,8 @@ class Candidates:
     `links` gives, for a column, the share of its values that are point numbers of another table (or of the column
     of point numbers in its own), and that column's name; `referred` the other way round, the column that refers.
     `foot` is the foot that the table's system counts in. Of a table that `is_settled`, the profile was made for this
-    very layout: what it has no name for is nothing to it.
+    very layout: what it has no name for is nothing to it. One that `is_fixed` comes from a format whose columns the
+    reader names by the attributes of the model, whatever stands in them.
     """
 
     samples: Mapping[str, Sample]
@@ -84,6 +87,7 @@ class Candidates:
     referred: Mapping[str, tuple[float, str]] = field(default_factory=dict)
     pairs: Mapping[str, tuple[float, str]] = field(default_factory=dict)
     is_settled: bool = False
+    is_fixed: bool = False
     has_geometry: bool = False
     foot: str | None = None
 
@@ -108,6 +112,9 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
     left = {plain(name) for name in table.profile.leave.get(role, [])}
     found = {}
     for column, sample in table.samples.items():
+        if table.is_fixed and known.get(column) == column:
+            found[column] = _by_name(table.profile, role, column, column)
+            continue
         named = [] if plain(column) in left else _by_name(table.profile, role, column, known.get(column))
         weighed = [_weighed(match, sample, table, role, column) for match in named]
         is_own = column in OF_DRAWINGS or column.startswith(_DRAWN)
@@ -219,7 +226,7 @@ def _weighed(match: Match, sample: Sample, table: Candidates, role: str, column:
     if match.attribute in _ENDS and table.links and column not in table.referred:
         can_tell = len(sample.words) >= LEAST_DISTINCT or sample.n_known > 2 * LEAST_DISTINCT
         fit = table.links.get(column, (0.0, ""))[0] if can_tell else None
-    if fit is None or not sample.n_known:
+    if fit is None or not sample.n_known or _is_in_another_unit(match.attribute, column, sample):
         return match
     if fit <= content.OF_A_DICTIONARY and content.is_of_another_code(match.attribute, sample):
         fit = 0.0
@@ -234,6 +241,13 @@ def _weighed(match: Match, sample: Sample, table: Candidates, role: str, column:
         worth = 1.0 if match.certainty >= ADOPTED else content.telling(match.attribute)
         return replace(match, certainty=match.certainty + (1 - match.certainty) * 0.5 * fit * worth)
     return match
+
+
+def _is_in_another_unit(attribute: str, column: str, sample: Sample) -> bool:
+    """Whether numbers are not like those of the attribute's own unit because the header states another."""
+    stated = unit_of(column)
+    is_other = stated is not None and factor(attribute, stated) not in (None, 1.0)
+    return is_other and sample.number_share > _MOSTLY_NUMBERS
 
 
 def _merged(named: Iterable[Match], valued: Iterable[Match]) -> list[Match]:

@@ -170,6 +170,7 @@ def _table(each: _Table, profile: Profile, home: Home | None) -> TableProposal:
         each.links.referred,
         each.links.pairs,
         is_settled,
+        table.role is not None and not OF_DRAWINGS & each.samples.keys(),
         has_geometry=table.shapes is not None,
         foot=foot_of(table.crs),
     )

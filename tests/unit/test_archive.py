@@ -124,7 +124,31 @@ def test_a_symbolic_link(tmp_path: Path) -> None:
 
 
 def test_an_archive_in_the_archive(tmp_path: Path) -> None:
-    assert "another archive, 'b.ZIP'" in refusal(make_zip(tmp_path / "a.zip", {"b.ZIP": b"PK"}))
+    assert "another archive, 'b.RAR'" in refusal(make_zip(tmp_path / "a.zip", {"b.RAR": b"Rar!"}))
+    assert "b.ZIP is damaged" in refusal(make_zip(tmp_path / "c.zip", {"b.ZIP": b"PK"}))
+
+
+def test_a_zip_in_a_zip_is_a_folder_of_its_name(tmp_path: Path) -> None:
+    inner = make_zip(tmp_path / "water.zip", {"lines.csv": b"1"}).read_bytes()
+    outer = make_zip(tmp_path / "all.zip", {"water.zip": inner, "water/points.csv": b"2", "gas.KMZ": inner})
+    with unpacked([outer]) as files:
+        found = {(archive.folder_within(file), file.name): file.read_bytes() for file in files}
+    assert found == {("water_", "lines.csv"): b"1", ("water", "points.csv"): b"2", ("gas", "lines.csv"): b"1"}
+
+
+def test_zips_within_zips_have_one_limit_of_depth_of_entries_and_of_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nested = make_zip(tmp_path / "0.zip", {f"{n}.csv": b"1" * 1000 for n in range(5)})
+    for depth in range(1, 4):
+        nested = make_zip(tmp_path / f"{depth}.zip", {"in.zip": nested.read_bytes(), "also.zip": nested.read_bytes()})
+        if depth == 2:
+            with unpacked([nested]) as files:
+                assert len(files) == 20
+            assert "more than 9000 bytes" in refusal(nested, max_bytes=9000)
+    assert "lies 4 archives deep" in refusal(nested)
+    monkeypatch.setattr(archive, "MAX_ENTRIES", 15)
+    assert "more than 15" in refusal(tmp_path / "2.zip")
 
 
 def test_a_bomb_is_stopped_while_it_unpacks(tmp_path: Path) -> None:
