@@ -8,6 +8,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from pyproj import CRS
+
 from importers.archive import is_unpacked, unpacked
 from importers.base import Reader, RecordTable
 from importers.normalising import standalone
@@ -19,7 +21,7 @@ from importers.normalising.normalise import GROUND
 from importers.normalising.sheets import Context, Sheets
 from importers.places.georeference import Georeference, parse_crs
 from importers.places.local_grid import LocalGrid, read_local_grid
-from importers.places.place_readings import Bounds
+from importers.places.place_readings import Bounds, own_axis
 from importers.places.surface import Floats, with_model, with_surface
 from importers.profile_files import choose_profile, headers_of, load_profile
 from importers.profiles import Profile
@@ -32,6 +34,8 @@ from schemas.findings import Finding, Severity
 
 OnProgress = Callable[[str, int, int], None]
 
+# The profile of layouts that no other knows.
+_FOR_ANY = "default"
 # So many rows of each table of a large file tell what it holds.
 _HEAD_ROWS = 50_000
 _KINDS = (
@@ -104,7 +108,7 @@ def read_delivery(
     """
     said = on_progress or _quiet
     with seldom_collected(), unpacked(require_files(paths)) as files:
-        reading = read_tables(files, profile, said, head_rows=1)
+        reading = with_own_axis(read_tables(files, profile, said, head_rows=1), parse_crs(f"EPSG:{srid}"), profile)
         if default_class is not None:
             reading = with_class(reading, default_class)
         grid = read_local_grid(crs_file) if crs_file is not None else None
@@ -190,6 +194,13 @@ def with_class(reading: Reading, class_code: str) -> Reading:
     profile = reading.profile.model_copy(update={"default_class": class_code})
     files = [replace(file, profile=f"{file.profile} (class {class_code})") for file in reading.files]
     return replace(reading, profile=profile, files=files)
+
+
+def with_own_axis(reading: Reading, crs: CRS, given: str | Path | None) -> Reading:
+    """The reading with X and Y as the map's system names its axes, where no profile made for the files says it."""
+    if given is not None or reading.profile.name != _FOR_ANY:
+        return reading
+    return replace(reading, profile=reading.profile.model_copy(update={"axis": own_axis(crs)}))
 
 
 def _in_grid(reading: Reading, grid: LocalGrid) -> Reading:

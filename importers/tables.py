@@ -16,7 +16,11 @@ from importers.tabular import markup
 from importers.tabular.drawn_columns import with_shapes
 from importers.tabular.grids import CHUNK_ROWS, Grid, Names, tables_of
 from importers.tabular.headers import header_score
+from importers.tabular.long_tables import with_things_as_rows
+from importers.tabular.place_pairs import with_places_apart
 from importers.tabular.text_files import text_format, text_rows, with_point
+from importers.tabular.unit_columns import with_units_beside
+from importers.tabular.unread import remarks_on_cells
 from importers.tabular.wide_columns import with_rows_for_links
 from importers.tabular.workbooks import Sheet, is_workbook, sheets
 from pipemap.errors import SourceError
@@ -76,10 +80,13 @@ class TableReader:
 
 
 def _opened(tables: Iterable[RecordTable], names: Names) -> Iterator[RecordTable]:
-    """Tables with a row for each connected point, and shapes for columns that draw them; how is told once a sheet."""
+    """Tables with a row for each thing and each connected point, a column for each coordinate, and shapes where drawn.
+
+    How is told once a sheet.
+    """
     told: set[tuple[str, str]] = set()
-    for table in tables:
-        whole = with_rows_for_links(table, names.keys)
+    for table in with_things_as_rows(tables, names.known):
+        whole = with_places_apart(with_units_beside(with_rows_for_links(table, names.keys)))
         if whole is not table and (table.file, table.sheet) in told:
             whole = replace(whole, findings=table.findings)
         told.add((table.file, table.sheet))
@@ -120,12 +127,13 @@ def _with_point_and_stripped(cell: str) -> str:
 
 
 def _tables_of_book(path: Path, book: Iterator[Sheet], options: dict[str, Any], names: Names) -> Iterator[RecordTable]:
-    is_empty = True
+    is_empty, remarks = True, remarks_on_cells(path)
     for sheet in book:
         if sheet.is_hidden and not options.get("hidden_sheets"):
             yield _hidden(path, sheet)
             continue
-        grid = Grid(path.name, sheet.name, sheet.rows, sheet.merges)
+        grid = Grid(path.name, sheet.name, sheet.rows, sheet.merges, findings=remarks)
+        remarks = []
         for table in tables_of(grid, names, options.get("chunk_rows", CHUNK_ROWS)):
             is_empty = is_empty and not len(table.rows.columns)
             yield table

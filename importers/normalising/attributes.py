@@ -300,7 +300,11 @@ def heights(columns: Columns) -> dict[str, Floats]:
     names = ("from_depth_m", "to_depth_m", "from_elevation_m", "to_elevation_m", "from_ground_m", "to_ground_m")
     values = {name: columns.numbers(name) for name in names}
     if "depths" in columns:
-        for name, both in zip(names[:2], _split(columns, "depths"), strict=True):
+        first, second = _split(columns, "depths")
+        if columns.role == "segment" and not np.isfinite(values["to_depth_m"]).any():
+            # One depth in the row of a line is that of the whole line, in the row of a point that of its end there.
+            second = _first(second, first)
+        for name, both in zip(names[:2], (first, second), strict=True):
             values[name] = np.where(np.isnan(values[name]), both, values[name])
     return values
 

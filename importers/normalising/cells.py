@@ -13,6 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from importers.normalising.numerals import number_written
+
 Objects = npt.NDArray[np.object_]
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -22,7 +24,6 @@ _FILL_NUMBERS = (-9999.0, -99999.0, -999.0)
 _BEYOND_ANY_MEASURE = 1e20
 _KIND_OF_THING = re.compile(r"(?:管材|管道|管|点|井)$")
 _BLANK_AT_AN_END = r"^[\x00-\x20]|[\x00-\x20]$"
-_THOUSANDS = re.compile(r"^[-+]?\d{1,3}(?:,\d{3})+\.\d+$|^[-+]?\d{1,3}(?:,\d{3}){2,}$")
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def _numbers_of_texts(column: "pd.Series[Any]", nulls: Collection[str]) -> tuple
 
 def _numbers_of_words(column: "pd.Series[Any]", nulls: Collection[str]) -> tuple[Floats, Mask]:
     words = cells(column, nulls)
-    known = pd.Series([_without_thousands(word) for word in words.words], dtype=object)
+    known = pd.Series([word and number_written(word) for word in words.words], dtype=object)
     parsed = pd.to_numeric(known, errors="coerce").to_numpy(dtype=np.float64)
     wrong = known.notna().to_numpy() & ~np.isfinite(parsed)
     return parsed[words.index], wrong[words.index]
@@ -138,10 +139,6 @@ def coalesced(first: Objects, second: Objects) -> Objects:
     blank = is_unknown(first)
     filled[blank] = second[blank]
     return filled
-
-
-def _without_thousands(word: str | None) -> str | None:
-    return word.replace(",", "") if word and "," in word and _THOUSANDS.match(word) else word
 
 
 def _words(values: Any) -> Iterable[str]:

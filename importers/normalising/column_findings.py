@@ -19,10 +19,19 @@ _QUIET = frozenset({"line_id", "name", "address"})
 
 
 def tell_columns(
-    columns: Iterable[str], mapping: Mapping[str, str], role: str, profile: Profile, ledger: Ledger, number: int
+    columns: Iterable[str],
+    mapping: Mapping[str, str],
+    measured: Mapping[str, str],
+    role: str,
+    profile: Profile,
+    ledger: Ledger,
+    number: int,
 ) -> None:
-    """Add the findings about the columns of one table; `mapping` is attribute to source column."""
-    _tell_units(mapping, profile, ledger, number)
+    """Add the findings about the columns of one table.
+
+    `mapping` is attribute to source column, `measured` as much of it as was brought into the model's units.
+    """
+    _tell_units(measured, profile, ledger, number)
     # A profile with a signature was made for this layout: what it leaves is nothing to it.
     if role in ATTRIBUTES and not profile.signature:
         left = {plain(name) for name in profile.leave.get(role, [])}

@@ -1,4 +1,4 @@
-"""Numbers that say more than a number: 2.05m, 管底12.35, 11.20(管顶), 约1.5."""
+"""Numbers that say more than a number: 2.05m, 1,20 m, 管底12.35, 11.20(管顶), 约1.5."""
 
 import re
 from dataclasses import dataclass
@@ -12,9 +12,13 @@ _DATUMS = {
 }
 _DATUM_OF = {word: datum for datum, words in _DATUMS.items() for word in words}
 _DATUM = "|".join(sorted(_DATUM_OF, key=len, reverse=True))
+_UNIT = "mm|cm|dm|m|ft|feet|米|厘米|毫米|kv|v"
+# With a unit behind it a comma can be of decimals only.
+_NUMBER = rf"[-+]?\d+(?:[.。]\d+)?|[-+]?\d+,\d+(?=\s*(?:{_UNIT}))"
+_REMARK = r"\?|\(?(?:实测|实量|探测|估计?|推测|约|approx\.?|est\.?)\)?"
 _MEASURE = re.compile(
-    rf"(?:(?:约|大约|≈|~|h)\s*=?\s*)?(?:({_DATUM})\s*(?:高程|标高|埋深)?\s*[:=]?\s*)?([-+]?\d+(?:\.\d+)?)\s*"
-    rf"(mm|cm|dm|m|米|厘米|毫米|kv|v)?\s*(?:\(?\s*({_DATUM})\s*\)?)?",
+    rf"(?:(?:约|大约|≈|~|h)\s*=?\s*)?(?:({_DATUM})\s*(?:高程|标高|埋深)?\s*[:=]?\s*)?({_NUMBER})\s*"
+    rf"({_UNIT})?\s*(?:{_REMARK})?\s*(?:\(?\s*({_DATUM})\s*\)?)?",
     re.IGNORECASE,
 )
 
@@ -43,6 +47,7 @@ def parse_measure(word: str) -> Measure | None:
         return None
     before, number, unit, after = match.groups()
     said = {_DATUM_OF[text.casefold()] for text in (before, after) if text}
+    number = number.replace(",", ".").replace("。", ".")
     return None if len(said) > 1 else Measure(float(number), unit and unit.casefold(), said.pop() if said else None)
 
 

@@ -36,7 +36,7 @@ from schemas.findings import Severity
 _SAME = (
     "line_id", "section_text", "material_code", "burial_code", "width_mm", "height_mm", "circuit", "container_key",
 )  # fmt: skip
-_ENDS = ("from_x", "from_y", "to_x", "to_y")
+ENDS = ("from_x", "from_y", "to_x", "to_y")
 GROUND = "ground"
 LINE_ENDS = ("start_x", "start_y", "end_x", "end_y")
 
@@ -238,8 +238,8 @@ def _lines(source: Source) -> tuple[dict[str, Floats], Objects]:
         is_bent = (shapely.get_num_coordinates(drawn) > 2) | shapely.has_z(drawn)
         vertices[is_bent] = shapely.to_wkb(drawn[is_bent])
         return _drawn(drawn, columns.profile.geometry_z == "axis"), vertices
-    is_told = columns.table.geometry is None and all(name in columns for name in _ENDS)
-    told = [columns.numbers(name) if is_told else np.full(count, np.nan) for name in _ENDS]
+    is_told = columns.table.geometry is None and all(name in columns for name in ENDS)
+    told = [columns.numbers(name) if is_told else np.full(count, np.nan) for name in ENDS]
     return {**dict(zip(LINE_ENDS, told, strict=True)), "length_m": np.full(count, np.nan)}, vertices
 
 

@@ -24,6 +24,7 @@ from importers.normalising.compact import COMPACT
 from importers.normalising.ledger import Ledger
 from importers.normalising.listings import one_by_one
 from importers.normalising.normalise import (
+    ENDS,
     GROUND,
     LINE_ENDS,
     READS,
@@ -38,7 +39,9 @@ from importers.normalising.parts import in_parts
 from importers.normalising.pool import Pool
 from importers.normalising.refusals import numbered_only, placed_only, without_secrets
 from importers.normalising.spool import Spool
+from importers.normalising.units import factor, unit_of
 from importers.normalising.words import UnknownWords
+from importers.places.feet import is_same_foot, metres_per_unit
 from importers.places.georeference import Georeference, Place
 from importers.profiles import Profile
 from schemas.findings import Finding, Severity
@@ -74,6 +77,7 @@ class Sheet:
         self._waiting: list[RecordTable] = []
         self._mapping: dict[str, str] = {}
         self._axis: str = context.profile.axis
+        self._pair = ("x", "y")
         self._kept: dict[str, list[pd.DataFrame]] = {}
         self._delivered: list[Floats] = []
         self._notes: dict[str, Finding] = {}
@@ -103,7 +107,14 @@ class Sheet:
         self.ledger.findings += self._notes.values()
         if self._mapping and self._first.role is None:
             names = [str(name) for name in self._first.rows.columns if name != DERIVED]
-            tell_columns(names, self._mapping, str(self.role), self.profile, self.ledger, self.number)
+            told = {name: column for name, column in self._mapping.items() if not self._is_of_the_system(name)}
+            tell_columns(names, self._mapping, told, str(self.role), self.profile, self.ledger, self.number)
+
+    def _is_of_the_system(self, attribute: str) -> bool:
+        """Whether an attribute is a coordinate that stays in the unit of its system."""
+        if attribute not in (*self._pair, *ENDS):
+            return False
+        return metres_per_unit(self.context.georeference.crs_of(self._first, self._is_layer)) != 1.0
 
     def _take_waiting(self) -> None:
         for table in self._waiting:
@@ -137,7 +148,7 @@ class Sheet:
         opened = {"segment": in_parts, "combined": one_by_one}.get(str(self.role))
         parts = whole if opened is None else opened(whole, self.profile)
         columns = Columns(self.ledger, self.number, str(self.role), self.profile, parts, self._words)
-        self._mapping, (_, self._axis) = columns.mapping, coordinate_columns(columns)
+        self._mapping, (self._pair, self._axis) = columns.mapping, coordinate_columns(columns)
         self.context.columns[self.number] = columns.mapping
         words, cells = self._class.add(columns)
         source = Source(columns, self._class.meanings(words), self._geometry(columns.table))
@@ -187,6 +198,8 @@ class Sheet:
     def _placed(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The frame with places in the project CRS, and which of them lie outside the area of use."""
         first, second = (frame.pop(name).to_numpy() for name in ("first", "second"))
+        if not self._has_geometry:
+            first, second = self._as_counted(first, self._pair[0]), self._as_counted(second, self._pair[1])
         if self._has_geometry:
             return frame.assign(x_m=first, y_m=second, outside=self._outside())
         east, north, outside = self._on_the_map(first, second, self._axis)
@@ -200,11 +213,22 @@ class Sheet:
         told = frame[list(LINE_ENDS)].to_numpy()
         if np.isnan(told).all():
             return frame
+        told = np.column_stack([self._as_counted(at, name) for at, name in zip(told.T, ENDS, strict=True)])
         sides = [self._on_the_map(told[:, at], told[:, at + 1], self.profile.axis)[:2] for at in (0, 2)]
         ends = np.column_stack([*sides[0], *sides[1]])
         ends[np.isnan(ends).any(axis=1)] = np.nan
         length_m = np.hypot(ends[:, 2] - ends[:, 0], ends[:, 3] - ends[:, 1]).round(2)
         return frame.assign(**dict(zip(LINE_ENDS, ends.T, strict=True)), length_m=length_m)
+
+    def _as_counted(self, values: Floats, attribute: str) -> Floats:
+        """Coordinates in the unit of their system, which counts in feet itself where a header names them."""
+        column = self._mapping.get(attribute)
+        unit = None if column is None else self.profile.units.get(attribute) or unit_of(column)
+        counted_in = metres_per_unit(self.context.georeference.crs_of(self._first, self._is_layer))
+        if unit is None or counted_in == 1.0:
+            return values
+        stated = factor(attribute, unit) or 1.0
+        return values / (stated if is_same_foot(stated, counted_in) else counted_in)
 
     def _outside(self) -> Mask:
         """Which geometries begin outside the area of use; CrsError when most of them do."""

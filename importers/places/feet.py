@@ -2,7 +2,11 @@
 
 from pyproj import CRS
 
+from importers.places.local_grid import LocalGrid
+from importers.places.place_readings import System
+
 _FEET = {"US survey foot": "us-ft", "foot": "ft"}
+_BETWEEN_FEET = 1e-5
 
 
 def foot_of(crs: CRS | None) -> str | None:
@@ -13,3 +17,14 @@ def foot_of(crs: CRS | None) -> str | None:
     if crs is None or not crs.axis_info:
         return None
     return _FEET.get(crs.axis_info[-1].unit_name)
+
+
+def metres_per_unit(system: System) -> float:
+    """Metres in a unit of a system's coordinates; 1 for degrees."""
+    crs = system.target if isinstance(system, LocalGrid) else system
+    return float(crs.axis_info[0].unit_conversion_factor) if crs.is_projected else 1.0
+
+
+def is_same_foot(metres: float, others_metres: float) -> bool:
+    """Whether two units are one to people: both feet are called foot."""
+    return abs(metres / others_metres - 1.0) < _BETWEEN_FEET

@@ -111,8 +111,8 @@ class Georeference:
         elif self._is_nearer_swapped(east, north, system):
             self._swap(axis, at, "lie far from what the map holds", "远离本图已有数据")
         else:
-            if axis == "auto":
-                self._tell_if_either(east, north, system, at)
+            if axis == "auto" or self.profile.name == "default":
+                self._tell_if_either(east, north, system, at, axis)
             return self._here(east, north, system, outside, at)
         return self._here(north, east, system, self._outside(north, east, system, _area_of(system)), at)
 
@@ -199,12 +199,13 @@ class Georeference:
         stated, other = (self._distance_m(*pair, system, self.bounds) for pair in ((east, north), (north, east)))
         return stated > FAR_M / 5 and other <= NEAR_M
 
-    def _tell_if_either(self, east: Floats, north: Floats, system: System, at: Place) -> None:
+    def _tell_if_either(self, east: Floats, north: Floats, system: System, at: Place, axis: str) -> None:
         if self.bounds is None and self._can_be_swapped(*_sample(east, north), system):
+            en, zh = ("easting", "东") if axis == "x_is_easting" else ("northing", "北")
             self._tell(
                 Severity.WARNING, at,
-                "X and Y can be either way round here, and the map is empty; X was taken for the northing.",
-                "此表 X、Y 两种顺序均有可能，本图尚无数据可供判断；按 X 为北坐标处理。",
+                f"X and Y can be either way round here, and the map is empty; X was taken for the {en}.",
+                f"此表 X、Y 两种顺序均有可能，本图尚无数据可供判断；按 X 为{zh}坐标处理。",
             )  # fmt: skip
 
     def _can_be_swapped(self, east: Floats, north: Floats, system: System) -> bool:

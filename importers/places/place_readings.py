@@ -101,6 +101,13 @@ def place_readings(first: Floats, second: Floats, home: Home, declared: System |
     return sorted((reading for reading in found if reading.inside > 0.5), key=rank)
 
 
+def own_axis(system: System) -> str:
+    """Which of X and Y is the northing where nothing else tells: as the system names its own axes."""
+    crs = system.target if isinstance(system, LocalGrid) else system
+    is_north = any(axis.abbrev.casefold() == "x" and axis.direction == "north" for axis in crs.axis_info)
+    return "x_is_northing" if is_north else "x_is_easting"
+
+
 def beyond(east: Floats, north: Floats, system: System, home: CRS) -> Mask:
     """Which places, given in `system`, lie outside the area of use of `home`; none where that is not known."""
     area = home.area_of_use

@@ -16,11 +16,16 @@ _AGREEMENT_M = 0.0201
 _LEAST_SHARE, _LEAST_ROWS = 0.8, 5
 _TRUST, _TRUST_IN_ORDER = 0.9, 0.5
 _MOST_COLUMNS = 12
-_LEAST_DEPTH_M = 0.2
+_LEAST_DEPTH_M, _DEEPEST_M = 0.2, 15.0
+_TRUST_BELOW, _NEARLY_ALL = 0.55, 0.95
 
 
 def heights(
-    samples: Mapping[str, Sample], free: Sequence[str], ends: Mapping[str, str], ground_m: Mapping[str, float]
+    samples: Mapping[str, Sample],
+    free: Sequence[str],
+    ends: Mapping[str, str],
+    ground_m: Mapping[str, float],
+    bottom_m: Mapping[str, float],
 ) -> dict[str, list[Match]]:
     """What free columns of a line table are by the heights of its points.
 
@@ -28,8 +33,8 @@ def heights(
     ----------
     ends
         The columns of both ends by attribute, `from_key` and `to_key`, with those of depths and elevations known.
-    ground_m
-        Ground elevation by point number.
+    ground_m, bottom_m
+        Elevations of the ground and of the bottom of wells by point number.
     """
     found: dict[str, list[Match]] = {}
     left = [name for name in free if samples[name].number_share > 0.9][:_MOST_COLUMNS]
@@ -38,11 +43,51 @@ def heights(
         if ground is None:
             continue
         for name in left:
-            if _agree(samples[name].head - ground):
+            if agree(samples[name].head - ground):
                 why = Reason("it equals the ground elevation of that point", "与该端管点地面高程相等")
                 found.setdefault(name, []).append(Match(f"{end}_ground_m", _TRUST, why, by_values=True))
         _add_depths(found, samples, [*left], ends, end, ground)
-    return found or _in_order(samples, left, ends)
+    return found or _below_ground(samples, left, ends, (ground_m, bottom_m)) or _in_order(samples, left, ends)
+
+
+def _below_ground(
+    samples: Mapping[str, Sample],
+    left: Sequence[str],
+    ends: Mapping[str, str],
+    heights_m: tuple[Mapping[str, float], Mapping[str, float]],
+) -> dict[str, list[Match]]:
+    """Two columns between the ground and the bottom of the wells at both ends, the nearer end first."""
+    if any(f"{end}_elevation_m" in ends for end in ("from", "to")):
+        return {}
+    at = [[_ground(samples, ends.get(f"{end}_key"), by_point) for by_point in heights_m] for end in ("from", "to")]
+    alike = [name for name in left if all(_is_between(samples[name].head, *end) for end in at)]
+    if len(alike) != 2:
+        return {}
+    order = alike if _apart(samples, alike, at) <= _apart(samples, alike[::-1], at) else alike[::-1]
+    why = Reason("it lies below the ground of that end, as pipes do", "其值位于该端地面之下，与管道高程相符")
+    found = zip(order, ("from_elevation_m", "to_elevation_m"), strict=True)
+    return {name: [Match(attribute, _TRUST_BELOW, why, by_values=True)] for name, attribute in found}
+
+
+def _is_between(values: Floats, ground: Floats | None, bottom: Floats | None) -> bool:
+    if ground is None:
+        return False
+    cover = ground - values
+    known = np.isfinite(cover)
+    if int(known.sum()) < _LEAST_ROWS:
+        return False
+    is_so = (cover[known] >= _LEAST_DEPTH_M) & (cover[known] <= _DEEPEST_M)
+    if bottom is not None and np.isfinite(bottom[known]).any():
+        is_so &= ~(values[known] < bottom[known] - _DEEPEST_M / 10)
+    return float(is_so.mean()) >= _NEARLY_ALL
+
+
+def _apart(samples: Mapping[str, Sample], names: Sequence[str], at: Sequence[Sequence[Floats | None]]) -> float:
+    """How far the columns are from the bottoms of their ends, 0 where no bottom is known."""
+    pairs = zip(names, at, strict=True)
+    apart = [np.abs(samples[name].head - bottom) for name, (_, bottom) in pairs if bottom is not None]
+    known = [each[np.isfinite(each)] for each in apart]
+    return sum(float(np.median(each)) for each in known if len(each))
 
 
 def _add_depths(
@@ -57,9 +102,9 @@ def _add_depths(
     depth, elevation = ends.get(f"{end}_depth_m"), ends.get(f"{end}_elevation_m")
     pairs = [(depth, name) for name in left] if depth else [(name, elevation) for name in left] if elevation else []
     for one, other in pairs or list(permutations(left, 2)):
-        if one is None or other is None or not _agree(ground - samples[one].head - samples[other].head):
+        if one is None or other is None or not agree(ground - samples[one].head - samples[other].head):
             continue
-        if (fit("from_depth_m", samples[one]) or 0.0) < _LEAST_SHARE or _agree(samples[other].head - ground):
+        if (fit("from_depth_m", samples[one]) or 0.0) < _LEAST_SHARE or agree(samples[other].head - ground):
             continue
         if one in left and other in left and _is_rather(samples, other, one):
             continue
@@ -106,6 +151,7 @@ def _ground(samples: Mapping[str, Sample], column: str | None, ground_m: Mapping
     return np.array([ground_m.get(word or "", np.nan) for word in words], dtype=np.float64)
 
 
-def _agree(apart: Floats) -> bool:
+def agree(apart: Floats) -> bool:
+    """Whether what should be nothing is nothing but rounding in most of the rows, and in enough of them."""
     known = np.isfinite(apart)
     return int(known.sum()) >= _LEAST_ROWS and float((np.abs(apart[known]) <= _AGREEMENT_M).mean()) >= _LEAST_SHARE

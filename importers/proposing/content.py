@@ -5,7 +5,7 @@ A look at values proposes, it never decides: an import takes nothing by it (see 
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,7 @@ from importers.normalising.columns import class_of
 from importers.normalising.dates import date_parser, parse_date
 from importers.normalising.measures import parse_measure
 from importers.normalising.sections import parse_section
+from importers.normalising.units import factor, unit_of
 from importers.profiles import ELEVATIONS, Profile
 from importers.proposing.code_words import akin
 
@@ -37,6 +38,8 @@ _SIZES_MM = frozenset(
      1500, 1600, 1650, 1800, 2000, 2200, 2400, 2600, 3000)
 )  # fmt: skip
 _SIZES_IN = (2, 3, 4, 6, 8, 10, 12, 14, 15, 16, 18, 20, 21, 24, 27, 30, 33, 36, 42, 48, 54, 60, 66, 72, 84, 96)
+# Those of inches rounded to whole millimetres are usual, too.
+_USUAL_MM = sorted(_SIZES_MM | {round(size * 25.4) for size in _SIZES_IN})
 _IN_INCHES, _MOSTLY = 0.6, 0.8
 _VOLTAGES_KV = frozenset((0.22, 0.38, 0.4, 6, 10, 20, 35, 66, 110, 220, 330, 500))
 _VOLTAGE = re.compile(r"\d+(?:\.\d+)?\s*(?:kv|v|千伏|伏)", re.IGNORECASE)
@@ -49,11 +52,15 @@ _DECIMAL = re.compile(r"-?\d+\.\d+")
 _MARKED = re.compile(r"[a-zΦφØ⌀￠¢]|[x×*]|孔", re.IGNORECASE)
 # Columns of more words than this hold no code words.
 _MOST_CODE_WORDS = 200
-_FEW_WORDS = 60
+_FEW_WORDS, _MOST_CODE = 60, 1_000
 _LEAST_NUMBERS = 3
+# Days, not months, of at most a year; what they are worth as dates of building.
+_LEAST_OF_A_DAY, _DAYS_OF_A_CAMPAIGN, _OF_A_SURVEY = 7, 366, 0.7
 _SMALLEST_MM, _LARGEST_M = 10.0, 5.0
 _LEAST_COORDINATE_M = 1_000.0
 _DEEPEST_M, _DEEPEST_CM = 15.0, 1500.0
+# Few pipes of a city lie deeper.
+_SHALLOW_M = 8.0
 _FILLS = (-9999.0, -999.0, -99999.0)
 
 
@@ -81,6 +88,14 @@ class Sample:
         values, first = (_numbers(part, nulls) for part in (filled, head))
         share = float(is_filled.mean()) if len(column) else 0.0
         return cls(cells(filled, nulls), share, values, first, list(cells(head, nulls).texts()), profile)
+
+    def in_unit_of(self, attribute: str, column: str) -> "Sample":
+        """The sample with its numbers in the unit of an attribute, where the name of the column states another."""
+        stated = unit_of(column)
+        times = factor(attribute, stated) if stated is not None else None
+        if times is None or times == 1.0:
+            return self
+        return replace(self, numbers=self.numbers * times, head=self.head * times)
 
     @cached_property
     def words(self) -> list[str]:
@@ -166,8 +181,15 @@ def guess(attribute: str, sample: Sample) -> float:
         return 0.0
     if attribute == "installed_on":
         # What is a date in a column of dates alone, 98.6, is else a number.
-        return weight * sample.share(lambda word: parse_date(word) is not None)
+        share = sample.share(lambda word: parse_date(word) is not None)
+        return weight * share * (_OF_A_SURVEY if _are_of_one_campaign(sample) else 1.0)
     return weight * (0.8 if len(sample.words) == 1 else 1.0) * (fit(attribute, sample) or 0.0)
+
+
+def _are_of_one_campaign(sample: Sample) -> bool:
+    """Whether dates are days of one year, as those of a survey are; what was built over decades is told by years."""
+    days = [day for word in sample.words if len(word) > _LEAST_OF_A_DAY and (day := parse_date(word)) is not None]
+    return len(days) == len(sample.words) > 1 and (max(days) - min(days)).days <= _DAYS_OF_A_CAMPAIGN
 
 
 def is_of_another_code(attribute: str, sample: Sample) -> bool:
@@ -178,6 +200,14 @@ def is_of_another_code(attribute: str, sample: Sample) -> bool:
     return any(_known_share(sample, words) >= _KNOWN_CODES for words in others)
 
 
+def may_be_numbered(attribute: str, sample: Sample) -> bool:
+    """Whether values can be the numbers of a dictionary that is not known: few whole ones, none of many digits."""
+    values = sample.known_numbers
+    is_whole = sample.number_share == 1.0 and bool((values == np.round(values)).all())
+    is_few = len(sample.words) <= max(_LEAST_NUMBERS, min(_FEW_WORDS, sample.n_known / 2))
+    return attribute in _CODES and is_whole and is_few and float(np.max(values)) < _MOST_CODE
+
+
 def _known_share(sample: Sample, words: Mapping[str, str]) -> float:
     return sample.share(lambda word: word.casefold() in words)
 
@@ -185,6 +215,15 @@ def _known_share(sample: Sample, words: Mapping[str, str]) -> float:
 def telling(attribute: str) -> float:
     """What a fit of the values alone is worth for an attribute."""
     return _TELLING.get(attribute, 0.0)
+
+
+def is_ground(sample: Sample) -> bool:
+    """Whether numbers can be elevations of the ground and no depths of pipes: decimals that are mostly beyond those."""
+    values = sample.known_numbers
+    if len(values) < _LEAST_NUMBERS or sample.number_share < _MOSTLY or sample.decimal_share < 0.5:
+        return False
+    is_beyond = (values > _SHALLOW_M) | (values < 0)
+    return float(is_beyond.mean()) >= _MOSTLY and (fit("ground_elevation_m", sample) or 0.0) >= _MOSTLY
 
 
 def in_centimetres(sample: Sample) -> bool:
@@ -241,7 +280,7 @@ def _diameter(sample: Sample) -> float:
         return sample.share(lambda word: parse_section(word).is_known)
     if in_inches(sample) or in_metres(sample):
         return _IN_INCHES
-    standard = np.isin(np.round(sample.known_numbers), list(_SIZES_MM)) | (sample.known_numbers == 0)
+    standard = np.isin(np.round(sample.known_numbers), _USUAL_MM) | (sample.known_numbers == 0)
     return float(standard.mean()) if len(standard) else 0.0
 
 
@@ -336,3 +375,5 @@ _TELLING = {
     "flow_direction": 0.4, "section": 0.7, "diameter": 0.55, "installed_on": 0.55, "pressure": 0.5, "voltage": 0.55,
     "owner": 0.6, "address": 0.5, "ground_elevation_m": 0.35, "depths": 0.35,
 }  # fmt: skip
+# Attributes that a column can be taken for by its values alone, without regard to other columns.
+TOLD_BY_SIGHT = frozenset(_TELLING) - {"key"}

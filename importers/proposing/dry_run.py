@@ -10,12 +10,13 @@ import numpy as np
 import shapely
 
 from importers.base import RecordTable
-from importers.delivery import OnProgress, Reading, read_delivery, read_tables
+from importers.delivery import OnProgress, Reading, read_delivery, read_tables, with_own_axis
 from importers.normalising.cells import numbers
 from importers.places.georeference import parse_crs
 from importers.places.local_grid import LocalGrid, read_local_grid
 from importers.places.place_readings import Home, PlaceReading, System, place_readings
 from importers.profiles import Profile
+from importers.proposing.legends import Legend
 from importers.proposing.profile_writing import Settled, profile_text
 from importers.proposing.proposal import ColumnProposal, TableProposal, propose
 from importers.proposing.word_proposals import WordProposal, unknown_words
@@ -62,7 +63,7 @@ def dry_run(
     SourceError, CrsError
         As `read_tables`: when a file cannot be read.
     """
-    reading = read_tables(paths, profile, on_progress)
+    reading = with_own_axis(read_tables(paths, profile, on_progress), home.crs, profile)
     tables = propose(reading, home)
     given = read_local_grid(crs_file) if crs_file else parse_crs(source_crs) if source_crs else None
     places = _places(reading, tables, home, given)
@@ -76,11 +77,18 @@ def dry_run(
         trial = _tried(paths, text, home, crs_file, on_progress)
     except PipemapError as error:
         fault = error
-    words = unknown_words(trial.findings, tables, reading.profile) if trial else []
-    text = profile_text(
-        name, reading.profile, tables, replace(settled, words=words, datums=trial.datums if trial else ())
-    )
+    words = unknown_words(trial.findings, tables, reading.profile, _legend(reading, tables)) if trial else []
+    settled = replace(settled, words=words, datums=trial.datums if trial else ())
+    text = profile_text(name, reading.profile, tables, settled)
+    if any(word.said_by for word in words):
+        trial = _tried(paths, text, home, crs_file, on_progress)
     return DryRun(reading.profile, reading.why, tables, places, words, text, trial, fault)
+
+
+def _legend(reading: Reading, tables: Sequence[TableProposal]) -> Legend:
+    """What tables say of codes that are neither points nor lines."""
+    of_no_role = {(table.file, table.sheet) for table in tables if table.role is None}
+    return Legend(table for table, _ in reading.tables if (table.file, table.sheet) in of_no_role)
 
 
 def _tried(paths: Sequence[Path], text: str, home: Home, crs_file: Path | None, on_progress: OnProgress) -> Delivery:

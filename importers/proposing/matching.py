@@ -12,7 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
-from importers.normalising.units import factor, unit_of
+from importers.normalising.units import unit_of
 from importers.places.place_readings import Home, place_readings
 from importers.profile_files import load_profile, shipped
 from importers.profiles import ATTRIBUTES, Profile, plain
@@ -34,6 +34,9 @@ _LEFT = 0.4
 _CONTRADICTED, _AGREED = 0.2, 0.5
 _SPOILT = 0.4
 _LINKED = 0.8
+_NUMBERED = 0.75
+# What is measured in these along a line, and of the usual sizes, is its diameter.
+_UNITS_OF_SIZES, _TRUST_IN_SIZES = frozenset(("mm", "毫米", "мм", "in", "inch", "inches", "英寸")), 0.65
 # What the reader of drawings says of every entity, and what it found in names and texts: profiles know what it is for.
 OF_DRAWINGS, _DRAWN = frozenset(("layer", "entity", "handle", "block")), "drawn_"
 # What the ends of lines name are the numbers of points, whatever the column is called in another layout.
@@ -43,7 +46,6 @@ _CAUTIOUS = {"line_id": 0.45}
 _ENDS = ("from_key", "to_key", "node_key")
 _TRUST_IN_PLACES = 0.75
 _MOST_COORDINATES = 8
-_MOSTLY_NUMBERS = 0.9
 _LEAST_TYPO_LETTERS = {True: 5, False: 3}
 
 
@@ -124,7 +126,7 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
         # A depth that the profile knows by name is no point number, whatever else holds the same values.
         is_else = known.get(column, "key") not in (*_ENDS, "key")
         valued = [] if is_else else _by_links(table, role, column, linked)
-        by_sight = [*_by_values(role, sample), *places.get(column, [])]
+        by_sight = [*_by_values(role, column, sample), *places.get(column, [])]
         most = _LEFT if says_else(role, column) else 1.0
         valued += [replace(match, certainty=min(match.certainty, most)) for match in by_sight]
         found[column] = _merged(weighed, valued)
@@ -132,9 +134,18 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
 
 
 def assigned(found: Mapping[str, Sequence[Match]]) -> dict[str, Match]:
-    """The surest match of every column, no attribute twice; columns of which nothing is sure enough are absent."""
+    """The surest match of every column, no attribute twice; columns of which nothing is sure enough are absent.
+
+    Where values alone tell, and of several columns the same, none of them is taken.
+    """
+    equal = _told_of_several(found)
     ordered = sorted(
-        ((match, place, column) for place, (column, options) in enumerate(found.items()) for match in options),
+        (
+            (match, place, column)
+            for place, (column, options) in enumerate(found.items())
+            for match in options
+            if (column, match.attribute) not in equal
+        ),
         key=lambda option: (-option[0].certainty, option[1]),
     )
     chosen: dict[str, Match] = {}
@@ -143,6 +154,17 @@ def assigned(found: Mapping[str, Sequence[Match]]) -> dict[str, Match]:
         if is_free and match.certainty >= ADOPTED:
             chosen[column] = match
     return chosen
+
+
+def _told_of_several(found: Mapping[str, Sequence[Match]]) -> set[tuple[str, str]]:
+    """Columns and attributes that their values say as much of as those of another column do, where no name does."""
+    best = {column: max(options, key=lambda match: match.certainty) for column, options in found.items() if options}
+    named = {match.attribute for match in best.values() if not match.by_values and match.certainty >= ADOPTED}
+    by_values: dict[str, list[str]] = {}
+    for column, match in best.items():
+        if match.by_values and match.certainty >= ADOPTED and match.attribute in content.TOLD_BY_SIGHT - named:
+            by_values.setdefault(match.attribute, []).append(column)
+    return {(column, name) for name, columns in by_values.items() if len(columns) > 1 for column in columns}
 
 
 def _by_name(profile: Profile, role: str, column: str, attribute: str | None) -> list[Match]:
@@ -210,8 +232,12 @@ def _is_large(sample: Sample) -> bool:
     return float(np.median(np.abs(sample.known_numbers))) > 10_000 or sample.decimal_share > 0.5
 
 
-def _by_values(role: str, sample: Sample) -> list[Match]:
-    found = [(attribute, content.guess(attribute, sample)) for attribute in ATTRIBUTES[role]]
+def _by_values(role: str, column: str, sample: Sample) -> list[Match]:
+    attributes = ATTRIBUTES[role]
+    found = [(name, content.guess(name, sample.in_unit_of(name, column))) for name in attributes]
+    if "diameter" in attributes and unit_of(column) in _UNITS_OF_SIZES:
+        size = content.fit("diameter", sample.in_unit_of("diameter", column)) or 0.0
+        found.append(("diameter", _TRUST_IN_SIZES * size))
     shown = ", ".join(sample.words[:2])
     why = Reason(f"its values look like it ({shown})", f"取值与之相符（{shown}）")
     return [Match(attribute, guess, why, by_values=True) for attribute, guess in found if guess >= MENTIONED]
@@ -222,14 +248,17 @@ def _weighed(match: Match, sample: Sample, table: Candidates, role: str, column:
     if role == "combined" and match.attribute in ("key", "to_key"):
         # A point's number comes again in each row of it, and what it is joined to may stand on another sheet.
         return match
-    fit = content.fit(match.attribute, sample)
+    fit = content.fit(match.attribute, sample.in_unit_of(match.attribute, column))
     if match.attribute in _ENDS and table.links and column not in table.referred:
         can_tell = len(sample.words) >= LEAST_DISTINCT or sample.n_known > 2 * LEAST_DISTINCT
         fit = table.links.get(column, (0.0, ""))[0] if can_tell else None
-    if fit is None or not sample.n_known or _is_in_another_unit(match.attribute, column, sample):
+    if fit is None or not sample.n_known:
         return match
     if fit <= content.OF_A_DICTIONARY and content.is_of_another_code(match.attribute, sample):
         fit = 0.0
+    if fit < _CONTRADICTED and match.certainty >= _NUMBERED and content.may_be_numbered(match.attribute, sample):
+        why = Reason("its numbers are of a dictionary that is not known", "但其数字代码的字典未知")
+        return replace(match, certainty=_NUMBERED * match.certainty, why=match.why.but(why))
     if fit < _CONTRADICTED:
         shown = ", ".join(sample.words[:2])
         why = Reason(f"but its values do not look like it ({shown})", f"但取值与之不符（{shown}）")
@@ -241,13 +270,6 @@ def _weighed(match: Match, sample: Sample, table: Candidates, role: str, column:
         worth = 1.0 if match.certainty >= ADOPTED else content.telling(match.attribute)
         return replace(match, certainty=match.certainty + (1 - match.certainty) * 0.5 * fit * worth)
     return match
-
-
-def _is_in_another_unit(attribute: str, column: str, sample: Sample) -> bool:
-    """Whether numbers are not like those of the attribute's own unit because the header states another."""
-    stated = unit_of(column)
-    is_other = stated is not None and factor(attribute, stated) not in (None, 1.0)
-    return is_other and sample.number_share > _MOSTLY_NUMBERS
 
 
 def _merged(named: Iterable[Match], valued: Iterable[Match]) -> list[Match]:

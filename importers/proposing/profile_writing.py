@@ -190,7 +190,7 @@ def _units(tables: Sequence[TableProposal]) -> list[str]:
 
 
 def _words(base: Profile, words: Sequence[WordProposal]) -> list[str]:
-    """Words that no dictionary has, with the nearest one that does."""
+    """Words that no dictionary has, with the nearest one that does; those that the delivery explains are used."""
     parts: list[str] = [
         "",
         "# Words of this delivery that no dictionary has, and the code of the nearest word that one has.",
@@ -207,6 +207,9 @@ def _word(word: WordProposal) -> str:
         f"nearest is {word.near.word} ({word.near.nearness:.2f})" if word.near else "nothing like it is known 无相近词"
     )
     code = _quoted(word.near.code if word.near else "")
+    if word.near and word.said_by:
+        told = f"{word.n_rows} rows of {word.column}; {word.said_by} says {word.near.word} 由该表给出"
+        return f"{_quoted(word.word)} = {code}  # {_one_line(told)}"
     return f"# {_one_line(f'{_quoted(word.word)} = {code}  # {word.n_rows} rows of {word.column}; {near}')}"
 
 

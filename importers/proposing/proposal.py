@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from importers.base import DERIVED, RecordTable
 from importers.delivery import Reading
-from importers.normalising.cells import cells, numbers
+from importers.normalising.cells import Floats, cells, numbers
 from importers.normalising.listings import one_by_one
 from importers.normalising.normalise import role_of
 from importers.normalising.units import factor, unit_of
@@ -13,14 +15,17 @@ from importers.places.feet import foot_of
 from importers.places.place_readings import Home
 from importers.profiles import ATTRIBUTES, ELEVATIONS, ROLES, Profile, is_enough
 from importers.proposing.arithmetic import heights
-from importers.proposing.content import Sample, in_centimetres, in_inches, in_metres, in_volts
+from importers.proposing.content import Sample, in_centimetres, in_inches, in_metres, in_volts, is_ground
 from importers.proposing.matching import ADOPTED, MENTIONED, OF_DRAWINGS, Candidates, Match, Reason, assigned, matches
+from importers.proposing.point_heights import well_heights
 from importers.proposing.references import Links, links
+from importers.proposing.vocabulary import readings, says_else
 
 _SAMPLES = 3
 _MENTIONS = 3
 # Of a column as sure as this, nobody asks what else it could be.
 _SURE = 0.95
+_PLACES = ("x", "y", "easting_m", "northing_m")
 _DEPTHS_OF_PIPES = ("from_depth_m", "to_depth_m", "depths")
 _LEAST_LINKED, _MOSTLY = 3, 0.8
 # A column of point numbers is looked at to its end: lines refer to any of them.
@@ -83,11 +88,11 @@ def propose(reading: Reading, home: Home | None = None) -> list[TableProposal]:
     """
     first = [_one_by_one(table, reading.profile) for table in _first_chunks(reading.tables, reading.profile)]
     tables = _linked([_Table(table, _samples(table, reading.profile)) for table in first], reading.profile)
-    proposals = [_table(each, reading.profile, home) for each in tables]
-    ground_m = _ground_m(tables, proposals)
+    proposals = [_with_wells(each, _table(each, reading.profile, home)) for each in tables]
+    heights_m = _heights_m(tables, proposals)
     unsettled = [not _is_settled(each.table, reading.profile) for each in tables]
     return [
-        _with_heights(each, proposal, ground_m) if is_unsettled else proposal
+        _with_heights(each, proposal, *heights_m) if is_unsettled else proposal
         for each, proposal, is_unsettled in zip(tables, proposals, unsettled, strict=True)
     ]
 
@@ -102,27 +107,48 @@ def _is_settled(table: RecordTable, profile: Profile) -> bool:
     return role_of(table, profile) is not None and bool({*profile.signature} - OF_DRAWINGS)
 
 
-def _ground_m(tables: Sequence[_Table], proposals: Sequence[TableProposal]) -> dict[str, float]:
-    """Ground elevation by point number, of all tables that have both."""
+def _heights_m(tables: Sequence[_Table], proposals: Sequence[TableProposal]) -> tuple[dict[str, float], ...]:
+    """Elevations of the ground and of the bottom of wells by point number, of all tables that have both."""
     ground: dict[str, float] = {}
+    bottom: dict[str, float] = {}
     for each, proposal in zip(tables, proposals, strict=True):
-        key, height = proposal.column_of("key"), proposal.column_of("ground_elevation_m")
-        if key is None or height is None:
+        key, *names = (
+            proposal.column_of(name) for name in ("key", "ground_elevation_m", "well_bottom_m", "well_depth_m")
+        )
+        if key is None:
             continue
         texts = cells(each.table.rows[key], ()).texts()
-        heights_m, _ = numbers(each.table.rows[height], (), zero_is_unknown=False)
-        ground |= {text: float(h) for text, h in zip(texts, heights_m, strict=True) if text is not None and h == h}
-    return ground
+        ground_m, bottom_m, depth_m = (_numbers(each.table, name) for name in names)
+        ground |= _by_number(texts, ground_m)
+        bottom |= _by_number(texts, ground_m - depth_m) | _by_number(texts, bottom_m)
+    return ground, bottom
 
 
-def _with_heights(each: _Table, proposal: TableProposal, ground_m: Mapping[str, float]) -> TableProposal:
+def _numbers(table: RecordTable, column: str | None) -> Floats:
+    if column is None:
+        return np.full(len(table.rows), np.nan)
+    return numbers(table.rows[column], (), zero_is_unknown=False)[0]
+
+
+def _by_number(texts: Iterable[str | None], heights_m: Floats) -> dict[str, float]:
+    return {text: float(h) for text, h in zip(texts, heights_m, strict=True) if text is not None and h == h}
+
+
+def _with_heights(
+    each: _Table, proposal: TableProposal, ground_m: Mapping[str, float], bottom_m: Mapping[str, float]
+) -> TableProposal:
     """The proposal with free columns of lines that heights tell."""
     if proposal.role not in ("segment", "combined"):
         return proposal
     ends = {column.attribute: column.column for column in proposal.columns if column.attribute is not None}
     free = [column.column for column in proposal.columns if column.attribute is None]
-    found = heights(each.samples, free, ends, ground_m)
+    found = heights(each.samples, free, ends, ground_m, bottom_m)
     told = assigned({name: [m for m in options if m.attribute not in ends] for name, options in found.items()})
+    return _with_told(proposal, told)
+
+
+def _with_told(proposal: TableProposal, told: Mapping[str, Match]) -> TableProposal:
+    """The proposal with columns as their numbers tell."""
     columns = [
         replace(
             column, attribute=told[column.column].attribute, certainty=told[column.column].certainty,
@@ -131,6 +157,42 @@ def _with_heights(each: _Table, proposal: TableProposal, ground_m: Mapping[str, 
         for column in proposal.columns
     ]  # fmt: skip
     return replace(proposal, columns=tuple(columns))
+
+
+def _with_wells(each: _Table, proposal: TableProposal) -> TableProposal:
+    """The proposal of points with free columns whose names say nothing, and whose numbers do."""
+    if proposal.role not in ("node", "combined"):
+        return proposal
+    taken = {column.attribute: column.column for column in proposal.columns if column.attribute is not None}
+    free = [
+        column.column
+        for column in proposal.columns
+        if column.attribute is None and _says_nothing(column.column, proposal.role)
+    ]
+    told = well_heights(each.samples, free, taken)
+    return _with_ground(each, _with_told(proposal, told))
+
+
+def _with_ground(each: _Table, proposal: TableProposal) -> TableProposal:
+    """The proposal with the column behind the coordinates as the ground, unless its name says anything else.
+
+    Number, X, Y, H is the order that field programs write; what may be a depth is left to the user.
+    """
+    at = max((place for place, column in enumerate(proposal.columns) if column.attribute in _PLACES), default=-1) + 1
+    behind = proposal.columns[at] if 0 < at < len(proposal.columns) else None
+    if proposal.column_of("ground_elevation_m") or behind is None or behind.attribute is not None:
+        return proposal
+    if not _says_nothing(behind.column, str(proposal.role)) or not is_ground(each.samples[behind.column]):
+        return proposal
+    why = Reason(
+        "it stands behind the coordinates, and is no depth by its numbers", "位于坐标之后，且其数值不可能为埋深"
+    )
+    return _with_told(proposal, {behind.column: Match("ground_elevation_m", ADOPTED, why, by_values=True)})
+
+
+def _says_nothing(column: str, role: str) -> bool:
+    """Whether most words of a name are in no vocabulary."""
+    return all(found.trust < ADOPTED for found in readings(role, column)) and not says_else(role, column)
 
 
 def _first_chunks(tables: Iterable[tuple[RecordTable, str]], profile: Profile) -> list[RecordTable]:

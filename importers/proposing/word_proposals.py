@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from importers.profiles import Profile
 from importers.proposing.code_words import NearWord, nearest
+from importers.proposing.legends import Legend
 from importers.proposing.proposal import TableProposal
 from schemas.findings import Finding
 
@@ -19,7 +20,10 @@ _UNKNOWN_WORD = "R12"
 
 @dataclass(frozen=True)
 class WordProposal:
-    """A word that no dictionary has: where it stands, in how many rows, and the nearest known word."""
+    """A word that no dictionary has: where it stands, in how many rows, and the nearest known word.
+
+    `said_by` is the table of the delivery itself that says what it stands for; then it is no guess.
+    """
 
     file: str
     sheet: str
@@ -28,6 +32,7 @@ class WordProposal:
     word: str
     n_rows: int
     near: NearWord | None
+    said_by: str | None = None
 
     @property
     def section(self) -> str:
@@ -35,7 +40,9 @@ class WordProposal:
         return "classes" if self.attribute == "class" else f"words.{_CODE_TABLES[self.attribute]}"
 
 
-def unknown_words(findings: Iterable[Finding], tables: Sequence[TableProposal], profile: Profile) -> list[WordProposal]:
+def unknown_words(
+    findings: Iterable[Finding], tables: Sequence[TableProposal], profile: Profile, legend: Legend
+) -> list[WordProposal]:
     """What an import found unknown, with proposals; a word of one kind counts once, the most frequent stand first."""
     attributes = {(t.file, t.sheet, c.column): c.attribute for t in tables for c in t.columns if c.attribute}
     found: dict[tuple[str, str], WordProposal] = {}
@@ -43,9 +50,14 @@ def unknown_words(findings: Iterable[Finding], tables: Sequence[TableProposal], 
         attribute = attributes.get((finding.file or "", finding.sheet or "", finding.column or ""))
         if finding.rule != _UNKNOWN_WORD or finding.value is None or attribute not in _CODE_TABLES:
             continue
-        near = nearest(finding.value, _dictionary(attribute, profile))
+        words = _dictionary(attribute, profile)
+        told = legend.meaning(finding.value, words)
         place = (finding.file or "", finding.sheet or "", finding.column or "")
-        each = WordProposal(*place, attribute, finding.value, int(finding.details.get("rows", 1)), near)
+        n_rows = int(finding.details.get("rows", 1))
+        if told is None:
+            each = WordProposal(*place, attribute, finding.value, n_rows, nearest(finding.value, words))
+        else:
+            each = WordProposal(*place, attribute, finding.value, n_rows, told.near, told.said_by)
         held = found.get((each.section, each.word))
         if held is None or held.n_rows < each.n_rows:
             found[each.section, each.word] = each

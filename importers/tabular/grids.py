@@ -4,30 +4,31 @@ import gc
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import date, time, timedelta
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, islice
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from importers.base import RecordTable
 from importers.normalising.ledger import listed
 from importers.profiles import plain
-from importers.tabular.headers import HEADER_WITHIN, Header, Merge, find_header, labels, title
+from importers.tabular.headers import HEADER_WITHIN, Header, Merge, find_header, is_filled, labels, title
+from importers.tabular.stacked import Tables
+from importers.tabular.turned import Turned, turned
+from importers.tabular.typed_columns import Column, Row, columns_of, first_filled, fitted, is_none, row_of
+from importers.tabular.unread import colours_said
 from schemas.findings import Finding, Severity
 
 CHUNK_ROWS = 50_000
 
-Column = npt.NDArray[Any]
-Row = Sequence[Any]
-
 _SAMPLE_ROWS = HEADER_WITHIN + 10
 _MORE_UNTIL_NEXT_POINT = 1_000
 _ROWS_OF_HEADER = 3
+# More single lines than these above a table do not count among the rows its header is looked for in.
+_FEW_LINES, _MOST_LINES = 10, 1_000
 _ASCII_STARTS = ("total", "sum", "sub", "grand", "page", "- ")
 
 _BLANK, _TOTALS, _SIGNED, _PAGES = "blank", "totals", "signatures", "page marks"
@@ -86,8 +87,16 @@ def tables_of(grid: Grid, names: Names, chunk_rows: int = CHUNK_ROWS) -> Iterato
 
     A grid without any filled cell gives one table without columns. Totals, signatures, page footers and
     repeated headers are left out, counted and named in a finding. A chunk never begins with a row that
-    goes on about the point of the row before.
+    goes on about the point of the row before. Where the header of another table follows below, that one has
+    a sheet of its own, named by the cell that it begins in: `热力!A19`.
     """
+    for first_row, rows in Tables(grid.rows, names.known):
+        part = grid if not first_row else _another(grid, first_row)
+        yield from _tables_of_one(replace(part, rows=rows), names, chunk_rows, first_row)
+
+
+def _tables_of_one(grid: Grid, names: Names, chunk_rows: int, first_row: int) -> Iterator[RecordTable]:
+    """The chunks of one table, before which the sheet has `first_row` rows."""
     rows = iter(grid.rows)
     first = list(islice(rows, _SAMPLE_ROWS))
     while not any(map(_any_filled, first)):
@@ -95,11 +104,19 @@ def tables_of(grid: Grid, names: Names, chunk_rows: int = CHUNK_ROWS) -> Iterato
             yield _empty(grid)
             return
         first += more
-    header = find_header(first, names.known, grid.merges)
-    top, start = (header.top, header.bottom) if header else (0, 0)
+    lies = turned(first, names.known) if len(first) < _SAMPLE_ROWS else None
+    if lies is not None:
+        yield _of_turned(grid, names, lies)
+        return
+    first, n_lines = _beyond_remarks(first, rows)
+    header = find_header(first[n_lines:], names.known, _moved(grid.merges, -first_row - n_lines))
+    top, start = (header.top + n_lines, header.bottom + n_lines) if header else (0, 0)
+    said = colours_said(list(enumerate(first[:top], start=first_row + 1)), grid.file, grid.sheet)
+    grid = replace(grid, findings=[*grid.findings, *said])
     body = _Body(grid, names, header, first[:top], first[top:start])
     chunks = _chunks(chain(first[start:], rows), chunk_rows, body.begins_point)
     yielded = False
+    start += first_row
     while True:
         with _collection_paused():
             chunk = next(chunks, [])
@@ -110,6 +127,65 @@ def tables_of(grid: Grid, names: Names, chunk_rows: int = CHUNK_ROWS) -> Iterato
         yield table
         start += n_rows
         yielded = True
+
+
+def _another(grid: Grid, first_row: int) -> Grid:
+    """The next table of a sheet, which begins below so many rows."""
+    sheet = f"{grid.sheet}!A{first_row + 1}"
+    finding = Finding(
+        rule="IMP-STACKED",
+        severity=Severity.INFO,
+        message_en=f"Another table begins in row {first_row + 1} of {grid.sheet}; it is read by itself, as {sheet}.",
+        message_zh=f"{grid.sheet} 第 {first_row + 1} 行起为另一张表，按 {sheet} 单独读取。",
+        file=grid.file,
+        sheet=sheet,
+        row=first_row + 1,
+    )
+    return replace(grid, sheet=sheet, findings=[*grid.findings, finding])
+
+
+def _of_turned(grid: Grid, names: Names, lies: Turned) -> RecordTable:
+    header = find_header(lies.rows, names.known)
+    top, start = (header.top, header.bottom) if header else (0, 0)
+    body = _Body(replace(grid, merges=()), names, header, [*lies.above, *lies.rows[:top]], lies.rows[top:start])
+    table = body.table(list(lies.rows[start:]), start)
+    finding = Finding(
+        rule="IMP-TURNED",
+        severity=Severity.INFO,
+        message_en=f"{grid.sheet} names its attributes down the first column and gives a point or a pipe in each "
+        "column; it was read turned, so that a row of a finding is a column of the sheet.",
+        message_zh=f"{grid.sheet} 的属性名位于首列、每列为一个管点或管段；已转置读取，问题中的行号即该表的列号。",
+        file=grid.file,
+        sheet=grid.sheet,
+    )
+    return replace(table, findings=[*table.findings, finding])
+
+
+def _beyond_remarks(first: list[Row], rows: Iterator[Row]) -> tuple[list[Row], int]:
+    """The first rows with as many more as single lines stand above the table, and how many of those are no header."""
+    n_lines = _n_lines(first)
+    if n_lines <= _FEW_LINES:
+        return first, 0
+    while n_lines == len(first) < _MOST_LINES and (more := list(islice(rows, _SAMPLE_ROWS))):
+        first += more
+        n_lines = _n_lines(first)
+    if n_lines == len(first):
+        return first, 0
+    # The lowest of them may be the first of several rows of the header.
+    n_lines -= _ROWS_OF_HEADER
+    return [*first, *islice(rows, n_lines)], n_lines
+
+
+def _n_lines(rows: Sequence[Row]) -> int:
+    """How many rows with one filled cell or none the rows begin with."""
+    return next((at for at, row in enumerate(rows) if sum(map(is_filled, row)) > 1), len(rows))
+
+
+def _moved(merges: Sequence[Merge], rows: int) -> Sequence[Merge]:
+    """Merged cells that many rows lower."""
+    if not rows:
+        return merges
+    return [((top + rows, left), (bottom + rows, right)) for (top, left), (bottom, right) in merges]
 
 
 @contextmanager
@@ -135,6 +211,7 @@ class _Body:
     header_rows: Sequence[Row]
     said: dict[str, str] = field(default_factory=dict)
     key_places: list[int] = field(default_factory=list)
+    is_top: bool = True
 
     def __post_init__(self) -> None:
         for row in self.above:
@@ -143,7 +220,7 @@ class _Body:
         self.key_places = [n for n, name in enumerate(named) if plain(name) in self.names.keys]
         self.title = title(self.above)
         width = len(named)
-        self.lines_above = {tuple(map(_plain, _fitted(row, width))) for row in self.above if _any_filled(row)}
+        self.lines_above = {tuple(map(_plain, fitted(row, width))) for row in self.above if _any_filled(row)}
         self.header_cells = {str(row[0]) for row in (*self.above, *self.header_rows) if row}
 
     def begins_point(self, row: Row) -> bool:
@@ -152,8 +229,9 @@ class _Body:
 
     def table(self, rows: list[Row], start: int) -> RecordTable:
         """The records among some rows, the first of which has the number `start`, counted from 0."""
-        columns = _columns(_filled_merges(rows, start, self.grid.merges), self._width(rows), self.grid.clean)
-        skipped = self._skipped(columns, len(rows), start == (self.header.bottom if self.header else 0))
+        columns = columns_of(_filled_merges(rows, start, self.grid.merges), self._width(rows), self.grid.clean)
+        skipped = self._skipped(columns, len(rows), self.is_top)
+        self.is_top = False
         frame = self._frame(columns, skipped, len(rows))
         frame.index = pd.RangeIndex(start + 1, start + 1 + len(rows))
         keep = np.ones(len(rows), dtype=bool)
@@ -186,21 +264,21 @@ class _Body:
         """What lines above the rows say of them, as columns; a line in between holds from there on."""
         said = {label: np.full(n_rows, value, dtype=object) for label, value in self.said.items()}
         for place, why in skipped.items():
-            for label, value in self._labels(_row(columns, place)).items() if why == _HEAD else ():
+            for label, value in self._labels(row_of(columns, place)).items() if why == _HEAD else ():
                 said.setdefault(label, np.full(n_rows, None, dtype=object))[place:] = value
                 self.said[label] = value
         return said
 
     def _skipped(self, columns: list[Column], n_rows: int, is_top: bool) -> dict[int, str]:
         """Which rows are no records, and why."""
-        first = _first_filled(columns, n_rows)
-        skipped = dict.fromkeys(np.flatnonzero(_is_none(first)).tolist(), _BLANK)
+        first = first_filled(columns, n_rows)
+        skipped = dict.fromkeys(np.flatnonzero(is_none(first)).tolist(), _BLANK)
         suspects = self._suspects(first.tolist())
         places = [place for place, cell in enumerate(first.tolist()) if cell in suspects] if suspects else []
         for place in {*places, *range(min(_ROWS_OF_HEADER, n_rows) if is_top else 0)} - skipped.keys():
-            if why := self._why_skipped(str(first[place]), _row(columns, place)):
+            if why := self._why_skipped(str(first[place]), row_of(columns, place)):
                 skipped[place] = why
-        if is_top and n_rows and self.header and self.header.is_numbering(_row(columns, 0)):
+        if is_top and n_rows and self.header and self.header.is_numbering(row_of(columns, 0)):
             skipped[0] = _NUMBERING
         return dict(sorted(skipped.items()))
 
@@ -299,71 +377,6 @@ def _filled_merges(rows: list[Row], start: int, merges: Sequence[Merge]) -> list
                 if left < len(row) and row[left] in (None, ""):
                     rows[place] = [*row[:left], rows[top - start][left], *row[left + 1 :]]
     return rows
-
-
-def _columns(rows: list[Row], width: int, clean: Callable[[str], str]) -> list[Column]:
-    """The cells by column, numbers as numbers where a column holds nothing else; blanks are None or NaN."""
-    if not rows:
-        return [np.empty(0, dtype=object)] * width
-    if set(map(len, rows)) != {width}:
-        rows = [_fitted(row, width) for row in rows]
-    return [_column(cells, clean) for cells in np.array(rows, dtype=object).reshape(len(rows), width).T]
-
-
-def _column(cells: Column, clean: Callable[[str], str]) -> Column:
-    kind = pd.api.types.infer_dtype(cells, skipna=False)
-    if kind == "floating":
-        return cells.astype(np.float64)
-    if kind == "string":
-        return _texts(cells, clean)
-    column = np.fromiter(map(_plain_value, cells), dtype=object, count=len(cells))
-    is_text = np.array([type(cell) is str for cell in column], dtype=bool)
-    column[is_text] = _texts(column[is_text], clean)
-    is_blank = _is_none(column)
-    if not (is_text & ~is_blank).any() and all(type(cell) is float for cell in column[~is_blank]):
-        return np.where(is_blank, np.nan, column).astype(np.float64)
-    return column
-
-
-def _plain_value(cell: Any) -> Any:
-    """A cell as text where it is a date or a time of day, which are no values that files are read to."""
-    if isinstance(cell, date):
-        return cell.isoformat()[:10]
-    return str(cell) if isinstance(cell, time | timedelta) else cell
-
-
-def _texts(cells: Column, clean: Callable[[str], str]) -> Column:
-    """Texts cleaned, one object for all that are alike, None where blank; 12.0 throughout a column is 12."""
-    index, words = pd.factorize(cells)
-    known = [clean(word) or None for word in words]
-    # Whole numbers that a program wrote as decimals.
-    if all(word is None or (word.endswith(".0") and word[:-2].isdigit()) for word in known):
-        known = [word and word[:-2] for word in known]
-    distinct = np.empty(len(known), dtype=object)
-    distinct[:] = known
-    return distinct[index]
-
-
-def _first_filled(columns: list[Column], n_rows: int) -> npt.NDArray[np.object_]:
-    first = np.full(n_rows, None, dtype=object)
-    for column in columns:
-        blank = _is_none(first)
-        if not blank.any():
-            break
-        first[blank] = column[blank]
-    return first
-
-
-def _is_none(cells: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
-    return np.array(cells == None, dtype=bool)  # noqa: E711 (cell by cell)
-
-
-def _row(columns: list[Column], place: int) -> list[Any]:
-    return [column[place] for column in columns]
-
-
-def _fitted(row: Row, width: int) -> list[Any]:
-    return [*row[:width], *[None] * (width - len(row))]
 
 
 def _plain(cell: Any) -> str:

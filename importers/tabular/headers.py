@@ -38,7 +38,7 @@ class Header:
 
     def repeats(self, row: Row) -> bool:
         """Whether a row says again what the header says, as on each page of a printed table."""
-        pairs = [(plain(cell), words) for cell, words in zip(row, self.words, strict=False) if _is_filled(cell)]
+        pairs = [(plain(cell), words) for cell, words in zip(row, self.words, strict=False) if is_filled(cell)]
         return len(pairs) > 1 and sum(word in words for word, words in pairs) * 2 > len(pairs)
 
     def is_numbering(self, row: Row) -> bool:
@@ -64,10 +64,13 @@ def find_header(rows: Sequence[Row], known: frozenset[str], merges: Sequence[Mer
     if not top < bottom:
         return None
     bottom += bottom - top < _MOST_ROWS and _goes_on(rows[bottom - 1], rows[bottom] if bottom < len(rows) else ())
-    bottom += _is_row_of_units(rows, bottom)
+    n_again = _n_in_another_language(rows, bottom)
+    units = bottom + n_again
+    has_units = _is_row_of_units(rows, units)
     top -= bottom - top < _MOST_ROWS and top > 0 and any(_is_end(cell) for cell in rows[top - 1])
-    named = rows[top:bottom]
-    return Header(top, bottom, _names(named, top, known, merges), _words(named))
+    named = [*rows[top:bottom], *rows[units : units + has_units]]
+    below = units + has_units if has_units else bottom
+    return Header(top, below, _names(named, top, known, merges), _words(rows[top:below]))
 
 
 def header_score(rows: Sequence[Row], known: frozenset[str]) -> int:
@@ -78,7 +81,7 @@ def header_score(rows: Sequence[Row], known: frozenset[str]) -> int:
 def labels(row: Row, wanted: frozenset[str]) -> dict[str, str]:
     """What a line above a table says of its rows under the wanted labels: `管线类别: 给水`, in one cell or in two."""
     found: dict[str, str] = {}
-    cells = [_text(cell) for cell in row if _is_filled(cell)]
+    cells = [_text(cell) for cell in row if is_filled(cell)]
     for cell, after in pairwise([*cells, ""]):
         marks = list(_LABEL.finditer(cell))
         stops = [*(mark.start() for mark in marks[1:]), len(cell)]
@@ -92,13 +95,13 @@ def labels(row: Row, wanted: frozenset[str]) -> dict[str, str]:
 
 def title(rows: Sequence[Row]) -> str | None:
     """The line above a table that says what it is: its longest cell that is no label."""
-    words = [str(cell).strip() for row in rows for cell in row if isinstance(cell, str) and _is_filled(cell)]
+    words = [str(cell).strip() for row in rows for cell in row if isinstance(cell, str) and is_filled(cell)]
     return max((word for word in words if not re.search("[:：]", word)), key=len, default=None)
 
 
 def _words(rows: Sequence[Row]) -> list[frozenset[str]]:
     width = _width(rows)
-    return [frozenset(plain(row[n]) for row in rows if n < len(row) and _is_filled(row[n])) for n in range(width)]
+    return [frozenset(plain(row[n]) for row in rows if n < len(row) and is_filled(row[n])) for n in range(width)]
 
 
 def _names(rows: Sequence[Row], first: int, known: frozenset[str], merges: Sequence[Merge]) -> list[str]:
@@ -163,7 +166,7 @@ def _n_known(names: Iterable[str], known: frozenset[str]) -> int:
 def _rows_of_names(rows: Sequence[Row], known: frozenset[str], merges: Sequence[Merge]) -> tuple[int, int]:
     """First and last row (excluded) of the header; an empty range where there is none."""
     best, score = (0, 0), (0, 0)
-    is_of_words = [sum(map(_is_number, row)) < _MANY_NUMBERS for row in rows[: HEADER_WITHIN + _MOST_ROWS]]
+    is_of_words = [sum(map(is_number, row)) < _MANY_NUMBERS for row in rows[: HEADER_WITHIN + _MOST_ROWS]]
     for first in range(min(HEADER_WITHIN, len(rows))):
         for n_rows in range(1, min(_MOST_ROWS, len(rows) - first) + 1):
             if not is_of_words[first + n_rows - 1]:
@@ -171,24 +174,32 @@ def _rows_of_names(rows: Sequence[Row], known: frozenset[str], merges: Sequence[
             found = _n_known(_names(rows[first : first + n_rows], first, known, merges), known), -n_rows
             if found > score:
                 best, score = (first, first + n_rows), found
-    widths = [sum(map(_is_filled, row)) for row in rows[:HEADER_WITHIN]]
+    widths = [sum(map(is_filled, row)) for row in rows[:HEADER_WITHIN]]
     widest = max(range(len(widths)), key=lambda n: (widths[n], -n), default=0)
-    # One known word may stand anywhere; a wide row of words is the header then, unless it holds numbers.
-    if score[0] > 1 or (score[0] and widths[best[0]] + 2 >= widths[widest]):
+    # One known word may stand anywhere, also beside numbers; a wide row of words is the header then.
+    is_alone = score[0] == 1 and any(is_number(cell) for row in rows[slice(*best)] for cell in row)
+    if score[0] > 1 or (score[0] and not is_alone and widths[best[0]] + 2 >= widths[widest]):
         return best
-    return (0, 0) if any(map(_is_number, rows[widest])) else (widest, widest + 1)
+    return (0, 0) if any(map(is_number, rows[widest])) else (widest, widest + 1)
 
 
 def _goes_on(row: Row, below: Row) -> bool:
     """Whether words below stand under the row's groups and the blanks they leave alone, but for ends and units."""
-    filled = [n for n, cell in enumerate(below) if _is_filled(cell)]
-    blank = [n for n in range(1, len(row)) if not _is_filled(row[n])]
+    filled = [n for n, cell in enumerate(below) if is_filled(cell)]
+    blank = [n for n in range(1, len(row)) if not is_filled(row[n])]
     under = [n for n in filled if n in blank]
     return bool(under) and all(
-        not _is_number(below[n])
+        not is_number(below[n])
         and (n in blank or n + 1 in under or _is_end(below[n]) or _BARE_UNIT.fullmatch(_text(below[n])))
         for n in filled
     )
+
+
+def _n_in_another_language(rows: Sequence[Row], place: int) -> int:
+    """1 where a row of words stands between the names and their units: the names once more, in another language."""
+    row = rows[place] if place < len(rows) else ()
+    is_of_words = any(map(is_filled, row)) and not any(map(is_number, row))
+    return int(is_of_words and not _is_row_of_units(rows, place) and _is_row_of_units(rows, place + 1))
 
 
 def _is_end(cell: Any) -> bool:
@@ -197,7 +208,7 @@ def _is_end(cell: Any) -> bool:
 
 
 def _is_row_of_units(rows: Sequence[Row], place: int) -> bool:
-    filled = [str(cell).strip() for cell in rows[place] if _is_filled(cell)] if place < len(rows) else []
+    filled = [str(cell).strip() for cell in rows[place] if is_filled(cell)] if place < len(rows) else []
     return bool(filled) and all(_BARE_UNIT.fullmatch(cell) for cell in filled)
 
 
@@ -206,18 +217,20 @@ def _width(rows: Sequence[Row]) -> int:
 
 
 def _text(cell: Any) -> str:
-    if not _is_filled(cell):
+    if not is_filled(cell):
         return ""
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
     return " ".join(str(cell).split())
 
 
-def _is_filled(cell: Any) -> bool:
+def is_filled(cell: Any) -> bool:
+    """Whether a cell holds more than blanks."""
     return cell is not None and not (isinstance(cell, str) and not cell.strip())
 
 
-def _is_number(cell: Any) -> bool:
+def is_number(cell: Any) -> bool:
+    """Whether a cell is a number, or a text that is plainly one."""
     if isinstance(cell, int | float):
         return True
     return isinstance(cell, str) and re.fullmatch(r"\s*[-+]?\d+(?:[.,]\d+)?\s*", cell) is not None

@@ -1,0 +1,87 @@
+"""What columns of points are by their own numbers: the ground, the bottom of a well, and the depth between them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import permutations
+
+import numpy as np
+
+from importers.normalising.units import factor, unit_of
+from importers.proposing.arithmetic import agree
+from importers.proposing.content import Sample, is_ground
+from importers.proposing.matching import Match, Reason
+
+_TRUST, _TRUST_IN_BELOW, _TRUST_IN_ORDER = 0.85, 0.6, 0.5
+_MOST_COLUMNS, _LEAST_ROWS = 12, 5
+_SHALLOWEST_M, _DEEPEST_M, _NEARLY_ALL = 0.3, 15.0, 0.95
+# Depths and bottoms can change places where both are alike.
+_LEAST_RATIO = 2.0
+_ROLES = ("ground_elevation_m", "well_bottom_m", "well_depth_m")
+
+
+def well_heights(samples: Mapping[str, Sample], free: Sequence[str], taken: Mapping[str, str]) -> dict[str, Match]:
+    """What free columns of a table of points are, by other columns of the same rows.
+
+    Parameters
+    ----------
+    taken
+        The columns of attributes that are known.
+    """
+    numeric = [name for name in free if samples[name].number_share > 0.9 and not samples[name].is_blank]
+    left = numeric[:_MOST_COLUMNS]
+    return _of_three(samples, left, taken) or _of_two(samples, left, taken)
+
+
+def _of_three(samples: Mapping[str, Sample], left: Sequence[str], taken: Mapping[str, str]) -> dict[str, Match]:
+    """Ground less bottom is depth, in nearly every row."""
+    why = Reason("ground less bottom is depth with it", "地面高程、井底高程与井深三者相符")
+    for names in _choices(left, taken):
+        ground, bottom, depth = (_metres(samples[name], name) for name in names)
+        if not agree(ground - bottom - depth) or float(np.nanmedian(depth)) < _SHALLOWEST_M:
+            continue
+        if np.nanmedian(np.abs(bottom)) < _LEAST_RATIO * np.nanmedian(depth) and taken.keys().isdisjoint(_ROLES[1:]):
+            continue
+        found = zip(names, _ROLES, strict=True)
+        return {name: Match(role, _TRUST, why, by_values=True) for name, role in found if name in left}
+    return {}
+
+
+def _of_two(samples: Mapping[str, Sample], left: Sequence[str], taken: Mapping[str, str]) -> dict[str, Match]:
+    """One column of elevations lies below another by what a well is deep."""
+    if _ROLES[2] in taken:
+        return {}
+    for ground, bottom in _pairs(left, taken):
+        apart = samples[ground].head - samples[bottom].head
+        known = apart[np.isfinite(apart)]
+        is_well = (known >= _SHALLOWEST_M) & (known <= _DEEPEST_M)
+        are_decimals = min(samples[ground].decimal_share, samples[bottom].decimal_share) > 0.5
+        if (
+            len(known) < _LEAST_ROWS
+            or is_well.mean() < _NEARLY_ALL
+            or not are_decimals
+            or not is_ground(samples[ground])
+        ):
+            continue
+        shown = f"{known.min():.2f}–{known.max():.2f}"
+        why = Reason(f"the one lies {shown} m below the other", f"两列高程相差 {shown} m，分别为地面与井底")
+        found = zip((ground, bottom), _ROLES[:2], strict=True)
+        return {name: Match(role, _TRUST_IN_BELOW, why, by_values=True) for name, role in found if name in left}
+    return {}
+
+
+def _choices(left: Sequence[str], taken: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+    """Columns for ground, bottom and depth, at least one of them free, those that are known in their place."""
+    open_roles = [role for role in _ROLES if role not in taken]
+    for chosen in permutations(left, len(open_roles)) if open_roles else ():
+        found = dict(zip(open_roles, chosen, strict=True)) | {role: taken[role] for role in _ROLES if role in taken}
+        yield tuple(found[role] for role in _ROLES)
+
+
+def _pairs(left: Sequence[str], taken: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    grounds = [taken[_ROLES[0]]] if _ROLES[0] in taken else left
+    bottoms = [taken[_ROLES[1]]] if _ROLES[1] in taken else left
+    yield from ((one, other) for one in grounds for other in bottoms if one != other and {one, other} & {*left})
+
+
+def _metres(sample: Sample, column: str) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    unit = unit_of(column)
+    return sample.head * (factor("well_depth_m", unit) or 1.0 if unit else 1.0)
