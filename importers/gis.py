@@ -26,6 +26,7 @@ from importers.layers.geojson import member_count
 from importers.layers.layer import Layer
 from importers.layers.plain import are_plain
 from importers.layers.records import Record, RecordStream
+from importers.passing import plain
 from importers.places.feet import foot_of
 from schemas.findings import Severity
 
@@ -326,7 +327,7 @@ def _cells(column: Any) -> Any:
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         values = [None if value is None else "; ".join(map(str, value)) for value in values]
     if not (pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_string(kind)):
-        values = [None if value is None else str(value) for value in values]
+        values = list(map(plain, values))
     return np.array([*values, None], dtype=object)[:-1]
 
 

@@ -1,9 +1,12 @@
 """Tables on their way from the process that reads a file: as plain values, of which nothing can go off in this one."""
 
 import glob
+import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from datetime import date
 from pathlib import Path
+from types import NoneType
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -17,6 +20,9 @@ from importers.base import Reader, RecordTable
 from pipemap.confined import confined
 from pipemap.sandbox import Limits
 from schemas.findings import Finding
+
+# Types of cells that go from one process to the other as they are.
+_PLAIN = frozenset({str, int, float, bool, NoneType})
 
 
 @runtime_checkable
@@ -70,7 +76,7 @@ def packed(table: RecordTable) -> tuple[Any, ...]:
         table.file,
         table.sheet,
         _packed_column(rows.index.to_numpy()),
-        list(rows.columns),
+        list(map(plain, rows.columns)),
         columns,
         _packed_shapes(table.shapes),
         None if table.crs is None else table.crs.srs,
@@ -111,7 +117,31 @@ def _packed_shapes(shapes: npt.NDArray[np.object_] | pa.Array | None) -> list[by
 
 
 def _packed_column(cells: npt.NDArray[Any]) -> tuple[str, Any]:
-    return (cells.dtype.str, cells.tobytes()) if cells.dtype.kind in "biuf" else ("O", cells.tolist())
+    if cells.dtype.kind in "biuf":
+        return cells.dtype.str, cells.tobytes()
+    if cells.dtype.kind in "mM":
+        # Finer ones would come as numbers.
+        cells = cells.astype(f"{cells.dtype.kind}8[us]")
+    values = cells.tolist()
+    return "O", values if _PLAIN.issuperset(map(type, values)) else list(map(plain, values))
+
+
+def plain(cell: Any) -> str | float | bool | None:
+    """A cell as text, number or truth value: a date without its time of day, lists and such as JSON.
+
+    What has no words, as a picture, comes as the number of its bytes.
+    """
+    if type(cell) in _PLAIN:
+        return cell  # type: ignore[no-any-return]
+    if cell is pd.NaT or cell is pd.NA:
+        return None
+    if isinstance(cell, np.generic | np.ndarray):
+        return float(cell) if isinstance(cell, np.floating) else plain(cell.tolist())
+    if isinstance(cell, date):
+        return cell.isoformat()[:10]
+    if isinstance(cell, bytes | bytearray | memoryview):
+        return f"{len(cell)} bytes"
+    return json.dumps(cell, ensure_ascii=False, default=plain) if isinstance(cell, dict | list | tuple) else str(cell)
 
 
 def _column(packed_cells: tuple[str, Any]) -> npt.NDArray[Any]:
