@@ -5,7 +5,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from bench.measure import Line, in_child
+from bench.measure import Line, watched
 from importers.delivery import read_delivery
 from pipemap.checks import run_checks
 from pipemap.cluster import Cluster
@@ -25,8 +25,8 @@ def delivered(cluster: Cluster, name: str, files: tuple[Path, Path]) -> tuple[st
     with Database(url) as database:
         init_project(database, "bench", SRID)
     before_s = _ogr2ogr_s(cluster, files)
-    (changeset, read_s, store_s), import_mib = in_child(_import, url, files)
-    check_s, check_mib = in_child(_check, url, changeset)
+    (changeset, read_s, store_s), import_peak = watched(_import, url, files)
+    check_s, check_peak = watched(_check, url, changeset)
     # Before and after, so that a machine that others use as well meets both alike.
     after_s = _ogr2ogr_s(cluster, files)
     other = (before_s + after_s) / 2 if before_s and after_s else None
@@ -37,19 +37,19 @@ def delivered(cluster: Cluster, name: str, files: tuple[Path, Path]) -> tuple[st
         Line("import: read, normalise, store a draft", read_s + store_s, other, "ogr2ogr", f"read {read_s:.1f} s"),
         Line("checks of the whole city", check_s, other, "ogr2ogr"),
         Line("import and checks", read_s + store_s + check_s, other, "ogr2ogr", "at most 2.5"),
-        Line("peak memory of the import", None, None, "-", f"{import_mib} MiB, at most {_MOST_MIB}"),
-        Line("peak memory of the checks", None, None, "-", f"{check_mib} MiB, at most {_MOST_MIB}"),
+        Line("peak memory of the import", None, None, "-", f"{import_peak}; at most {_MOST_MIB}"),
+        Line("peak memory of the checks", None, None, "-", f"{check_peak}; at most {_MOST_MIB}"),
         Line("publish", publish_s, other, "ogr2ogr"),
     ]
 
 
 def delivered_again(url: str, files: tuple[Path, Path]) -> list[Line]:
     """The same delivery once more, against the map that holds all of it."""
-    (changeset, read_s, store_s), mib = in_child(_import, url, files)
+    (changeset, read_s, store_s), peak = watched(_import, url, files)
     with Database(url) as database, database.transaction(read_only=True) as connection:
         statement = "SELECT count(*) AS n FROM pipemap.pipe_segment_delta WHERE changeset_id = %(id)s"
         changes = fetch_all(connection, statement, {"id": changeset})[0]["n"]
-    note = f"read {read_s:.1f} s, {changes} segments changed, {mib} MiB"
+    note = f"read {read_s:.1f} s, {changes} segments changed, {peak}"
     return [Line("the same delivery again: read, match, compare", read_s + store_s, None, "-", note)]
 
 
@@ -59,8 +59,8 @@ def delivered_as_tables(cluster: Cluster, name: str, files: tuple[Path, Path]) -
     create_database(url)
     with Database(url) as database:
         init_project(database, "bench", SRID)
-    (_, read_s, store_s), mib = in_child(_import, url, files)
-    note = f"read {read_s:.1f} s, {mib} MiB, at most {_MOST_MIB}"
+    (_, read_s, store_s), peak = watched(_import, url, files)
+    note = f"read {read_s:.1f} s, {peak}; at most {_MOST_MIB}"
     return [Line("the same rows from csv: read, normalise, store a draft", read_s + store_s, None, "-", note)]
 
 

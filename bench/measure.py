@@ -51,17 +51,36 @@ def paired_s(ours: Callable[[], object], other: Callable[[], object], repeats: i
     return statistics.median(a for a, _ in times), statistics.median(b for _, b in times)
 
 
-def in_child(work: Callable[..., T], *arguments: object) -> tuple[T, int]:
-    """What a function gives when it runs in a process of its own, and the most memory it took, in MiB.
+@dataclass(frozen=True)
+class Peak:
+    """The most memory that processes took, and the most of it that is no page of a file, in MiB."""
 
-    Processes that it starts count with it, memory that they share counts once; looked at four times a second.
+    mib: int
+    own_mib: int
+
+    def __str__(self) -> str:
+        return f"{self.mib} MiB, {self.own_mib} without pages of files"
+
+
+def in_child(work: Callable[..., T], *arguments: object) -> tuple[T, int]:
+    """What a function gives when it runs in a process of its own, and the most memory it took, in MiB."""
+    result, peak = watched(work, *arguments)
+    return result, peak.mib
+
+
+def watched(work: Callable[..., T], *arguments: object) -> tuple[T, Peak]:
+    """What a function gives when it runs in a process of its own, and its memory, looked at four times a second.
+
+    Processes that it starts count with it, memory that they share counts once.
     """
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as child:
-        pid, peak_mib = child.submit(os.getpid).result(), 0.0
+        pid, peak_mib, own_mib = child.submit(os.getpid).result(), 0.0, 0.0
         result = child.submit(work, *arguments)
         while not wait([result], timeout=0.25).done:
-            peak_mib = max(peak_mib, sum(map(_held_mib, _family(pid))))
-        return result.result(), round(peak_mib)
+            held = [_held_mib(member) for member in _family(pid)]
+            peak_mib = max(peak_mib, sum(each for each, _ in held))
+            own_mib = max(own_mib, sum(own for _, own in held))
+        return result.result(), Peak(round(peak_mib), round(own_mib))
 
 
 def cpu_s(pid: int) -> float:
@@ -70,12 +89,14 @@ def cpu_s(pid: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _held_mib(pid: int) -> float:
+def _held_mib(pid: int) -> tuple[float, float]:
+    """A process's share of the memory it uses, and of that which is no page of a file."""
     try:
-        return next(int(line.split()[1]) / 1024 for line in _proc(f"{pid}/smaps_rollup") if line.startswith("Pss:"))
+        parts = dict(line.split()[:2] for line in _proc(f"{pid}/smaps_rollup")[1:])
     except OSError:
         # It has ended.
-        return 0.0
+        return 0.0, 0.0
+    return int(parts["Pss:"]) / 1024, int(parts["Pss_Anon:"]) / 1024
 
 
 def _family(pid: int) -> list[int]:

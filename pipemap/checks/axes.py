@@ -7,6 +7,9 @@ import numpy as np
 import shapely
 
 from pipemap.checks.columns import Floats, Ints, Objects
+from pipemap.shelf import Shelf
+
+_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +33,7 @@ class Axes:
 
     def part(self, rows: Ints) -> "Axes":
         """The axes of some segments."""
-        counts = np.diff(self.first)[rows]
+        counts = self.first[rows + 1] - self.first[rows]
         first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         if (counts == 2).all():
             vertices = (self.first[rows][:, None] + np.arange(2)).ravel()
@@ -85,8 +88,9 @@ class Axes:
     @cached_property
     def boxes(self) -> Floats:
         """West, south, east and north of each axis, shape (n, 4)."""
-        if len(self) == 0:
-            return np.empty((0, 4))
-        plan = self.xyz[:, :2]
-        at = self.first[:-1]
-        return np.hstack([np.minimum.reduceat(plan, at), np.maximum.reduceat(plan, at)])
+        boxes = Shelf(np.float64)
+        for start in range(0, len(self), _AT_ONCE):
+            first = self.first[start : start + _AT_ONCE + 1]
+            plan, at = self.xyz[first[0] : first[-1], :2], first[:-1] - first[0]
+            boxes.add(np.hstack([np.minimum.reduceat(plan, at), np.maximum.reduceat(plan, at)]))
+        return boxes.array().reshape(-1, 4)

@@ -9,6 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from pipemap.copy_out import TextColumn
+from pipemap.shelf import let_go
+
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -79,24 +82,27 @@ class Words:
 
 @dataclass(frozen=True, eq=False)
 class Texts:
-    """A column of texts that are hardly ever the same, such as point numbers."""
+    """A column of texts that are hardly ever the same, such as point numbers; no text is an empty one."""
 
-    values: pa.Array
+    column: TextColumn
 
     @classmethod
     def of(cls, values: Sequence[str | None] | Objects) -> "Texts":
         """The texts of a column."""
-        return cls(pa.array(values, type=pa.large_string(), from_pandas=True))
+        texts = pa.array(values, type=pa.large_string(), from_pandas=True).fill_null("")
+        _, offsets, blob = texts.buffers()
+        return cls(TextColumn(np.frombuffer(blob or b"", np.uint8).copy(), np.frombuffer(offsets, np.int64).copy()))
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.column)
 
-    def __getitem__(self, rows: Any) -> "Texts":
-        return Texts(self.values.take(pa.array(rows)))
+    def __getitem__(self, rows: Ints) -> "Texts":
+        return Texts(self.column.taken(rows))
 
     def texts(self) -> Objects:
-        """The texts themselves, None where there is none."""
-        listed: Objects = self.values.to_numpy(zero_copy_only=False)
+        """The texts themselves."""
+        buffers = [None, pa.py_buffer(self.column.offsets), pa.py_buffer(self.column.blob)]
+        listed: Objects = pa.Array.from_buffers(pa.large_string(), len(self), buffers).to_numpy(zero_copy_only=False)
         return listed
 
 
@@ -104,7 +110,10 @@ Column: TypeAlias = Words | Texts | npt.NDArray[Any]
 
 
 class Columns:
-    """Columns of one kind of feature by name; a part takes a column only when it is asked for."""
+    """Columns of one kind of feature by name; a part takes a column only when it is asked for.
+
+    What it is a part of is let go of at once: its rows may lie far apart.
+    """
 
     def __init__(self, columns: Mapping[str, Column], rows: Ints | None = None) -> None:
         self._columns = columns
@@ -130,7 +139,9 @@ class Columns:
         """The texts of a few rows of a column of words or texts."""
         column, at = self._columns[name], rows if self._rows is None else self._rows[rows]
         assert not isinstance(column, np.ndarray), name
-        return column[at].texts()
+        texts = column[at].texts()
+        let_go()
+        return texts
 
     def part(self, rows: Ints) -> "Columns":
         """These rows of every column."""
@@ -141,6 +152,7 @@ class Columns:
             return self._columns[name]
         if name not in self._taken:
             self._taken[name] = self._columns[name][self._rows]
+            let_go()
         return self._taken[name]
 
 

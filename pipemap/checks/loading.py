@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -16,10 +15,10 @@ from pipemap.checks.tiles import MARGIN_M
 from pipemap.clearance.tables import limits_in_force
 from pipemap.copy_out import CopiedRows, copy_blocks
 from pipemap.db import Connection, fetch_all
-from pipemap.forked import give_back
 from pipemap.ground.along import Shallowest, shallowest
 from pipemap.ground.sampling import Terrain
 from pipemap.projects import read_project
+from pipemap.shelf import let_go, shelved
 from pipemap.sql import queries
 from pipemap.statements import columns as listed
 from pipemap.statements import compose
@@ -70,7 +69,7 @@ class _Loading:
     def scope(self, disturbed: Ints) -> Scope:
         """Everything put together; `disturbed` are nodes that lost a segment."""
         rows = fetch_all(self._connection, queries("checks")["files"])
-        columns = {kind: self._columns(kind) for kind in KINDS}
+        columns = {kind: reader.columns() for kind, reader in self._readers.items()}
         for of_kind in columns.values():
             file_id = of_kind.pop("source_file_id")
             for column, said in (("file", "name"), ("importer", "importer")):
@@ -80,23 +79,18 @@ class _Loading:
             columns[kind] |= _places(columns[kind].pop("geom").xyz)
         nodes = columns["node"]
         terrain = Terrain(self._connection)
-        nodes["model_ground_m"] = terrain.at(np.column_stack([nodes["x_m"], nodes["y_m"]]))
+        nodes["model_ground_m"] = shelved(terrain.at(np.column_stack([nodes["x_m"], nodes["y_m"]])))
         scope = Scope.of(columns, axes, disturbed, Farther.none(), self._srid)
         return replace(scope, limits=limits_in_force(self._connection), shallowest=_over_models(scope, terrain))
-
-    def _columns(self, kind: Kind) -> dict[str, Any]:
-        columns = self._readers.pop(kind).columns()
-        # The blocks that the columns were joined from lay between those of other columns.
-        give_back()
-        return columns
 
     def _fill_cells(self) -> None:
         boxes = [reader.boxes() for reader in self._readers.values()]
         boxes += [self._boxes_left(kind) for kind in KINDS]
         self._connection.execute(queries("checks")["create_cells"])
         with self._connection.cursor().copy(queries("checks")["copy_cells"]) as copy:
-            for rectangle in surroundings(np.concatenate(boxes), MARGIN_M).tolist():
+            for rectangle in surroundings(boxes, MARGIN_M).tolist():
                 copy.write_row(rectangle)
+        let_go()
 
     def _boxes_left(self, kind: Kind) -> Floats:
         query = compose(queries("checks")["left_boxes"], kind)
@@ -119,8 +113,9 @@ def _over_models(scope: Scope, terrain: Terrain) -> Shallowest | None:
 
 def _named(file_id: Ints, files: Mapping[int, str]) -> Words:
     place, first = numbered([file_id])
-    return Words.of([files.get(number) for number in file_id[first].tolist()])[place]
+    words = Words.of([files.get(number) for number in file_id[first].tolist()])
+    return Words(shelved(words.codes[place]), words.known_words)
 
 
 def _places(xyz: Floats) -> dict[str, Column]:
-    return {"x_m": xyz[:, 0].copy(), "y_m": xyz[:, 1].copy()}
+    return {"x_m": shelved(xyz[:, 0]), "y_m": shelved(xyz[:, 1])}

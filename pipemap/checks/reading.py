@@ -14,7 +14,8 @@ from sqlalchemy.dialects.postgresql import BIGINT, DATE, INTEGER, REAL, TEXT
 from pipemap.checks.axes import Axes
 from pipemap.checks.columns import UNKNOWN, Column, Floats, Ints, Objects, Texts, Words
 from pipemap.checks.scope import Kind
-from pipemap.copy_out import CopiedRows
+from pipemap.copy_out import CopiedRows, TextColumn
+from pipemap.shelf import Shelf
 from schemas.tables import metadata
 
 _SOURCE = ("feature_id", "dataset_id", "source_key", "source_file_id", "source_sheet", "source_row")
@@ -40,11 +41,11 @@ OWN_WORDS = frozenset({"source_key", "name"})
 
 
 class ColumnReader:
-    """Gathers columns of given SQL types from the blocks of one or more queries."""
+    """Gathers columns of given SQL types from the blocks of one or more queries, on shelves: memory stays small."""
 
     def __init__(self, types: Mapping[str, Any]) -> None:
         self._gathering = {name: _gatherer(name, kind) for name, kind in types.items()}
-        self._changed = [np.empty(0, np.bool_)]
+        self._changed = Shelf(np.bool_)
 
     @classmethod
     def of_kind(cls, kind: Kind) -> "ColumnReader":
@@ -60,7 +61,7 @@ class ColumnReader:
         for block in blocks:
             for place, gathered in enumerate(self._gathering.values()):
                 gathered.add(block, place)
-            self._changed.append(np.full(len(block), changed))
+            self._changed.add(np.full(len(block), changed))
 
     def boxes(self) -> Floats:
         """West, south, east and north of every feature so far, shape (n, 4)."""
@@ -69,12 +70,8 @@ class ColumnReader:
         return places.boxes()
 
     def columns(self) -> dict[str, Any]:
-        """Every column by name, `changed`, and `geom` as vertices or shapes; to be asked once."""
-        columns: dict[str, Any] = {"changed": np.concatenate(self._changed)}
-        # One column after the other, so that only one is there twice.
-        for name in tuple(self._gathering):
-            columns[name] = self._gathering.pop(name).joined()
-        return columns
+        """Every column by name, `changed`, and `geom` as vertices or shapes."""
+        return {"changed": self._changed.array()} | {name: each.joined() for name, each in self._gathering.items()}
 
 
 class _Gatherer(Protocol):
@@ -89,14 +86,14 @@ class _Numbers:
     def __init__(self, kind: Any, is_numbering: bool) -> None:
         self._kind = kind
         self._is_numbering = is_numbering
-        self._parts: list[npt.NDArray[Any]] = []
+        nothing = CopiedRows(np.empty(0, np.uint8), np.empty((0, 1), np.int64), np.empty((0, 1), np.int64))
+        self._shelf = Shelf(self._decoded(nothing, 0).dtype)
 
     def add(self, block: CopiedRows, place: int) -> None:
-        self._parts.append(self._decoded(block, place))
+        self._shelf.add(self._decoded(block, place))
 
     def joined(self) -> Column:
-        nothing = CopiedRows(np.empty(0, np.uint8), np.empty((0, 1), np.int64), np.empty((0, 1), np.int64))
-        return np.concatenate([self._decoded(nothing, 0), *self._parts])
+        return self._shelf.array()
 
     def _decoded(self, block: CopiedRows, place: int) -> npt.NDArray[Any]:
         unknown = block.lengths[:, place] < 0
@@ -114,48 +111,47 @@ class _Numbers:
 class _Words:
     def __init__(self) -> None:
         self._number: dict[str, int] = {}
-        self._parts = [np.empty(0, np.int16)]
+        self._codes = Shelf(np.int32)
 
     def add(self, block: CopiedRows, place: int) -> None:
         encoded = _texts(block, place).dictionary_encode()
         words = encoded.dictionary.to_pylist()
         codes = [self._number.setdefault(word, len(self._number)) if word else UNKNOWN for word in words]
-        size = np.int16 if len(self._number) < np.iinfo(np.int16).max else np.int32
-        self._parts.append(np.array(codes, size)[encoded.indices.to_numpy(zero_copy_only=False)])
+        self._codes.add(np.array(codes, np.int32)[encoded.indices.to_numpy(zero_copy_only=False)])
 
     def joined(self) -> Column:
-        return Words(np.concatenate(self._parts), tuple(self._number))
+        return Words(self._codes.array(), tuple(self._number))
 
 
 class _Texts:
     def __init__(self) -> None:
-        self._parts = [pa.array([], pa.large_string())]
+        self._blob, self._offsets = Shelf(np.uint8), _Firsts()
 
     def add(self, block: CopiedRows, place: int) -> None:
-        self._parts.append(_texts(block, place).cast(pa.large_string()))
+        text = block.text(place, np.arange(len(block)))
+        self._blob.add(text.blob)
+        self._offsets.add(np.diff(text.offsets))
 
     def joined(self) -> Column:
-        return Texts(pa.concat_arrays(self._parts))
+        return Texts(TextColumn(self._blob.array(), self._offsets.array()))
 
 
 class _Vertices:
     def __init__(self) -> None:
-        self._xyz = [np.empty((0, 3))]
-        self._counts = [np.empty(0, np.int64)]
+        self._xyz, self._firsts = Shelf(np.float64), _Firsts()
 
     def add(self, block: CopiedRows, place: int) -> None:
         counts = _vertex_counts(block.stream, block.starts[:, place], block.lengths[:, place])
         xyz = np.full((counts.sum(), 3), np.nan)
         _read_vertices(block.stream, block.starts[:, place], counts, xyz.view(np.uint8).reshape(-1, 24))
-        self._xyz.append(xyz)
-        self._counts.append(counts)
+        self._xyz.add(xyz)
+        self._firsts.add(counts)
 
     def boxes(self) -> Floats:
-        parts = zip(self._xyz, self._counts, strict=True)
-        return np.concatenate([Axes(xyz, _firsts(counts)).boxes for xyz, counts in parts])
+        return self.joined().boxes
 
     def joined(self) -> Axes:
-        return Axes(np.concatenate(self._xyz), _firsts(np.concatenate(self._counts)))
+        return Axes(self._xyz.array().reshape(-1, 3), self._firsts.array())
 
 
 class _Shapes:
@@ -174,8 +170,20 @@ class _Shapes:
         return np.concatenate(self._parts)
 
 
-def _firsts(counts: Ints) -> Ints:
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+class _Firsts:
+    """Where each of some runs of values begins and the last one ends, by how many values they have."""
+
+    def __init__(self) -> None:
+        self._shelf, self._end = Shelf(np.int64), 0
+        self._shelf.add(np.zeros(1, np.int64))
+
+    def add(self, counts: Ints) -> None:
+        ends = self._end + np.cumsum(counts)
+        self._end = int(ends[-1])
+        self._shelf.add(ends)
+
+    def array(self) -> Ints:
+        return self._shelf.array()
 
 
 def _gatherer(name: str, kind: Any) -> _Gatherer:

@@ -19,6 +19,7 @@ from pipemap.errors import ConflictError, NotFoundError
 from pipemap.findings import FindingPacker, PackedFindings, drop_findings, write_findings
 from pipemap.forked import shared_out
 from pipemap.seldom import seldom_collected
+from pipemap.shelf import let_go
 from pipemap.sql import queries
 from schemas.findings import Severity
 
@@ -138,6 +139,7 @@ def _told(rules: Sequence[Rule], scope: Scope) -> Iterator[Told[Block]]:
                 yield told
             else:
                 yield from told.blocks(_BLOCK_ROWS)
+        let_go()
 
 
 def _packed(told: Iterable[Told[Block]], packer: FindingPacker) -> Iterator[Told[PackedFindings]]:

@@ -21,6 +21,7 @@ from pipemap.checks.links import Farther, Links, is_active
 from pipemap.clearance.casings import Walls, half_sizes_m, outer_walls
 from pipemap.clearance.tables import STANDARD, LimitTables
 from pipemap.ground.along import Shallowest
+from pipemap.shelf import shelved
 from schemas.codetables import codes_where
 
 Kind: TypeAlias = Literal["node", "pipe_segment", "consumer", "structure"]
@@ -62,7 +63,7 @@ class Scope:
         nodes, segments = columns["node"], columns["pipe_segment"]
         node = pd.Index(_numbers(nodes["feature_id"]))
         from_pos, to_pos, consumer_pos = (
-            node.get_indexer(_numbers(ids)).astype(np.int64)
+            shelved(node.get_indexer(_numbers(ids)).astype(np.int64))
             for ids in (segments["from_node_id"], segments["to_node_id"], columns["consumer"]["node_id"])
         )
         changed = _numbers(segments["changed"]).astype(np.bool_)
@@ -276,13 +277,14 @@ class Ends:
 
 
 def _drawn_along_flow(segments: Columns, axes: Axes) -> frozenset[int]:
-    gravity = segments.words("class_code").is_in(codes_where("utility_class", "flow", "gravity"))
-    rise = np.where(gravity, axes.end[:, 2] - axes.start[:, 2], np.nan)
-    sloping = np.flatnonzero(np.abs(rise) > _LEVEL_M)
-    number, first = numbered([segments.values("dataset_id")[sloping]])
-    falling, all_of_them = np.bincount(number, rise[sloping] < 0), np.bincount(number)
+    gravity = np.flatnonzero(segments.words("class_code").is_in(codes_where("utility_class", "flow", "gravity")))
+    rise = axes.xyz[axes.first[gravity + 1] - 1, 2] - axes.xyz[axes.first[gravity], 2]
+    is_sloping = np.abs(rise) > _LEVEL_M
+    dataset = segments.values("dataset_id")[gravity[is_sloping]]
+    number, first = numbered([dataset])
+    falling, all_of_them = np.bincount(number, rise[is_sloping] < 0), np.bincount(number)
     drawn = (all_of_them >= _FEWEST_DRAWN) & (falling >= _MOSTLY_DRAWN * all_of_them)
-    return frozenset(segments.values("dataset_id")[sloping][first[drawn]].tolist())
+    return frozenset(dataset[first[drawn]].tolist())
 
 
 def _numbers(column: Column) -> npt.NDArray[Any]:

@@ -1,5 +1,7 @@
 """Where to look around what a changeset touches: few rectangles that cover a street and not the city."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pipemap.checks.columns import Floats, Ints, numbered
@@ -10,9 +12,9 @@ _LARGEST_BLOCK = 10_000
 _AT_ONCE = 100_000
 
 
-def surroundings(boxes: Floats, margin_m: float) -> Floats:
+def surroundings(boxes: Sequence[Floats], margin_m: float) -> Floats:
     """Rectangles (west, south, east, north) that hold every box (n, 4) with a margin around it."""
-    parts = (boxes[start : start + _AT_ONCE] for start in range(0, len(boxes), _AT_ONCE))
+    parts = (some[start : start + _AT_ONCE] for some in boxes for start in range(0, len(some), _AT_ONCE))
     blocks = _each_once(np.concatenate([np.empty((0, 4), np.int64), *(_blocks(part, margin_m) for part in parts)]))
     sides = blocks[:, 2:] - blocks[:, :2] + 1
     is_large = sides.astype(np.float64).prod(axis=1) > _LARGEST_BLOCK

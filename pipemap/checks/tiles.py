@@ -6,12 +6,20 @@ and what is joined to them, so that a rule finds there what it would find on the
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import shapely
 
 from pipemap.checks.columns import Bools, Floats, Ints
 from pipemap.checks.scope import KINDS, Kind, Scope
+from pipemap.shelf import let_go
+
+Rows: TypeAlias = npt.NDArray[np.int32]
+Singles: TypeAlias = npt.NDArray[np.float32]
+# West, south, east and north of features, one array of each.
+Sides: TypeAlias = tuple[Floats, Floats, Floats, Floats]
 
 TILE_FEATURES = 100_000
 # What the farthest-looking rules need: clearances of some metres, and the ground around a point.
@@ -27,12 +35,13 @@ class Tiles:
     def __init__(self, scope: Scope, size: int = TILE_FEATURES, margin_m: float = MARGIN_M) -> None:
         self._scope = scope
         self._margin_m = margin_m
-        self._boxes = {kind: _boxes(scope, kind) for kind in KINDS}
-        told = {kind: np.flatnonzero(scope.told[kind]) for kind in KINDS}
+        self._sides = {kind: _sides(scope, kind) for kind in KINDS}
+        told = {kind: np.flatnonzero(scope.told[kind]).astype(np.int32) for kind in KINDS}
         self._kind = np.concatenate([np.full(len(told[kind]), number, np.int8) for number, kind in enumerate(KINDS)])
         self._row = np.concatenate([told[kind] for kind in KINDS])
-        middles = np.concatenate([_middles(self._boxes[kind], told[kind]) for kind in KINDS])
-        self._homes = list(_split(middles, np.arange(len(middles)), size))
+        middles = np.concatenate([_middles(self._sides[kind], told[kind]) for kind in KINDS])
+        self._homes = list(_split(middles, np.arange(len(middles), dtype=np.int32), size))
+        let_go()
 
     def __len__(self) -> int:
         return len(self._homes)
@@ -40,10 +49,10 @@ class Tiles:
     def __getitem__(self, number: int) -> Scope:
         home = self._homes[number]
         rows = {kind: self._row[home[self._kind[home] == place]] for place, kind in enumerate(KINDS)}
-        return _tile(self._scope, rows, self._boxes, self._margin_m)
+        return _tile(self._scope, rows, self._sides, self._margin_m)
 
 
-def _split(middles: Floats, members: Ints, size: int) -> Iterator[Ints]:
+def _split(middles: Singles, members: Rows, size: int) -> Iterator[Rows]:
     """Halve by the wider side until no part is larger than `size`."""
     if len(members) <= size:
         yield members
@@ -55,26 +64,28 @@ def _split(middles: Floats, members: Ints, size: int) -> Iterator[Ints]:
     yield from _split(middles, members[order[len(members) // 2 :]], size)
 
 
-def _middles(boxes: Floats, rows: Ints) -> Floats:
-    middles = boxes[rows, :2] + boxes[rows, 2:]
-    middles /= 2
-    return np.nan_to_num(middles, copy=False)
+def _middles(sides: Sides, rows: Rows) -> Singles:
+    """About the middle of some features, good enough to part them by."""
+    west, south, east, north = sides
+    middles = np.column_stack([west[rows] + east[rows], south[rows] + north[rows]]) / 2
+    with np.errstate(over="ignore"):
+        return np.nan_to_num(middles.astype(np.float32), copy=False)
 
 
-def _boxes(scope: Scope, kind: Kind) -> Floats:
-    """West, south, east and north of each feature, shape (n, 4)."""
-    if kind == "pipe_segment":
-        return scope.axes.boxes
-    columns = scope.columns[kind]
-    if kind == "structure":
-        return np.asarray(shapely.bounds(columns.values("geom"))).reshape(-1, 4)
-    xy = np.column_stack([columns.values("x_m"), columns.values("y_m")])
-    return np.hstack([xy, xy])
+def _sides(scope: Scope, kind: Kind) -> Sides:
+    if kind in ("node", "consumer"):
+        x_m, y_m = (scope.columns[kind].values(name) for name in ("x_m", "y_m"))
+        return x_m, y_m, x_m, y_m
+    boxes = scope.axes.boxes if kind == "pipe_segment" else shapely.bounds(scope.structures.values("geom"))
+    west, south, east, north = np.asarray(boxes).reshape(-1, 4).T
+    return west, south, east, north
 
 
-def _tile(scope: Scope, home: dict[Kind, Ints], boxes: dict[Kind, Floats], margin_m: float) -> Scope:
-    grounds = _grounds(np.concatenate([boxes[kind][home[kind]] for kind in KINDS]), margin_m)
-    held = {kind: _held(boxes[kind], home[kind], grounds) for kind in KINDS}
+def _tile(scope: Scope, home: dict[Kind, Rows], sides: dict[Kind, Sides], margin_m: float) -> Scope:
+    boxes = [np.column_stack([side[home[kind]] for side in sides[kind]]) for kind in KINDS]
+    grounds = _grounds(np.concatenate(boxes), margin_m)
+    held = {kind: _held(sides[kind], home[kind], grounds) for kind in KINDS}
+    let_go()
     _hold_joined(scope, held)
     rows = {kind: _by_identity(scope, kind, held[kind]) for kind in KINDS}
     at_home = {kind: np.isin(rows[kind], home[kind], assume_unique=True) for kind in KINDS}
@@ -106,12 +117,13 @@ def _grounds(at_home: Floats, margin_m: float) -> list[Floats]:
     return [ground + np.array([-margin_m, -margin_m, margin_m, margin_m]) for ground in [*grounds, *long]]
 
 
-def _held(boxes: Floats, home: Ints, grounds: list[Floats]) -> Bools:
+def _held(sides: Sides, home: Rows, grounds: list[Floats]) -> Bools:
     """Features of a kind that are at home, or whose box meets one of the grounds."""
-    held = np.zeros(len(boxes), np.bool_)
+    wests, souths, easts, norths = sides
+    held = np.zeros(len(wests), np.bool_)
     held[home] = True
     for west, south, east, north in grounds:
-        held |= (boxes[:, 0] <= east) & (boxes[:, 2] >= west) & (boxes[:, 1] <= north) & (boxes[:, 3] >= south)
+        held |= (wests <= east) & (easts >= west) & (souths <= north) & (norths >= south)
     return held
 
 

@@ -1,0 +1,72 @@
+"""Arrays of millions of rows, written part by part to files without a name and mapped from there.
+
+Of what is mapped only the pages in use take memory. The system takes them back when it needs room, `let_go` at once.
+"""
+
+import mmap
+import tempfile
+import weakref
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipemap.errors import StorageError
+
+# So much stays in memory: most changes are small.
+_HELD_BYTES = 1 << 20
+_mapped: set[weakref.ref[mmap.mmap]] = set()
+
+
+class Shelf:
+    """One array that grows by parts; its file goes with the last of what is mapped, however the process ends."""
+
+    def __init__(self, dtype: npt.DTypeLike) -> None:
+        self._dtype = np.dtype(dtype)
+        self._file = tempfile.SpooledTemporaryFile(_HELD_BYTES, prefix="pipemap-")  # noqa: SIM115 (closed below)
+        weakref.finalize(self, self._file.close)
+
+    def add(self, values: npt.NDArray[Any]) -> None:
+        """Lay further values by.
+
+        Raises
+        ------
+        StorageError
+            When the disk is full.
+        """
+        try:
+            self._file.write(np.ascontiguousarray(values, self._dtype).reshape(-1).view(np.uint8).data)
+        except OSError as error:
+            raise StorageError(
+                f"There is no room in the folder for temporary files ({error.strerror}); free some, or set TMPDIR to a "
+                "larger one.",
+                message_zh="临时文件夹空间不足，请清理后重试，或用 TMPDIR 指定其他位置。",
+            ) from error
+
+    def array(self) -> npt.NDArray[Any]:
+        """All values so far, to be read only."""
+        self._file.flush()
+        size = self._file.tell()
+        return np.ndarray(size // self._dtype.itemsize, self._dtype, self._bytes(size))
+
+    def _bytes(self, size: int) -> mmap.mmap | bytearray:
+        if size <= _HELD_BYTES:
+            self._file.seek(0)
+            return bytearray(self._file.read())
+        mapped = mmap.mmap(self._file.fileno(), size, access=mmap.ACCESS_COPY)
+        _mapped.add(weakref.ref(mapped, _mapped.discard))
+        return mapped
+
+
+def shelved(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array as one that is mapped."""
+    shelf = Shelf(values.dtype)
+    shelf.add(values)
+    return shelf.array().reshape(values.shape)
+
+
+def let_go() -> None:
+    """Have all that this process has mapped take no memory until it is next looked at."""
+    for each in tuple(_mapped):
+        if mapped := each():
+            mapped.madvise(mmap.MADV_DONTNEED)
