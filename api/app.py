@@ -82,12 +82,11 @@ def create_app(settings: Settings, database_url: str, shared: Path | None = None
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         current_default_thread_limiter().total_tokens = threads
-        service.networks.watch()
+        service.watch()
         anchoring.start()
         yield
         anchoring.close()
-        service.networks.close()
-        service.database.close()
+        service.close()
 
     app = FastAPI(title="pipemap", description=_DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.service = service

@@ -50,8 +50,21 @@ class Service:
         self.database = database
         self.networks = LiveNetwork(database, make_ready)
         self.identities = read_verifier(settings)
-        self.sign_in = read_sign_in(settings, self.identities)
+        self.sign_in = read_sign_in(settings, self.identities, database)
         self._overview: dict[str, Any] = {}
+
+    def watch(self) -> None:
+        """Follow what is published and which sessions are ended, in the background, until `close`."""
+        self.networks.watch()
+        if self.sign_in is not None:
+            self.sign_in.ended.watch()
+
+    def close(self) -> None:
+        """Stop following, and let go of the database."""
+        self.networks.close()
+        if self.sign_in is not None:
+            self.sign_in.ended.close()
+        self.database.close()
 
     def overview(self, connection: Connection) -> dict[str, Any]:
         """The map at a glance, counted anew only after a publish."""

@@ -9,7 +9,6 @@ import base64
 import hashlib
 import hmac
 import secrets
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,8 +21,10 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 from pydantic import SecretStr
 
+from pipemap.db import Database
 from pipemap.errors import SourceError, UsageError
 from pipemap.settings import Settings
+from pipemap.sharing.ended_sessions import EndedSessions
 from pipemap.sharing.granted import UnknownKeyError
 from pipemap.sharing.identity import Verifier
 from pipemap.sharing.provider import Provider, SignInError, is_safe
@@ -56,13 +57,14 @@ class SignedIn:
 class SignIn:
     """Signs staff in at one provider, for a service at one address."""
 
-    def __init__(self, provider: Provider, verifier: Verifier, public_url: str, key_file: Path) -> None:
+    def __init__(
+        self, provider: Provider, verifier: Verifier, public_url: str, key_file: Path, ended: EndedSessions
+    ) -> None:
         self.public_url = public_url.rstrip("/")
         self._provider, self._key_file = provider, key_file
         # An identity token is meant for us by our client's name (OpenID Connect Core 1.0, 3.1.3.7).
         self._verifier = replace(verifier, audience=provider.client_id)
-        self._ended: dict[str, float] = {}
-        self._lock = threading.Lock()
+        self.ended = ended
 
     @property
     def is_https(self) -> bool:
@@ -105,18 +107,15 @@ class SignIn:
     def actor(self, session: str) -> str | None:
         """Who of the staff a sealed session is of; None when it does not hold any more, or never did."""
         held = self._opened("session", session)
-        if held is None or held.get("id") in self._ended or held.get("of") != self._of:
+        if held is None or str(held.get("id")) in self.ended or held.get("of") != self._of:
             return None
         return str(held["actor"])
 
     def end(self, session: str) -> None:
-        """Let a session hold no more, also where a copy of it is kept; this process remembers it to its end."""
+        """Let a session hold no more, whichever process is shown it and wherever a copy of it is kept."""
         held = self._opened("session", session)
-        now = time.time()
-        with self._lock:
-            self._ended = {one: until for one, until in self._ended.items() if until > now}
-            if held is not None:
-                self._ended[held["id"]] = held["exp"]
+        if held is not None:
+            self.ended.end(held["id"], held["exp"])
 
     @property
     def _redirect_uri(self) -> str:
@@ -171,7 +170,7 @@ def own_path(path: str) -> str:
     return "/" if parts.scheme or parts.netloc else path
 
 
-def read_sign_in(settings: Settings, verifier: Verifier | None) -> SignIn | None:
+def read_sign_in(settings: Settings, verifier: Verifier | None, database: Database) -> SignIn | None:
     """As the settings describe it; None when they name no client. UsageError when they are not whole."""
     if settings.oidc_client_id is None:
         return None
@@ -180,7 +179,7 @@ def read_sign_in(settings: Settings, verifier: Verifier | None) -> SignIn | None
     if settings.public_url is None or not is_safe(settings.public_url):
         raise UsageError("PIPEMAP_OIDC_CLIENT_ID needs PIPEMAP_PUBLIC_URL beside it, an https address.")
     provider = Provider(verifier.issuer, settings.oidc_client_id, _client_secret(settings))
-    return SignIn(provider, verifier, settings.public_url, settings.session_key_path)
+    return SignIn(provider, verifier, settings.public_url, settings.session_key_path, EndedSessions(database))
 
 
 def _client_secret(settings: Settings) -> SecretStr | None:

@@ -54,6 +54,13 @@ api_key = Table(
     Column("revoked_at", TIMESTAMP(timezone=True)),
 )
 
+ended_session = Table(
+    "ended_session",
+    metadata,
+    Column("session_id", TEXT, primary_key=True),
+    Column("until", TIMESTAMP(timezone=True), nullable=False, comment="When it would have ended by itself."),
+)
+
 audit_log = Table(
     "audit_log",
     metadata,

@@ -313,3 +313,29 @@ def test_it_is_off_unless_it_is_whole(
             create_app(Settings(_env_file=None, **(settings | {missing: None})), database_url)
     with pytest.raises(UsageError, match="https"):
         create_app(Settings(_env_file=None, **(settings | {"public_url": "http://map.example.cn"})), database_url)
+
+
+def test_a_session_that_was_ended_is_ended_for_every_process_and_after_a_restart(
+    client: httpx.Client, provider: OidcProvider, settings: dict[str, Any], serve: Any
+) -> None:
+    other = serve(**(settings | {"port": free_port()}))
+
+    def opens(at: httpx.Client, session: str) -> bool:
+        return at.get("/api/changesets", headers={"Cookie": f"{SESSION}={session}"}).status_code == 200
+
+    come_back(client, provider)
+    kept = client.cookies[SESSION]
+    client.cookies.clear()
+    come_back(client, provider)
+    still = client.cookies[SESSION]
+    assert opens(client, kept) and opens(other, kept)
+    client.cookies.set(SESSION, kept, domain="127.0.0.1")
+    assert client.post("/sign-out", headers={"Origin": settings["public_url"]}).status_code == 303
+    client.cookies.clear()
+    assert not opens(client, kept)
+    until_s = time.monotonic() + 5
+    while opens(other, kept) and time.monotonic() < until_s:
+        time.sleep(0.02)
+    later = serve(**(settings | {"port": free_port()}))
+    for at in (client, other, later):
+        assert not opens(at, kept) and opens(at, still)
