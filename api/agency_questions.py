@@ -8,8 +8,20 @@ import shapely
 from fastapi import APIRouter, Query, Response
 from shapely.geometry.base import BaseGeometry
 
-from api.clearance import BodyQuestion, LineQuestion, read_polygon
-from api.deps import STRICT, ClassCodesDep, CrsDep, FeatureId, KeyDep, LimitParam, Service, ServiceDep, VersionDep
+from api.clearance import BodyQuestion, CertainParam, KindsDep, LineQuestion, read_polygon
+from api.deps import (
+    STRICT,
+    ClassCodesDep,
+    CrsDep,
+    FeatureId,
+    KeyDep,
+    LimitParam,
+    OffsetParam,
+    Service,
+    ServiceDep,
+    VersionDep,
+    box_numbers,
+)
 from api.deps import parse_crs as crs_of
 from api.features import Height, Number
 from api.sections import LineParam, read_line
@@ -17,13 +29,18 @@ from api.statistics import AllParam, ByParam, DistrictQuestion
 from api.trace_parameters import SegmentIds, read_place
 from pipemap import lookup
 from pipemap.clearance import drawn, dug, questions
+from pipemap.clearance.within import conflicts_within
+from pipemap.crs import polygon_in_project
 from pipemap.db import Connection
 from pipemap.errors import UsageError
+from pipemap.pages import plan_of
+from pipemap.projects import read_project
 from pipemap.sections.cross import cross_section
 from pipemap.sections.profile import long_profile
 from pipemap.sharing.asking import Put, Question, ask
 from pipemap.sharing.bursts import BurstReport, ask_agency_burst
 from pipemap.sharing.differences import read_difference
+from pipemap.sharing.granted import Place, check_place
 from pipemap.statistics.counting import statistics
 from pipemap.versions import GrantedVersion
 
@@ -85,6 +102,33 @@ def segment_clearance(service: ServiceDep, key: KeyDep, segment_id: FeatureId, v
     return _answer(
         service, key, asked, lambda connection, shown: questions.segment_clearance(connection, segment_id, shown)
     )
+
+
+@router.get("/clearance/conflicts")
+def conflicts(
+    service: ServiceDep,
+    key: KeyDep,
+    bbox: Annotated[str, Query(description="minx,miny,maxx,maxy; at most 4 km²")],
+    crs: CrsDep,
+    version: VersionDep,
+    kinds: KindsDep,
+    certain: CertainParam = False,
+    limit: LimitParam = 1000,
+    offset: OffsetParam = 0,
+) -> Response:
+    """What of the granted pipes is too near another, in a window: judged anew on what is granted, worst first."""
+    sides = plan_of(box_numbers(bbox))
+    check_place(Place(sides), 0)
+    window = shapely.box(*sides)
+    told = {"kind": kinds, "certain": certain, "limit": limit, "offset": offset}
+    asked = Question("conflicts", window, crs, reach_m=_CLEARANCE_REACH_M, version=version, told=told)
+
+    def put(connection: Connection, shown: GrantedVersion) -> Any:
+        srid = read_project(connection).srid
+        box = window if crs is None else polygon_in_project(window, crs, srid)
+        return conflicts_within(connection, box.bounds, shown, kinds=kinds, certain=certain, limit=limit, offset=offset)
+
+    return _answer(service, key, asked, put)
 
 
 @router.get("/near")

@@ -33,6 +33,7 @@ ACTIONS = {
     "share.section": ("section", "断面"),
     "share.profile": ("long profile", "纵断面"),
     "share.clearance": ("clearance", "净距"),
+    "share.conflicts": ("conflicts", "净距冲突"),
     "share.near": ("near a place", "邻近查询"),
     "share.burst": ("burst", "爆管"),
     "share.statistics": ("counts", "统计"),

@@ -3,13 +3,13 @@
 from typing import Annotated, Literal
 
 import shapely
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.deps import STRICT, BoxDep, FeatureId, LimitParam, OffsetParam, ServiceDep, VersionDep, parse_crs
 from pipemap.clearance import drawn, dug, questions, stored
 from pipemap.errors import UsageError
-from schemas.clearance import ClearanceAnswer, Conflict, DrawnPipe, StoredConflicts
+from schemas.clearance import ClearanceAnswer, Conflict, ConflictKind, DrawnPipe, StoredConflicts
 
 router = APIRouter(tags=["questions"], dependencies=[STRICT])
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -51,6 +51,21 @@ class LineQuestion(_Question):
     crs: str | None = Field(None, description="CRS of the line, EPSG:n; the project CRS, that of the answer, if null.")
 
 
+async def read_kinds(
+    kind: Annotated[str | None, Query(description="Kinds of conflict, separated by commas")] = None,
+) -> list[str]:
+    """The kinds of conflict to keep; none means all."""
+    kinds = [each for each in (kind or "").split(",") if each]
+    strange = [each for each in kinds if each not in set(ConflictKind)]
+    if strange:
+        raise UsageError(f"There is no kind of conflict {strange[0]}; there are {', '.join(ConflictKind)}.")
+    return kinds
+
+
+KindsDep = Annotated[list[str], Depends(read_kinds)]
+CertainParam = Annotated[bool, Query(description="Only what is beyond survey accuracy and confirmed")]
+
+
 @router.get("/clearance/segments/{segment_id}")
 def segment_clearance(service: ServiceDep, segment_id: FeatureId, version: VersionDep) -> ClearanceAnswer:
     """What is too near one segment, by which rule; and what cannot be told."""
@@ -87,14 +102,13 @@ def city_clearance(
     service: ServiceDep,
     version: VersionDep,
     bbox: BoxDep,
+    kinds: KindsDep,
     since: Annotated[int | None, Query(ge=0, lt=2**31, description="Only what this version did not have")] = None,
-    kind: Annotated[str | None, Query(description="Kinds of conflict, separated by commas")] = None,
-    certain: Annotated[bool, Query(description="Only what is beyond survey accuracy and confirmed")] = False,
+    certain: CertainParam = False,
     limit: LimitParam = 1000,
     offset: OffsetParam = 0,
 ) -> StoredConflicts:
     """What the city-wide run of a version found, the certain and worst first; bbox in the project CRS."""
-    kinds = [each for each in (kind or "").split(",") if each]
     with service.reading() as connection:
         found = stored.stored_conflicts(
             connection, version, since=since, kinds=kinds, certain=certain, bbox=bbox, limit=limit, offset=offset

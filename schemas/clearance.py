@@ -186,6 +186,19 @@ class StoredConflicts(BaseModel):
     conflicts: tuple[Conflict, ...]
 
 
+class ConflictsWithin(BaseModel):
+    """The conflicts of a window, judged when it is asked for, and how many there are of each kind and state."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int | None
+    bbox: tuple[float, float, float, float] = Field(description="The window in the project CRS.")
+    limits_digest: str = Field(description="Of the tables of limits it was judged by.")
+    ground_models: tuple[str, ...] = Field(description="Ground models that tell the ground; none to agencies.")
+    counts: tuple[FoundCount, ...] = Field(description="Of everything midway in the window, whatever is asked for.")
+    conflicts: tuple[Conflict, ...]
+
+
 class DrawnPipe(BaseModel):
     """A pipe that somebody draws: its line, and either the elevation of its axis or its cover below the ground."""
 

@@ -195,6 +195,13 @@ class Site:
         rows = fetch_all(self._connection, self._query("neighbours"), self._place(place, reach_m))
         return [found for found in _segments_of(rows, self.limits) if found.is_in_the_ground]
 
+    def around_and_joined(self, place: BaseGeometry, reach_m: float) -> list[Segment]:
+        """The same with the pipes that share a node with one of them, by identity."""
+        near = {found.feature_id for found in self.around(place, reach_m)}
+        query = self._query("with_joined")
+        rows = fetch_all(self._connection, query, {"feature_ids": sorted(near)})
+        return [found for found in _segments_of(rows, self.limits) if found.is_in_the_ground]
+
     def structures(self, place: BaseGeometry, reach_m: float) -> list[Structure]:
         """Structures within reach of a place in plan."""
         query = SQL(queries("clearance")["structures"]).format(structures=self._structures)

@@ -111,12 +111,12 @@ def changeset_clearance(connection: Connection, changeset_id: int) -> ClearanceA
     of_pipes_m, of_structures_m = (widest_of_all(limits, only) + 2 * WIDEST_NEIGHBOUR_M for only in (True, False))
     city = load_changeset(connection, changeset_id, of_pipes_m, of_structures_m, limits)
     found = judge_tile(changeset_tile(city)) if city.is_changed.any() else pd.DataFrame({"state": []})
-    rows = [_plain(row) for row in found.to_dict("records")]
+    rows = [plain_row(row) for row in found.to_dict("records")]
     live = Site(connection, None, limits)
     segments = _segments_with_proposed(live, changeset_id, rows)
     structures = live.structures_by_id(_ids(rows, "other_id", "structure"))
     by_state = {state: [row for row in rows if row["state"] == state] for state in ("conflict", "cannot_tell", "slant")}
-    conflicts = [_conflict(row, segments, structures) for row in by_state["conflict"]]
+    conflicts = [conflict_of(row, segments, structures) for row in by_state["conflict"]]
     return ClearanceAnswer(
         version=current_version(connection),
         conflicts=tuple(sorted(conflicts, key=lambda each: (_ORDER[each.kind], -each.shortfall_m))),
@@ -136,7 +136,7 @@ def _site_of(connection: Connection, run: DictRow) -> Site:
 def _told(site: Site, rows: Sequence[Mapping[str, Any]]) -> list[Conflict]:
     segments = site.segments_by_id(_ids(rows, "segment_id", None) | _ids(rows, "other_id", "pipe_segment"))
     structures = site.structures_by_id(_ids(rows, "other_id", "structure"))
-    return [_conflict(row, segments, structures) for row in rows]
+    return [conflict_of(row, segments, structures) for row in rows]
 
 
 def _compared(city: City) -> int:
@@ -207,12 +207,15 @@ def _segments_with_proposed(live: Site, changeset_id: int, rows: Sequence[Mappin
     return live.segments_by_id(wanted) | live.reading(segments, either).segments_by_id(wanted)
 
 
-def _plain(row: dict[Any, Any]) -> dict[str, Any]:
+def plain_row(row: dict[Any, Any]) -> dict[str, Any]:
     """A row as the database would give it."""
     return {name: None if value is pd.NA or value != value else value for name, value in row.items()}
 
 
-def _conflict(row: Mapping[str, Any], segments: Mapping[int, Segment], structures: Mapping[int, Structure]) -> Conflict:
+def conflict_of(
+    row: Mapping[str, Any], segments: Mapping[int, Segment], structures: Mapping[int, Structure]
+) -> Conflict:
+    """A row in words, by the segments and structures of which it is."""
     pair, kind = _pair(row, segments, structures), ConflictKind(row["kind"])
     nearest = _point(row, "near_"), _point(row, "far_")
     told = conflict(kind, pair, _limit(row, pair), row["measured_m"], nearest, at_most=bool(row["is_at_most"]))

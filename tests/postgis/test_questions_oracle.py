@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from pipemap.clearance.drawn import line_clearance
 from pipemap.clearance.dug import polygon_clearance
 from pipemap.clearance.questions import segment_clearance
+from pipemap.clearance.within import conflicts_within
 from pipemap.cluster import Cluster
 from pipemap.db import Database
 from pipemap.errors import NotFoundError, UsageError
@@ -210,6 +211,14 @@ def check_body(room: Room, key: str, terms: Terms, asked: Asked, random: Any) ->
     )  # fmt: skip
 
 
+def check_window(room: Room, key: str, terms: Terms, asked: Asked, _: Any) -> None:
+    box = box_of(asked)
+    check_twin(
+        room, key, terms, asked, shapely.box(*box),
+        lambda connection, shown: conflicts_within(connection, box, shown),
+    )  # fmt: skip
+
+
 def check_segment(room: Room, key: str, terms: Terms, asked: Asked, random: Any) -> None:
     nodes, segments = shown_by(terms, asked)
     segment_id = int(random.choice([*SEGMENTS, ABSENT]))
@@ -338,6 +347,7 @@ QUESTIONS: dict[str, Callable[..., None]] = {
     "drawn": check_drawn,
     "body": check_body,
     "segment": check_segment,
+    "window": check_window,
     "statistics": check_statistics,
     "near": check_near,
     "burst": check_burst,

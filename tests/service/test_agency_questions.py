@@ -9,12 +9,15 @@ import httpx
 import numpy as np
 import pytest
 import shapely
+from pyproj import Transformer
 
+from pipemap.clearance.running import run_city
 from pipemap.ground.grid import Grid
 from pipemap.ground.storing import Origin, remove_model, store_model
 from pipemap.sharing import agreements, audit, stores
 from pipemap.sharing.agreements import Terms
 from pipemap.sharing.precision import Precision
+from tests.postgis.deliveries import bring_in, delivery, node, publish_now, segment
 from tests.service.conftest import X0, Y0, Town
 from tests.service.test_api import refused
 
@@ -251,6 +254,99 @@ def test_without_a_key_nothing_is_answered(client: httpx.Client, town: Town) -> 
         "diff?from=1&to=2",
         "trace/burst?segment_id=1",
         "clearance/segments/1",
+        "clearance/conflicts?bbox=0,0,1,1",
     ):
         for headers in ({}, {"X-API-Key": "pmk_forged"}):
             refused(client.get(f"/share/{address}", headers=headers), 401)
+
+
+NEAR_TOWN = f"{X0 - 20},{Y0 + 60},{X0 + 120},{Y0 + 130}"
+CONFLICTS = "/share/clearance/conflicts"
+
+
+def too_near(client: httpx.Client, header: dict[str, str], **params: Any) -> Any:
+    return told(client.get(CONFLICTS, params={"bbox": NEAR_TOWN, **params}, headers=header))
+
+
+@pytest.fixture
+def crowded(town: Town) -> Town:
+    """Beside the town's water main a gas main and a sewer that are too near to it, and to each other."""
+    nodes = [node(f"{key}{x}", x, y, class_code=code) for key, y, code in BESIDE for x in (0, 100)]
+    lines = [
+        segment(f"{key}0", f"{key}100", [(0, y, 8), (100, y, 8)], class_code=code, width_mm=200.0, owner="某公司",
+                shape_code="circle", depth_datum_code="axis", elevation_source_code="measured")
+        for key, y, code in BESIDE
+    ]  # fmt: skip
+    publish_now(town.database, bring_in(town.database, delivery(nodes, lines, dataset="crowd")))
+    with town.database.transaction(read_only=True) as connection:
+        rows = connection.execute("SELECT source_key, feature_id FROM pipemap.pipe_segment").fetchall()
+    return Town(town.database, {row["source_key"]: row["feature_id"] for row in rows})
+
+
+BESIDE = (("K", 100.45, "gas"), ("S", 99.85, "foul"))
+
+
+def test_conflicts_are_judged_anew_on_what_is_granted(client: httpx.Client, crowded: Town, issue: Any) -> None:
+    gas, foul = crowded.ids["K0->K100"], crowded.ids["S0->S100"]
+    all_three = too_near(client, issue(("water", "gas", "foul")))
+    assert {gas, foul} <= {found["other_id"] for found in all_three["conflicts"]} | {
+        found["segment_id"] for found in all_three["conflicts"]
+    }
+    two = too_near(client, issue(("water", "gas")))
+    pairs = {frozenset((one["segment_id"], one["other_id"])) for one in two["conflicts"]}
+    assert any(gas in pair for pair in pairs) and not any(foul in pair for pair in pairs)
+    assert "某公司" not in json.dumps(two, ensure_ascii=False)
+    assert sum(one["count"] for one in two["counts"] if one["state"] == "conflict") == len(two["conflicts"])
+    alone = too_near(client, issue(("gas",), area=EAST_HALF))
+    assert {one["other_id"] for one in alone["conflicts"]} <= {None}
+
+
+def test_a_stored_verdict_on_hidden_depths_is_not_told(client: httpx.Client, crowded: Town, issue: Any) -> None:
+    """Levels that are masked, and the ground of a model over them, decide nothing that is told."""
+    grid = Grid(X0 - 500, Y0 + 500, 10, 10, 101, 101)
+    parts = [(part, np.full((part.height, part.width), 8.2, np.float32)) for part in grid.windows()]
+    store_model(crowded.database, Origin("dem", "dem.tif", "0" * 64, "EPSG:4547", "manager"), grid, parts)
+    try:
+        run_city(crowded.database)
+        stored = client.get("/api/clearance/city", params={"bbox": NEAR_TOWN}).json()
+        assert {"cover", "collision"} <= {one["kind"] for one in stored["conflicts"]}
+        with crowded.database.transaction() as connection:
+            stores.refresh(connection, Precision("exact", "masked"))
+        key = issue(("water", "gas", "foul"), ("width_mm",), depth_precision="masked")
+        shown = too_near(client, key)
+        assert {one["kind"] for one in shown["conflicts"]} <= {"horizontal", "stacked"}
+        assert {"vertical", "cover"} & {one["kind"] for one in shown["counts"] if one["state"] == "cannot_tell"}
+        assert shown["ground_models"] == [] and all(one["point"][2] is None for one in shown["conflicts"])
+    finally:
+        with crowded.database.transaction() as connection:
+            remove_model(connection, "dem")
+
+
+def test_conflicts_are_asked_for_by_kind_page_and_system_and_within_bounds(
+    client: httpx.Client, crowded: Town, issue: Any
+) -> None:
+    key = issue(("water", "gas", "foul"))
+    whole = too_near(client, key)
+    assert too_near(client, key, limit=1, offset=1)["conflicts"] == whole["conflicts"][1:2]
+    only = too_near(client, key, kind="horizontal")["conflicts"]
+    assert only == [one for one in whole["conflicts"] if one["kind"] == "horizontal"] and only
+    west, south, east, north = (float(part) for part in NEAR_TOWN.split(","))
+    to_degrees = Transformer.from_crs(4547, 4326, always_xy=True)
+    box = ",".join(str(value) for value in to_degrees.transform_bounds(west, south, east, north))
+    in_degrees = told(client.get(CONFLICTS, params={"bbox": box, "crs": "EPSG:4326"}, headers=key))
+    assert in_degrees["conflicts"] == whole["conflicts"]
+    for params in ({"bbox": "0,0,1e7,1e7"}, {}, {"bbox": "1,2,3"}, {"bbox": NEAR_TOWN, "kind": "imagined"}):
+        refused(client.get(CONFLICTS, params=params, headers=key), 400)
+    refused(client.get(CONFLICTS, params={"bbox": NEAR_TOWN}), 401)
+
+
+def test_conflicts_are_on_record_and_charged(client: httpx.Client, crowded: Town, issue: Any) -> None:
+    key = issue(area=EAST_HALF)
+    answer = client.get(CONFLICTS, params={"bbox": NEAR_TOWN}, headers=key)
+    with crowded.database.transaction(read_only=True) as connection:
+        (look,) = audit.list_entries(connection, audit.AuditFilter(actor="消防队"))
+    details = json.loads(look["details"]) if isinstance(look["details"], str) else look["details"]
+    assert (look["action"], details["bytes"]) == ("share.conflicts", len(answer.content))
+    far = [f"{X0 + 1000 * n},{Y0 + 5000},{X0 + 1000 * n + 100},{Y0 + 5100}" for n in range(5)]
+    codes = [client.get(CONFLICTS, params={"bbox": box}, headers=key).status_code for box in far]
+    assert codes[-1] == 403, "whoever walks the city is stopped"

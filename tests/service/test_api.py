@@ -425,6 +425,7 @@ def test_the_document_of_the_api_lists_every_route(client: httpx.Client) -> None
         /share/requests /share/requests/{request_id} /share/requests/{request_id}/map
         /share/requests/{request_id}/approve /share/requests/{request_id}/refuse
         /share/section /share/clearance/line /share/clearance/polygon /share/clearance/segments/{segment_id}
+        /share/clearance/conflicts
         /share/near /share/profile /share/statistics /share/trace/burst /share/diff
         /share/export /share/sheet /share/sites
         /share/exports /share/exports/{job_id} /share/exports/{job_id}/package"""
