@@ -96,9 +96,7 @@ def write_anchor(
 
 @log.command()
 def whose(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="gpkg, shp, geojson, csv, dxf or fgb; a part of one will do.")
-    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of any export format; a part of one will do.")],
     crs: Annotated[int | None, typer.Option(help="EPSG code of a file that does not say it.")] = None,
     as_json: JsonOption = False,
 ) -> None:

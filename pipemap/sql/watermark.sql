@@ -37,3 +37,20 @@ CROSS JOIN LATERAL (
     UNION ALL
     SELECT geom FROM pipemap.pipe_segment_desensitised WHERE geom && box.geom
 ) AS s
+
+-- name: extent
+-- Where the map lies and ever lay, also desensitised, a metre wider; nulls when there is none.
+SELECT min(ST_XMin(e)) - 1 AS west, min(ST_YMin(e)) - 1 AS south, max(ST_XMax(e)) + 1 AS east, max(ST_YMax(e)) + 1 AS north
+FROM (
+    SELECT ST_Extent(geom) AS e FROM pipemap.node
+    UNION ALL
+    SELECT ST_Extent(geom) FROM pipemap.node_history
+    UNION ALL
+    SELECT ST_Extent(geom) FROM pipemap.node_desensitised
+    UNION ALL
+    SELECT ST_Extent(geom) FROM pipemap.pipe_segment
+    UNION ALL
+    SELECT ST_Extent(geom) FROM pipemap.pipe_segment_history
+    UNION ALL
+    SELECT ST_Extent(geom) FROM pipemap.pipe_segment_desensitised
+) AS extents
