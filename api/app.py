@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI, Response
 
 from api import (
     agency_questions,
+    agreement_pages,
     audit,
     burst_sheet,
     changeset_pages,
@@ -121,6 +122,7 @@ def create_app(settings: Settings, database_url: str, shared: Path | None = None
         changeset_pages.router,
         delivery_pages.router,
         request_pages.router,
+        agreement_pages.router,
         webhook_pages.router,
         audit.page,
     ):

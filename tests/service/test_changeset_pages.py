@@ -103,7 +103,7 @@ def test_the_pages_are_for_staff(serve: Callable[..., httpx.Client], town: Town)
 def test_every_page_that_the_map_links_to_is_there(client: httpx.Client) -> None:
     text = Path("viewer/static/index.html").read_text("utf-8")
     paths = re.findall(r'data-page="([^"]+)"', text)
-    assert len(paths) == 5
+    assert len(paths) == 6
     for path in paths:
         page = client.get(f"{path}?language=en")
         assert page.status_code == 200 and all(f'href="{other}?language=en"' in page.text for other in paths)

@@ -35,6 +35,7 @@ export const PAGE = {
   deliveries: ["Deliveries", "成果提交"],
   changesets: ["Changesets", "变更集"],
   requests: ["Requests", "共享申请"],
+  agreements: ["Agreements", "共享协议"],
   webhooks: ["Webhooks", "变更通知"],
   audit: ["Audit", "审计"],
   sign_out: ["Sign out", "退出登录"],
