@@ -10,14 +10,28 @@ from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, HTMLResponse
 
 from api.deps import STRICT, BboxCrsDep, BoxDep, CrsDep, KeyDep, ServiceDep
-from api.features import GEOJSON
+from api.features import GEOJSON, as_json
 from api.html import STYLED
+from pipemap.sharing.asking import agreed
 from pipemap.sharing.digging_copies import digging_sheet
 from pipemap.sharing.exchange import export
-from pipemap.sharing.granted import Place
+from pipemap.sharing.granted import Place, grant_of, refusals_on_record
 from pipemap.sharing.sites import read_sites
 
+_MANNER = (
+    "agency", "purpose", "expires_at", "frozen_version", "may_export", "sites_telephone", "requests_per_minute",
+    "concurrent_requests",
+)  # fmt: skip
 router = APIRouter(tags=["sharing"], dependencies=[STRICT])
+
+
+@router.get("/agreement")
+def read_agreement(service: ServiceDep, key: KeyDep) -> Response:
+    """What the agreement behind the key shows, in which manner, and until when."""
+    with refusals_on_record(service.database, key, {"question": "agreement"}), service.reading() as connection:
+        grant = grant_of(connection, key)
+    manner = {name: getattr(grant, name) for name in _MANNER}
+    return as_json(agreed(grant).model_dump(mode="json") | manner)
 
 
 @router.get("/export")

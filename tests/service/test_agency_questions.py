@@ -248,6 +248,7 @@ def test_each_question_is_on_record_and_each_refusal(client: httpx.Client, town:
 
 def test_without_a_key_nothing_is_answered(client: httpx.Client, town: Town) -> None:
     for address in (
+        "agreement",
         "section?line=0 0,1 1",
         "near?x=0&y=0&radius_m=5",
         "statistics",
@@ -350,3 +351,11 @@ def test_conflicts_are_on_record_and_charged(client: httpx.Client, crowded: Town
     far = [f"{X0 + 1000 * n},{Y0 + 5000},{X0 + 1000 * n + 100},{Y0 + 5100}" for n in range(5)]
     codes = [client.get(CONFLICTS, params={"bbox": box}, headers=key).status_code for box in far]
     assert codes[-1] == 403, "whoever walks the city is stopped"
+
+
+def test_an_agency_reads_what_it_is_granted_and_until_when(client: httpx.Client, town: Town, issue: Any) -> None:
+    terms = client.get("/share/agreement", headers=issue(("gas",), ("owner",), EAST_HALF, may_export=False)).json()
+    assert (terms["agency"], terms["purpose"], terms["class_codes"]) == ("消防队", "救火", ["gas"])
+    assert (terms["attributes"], terms["may_export"], terms["version"]) == (["owner"], False, 2)
+    assert shapely.from_wkt(terms["area_wkt"]).equals(shapely.MultiPolygon([EAST_HALF]))
+    assert datetime.fromisoformat(terms["expires_at"]) > datetime.now(UTC) + timedelta(days=8)
