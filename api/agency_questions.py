@@ -24,7 +24,7 @@ from api.deps import (
 )
 from api.deps import parse_crs as crs_of
 from api.features import Height, Number
-from api.sections import LineParam, read_line
+from api.sections import DrawnDep, LineParam, read_plan
 from api.statistics import AllParam, ByParam, DistrictQuestion
 from api.trace_parameters import SegmentIds, read_place
 from pipemap import lookup
@@ -55,11 +55,18 @@ def _answer(service: Service, key: str, question: Question, put: Put) -> Respons
 
 
 @router.get("/section")
-def section(service: ServiceDep, key: KeyDep, line: LineParam, version: VersionDep, crs: CrsDep) -> Response:
-    """Every granted pipe that a line cuts, with ground and spacings as far as they are granted."""
-    points = read_line(line)
-    question = Question("section", _line(points), crs, version=version, told={"line": line, "crs": crs})
-    return _answer(service, key, question, lambda connection, shown: cross_section(connection, points, shown, crs))
+def section(
+    service: ServiceDep, key: KeyDep, line: LineParam, pipe: DrawnDep, version: VersionDep, crs: CrsDep
+) -> Response:
+    """Every granted pipe that a line cuts, a drawn one with them, with ground and spacings as far as granted."""
+    points = read_plan(line)
+    told: dict[str, Any] = {"line": line, "crs": crs}
+    if pipe is not None:
+        told["pipe"] = pipe.model_dump(mode="json", exclude_none=True)
+    question = Question("section", _line(points), crs, version=version, told=told)
+    return _answer(
+        service, key, question, lambda connection, shown: cross_section(connection, points, shown, crs, pipe)
+    )
 
 
 @router.get("/profile")

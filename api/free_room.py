@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from api.deps import STRICT, CrsDep, ServiceDep, VersionDep
 from api.pictures import DrawingFormatParam, ExaggerationParam, LanguageDep, picture
-from api.sections import LineParam, read_line
+from api.sections import LineParam, read_plan
 from pipemap.sections.cross import cross_section
 from pipemap.sections.drawing import draw_cross_section
 from pipemap.sections.room import find_room, find_room_along
@@ -42,7 +42,7 @@ PlannedDep = Annotated[PlannedPipe, Depends(read_planned)]
 def room(service: ServiceDep, line: LineParam, pipe: PlannedDep, version: VersionDep, crs: CrsDep) -> FoundRoom:
     """The strips of a section where a new pipe, laid straight across it, keeps every clearance in plan."""
     with service.reading() as connection:
-        return find_room(connection, read_line(line), pipe, version, crs)
+        return find_room(connection, read_plan(line), pipe, version, crs)
 
 
 @router.get("/drawing", response_class=Response)
@@ -57,7 +57,7 @@ def room_drawing(
     exaggeration: ExaggerationParam = 1.0,
 ) -> Response:
     """The cross-section with its free strips."""
-    points = read_line(line)
+    points = read_plan(line)
     with service.reading() as connection:
         section = cross_section(connection, points, version, crs)
         found = find_room(connection, points, pipe, version, crs)
@@ -76,4 +76,4 @@ def room_along(
 ) -> RoomAlong:
     """The strips that are free all along a corridor, judged section by section."""
     with service.reading() as connection:
-        return find_room_along(connection, read_line(line), half_width_m, pipe, step_m, version, crs)
+        return find_room_along(connection, read_plan(line), half_width_m, pipe, step_m, version, crs)

@@ -83,6 +83,10 @@ class Conflict(BaseModel):
         None, description="The side that should give way (GB 50289-2016 3.0.4); null: equal."
     )
     gives_way_because: str | None = Field(None, description="pressure, flexible, small, or drawn.")
+    place: int | None = Field(
+        None,
+        description="Number of its place in the answer: a crossing, or a run side by side, that nodes cut in pairs.",
+    )
     move: Move | None = Field(None, description="A move that clears it without a new conflict; null: none was found.")
     message_en: str
     message_zh: str
@@ -154,6 +158,12 @@ class FoundCount(BaseModel):
     state: Literal["conflict", "cannot_tell", "same_trench", "slant"]
     count: int
     certain: int = Field(description="Of these, beyond the survey accuracy and by a confirmed limit.")
+    places: int | None = Field(
+        None,
+        description="Crossings and runs side by side that conflicts are of, where nodes cut a pipe in pieces; "
+        "null: not counted.",
+    )
+    certain_places: int | None = Field(None, description="Of these, with a conflict that is certain.")
 
 
 class StoredRun(BaseModel):
@@ -170,6 +180,10 @@ class StoredRun(BaseModel):
     ground_digest: str = Field(description="Of the ground models it was judged by; empty for surveyed ground alone.")
     ground_models: tuple[str, ...] = Field(description="Their names, in the order they were asked.")
     by_ground_loaded: bool = Field(description="Whether these still are the models loaded; if not, run it again.")
+    engine_digest: str = Field(description="Of the code that judged; empty for an edition before it was kept.")
+    by_this_engine: bool = Field(description="Whether this edition of pipemap judges by the same code.")
+    outdated_en: str | None = Field(None, description="Why it should be run again; null where nothing has changed.")
+    outdated_zh: str | None = None
     sizes_taken_as_outer: int | None = Field(
         description="Pipes whose size measures something else or nobody says what; null: not counted."
     )

@@ -13,11 +13,12 @@ class Cut(_Part):
     """One pipe where the plane cuts its axis."""
 
     number: int = Field(description="Counted along the line from 1; the drawing and its table use it.")
-    feature_id: int
+    feature_id: int | None = Field(description="Null for the pipe that is drawn and not in the map.")
     source_key: str
     class_code: str
     lifecycle_code: str | None = None
     is_live: bool = Field(description="False for a pipe out of service, which no clearance is asked of.")
+    is_drawn: bool = Field(False, description="The pipe that is asked about, which is not in the map.")
     owner: str | None = None
     material_code: str | None = None
     shape_code: str
@@ -56,7 +57,7 @@ class Spacing(_Part):
 
 
 class VerticalGap(_Part):
-    """A live pipe and the next one under it, in the plane."""
+    """A live pipe and the next one under it, in the plane; number 0 is a drawn pipe that lies in the plane."""
 
     upper: int
     lower: int
@@ -67,8 +68,23 @@ class VerticalGap(_Part):
     limit_m: float | None = Field(None, description="The least the rules ask for where pipes cross.")
 
 
+class DrawnAlong(_Part):
+    """The drawn pipe where it lies in the plane itself and is seen from the side; its number is 0."""
+
+    class_code: str
+    shape_code: str
+    width_mm: float
+    height_mm: float
+    axis: tuple[StationHeight, ...] = Field(description="Empty where neither its elevation nor the ground is known.")
+    half_height_m: float = Field(description="Of the outer wall, that of a casing where it lies in one.")
+    is_cased: bool
+    cover_at_m: float | None = Field(None, description="Station where it has least cover.")
+    cover_depth_m: float | None = Field(None, description="The least, from the ground to the outer top.")
+    cover_limit_m: float | None = Field(None, description="The least the rules ask for there.")
+
+
 class TooNear(_Part):
-    """Two pipes nearer to one another, beside this section, than a rule allows."""
+    """Two pipes nearer to one another, beside this section, than a rule allows; number 0 as in `VerticalGap`."""
 
     one: int
     other: int
@@ -120,4 +136,7 @@ class CrossSection(_Part):
     too_near: tuple[TooNear, ...]
     undecided: tuple[Undecided, ...]
     structures: tuple[CutStructure, ...]
+    drawn: DrawnAlong | None = Field(
+        None, description="The drawn pipe if the line is its own; else it is among the cuts."
+    )
     compared_within_m: float = Field(description="How far to both sides of the plane pipes were compared.")

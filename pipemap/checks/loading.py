@@ -17,6 +17,7 @@ from pipemap.copy_out import CopiedRows, copy_blocks
 from pipemap.db import Connection, fetch_all
 from pipemap.ground.along import Shallowest, shallowest
 from pipemap.ground.sampling import Terrain
+from pipemap.ground.surveyed import SurveyedGround
 from pipemap.projects import read_project
 from pipemap.shelf import let_go, shelved
 from pipemap.sql import queries
@@ -107,8 +108,9 @@ def _over_models(scope: Scope, terrain: Terrain) -> Shallowest | None:
     """Where the segments of a scope lie least deep by the ground models; None where none is loaded."""
     if not terrain.models:
         return None
-    ends_m = np.column_stack(np.split(scope.ends.ground_m, 2))
-    return shallowest(scope.axes.first, scope.axes.xyz, ends_m, terrain)
+    of_nodes = (scope.nodes.values(name).astype(np.float64) for name in ("ground_elevation_m", "vertical_accuracy_m"))
+    ends = SurveyedGround(*(np.column_stack(scope.at_ends(values, np.nan)) for values in of_nodes))
+    return shallowest(scope.axes.first, scope.axes.xyz, ends, terrain)
 
 
 def _named(file_id: Ints, files: Mapping[int, str]) -> Words:

@@ -22,7 +22,7 @@ _SOURCE = ("feature_id", "dataset_id", "source_key", "source_file_id", "source_s
 COLUMNS: dict[Kind, tuple[str, ...]] = {
     "node": (
         *_SOURCE, "class_code", "feature_code", "appurtenance_code", "ground_elevation_m", "well_depth_m",
-        "valve_state_code", "operability_code", "lifecycle_code", "installed_on", "geom",
+        "valve_state_code", "operability_code", "lifecycle_code", "installed_on", "vertical_accuracy_m", "geom",
     ),
     "pipe_segment": (
         *_SOURCE, "class_code", "from_node_id", "to_node_id", "shape_code", "width_mm", "height_mm", "size_basis_code",

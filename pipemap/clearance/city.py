@@ -24,6 +24,7 @@ from pipemap.copy_out import copy_blocks
 from pipemap.db import Connection, fetch_all
 from pipemap.ground.along import Shallowest, shallowest
 from pipemap.ground.sampling import Terrain
+from pipemap.ground.surveyed import SurveyedGround
 from pipemap.sql import queries
 from pipemap.statements import table
 from pipemap.versions import relation
@@ -39,6 +40,8 @@ _COLUMNS = (
     *_PARTY_WORDS[1:], "pressure_mpa", "voltage_kv", "from_depth_m", "to_depth_m", "depth_datum_code",
     "elevation_source_code", "size_basis_code", "horizontal_accuracy_m", "vertical_accuracy_m", "geom",
 )  # fmt: skip
+_AT_ENDS = ("from_ground_m", "to_ground_m", "from_ground_accuracy_m", "to_ground_accuracy_m")
+_OF_NODES = (*["ground_elevation_m"] * 2, *["vertical_accuracy_m"] * 2)
 _OBJECT = np.dtype(object)
 
 
@@ -98,7 +101,7 @@ def load_city(connection: Connection, version: int | None) -> City:
     """Every live pipe in the ground of one version (the newest when None), by one binary COPY."""
     wanted = {"active": sorted(codes_where("lifecycle", "is_active", "1")), "above": sorted(NOT_IN_THE_GROUND)}
     reader = _reader()
-    reader.add(copy_blocks(connection, _query("city", version), len(_COLUMNS) + 2, wanted))
+    reader.add(copy_blocks(connection, _query("city", version), len(_COLUMNS) + len(_AT_ENDS), wanted))
     rows = fetch_all(
         connection, SQL(queries("clearance")["city_structures"]).format(structures=relation("structure", version))
     )
@@ -117,8 +120,8 @@ def load_changeset(
         "reach_m": pipes_m,
     }
     reader = _reader()
-    reader.add(copy_blocks(connection, _query("proposed", None), len(_COLUMNS) + 2, wanted), changed=True)
-    reader.add(copy_blocks(connection, _query("around_proposed", None), len(_COLUMNS) + 2, wanted))
+    reader.add(copy_blocks(connection, _query("proposed", None), len(_COLUMNS) + len(_AT_ENDS), wanted), changed=True)
+    reader.add(copy_blocks(connection, _query("around_proposed", None), len(_COLUMNS) + len(_AT_ENDS), wanted))
     structures = SQL(queries("clearance")["structures_around_proposed"]).format(
         segments=table("pipe_segment_delta"), structures=table("structure")
     )
@@ -149,9 +152,10 @@ def pipes_of(segments: Columns, axes: Axes, walls: Walls, limits: LimitTables) -
 
 def _reader() -> ColumnReader:
     known = metadata.tables["pipemap.pipe_segment"].columns
-    ground = metadata.tables["pipemap.node"].columns["ground_elevation_m"].type
+    of_node = metadata.tables["pipemap.node"].columns
     types = {name: known[name].type for name in _COLUMNS}
-    return ColumnReader({**types, "from_ground_m": ground, "to_ground_m": ground})
+    ends = {name: of_node[column].type for name, column in zip(_AT_ENDS, _OF_NODES, strict=True)}
+    return ColumnReader({**types, **ends})
 
 
 def _query(name: str, version: int | None) -> Composable:
@@ -183,7 +187,7 @@ def _city(
     segments = Columns(columns)
     is_round = segments.words("shape_code").is_in(["circle"])
     width_mm, height_mm = (segments.values(name).astype(np.float64) for name in ("width_mm", "height_mm"))
-    ground_m = np.column_stack([segments.values("from_ground_m"), segments.values("to_ground_m")])
+    ground_m, accuracy_m = (np.column_stack([segments.values(name) for name in _AT_ENDS[at : at + 2]]) for at in (0, 2))
     surveyed = Surveyed(
         is_round,
         width_mm,
@@ -206,11 +210,16 @@ def _city(
         segments.values("changed"),
         structures,
         limits,
-        shallowest(axes.first, axes.xyz, ground_m, terrain, is_judged) if terrain.models else None,
+        _over_models(axes, SurveyedGround(ground_m, accuracy_m.astype(np.float64)), terrain, is_judged),
         tuple(terrain.models),
         terrain.used,
         int(is_taken.sum()),
     )
+
+
+def _over_models(axes: Axes, ends: SurveyedGround, terrain: Terrain, is_judged: Bools | None) -> Shallowest | None:
+    """Where pipes lie least deep by the ground models; None where none is loaded."""
+    return shallowest(axes.first, axes.xyz, ends, terrain, is_judged) if terrain.models else None
 
 
 def parties_of(segments: Columns, limits: LimitTables) -> tuple[Ints, list[Party]]:

@@ -139,4 +139,5 @@ def _row(pipe: DrawnPipe, ground_m: Floats) -> dict[str, Any]:
         "pressure_code": pipe.pressure_code, "pressure_mpa": pipe.pressure_mpa, "voltage_kv": pipe.voltage_kv,
         "lifecycle_code": "planned", "elevation_source_code": "measured",
         "from_ground_m": told_m[0], "to_ground_m": told_m[1],
+        "from_ground_accuracy_m": None, "to_ground_accuracy_m": None,
     }  # fmt: skip

@@ -19,6 +19,7 @@ from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.ground import over_models
 from pipemap.clearance.moves import FARTHEST_ASIDE_M, Mover, covers_as_before, with_moves
 from pipemap.clearance.numbers import LARGEST_UNKNOWN_HALF_M, TOLERANCE_M, WIDEST_NEIGHBOUR_M, known_or
+from pipemap.clearance.places import in_places, nodes_of
 from pipemap.clearance.rules import Limit, cover_limit, strictest, widest
 from pipemap.clearance.site import Segment, Site, Structure, as_pipes, chainage
 from pipemap.db import Connection
@@ -60,7 +61,7 @@ def answer_about(site: Site, asked: Segment) -> ClearanceAnswer:
     moved, clearing = _moves(site, asked, others, pipes, structures, answer.conflicts)
     return answer.model_copy(
         update={
-            "conflicts": tuple(moved),
+            "conflicts": tuple(in_places(moved, nodes_of(segments))),
             "clearing_move": clearing,
             "sizes_taken_as_outer": sum(each.size_taken_as_outer is not None for each in segments),
             "abandoned": _abandoned(asked, [found for found in near if not found.is_live]),

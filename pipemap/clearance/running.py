@@ -1,18 +1,25 @@
 """The city-wide run: judges a version tile by tile, stores what it finds, and goes on where it was stopped."""
 
+import json
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
 import pandas as pd
+from psycopg.sql import SQL
 
 from pipemap.clearance.city import City, load_city
+from pipemap.clearance.edition import engine_digest
+from pipemap.clearance.numbers import Ints
+from pipemap.clearance.places import KINDS, NOBODY, Sides, counted
 from pipemap.clearance.tables import LimitTables, limits_in_force
 from pipemap.clearance.tiles import TILE_PIPES, Tile, city_tiles, judge_tile
 from pipemap.copy_in import copy_frames
-from pipemap.db import Database, fetch_all, fetch_one
+from pipemap.copy_out import copy_blocks
+from pipemap.db import Connection, Database, fetch_all, fetch_one
 from pipemap.ground.storing import digest_of, ground_models
 from pipemap.sql import queries
 from pipemap.statements import table
@@ -47,7 +54,7 @@ def run_city(
     """Judge every pair, structure and cover of one version (the newest when None) and store what is too near.
 
     Each tile is stored as it is judged, so a run that was stopped goes on with the tiles that are left; one that
-    is done is left as it is, unless the limits or the ground models have changed since. A run is judged by one set of
+    is done is left as it is, unless limits, ground models or engine have changed since. A run is judged by one set of
     them to its end.
     `executor` judges the tiles: threads of this process when None; a process pool or a Dask client's executor run
     the same function. Raises NotFoundError for a version that is not there.
@@ -102,6 +109,7 @@ def _begin(database: Database, version: int, limits: LimitTables, models: Sequen
         "limit_set_ids": [table.set_id for table in limits.local],
         "ground": digest_of(models),
         "ground_models": [model.name for model in models],
+        "engine": engine_digest(),
     }
     with database.transaction() as connection:
         row = fetch_one(connection, queries("clearance")["begin_run"], begun)
@@ -121,8 +129,30 @@ def _store(database: Database, run_id: int, tile: int, found: pd.DataFrame) -> N
         connection.execute(queries("clearance")["tile_done"], {"run_id": run_id, "tile": tile, "pairs": len(found)})
 
 
+def _places(connection: Connection, run_id: int, city: City) -> dict[str, tuple[int, int]]:
+    """How many places the conflicts of a run are of."""
+    query, wanted = SQL(queries("clearance")["conflict_sides"]), {"run_id": run_id, "kinds": KINDS, "nobody": NOBODY}
+    rows = [
+        (block.numbers(0, np.int32), block.numbers(1, np.int64), block.numbers(2, np.int64), block.numbers(3, np.bool_))
+        for block in copy_blocks(connection, query, 4, wanted)
+    ]
+    if not rows:
+        return {}
+    kind, one, other, is_certain = (np.concatenate(columns) for columns in zip(*rows, strict=True))
+    nodes = [_nodes_of(city, side) for side in (one, other)]
+    return counted(Sides(kind.astype(np.int64), one, other, *nodes), is_certain)
+
+
+def _nodes_of(city: City, feature_ids: Ints) -> Ints:
+    """Nodes (n, 2) of pipes, which a city holds by identity; `NOBODY` for what is none."""
+    known = city.pipes.feature_id
+    at = np.minimum(np.searchsorted(known, feature_ids), len(known) - 1)
+    return np.where((known[at] == feature_ids)[:, None], city.pipes.nodes[at], NOBODY)
+
+
 def _finish(database: Database, run_id: int, version: int, city: City) -> None:
-    counted = {"segments": len(city.pipes), "sizes_taken_as_outer": city.sizes_taken_as_outer}
+    told: dict[str, object] = {"segments": len(city.pipes), "sizes_taken_as_outer": city.sizes_taken_as_outer}
     with database.transaction() as connection:
-        connection.execute(queries("clearance")["finish_run"], {"run_id": run_id} | counted)
+        told["places"] = json.dumps(_places(connection, run_id, city))
+        connection.execute(queries("clearance")["finish_run"], {"run_id": run_id} | told)
         connection.execute(queries("clearance")["drop_other_runs"], {"run_id": run_id, "version": version})

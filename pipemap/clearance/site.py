@@ -1,10 +1,10 @@
 """What stands near a place in one version of the map, with what the clearance rules ask about it."""
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from pipemap.clearance.words import Name, drawn_name, segment_name, structure_na
 from pipemap.db import Connection, fetch_all, fetch_one
 from pipemap.errors import NotFoundError
 from pipemap.ground.sampling import Terrain
+from pipemap.ground.surveyed import SurveyedGround
 from pipemap.pages import Version
 from pipemap.projects import read_project
 from pipemap.sql import queries
@@ -65,7 +66,7 @@ class Segment:
     @cached_property
     def name(self) -> Name:
         """As a person calls it."""
-        if self.feature_id == DRAWN_ID:
+        if self.is_drawn:
             return drawn_name(self.row["class_code"])
         return segment_name(self.row["class_code"], self.row["source_key"])
 
@@ -74,8 +75,14 @@ class Segment:
         """Ground at each vertex of the axis, as given or straight from node to node; None where not known."""
         if self.drawn_ground_m is not None:
             return None if np.isnan(self.drawn_ground_m).any() else self.drawn_ground_m
-        ends = [self.row["from_ground_m"], self.row["to_ground_m"]]
-        return None if None in ends else np.interp(shares(self.axis), [0.0, 1.0], ends)
+        ends_m = self.surveyed_ends.ground_m[0]
+        return None if np.isnan(ends_m).any() else np.interp(shares(self.axis), [0.0, 1.0], ends_m)
+
+    @property
+    def surveyed_ends(self) -> SurveyedGround:
+        """The ground as it was surveyed at both ends, shape (1, 2)."""
+        columns = ("from_ground_m", "to_ground_m"), ("from_ground_accuracy_m", "to_ground_accuracy_m")
+        return SurveyedGround(*(_numbers([self.row], *names) for names in columns))
 
     @cached_property
     def party(self) -> Party:
@@ -126,10 +133,15 @@ class Segment:
         return self.row["burial_code"] not in NOT_IN_THE_GROUND
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether it is the one that is asked about and not in the map."""
+        return self.feature_id == DRAWN_ID
+
+    @property
     def is_live(self) -> bool:
-        """Whether it is in service; abandoned, removed and planned pipes are in nobody's way."""
+        """Whether it is in service or drawn; abandoned, removed and planned pipes are in nobody's way."""
         code = self.row["lifecycle_code"]
-        return code is None or code in codes_where("lifecycle", "is_active", "1")
+        return self.is_drawn or code is None or code in codes_where("lifecycle", "is_active", "1")
 
 
 @dataclass(frozen=True)
@@ -225,12 +237,13 @@ class Site:
         rows = fetch_all(self._connection, query, {"feature_ids": list(feature_ids)})
         return {row["feature_id"]: self._structure(row) for row in rows}
 
-    def ground_near(self, place: BaseGeometry, reach_m: float) -> Floats:
-        """Surveyed ground within reach of a place: x, y and elevation of nodes, shape (n, 3)."""
+    def ground_near(self, place: BaseGeometry, reach_m: float) -> tuple[Floats, SurveyedGround]:
+        """Nodes with surveyed ground within reach of a place: where they are (n, 2), and the ground there."""
         query = SQL(queries("clearance")["ground"]).format(nodes=self._nodes)
         rows = fetch_all(self._connection, query, self._place(place, reach_m))
-        cells = [[row["x_m"], row["y_m"], row["ground_elevation_m"]] for row in rows]
-        return np.array(cells, dtype=np.float64).reshape(-1, 3)
+        names = ("x_m", "y_m", "ground_elevation_m", "vertical_accuracy_m")
+        x, y, ground_m, accuracy_m = _numbers(rows, *names).T
+        return np.column_stack([x, y]), SurveyedGround(ground_m, accuracy_m)
 
     @cached_property
     def terrain(self) -> Terrain:
@@ -351,11 +364,14 @@ def _in_parts(
     return [{**rows[at], **(cut if one else {})} for at, one in zip(places.tolist(), is_cut, strict=True)], parts
 
 
-def _surveyed(rows: Sequence[dict[str, Any]], axes: Sequence[Floats]) -> Surveyed:
-    def numbers(*names: str) -> Floats:
-        cells = [[math.nan if row[name] is None else float(row[name]) for name in names] for row in rows]
-        return np.array(cells, dtype=np.float64).reshape(len(rows), len(names))
+def _numbers(rows: Sequence[Mapping[str, Any]], *names: str) -> Floats:
+    """Columns of rows (n, names), NaN where not known."""
+    cells = [[math.nan if row[name] is None else float(row[name]) for name in names] for row in rows]
+    return np.array(cells, dtype=np.float64).reshape(len(rows), len(names))
 
+
+def _surveyed(rows: Sequence[dict[str, Any]], axes: Sequence[Floats]) -> Surveyed:
+    numbers = partial(_numbers, rows)
     return Surveyed(
         np.array([row["shape_code"] == "circle" for row in rows], dtype=bool),
         numbers("width_mm")[:, 0],

@@ -12,8 +12,10 @@ from psycopg.sql import SQL, Literal
 
 from pipemap.clearance.answer import Pair, cannot_tell, conflict, needs_of
 from pipemap.clearance.city import City, load_changeset
+from pipemap.clearance.edition import engine_digest
 from pipemap.clearance.ground import over_models
 from pipemap.clearance.numbers import WIDEST_NEIGHBOUR_M, known
+from pipemap.clearance.places import in_places, nodes_of
 from pipemap.clearance.questions import with_move
 from pipemap.clearance.rules import Limit, cover_limit, strictest, widest_of_all
 from pipemap.clearance.site import Segment, Site, Structure
@@ -29,7 +31,11 @@ from pipemap.versions import Box, current_version, resolve_version
 from schemas.clearance import CannotTell, ClearanceAnswer, Conflict, ConflictKind, FoundCount, Slant, StoredRun
 
 # What two runs must have been judged by alike to be compared: column, what it is and what it is of, in Chinese.
-_JUDGED_BY = (("rules", "limits", "limits", "限值"), ("ground", "ground models", "ground", "地面模型"))
+_JUDGED_BY = (
+    ("rules", "limits", "limits", "限值"),
+    ("ground", "ground models", "ground", "地面模型"),
+    ("engine", "editions of pipemap", "edition", "软件版本"),
+)
 _ORDER = {kind.value: place for place, kind in enumerate(ConflictKind)}
 
 
@@ -37,18 +43,49 @@ def stored_run(connection: Connection, version: Version = None) -> StoredRun:
     """What the city-wide run of a version (the newest when None) counted; NotFoundError when it was not run."""
     run = _run_of(connection, version)
     counts = fetch_all(connection, queries("clearance")["counts_of"], {"run_id": run["run_id"]})
+    places = run["places"] or {}
+    now = {
+        "rules": limits_in_force(connection).digest,
+        "ground": digest_of(ground_models(connection)),
+        "engine": engine_digest(),
+    }
+    outdated = _outdated([by[1:] for by in _JUDGED_BY if run[by[0]] != now[by[0]]], run["version"])
     return StoredRun(
         version=run["version"],
         segments=run["segments"],
         finished_at=run["finished_at"],
         limits_digest=run["rules"],
         limit_set_ids=run["limit_set_ids"],
-        by_limits_in_force=run["rules"] == limits_in_force(connection).digest,
+        by_limits_in_force=run["rules"] == now["rules"],
         ground_digest=run["ground"],
         ground_models=run["ground_models"],
-        by_ground_loaded=run["ground"] == digest_of(ground_models(connection)),
+        by_ground_loaded=run["ground"] == now["ground"],
+        engine_digest=run["engine"],
+        by_this_engine=run["engine"] == now["engine"],
+        outdated_en=outdated and outdated[0],
+        outdated_zh=outdated and outdated[1],
         sizes_taken_as_outer=run["sizes_taken_as_outer"],
-        counts=tuple(FoundCount(**row) for row in counts),
+        counts=tuple(FoundCount(**row, **_places(row, places)) for row in counts),
+    )
+
+
+def _places(row: Mapping[str, Any], places: Mapping[str, tuple[int, int]]) -> dict[str, int]:
+    """How many places the conflicts of a kind are of; nothing for what is no conflict."""
+    if row["state"] != "conflict" or row["kind"] not in places:
+        return {}
+    return dict(zip(("places", "certain_places"), places[row["kind"]], strict=True))
+
+
+def _outdated(changed: Sequence[tuple[str, str, str]], version: int) -> tuple[str, str] | None:
+    """Why a run should be taken again, in English and Chinese; None where nothing has changed since."""
+    if not changed:
+        return None
+    english, chinese = " and ".join(by[0] for by in changed), "、".join(by[2] for by in changed)
+    return (
+        f"Out of date: version {version} was judged by other {english} than there are now; "
+        f"run `pipemap clearance --city --version {version}` again.",
+        f"已过期：第 {version} 版判定所用的{chinese}与现行不同，"
+        f"请重新运行 pipemap clearance --city --version {version}。",
     )
 
 
@@ -117,9 +154,10 @@ def changeset_clearance(connection: Connection, changeset_id: int) -> ClearanceA
     structures = live.structures_by_id(_ids(rows, "other_id", "structure"))
     by_state = {state: [row for row in rows if row["state"] == state] for state in ("conflict", "cannot_tell", "slant")}
     conflicts = [conflict_of(row, segments, structures) for row in by_state["conflict"]]
+    conflicts.sort(key=lambda each: (_ORDER[each.kind], -each.shortfall_m))
     return ClearanceAnswer(
         version=current_version(connection),
-        conflicts=tuple(sorted(conflicts, key=lambda each: (_ORDER[each.kind], -each.shortfall_m))),
+        conflicts=tuple(in_places(conflicts, nodes_of(segments.values()))),
         cannot_tell=tuple(_untold(live, row, segments, structures) for row in by_state["cannot_tell"]),
         slants=tuple(_slant(row, segments) for row in by_state["slant"]),
         checked_pairs=_compared(city),
@@ -136,7 +174,7 @@ def _site_of(connection: Connection, run: DictRow) -> Site:
 def _told(site: Site, rows: Sequence[Mapping[str, Any]]) -> list[Conflict]:
     segments = site.segments_by_id(_ids(rows, "segment_id", None) | _ids(rows, "other_id", "pipe_segment"))
     structures = site.structures_by_id(_ids(rows, "other_id", "structure"))
-    return [conflict_of(row, segments, structures) for row in rows]
+    return in_places([conflict_of(row, segments, structures) for row in rows], nodes_of(segments.values()))
 
 
 def _compared(city: City) -> int:
@@ -201,7 +239,8 @@ def _segments_with_proposed(live: Site, changeset_id: int, rows: Sequence[Mappin
     own = SQL("(SELECT * FROM {} WHERE changeset_id = {} AND op <> 'delete')")
     segments, nodes = (own.format(table(f"{kind}_delta"), Literal(changeset_id)) for kind in ("pipe_segment", "node"))
     either = SQL(
-        "(SELECT feature_id, ground_elevation_m FROM {own} AS own UNION ALL SELECT feature_id, ground_elevation_m"
+        "(SELECT feature_id, ground_elevation_m, vertical_accuracy_m FROM {own} AS own"
+        " UNION ALL SELECT feature_id, ground_elevation_m, vertical_accuracy_m"
         " FROM {live} AS live WHERE NOT EXISTS (SELECT FROM {own} AS own WHERE own.feature_id = live.feature_id))"
     ).format(own=nodes, live=table("node"))
     return live.segments_by_id(wanted) | live.reading(segments, either).segments_by_id(wanted)

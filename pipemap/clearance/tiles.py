@@ -21,6 +21,7 @@ from pipemap.clearance.judging import CANNOT_TELL, CONFLICT, SHARED_BANK
 from pipemap.clearance.numbers import LARGEST_UNKNOWN_HALF_M, TOLERANCE_M, Ints
 from pipemap.clearance.rules import Limit, Party, cover_limit, strictest, widest_of_all
 from pipemap.ground.along import Shallowest, shallowest
+from pipemap.ground.surveyed import SurveyedGround
 from schemas.clearance import ConflictKind
 
 TILE_PIPES = 50_000
@@ -288,7 +289,7 @@ def _cover(tile: Tile) -> pd.DataFrame:
 def _least_cover(city: City, home: Ints) -> tuple[Floats, Shallowest]:
     """Least cover of each pipe, NaN where something is not known, and where it has that."""
     if city.shallowest is None:
-        found = shallowest(*_axes(city.pipes.part(home)), city.ground_m[home])
+        found = shallowest(*_axes(city.pipes.part(home)), SurveyedGround.of(city.ground_m[home]))
     else:
         found = city.shallowest.part(home)
     return found.over_m - np.nan_to_num(city.pipes.half_height_m[home]), found

@@ -127,12 +127,16 @@ def _tell_conflict(pair: str, version: int | None, as_json: bool) -> None:
     if len(sides) > 2 or not all(side.isdecimal() and len(side) < 19 for side in sides):
         raise UsageError(f"--conflict takes the numbers of both sides, such as 5660-6012; not {pair[:60]}.")
     segment_id, other_id = int(sides[0]), int(sides[1]) if len(sides) == 2 else None
+    words = ClearanceWords()
     with open_database() as database, database.transaction(read_only=True) as connection:
         found = stored_conflict(connection, segment_id, other_id, version)
+        run = stored_run(connection, version)
+    if run.outdated_en is not None:
+        say(words.of(run.outdated_en, run.outdated_zh or ""))
     if as_json:
         emit_json(found.model_dump(mode="json"))
         return
-    ClearanceWords().conflict(found)
+    words.conflict(found)
 
 
 def _asked(question: Callable[[Connection], ClearanceAnswer]) -> ClearanceAnswer:

@@ -23,6 +23,8 @@ _WORDS = {
     "as_surveyed": ("The ground is as surveyed: no ground model is loaded.", "未加载地面模型，地面高程取自测点。"),
     "sizes_taken": ("{count} pipes: the size is not said to be the outer one, and is taken as it.",
                     "{count} 条管段的尺寸未注明为外径，按外径计算。"),
+    "places": ("Places are crossings and runs side by side, which nodes cut in several pairs of pipes.",
+               "“处”为一次交叉或一段并行，可能被管点分为多对管段。"),
     "first": ("The first {count} conflicts", "前 {count} 处冲突"),
     "no_move": ("Neither side can be moved clear of it without a new conflict.", "移动任何一方均会产生新的冲突。"),
     "judged": ("Version {version}: {now} tiles judged now, {before} before.",
@@ -36,7 +38,7 @@ _WORDS = {
     "blocked": ("What stands in the way", "受阻于"),
     "above": ("above", "上方"), "below": ("below", "下方"),
 }  # fmt: skip
-_CONFLICTS = ("#", "pair", "kind", "measured m", "limit m", "rule")
+_CONFLICTS = ("#", "place no.", "pair", "kind", "measured m", "limit m", "rule")
 
 
 class ClearanceWords(Words):
@@ -63,7 +65,15 @@ class ClearanceWords(Words):
             emit_text(title)
             return
         rows = (
-            (number, pair_of(one), self.term(one.kind), metres(one.measured_m), metres(one.limit_m), one.rule_id)
+            (
+                number,
+                one.place,
+                pair_of(one),
+                self.term(one.kind),
+                metres(one.measured_m),
+                metres(one.limit_m),
+                one.rule_id,
+            )
             for number, one in enumerate(conflicts, 1)
         )
         self.table(title, _CONFLICTS, rows)
@@ -73,9 +83,15 @@ class ClearanceWords(Words):
     def city(self, found: StoredConflicts) -> None:
         """What the judgement of a whole version counted, and the worst of it."""
         run = found.run
-        rows = ((self.term(each.kind), self.term(each.state), each.count, each.certain) for each in run.counts)
+        rows = (
+            (self.term(each.kind), self.term(each.state), each.count, each.certain, each.places, each.certain_places)
+            for each in run.counts
+        )
         title = self.say("city", count=run.segments, version=run.version)
-        self.table(title, ("kind", "state", "count", "certain"), rows)
+        self.table(title, ("kind", "state", "pairs", "certain", "places", "certain places"), rows)
+        emit_text(self.say("places"))
+        if run.outdated_en is not None:
+            emit_text(self.of(run.outdated_en, run.outdated_zh or ""))
         models = ", ".join(run.ground_models)
         emit_text(self.say("by_models", models=models) if models else self.say("as_surveyed"))
         if run.sizes_taken_as_outer:

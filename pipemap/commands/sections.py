@@ -2,24 +2,26 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from pipemap.commands.questions import CrsOption, VersionOption, numbers, srid_of
 from pipemap.commands.session import open_database
 from pipemap.commands.trace_starts import ClassOption, DatasetOption
-from pipemap.commands.words import LanguageOption, Words, chosen, metres
+from pipemap.commands.words import BURIALS_TOLD, CLASSES_TOLD, LanguageOption, Words, chosen, metres
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.pages import Version
+from pipemap.sections.along import DRAWN_NUMBER
 from pipemap.sections.cross import cross_section
 from pipemap.sections.drawing import draw_cross_section
 from pipemap.sections.svg import DrawingFormat, as_file, size_text
 from pipemap.terminal import JsonOption, emit_json, emit_text, say
 from pipemap.versions import find_feature, resolve_version
+from schemas.clearance import DrawnPipe
 from schemas.profiles import LongProfile
-from schemas.sections import CrossSection
+from schemas.sections import CrossSection, TooNear, Undecided
 
 app = typer.Typer()
 
@@ -32,6 +34,19 @@ DxfOption = Annotated[Path | None, typer.Option("--dxf", help="File for the draw
 @app.command()
 def section(
     line: Annotated[str, typer.Option("--line", help='From left to right as "x y,x y,…".')],
+    class_code: Annotated[
+        str | None, typer.Option("--class", help=f"Show a planned pipe of this utility class in it: {CLASSES_TOLD}.")
+    ] = None,
+    width_mm: Annotated[float | None, typer.Option("--width", help="Its outer diameter or width, mm.")] = None,
+    height_mm: Annotated[float | None, typer.Option("--height", help="Outer height where it is a box, mm.")] = None,
+    casing_mm: Annotated[float | None, typer.Option("--casing", help="Outer diameter of a casing, mm.")] = None,
+    cover_depth_m: Annotated[float | None, typer.Option("--cover", help="From the ground to its top, m.")] = None,
+    burial_code: Annotated[str | None, typer.Option("--burial", help=f"How it is laid: {BURIALS_TOLD}.")] = None,
+    pressure_mpa: Annotated[float | None, typer.Option("--pressure", help="Its design pressure, MPa.")] = None,
+    voltage_kv: Annotated[float | None, typer.Option("--voltage", help="Its nominal voltage, kV.")] = None,
+    pipe_line: Annotated[
+        str | None, typer.Option("--pipe", help='Its line as "x y,…" or "x y z,…"; by default the line of the section.')
+    ] = None,
     svg: SvgOption = None,
     png: PngOption = None,
     dxf: DxfOption = None,
@@ -43,8 +58,12 @@ def section(
 ) -> None:
     """Cut the underground along a line: every pipe in its true place, depth and size. 横断面"""
     points = [numbers(point.strip().replace(" ", ","), "--line", 2, 2) for point in line.split(",")]
+    pipe = _planned(
+        pipe_line, line, class_code=class_code, width_mm=width_mm, height_mm=height_mm, casing_mm=casing_mm,
+        cover_depth_m=cover_depth_m, burial_code=burial_code, pressure_mpa=pressure_mpa, voltage_kv=voltage_kv,
+    )  # fmt: skip
     with open_database() as database, database.transaction(read_only=True) as connection:
-        found = cross_section(connection, [(x, y) for x, y in points], version, srid_of(crs))
+        found = cross_section(connection, [(x, y) for x, y in points], version, srid_of(crs), pipe)
     if svg or png or dxf:
         drawing = draw_cross_section(found, chosen(language), exaggeration)
         write_drawing(drawing, {"svg": svg, "png": png, "dxf": dxf})
@@ -52,6 +71,15 @@ def section(
         emit_json(found.model_dump(mode="json"))
         return
     _show(found, Words())
+
+
+def _planned(pipe_line: str | None, line: str, **attributes: Any) -> DrawnPipe | None:
+    """The planned pipe that a section shows; None where nothing is said of one."""
+    if pipe_line is None and not any(value is not None for value in attributes.values()):
+        return None
+    from pipemap.commands.clearance import drawn_pipe
+
+    return drawn_pipe(line=pipe_line or line, **attributes)
 
 
 @app.command()
@@ -119,7 +147,7 @@ def write_drawing(drawing: str, files: Mapping[DrawingFormat, Path | None]) -> N
 def _show(found: CrossSection, words: Words) -> None:
     rows = (
         (
-            cut.number, cut.source_key, words.class_(cut.class_code),
+            cut.number, _planned_word(words) if cut.is_drawn else cut.source_key, words.class_(cut.class_code),
             size_text(cut.shape_code, cut.width_mm, cut.height_mm),
             *map(metres, (cut.station_m, cut.crown_z_m, cut.invert_z_m, cut.cover_depth_m)),
         )
@@ -130,10 +158,34 @@ def _show(found: CrossSection, words: Words) -> None:
         f"断面长 {found.length_m:.2f} m，切到管线 {len(found.cuts)} 条（版本 {found.version}）",
     )
     words.table(title, ("#", "key", "class", "size mm", "at m", "crown m", "invert m", "cover m"), rows)
+    if found.drawn is not None:
+        _show_crossings(found, words)
     for pair in found.too_near:
-        emit_text(f"{pair.one}-{pair.other}: {words.message(pair)}")
+        emit_text(f"{_pair(pair, words)}: {words.message(pair)}")
     for open_pair in found.undecided:
-        emit_text(f"{open_pair.one}-{open_pair.other}: {words.of(open_pair.reason_en, open_pair.reason_zh)}")
+        emit_text(f"{_pair(open_pair, words)}: {words.of(open_pair.reason_en, open_pair.reason_zh)}")
+
+
+def _show_crossings(found: CrossSection, words: Words) -> None:
+    """What the planned pipe passes where the section is along it."""
+    cuts = {cut.number: cut for cut in found.cuts}
+    over = ((gap, gap.lower, words.of("above", "上方")) for gap in found.vertical_gaps if gap.upper == DRAWN_NUMBER)
+    under = ((gap, gap.upper, words.of("below", "下方")) for gap in found.vertical_gaps if gap.lower == DRAWN_NUMBER)
+    rows = (
+        (number, cuts[number].source_key, words.class_(cuts[number].class_code), passes,
+         *map(metres, (gap.station_m, gap.clear_m, gap.limit_m)))
+        for gap, number, passes in sorted((*over, *under), key=lambda row: row[0].station_m)
+    )  # fmt: skip
+    title = words.of("What the planned pipe crosses", "拟建管线交叉情况")
+    words.table(title, ("#", "key", "class", "planned pipe passes", "at m", "clear m", "limit m"), rows)
+
+
+def _pair(pair: TooNear | Undecided, words: Words) -> str:
+    return "-".join(str(number or _planned_word(words)) for number in (pair.one, pair.other))
+
+
+def _planned_word(words: Words) -> str:
+    return words.of("planned", "拟建")
 
 
 def _show_profile(found: LongProfile, words: Words) -> None:

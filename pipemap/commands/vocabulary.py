@@ -18,8 +18,10 @@ COLUMNS = {
     "along m": "沿线 m", "crown m": "管顶高程 m", "invert m": "管底高程 m", "cover m": "覆土 m", "slope ‰": "坡度 ‰",
     "gap m": "净距 m", "distance": "距离", "length": "管长",
     # clearance, routes, room, digs
-    "pair": "冲突对象", "measured m": "实测 m", "limit m": "限值 m", "rule": "规则", "certain": "确定",
-    "route passes": "路由位于其", "clear m": "净距 m", "wide m": "宽度 m", "left": "左侧", "right": "右侧",
+    "pair": "冲突对象", "pairs": "管段对数", "places": "处数", "certain places": "确定处数", "place no.": "处号",
+    "measured m": "实测 m", "limit m": "限值 m", "rule": "规则", "certain": "确定",
+    "route passes": "路由位于其", "planned pipe passes": "拟建管线位于其",
+    "clear m": "净距 m", "wide m": "宽度 m", "left": "左侧", "right": "右侧",
     "least cover m": "最小覆土 m", "mean cover m": "平均覆土 m", "crosses": "交叉管线（不可用覆土）",
     "free at the cover": "该覆土可行", "starts at m": "埋深 m", "inside m": "坑内长度 m",
     "hand dig from m": "人工开挖起 m", "mean age, years": "平均管龄 年", "decade": "年代", "district": "片区",

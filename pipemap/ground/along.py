@@ -1,4 +1,8 @@
-"""The ground of the models along many axes, every few metres of each, and where they lie least deep in it."""
+"""The ground along many axes, every few metres of each where models tell it, and where they lie least deep in it.
+
+At both ends the more accurate of survey and model tells it. Between them it is that of the model, raised or lowered by
+what it is off at the ends, straight from the one to the other; where no model knows it, it runs straight itself.
+"""
 
 from typing import NamedTuple
 
@@ -8,6 +12,7 @@ import numpy.typing as npt
 
 from pipemap.ground.grid import Floats, Ints
 from pipemap.ground.sampling import Terrain
+from pipemap.ground.surveyed import SurveyedGround
 
 # So often, in metres, and so many times at most the ground of a model is asked for along an axis.
 STEP_M, MOST_STEPS = 2.0, 500
@@ -37,7 +42,7 @@ class Shallowest(NamedTuple):
     """Where n axes have the least ground over them: the place on each (n, 3) and the ground there.
 
     `over_m` is the ground less the axis there, NaN where either is not known all along; `is_by_model` whether a model
-    tells the ground there, `accuracy_m` how well it does (0: the survey does, or nobody says).
+    tells the ground there, `accuracy_m` how well it does (0: the survey tells it, or nobody says how well).
     """
 
     over_m: Floats
@@ -55,32 +60,40 @@ class Shallowest(NamedTuple):
 def shallowest(
     first: Ints,
     xyz: Floats,
-    ends_m: Floats,
+    ends: SurveyedGround,
     terrain: Terrain | None = None,
     is_asked: npt.NDArray[np.bool_] | None = None,
 ) -> Shallowest:
-    """Where axes, as `stations_along` takes them, lie least deep.
+    """Where axes, as `stations_along` takes them, lie least deep; `ends` is the ground surveyed at both ends (n, 2).
 
-    The ground is that of the models every few metres; where they know none it runs straight between both ends (n, 2).
     The models are not asked for axes that are not `is_asked`; None is all of them.
     """
     if terrain is None or not terrain.models:
-        return _least(stations_along(first, xyz, np.zeros(len(ends_m), np.bool_)), ends_m)
+        return _least_as_surveyed(stations_along(first, xyz, np.zeros(len(ends.ground_m), np.bool_)), ends)
     order = _by_square(xyz[first[:-1], :2])
     parts = []
     for begin in range(0, max(len(order), 1), _AXES_AT_ONCE):
         rows = order[begin : begin + _AXES_AT_ONCE]
         is_fine = np.ones(len(rows), np.bool_) if is_asked is None else is_asked[rows]
         stations = stations_along(*_axes(first, xyz, rows), is_fine)
+        own = SurveyedGround(ends.ground_m[rows], ends.accuracy_m[rows])
         told_m, which = _told(terrain, stations, None if is_fine.all() else is_fine)
-        parts.append(_least(stations, ends_m[rows], told_m, terrain, which))
+        parts.append(_least(stations, *ground_between(stations, own, terrain, told_m, which), terrain))
     by_square = Shallowest(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
     return by_square.part(np.argsort(order))
 
 
-def ground_between(stations: Stations, ends_m: Floats, told_m: Floats) -> Floats:
-    """The ground at stations: as told, else straight from one end of their axis to the other, given at both (n, 2)."""
-    return _ground(stations.first, stations.along_m, np.ascontiguousarray(ends_m, np.float64), told_m)
+def ground_between(
+    stations: Stations, ends: SurveyedGround, terrain: Terrain, told_m: Floats, which: Ints
+) -> tuple[Floats, Ints]:
+    """The ground at stations with the models that tell it, -1 for the survey; by what `Terrain.told` says of them."""
+    at = np.column_stack([stations.first[:-1], stations.first[1:] - 1])
+    model_accuracy_m = terrain.accuracy_m(which[at])
+    off_m = ends.off_m(told_m[at], model_accuracy_m)
+    ground_m = _ground(stations.first, stations.along_m, np.ascontiguousarray(ends.ground_m, np.float64), told_m, off_m)
+    by = which.copy()
+    by[at[ends.holds(model_accuracy_m)]] = -1
+    return ground_m, by
 
 
 def _told(terrain: Terrain, stations: Stations, is_asked: npt.NDArray[np.bool_] | None) -> tuple[Floats, Ints]:
@@ -93,19 +106,16 @@ def _told(terrain: Terrain, stations: Stations, is_asked: npt.NDArray[np.bool_] 
     return told_m, which
 
 
-def _least(
-    stations: Stations,
-    ends_m: Floats,
-    told_m: Floats | None = None,
-    terrain: Terrain | None = None,
-    which: Ints | None = None,
-) -> Shallowest:
-    if told_m is None:
-        told_m = np.full(len(stations.xyz), np.nan)
-    ground_m = ground_between(stations, ends_m, told_m)
+def _least_as_surveyed(stations: Stations, ends: SurveyedGround) -> Shallowest:
+    none, ends_m = np.full(len(stations.xyz), np.nan), np.ascontiguousarray(ends.ground_m, np.float64)
+    ground_m = _ground(stations.first, stations.along_m, ends_m, none, np.zeros(ends_m.shape))
+    return _least(stations, ground_m, np.full(len(none), -1), None)
+
+
+def _least(stations: Stations, ground_m: Floats, by: Ints, terrain: Terrain | None) -> Shallowest:
     over_m, chosen = _least_of(stations.first, ground_m - stations.xyz[:, 2])
-    accuracy_m = np.zeros(len(chosen)) if terrain is None or which is None else terrain.accuracy_m(which[chosen])
-    return Shallowest(over_m, stations.xyz[chosen], ground_m[chosen], np.isfinite(told_m[chosen]), accuracy_m)
+    accuracy_m = np.zeros(len(chosen)) if terrain is None else terrain.accuracy_m(by[chosen])
+    return Shallowest(over_m, stations.xyz[chosen], ground_m[chosen], by[chosen] >= 0, accuracy_m)
 
 
 def _by_square(plan: Floats) -> Ints:
@@ -126,13 +136,17 @@ def _starts(counts: Ints) -> Ints:
 
 
 @numba.njit(cache=True, nogil=True)
-def _ground(first: Ints, along_m: Floats, ends_m: Floats, told_m: Floats) -> Floats:  # pragma: no cover
+def _ground(first: Ints, along_m: Floats, ends_m: Floats, told_m: Floats, off_m: Floats) -> Floats:  # pragma: no cover
+    """What is told, raised by what is off at both ends (n, 2); where nothing is told, straight from end to end."""
     ground_m = told_m.copy()
     for axis in range(len(first) - 1):
         length_m = max(along_m[first[axis + 1] - 1], _SHORTEST_M)
         for at in range(first[axis], first[axis + 1]):
+            share = along_m[at] / length_m
             if np.isnan(told_m[at]):
-                ground_m[at] = ends_m[axis, 0] + along_m[at] / length_m * (ends_m[axis, 1] - ends_m[axis, 0])
+                ground_m[at] = ends_m[axis, 0] + share * (ends_m[axis, 1] - ends_m[axis, 0])
+            else:
+                ground_m[at] += off_m[axis, 0] + share * (off_m[axis, 1] - off_m[axis, 0])
     return ground_m
 
 

@@ -9,17 +9,20 @@ import shapely
 
 from pipemap.clearance.answer import from_verdicts
 from pipemap.clearance.core import conflicts_between
+from pipemap.clearance.drawn import drawn_segment
 from pipemap.clearance.geometry3d import Floats
-from pipemap.clearance.ground import ground_at
+from pipemap.clearance.ground import ground_along, ground_at
 from pipemap.clearance.numbers import known
 from pipemap.clearance.site import Segment, Site, as_pipes, chainage
 from pipemap.crs import line_in_project
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.pages import Version
+from pipemap.sections.along import DRAWN_NUMBER, drawn_along, gaps_along, lies_along
 from pipemap.sections.dimensions import spacings, vertical_gaps, with_cover_limits
 from pipemap.sections.outlines import outline
 from pipemap.sections.places import Place, places_on
+from schemas.clearance import DrawnPipe
 from schemas.sections import CrossSection, Cut, CutStructure, TooNear, Undecided
 
 LONGEST_M = 2_000.0
@@ -30,21 +33,30 @@ _MOST_STEPS = 200
 
 
 def cross_section(
-    connection: Connection, line: Sequence[tuple[float, float]], version: Version = None, line_srid: int | None = None
+    connection: Connection,
+    line: Sequence[tuple[float, float]],
+    version: Version = None,
+    line_srid: int | None = None,
+    pipe: DrawnPipe | None = None,
 ) -> CrossSection:
     """What a vertical plane along a drawn line cuts; stations count from the line's first point.
 
-    The line (x, y) is in `line_srid`, the project CRS when None; the answer is in the project CRS. Raises UsageError
-    for a line of no length or longer than 2 km, CrsError for one outside of where the project CRS is used.
+    The line (x, y) is in `line_srid`, the project CRS when None; the answer is in the project CRS. A drawn `pipe`, in
+    the same CRS, is cut and judged with the others, or seen from the side where the line is its own. Raises UsageError
+    for a line of no length or longer than 2 km, or a pipe that makes no sense, CrsError for one outside of where the
+    project CRS is used.
     """
     site = Site(connection, version)
     drawn = _drawn(site, line, line_srid)
-    places = sorted(places_on(drawn, site.around(drawn, 0.0)), key=lambda place: place.station_m)
+    asked = [] if pipe is None else [drawn_segment(site, pipe, line_srid)]
+    along, across = (asked, []) if asked and lies_along(asked[0], drawn) else ([], asked)
+    places = sorted(places_on(drawn, [*site.around(drawn, 0.0), *across]), key=lambda place: place.station_m)
     ground = _ground(site, drawn, places)
     structures = list(_structures(site, drawn))
     bare = [_cut(number, place, ground) for number, place in enumerate(places, 1)]
     cuts = list(with_cover_limits(bare, places, structures))
-    too_near, undecided, together = _compared(places)
+    too_near, undecided, together = _compared(places, along)
+    crossed = [gap for one in along for gap in gaps_along(one, drawn, places, together)]
     return CrossSection(
         version=site.version,
         line=tuple((x, y) for x, y in shapely.get_coordinates(drawn).tolist()),
@@ -53,10 +65,11 @@ def cross_section(
         ground_models=site.terrain.used,
         cuts=tuple(cuts),
         spacings=tuple(spacings(cuts, places)),
-        vertical_gaps=tuple(vertical_gaps(cuts, places, together)),
+        vertical_gaps=(*crossed, *vertical_gaps(cuts, places, together)),
         too_near=tuple(too_near),
         undecided=tuple(undecided),
         structures=tuple(structures),
+        drawn=drawn_along(along[0], drawn, structures) if along else None,
         compared_within_m=_BESIDE_M,
     )
 
@@ -71,23 +84,20 @@ def _drawn(site: Site, line: Sequence[tuple[float, float]], line_srid: int | Non
 
 
 def _ground(site: Site, drawn: shapely.LineString, places: Sequence[Place]) -> Floats:
-    """Ground line (n, 2) at every cut and step: of the ground models, else of the cut pipe's own ends, else around."""
+    """Ground line (n, 2) at every cut and step: over a cut pipe as along it, else as around (`ground_at`)."""
     step_m = max(_GROUND_STEP_M, drawn.length / _MOST_STEPS)
     steps = shapely.line_locate_point(drawn, shapely.points(shapely.get_coordinates(shapely.segmentize(drawn, step_m))))
-    own = {place.station_m: z for place in places if math.isfinite(z := _own_ground(place))}
+    own = {place.station_m: _own_ground(site, place) for place in places if place.segment.ground_m is not None}
     stations = np.unique([*steps.tolist(), drawn.length, *(place.station_m for place in places)])
-    plan = shapely.get_coordinates(shapely.line_interpolate_point(drawn, stations))
-    is_model, around = np.isfinite(site.terrain.at(plan)), ground_at(site, plan)
+    around = ground_at(site, shapely.get_coordinates(shapely.line_interpolate_point(drawn, stations)))
     at_cuts = np.array([own.get(station, math.nan) for station in stations.tolist()])
-    ground: Floats = np.column_stack([stations, np.where(is_model | np.isnan(at_cuts), around, at_cuts)])
+    ground: Floats = np.column_stack([stations, np.where(np.isnan(at_cuts), around, at_cuts)])
     return np.asarray(ground[np.isfinite(ground[:, 1])])
 
 
-def _own_ground(place: Place) -> float:
-    ground_m = place.segment.ground_m
-    if ground_m is None:
-        return math.nan
-    return float(np.interp(place.along_axis_m, chainage(place.segment.axis), ground_m))
+def _own_ground(site: Site, place: Place) -> float:
+    """The ground over a pipe where it is cut."""
+    return float(ground_along(site, place.segment, np.array([place.along_axis_m]), place.point[None, :2])[0])
 
 
 def _cut(number: int, place: Place, ground: Floats) -> Cut:
@@ -99,9 +109,11 @@ def _cut(number: int, place: Place, ground: Floats) -> Cut:
     return Cut(
         number=number,
         **{name: row.get(name) for name in ("owner", "material_code", "lifecycle_code", "width_mm", "height_mm")},
-        **{name: row[name] for name in ("feature_id", "source_key", "class_code", "shape_code")},
+        feature_id=None if segment.is_drawn else segment.feature_id,
+        **{name: row[name] for name in ("source_key", "class_code", "shape_code")},
         elevation_source_code=row["elevation_source_code"] or "unknown",
         is_live=segment.is_live,
+        is_drawn=segment.is_drawn,
         station_m=place.station_m,
         x_m=float(place.point[0]),
         y_m=float(place.point[1]),
@@ -124,13 +136,15 @@ def _outline(place: Place, half_m: tuple[float, float], is_round: bool) -> tuple
     return tuple((station, z) for station, z in points)
 
 
-def _compared(places: Sequence[Place]) -> tuple[list[TooNear], list[Undecided], set[tuple[int, int]]]:
+def _compared(
+    places: Sequence[Place], along: Sequence[Segment]
+) -> tuple[list[TooNear], list[Undecided], set[tuple[int, int]]]:
     """Every two live pipes of the section, as far as they run beside it; last those that lie in one trench or bank."""
     live = [(number, place) for number, place in enumerate(places, 1) if place.segment.is_live]
-    if len(live) < 2:
+    numbers = [*(DRAWN_NUMBER for _ in along), *(number for number, _ in live)]
+    pieces = [*along, *(_beside(place) for _, place in live)]
+    if len(pieces) < 2:
         return [], [], set()
-    numbers = [number for number, _ in live]
-    pieces = [_beside(place) for _, place in live]
     left, right = np.triu_indices(len(pieces), 1)
     verdicts = conflicts_between(as_pipes(pieces), left, right)
     # Told in the order of the verdicts of each kind.

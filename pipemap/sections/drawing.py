@@ -2,8 +2,12 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
 
 from pipemap.errors import UsageError
+from pipemap.sections.along import DRAWN_NUMBER
 from pipemap.sections.svg import (
     Language,
     Scale,
@@ -22,7 +26,7 @@ from pipemap.sections.svg import (
     wrapped,
 )
 from schemas.room import FoundRoom
-from schemas.sections import CrossSection, Cut, CutStructure
+from schemas.sections import CrossSection, Cut, CutStructure, DrawnAlong, TooNear, Undecided
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _ROW = 1200.0, 70.0, 40.0, 84.0, 22.0
 _TALLEST, _DIMENSION_APART, _NAME_WIDE = 620.0, 66.0, 180.0
@@ -32,7 +36,7 @@ _WORDS = {
         "size": "规格 mm", "offset": "偏距 m", "crown": "管顶高程 m", "invert": "外底高程 m", "cover": "覆土 m",
         "cut": "交角 °", "unknown": "埋深不明，图中未绘", "no_size": "管径不明，仅示轴线位置",
         "dead": "停用", "near": "净距不足", "maybe": "净距不足（待核）", "open": "无法判定",
-        "free": "可敷设", "none": "断面线未切到地下管线。",
+        "drawn": "拟建", "free": "可敷设", "none": "断面线未切到地下管线。",
         "limit": "限值", "scale": "纵横比例相同，尺寸以米计",
         "times": "纵向放大 {:g} 倍，尺寸以米计",
     },
@@ -42,7 +46,7 @@ _WORDS = {
         "cover": "cover m", "cut": "angle °", "unknown": "depth not known: not drawn",
         "no_size": "size not known: axis only", "dead": "out of use", "near": "too near",
         "maybe": "too near (to be confirmed)", "open": "cannot tell",
-        "free": "room", "none": "The line cuts no buried pipe.", "limit": "limit",
+        "drawn": "planned", "free": "room", "none": "The line cuts no buried pipe.", "limit": "limit",
         "scale": "both axes to one scale; metres", "times": "heights × {:g}; metres",
     },
 }  # fmt: skip
@@ -83,11 +87,12 @@ class _Sheet:
             layer("room", self._strips()),
             layer("structures", self._structures()),
             layer("pipes", self._pipes()),
+            layer("drawn", self._along()),
             layer("labels", self._leaders()),
             layer("dimensions", [*self._dimensions(), *self._covers(), *self._gaps()]),
             layer("table", self._table(self._bottom + 96)),
         ]
-        height = self._bottom + 96 + _ROW * (len(self._section.cuts) + len(self._notes()) + 3)
+        height = self._bottom + 96 + _ROW * (len(self._rows()) + len(self._notes()) + 3)
         return document(_WIDTH, height, Scale(self._scale, self._x0, self._y(0.0)), body)
 
     def _x(self, station_m: float) -> float:
@@ -169,19 +174,42 @@ class _Sheet:
         top = self._high if found.kind_code == "building" else ground if found.top_z_m is None else found.top_z_m
         return self._y(min(max(top, base), self._high)), self._y(max(base, self._low))
 
+    @cached_property
+    def _too_near(self) -> set[int]:
+        return {number for pair in self._section.too_near for number in (pair.one, pair.other)}
+
+    def _along(self) -> Iterator[str]:
+        """The drawn pipe from the side: its outer wall, and its axis with what it is."""
+        drawn = self._section.drawn
+        if drawn is None or not drawn.axis:
+            return
+        colour, edge = colour_of(drawn.class_code), "#d00000" if DRAWN_NUMBER in self._too_near else "#222"
+        roof, floor = ([(at, z + up * drawn.half_height_m) for at, z in drawn.axis] for up in (1, -1))
+        yield (
+            f'<polygon points="{self._points([*roof, *reversed(floor)])}" fill="{colour}" fill-opacity="0.35"'
+            f' stroke="{edge}" stroke-width="1.4" stroke-dasharray="9 3"/>'
+        )
+        dash = 'stroke-width="0.9" stroke-dasharray="12 3 2 3"'
+        yield f'<polyline points="{self._points(drawn.axis)}" fill="none" stroke="{colour}" {dash}/>'
+        yield text(self._x(drawn.axis[0][0]) + 6, self._y(roof[0][1]) - 5, self._told(drawn), colour=colour, size=12)
+
+    def _told(self, drawn: DrawnAlong) -> str:
+        """The drawn pipe in a few words."""
+        name = name_of("utility_class", drawn.class_code, self._language)
+        return f"{self._words['drawn']} {name} {size_text(drawn.shape_code, drawn.width_mm, drawn.height_mm)}"
+
     def _pipes(self) -> Iterator[str]:
-        near = {number for pair in self._section.too_near for number in (pair.one, pair.other)}
         for cut in self._section.cuts:
             if cut.casing:
                 yield f'<polygon points="{self._points(cut.casing)}" fill="none" stroke="#222" stroke-width="1.1"/>'
             if cut.axis_z_m is not None:
-                yield self._pipe(cut, "#d00000" if cut.number in near else "#222")
+                yield self._pipe(cut, "#d00000" if cut.number in self._too_near else "#222")
 
     def _pipe(self, cut: Cut, edge: str) -> str:
         colour, x, y = colour_of(cut.class_code), self._x(cut.station_m), self._y(cut.axis_z_m or 0.0)
         if not cut.outline:
             return stroke(x - 6, y - 6, x + 6, y + 6, colour) + stroke(x - 6, y + 6, x + 6, y - 6, colour)
-        dash = "" if cut.is_live else ' stroke-dasharray="4 3"'
+        dash = ' stroke-dasharray="9 3"' if cut.is_drawn else "" if cut.is_live else ' stroke-dasharray="4 3"'
         fill = colour if cut.is_live else "#fff"
         inferred = 0.45 if cut.elevation_source_code == "inferred" else 0.8
         return (
@@ -232,6 +260,16 @@ class _Sheet:
             last_x = x
             ground_z, crown_z = cut.ground_z_m or 0.0, cut.crown_z_m or 0.0
             yield from self._upright(x, ground_z, crown_z, cut.cover_depth_m, cut.cover_limit_m)
+        yield from self._cover_along()
+
+    def _cover_along(self) -> Iterator[str]:
+        """The least cover of the drawn pipe, where it has that."""
+        drawn = self._section.drawn
+        if drawn is None or drawn.cover_at_m is None or drawn.cover_depth_m is None:
+            return
+        roof_z = float(np.interp(drawn.cover_at_m, *np.array(drawn.axis).T)) + drawn.half_height_m
+        ground_z = roof_z + drawn.cover_depth_m
+        yield from self._upright(self._x(drawn.cover_at_m), ground_z, roof_z, drawn.cover_depth_m, drawn.cover_limit_m)
 
     def _gaps(self) -> Iterator[str]:
         """Clear height between pipes that lie over one another."""
@@ -251,17 +289,29 @@ class _Sheet:
     def _table(self, y: float) -> Iterator[str]:
         yield from (text(x, y, self._words[name], colour="#666") for x, name in zip(_PLACES, _COLUMNS, strict=True))
         yield stroke(_LEFT, y + 7, _WIDTH - _RIGHT, y + 7, "#333")
-        for row, cut in enumerate(self._section.cuts, 1):
-            yield from (text(x, y + row * _ROW + 3, told) for x, told in zip(_PLACES, self._cells(cut), strict=True))
+        rows = self._rows()
+        for row, (class_code, cells) in enumerate(rows, 1):
+            yield from (text(x, y + row * _ROW + 3, told) for x, told in zip(_PLACES, cells, strict=True))
             square = f'x="{_LEFT - 18:g}" y="{y + row * _ROW - 8:.1f}" width="12" height="12"'
-            yield f'<rect {square} fill="{colour_of(cut.class_code)}"/>'
-        y += (len(self._section.cuts) + 1) * _ROW + 8
+            yield f'<rect {square} fill="{colour_of(class_code)}"/>'
+        y += (len(rows) + 1) * _ROW + 8
         for row, (told, colour) in enumerate(self._notes()):
             yield text(_LEFT, y + row * _ROW, told, colour=colour)
 
+    def _rows(self) -> list[tuple[str, Sequence[str]]]:
+        """Class and cells of each pipe, the drawn one first where it lies in the plane."""
+        drawn = self._section.drawn
+        own = [] if drawn is None else [(drawn.class_code, self._own_cells(drawn))]
+        return [*own, *((cut.class_code, self._cells(cut)) for cut in self._section.cuts)]
+
+    def _own_cells(self, drawn: DrawnAlong) -> Sequence[str]:
+        size = size_text(drawn.shape_code, drawn.width_mm, drawn.height_mm)
+        name = f"{name_of('utility_class', drawn.class_code, self._language)} ({self._words['drawn']})"
+        return ("", name, "", size, "", "", "", number_text(drawn.cover_depth_m), "")
+
     def _cells(self, cut: Cut) -> Sequence[str]:
         name = name_of("utility_class", cut.class_code, self._language)
-        dead = "" if cut.is_live else f" ({self._words['dead']})"
+        dead = f" ({self._words['drawn' if cut.is_drawn else 'dead']})" if cut.is_drawn or not cut.is_live else ""
         key = cut.source_key if len(cut.source_key) <= 24 else f"{cut.source_key[:23]}…"
         heights = [number_text(value) for value in (cut.crown_z_m, cut.invert_z_m, cut.cover_depth_m)]
         return (
@@ -280,15 +330,19 @@ class _Sheet:
         for pair in section.too_near:
             said = words["maybe" if pair.to_be_confirmed else "near"]
             told = pair.message_zh if self._language == "zh" else pair.message_en
-            notes.append((f"{said} {pair.one}–{pair.other}: {told}", "#d00000"))
+            notes.append((f"{said} {self._pair(pair)}: {told}", "#d00000"))
         for open_pair in section.undecided:
             told = open_pair.reason_zh if self._language == "zh" else open_pair.reason_en
-            notes.append((f"{words['open']} {open_pair.one}–{open_pair.other}: {told}", "#8a5a00"))
+            notes.append((f"{words['open']} {self._pair(open_pair)}: {told}", "#8a5a00"))
         deep = [str(cut.number) for cut in section.cuts if cut.axis_z_m is None]
         bare = [str(cut.number) for cut in section.cuts if cut.axis_z_m is not None and not cut.outline]
         listed = ((deep, "unknown"), (bare, "no_size"))
         notes += [(f"{words[name]}: {', '.join(numbers)}", "#8a5a00") for numbers, name in listed if numbers]
         return [(line, colour) for told, colour in notes for line in wrapped(told, _WIDTH - _LEFT - _RIGHT)]
+
+    def _pair(self, pair: TooNear | Undecided) -> str:
+        """Both numbers, of which a drawn pipe in the plane has none."""
+        return "–".join(str(number or self._words["drawn"]) for number in (pair.one, pair.other))
 
 
 def _with_limit(value_m: float, limit_m: float | None, has_room: bool) -> str:
@@ -299,6 +353,8 @@ def _heights(section: CrossSection) -> tuple[float, float]:
     """What the sheet shows, with room above the ground and below the deepest pipe."""
     known = [z for cut in section.cuts for z in (cut.axis_z_m, *(z for _, z in cut.wall)) if z is not None]
     known += [z for _, z in section.ground]
+    if section.drawn is not None:
+        known += [z + up * section.drawn.half_height_m for _, z in section.drawn.axis for up in (1, -1)]
     if not known:
         return -3.0, 1.0
     low, high = min(known), max(known)

@@ -1,7 +1,8 @@
 """Long profile 纵断面: a run of pipes from the side, with ground, wells, slopes and every pipe it crosses."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import shapely
@@ -13,6 +14,7 @@ from pipemap.clearance.ground import ground_at
 from pipemap.clearance.numbers import known
 from pipemap.clearance.site import Segment, Site, as_pipes
 from pipemap.db import Connection, fetch_all
+from pipemap.ground.surveyed import SurveyedGround
 from pipemap.pages import Version
 from pipemap.sections.places import Place, places_on
 from pipemap.sections.runs import Run, Step, run_of
@@ -33,8 +35,9 @@ def long_profile(connection: Connection, segment_ids: Sequence[int], version: Ve
     """
     site = Site(connection, version)
     run = run_of(site, segment_ids)
-    nodes = _nodes(connection, resolve_version(connection, version), run)
-    ground = _ground(site, run, nodes)
+    rows = _node_rows(connection, resolve_version(connection, version), run)
+    nodes = [_node(*each) for each in zip(run.node_ids, run.node_stations_m, rows, strict=True)]
+    ground = _ground(site, run, nodes, [row.get("vertical_accuracy_m") for row in rows])
     return LongProfile(
         version=site.version,
         length_m=run.line.length,
@@ -47,16 +50,14 @@ def long_profile(connection: Connection, segment_ids: Sequence[int], version: Ve
     )
 
 
-def _nodes(connection: Connection, version: int | None, run: Run) -> list[ProfileNode]:
+def _node_rows(connection: Connection, version: int | None, run: Run) -> list[dict[str, Any]]:
+    """What is known of each node of the run."""
     query = compose(queries("sections")["nodes"], "node", nodes=relation("node", version))
     rows = {row["feature_id"]: row for row in fetch_all(connection, query, {"node_ids": run.node_ids})}
-    return [
-        _node(node_id, station_m, rows.get(node_id, {}))
-        for node_id, station_m in zip(run.node_ids, run.node_stations_m, strict=True)
-    ]
+    return [rows.get(node_id, {}) for node_id in run.node_ids]
 
 
-def _node(node_id: int, station_m: float, row: dict[str, object]) -> ProfileNode:
+def _node(node_id: int, station_m: float, row: dict[str, Any]) -> ProfileNode:
     ground, depth = row.get("ground_elevation_m"), row.get("well_depth_m")
     return ProfileNode.model_validate(
         {
@@ -69,17 +70,25 @@ def _node(node_id: int, station_m: float, row: dict[str, object]) -> ProfileNode
     )
 
 
-def _ground(site: Site, run: Run, nodes: Sequence[ProfileNode]) -> Floats:
-    """Ground line (n, 2): of the ground models, and where they know none the surveyed one."""
+def _ground(site: Site, run: Run, nodes: Sequence[ProfileNode], accuracies_m: Sequence[float | None]) -> Floats:
+    """Ground line (n, 2): as surveyed at nodes, between them of the models less what these are off at the nodes."""
     step_m = max(_GROUND_STEP_M, run.line.length / _MOST_STEPS)
     steps = np.union1d(np.arange(0.0, run.line.length, step_m), run.node_stations_m)
-    told_m = site.terrain.at(shapely.get_coordinates(shapely.line_interpolate_point(run.line, steps)))
+    told_m, which = site.terrain.told(shapely.get_coordinates(shapely.line_interpolate_point(run.line, steps)))
     surveyed = _surveyed_ground(site, run, nodes, step_m)
     if np.isnan(told_m).all():
         return surveyed
+    at_nodes = np.searchsorted(steps, run.node_stations_m)
+    own = SurveyedGround(_values(node.ground_z_m for node in nodes), _values(accuracies_m))
+    off_m = own.off_m(told_m[at_nodes], site.terrain.accuracy_m(which[at_nodes]))
     between_m = np.interp(steps, *surveyed.T) if len(surveyed) else np.full(len(steps), np.nan)
-    heights = np.where(np.isnan(told_m), between_m, told_m)
+    heights = np.where(np.isnan(told_m), between_m, told_m + np.interp(steps, run.node_stations_m, off_m))
     return np.column_stack([steps, heights])[np.isfinite(heights)]
+
+
+def _values(told: Iterable[float | None]) -> Floats:
+    """Numbers, NaN where not known."""
+    return np.array([math.nan if value is None else value for value in told], np.float64)
 
 
 def _surveyed_ground(site: Site, run: Run, nodes: Sequence[ProfileNode], step_m: float) -> Floats:

@@ -23,11 +23,11 @@ LEFT JOIN {nodes} AS b ON b.feature_id = f.to_node_id
 ORDER BY f.feature_id
 
 -- name: ground
--- Places and ground elevations of the nodes within reach of some places in plan.
-SELECT DISTINCT ST_X(near.geom) AS x_m, ST_Y(near.geom) AS y_m, near.ground_elevation_m
+-- Places and ground elevations of the nodes within reach of some places in plan, with how accurate these are.
+SELECT DISTINCT ST_X(near.geom) AS x_m, ST_Y(near.geom) AS y_m, near.ground_elevation_m, near.vertical_accuracy_m
 FROM unnest(%(places)s::bytea[]) AS place (wkb)
 CROSS JOIN LATERAL (
-    SELECT geom, ground_elevation_m FROM {nodes} AS node
+    SELECT geom, ground_elevation_m, vertical_accuracy_m FROM {nodes} AS node
     WHERE ST_DWithin(node.geom, ST_GeomFromWKB(place.wkb, %(srid)s), %(reach_m)s)
       AND ground_elevation_m IS NOT NULL
     OFFSET 0) AS near
@@ -38,7 +38,8 @@ f.feature_id, f.source_key, f.class_code, f.from_node_id, f.to_node_id, f.shape_
 f.burial_code, f.material_code, f.owner, f.pressure_code, f.pressure_mpa, f.voltage_kv, f.container_id, f.lifecycle_code,
 f.from_depth_m, f.to_depth_m, f.depth_datum_code, f.elevation_source_code, f.size_basis_code,
 f.horizontal_accuracy_m, f.vertical_accuracy_m,
-a.ground_elevation_m AS from_ground_m, b.ground_elevation_m AS to_ground_m, ST_AsBinary(f.geom) AS axis
+a.ground_elevation_m AS from_ground_m, b.ground_elevation_m AS to_ground_m,
+a.vertical_accuracy_m AS from_ground_accuracy_m, b.vertical_accuracy_m AS to_ground_accuracy_m, ST_AsBinary(f.geom) AS axis
 
 -- name: structures
 -- Structures within reach of some places in plan.
@@ -54,7 +55,7 @@ ORDER BY f.feature_id
 
 -- name: city
 -- Live segments in the ground of one version, by identity, with the ground at both of their nodes.
-SELECT {columns}, a.ground_elevation_m, b.ground_elevation_m
+SELECT {columns}, a.ground_elevation_m, b.ground_elevation_m, a.vertical_accuracy_m, b.vertical_accuracy_m
 FROM {segments} AS f
 LEFT JOIN {nodes} AS a ON a.feature_id = f.from_node_id
 LEFT JOIN {nodes} AS b ON b.feature_id = f.to_node_id
@@ -68,7 +69,8 @@ SELECT f.feature_id, f.kind_code, ST_AsBinary(f.geom) AS outline FROM {structure
 
 -- name: proposed
 -- Segments that a changeset brings, live or planned, with the ground at their nodes, proposed or standing.
-SELECT {columns}, coalesce(pa.ground_elevation_m, a.ground_elevation_m), coalesce(pb.ground_elevation_m, b.ground_elevation_m)
+SELECT {columns}, coalesce(pa.ground_elevation_m, a.ground_elevation_m), coalesce(pb.ground_elevation_m, b.ground_elevation_m),
+    coalesce(pa.vertical_accuracy_m, a.vertical_accuracy_m), coalesce(pb.vertical_accuracy_m, b.vertical_accuracy_m)
 FROM {proposed} AS f
 LEFT JOIN {proposed_nodes} AS pa ON pa.changeset_id = f.changeset_id AND pa.feature_id = f.from_node_id
 LEFT JOIN {proposed_nodes} AS pb ON pb.changeset_id = f.changeset_id AND pb.feature_id = f.to_node_id
@@ -82,7 +84,7 @@ ORDER BY f.feature_id
 
 -- name: around_proposed
 -- Live segments in the ground within reach of what a changeset brings, less what it replaces or deletes.
-SELECT {columns}, a.ground_elevation_m, b.ground_elevation_m
+SELECT {columns}, a.ground_elevation_m, b.ground_elevation_m, a.vertical_accuracy_m, b.vertical_accuracy_m
 FROM (
     SELECT DISTINCT near.feature_id
     FROM {proposed} AS p
@@ -137,14 +139,14 @@ FROM {structures} AS f
 WHERE f.feature_id = ANY(%(feature_ids)s)
 
 -- name: begin_run
--- The run of a version by some limits and ground models, made if there is none; whether it is done.
-INSERT INTO pipemap.clearance_run (version, rules, limit_set_ids, ground, ground_models, started_at)
-VALUES (%(version)s, %(rules)s, %(limit_set_ids)s, %(ground)s, %(ground_models)s, now())
-ON CONFLICT (version, rules, ground) DO UPDATE SET version = EXCLUDED.version
+-- The run of a version by some limits, ground models and engine, made if there is none; whether it is done.
+INSERT INTO pipemap.clearance_run (version, rules, limit_set_ids, ground, ground_models, engine, started_at)
+VALUES (%(version)s, %(rules)s, %(limit_set_ids)s, %(ground)s, %(ground_models)s, %(engine)s, now())
+ON CONFLICT (version, rules, ground, engine) DO UPDATE SET version = EXCLUDED.version
 RETURNING run_id, finished_at IS NOT NULL AS is_done
 
 -- name: drop_other_runs
--- Forget what a version was found to hold by other limits or ground models; a run that is still under way is left alone.
+-- Forget what a version was found to hold by other limits, ground models or engines; a run that is still under way is left alone.
 WITH gone AS (
     DELETE FROM pipemap.clearance_run
     WHERE version = %(version)s AND run_id <> %(run_id)s
@@ -164,13 +166,14 @@ INSERT INTO pipemap.clearance_tile (run_id, tile, pairs) VALUES (%(run_id)s, %(t
 -- name: finish_run
 -- Mark a run as done with what it counted.
 UPDATE pipemap.clearance_run SET finished_at = now(), segments = %(segments)s,
-    sizes_taken_as_outer = %(sizes_taken_as_outer)s,
+    sizes_taken_as_outer = %(sizes_taken_as_outer)s, places = %(places)s::jsonb,
     pairs = (SELECT coalesce(sum(pairs), 0) FROM pipemap.clearance_tile WHERE run_id = %(run_id)s)
 WHERE run_id = %(run_id)s
 
 -- name: run_of
 -- The newest finished run of a version.
-SELECT run_id, version, segments, pairs, finished_at, rules, limit_set_ids, ground, ground_models, sizes_taken_as_outer
+SELECT run_id, version, segments, pairs, finished_at, rules, limit_set_ids, ground, ground_models, engine, places,
+    sizes_taken_as_outer
 FROM pipemap.clearance_run
 WHERE version = %(version)s AND finished_at IS NOT NULL
 ORDER BY run_id DESC LIMIT 1
@@ -180,6 +183,12 @@ ORDER BY run_id DESC LIMIT 1
 SELECT kind, state, count(*) AS count,
     count(*) FILTER (WHERE state = 'conflict' AND NOT within_accuracy AND NOT to_be_confirmed) AS certain
 FROM pipemap.clearance_found WHERE run_id = %(run_id)s GROUP BY kind, state ORDER BY kind, state
+
+-- name: conflict_sides
+-- Both sides of each conflict of a run, its kind as a place in a list of them, and whether it is certain.
+SELECT array_position(%(kinds)s::text[], kind) - 1, segment_id, coalesce(other_id, %(nobody)s::int8),
+    NOT (within_accuracy OR to_be_confirmed)
+FROM pipemap.clearance_found WHERE run_id = %(run_id)s AND state = 'conflict'
 
 -- name: found
 -- What a run found, worst first; with a run to compare, only pairs that were not found there in that kind and state.

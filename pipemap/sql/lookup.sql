@@ -66,12 +66,20 @@ WITH line AS (
     SELECT DISTINCT f.feature_id
     FROM piece JOIN {relation} AS f ON ST_DWithin(f.geom, piece.geom, %(half_width_m)s)
     WHERE {conditions}
+), corner AS (
+    SELECT (ST_DumpPoints(line.geom)).geom AS geom FROM line
 )
-SELECT
-    f.*,
-    ST_Distance(f.geom, line.geom) AS distance_m,
-    ST_LineLocatePoint(line.geom, ST_ClosestPoint(line.geom, f.geom)) * ST_Length(line.geom) AS station_m
+SELECT f.*, apart.distance_m, place.share * ST_Length(line.geom) AS station_m
 FROM found JOIN {relation} AS f USING (feature_id) CROSS JOIN line
+CROSS JOIN LATERAL (SELECT ST_Distance(f.geom, line.geom) AS distance_m) AS apart
+CROSS JOIN LATERAL (
+    -- Of what runs side by side every place is as near: the first of them is a vertex of the one or of the other.
+    SELECT least(
+        ST_LineLocatePoint(line.geom, ST_ClosestPoint(line.geom, f.geom)),
+        (SELECT min(ST_LineLocatePoint(line.geom, vertex.geom)) FROM ST_DumpPoints(f.geom) AS vertex
+         WHERE ST_DWithin(vertex.geom, line.geom, apart.distance_m + %(same_m)s)),
+        (SELECT min(ST_LineLocatePoint(line.geom, corner.geom)) FROM corner
+         WHERE ST_DWithin(corner.geom, f.geom, apart.distance_m + %(same_m)s))) AS share) AS place
 ORDER BY station_m, f.feature_id
 LIMIT %(limit)s + 1
 

@@ -26,10 +26,12 @@ clearance_run = Table(
         comment="Digest of the ground models it was judged by; empty for the surveyed ground alone.",
     ),
     Column("ground_models", ARRAY(TEXT), nullable=False, server_default=text("'{}'"), comment="Their names."),
+    Column("engine", TEXT, nullable=False, server_default=text("''"), comment="Digest of the code that judged."),
+    Column("places", JSONB, comment="Places by kind: how many, and how many with a certain conflict."),
     Column("sizes_taken_as_outer", BIGINT, comment="Pipes whose size measures something else than the outer wall."),
     *(Column(name, TIMESTAMP(timezone=True)) for name in ("started_at", "finished_at")),
     *(Column(name, BIGINT) for name in ("segments", "pairs")),
-    UniqueConstraint("version", "rules", "ground", name="clearance_run_version_rules_ground_key"),
+    UniqueConstraint("version", "rules", "ground", "engine", name="clearance_run_judged_by_key"),
 )
 
 clearance_tile = Table(

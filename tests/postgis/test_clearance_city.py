@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from itertools import pairwise
 from multiprocessing import get_context
 from typing import Any
 
@@ -231,3 +232,58 @@ def test_the_move_of_a_stored_conflict_clears_it_and_makes_no_new_one(town: Data
         assert frozenset([found.segment_id, found.other_id]) not in after
         assert after.keys() <= known.keys()
         assert all(each.shortfall_m <= known[pair].shortfall_m + 0.002 for pair, each in after.items())
+
+
+def plant_side_by_side(connection: Connection) -> None:
+    """Water in four pipes and gas in three along 120 m, 0.3 m between the walls, and telecom across both."""
+    plant_version(connection, 1)
+    number = 0
+    for class_code, y, ends in (("water", 0.0, (0, 30, 60, 90, 120)), ("gas", 0.5, (0, 40, 80, 120))):
+        for node, x in enumerate(ends):
+            ground = {"ground_elevation_m": 10.0, "class_code": class_code}
+            plant(connection, "node", 1000 + 100 * int(2 * y) + node, f"POINT({EAST + x} {NORTH + y})", **ground)
+        for piece, (start, end) in enumerate(pairwise(ends)):
+            number += 1
+            first = 1000 + 100 * int(2 * y) + piece
+            axis = [(EAST + x, NORTH + y, 8.0) for x in (start, end)]
+            plant(
+                connection, "pipe_segment", number, wkt(axis), class_code=class_code, from_node_id=first,
+                to_node_id=first + 1, width_mm=200, pressure_code="low" if class_code == "gas" else None,
+            )  # fmt: skip
+    across = [(EAST + 50, NORTH - 5, 8.1), (EAST + 50, NORTH + 5, 8.1)]
+    plant(connection, "pipe_segment", 50, wkt(across), class_code="telecom", width_mm=100, from_node_id=5, to_node_id=6)
+
+
+def test_what_nodes_cut_in_pairs_is_one_place(database: Database) -> None:
+    with database.transaction() as connection:
+        plant_side_by_side(connection)
+    run_city(database, tile_pipes=3)
+    found = everything(database)
+    with database.transaction(read_only=True) as connection:
+        counts = {each.kind: each for each in stored_run(connection).counts if each.state == "conflict"}
+        asked = segment_clearance(connection, 2).conflicts
+        line = ((EAST, NORTH + 1.0, 8.0), (EAST + 120, NORTH + 1.0, 8.0))
+        drawn = line_clearance(connection, DrawnPipe(line=line, class_code="power", width_mm=100)).conflicts
+    beside = [each for each in found if each.kind is ConflictKind.HORIZONTAL]
+    across = [each for each in found if each.kind is ConflictKind.COLLISION]
+    assert len(beside) >= 6 and len({each.place for each in beside}) == 1
+    assert len(across) == 2 and len({each.place for each in across}) == 2
+    told = counts[ConflictKind.HORIZONTAL], counts[ConflictKind.COLLISION]
+    assert [(each.count, each.places) for each in told] == [(len(beside), 1), (2, 2)]
+    assert len({each.place for each in asked if each.kind is ConflictKind.HORIZONTAL}) == 1
+    of_gas = [each for each in drawn if each.other_class_code == "gas"]
+    assert len(of_gas) == 3 and len({each.place for each in of_gas}) == 1
+
+
+def test_a_run_by_another_edition_of_the_engine_says_so_and_is_taken_again(town: Database) -> None:
+    run_city(town)
+    with town.transaction() as connection:
+        before = stored_run(connection)
+        connection.execute("UPDATE pipemap.clearance_run SET engine = 'an older one'")
+        older = stored_run(connection)
+    assert before.by_this_engine and before.outdated_en is None and before.outdated_zh is None
+    assert not older.by_this_engine and older.by_limits_in_force and older.by_ground_loaded
+    assert "other editions of pipemap" in (older.outdated_en or "") and "软件版本" in (older.outdated_zh or "")
+    assert run_city(town).tiles_now == 1
+    with town.transaction(read_only=True) as connection:
+        assert stored_run(connection) == before.model_copy(update={"finished_at": stored_run(connection).finished_at})

@@ -9,11 +9,13 @@ import ezdxf
 import pytest
 from ezdxf import bbox as bounding_box
 
+from pipemap.clearance.drawn import line_clearance
 from pipemap.db import Connection, Database, fetch_all
 from pipemap.errors import UsageError
 from pipemap.sections.cross import cross_section
 from pipemap.sections.drawing import draw_cross_section
 from pipemap.sections.svg import Language, as_file
+from schemas.clearance import DrawnPipe
 from tests.postgis.planting import EAST, NORTH, plant, plant_version, wkt
 from tests.postgis.planting import plant_pipe as pipe
 
@@ -216,3 +218,53 @@ def test_the_drawing_in_cad_has_every_pipe_in_metres(connection: Connection, exa
 def test_an_exaggeration_that_makes_no_sense_is_refused(connection: Connection) -> None:
     with pytest.raises(UsageError):
         draw_cross_section(cross_section(connection, STREET), "zh", 0.0)
+
+
+def test_a_drawn_pipe_is_cut_and_judged_with_the_others(connection: Connection) -> None:
+    pipe(connection, 1, (5, -10, 8.0), (5, 10, 8.0))
+    axis = ((EAST + 6, NORTH - 10, 8.0), (EAST + 6, NORTH + 10, 8.0))
+    planned = DrawnPipe(line=axis, class_code="foul", width_mm=400)
+    section = cross_section(connection, STREET, pipe=planned)
+    laid, drawn = section.cuts
+    assert (laid.is_drawn, drawn.is_drawn, drawn.feature_id) == (False, True, None)
+    assert (drawn.station_m, drawn.cover_depth_m) == (6.0, pytest.approx(10 - 8.0 - 0.2))
+    (between,) = section.spacings
+    assert (between.clear_m, between.limit_m) == (pytest.approx(0.6), 1.5)
+    (found,) = section.too_near
+    assert (found.one, found.other, found.measured_m, found.limit_m) == (1, 2, pytest.approx(0.6), 1.5)
+    assert "拟建" in draw_cross_section(section, "zh") and "planned" in draw_cross_section(section, "en")
+    assert section.drawn is None and len(cross_section(connection, STREET).cuts) == 1
+
+
+@pytest.mark.parametrize(("cover_m", "clear_m"), [(1.2, 0.2), (1.3, 0.1), (1.9, -0.1), (2.1, 0.1), (2.2, 0.2)])
+def test_a_drawn_pipe_is_seen_from_the_side_with_what_it_crosses_dimensioned(
+    connection: Connection, cover_m: float, clear_m: float
+) -> None:
+    """A main of 400 mm at 8.2 m is crossed by one of 200 mm; 0.15 m must be between them (GB 50289, table 4.1.14)."""
+    pipe(connection, 1, (5, -10, 8.2), (5, 10, 8.2))
+    pipe(connection, 2, (15, -10), (15, 10), elevation_source_code="unknown")
+    planned = DrawnPipe(line=tuple(STREET), class_code="water", width_mm=200, cover_depth_m=cover_m)
+    section = cross_section(connection, STREET, pipe=planned)
+    assert section.drawn is not None and len(section.cuts) == 2
+    assert (section.drawn.cover_depth_m, section.drawn.cover_limit_m) == (pytest.approx(cover_m), 0.6)
+    assert [z for _, z in section.drawn.axis] == pytest.approx([10 - cover_m - 0.1] * len(section.drawn.axis))
+    (gap,) = section.vertical_gaps
+    is_above = cover_m < 1.8
+    assert (gap.upper, gap.lower) == ((0, 1) if is_above else (1, 0))
+    assert (gap.station_m, gap.clear_m, gap.limit_m) == (5.0, pytest.approx(clear_m), 0.15)
+    asked = line_clearance(connection, planned)
+    told = {(found.kind, found.measured_m, found.limit_m) for found in asked.conflicts if found.other_id == 1}
+    assert {(found.kind, found.measured_m, found.limit_m) for found in section.too_near} == told
+    assert bool(told) == (clear_m < 0.15) and all(found.one == 0 for found in section.too_near)
+    assert [(one.one, one.other) for one in section.undecided] == [(0, 2)]
+    dxf = ezdxf.read(io.StringIO(as_file(draw_cross_section(section, "en"), "dxf").decode()))
+    assert len(dxf.modelspace().query('LWPOLYLINE[layer=="drawn"]')) == 2
+    words = {text.dxf.text for text in dxf.modelspace().query("TEXT")}
+    assert {"planned water supply DN200", f"{cover_m:.2f} ≥0.60", f"{clear_m:.2f} ≥0.15"} <= words
+
+
+def test_a_drawn_pipe_without_known_ground_is_told_and_not_drawn(connection: Connection) -> None:
+    planned = DrawnPipe(line=tuple(STREET), class_code="water", width_mm=200, cover_depth_m=1.0)
+    section = cross_section(connection, STREET, pipe=planned)
+    assert section.drawn is not None and (section.drawn.axis, section.drawn.cover_depth_m) == ((), None)
+    assert "planned" in draw_cross_section(section, "en")

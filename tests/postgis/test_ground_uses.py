@@ -7,7 +7,11 @@ import pytest
 import shapely
 
 from pipemap.clearance.drawn import line_clearance
+from pipemap.clearance.ground import ground_at
 from pipemap.clearance.questions import segment_clearance
+from pipemap.clearance.running import run_city
+from pipemap.clearance.site import Site
+from pipemap.clearance.stored import stored_conflicts
 from pipemap.db import Connection, Database
 from pipemap.excavating.asking import excavation
 from pipemap.ground.grid import Grid
@@ -27,11 +31,16 @@ GRID = Grid(EAST - 50.0, NORTH + 100.0, 1.0, 1.0, 200, 200)
 X = GRID.west_m + np.arange(200) * 1.0 - EAST
 
 
-def load(database: Database, z_m: np.ndarray) -> None:
+# Better than the 3 cm that a survey is taken for of which nobody says how good it is.
+BETTER_M = 0.02
+
+
+def load(database: Database, z_m: np.ndarray, accuracy_m: float | None = None) -> None:
     """A model whose heights, given along x, are the same all the way from north to south."""
     z = np.broadcast_to(z_m.astype(np.float32), (200, 200))
     parts = ((w, z[w.row : w.row + w.height, w.column : w.column + w.width]) for w in GRID.windows())
-    store_model(database, Origin("city 2024", "dem.tif", "0" * 64, "", "tester"), GRID, parts)
+    origin = Origin("city 2024", "dem.tif", "0" * 64, "", "tester", accuracy_m=accuracy_m)
+    store_model(database, origin, GRID, parts, replace=True)
 
 
 @pytest.fixture
@@ -73,7 +82,7 @@ def test_no_move_is_proposed_into_ground_that_only_the_model_knows(database: Dat
     with database.transaction(read_only=True) as connection:
         before = segment_clearance(connection, 1)
     assert before.clearing_move is not None and before.clearing_move.dz_m == pytest.approx(0.3)
-    load(database, np.full(200, 10.0))
+    load(database, np.full(200, 10.0), BETTER_M)
     with database.transaction(read_only=True) as connection:
         after = segment_clearance(connection, 1)
     assert after.clearing_move is not None and after.clearing_move.dz_m == pytest.approx(-1.3)
@@ -113,7 +122,7 @@ def test_a_model_tells_the_cover_of_a_pipe_whose_nodes_have_no_ground(database: 
 
 
 def test_a_line_drawn_by_its_cover_follows_the_model(database: Database, pipe: Connection) -> None:
-    load(database, 12.0 + 0.05 * X)
+    load(database, 12.0 + 0.05 * X, BETTER_M)
     with database.transaction() as connection:
         drawn = DrawnPipe(
             line=((EAST, NORTH + 5), (EAST + 100, NORTH + 5)), class_code="gas", width_mm=200, cover_depth_m=1.5
@@ -148,6 +157,69 @@ def test_a_dig_is_as_deep_as_the_models_ground_says(database: Database, pipe: Co
         return met.state, met.starts_at_m, found.ground_high_m
 
     assert dug(pipe) == ("met", pytest.approx(1.2), pytest.approx(10.0))
-    load(database, np.full(200, 11.0))
+    load(database, np.full(200, 11.0), BETTER_M)
     with database.transaction() as connection:
         assert dug(connection) == ("under", pytest.approx(2.2), pytest.approx(11.0))
+
+
+def grounds(connection: Connection) -> dict[str, float]:
+    """The ground over the middle of the pipe, at x = 40 m, as every question takes it."""
+    (thin,) = (one for one in segment_clearance(connection, 1).conflicts if one.kind is ConflictKind.COVER)
+    (cut,) = cross_section(connection, [(EAST + 40, NORTH - 20), (EAST + 40, NORTH + 20)]).cuts
+    pit = shapely.box(EAST + 39.9, NORTH - 3, EAST + 40.1, NORTH + 3)
+    (met,) = excavation(connection, pit, Dig(depth_m=1.5), lambda: load_network(connection)).meetings
+    drawn = DrawnPipe(
+        line=((EAST + 40, NORTH), (EAST + 41, NORTH)), class_code="water", width_mm=200, cover_depth_m=1.0
+    )
+    axis = line_clearance(connection, drawn).drawn_axis
+    assert axis is not None and axis[0][2] is not None and cut.ground_z_m is not None and met.starts_at_m is not None
+    return {
+        "cover": thin.nearest[1][2] or 0.0,
+        "section": cut.ground_z_m,
+        "profile": dict(long_profile(connection, [1]).ground)[40.0],
+        "dig": 8.8 + met.starts_at_m,
+        "drawn": axis[0][2] + 1.1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("survey_m", "model_m", "is_model_taken"),
+    [
+        (None, None, False),
+        (None, 0.5, False),
+        (None, 0.02, True),
+        (0.5, 0.5, False),
+        (0.5, 0.2, True),
+        (0.5, None, False),
+    ],
+)
+def test_surveyed_ground_holds_at_its_points_and_the_model_between_them_unless_it_is_the_better(
+    database: Database, pipe: Connection, survey_m: float | None, model_m: float | None, is_model_taken: bool
+) -> None:
+    """A model 0.2 m too high at the west node and 0.3 m too low at the east one, with a hollow of 0.9 m between."""
+    for number, x in ((3, 0.0), (4, 100.0)):
+        plant(pipe, "node", number, f"POINT({EAST + x} {NORTH + 60})", ground_elevation_m=10.0)
+    pipe.execute("UPDATE pipemap.node SET vertical_accuracy_m = %s", [survey_m])
+    pipe.commit()
+    off_m = 0.2 - 0.5 * X / 100
+    load(database, 10.0 + off_m - 0.9 * np.exp(-(((X - 40) / 10) ** 2)), model_m)
+    expected = 9.1 + (off_m[90] if is_model_taken else 0.0)
+    with database.transaction() as connection:
+        told = grounds(connection)
+        ends = dict(long_profile(connection, [1]).ground)
+    assert told == pytest.approx(dict.fromkeys(told, expected), abs=5e-3)
+    assert (ends[0.0], ends[100.0]) == pytest.approx((10.2, 9.7) if is_model_taken else (10.0, 10.0), abs=1e-3)
+    run_city(database)
+    with database.transaction(read_only=True) as connection:
+        (found,) = stored_conflicts(connection)
+    assert found.nearest[1][2] == pytest.approx(expected, abs=5e-3)
+
+
+def test_what_the_model_is_off_at_surveyed_points_fades_out_where_there_are_none(
+    database: Database, pipe: Connection
+) -> None:
+    load(database, np.full(200, 12.0))
+    with database.transaction() as connection:
+        site = Site(connection, None)
+        places = np.array([(EAST + x, NORTH + y) for x, y in ((0, 0), (100, 25), (100, -50), (50, 99))])
+        assert ground_at(site, places).tolist() == pytest.approx([10.0, 10.5, 11.0, 12.0])

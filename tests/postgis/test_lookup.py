@@ -119,6 +119,19 @@ def test_corridor_agrees_with_shapely(connection: Connection, points: list[tuple
     assert all(abs(f["distance_m"] - expected[f["feature_id"]]) < 1e-6 for f in found)
     stations = [f["station_m"] for f in found]
     assert stations == sorted(stations) and all(0 <= s <= line.length + 1e-6 for s in stations)
+    for f in found:
+        axis = LineString(AXES[f["feature_id"]][:, :2])
+        assert line.interpolate(f["station_m"]).distance(axis) < f["distance_m"] + 2e-3, "it is nearest there"
+
+
+def test_what_runs_beside_a_line_is_met_where_it_begins(connection: Connection) -> None:
+    for number, (start, end) in enumerate(((-60, 0), (0, 60), (60, 100), (30, 40)), 901):
+        axis = [(EAST + 1000 + x, NORTH + 1000 + number % 2) for x in (end, start)]
+        plant(connection, "pipe_segment", number, wkt(axis))
+    line = [(EAST + 1000 + x, NORTH + 1002) for x in (-50, 10, 80)]
+    found = [feature["properties"] for feature in corridor(connection, line, 3).as_dicts()]
+    assert [(f["feature_id"], f["station_m"]) for f in found] == [
+        (901, 0.0), (902, pytest.approx(50)), (904, pytest.approx(80)), (903, pytest.approx(110))]  # fmt: skip
 
 
 def test_answer_in_longitude_and_latitude_comes_back_to_the_same_place(connection: Connection) -> None:

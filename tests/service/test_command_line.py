@@ -50,6 +50,7 @@ QUESTIONS = [
     "route --from 512130,2611900 --to 512145,2611912 --along '512130 2611900,512145 2611912' --class water --width 160",
     "room --line '512130 2611895,512150 2611915' --class water --width 200",
     "section --line '512130 2611895,512150 2611915'",
+    "section --line '512130 2611895,512150 2611915' --class gas --width 160 --cover 1.2",
     "profile --from WS001 --to WS004 --class foul", "statistics --by owner --by decade",
     "trace burst --key 'JS069->JS070'",
     "trace leak --at 512150,2611900",

@@ -71,3 +71,35 @@ def test_the_nearest_pipes_are_given_however_far(client: httpx.Client) -> None:
     found = client.get("/api/near", params=asked | {"count": 2}).json()["features"]
     assert [one["properties"]["source_key"] for one in found] == ["W->V1", "G0->G1"]
     assert client.get("/api/near", params=asked).status_code == 400
+
+
+def test_a_drawn_pipe_is_shown_in_the_section_along_it_and_across_it(client: httpx.Client) -> None:
+    """Gas of 100 mm drawn over the water main of 300 mm at 8 m, its axis at 8.3 m: 0.1 m lie between them."""
+    line = [(X0 + 30, Y0 + 80, 8.3), (X0 + 50, Y0 + 110, 8.3)]
+    written = ",".join(" ".join(map(str, place)) for place in line)
+    pipe = {"class_code": "gas", "width_mm": 100, "pipe_line": written}
+    along = client.get("/api/section", params=LINE | pipe).json()
+    asked = client.post("/api/clearance/line", json={"pipe": {"class_code": "gas", "width_mm": 100, "line": line}})
+    (conflict,) = (found for found in asked.json()["conflicts"] if found["kind"] == "vertical")
+    (near,) = (found for found in along["too_near"] if found["kind"] == "vertical")
+    assert (near["one"], near["measured_m"], near["limit_m"]) == (0, pytest.approx(0.1), conflict["limit_m"])
+    drawing = client.get("/api/section/drawing", params=LINE | pipe | {"language": "zh"}).text
+    assert "拟建 燃气 DN100" in drawing and "拟建–2" in drawing
+    across = {"line": f"{X0 + 30} {Y0 + 100},{X0 + 50} {Y0 + 100}"}
+    cuts = client.get("/api/section", params=across | pipe).json()["cuts"]
+    assert [cut["axis_z_m"] for cut in cuts if cut["is_drawn"]] == [pytest.approx(8.3)]
+
+
+@pytest.mark.parametrize(
+    "pipe",
+    [
+        {"class_code": "gas"},
+        {"width_mm": 100},
+        {"pipe_line": "1 2,3 4"},
+        {"class_code": "gas", "width_mm": 100, "pipe_line": "1 2 3,4 5"},
+        {"class_code": "none such", "width_mm": 100},
+    ],
+)
+def test_a_drawn_pipe_that_is_half_described_is_refused(client: httpx.Client, pipe: dict[str, object]) -> None:
+    answer = client.get("/api/section", params=LINE | pipe)
+    assert answer.status_code == 400 and answer.json()["detail"]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+import psycopg
 import pytest
 
 from pipemap.clearance.running import run_city
@@ -89,6 +90,11 @@ def count(shown: Map) -> str:
     return shown.page.locator("#conflict-count b").inner_text()
 
 
+def section_along(shown: Map) -> str:
+    """The drawing beside the drawn pipe."""
+    return str(shown.page.evaluate("fetch(document.getElementById('section-along').src).then(got => got.text())"))
+
+
 def test_a_pipe_is_drawn_where_the_map_is_clicked(crossing: Map) -> None:
     draw(crossing, 0, "heat", "400", "2.5")
     drawn = np.array(crossing.state("question.params.line")) - [EAST, NORTH, ground(0)]
@@ -112,8 +118,11 @@ def test_a_conflict_of_a_drawn_pipe_is_told_and_the_suggested_move_clears_it(cro
     assert (east, north) == pytest.approx((0, 0), abs=0.1)
     eventually(lambda: crossing.seen(RED).sum() > 100)
     eventually(lambda: crossing.page.evaluate("document.getElementById('section-along').naturalWidth > 100"))
+    told = section_along(crossing)
+    assert "拟建 燃气 DN200" in told and "0.05 ≥0.15" in told and "净距不足" in told
     crossing.page.locator("#accept-move").click()
     eventually(lambda: count(crossing) == "0")
+    assert "0.15 ≥0.15" in (told := section_along(crossing)) and "净距不足" not in told
     # There is too little cover above the main, so it goes 0.15 m below it: axis at 1.3 + 0.15 + 0.1 + 0.15 m.
     assert float(crossing.page.locator("#drawn-cover_depth_m").input_value()) == pytest.approx(1.6, abs=0.02)
     assert crossing.marks("conflicts") == []
@@ -169,6 +178,20 @@ def test_the_address_brings_a_drawn_pipe_back_in_english(crossing: Map) -> None:
     assert crossing.page.locator("#accept-move").inner_text() == "Move it so"
 
 
+def test_a_pipe_drawn_beside_another_is_seen_in_the_section_across_both(crossing: Map) -> None:
+    """A gas pipe of 200 mm 0.6 m north of the main of 300 mm: 0.35 m lie between the walls, where 0.5 m must be."""
+    line = ";".join(f"{EAST + x},{NORTH + 0.6}" for x in (-20, -10))
+    crossing.open(f"&line={line}&ask=drawn&class_code=gas&width_mm=200&cover_depth_m=1.1")
+    eventually(lambda: crossing.page.locator("#conflict-count").count() and count(crossing) == "1")
+    crossing.page.locator("[data-cut=across]").click()
+    eventually(lambda: len(crossing.listed("section_cuts")) == 2)
+    assert "燃气 (拟建管线)" in crossing.listed("section_cuts")[0] + crossing.listed("section_cuts")[1]
+    assert "0.35 m" in crossing.page.locator("[data-list=section_too_near]").inner_text()
+    eventually(lambda: crossing.page.locator("#section-drawing").evaluate("image => image.naturalWidth > 100"))
+    crossing.page.locator("#back-to-drawing").click()
+    eventually(lambda: crossing.page.locator("#section-along").count() and count(crossing) == "1")
+
+
 def test_known_conflicts_are_a_layer_of_the_map(crossing: Map) -> None:
     crossing.look(-40, 0, 18.8, 4, 90, 0)
     eventually(lambda: crossing.seen(300).sum() > 100)
@@ -176,6 +199,8 @@ def test_known_conflicts_are_a_layer_of_the_map(crossing: Map) -> None:
     crossing.page.locator("#show-conflicts").click()
     eventually(lambda: crossing.page.locator("#known-count b").count())
     assert crossing.page.locator("#known-count b").inner_text() == "1"
+    assert "垂直 1 · 共 1 处" in crossing.page.locator("#known-kinds [data-kind=vertical]").inner_text()
+    assert crossing.page.locator("#run-outdated").count() == 0
     assert "G0->G1" in crossing.details()
     eventually(lambda: crossing.seen(RED).sum() > 20)
     crossing.page.locator("#close-details").click()
@@ -186,3 +211,16 @@ def test_known_conflicts_are_a_layer_of_the_map(crossing: Map) -> None:
     assert "0.70 m" in crossing.page.locator("#details-body .conflicts .move").inner_text()
     crossing.page.locator("#show-conflicts").click()
     eventually(lambda: crossing.seen(RED).sum() == 0)
+
+
+def test_the_list_of_known_conflicts_says_when_it_is_out_of_date(crossing: Map, cluster: Cluster) -> None:
+    with psycopg.connect(cluster.url("viewer_crossing")) as connection:
+        connection.execute("UPDATE pipemap.clearance_run SET engine = 'an older one'")
+    try:
+        crossing.page.locator("#show-conflicts").click()
+        eventually(lambda: "已过期" in crossing.page.locator("#run-outdated").inner_text())
+        crossing.page.locator("#language").click()
+        eventually(lambda: "Out of date" in crossing.page.locator("#run-outdated").inner_text())
+    finally:
+        with Database(cluster.url("viewer_crossing")) as database:
+            run_city(database)

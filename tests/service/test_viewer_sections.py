@@ -109,6 +109,18 @@ def test_the_nearest_pipes_of_a_place_are_told_in_space(opened_map: Map) -> None
     shown.keeps_quiet()
 
 
+def test_what_lies_along_a_line_is_told_in_its_order(opened_map: Map) -> None:
+    shown = opened_map
+    shown.open(f"&ask=corridor&half_width_m=2&line={line((-50, 1.5), (50, 1.5))}")
+    eventually(lambda: len(shown.listed("corridor_pipes")) == 4)
+    assert set(shown.listed("corridor_pipes")[:2]) == {"给水 W-60->W0", "燃气 G-60->G60"}
+    assert "桩号 0 m，偏 1.5 m · ⌀300" in shown.details()
+    shown.change("#corridor-half_width_m", "1")
+    eventually(lambda: shown.listed("corridor_pipes") == ["通信 T-8->T8"])
+    assert "桩号 54 m，偏 0 m" in shown.details()
+    shown.keeps_quiet()
+
+
 def test_quantities_add_up_in_both_languages(opened_map: Map) -> None:
     shown = opened_map
     shown.open()

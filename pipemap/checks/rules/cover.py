@@ -8,8 +8,7 @@ from pipemap.checks.breaches import Breaches
 from pipemap.checks.check import Check, Says, Told
 from pipemap.checks.columns import Bools, Floats, Ints, numbered
 from pipemap.checks.registry import rule
-from pipemap.checks.rules.accuracy import surveyed
-from pipemap.checks.rules.thinnest import Thinnest, thinnest
+from pipemap.checks.rules.thinnest import Thinnest, accuracies_m, thinnest
 from pipemap.checks.scope import Scope
 from pipemap.clearance.city import parties_of
 from pipemap.clearance.conditions import Party
@@ -31,7 +30,8 @@ from schemas.findings import Severity
 def cover(check: Check) -> Told:
     """Buried lines with less ground over their outer top than the least any lane would allow; one finding per line.
 
-    A shortfall within the survey accuracy, or of a limit that nobody has read in the standard, is a note.
+    A shortfall within the accuracy of survey and ground model, or of a limit that nobody has read in the standard, is
+    a note.
     """
     scope = check.scope
     found = thinnest(scope)
@@ -43,7 +43,7 @@ def cover(check: Check) -> Told:
     short = np.flatnonzero(shortfall_m > check["tolerance_m"])
     found, shortfall_m = found.part(short), shortfall_m[short]
     limit_of = [limit for one in number[found.segment].tolist() if (limit := limits_found[one])]
-    _, accuracy_m = surveyed(scope, found.segment).accuracies_m()
+    accuracy_m = accuracies_m(scope, found)
     within = shortfall_m < accuracy_m
     doubtful = np.array([limit.to_be_confirmed for limit in limit_of], np.bool_) | within
     return [

@@ -8,7 +8,7 @@ from pipemap.checks.check import Check, Says, Told
 from pipemap.checks.columns import Bools, Floats, Ints, numbered
 from pipemap.checks.registry import rule
 from pipemap.checks.rules.counting import counted_by_class
-from pipemap.checks.rules.thinnest import Thinnest, at_ends, by_models, worse_ends
+from pipemap.checks.rules.thinnest import Thinnest, accuracies_m, at_ends, by_models, worse_ends
 from pipemap.checks.scope import Scope
 from schemas.findings import Severity
 
@@ -159,7 +159,10 @@ def _ground_around(check: Check, xy: Floats, ground: Floats) -> Floats:
     far_m=0.5,
 )
 def above_ground(check: Check) -> Told:
-    """Buried lines whose crown is above the ground; by less than `far_m`, or by a ground model alone, a warning."""
+    """Buried lines whose crown is above the ground; by less than `far_m`, or by a ground model alone, a warning.
+
+    By no more than the accuracy of that model and the survey of the pipe together, a note.
+    """
     scope, ends = check.scope, check.scope.ends
     stays_below = _stays_below(scope)
     at = worse_ends(np.where(stays_below[ends.segment], ends.crown_m - ends.ground_m, np.nan))
@@ -170,7 +173,9 @@ def above_ground(check: Check) -> Told:
     found = by_models(scope)
     told = stays_below[found.segment] & ~np.isin(found.segment, surveyed.segment)
     by_model = found.part(np.flatnonzero(told & (found.above_m > check["tolerance_m"])))
-    parts = (far, None), (near, Severity.WARNING), (by_model, Severity.WARNING)
+    is_within = by_model.above_m < accuracies_m(scope, by_model)
+    sure, unsure = (by_model.part(np.flatnonzero(which)) for which in (~is_within, is_within))
+    parts = (far, None), (near, Severity.WARNING), (sure, Severity.WARNING), (unsure, Severity.INFO)
     return [_sticking_out(check, found, at_most) for found, at_most in parts]
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipemap.checks.columns import Bools, Floats, Ints
+from pipemap.checks.rules.accuracy import surveyed
 from pipemap.checks.scope import Scope
 
 # So near to a node a place is at it.
@@ -15,7 +16,7 @@ class Thinnest(NamedTuple):
     """Some lines, where each has least ground over it: the place x, y, the crown of the pipe and the ground there.
 
     `cover_m` is the ground over the outer top, that of a casing where the pipe lies in one. `is_by_model` is whether a
-    ground model tells the ground there.
+    ground model tells the ground there, `model_accuracy_m` how well, 0 where nobody says or the survey tells it.
     """
 
     segment: Ints
@@ -24,6 +25,7 @@ class Thinnest(NamedTuple):
     ground_m: Floats
     cover_m: Floats
     is_by_model: Bools
+    model_accuracy_m: Floats
 
     @property
     def above_m(self) -> Floats:
@@ -33,7 +35,8 @@ class Thinnest(NamedTuple):
     def part(self, rows: Ints) -> "Thinnest":
         """Some of the lines."""
         heights = self.crown_m[rows], self.ground_m[rows], self.cover_m[rows]
-        return Thinnest(self.segment[rows], self.place[rows], *heights, self.is_by_model[rows])
+        model = self.is_by_model[rows], self.model_accuracy_m[rows]
+        return Thinnest(self.segment[rows], self.place[rows], *heights, *model)
 
     def told(self, scope: Scope) -> tuple[list[str], list[str]]:
         """Where that is in words, English and Chinese: the number of a node, or how far it is from one."""
@@ -50,8 +53,8 @@ class Thinnest(NamedTuple):
 def thinnest(scope: Scope) -> Thinnest:
     """Where lines have least ground over them; those of which nobody knows it are left out.
 
-    The ground is that of the ground models all along where they know it; else that of the nodes, and an end that sticks
-    out of it is left out.
+    Where ground models know the ground it is taken all along (`pipemap.ground.along`), else that of the nodes, and
+    an end that sticks out of it is left out.
     """
     cover_m = scope.ends.cover_m
     along, surveyed = by_models(scope), at_ends(scope, worse_ends(np.where(cover_m >= 0, -cover_m, np.nan)))
@@ -70,15 +73,22 @@ def by_models(scope: Scope) -> Thinnest:
     crown_m = found.place[:, 2] + scope.height_m / 2
     cover_m = found.ground_m - crown_m - scope.casing_over_m
     rows = np.flatnonzero(np.isfinite(found.over_m) & np.isfinite(crown_m))
-    places = Thinnest(np.arange(len(crown_m)), found.place[:, :2], crown_m, found.ground_m, cover_m, found.is_by_model)
-    return places.part(rows)
+    heights, model = (crown_m, found.ground_m, cover_m), (found.is_by_model, found.accuracy_m)
+    return Thinnest(np.arange(len(crown_m)), found.place[:, :2], *heights, *model).part(rows)
 
 
 def at_ends(scope: Scope, at: Ints) -> Thinnest:
     """Lines at some of their ends, with the surveyed ground there."""
     ends = scope.ends
     heights = ends.crown_m[at], ends.ground_m[at], ends.cover_m[at]
-    return Thinnest(ends.segment[at], ends.xyz[at, :2], *heights, np.zeros(len(at), np.bool_))
+    return Thinnest(ends.segment[at], ends.xyz[at, :2], *heights, np.zeros(len(at), np.bool_), np.zeros(len(at)))
+
+
+def accuracies_m(scope: Scope, found: Thinnest) -> Floats:
+    """How far the survey of each line and the ground model over it may be trusted together."""
+    _, surveyed_m = surveyed(scope, found.segment).accuracies_m()
+    together_m: Floats = np.hypot(surveyed_m, found.model_accuracy_m)
+    return together_m
 
 
 def worse_ends(badness: Floats) -> Ints:

@@ -25,7 +25,7 @@ export function writeQuestion(question) {
   for (const key of [...search.keys()]) if (!KEPT.includes(key)) search.delete(key);
   if (question) search.set("ask", question.name);
   const params = question ? (questionOf(question.name).write?.(question.params) ?? question.params) : {};
-  for (const [key, values] of Object.entries(params)) for (const value of [values].flat()) search.append(key, value);
+  for (const [key, values] of Object.entries(params)) for (const value of [values ?? []].flat()) search.append(key, value);
   history.replaceState(null, "", `${location.pathname}${search.size ? `?${search}` : ""}${location.hash}`);
 }
 

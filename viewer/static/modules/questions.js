@@ -2,6 +2,7 @@
 
 import * as burst from "./answers/burst.js";
 import * as clearance from "./answers/clearance.js";
+import * as corridor from "./answers/corridor.js";
 import * as design from "./answers/design.js";
 import * as dig from "./answers/dig.js";
 import * as drawn from "./answers/drawn.js";
@@ -51,9 +52,11 @@ async function askDig({ line, ...dug }, version) {
 const writeLine = (line) => line.map((place) => place.join(",")).join(";");
 const readLine = (line) => (line || "").split(";").filter(Boolean).map((place) => place.split(",").map(Number));
 
-// A drawn pipe in the address: its line, and numbers as numbers.
-const writePipe = ({ line, ...pipe }) => ({ line: writeLine(line), ...pipe });
-const readPipe = ({ line, ...pipe }) => ({ ...Object.fromEntries(Object.entries(pipe).map(([name, value]) => [name, /_m{1,2}$/.test(name) ? Number(value) : value])), line: readLine(line) });
+// A drawn pipe in the address: lines, and numbers as numbers.
+const LINES = ["line", "pipe_line"];
+const readValue = (name, value) => (LINES.includes(name) ? readLine(value) : /_m{1,2}$/.test(name) ? Number(value) : value);
+const writePipe = (pipe) => ({ ...pipe, ...Object.fromEntries(LINES.filter((name) => pipe[name]).map((name) => [name, writeLine(pipe[name])])) });
+const readPipe = (pipe) => ({ ...Object.fromEntries(Object.entries(pipe).map(([name, value]) => [name, readValue(name, value)])), line: readLine(pipe.line) });
 
 async function askRoute(question, version) {
   const { line, half_width_m, cover_depth_m, ...pipe } = question;
@@ -62,9 +65,9 @@ async function askRoute(question, version) {
   return { question, ...(await postJson("/api/routes", { pipe: wish, along, half_width_m, version: version && Number(version) })) };
 }
 
-async function askSection({ line }, version) {
+async function askSection({ line, ...pipe }, version) {
   if (line.length < 2) return { line, is_waiting: true, cuts: [] };
-  return { ...(await getJson("/api/section", { line: asQuery(line), version })), line };
+  return { ...(await getJson("/api/section", { ...section.sectionQuery({ line, ...pipe }), version })), line };
 }
 
 async function askRoom(question, version) {
@@ -74,6 +77,12 @@ async function askRoom(question, version) {
 async function askNearby(question, version) {
   if (!question.line.length) return { question, features: [] };
   return { question, ...(await getJson("/api/near", { ...nearby.nearbyQuery(question), version })) };
+}
+
+async function askCorridor(question, version) {
+  if (question.line.length < 2) return { question, is_waiting: true, features: [] };
+  const line = question.line.map(([x, y]) => [x, y]);
+  return { question, ...(await postJson("/api/corridor", { line, half_width_m: question.half_width_m, version: version && Number(version) })) };
 }
 
 // Parameters that are numbers in the address, read back as such.
@@ -134,6 +143,7 @@ const QUESTIONS = {
     ask: askNearby,
     read: (params) => readNumbers(["count"])(readPipe(params)),
   },
+  corridor: { ...DRAWN, answer: corridor, fresh: corridor.NEW_CORRIDOR, ask: askCorridor },
   statistics: {
     ...UNPICKED,
     answer: statistics,

@@ -28,6 +28,8 @@ export const otherLabel = (name) => ATTRIBUTES[name]?.[1 - index()] ?? "";
 export const message = (item) => item[`message_${language}`] ?? item.message_en;
 export const reason = (item) => item[`reason_${language}`] ?? item.reason_en;
 
+export const outdated = (run) => run[`outdated_${language}`];
+
 export const codesOf = (table) => codes[table] ?? [];
 
 export function codeEntry(table, code) {

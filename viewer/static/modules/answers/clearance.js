@@ -19,12 +19,25 @@ export function panel(answer, { question, flyTo, buttons }) {
 
 // What is too near, and apart from it what cannot be told; `doable` is what can be done about a conflict.
 export function findings(answer, flyTo, doable = () => null) {
+  const places = new Set(answer.conflicts.map(({ place }) => place)).size;
+  const counted = [text("conflicts"), places < answer.conflicts.length ? atPlaces(places) : null, `${answer.checked_pairs} ${text("pairs_checked")}`];
   return [
-    element("p", { class: "figure", id: "conflict-count" }, element("b", {}, String(answer.conflicts.length)), ` ${text("conflicts")} · ${answer.checked_pairs} ${text("pairs_checked")}`),
+    element("p", { class: "figure", id: "conflict-count" }, element("b", {}, String(answer.conflicts.length)), ` ${counted.filter(Boolean).join(" · ")}`),
     answer.conflicts.length ? null : note(text("no_conflicts")),
-    element("ol", { class: "places conflicts" }, ...answer.conflicts.map((conflict) => conflictRow(conflict, flyTo, doable(conflict)))),
+    conflictList(answer.conflicts, flyTo, doable),
     ...list("cannot_tell", answer.cannot_tell ?? [], (item) => element("li", {}, `${item.other_source_key ?? item.other_id ?? ""} ${reason(item)}`)),
   ];
+}
+
+export const atPlaces = (count) => text("at_places").replace("{count}", count);
+
+// Conflicts by place, in the order given: of each the first, and folded under it the other pairs that nodes cut it in.
+export function conflictList(conflicts, flyTo, doable = () => null) {
+  const places = new Map();
+  conflicts.forEach((conflict, rank) => places.set(conflict.place ?? -rank, [...(places.get(conflict.place ?? -rank) ?? []), conflict]));
+  const row = (conflict, more) => conflictRow(conflict, flyTo, [doable(conflict), more].flat());
+  const folded = (others) => element("details", {}, element("summary", {}, text("same_place").replace("{count}", others.length)), element("ol", {}, ...others.map((one) => row(one))));
+  return element("ol", { class: "places conflicts" }, ...[...places.values()].map(([first, ...others]) => row(first, others.length ? folded(others) : null)));
 }
 
 export function conflictRow(conflict, flyTo, doable) {
@@ -39,7 +52,7 @@ export function conflictRow(conflict, flyTo, doable) {
     element("small", {}, message(conflict)),
     element("small", {}, [`${conflict.standard} ${conflict.clause}`.trim(), ...doubts].filter(Boolean).join(" · ")),
     conflict.move ? element("small", { class: "move" }, message(conflict.move)) : null,
-    doable,
+    ...[doable].flat(),
   );
 }
 

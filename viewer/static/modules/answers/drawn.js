@@ -10,6 +10,10 @@ const MOST_LABELS = 40;
 
 export const NEW_PIPE = { line: [], class_code: "water", width_mm: 300, cover_depth_m: 1 };
 const HALF_CORRIDOR_M = 8;
+const HALF_SECTION_M = 6;
+// Sections along a pipe are stretched beyond this length.
+const [UNSTRETCHED_M, MOST_STRETCHED] = [15, 10];
+const BESIDE = ["horizontal", "stacked", "under_building"];
 
 // Lines from a conflict to what it is with, where both heights are known.
 export const gapsOf = (conflicts) => conflicts.map(({ nearest }) => nearest).filter(([from, to]) => from[2] !== null && to[2] !== null);
@@ -28,6 +32,7 @@ export function panel(answer, { question: { params }, again, go, flyTo, buttons,
   const accept = (move) => again(shifted(params, move));
   const isOwn = (move) => move?.side === "segment";
   const takeMove = ({ move }) => (isOwn(move) ? rowButton(text("accept_move"), () => accept(move), { "data-move": "one" }) : null);
+  const cutAcross = ({ kind, point }) => (BESIDE.includes(kind) ? rowButton(text("cut_across"), () => go(() => sectionAcross(params, point)), { "data-cut": "across" }) : null);
   return [
     heading(text("drawn_title"), codeName("utility_class", params.class_code)),
     pipeForm(params, again),
@@ -36,7 +41,7 @@ export function panel(answer, { question: { params }, again, go, flyTo, buttons,
     ...(answer.is_waiting ? [] : [
       actions(button("propose-route", text("propose_route"), () => go(() => ({ name: "route", params: { half_width_m: HALF_CORRIDOR_M, ...params }, names: {} })))),
       ...savingForm({ ...answer.pipe, line: params.line.map(([x, y]) => [x, y]) }, go),
-      ...clearing(answer, accept), sectionAlong(params, answer), ...findings(answer, flyTo, takeMove),
+      ...clearing(answer, accept), sectionAlong(params, answer), ...findings(answer, flyTo, (conflict) => [takeMove(conflict), cutAcross(conflict)]),
     ]),
   ];
 }
@@ -47,9 +52,32 @@ function clearing({ clearing_move: move }, accept) {
   return [element("div", { class: "clearing" }, element("p", {}, element("b", {}, text("clears_all")), " ", message(move)), take)];
 }
 
-// What the ground holds along the line, to scale.
-const sectionAlong = ({ line }, { version }) =>
-  picture("section-along", "/api/section/drawing", { line: asQuery(line), version });
+// The attributes of a drawn pipe as the service takes them in an address.
+export const pipeQuery = ({ line: _, pipe_line: __, half_width_m: ___, ...pipe }) => pipe;
+
+// The pipe from the side with what it crosses; the longer the line, the more its heights are stretched.
+function sectionAlong({ line, ...pipe }, { version }) {
+  const exaggeration = Math.min(MOST_STRETCHED, Math.max(1, Math.round(lengthOf(line) / UNSTRETCHED_M)));
+  return picture("section-along", "/api/section/drawing", { line: asQuery(line), ...pipeQuery(pipe), exaggeration, version });
+}
+
+const lengthOf = (line) => line.slice(1).reduce((sum, [x, y], at) => sum + Math.hypot(x - line[at][0], y - line[at][1]), 0);
+
+// The section across the pipe at the place of it that is nearest to another.
+function sectionAcross({ line, ...pipe }, [x, y]) {
+  const pieces = line.slice(1).map((end, at) => [line[at], end]);
+  const [[x1, y1, ...height], [x2, y2]] = pieces.reduce((best, piece) => (distanceTo(piece, x, y) < distanceTo(best, x, y) ? piece : best));
+  const length = Math.hypot(x2 - x1, y2 - y1) || 1;
+  const aside = [((y2 - y1) / length) * HALF_SECTION_M, (-(x2 - x1) / length) * HALF_SECTION_M];
+  const ends = [-1, 1].map((side) => [x + side * aside[0], y + side * aside[1], ...height].map((metre) => Number(metre.toFixed(3))));
+  return { name: "section", params: { ...pipeQuery(pipe), line: ends, pipe_line: line }, names: {} };
+}
+
+function distanceTo([[x1, y1], [x2, y2]], x, y) {
+  const [dx, dy] = [x2 - x1, y2 - y1];
+  const share = Math.min(1, Math.max(0, ((x - x1) * dx + (y - y1) * dy) / (dx * dx + dy * dy || 1)));
+  return Math.hypot(x1 + share * dx - x, y1 + share * dy - y);
+}
 
 // The whole pipe moved; up is less cover.
 function shifted({ line, cover_depth_m: cover }, { dx_m, dy_m, dz_m }) {

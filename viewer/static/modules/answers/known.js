@@ -3,8 +3,8 @@
 import { getJson } from "../api.js";
 import { element } from "../dom.js";
 import { heading, note } from "../pieces.js";
-import { text } from "../texts.js";
-import { conflictRow, placed } from "./clearance.js";
+import { outdated, text } from "../texts.js";
+import { atPlaces, conflictList, conflictRow, placed } from "./clearance.js";
 
 const MOST = 5_000;
 const MOST_LISTED = 100;
@@ -20,12 +20,23 @@ export const askConflict = (version, { segment_id, other_id }) => getJson("/api/
 
 export function knownPanel({ run, conflicts }, flyTo) {
   const listed = conflicts.slice(0, MOST_LISTED);
+  const counts = run.counts.filter(({ state }) => state === "conflict");
+  const total = counts.reduce((sum, { count }) => sum + count, 0);
+  const shown = conflicts.length < total ? ` / ${total}` : "";
   return [
     heading(text("known_conflicts"), `v${run.version}`),
-    element("p", { class: "figure", id: "known-count" }, element("b", {}, String(conflicts.length)), ` ${text("conflicts")}`),
+    outdated(run) ? element("p", { class: "warning", id: "run-outdated" }, outdated(run)) : null,
+    element("p", { class: "figure", id: "known-count" }, element("b", {}, String(conflicts.length)), `${shown} ${text("conflicts")}`),
+    element("ul", { class: "counts", id: "known-kinds" }, ...counts.map(kindRow)),
     conflicts.length > listed.length ? note(text("worst_listed").replace("{count}", listed.length)) : null,
-    element("ol", { class: "places conflicts" }, ...listed.map((conflict) => conflictRow(conflict, flyTo))),
+    conflictList(listed, flyTo),
   ];
+}
+
+// Of one kind in the whole map: pairs of pipes, the places they are at, and how many are certain.
+function kindRow({ kind, count, certain, places }) {
+  const words = [`${text(kind)} ${count}`, places === null ? null : atPlaces(places), text("of_these_certain").replace("{count}", certain)];
+  return element("li", { "data-kind": kind }, words.filter(Boolean).join(" · "));
 }
 
 export const conflictPanel = (conflict, flyTo) => [heading(text("conflict"), conflict.segment_source_key ?? conflict.segment_id, conflict.segment_class_code), element("ol", { class: "places conflicts" }, conflictRow(conflict, flyTo))];

@@ -30,6 +30,7 @@ export const PAGE = {
   draw_dig: ["Draw a dig", "绘制开挖"],
   draw_section: ["Draw a section", "绘制断面"],
   find_nearby: ["What is near", "附近管线"],
+  find_along: ["What lies along", "沿线管线"],
   statistics: ["Quantities", "统计"],
   pages: ["Pages of the data manager", "数据管理页面"],
   deliveries: ["Deliveries", "成果提交"],
