@@ -101,8 +101,10 @@ def off_by_hand(model: Model, pipe: dict[str, Any], x: float, y: float) -> tuple
     axis = shapely.from_wkb(bytes(pipe["axis"]))
     ends, grounds = np.array([axis.coords[0], axis.coords[-1]]), (pipe["from_m"], pipe["to_m"])
     off = [0.0 if known is None else known - told for known, told in zip(grounds, model.at(ends), strict=True)]
-    share = axis.project(shapely.Point(x, y)) / axis.length
-    is_at_node = [known is not None and abs(share - end) < 1e-6 for known, end in zip(grounds, (0, 1), strict=True)]
+    along_m = axis.project(shapely.Point(x, y))
+    share = along_m / axis.length
+    at = (0.0, axis.length)
+    is_at_node = [known is not None and abs(along_m - end) < 1e-3 for known, end in zip(grounds, at, strict=True)]
     return off[0] + share * (off[1] - off[0]), any(is_at_node)
 
 
