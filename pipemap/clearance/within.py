@@ -8,8 +8,8 @@ import numpy as np
 import shapely
 
 from pipemap.clearance.city import City, Structures
-from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.numbers import WIDEST_NEIGHBOUR_M
+from pipemap.clearance.places import in_places, nodes_of
 from pipemap.clearance.rules import widest_of_all
 from pipemap.clearance.site import Segment, Site, Structure, as_pipes
 from pipemap.clearance.stored import conflict_of, plain_row
@@ -17,6 +17,7 @@ from pipemap.clearance.tiles import changeset_tile, judge_tile
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.ground.along import Shallowest, shallowest
+from pipemap.ground.surveyed import SurveyedGround
 from pipemap.pages import Version
 from pipemap.versions import Box
 from schemas.clearance import Conflict, ConflictKind, ConflictsWithin, FoundCount
@@ -81,18 +82,18 @@ def _judged(
 
 def _city(site: Site, segments: Sequence[Segment], structures: Sequence[Structure]) -> City:
     """The segments as a city that asks of all of them."""
-    ends_m = [[each.row["from_ground_m"], each.row["to_ground_m"]] for each in segments]
-    ground_m = np.array(ends_m, dtype=np.float64).reshape(-1, 2)
+    columns = zip(*(each.surveyed_ends for each in segments), strict=True)
+    ends = SurveyedGround(*(np.concatenate(column) for column in columns))
     return City(
         pipes=as_pipes(list(segments)),
         horizontal_accuracy_m=np.array([each.horizontal_accuracy_m for each in segments]),
         vertical_accuracy_m=np.array([each.vertical_accuracy_m for each in segments]),
         is_inferred=np.array([each.is_inferred for each in segments], dtype=np.bool_),
-        ground_m=ground_m,
+        ground_m=ends.ground_m,
         is_changed=np.ones(len(segments), dtype=np.bool_),
         structures=_outlines(structures),
         limits=site.limits,
-        shallowest=_over_models(site, segments, ground_m),
+        shallowest=_over_models(site, segments, ends),
     )
 
 
@@ -106,12 +107,12 @@ def _outlines(structures: Sequence[Structure]) -> Structures:
     )
 
 
-def _over_models(site: Site, segments: Sequence[Segment], ground_m: Floats) -> Shallowest | None:
+def _over_models(site: Site, segments: Sequence[Segment], ends: SurveyedGround) -> Shallowest | None:
     if not site.terrain.models:
         return None
     counts = [len(each.axis) for each in segments]
     first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return shallowest(first, np.concatenate([each.axis for each in segments]), ground_m, site.terrain)
+    return shallowest(first, np.concatenate([each.axis for each in segments]), ends, site.terrain)
 
 
 def _in_order(found: Sequence[dict[str, Any]], kinds: Sequence[str], certain: bool) -> list[dict[str, Any]]:
@@ -145,4 +146,4 @@ def _told(
 ) -> tuple[Conflict, ...]:
     pipes = {each.feature_id: each for each in segments}
     outlines = {each.feature_id: each for each in structures}
-    return tuple(conflict_of(row, pipes, outlines) for row in rows)
+    return tuple(in_places([conflict_of(row, pipes, outlines) for row in rows], nodes_of(segments)))
