@@ -34,7 +34,8 @@ class InterlisReader:
 
     Every class is a sheet, its columns are `TID` and the attributes, all text; references hold the
     TID of what they refer to, structures come as `attribute.attribute`. Of several geometries that with
-    the most dimensions counts; arcs become chords. `crs` is known from models named for LV95 or LV03.
+    the most dimensions counts; arcs become chords. `crs` is known from models named for LV95 or LV03;
+    the last model of the file's head, which builds upon the others, is the title.
 
     The option `follow` adds columns with values of other objects: by class and column, a list of paths
     such as `vonHaltungspunktRef.Kote`, of which the first that leads to a value counts. A step is a
@@ -90,14 +91,17 @@ def _demand_interlis_2(path: Path) -> None:
 
 def _read(path: Path, follow: Follow, chunk_rows: int) -> Iterator[RecordTable]:
     links = _Links.of(path, follow)
-    crs = next((code for name, code in _CRS_OF_MODEL.items() if any(name in model for model in models(path))), None)
+    named = models(path)
+    crs = next((code for name, code in _CRS_OF_MODEL.items() if any(name in model for model in named)), None)
     classes: dict[str, _Class] = {}
     for found in objects(path):
         of_class = classes.get(found.class_name)
         if of_class is None:
             columns = links.columns[found.class_name]
             system = CRS.from_epsg(crs) if crs else None
-            of_class = classes[found.class_name] = _Class(path.name, found.class_name, columns, system)
+            of_class = classes[found.class_name] = _Class(
+                path.name, found.class_name, columns, system, named[-1] if named else None
+            )
         of_class.add(found, links)
         if len(of_class.objects) >= chunk_rows:
             yield from of_class.tables()
@@ -168,6 +172,7 @@ class _Class:
     name: str
     columns: list[str]
     crs: CRS | None
+    model: str | None = None
     rows_read: int = 0
     objects: list[XtfObject] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
@@ -194,5 +199,5 @@ class _Class:
         for mask in shapes.by_dimension(geometry):
             of_kind = geometry[mask]
             drawn = None if all(shape is None for shape in of_kind) else shapes.simplest(of_kind)
-            yield RecordTable(self.file, self.name, rows[mask], drawn, self.crs, findings=notes)
+            yield RecordTable(self.file, self.name, rows[mask], drawn, self.crs, findings=notes, title=self.model)
             notes = []

@@ -268,7 +268,7 @@ class Profile(BaseModel):
     def sheet_appurtenance(self, sheet: str) -> str | None:
         """The appurtenance that the name of a sheet or layer says its points are: of several words, the longest."""
         words = self.code_words("appurtenance")
-        name = sheet.casefold().replace("_", " ")
+        name = f"{sheet.casefold().replace('_', ' ')} {_parts_of_name(sheet)}"
         found = (word for word in sorted(words, key=len, reverse=True) if len(word) > 1 and _names(name, word))
         return next((words[word] for word in found), None)
 
@@ -278,7 +278,7 @@ class Profile(BaseModel):
         Titles are believed in Chinese and its like alone, names of files and layers (`is_name`) in any script.
         """
         words = self.class_words()
-        name = " ".join(_NAME_PARTS.findall(text)).casefold()
+        name = _parts_of_name(text)
         said = [word for word in words if _says(text.casefold(), word) or (is_name and _speaks_of(name, word))]
         whole = [word for word in said if not any(word != longer and word in longer for longer in said)]
         return one_class({words[word] for word in whole})
@@ -318,6 +318,11 @@ def one_class(said: Iterable[str]) -> str | None:
     if len(classes) > 1 and classes <= _DRAINAGE:
         classes.discard("combined")
     return classes.pop() if len(classes) == 1 else None
+
+
+def _parts_of_name(name: str) -> str:
+    """The words of Latin letters in a name, apart: SewerManhole, sewer_manhole."""
+    return " ".join(_NAME_PARTS.findall(name)).casefold()
 
 
 @lru_cache(maxsize=65_536)

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from importers.cad.entities import Entity
 from importers.cad.label_words import PipeLabel
 from importers.cad.labels import Candidate, Matching, candidates, match_lines, match_points, told_of_line
-from importers.cad.leaders import follow
+from importers.cad.leaders import follow, point_out
 from importers.cad.sheets import Sheet, Sorting
 from importers.cad.spot_heights import ground_at, heights
 from importers.profiles import Profile
@@ -58,6 +58,7 @@ class Drawn:
         """Read all names and texts; `take_in` is called when all lines are known, to add points at their ends."""
         texts = [entity for sheet in self._sheets for entity in sheet.entities if entity.text is not None]
         found = candidates(texts, self._sorting.names.read, self._words, is_note)
+        point_out([each.entity for each in found], [e for s in self._sheets for e in s.entities if e.kind == "LEADER"])
         self._follow_leaders([c for c in found if c.number is not None and c.label is None])
         reach_m = float(self._options.get("label_reach_m", 0))
         of_lines = self._labels_of_lines(found, reach_m)

@@ -116,12 +116,20 @@ class EntityReader:
             entity.text = texts.text_in(group, tags, self.drawing, to_world)
             if entity.text is not None and handle:
                 self._by_handle[handle] = entity.text
-        elif group.kind == "LEADER" and (tip := texts.leader_tip(group, tags, self.drawing, to_world)):
-            self._tips[tip[0]] = tip[1][:2]
+        elif group.kind == "LEADER":
+            self._read_leader(entity, group, tags, to_world)
         self._read_attributes(entity, group)
         if group.kind == "INSERT":
             self._read_insert(entity, tags, to_world)
         return entity
+
+    def _read_leader(self, entity: Entity, group: Group, tags: dict[int, Any], to_world: Matrix44 | None) -> None:
+        """What a leader points at is its text's; one without a text keeps its course."""
+        tip = texts.leader_tip(group, tags, self.drawing, to_world)
+        if tip is not None:
+            self._tips[tip[0]] = tip[1][:2]
+        else:
+            entity.vertices = texts.leader_course(group, to_world)
 
     def _read_shape(self, entity: Entity, group: Group, tags: dict[int, Any], to_world: Matrix44 | None) -> None:
         entity.vertices = vertices_of(group, tags, to_world)

@@ -12,11 +12,15 @@ from importers.profiles import Profile
 _SIGNED = r"(?:HDN|DN|DE|[Dd]|[ΦφØøФф¢⌀∅])\s*\d{2,4}(?:\.\d+)?(?:\s*mm)?"
 _BOX = r"\d{2,5}(?:\.\d+)?\s*[xX×*]\s*\d{2,5}(?:\.\d+)?(?:\s*mm)?"
 _DUCTS = r"\d+\s*孔(?:\s*\d+\s*根)?"
+_MM = r"[1-9]\d{1,3}\s*mm"
 _INCHES = r"\d{1,3}(?:\.\d+|[ -]\d/\d)?\s*(?:\"|''|′′|”|in\b\.?|inch(?:es)?\b|寸)"
-_SECTION = re.compile(rf"(?<![A-Za-z0-9.])(?:{_SIGNED}|{_BOX}|{_DUCTS}|{_INCHES})(?![A-Za-z0-9.])", re.IGNORECASE)
+_SECTION = re.compile(rf"(?<![A-Za-z0-9.])(?:{_SIGNED}|{_BOX}|{_MM}|{_DUCTS}|{_INCHES})(?![A-Za-z0-9.])", re.IGNORECASE)
 _GLUED = re.compile(r"(?<=[A-Za-z])(?=[一-鿿])|(?<=[一-鿿])(?=[A-Za-z0-9ΦφØ⌀∅])|(?<=\d)(?=[一-鿿])(?!孔|根|米)")
 _DEPTH = r"-?\d{1,2}\.\d{1,3}"
 _DEPTHS = re.compile(rf"(?<![\w.])(?:埋深|深|[hH])?\s*[=:]?\s*({_DEPTH})(?:\s*[/~-]\s*({_DEPTH}))?(?:\s*m)?(?![\w.%‰])")
+# A number of metres that nothing calls a depth is the length of the pipe where pipes do not lie as deep.
+_LENGTH = re.compile(r"(?<![\w.=:深])(?<![深hH]\s)(\d{1,4}(?:\.\d+)?)\s*m?(?![\w.%‰])")
+_SHALLOW_M, _DEEPEST_M = 6.0, 15.0
 # Slope, length, pressure, wall rating and levels of other parts: beside the point, but no reason to doubt the rest.
 _REMARK = re.compile(
     r"(?<![\w.])(?:[iI]\s*=\s*[\d.]+\s*[%‰]?|[IVX]{1,3}\s*级|[\d.]+\s*[%‰]|[lL]\s*=?\s*[\d.]+\s*m?|PN\s*[\d.]+|SDR\s*[\d.]+|SN\s*\d+"
@@ -44,6 +48,12 @@ class PipeLabel:
     def is_signed(self) -> bool:
         """Whether the size is written as one (DN300, 700X400) and not only a number."""
         return not self.section.isdigit()
+
+
+def _without_lengths(number: re.Match[str]) -> str:
+    """Nothing in place of a number with decimals that is too large for a depth, else what stands there."""
+    most_m = _SHALLOW_M if number[0].endswith("m") else _DEEPEST_M
+    return " " if "." in number[1] and float(number[1]) > most_m else number[0]
 
 
 class Vocabulary:
@@ -97,9 +107,10 @@ class Vocabulary:
         if found is not None and parse_section(found[0], self._millimetres).is_known:
             section, rest = found[0].replace(" ", ""), f"{rest[: found.start()]} {rest[found.end() :]}"
         rest = _REMARK.sub(" ", rest)
+        rest = _LENGTH.sub(_without_lengths, rest)
         depths = _DEPTHS.search(rest)
         rest = _DEPTHS.sub(" ", rest, count=1)
-        words = [word for word in re.split(r"[\s,，;；、()\[\]/_\-]+", rest) if word]
+        words = [word for word in re.split(r"[\s,，;；、()\[\]/_@\-]+", rest) if word]
         label = self._with_words(section, depths, words)
         # JS-12 and 给12 are numbers of points, 给 200 is a pipe.
         is_number = section is None and label is not None and label.material is None and " " not in text.strip()

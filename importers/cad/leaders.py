@@ -1,4 +1,4 @@
-"""Leaders that are drawn as plain lines: from beside a text to the point that it is about."""
+"""Leaders without a text of their own, and plain lines for them: from beside a text to what it is about."""
 
 from collections.abc import Sequence
 
@@ -36,6 +36,19 @@ def follow(texts: Sequence[Entity], lines: Sequence[Entity], points: Sequence[En
         near = tree.query_nearest(_box(text), max_distance=_BESIDE * max(np.hypot(*text.up), _ON_POINT_M))
         if len(near) == 1:
             text.target = (float(tips[near[0]][0]), float(tips[near[0]][1]))
+
+
+def point_out(texts: Sequence[Entity], leaders: Sequence[Entity]) -> None:
+    """Let each text beside the end of one leader that belongs to no text be about what its arrow points at."""
+    courses = [[vertex[:2] for vertex in leader.vertices] for leader in leaders if len(leader.vertices) > 1]
+    wanting = [entity.text for entity in texts if entity.text is not None and entity.text.target is None]
+    if not courses or not wanting:
+        return
+    tree = shapely.STRtree(shapely.points([course[-1] for course in courses]))
+    for text in wanting:
+        near = tree.query_nearest(_box(text), max_distance=_BESIDE * max(np.hypot(*text.up), _ON_POINT_M))
+        if len(near) == 1:
+            text.target = courses[near[0]][0]
 
 
 def _box(text: Text) -> shapely.Geometry:

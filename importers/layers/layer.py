@@ -13,6 +13,7 @@ from pyproj import CRS
 
 from importers.base import DERIVED, RecordTable
 from importers.layers import shapes
+from importers.layers.descriptions import with_described
 from importers.layers.domains import Domains, decoded
 from importers.layers.files import LayerFile
 from importers.layers.measures import with_units
@@ -38,6 +39,7 @@ class Layer:
     notes: list[Finding] = field(default_factory=list)
     _has_told_feet: bool = False
     _units: dict[str, str] = field(default_factory=dict)
+    _described: list[str] | None = None
 
     def numbers(self, n_rows: int) -> npt.NDArray[np.int64]:
         """The numbers of the next rows, which count as read from now on."""
@@ -54,6 +56,8 @@ class Layer:
         index = pd.Index(numbers)
         if self.file.driver == "GML":
             columns = with_units(columns, self._units)
+        if self.file.driver == "LIBKML":
+            columns, self._described = with_described(columns, self._described)
         for name, names in self.domains.items():
             if name in columns:
                 columns[name] = decoded(columns[name], names)

@@ -22,6 +22,7 @@ Mask = npt.NDArray[np.bool_]
 # Fill values that software writes where a person would leave the cell empty.
 _FILL_NUMBERS = (-9999.0, -99999.0, -999.0)
 _BEYOND_ANY_MEASURE = 1e20
+_JOINTS = re.compile(r"[-_./]+")
 _KIND_OF_THING = re.compile(r"(?:管材|管道|管|点|井)$")
 _BLANK_AT_AN_END = r"^[\x00-\x20]|[\x00-\x20]$"
 
@@ -120,12 +121,23 @@ def code_of(word: str, words: Mapping[str, str]) -> str | None:
     铸铁, 转折 is 转折点.
     """
     folded = word.casefold()
-    if code := words.get(folded) or words.get("".join(folded.split())):
+    if code := words.get(folded) or words.get("".join(folded.split())) or _spelt_otherwise(folded, words):
         return code
     stem = _KIND_OF_THING.sub("", folded)
     if stem.isascii() and (len(stem) < 2 or stem.isdigit()):
         return None
     return next((code for each in (stem, *(stem + kind for kind in "点井管")) if (code := words.get(each))), None)
+
+
+def _spelt_otherwise(word: str, words: Mapping[str, str]) -> str | None:
+    """The code of a word whose parts hang together by other signs, or of the last part of a value of a hierarchy."""
+    if any(character.isdigit() for character in word):
+        return None
+    parts = _JOINTS.split(word)
+    if len(parts) < 2 or not all(parts):
+        return None
+    spelt = (" ".join(parts), "_".join(parts), *(parts[-1:] if "." in word else ()))
+    return next((code for each in spelt if len(each) > 1 and (code := words.get(each))), None)
 
 
 def is_unknown(values: Objects) -> Mask:

@@ -54,7 +54,8 @@ class ClassColumn:
         """
         for text, is_name in (
             (table.sheet, True),
-            (table.title, False),
+            # A title of one word is a name: that of a model, for example.
+            (table.title, table.title is not None and len(table.title.split()) == 1),
             (Path(table.file).stem, True),
             (table.folder, True),
         ):

@@ -1,5 +1,6 @@
 """The class of rows that name none: from what they are joined to, the title, or the letters of point numbers."""
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -15,6 +16,8 @@ from schemas.findings import Severity
 _LETTERS = r"^([A-Za-z]{2})[-_]?\d"
 # Letters that mean a class in fewer rows of a table than this mean something else there.
 _MOSTLY = 0.95
+# Words for foul and storm water in one pipe.
+_OF_BOTH = re.compile(r"combin|合流|混流|misch|unitair|mixt|mist[aoe]|gemengd|합류", re.IGNORECASE)
 Ints = npt.NDArray[np.int32]
 
 
@@ -51,16 +54,25 @@ def _filled(
         said = ledger.accounts[table].said_class
         if said:
             found[is_blank] = _position(said[0])
-            ledger.note(
-                int(table),
-                Severity.INFO,
-                "IMP-TITLE",
-                f"{int(is_blank.sum())} rows name no class; taken for {said[0]}, as “{said[1]}” says.",
-                f"{int(is_blank.sum())} 行未注明类别，按“{said[1]}”归为 {said[0]}。",
-            )
+            _tell_said(int(is_blank.sum()), said, ledger, int(table))
         else:
             found[is_blank] = _by_letters(numbers[is_blank], class_words, ledger, table)
     return found
+
+
+def _tell_said(n_rows: int, said: tuple[str, str], ledger: Ledger, table: int) -> None:
+    """Say what the class was taken from; a name that speaks of sewers alone does not tell what flows in them."""
+    code, text = said
+    is_open = code == "combined" and _OF_BOTH.search(text) is None
+    ledger.note(
+        table,
+        Severity.WARNING if is_open else Severity.INFO,
+        "IMP-TITLE",
+        f"{n_rows} rows name no class; taken for {code}, as “{text}” says"
+        + (", which does not tell foul from storm: if it is one of them, say so with --class." if is_open else "."),
+        f"{n_rows} 行未注明类别，按“{text}”归为 {code}"
+        + ("，该名称未区分雨污，如有区分请用 --class 指明。" if is_open else "。"),
+    )
 
 
 def _by_letters(numbers: "pd.Series[str]", class_words: Mapping[str, str], ledger: Ledger, table: int) -> Ints:

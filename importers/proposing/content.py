@@ -292,9 +292,16 @@ def _length_mm(sample: Sample) -> float:
 def _depth(sample: Sample) -> float:
     values = sample.known_numbers
     if not len(values):
-        return 0.0
+        return sample.share(_is_measured_depth)
     within = float(((values >= -3) & (values <= _DEEPEST_M) | np.isin(values, _FILLS)).mean())
     return sample.number_share * (0.8 if in_centimetres(sample) and within < 0.9 else within)
+
+
+def _is_measured_depth(word: str) -> bool:
+    """Whether a text is a depth with its unit: 4.5 ft."""
+    found = parse_measure(word)
+    depth_m = None if found is None or found.unit is None else found.in_unit_of("from_depth_m")
+    return depth_m is not None and 0 < depth_m <= _DEEPEST_M
 
 
 def _depths(sample: Sample) -> float:

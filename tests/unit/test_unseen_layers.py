@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 import shapely
 from ezdxf.enums import TextEntityAlignment
+from pyproj import Transformer
 
 from importers.archive import unpacked
+from importers.cad.label_words import Vocabulary
 from importers.places.georeference import parse_crs
 from importers.places.place_readings import Home
+from importers.profile_files import load_profile
 from importers.proposing.dry_run import dry_run
 from schemas.delivery import Delivery
 
@@ -163,6 +166,121 @@ def test_sizes_and_grades_beside_a_pipe_are_read(tmp_path: Path, text: str, widt
     drawing.saveas(tmp_path / "plan.dxf")
     pipe = _imported([tmp_path / "plan.dxf"], "EPSG:4547").segments.iloc[0]
     assert (pipe["width_mm"], pipe["material_code"]) == (pytest.approx(width_mm), material)
+
+
+def test_sizes_of_models_are_taken_though_boxes_stand_among_the_circles(tmp_path: Path) -> None:
+    forms = ['<CircPipe diameter="12" material="RCP"/>', '<RectPipe width="48" height="36" material="Concrete"/>'] * 2
+    structs = "".join(
+        f'<Struct name="{n}" elevRim="10"><Center>2611900 {512100 + 30 * n}</Center><CircStruct diameter="4"/></Struct>'
+        for n in range(5)
+    )
+    pipes = "".join(f'<Pipe name="P{n}" refStart="{n}" refEnd="{n + 1}">{form}</Pipe>' for n, form in enumerate(forms))
+    (tmp_path / "storm.xml").write_text(
+        '<LandXML xmlns="http://www.landxml.org/schema/LandXML-1.2"><Units><Metric linearUnit="meter" '
+        'diameterUnit="inch"/></Units><PipeNetworks><PipeNetwork name="a" pipeNetType="storm">'
+        f"<Structs>{structs}</Structs><Pipes>{pipes}</Pipes></PipeNetwork></PipeNetworks></LandXML>"
+    )
+
+    segments = _imported([tmp_path / "storm.xml"], "EPSG:4547").segments
+
+    assert segments["width_mm"].tolist() == [304.8, 1219.2, 304.8, 1219.2]
+
+
+def test_a_sewer_that_does_not_say_of_what_is_told(tmp_path: Path) -> None:
+    sewers = _imported([_layer(tmp_path / "SewerMain.gpkg", {"diameter": [200] * 8})], "EPSG:4547")
+    combined = _imported([_layer(tmp_path / "CombinedSewerMain.gpkg", {"diameter": [200] * 8})], "EPSG:4547")
+
+    told = [[f.severity for f in each.findings if f.rule == "IMP-TITLE"] for each in (sewers, combined)]
+
+    assert told == [["warning"], ["info"]]
+
+
+def test_words_are_known_however_their_parts_hang_together(tmp_path: Path) -> None:
+    words = ["Asbestos-Cement", "Ductile_Iron", "Kunststoff.Polyethylen", "ductile iron"] * 2
+    delivery = _imported([_layer(tmp_path / "water_main.gpkg", {"material": words, "dn": [100] * 8})], "EPSG:4547")
+    assert delivery.segments["material_code"].tolist() == ["asbestos", "ductile_iron", "pe", "ductile_iron"] * 2
+
+
+def test_depths_with_their_unit_in_the_cell(tmp_path: Path) -> None:
+    file = _layer(tmp_path / "water_main.gpkg", {"cover": ["4.5 ft", "5 ft"] * 4, "dn": [100] * 8})
+    read = _imported([file], "EPSG:4547").segments["from_depth_m"].astype(float)
+    np.testing.assert_allclose(read, [1.3716, 1.524] * 4, atol=1e-6)
+
+
+def test_what_a_placemark_describes_is_its_attributes(tmp_path: Path) -> None:
+    to_degrees = Transformer.from_crs(4547, 4326, always_xy=True).transform
+    table = "<![CDATA[<table><tr><td>Diameter (mm)</td><td>{}</td></tr><tr><td>Material</td><td>PE</td></tr></table>]]>"
+    lines = "Diameter (mm): {}&lt;br&gt;Material: PE"
+    marks = [
+        f"<Placemark><description>{text.format(90 + 20 * n)}</description><LineString><coordinates>"
+        + " ".join("{:.9f},{:.9f}".format(*to_degrees(*place)) for place in ends)
+        + "</coordinates></LineString></Placemark>"
+        for n, (ends, text) in enumerate(zip(pairwise(_PLACES), [table, lines] * 4, strict=True))
+    ]
+    (tmp_path / "survey.kml").write_text(
+        '<kml xmlns="http://www.opengis.net/kml/2.2"><Document><Folder><name>Water mains</name>'
+        f"{''.join(marks)}</Folder></Document></kml>"
+    )
+
+    segments = _imported([tmp_path / "survey.kml"], "EPSG:4547").segments
+
+    assert segments["width_mm"].tolist() == [90 + 20 * n for n in range(8)]
+    assert set(segments["material_code"]) == {"pe"}
+
+
+def test_the_model_of_a_transfer_tells_the_class_of_its_pipes(tmp_path: Path) -> None:
+    model = "SIA405_WASSER_2015_LV95"
+    pipes = "".join(
+        f'<{model}.SIA405_Wasser.Leitung TID="l{n}"><Nennweite>150</Nennweite><Material>Guss.duktil</Material>'
+        f"<Geometrie><POLYLINE><COORD><C1>{2600000 + 30 * n}</C1><C2>1200000</C2></COORD><COORD><C1>{2600030 + 30 * n}</C1>"
+        f"<C2>1200000</C2></COORD></POLYLINE></Geometrie></{model}.SIA405_Wasser.Leitung>"
+        for n in range(4)
+    )
+    (tmp_path / "w.xtf").write_text(
+        '<TRANSFER xmlns="http://www.interlis.ch/INTERLIS2.3"><HEADERSECTION SENDER="x" VERSION="2.3"><MODELS>'
+        f'<MODEL NAME="{model}" VERSION="1" URI="u"/></MODELS></HEADERSECTION><DATASECTION><{model}.SIA405_Wasser '
+        f'BID="b">{pipes}</{model}.SIA405_Wasser></DATASECTION></TRANSFER>'
+    )
+
+    segments = _imported([tmp_path / "w.xtf"], "EPSG:2056").segments
+
+    assert set(segments["class_code"]) == {"water"}
+    assert set(segments["material_code"]) == {"ductile_iron"}
+
+
+def test_a_text_of_several_lines_at_the_end_of_a_leader_is_about_what_its_arrow_points_at(tmp_path: Path) -> None:
+    drawing = ezdxf.new("R2010")
+    space = drawing.modelspace()
+    for ends, size in zip(pairwise(_PLACES), [300, 450, 600, 300, 450, 600, 300, 450], strict=True):
+        x, y = (ends[0][0] + ends[1][0]) / 2, (ends[0][1] + ends[1][1]) / 2
+        space.add_line(*ends, dxfattribs={"layer": "STORM DRAIN"})
+        space.add_leader([(x, y), (x + 4, y + 5), (x + 5, y + 5)], dxfattribs={"layer": "NOTES"})
+        space.add_mtext(
+            rf"{{\fArial|b1;{size} mm RCP}}\PCLASS III\PL = 30.1 m",
+            dxfattribs={"layer": "NOTES", "char_height": 0.8, "insert": (x + 5.2, y + 5.5), "attachment_point": 1},
+        )
+    drawing.saveas(tmp_path / "m.dxf")
+
+    segments = _imported([tmp_path / "m.dxf"], "EPSG:4547").segments
+
+    assert segments["width_mm"].tolist() == [300, 450, 600, 300, 450, 600, 300, 450]
+    assert set(segments["material_code"]) == {"concrete"}
+
+
+@pytest.mark.parametrize(
+    ("text", "depths"),
+    [
+        ("DN300 铸铁 1.20", "1.20/1.20"),
+        ("DN300 8.40m", None),
+        ("38.2 m DN 300 Stz", None),
+        ("DN300 22.45/22.30", None),
+        ("DN300 埋深8.5m", "8.5/8.5"),
+    ],
+)
+def test_lengths_and_levels_beside_a_size_are_no_depths(text: str, depths: str | None) -> None:
+    label = Vocabulary(load_profile("drawing")).pipe_label(text)
+    assert label is not None
+    assert label.depths == depths
 
 
 def _imported(files: Sequence[Path], crs: str) -> Delivery:
