@@ -232,7 +232,8 @@ def test_the_model_of_a_transfer_tells_the_class_of_its_pipes(tmp_path: Path) ->
     model = "SIA405_WASSER_2015_LV95"
     pipes = "".join(
         f'<{model}.SIA405_Wasser.Leitung TID="l{n}"><Nennweite>150</Nennweite><Material>Guss.duktil</Material>'
-        f"<Geometrie><POLYLINE><COORD><C1>{2600000 + 30 * n}</C1><C2>1200000</C2></COORD><COORD><C1>{2600030 + 30 * n}</C1>"
+        f"<Geometrie><POLYLINE><COORD><C1>{2600000 + 30 * n}</C1><C2>1200000</C2></COORD>"
+        f"<COORD><C1>{2600030 + 30 * n}</C1>"
         f"<C2>1200000</C2></COORD></POLYLINE></Geometrie></{model}.SIA405_Wasser.Leitung>"
         for n in range(4)
     )
