@@ -94,7 +94,8 @@ def create_app(settings: Settings, database_url: str, shared: Path | None = None
     app.state.tiles, app.state.singles = tiles.Tiles(service), items.Singles(service)
     add_problems(app)
     # First, as routes are tried in turn and these are asked most.
-    for room in (tiles, items, editing, landing, collections, solid):
+    app.router.routes += [*tiles.ROUTES, *items.ROUTES]
+    for room in (tiles, editing, landing, collections, solid):
         app.include_router(room.router, prefix=ROOT)
     app.include_router(health)
     for part in (

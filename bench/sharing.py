@@ -18,7 +18,9 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import quote
 
+import httpx
 import numpy as np
+import pyogrio
 import shapely
 from numpy.typing import NDArray
 from pyproj import Transformer
@@ -38,6 +40,10 @@ _ORIGIN_M, _STEP_M = (500_000, 2_500_000), 30
 _PLACES = 4_000
 _TO_DEGREES = Transformer.from_crs(4547, 4326, always_xy=True)
 _HERE = Path(__file__).parent
+_OURS = "key, permission view, limits, area ledger, look on record before the answer; links, pages in order of identity"
+_STAFF = "ours without key, permissions, limits, ledger and record; links, pages in order of identity"
+_TIPG = "no permissions, no record; links of the page and of each feature, count of all that match"
+_BARE = "bytes of PostGIS passed on: no permissions, no record, no links, no pages"
 # A net of streets: every node has a pipe to the east and one to the north, numbered along a Hilbert curve.
 _CITY = """
 INSERT INTO pipemap.dataset (dataset_id, name) VALUES (1, 'survey');
@@ -77,9 +83,13 @@ ANALYZE
 
 @dataclass(frozen=True)
 class _Asked:
-    """A service under test and how it is asked: under a key or none, features and tiles at these addresses."""
+    """A service under test and how it is asked: under a key or none, features and tiles at these addresses.
+
+    `does` tells what is behind its answers.
+    """
 
     name: str
+    does: str
     port: int
     pid: int
     items: str
@@ -89,15 +99,20 @@ class _Asked:
 
 @dataclass
 class _Taken:
-    """What the rounds of one case gave: requests a second, p95, processor time a request of service and database."""
+    """What the rounds of one case gave: requests a second, p95, processor time a request of service and database.
 
+    `answer` tells what one of the answers holds.
+    """
+
+    answer: str
     rates: list[float] = field(default_factory=list)
     p95_ms: list[float] = field(default_factory=list)
     cpu_ms: list[float] = field(default_factory=list)
 
     def __str__(self) -> str:
         return (
-            f"{median(self.rates):.0f}/s, p95 {median(self.p95_ms):.0f} ms, {median(self.cpu_ms):.2f} ms of processor"
+            f"{median(self.rates):.0f}/s, p95 {median(self.p95_ms):.0f} ms, {median(self.cpu_ms):.2f} ms of processor, "
+            f"{self.answer}"
         )
 
 
@@ -156,10 +171,15 @@ def sharing_lines(segments: int) -> Iterator[Line]:
         with ExitStack() as stack:
             ours, ragged, staff, uncached = _ours(stack, city)
             peers = _peers(stack, city)
+            yield from (
+                Line(f"behind the answers of {one.name}", None, None, one.does) for one in (ours, staff, *peers)
+            )
             for case in ("items 500 m", "items 100 m", "by id"):
                 yield from _lines(city, case, [ours, staff, *peers])
             yield from _lines(city, "by id under an area of 1,450 vertices", [ragged, ours])
-            yield from _lines(city, "MVT z16 uncached", [uncached, replace(uncached, name="staff", key=""), *peers])
+            yield from _lines(
+                city, "MVT z16 uncached", [uncached, replace(uncached, name="staff", key="", does=_STAFF), *peers]
+            )
             yield from _lines(city, "MVT z14 cached", [ours, *peers])
         yield _store_line(city)
 
@@ -172,7 +192,7 @@ def _lines(city: _City, case: str, asked: list[_Asked]) -> Iterator[Line]:
 
 
 def _in_turn(city: _City, case: str, asked: list[_Asked]) -> list[_Taken]:
-    taken = [_Taken() for _ in asked]
+    taken = [_Taken(_answer(city, case, one)) for one in asked]
     for place, one in enumerate(asked):
         (city.folder / f"paths{place}.txt").write_text("\n".join(city.paths(case, one)))
     for number in range(_ROUNDS + 1):
@@ -180,9 +200,25 @@ def _in_turn(city: _City, case: str, asked: list[_Asked]) -> list[_Taken]:
             _take(city, case, one, city.folder / f"paths{place}.txt", number, given)
     for given in taken:
         # The first round warms caches and plans.
-        for measured in vars(given).values():
+        for measured in (given.rates, given.p95_ms, given.cpu_ms):
             del measured[0]
     return taken
+
+
+def _answer(city: _City, case: str, asked: _Asked) -> str:
+    """What the answer to the middle one of a case's questions holds."""
+    paths = city.paths(case, asked)
+    address = f"http://127.0.0.1:{asked.port}{paths[len(paths) // 2]}"
+    got = httpx.get(address, headers={"X-API-Key": asked.key} if asked.key else {}, timeout=60, trust_env=False)
+    got.raise_for_status()
+    if case.startswith("MVT"):
+        tile = city.folder / "answer.mvt"
+        tile.write_bytes(got.content)
+        layers = [name for name, _ in pyogrio.list_layers(tile)]
+        count = sum(pyogrio.read_info(tile, layer=name, force_feature_count=True)["features"] for name in layers)
+    else:
+        count = len(got.json().get("features", [None]))
+    return f"{count} features in {len(got.content) / 1e3:.1f} kB"
 
 
 def _take(city: _City, case: str, asked: _Asked, listed: Path, number: int, taken: _Taken) -> None:
@@ -209,10 +245,10 @@ def _ours(stack: ExitStack, city: _City) -> tuple[_Asked, _Asked, _Asked, _Asked
         given = limits | folders | {"PIPEMAP_DATABASE_URL": city.url}
         pid = stack.enter_context(_running([program, "serve", "--port", str(port)], given, port))
         here = "/ogc/collections/pipe_segment"
-        return _Asked("ours", port, pid, f"{here}/items", _tile_path(f"{here}/tiles/WebMercatorQuad"), city.key)
+        return _Asked("ours", _OURS, port, pid, f"{here}/items", _tile_path(f"{here}/tiles/WebMercatorQuad"), city.key)
 
     ours = serve(8901, 256)
-    ragged, staff = replace(ours, key=city.ragged_key), replace(ours, key="", name="staff")
+    ragged, staff = replace(ours, key=city.ragged_key), replace(ours, key="", name="staff", does=_STAFF)
     return ours, replace(ragged, name="ragged"), staff, serve(8904, 0)
 
 
@@ -237,8 +273,8 @@ def _peers(stack: ExitStack, city: _City) -> list[_Asked]:
     here = "/collections/peer.pipes"
     tipg_tile = _tile_path(f"{here}/tiles/WebMercatorQuad", column_first=True)
     return [
-        _Asked("tipg", 8902, pids["tipg"], f"{here}/items", tipg_tile),
-        _Asked("bare", 8903, pids["bare"], "/items", _tile_path("/tiles", column_first=True)),
+        _Asked("tipg", _TIPG, 8902, pids["tipg"], f"{here}/items", tipg_tile),
+        _Asked("bare", _BARE, 8903, pids["bare"], "/items", _tile_path("/tiles", column_first=True)),
     ]
 
 

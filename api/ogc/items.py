@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.routing import Route
 
 from api.deps import Service, read_asker, refuse_parameters_but, refuse_unreadable
 from api.ogc.answers import Encoding, answer, encoding_of, is_known, tag_of
@@ -15,7 +16,7 @@ from api.ogc.asking import PageMark, read_heights, read_limit, read_moment, read
 from api.ogc.collections import asked_of, known_kind
 from api.ogc.crs import OgcCrs, read_crs
 from api.ogc.gathering import Gathered
-from api.ogc.links import GEOJSON, HTML, JSON, asked_again, base_of, link, self_links
+from api.ogc.links import GEOJSON, HTML, JSON, ROOT, asked_again, base_of, link, self_links
 from pipemap.errors import NotFoundError, UsageError
 from pipemap.sharing.filters import Geometries, compile_filter
 from pipemap.sharing.granted import Place
@@ -30,7 +31,6 @@ from pipemap.sharing.items import (
     read_page,
 )
 
-router = APIRouter(include_in_schema=False)
 _LARGEST_ID = 2**63 - 1
 _ENCODINGS = {"json": GEOJSON, "html": HTML}
 # Of one feature, and of a page; every property of the collection is a parameter of a page too.
@@ -57,8 +57,10 @@ async def read_one(request: Request) -> Response:
 
 
 # Their parameters are not declared: working those out took as long as finding a feature.
-router.add_route("/collections/{kind}/items", list_items, methods=["GET"])
-router.add_route("/collections/{kind}/items/{feature_id}", read_one, methods=["GET"])
+ROUTES = (
+    Route(f"{ROOT}/collections/{{kind}}/items", list_items),
+    Route(f"{ROOT}/collections/{{kind}}/items/{{feature_id}}", read_one),
+)
 
 
 def _list(request: Request, asker: str | None) -> Response:

@@ -5,12 +5,13 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.routing import Route
 
 from api.deps import STRICT, AskerDep, Service, ServiceDep, read_asker, refuse_parameters_but
 from api.ogc.answers import EncodingDep, answer, is_known
 from api.ogc.collections import TITLES, extent_of, readable_of
 from api.ogc.crs import epsg_uri, is_northing_first
-from api.ogc.links import HTML, JSON, MVT, TILING_SCHEME, asked_again, base_of, link
+from api.ogc.links import HTML, JSON, MVT, ROOT, TILING_SCHEME, asked_again, base_of, link
 from api.ogc.standing import Standings
 from pipemap.errors import NotFoundError, UsageError
 from pipemap.pages import Box
@@ -109,9 +110,12 @@ def read_tileset(
 async def read_tile(request: Request) -> Response:
     """One tile as MVT; no content where the asker may see nothing, NotFoundError outside of the tileset's limits."""
     refuse_parameters_but(request, ())
-    asker, tiles, kind = await read_asker(request), request.app.state.tiles, request.path_params["kind"]
+    asker, kind = await read_asker(request), request.path_params["kind"]
+    tiles: Tiles = request.app.state.tiles
     wanted = tiles.server.find(kind, request.path_params["grid_id"], *_numbers(request))
-    made = await tiles.standings.kept(asker, lambda standing: tiles.server.shown_before(standing, wanted))
+    made = None
+    if tiles.server.may_have_shown(asker, wanted):
+        made = await tiles.standings.kept(asker, lambda standing: tiles.server.shown_before(standing, wanted))
     if made is None:
         made = await run_in_threadpool(tiles.server.show, asker, wanted)
     if not made.body:
@@ -120,7 +124,7 @@ async def read_tile(request: Request) -> Response:
 
 
 # Its parameters are not declared: working those out took longer than handing out a tile that is kept.
-router.add_route("/collections/{kind}/tiles/{grid_id}/{level}/{row}/{column}", read_tile, methods=["GET"])
+ROUTES = (Route(f"{ROOT}/collections/{{kind}}/tiles/{{grid_id}}/{{level}}/{{row}}/{{column}}", read_tile),)
 
 
 def _numbers(request: Request) -> list[int]:

@@ -169,15 +169,23 @@ def likely_grants(database: Database, key_sha256: str | None) -> Iterator[tuple[
 
 
 def introduce_at_once(
-    connection: Connection, key_sha256: str | None, place: Place, srid: int, version: int | None, timeout_s: int
+    connection: Connection,
+    key_sha256: str | None,
+    place: Place,
+    srid: int,
+    version: int | None,
+    timeout_s: int,
+    is_planned_once: bool = False,
 ) -> None:
     """Introduce whoever asks, None being staff, to the further statements of a pipeline of `Database.at_once`.
 
-    They run as the agency's role; what stands behind the key is for them to find out.
+    They run as the agency's role; what stands behind the key is for them to find out. `is_planned_once` says that no
+    value of theirs is worth a plan of its own.
     """
     check_place(place, srid)
     who = {"key_sha256": key_sha256 or "", "role": "none" if key_sha256 is None else "pipemap_agency"}
     settings = {"version": version, "timeout": f"{timeout_s}s"}
+    settings["plans"] = "force_generic_plan" if is_planned_once else "auto"
     connection.execute(queries("sharing")["introduce_at_once"], who | settings)
     if place.bbox is not None:
         want(connection, place, srid)
@@ -194,8 +202,7 @@ def want(connection: Connection, place: Place, srid: int) -> None:
     check_place(place, srid)
     box, box_srid = place.bbox or (None, None, None, None), place.bbox_srid or srid
     values: dict[str, Any] = dict(zip(("min_x", "min_y", "max_x", "max_y"), box, strict=True))
-    least = 10.0 ** -digits(box_srid)
-    values |= {"box_srid": box_srid, "srid": srid, "least": least, "step": least * _STRAIGHT}
+    values |= {"box_srid": box_srid, "srid": srid, "least": 10.0 ** -digits(box_srid), "step": straight(box_srid)}
     with faults_of_place():
         connection.execute(queries("sharing")["want"], values)
 
@@ -243,6 +250,11 @@ def geometry_in(column: Composable, srid: int, out_srid: int | None) -> Composab
 def digits(srid: int) -> int:
     """Decimals that keep a tenth of a millimetre: in metres, or in degrees."""
     return 9 if srid and is_geographic(srid) else 4
+
+
+def straight(srid: int) -> float:
+    """As long as a line may be that is straight in every system."""
+    return _STRAIGHT * 10.0 ** -digits(srid)
 
 
 def _check_reachable(asked: int, srid: int) -> None:

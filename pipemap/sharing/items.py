@@ -4,6 +4,7 @@ A page belongs to one version: the next one is asked of the same, so that a publ
 loses a feature.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -81,11 +82,12 @@ class _Asked:
     out_srid: int | None
     northing_first: bool
     conditions: tuple[str, ...]
+    are_single: bool
 
 
 @dataclass(frozen=True)
 class ItemsPage:
-    """Features as a JSON array of GeoJSON features, and where the next page begins."""
+    """Features as a JSON array of GeoJSON features, a digest of their identities, and where the next page begins."""
 
     features: bytes
     count: int
@@ -93,6 +95,7 @@ class ItemsPage:
     srid: int
     version: int
     attributes: Sequence[str]
+    ids_sha256: str
 
 
 def equals(name: str, value: str) -> Condition:
@@ -142,10 +145,11 @@ def read_page(
     with refusals_on_record(database, key_sha256 or "", dict(asked)):
         wanted = None if version is None else _version(database, version)
         grant, request, (row,) = _read(database, key_sha256, ask, wanted, timeout_s)
-    page = _page(database, grant, request, row, wanted)
+    made = {name: row[name] for name in ("features", "next", "ids_sha256")}
+    page = ItemsPage(count=row["shown"], **made, **_origin(database, grant, request, row, wanted))
     if grant is not None and key_sha256 is not None:
         ledger.charge(database, grant, request.place, project_srid(database))
-        audit.look(database, grant, key_sha256, "share.items", _account(request, page, row))
+        audit.look(database, grant, key_sha256, "share.items", _account(request, page))
     return page
 
 
@@ -157,7 +161,7 @@ def read_features(
     asked: Sequence[tuple[int, Mapping[str, Any]]],
     timeout_s: int = 30,
 ) -> list[ItemsPage]:
-    """Single features by their identities in one round trip: a page of one or none for each, each look on record.
+    """Single features by their identities in one statement: a page of one or none for each, each look on record.
 
     `asked` has with each identity what goes on record if it is refused.
     """
@@ -169,12 +173,13 @@ def read_features(
         for _, question in asked:
             record_refusal(database, key_sha256 or "", dict(question))
         raise
-    pages = [_page(database, grant, request, row, wanted) for row in rows]
+    shown = {row["feature_id"]: row["feature"] for row in rows if row["feature_id"] is not None}
+    origin = _origin(database, grant, request, rows[0], wanted)
+    pages = [_single(shown.get(identity), identity, origin) for identity in identities]
     if grant is not None and key_sha256 is not None:
-        shown = b"[%b]" % b",".join(page.features[1:-1] for page in pages if page.count)
-        ledger.charge_shown(database, grant, shown, pages[0].srid, request.northing_first)
-        each = zip(identities, pages, rows, strict=True)
-        accounts = [_account(replace(request, feature_id=identity), page, row) for identity, page, row in each]
+        ledger.charge_shown(database, grant, b"[%b]" % b",".join(shown.values()), pages[0].srid, request.northing_first)
+        each = zip(identities, pages, strict=True)
+        accounts = [_account(replace(request, feature_id=identity), page) for identity, page in each]
         audit.looks(database, grant, key_sha256, "share.items", accounts)
     return pages
 
@@ -187,7 +192,7 @@ def _read(
     timeout_s: int,
     identities: Sequence[int] | None = None,
 ) -> tuple[Grant | None, ItemsRequest, list[DictRow]]:
-    """What is found under the grant that stood behind the key while it was found: a page, or one for each identity."""
+    """What is found under the grant that stood behind the key meanwhile: a page, or what has some identities."""
     srid = project_srid(database)
     for grant, is_certain in likely_grants(database, key_sha256):
         try:
@@ -197,24 +202,28 @@ def _read(
                 raise
             continue
         _check(request)
-        each = [request] if identities is None else [replace(request, feature_id=one) for one in identities]
-        rows = _found(database, key_sha256, grant, each, version, timeout_s)
-        if all(row is not None and (grant is None or grant.digest == row["digest"]) for row in rows):
-            return grant, request, [row for row in rows if row is not None]
+        rows = _found(database, key_sha256, grant, request, version, timeout_s, identities)
+        if rows and (grant is None or grant.digest == rows[0]["digest"]):
+            return grant, request, rows
     raise UnknownKeyError
 
 
-def _page(
+def _origin(
     database: Database, grant: Grant | None, request: ItemsRequest, row: DictRow, wanted: int | None
-) -> ItemsPage:
-    return ItemsPage(
-        features=row["features"],
-        count=row["shown"],
-        next=row["next"],
-        srid=request.place.out_srid or project_srid(database),
-        version=row["version"] if grant is not None or wanted is None else wanted,
-        attributes=granted_columns(grant, request.kind),
-    )
+) -> dict[str, Any]:
+    """What pages tell of where they are from."""
+    return {
+        "srid": request.place.out_srid or project_srid(database),
+        "version": row["version"] if grant is not None or wanted is None else wanted,
+        "attributes": granted_columns(grant, request.kind),
+    }
+
+
+def _single(feature: bytes | None, identity: int, origin: Mapping[str, Any]) -> ItemsPage:
+    """A page of one feature or, where that is None, of nothing."""
+    listed = b"" if feature is None else b"%d\n" % identity
+    digest = hashlib.sha256(listed).hexdigest()
+    return ItemsPage(b"[%b]" % (feature or b""), int(feature is not None), None, ids_sha256=digest, **origin)
 
 
 def _version(database: Database, version: int | datetime) -> int:
@@ -248,26 +257,33 @@ def _found(
     database: Database,
     key_sha256: str | None,
     grant: Grant | None,
-    requests: Sequence[ItemsRequest],
+    request: ItemsRequest,
     version: int | None,
     timeout_s: int,
-) -> list[DictRow | None]:
-    """What requests of the same place find, in one round trip; None when nothing in force stands behind the key."""
-    srid, place = project_srid(database), requests[0].place
-    statements = [_made(request, srid, grant, version) for request in requests]
+    identities: Sequence[int] | None,
+) -> list[DictRow]:
+    """What is found in one round trip; no row when nothing in force stands behind the key."""
+    srid = project_srid(database)
+    statement, values = _made(request, srid, grant, version, identities)
     with database.at_once() as connection:
         with faults_of_place(), connection.pipeline():
-            introduce_at_once(connection, key_sha256, place, srid, version, timeout_s)
-            found = [connection.execute(statement, values, binary=True) for statement, values in statements]
-        return [cursor.fetchone() for cursor in found]
+            are_single = identities is not None
+            introduce_at_once(connection, key_sha256, request.place, srid, version, timeout_s, are_single)
+            found = connection.execute(statement, values, binary=True)
+        return found.fetchall()
 
 
-def _made(request: ItemsRequest, srid: int, grant: Grant | None, version: int | None) -> tuple[bytes, dict[str, Any]]:
+def _made(
+    request: ItemsRequest, srid: int, grant: Grant | None, version: int | None, identities: Sequence[int] | None
+) -> tuple[bytes, dict[str, Any]]:
     """The statement of a request and its values."""
     conditions = tuple(condition.sql.as_string(None) for condition in _conditions(request))
-    asked = _Asked(request.kind, srid, request.place.out_srid, request.northing_first, conditions)
+    asked = _Asked(
+        request.kind, srid, request.place.out_srid, request.northing_first, conditions, identities is not None
+    )
     granted = None if grant is None else granted_columns(grant, request.kind)
-    return _statement(asked, granted, version), _values(request, srid)
+    values = _values(request, srid) | ({} if identities is None else {"identities": list(identities)})
+    return _statement(asked, granted, version), values
 
 
 @lru_cache(256, typed=True)
@@ -275,10 +291,11 @@ def _statement(asked: _Asked, granted: tuple[str, ...] | None, version: int | No
     """The statement for an agency that is granted columns, or for staff; to put it together takes as long as to ask."""
     place = geometry_in(Identifier("f", "geom"), asked.srid, asked.out_srid)
     columns = granted_columns(None, asked.kind) if granted is None else granted
-    statement = SQL(queries("sharing")["items"]).format(
+    geometry = SQL("ST_FlipCoordinates({})").format(place) if asked.northing_first else place
+    statement = SQL(queries("sharing")["singles" if asked.are_single else "items"]).format(
         standing=SQL(queries("sharing")["staff_standing"]) if granted is None else Identifier(SHARE_SCHEMA, "granted"),
         relation=relation(asked.kind, version) if granted is None else Identifier(SHARE_SCHEMA, asked.kind),
-        geometry=SQL("ST_FlipCoordinates({})").format(place) if asked.northing_first else place,
+        feature=SQL(queries("sharing")["feature"]).format(geometry=geometry),
         properties=SQL(", ").join(Identifier("f", name) for name in columns),
         # Written by `Condition`, so as trustworthy as a literal.
         conditions=SQL(" AND ".join(("true", *asked.conditions))),
@@ -299,12 +316,10 @@ def _values(request: ItemsRequest, srid: int) -> dict[str, Any]:
 
 
 def _conditions(request: ItemsRequest) -> list[Condition]:
-    # Not parameters that may be null: the server could not keep a plan that goes by the identity, or by the box.
+    # Not parameters that may be null: the server could not keep a plan that goes by the box.
     found = list(request.conditions)
     if request.place.bbox is not None:
         found.append(Condition(SQL(_IN_WINDOW)))
-    if request.feature_id is not None:
-        found.append(Condition(SQL("v.feature_id = %(feature_id)s"), {"feature_id": request.feature_id}))
     if request.heights_m is not None:
         low, high = request.heights_m
         found.append(Condition(SQL(_MEETS_HEIGHTS), {"min_z": low, "max_z": high}))
@@ -318,7 +333,7 @@ def _asked(request: ItemsRequest) -> dict[str, Any]:
     return asked | {"values": values or None, "after": request.after}
 
 
-def _account(request: ItemsRequest, page: ItemsPage, row: DictRow) -> dict[str, Any]:
+def _account(request: ItemsRequest, page: ItemsPage) -> dict[str, Any]:
     return {
         **_asked(request),
         "format": "geojson",
@@ -326,5 +341,5 @@ def _account(request: ItemsRequest, page: ItemsPage, row: DictRow) -> dict[str, 
         "count": page.count,
         "last": page.next,
         "bytes": len(page.features),
-        "ids_sha256": row["ids_sha256"],
+        "ids_sha256": page.ids_sha256,
     }

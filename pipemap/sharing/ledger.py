@@ -23,7 +23,7 @@ from pipemap.db import Connection, Database, fetch_one
 from pipemap.errors import PermissionDeniedError
 from pipemap.projects import project_srid
 from pipemap.sharing import audit
-from pipemap.sharing.granted import Grant, Place
+from pipemap.sharing.granted import Grant, Place, straight
 from pipemap.sharing.precision import EXACT
 from pipemap.sharing.requests import allowed_km2
 from pipemap.sql import queries
@@ -232,7 +232,9 @@ def _window(place: Place, srid: int) -> BaseGeometry:
     box = shapely.box(low_x, low_y, max(high_x, low_x + _THINNEST), max(high_y, low_y + _THINNEST))
     if place.bbox_srid is None or place.bbox_srid == srid:
         return box
-    dense = shapely.segmentize(box, max(high_x - low_x, high_y - low_y, _THINNEST) / _STEPS)
+    dense = shapely.segmentize(
+        box, max((high_x - low_x) / _STEPS, (high_y - low_y) / _STEPS, straight(place.bbox_srid))
+    )
     return shapely.transform(dense, _transformer(place.bbox_srid, srid).transform, interleaved=False)
 
 

@@ -63,9 +63,10 @@ FROM pipemap.project AS p
 
 -- name: introduce_at_once
 -- The same for statements that are sent together, which may only read, with a limit to each; the rest of them runs as
--- the role.
+-- the role. How they are planned: by `auto`, or once for all values where the server would think each worth a plan.
 SELECT
     set_config('statement_timeout', %(timeout)s, true),
+    set_config('plan_cache_mode', %(plans)s, true),
     set_config('transaction_read_only', 'on', true),
     set_config('pipemap.key_sha256', %(key_sha256)s, true),
     set_config('pipemap.version', coalesce(%(version)s::int::text, ''), true),
@@ -130,12 +131,9 @@ CROSS JOIN (SELECT
     encode(sha256(convert_to(coalesce(
         string_agg(f.feature_id || E'\n', '') FILTER (WHERE f.place <= %(limit)s), ''
     ), 'UTF8')), 'hex') AS ids_sha256,
-    convert_to('[' || coalesce(string_agg(
-        '{{"type":"Feature","id":' || f.feature_id
-        || ',"geometry":' || ST_AsGeoJSON({geometry}, %(digits)s, 0)
-        || ',"properties":' || row_to_json(p)::text || '}}',
-        ','
-    ) FILTER (WHERE f.place <= %(limit)s), '') || ']', 'UTF8') AS features
+    convert_to('[' || coalesce(
+        string_agg({feature}, ',') FILTER (WHERE f.place <= %(limit)s), ''
+    ) || ']', 'UTF8') AS features
 FROM (
     SELECT m.*, row_number() OVER (ORDER BY m.feature_id) AS place
     FROM (
@@ -146,6 +144,25 @@ FROM (
     ) AS m
 ) AS f
 CROSS JOIN LATERAL (SELECT {properties}) AS p) AS page
+
+-- name: feature
+-- One feature as GeoJSON.
+'{{"type":"Feature","id":' || f.feature_id
+|| ',"geometry":' || ST_AsGeoJSON({geometry}, %(digits)s, 0)
+|| ',"properties":' || row_to_json(p)::text || '}}'
+
+-- name: singles
+-- Granted features of some identities as GeoJSON, each with the version it is of and the digest of the permission; these
+-- alone where none of them is granted.
+SELECT standing.version, standing.digest, found.feature_id, convert_to(found.feature, 'UTF8') AS feature
+FROM {standing} AS standing
+LEFT JOIN (
+    SELECT f.feature_id, {feature} AS feature
+    FROM unnest(%(identities)s::bigint[]) AS wanted (feature_id)
+    -- One after the other, each by its identity: several at once would be looked for in the whole area.
+    CROSS JOIN LATERAL (SELECT v.* FROM {relation} AS v WHERE v.feature_id = wanted.feature_id AND {conditions} OFFSET 0) AS f
+    CROSS JOIN LATERAL (SELECT {properties}) AS p
+) AS found ON true
 
 -- name: staff_standing
 (SELECT coalesce(max(version), 0) AS version, '' AS digest FROM pipemap.version)

@@ -1,11 +1,14 @@
--- name: say_who_asks
--- Set for this transaction whose key it is and which version is read.
-SELECT set_config('pipemap.key_sha256', %(key_sha256)s, true),
-       set_config('pipemap.version', coalesce(%(version)s::int::text, ''), true)
+-- name: staff_standing
+(
+    SELECT coalesce(%(version)s::int, max(v.version), 0) AS version, %(digest)s::text AS digest
+    FROM pipemap.version AS v
+)
 
--- name: standing
--- The version that the key reads and the digest of what it may see; no row when it is not in force.
-SELECT version, digest FROM pipemap_share.granted
+-- name: drawn
+-- What is drawn, if anything, with the version it is of and the digest of the permission.
+SELECT standing.version AS of_version, standing.digest AS of_digest, drawn.*
+FROM {standing} AS standing
+LEFT JOIN (SELECT true AS is_drawn, d.* FROM ({drawing}) AS d) AS drawn ON true
 
 -- name: features
 -- One tile of single features as MVT, the lowest identities first when there are more than the cap; how many it
@@ -30,7 +33,12 @@ SELECT
         SELECT encode(sha256(convert_to(coalesce(string_agg(feature_id || E'\n', '' ORDER BY feature_id), ''), 'UTF8')), 'hex')
         FROM shown
     ) AS ids_sha256,
-    (SELECT ST_AsMVT(shown, %(layer)s, %(extent)s, 'geom', 'feature_id') FROM shown) AS body
+    (SELECT ST_AsMVT(shown, %(layer)s, %(extent)s, 'geom', 'feature_id') FROM shown) || CASE
+        WHEN (SELECT count(*) FROM found) > %(cap)s THEN (
+            -- A layer that is there only where a tile could not show everything: its outline, how many features it shows.
+            SELECT ST_AsMVT(tile, 'capped', %(extent)s, 'geom')
+            FROM (SELECT ST_AsMVTGeom({box}, {box}, %(extent)s, 0) AS geom, %(cap)s::int AS shown) AS tile
+        ) ELSE '' END AS body
 
 -- name: overview
 -- One tile as MVT with one feature a class: ends moved to the pixel they fall into, what falls into one pixel left
@@ -53,13 +61,6 @@ FROM (
     ORDER BY class_code
 ) AS classes
 WHERE geom IS NOT NULL
-
--- name: capped
--- A layer that is there only where a tile could not show everything: its outline, how many features it shows.
-SELECT ST_AsMVT(tile, 'capped', %(extent)s, 'geom') AS body
-FROM (
-    SELECT ST_AsMVTGeom({box}, {box}, %(extent)s, 0) AS geom, %(cap)s::int AS shown
-) AS tile
 
 -- name: solids
 -- What a tile of bodies holds: segments of known height whose box has its middle there, by identity.

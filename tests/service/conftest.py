@@ -36,6 +36,10 @@ class Town:
 
 @pytest.fixture
 def town(database: Database) -> Town:
+    return published_town(database)
+
+
+def published_town(database: Database) -> Town:
     publish_now(database, bring_in(database, _delivery(gas=False, owner=None)))
     publish_now(database, bring_in(database, _delivery(gas=True, owner="供水公司")))
     ids: dict[str, int] = {}

@@ -5,11 +5,13 @@ kept. The same bytes shown again to the same key within ten minutes are the same
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
+from psycopg.rows import DictRow
 from psycopg.sql import SQL, Identifier
 
-from pipemap.db import Connection, Database
+from pipemap.db import Database
 from pipemap.errors import NotFoundError
 from pipemap.projects import project_srid
 from pipemap.sharing import audit, ledger
@@ -18,22 +20,22 @@ from pipemap.sharing.granted import (
     Grant,
     Place,
     UnknownKeyError,
-    as_agency,
-    introduce,
+    faults_of_place,
+    introduce_at_once,
+    likely_grants,
     refusals_on_record,
-    set_timeout,
 )
 from pipemap.sharing.items import granted_columns
-from pipemap.sharing.tiles import solid, vector
+from pipemap.sharing.tiles import solid, tilesets, vector
 from pipemap.sharing.tiles.cache import Looks, Made, TileCache
 from pipemap.sharing.tiles.grids import Tile, find_tile, own_grid
-from pipemap.sharing.tiles.tilesets import draw_tileset
-from pipemap.sharing.tiles.vector import Source
+from pipemap.sharing.tiles.vector import Drawing, Source
 from pipemap.sql import queries
-from pipemap.versions import SHARE_SCHEMA, current_version, relation, resolve_version
+from pipemap.versions import SHARE_SCHEMA, resolve_version
 
 Form: TypeAlias = Literal["mvt", "glb", "tileset"]
 _STAFF_DIGEST = "staff"
+_NOTHING = Drawing("SELECT WHERE false", {}, lambda _rows, _version: Made(b""))
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class TileServer:
         self._database = database
         self._timeout_s = timeout_s
         self._looks = Looks()
+        # What was last behind keys in force: where to look first, never what is held to be so.
+        self._stood: dict[str | None, Standing] = {}
 
     def find(self, kind: str, grid_id: str, level: int, row: int, column: int) -> Wanted:
         """A tile by its names and numbers; NotFoundError when there is none such."""
@@ -91,8 +95,15 @@ class TileServer:
 
     def check(self, key_sha256: str | None, version: int | None = None) -> Standing:
         """What a key is worth at this moment, or staff where it is None; UnknownKeyError when it is not in force."""
-        with self._database.at_once() as connection:
-            return _standing(connection, key_sha256, version)
+        rows = self._rows(key_sha256, version, Place(), _NOTHING)
+        if not rows:
+            raise UnknownKeyError
+        return self._standing(key_sha256, version, rows[0])
+
+    def may_have_shown(self, key_sha256: str | None, wanted: Wanted) -> bool:
+        """Whether it is worth a check: unless a key's last one says that `shown_before` would find nothing."""
+        likely = self._stood.get(key_sha256)
+        return likely is None or self.shown_before(likely, wanted) is not None
 
     def shown_before(self, standing: Standing, wanted: Wanted) -> Made | None:
         """A kept tile whose look by this key is on record already."""
@@ -107,13 +118,10 @@ class TileServer:
         Raises UnknownKeyError (on record too) when the key is not in force, NotFoundError for a strange version.
         """
         asked = {"kind": wanted.kind, "format": wanted.form, "tile": _name(wanted.tile)}
-        with (
-            refusals_on_record(self._database, key_sha256 or "", asked),
-            self._database.transaction(read_only=True) as connection,
-        ):
-            set_timeout(connection, self._timeout_s)
-            resolve_version(connection, wanted.version)
-            made, standing, grant = self._made(connection, key_sha256, wanted)
+        with refusals_on_record(self._database, key_sha256 or "", asked):
+            if wanted.version is not None:
+                self._check_version(wanted.version)
+            made, standing, grant = self._made(key_sha256, wanted)
         key = wanted.seen_by(standing)
         self.cache.keep(key, made)
         if grant is not None:
@@ -121,66 +129,76 @@ class TileServer:
             if place.bbox is not None:
                 ledger.charge(self._database, grant, place, self.project_srid(), counts_outside=False)
             where = {"bbox": place.bbox, "bbox_srid": place.bbox_srid}
-            details = {**asked, **where, "version": grant.version, **_account(made)}
+            details = {**asked, **where, "version": standing.version, **_account(made)}
             audit.look(self._database, grant, key_sha256 or "", "share.tile", details)
             self._looks.remember((key_sha256, key))
         return made
 
-    def _made(
-        self, connection: Connection, key_sha256: str | None, wanted: Wanted
-    ) -> tuple[Made, Standing, Grant | None]:
-        srid = self.project_srid()
-        place = _place(wanted, srid)
-        if key_sha256 is None:
-            introduce(connection, "", place or Place(), srid)
-            standing = _standing(connection, None, wanted.version)
-            return self._drawn(connection, wanted, standing, None, place), standing, None
-        with as_agency(connection, key_sha256, place or Place(), srid, wanted.version) as grant:
-            standing = Standing(key_sha256, grant.version, grant.digest)
-            return self._drawn(connection, wanted, standing, grant, place), standing, grant
+    def _check_version(self, version: int) -> None:
+        with self._database.transaction(read_only=True) as connection:
+            resolve_version(connection, version)
 
-    def _drawn(
-        self, connection: Connection, wanted: Wanted, standing: Standing, grant: Grant | None, place: Place | None
-    ) -> Made:
-        kept = self.cache.get(wanted.seen_by(standing))
-        if kept is not None:
-            return kept
-        if place is None:
-            return Made(b"")
-        source = _source(connection, wanted, grant, self.project_srid())
-        if wanted.tile is None:
-            return draw_tileset(connection, own_grid(self.project_srid()), source, standing.version)
-        draw = solid.draw if wanted.form == "glb" else vector.draw
-        return draw(connection, wanted.kind, wanted.tile, source)
-
-
-def _standing(connection: Connection, key_sha256: str | None, version: int | None) -> Standing:
-    if key_sha256 is None:
-        return Standing(None, current_version(connection) if version is None else version, _STAFF_DIGEST)
-    settings = {"key_sha256": key_sha256, "version": version}
-    with connection.pipeline():
-        connection.execute(queries("tiles")["say_who_asks"], settings)
-        found = connection.execute(queries("tiles")["standing"])
-    row = found.fetchone()
-    if row is None:
+    def _made(self, key_sha256: str | None, wanted: Wanted) -> tuple[Made, Standing, Grant | None]:
+        """A tile, kept or drawn, with what stood behind the key while it was looked for."""
+        for grant, _ in likely_grants(self._database, key_sha256):
+            found = self._found(key_sha256, wanted, grant)
+            if found is not None and (grant is None or grant.digest == found[1].digest):
+                return *found, grant
         raise UnknownKeyError
-    return Standing(key_sha256, row["version"], row["digest"])
+
+    def _found(self, key_sha256: str | None, wanted: Wanted, grant: Grant | None) -> tuple[Made, Standing] | None:
+        """The same under a grant, in one round trip; None when nothing in force stands behind the key."""
+        likely = self._stood.get(key_sha256) if wanted.version is None else self.check(key_sha256, wanted.version)
+        kept = None if likely is None else self.cache.get(wanted.seen_by(likely))
+        drawing = _NOTHING if kept is not None else self._drawing(wanted, grant)
+        place = _place(wanted, self.project_srid()) or Place()
+        rows = self._rows(key_sha256, wanted.version, place, drawing)
+        if not rows:
+            return None
+        standing = self._standing(key_sha256, wanted.version, rows[0])
+        if kept is None:
+            return drawing.make([row for row in rows if row["is_drawn"]], standing.version), standing
+        return (kept, standing) if standing == likely else self._found(key_sha256, wanted, grant)
+
+    def _rows(self, key_sha256: str | None, version: int | None, place: Place, drawing: Drawing) -> list[DictRow]:
+        statement = _statement(drawing.statement, key_sha256 is None)
+        values = {"version": version, "digest": _STAFF_DIGEST, **drawing.values}
+        with self._database.at_once() as connection:
+            with faults_of_place(), connection.pipeline():
+                introduce_at_once(connection, key_sha256, place, self.project_srid(), version, self._timeout_s)
+                found = connection.execute(statement, values, binary=True)
+            return found.fetchall()
+
+    def _standing(self, key_sha256: str | None, version: int | None, row: DictRow) -> Standing:
+        standing = Standing(key_sha256, row["of_version"], row["of_digest"])
+        if version is None:
+            self._stood[key_sha256] = standing
+        return standing
+
+    def _drawing(self, wanted: Wanted, grant: Grant | None) -> Drawing:
+        srid = self.project_srid()
+        if _place(wanted, srid) is None:
+            return _NOTHING
+        columns = granted_columns(grant, wanted.kind)
+        source = Source(wanted.kind, columns, srid, grant is not None, wanted.version, wanted.tile is None)
+        if wanted.tile is None:
+            return tilesets.drawing(own_grid(srid), source)
+        if wanted.form == "glb":
+            return solid.drawing(wanted.tile, source)
+        return vector.drawing(wanted.tile, source) or _NOTHING
+
+
+@lru_cache(256)
+def _statement(drawing: str, is_staff: bool) -> bytes:
+    standing = SQL(queries("tiles")["staff_standing"]) if is_staff else Identifier(SHARE_SCHEMA, "granted")
+    # Written by `Drawing`, so as trustworthy as a literal.
+    return SQL(queries("tiles")["drawn"]).format(standing=standing, drawing=SQL(drawing)).as_bytes(None)
 
 
 def _place(wanted: Wanted, srid: int) -> Place | None:
     if wanted.tile is None:
         return Place()
     return Place(wanted.tile.box, srid) if wanted.form == "glb" else vector.place_of(wanted.tile, srid)
-
-
-def _source(connection: Connection, wanted: Wanted, grant: Grant | None, srid: int) -> Source:
-    """The view that the agency sees, which looks into the wanted box alone; for staff the map, and the box told."""
-    columns = granted_columns(grant, wanted.kind)
-    if grant is not None:
-        return Source(Identifier(SHARE_SCHEMA, wanted.kind), SQL("true"), columns, srid)
-    in_box = SQL("v.geom && current_setting('pipemap.wanted')::geometry")
-    version = None if wanted.version == current_version(connection) else wanted.version
-    return Source(relation(wanted.kind, version), SQL("true") if wanted.tile is None else in_box, columns, srid)
 
 
 def _name(tile: Tile | None) -> str:

@@ -5,19 +5,20 @@ segment of unknown height is in no tile: the tileset counts it.
 """
 
 import hashlib
+from functools import lru_cache, partial
 from typing import Any, LiteralString
 
 import numpy as np
 import shapely
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.rows import DictRow
+from psycopg.sql import SQL, Identifier
 
-from pipemap.db import Connection, fetch_all
 from pipemap.sharing.tiles.cache import Made
 from pipemap.sharing.tiles.gltf import Part, Property, pack
 from pipemap.sharing.tiles.grids import Tile
 from pipemap.sharing.tiles.places import Frame, frame_at
 from pipemap.sharing.tiles.prisms import Floats, Indices, Mesh, boxes, joined, pieces_of, tubes
-from pipemap.sharing.tiles.vector import Source
+from pipemap.sharing.tiles.vector import Drawing, Source
 from pipemap.sql import queries
 from schemas.codetables import code_table
 from schemas.tables import metadata
@@ -42,16 +43,18 @@ _KINDS = {
 }
 
 
-def draw(connection: Connection, kind: str, tile: Tile, source: Source) -> Made:
-    """The bodies of one tile as GLB, in the frame of its middle; the wanted box is set already."""
-    side = tile.grid.side_at(tile.level)
-    values = {"level": tile.level, "row": tile.row, "column": tile.column, "side": side}
+def drawing(tile: Tile, source: Source) -> Drawing:
+    """The bodies of one tile as GLB, in the frame of its middle; the wanted box is set beside it."""
+    values = {"level": tile.level, "row": tile.row, "column": tile.column, "side": tile.grid.side_at(tile.level)}
     values |= {"top": tile.grid.top_m, "left": tile.grid.left_m}
-    rows = fetch_all(connection, _statement(source), values)
+    return Drawing(_statement(source), values, partial(_made, tile, source))
+
+
+def _made(tile: Tile, source: Source, rows: list[DictRow], _: int) -> Made:
     if not rows:
         return Made(b"")
     digest = hashlib.sha256("".join(f"{row['feature_id']}\n" for row in rows).encode()).hexdigest()
-    body = pack(_parts(rows, frame_of(tile)), len(rows), _properties(kind, rows, source.columns))
+    body = pack(_parts(rows, frame_of(tile)), len(rows), _properties(source.kind, rows, source.columns))
     return Made(body, len(rows), ids_sha256=digest)
 
 
@@ -61,13 +64,15 @@ def frame_of(tile: Tile) -> Frame:
     return frame_at(tile.grid.srid, (min_x + max_x) / 2, (min_y + max_y) / 2)
 
 
-def _statement(source: Source) -> Composed:
+@lru_cache(256)
+def _statement(source: Source) -> str:
     columns = SQL(", ").join(Identifier("v", name) for name in ("feature_id", *source.columns))
     drawn = SQL("{}, {} AS is_box, {} AS reach_m").format(columns, SQL(_IS_BOX), SQL(REACH))
     sized = SQL(", v.width_mm AS drawn_width_mm, v.height_mm AS drawn_height_mm")
-    return SQL(queries("tiles")["solids"]).format(
+    statement = SQL(queries("tiles")["solids"]).format(
         columns=drawn + sized, relation=source.relation, condition=source.condition, level=SQL(LEVEL)
     )
+    return statement.as_string(None)
 
 
 def _parts(rows: list[dict[str, Any]], frame: Frame) -> list[Part]:

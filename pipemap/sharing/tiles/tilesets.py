@@ -1,18 +1,19 @@
 """The tree of all tiles of bodies, as a 3D Tiles 1.1 tileset (OGC 22-025r4): a quadtree of the project's own grid."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import orjson
+from psycopg.rows import DictRow
 from psycopg.sql import SQL
 
-from pipemap.db import Connection, fetch_all
 from pipemap.sharing.tiles.cache import Made
 from pipemap.sharing.tiles.grids import Grid, Tile
 from pipemap.sharing.tiles.places import Floats, regions
 from pipemap.sharing.tiles.solid import LEVEL, REACH, frame_of
-from pipemap.sharing.tiles.vector import Source
+from pipemap.sharing.tiles.vector import Drawing, Source
 from pipemap.sql import queries
 
 # A square is opened when it looks larger than this many times the error a viewer allows.
@@ -43,13 +44,16 @@ class _Node:
         }
 
 
-def draw_tileset(connection: Connection, grid: Grid, source: Source, version: int) -> Made:
+def drawing(grid: Grid, source: Source) -> Drawing:
     """The tileset of a version as JSON; what could not be drawn is counted in it."""
     statement = SQL(queries("tiles")["solid_cells"]).format(
         relation=source.relation, condition=source.condition, level=SQL(LEVEL), reach=SQL(REACH)
     )
     values = {"top": grid.top_m, "left": grid.left_m, "side_0": grid.side_m}
-    rows = fetch_all(connection, statement, values)
+    return Drawing(statement.as_string(None), values, partial(_made, grid))
+
+
+def _made(grid: Grid, rows: list[DictRow], version: int) -> Made:
     cells = [row for row in rows if row["level"] is not None]
     root = _tree(grid, cells, version)
     drawn = sum(row["segments"] for row in cells)

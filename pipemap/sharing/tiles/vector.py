@@ -1,17 +1,20 @@
 """Vector tiles: MVT made in the database from what the asker may see, with depth and size as whole numbers."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, LiteralString
 
-from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
+from psycopg.rows import DictRow
+from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from pipemap.crs import area_of_use, within_use
-from pipemap.db import Connection, fetch_one
 from pipemap.pages import Box
 from pipemap.sharing.granted import Place
 from pipemap.sharing.tiles.cache import Made
 from pipemap.sharing.tiles.grids import Tile
 from pipemap.sql import queries
+from pipemap.versions import SHARE_SCHEMA, relation
 
 EXTENT = 4096
 # Drawn beyond the edge so that wide strokes meet, in units of the extent: a sixty-fourth of a side.
@@ -20,6 +23,7 @@ _PIXELS = 256
 MAX_FEATURES = 10_000
 # By parameters, so that the server plans it once for all tiles; read once, not once a feature.
 _BOX: LiteralString = "(SELECT ST_MakeEnvelope(%(x0)s::float8, %(y0)s::float8, %(x1)s::float8, %(y1)s::float8))"
+_IN_BOX: LiteralString = "v.geom && current_setting('pipemap.wanted')::geometry"
 # From this level on every feature is there by its identity; below, segments are an overview and nodes are left out.
 FEATURES_FROM_LEVEL = 14
 
@@ -37,12 +41,36 @@ class TileAttribute:
 
 @dataclass(frozen=True)
 class Source:
-    """What may be seen of a kind: a relation in the project's CRS, a condition over its alias `v`, its columns."""
+    """What is drawn of a kind, in the project's CRS: what an agreement shows of it, or to staff the map at a version.
 
-    relation: Composable
-    condition: Composable
+    An agency's view looks into the wanted box alone; staff are shown what meets it, or everything.
+    """
+
+    kind: str
     columns: tuple[str, ...]
     srid: int
+    is_granted: bool
+    version: int | None = None
+    is_everywhere: bool = False
+
+    @property
+    def relation(self) -> Composable:
+        """Where it is read, as a FROM item."""
+        return Identifier(SHARE_SCHEMA, self.kind) if self.is_granted else relation(self.kind, self.version)
+
+    @property
+    def condition(self) -> Composable:
+        """What it meets, over the alias `v`."""
+        return SQL("true" if self.is_granted or self.is_everywhere else _IN_BOX)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How something is drawn: a statement with its values, and what the rows it finds make of a version."""
+
+    statement: str
+    values: Mapping[str, Any]
+    make: Callable[[list[DictRow], int], Made]
 
 
 _CLASS = TileAttribute("class_code", (), "v.class_code", "string", "Utility class 管线类别")
@@ -120,47 +148,42 @@ def drawn_box(tile: Tile) -> Box:
     return min_x - edge, min_y - edge, max_x + edge, max_y + edge
 
 
-def draw(connection: Connection, kind: str, tile: Tile, source: Source) -> Made:
-    """Draw one tile of what may be seen; the wanted box is set already."""
+def drawing(tile: Tile, source: Source) -> Drawing | None:
+    """One tile of what may be seen, where there is anything; the wanted box is set beside it."""
     is_overview = tile.level < FEATURES_FROM_LEVEL
-    if is_overview and kind != "pipe_segment":
-        return Made(b"")
+    if is_overview and source.kind != "pipe_segment":
+        return None
     values: dict[str, Any] = {"extent": EXTENT, "buffer": _BUFFER, "cap": MAX_FEATURES}
-    values |= {"layer": layer_of(kind, tile.level), "pixel": tile.grid.side_at(tile.level) / _PIXELS}
+    values |= {"layer": layer_of(source.kind, tile.level), "pixel": tile.grid.side_at(tile.level) / _PIXELS}
     values |= dict(zip(("x0", "y0", "x1", "y1"), tile.box, strict=True))
-    row = fetch_one(connection, _statement("overview" if is_overview else "features", kind, tile, source), values)
-    assert row is not None
-    body = bytes(row["body"] or b"")
-    if row["is_capped"]:
-        capped = fetch_one(connection, _statement("capped", kind, tile, source), values)
-        body += bytes(capped["body"]) if capped else b""
-    return Made(body, int(row["shown"]), bool(row["is_capped"]), row["ids_sha256"])
+    return Drawing(_statement("overview" if is_overview else "features", tile.grid.srid, source), values, _made)
 
 
-def _statement(name: str, kind: str, tile: Tile, source: Source) -> Composed:
+def _made(rows: list[DictRow], _: int) -> Made:
+    (row,) = rows
+    return Made(bytes(row["body"] or b""), int(row["shown"]), bool(row["is_capped"]), row["ids_sha256"])
+
+
+@lru_cache(256)
+def _statement(name: str, srid: int, source: Source) -> str:
     attributes = [
         SQL("{} AS {}").format(SQL(attribute.sql), Identifier(attribute.name))
-        for attribute in granted_attributes(kind, source.columns)
+        for attribute in granted_attributes(source.kind, source.columns)
     ]
-    return SQL(queries("tiles")[name]).format(
+    column = Identifier("v", "geom")
+    statement = SQL(queries("tiles")[name]).format(
         attributes=SQL(", ").join(attributes),
-        geometry=_geometry(tile, source.srid),
+        geometry=column if srid == source.srid else SQL("ST_Transform({}, {})").format(column, Literal(srid)),
         box=SQL(_BOX),
         relation=source.relation,
         condition=source.condition,
     )
+    return statement.as_string(None)
 
 
 def layer_of(kind: str, level: int) -> str:
     """Name of the layer that holds a kind at a level."""
     return kind if level >= FEATURES_FROM_LEVEL else f"{kind}_overview"
-
-
-def _geometry(tile: Tile, project_srid: int) -> Composable:
-    column = Identifier("v", "geom")
-    if tile.grid.srid == project_srid:
-        return column
-    return SQL("ST_Transform({}, {})").format(column, Literal(tile.grid.srid))
 
 
 def _meet(one: Box, other: Box) -> bool:
