@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 import numpy as np
-import orjson
 import psycopg
 import wntr
 from psycopg.sql import SQL
@@ -29,16 +28,17 @@ from pipemap.network import LiveNetwork, Network, NodeKind, load_network, loadin
 from pipemap.network.kinds import node_kinds
 from pipemap.projects import create_database, init_project
 from pipemap.publishing import publish
-from pipemap.tracing.asking import BurstQuestion, burst_json, make_ready
+from pipemap.tracing.asking import BurstQuestion, burst_json, find_burst, make_ready
 from pipemap.tracing.columns import network_from_arrays
 from pipemap.tracing.criticality import criticality_of
 from pipemap.tracing.cuts import cut_at
-from pipemap.tracing.isolation import burst, told
+from pipemap.tracing.isolation import burst
 from pipemap.tracing.sites import site_of
 from pipemap.tracing.zones import zones_of
 
 _BURSTS = 300
 _PEER_BURSTS = 20
+_BLOCK = 20
 _CHANGED = 100
 _DATA = Path(os.environ.get("PIPEMAP_REAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 _SCIPY, _PGROUTING = "2 x scipy connected_components", "pgr_drivingDistance + pgr_connectedComponents"
@@ -149,27 +149,35 @@ def _anew(network: Network, compute: Callable[[Network, str], object]) -> Callab
 
 
 def _burst_lines(mains: Mains) -> Iterator[Line]:
-    yield from _against(mains, lambda _: _scipy_pair(mains.network), mains.picks(_BURSTS), _SCIPY)
+    yield from _against(mains, lambda _: _scipy_pair(mains.network), _BURSTS, _SCIPY)
 
 
-def _against(mains: Mains, other: Callable[[int], object], picks: list[int], name: str) -> Iterator[Line]:
-    """Three depths of our answer and the other's work, burst by burst in turn."""
+def _against(mains: Mains, other: Callable[[int], object], count: int, name: str) -> Iterator[Line]:
+    """Three depths of our answer against the other's work: each main for the first time, again, and out of the blue."""
     network = mains.network
     with mains.database.transaction(read_only=True) as connection:
 
-        def tell(segment: int) -> None:
-            site = site_of(network, [segment])
-            orjson.dumps(told(network, site, cut_at(site)), default=vars)
+        def find(segment: int) -> None:
+            find_burst(connection, network, BurstQuestion([segment]))
 
-        ours = {
-            "one burst, valves and outage": lambda segment: cut_at(site_of(network, [segment])),
-            "one burst, all that arrays tell, as JSON": tell,
-            "one burst, full answer as JSON": lambda segment: burst_json(connection, network, BurstQuestion([segment])),
-        }
-        *times, others = _in_turn([*ours.values(), other], picks)
-    for case, found in zip(ours, times, strict=True):
-        note = f"first looks, each main asked once; {_p95(found)}; {name}: {_p95(others)}"
-        yield Line(case, _median(found), _median(others), name, note)
+        def tell(segment: int) -> None:
+            burst_json(connection, network, BurstQuestion([segment]))
+
+        looks: list[Callable[[int], object]] = [lambda one: cut_at(site_of(network, [one])), find, tell, tell, other]
+        picks = [mains.picks(count, seed) for seed in (1, 2, 3, 3, 1)]
+        valves, arrays, told, again, others = _in_blocks(looks, picks)
+        after, others_too = _in_turn([tell, other], mains.picks(count, 4))
+    whole = "one burst, the whole answer"
+    first = "each main for the first time, a block of them after the other"
+    yield _burst_line("one burst, valves and outage", valves, others, name, first)
+    yield _burst_line(f"{whole} in arrays", arrays, others, name, first)
+    yield _burst_line(f"{whole} as JSON", told, others, name, first)
+    yield _burst_line(f"{whole} as JSON, again", again, others, name, "mains that were asked in the block before")
+    yield _burst_line(f"{whole} as JSON, out of the blue", after, others_too, name, "each right after the other's work")
+
+
+def _burst_line(case: str, ours: list[float], others: list[float], name: str, note: str) -> Line:
+    return Line(case, _median(ours), _median(others), name, f"{note}; {_p95(ours)}; {name}: {_p95(others)}")
 
 
 def _service_lines(mains: Mains) -> Iterator[Line]:
@@ -274,8 +282,7 @@ def _pgrouting_lines(mains: Mains) -> Iterator[Line]:
             return
         sources = connection.execute("SELECT feature_id FROM pipemap.node WHERE appurtenance_code = 'waterworks'")
         works = [row[0] for row in sources]
-        picks = mains.picks(_PEER_BURSTS, 4)
-        yield from _against(mains, lambda one: _pgrouting_burst(connection, one, works), picks, _PGROUTING)
+        yield from _against(mains, lambda one: _pgrouting_burst(connection, one, works), _PEER_BURSTS, _PGROUTING)
 
 
 def _pgrouting_burst(connection: psycopg.Connection[Any], segment: int, works: list[int]) -> tuple[int, int]:
@@ -321,8 +328,17 @@ def _times(work: Callable[[int], object], picks: list[int]) -> list[float]:
     return [_once_s(partial(work, pick)) for pick in picks]
 
 
+def _in_blocks(works: list[Callable[[int], object]], picks: list[list[int]]) -> list[list[float]]:
+    """Times of every work on its own picks, a block of each in turn, so that a drifting machine meets all alike."""
+    times: list[list[float]] = [[] for _ in works]
+    for start in range(0, len(picks[0]), _BLOCK):
+        for work, own, found in zip(works, picks, times, strict=True):
+            found += [_once_s(partial(work, pick)) for pick in own[start : start + _BLOCK]]
+    return times
+
+
 def _in_turn(works: list[Callable[[int], object]], picks: list[int]) -> list[list[float]]:
-    """Times of every work on every pick, the works in turn, so that a drifting machine meets all alike."""
+    """Times of every work on every pick, the works in turn."""
     for pick in picks[:3]:
         for work in works:
             work(pick)

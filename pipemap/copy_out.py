@@ -7,6 +7,7 @@ big-endian; a field count of -1 ends the stream.
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -44,6 +45,17 @@ class TextColumn:
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    def at(self, positions: npt.NDArray[np.int64]) -> list[str | None]:
+        """The texts of some rows, as one by one."""
+        if not len(self.blob):
+            return [None] * len(positions)
+        bounds = zip(self.offsets[positions].tolist(), self.offsets[positions + 1].tolist(), strict=True)
+        return [str(self._bytes[start:end], "utf-8") if end > start else None for start, end in bounds]
+
+    @cached_property
+    def _bytes(self) -> memoryview:
+        return self.blob.data
 
     def merged(self, other: "TextColumn", order: npt.NDArray[np.int64]) -> "TextColumn":
         """The rows followed by those of another column, all taken in `order`."""

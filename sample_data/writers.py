@@ -19,6 +19,9 @@ CRS = "EPSG:4547"
 XDATA_APPID = "PIPE_SURVEY"
 _LETTERS = {"water": "JS", "storm": "YS", "foul": "WS", "gas": "RQ", "heat": "RL", "power": "DL",
             "street_light": "LD", "traffic_signal": "XH", "telecom": "TX"}  # fmt: skip
+# The drainage office does not book whose its pipes are.
+OWNERS = {"water": "青禾水务", "gas": "青禾燃气", "heat": "青禾热力", "power": "青禾供电", "street_light": "青禾路灯所",
+          "traffic_signal": "青禾交警", "telecom": "青禾通信"}  # fmt: skip
 
 
 def workbook_rows(network: Network) -> tuple[list[Row], list[Row]]:
@@ -32,7 +35,7 @@ def workbook_rows(network: Network) -> tuple[list[Row], list[Row]]:
     lines = [
         {"起点点号": x.start, "终点点号": x.end, "管线类型": _LETTERS[x.class_code], "材质": x.material,
          "管径或断面(mm)": x.section, "起点埋深(m)": x.start_depth_m, "终点埋深(m)": x.end_depth_m,
-         "埋设方式": x.burial, "权属单位": "青禾水务", "建成年月": "2009-06"}
+         "埋设方式": x.burial, "权属单位": OWNERS[x.class_code], "建成年月": "2009-06"}
         for x in network.lines
     ]  # fmt: skip
     return points, lines
@@ -98,6 +101,7 @@ def write_shapefiles(folder: Path, stem: str, network: Network) -> list[Path]:
             {"S_POINT": x.start, "E_POINT": x.end, "CLASS": _LETTERS[x.class_code], "S_DEEP": x.start_depth_m,
              "E_DEEP": x.end_depth_m, "D_S": x.section, "MATERIAL": x.material, "D_TYPE": x.burial,
              "PRESSURE": x.fields.get("pressure", ""), "CIRCUIT": x.fields.get("circuit", ""),
+             "QSDW": OWNERS[x.class_code],
              "geometry": LineString([network.points[x.start].xy_m, network.points[x.end].xy_m])}
             for x in network.lines
         ],
@@ -158,7 +162,7 @@ def _line_data(x: Line) -> dict[str, object]:
         "起始埋深": x.start_depth_m, "终止埋深": x.end_depth_m, "埋设方式": x.burial,
         "总孔数": x.fields.get("holes", ""), "已用孔数": x.fields.get("used_holes", ""),
         "电缆条数": x.fields.get("cables", ""), "电压": x.fields.get("voltage", ""),
-        "线路名称": x.fields.get("circuit", ""),
+        "线路名称": x.fields.get("circuit", ""), "权属单位": OWNERS[x.class_code],
     }  # fmt: skip
 
 

@@ -19,5 +19,6 @@ class CriticalityAnswer(BaseModel):
     consumers: Ids = Field(description="Consumers without supply.")
     people: Ids = Field(description="People without supply, where their number is known.")
     critical: Ids = Field(description="Critical consumers without supply.")
+    stations: Ids = Field(description="Exchange stations of heat without supply.")
     valves: Ids = Field(description="Valves to close.")
     length_m: Annotated[list[float], SkipValidation] = Field(description="Length of the pipes isolated and dry.")

@@ -191,6 +191,7 @@ class Surroundings(_Answer):
     radius_m: float
     neighbours: list[Neighbour] = Field(description="Nearest first.")
     owners: dict[str, int] = Field(description="How many of the segments each owner has; unknown ones under ''.")
+    telephones: dict[str, str] = Field(default={}, description="Whom to call, by owner, as far as it is on record.")
 
 
 class ClickedSegment(_Answer):

@@ -158,7 +158,7 @@ def contact(
     as_json: JsonOption = False,
 ) -> None:
     """Keep whom to call about an owner's pipes; sheets for digging tell it. 登记权属单位电话"""
-    from pipemap.sharing.digging import set_contact
+    from pipemap.contacts import set_contact
 
     with open_database() as database, database.transaction() as connection:
         set_contact(connection, owner, telephone, Settings().user)

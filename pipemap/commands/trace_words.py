@@ -6,7 +6,7 @@ from typing import ClassVar
 from pipemap.commands.words import Texts, Words
 from pipemap.terminal import emit_text
 from schemas.criticality import CriticalityAnswer
-from schemas.isolation import BackFeed, BurstAnswer, BurstPlan, BurstValve, ClickedSegment, Neighbour, NodePlace
+from schemas.isolation import BurstAnswer, BurstPlan, BurstValve, ClickedSegment, Neighbour, NodePlace
 from schemas.shutdowns import ShutdownAnswer
 from schemas.tiers import Regulator
 
@@ -34,6 +34,14 @@ _WORDS = {
     "outlets": ("Drain valves in the isolated zone", "隔离区内的排污阀"),
     "hydrants": ("Nearest hydrants still fed", "最近的可用消防栓"),
     "back": ("Closed valves that can be opened to give supply back", "可开启以恢复供应的常闭阀"),
+    "no_back": (
+        "No closed valve could be opened to give supply back to what is dry.",
+        "没有可开启以恢复断供区供应的常闭阀。",
+    ),
+    "none_dry": (
+        "Beyond the isolated zone nothing goes dry, so there is nothing to give back.",
+        "隔离区以外无断供管段，无须反向供应。",
+    ),
     "fails": ("If {names} does not hold", "若 {names} 关不严"),
     "holds": ("If {names} can be closed after all", "若 {names} 能够关闭"),
     "stuck": (
@@ -101,7 +109,7 @@ class TraceWords(Words):
         self._tiers(answer)
         self._alternatives(answer)
         self._fallbacks(answer)
-        self._back_feeds(answer.back_feeds)
+        self._back_feeds(answer)
         drained = answer.drainage
         emit_text(
             self.say("drain", volume=drained.volume_m3, assumed=drained.assumed_m3, unknown=drained.unknown_length_m)
@@ -135,9 +143,11 @@ class TraceWords(Words):
     def criticality(self, answer: CriticalityAnswer) -> None:
         """The segments that matter most."""
         keys = answer.source_keys or [None] * len(answer.segment_ids)
-        numbers = (answer.people, answer.consumers, answer.critical, answer.valves, answer.length_m)
+        numbers = (
+            answer.people, answer.consumers, answer.critical, answer.stations, answer.valves, answer.length_m,
+        )  # fmt: skip
         rows = zip(answer.segment_ids, keys, *numbers, strict=True)
-        columns = ["segment", "key", "people", "consumers", "critical", "valves", "length"]
+        columns = ["segment", "key", "people", "consumers", "critical", "stations", "valves", "length"]
         self._table("critical", columns, rows)
 
     def plan(self, plan: BurstPlan, already_dry: int = 0) -> None:
@@ -235,13 +245,15 @@ class TraceWords(Words):
     def _fate(self, regulator: Regulator) -> str:
         return self.say("lost_feed" if regulator.fate == "lost" else regulator.fate)
 
-    def _back_feeds(self, back_feeds: Iterable[BackFeed]) -> None:
+    def _back_feeds(self, answer: BurstAnswer) -> None:
+        if not answer.back_feeds:
+            emit_text(self.say("no_back" if answer.dry_segment_ids else "none_dry"))
         rows = [
             (
                 one.valve.order, _name(one.valve), one.valve.address, _place(one.valve.x_m, one.valve.y_m),
                 one.consumers, one.people, f"{one.length_m:.0f} m", ", ".join(map(_name, one.also_close)),
             )
-            for one in back_feeds
+            for one in answer.back_feeds
         ]  # fmt: skip
         self._table("back", ["#", "valve", "address", "place", "consumers", "people", "length", "also close"], rows)
 
@@ -255,11 +267,13 @@ class TraceWords(Words):
         rows = [
             (
                 f"{one.distance_m:.2f} m", self.code("utility_class", one.class_code), one.source_key, self._made(one),
-                one.owner or "?", "" if one.is_height_known else self.say("in_plan"),
+                one.owner or "?", around.telephones.get(one.owner or "", ""),
+                "" if one.is_height_known else self.say("in_plan"),
             )
             for one in around.neighbours
         ]  # fmt: skip
-        self.table(self.say("near", radius=around.radius_m), ["distance", "class", "key", "pipe", "owner", ""], rows)
+        columns = ["distance", "class", "key", "pipe", "owner", "telephone", ""]
+        self.table(self.say("near", radius=around.radius_m), columns, rows)
 
     def _made(self, one: Neighbour) -> str:
         """Size, material, pressure and voltage, as far as they are known."""

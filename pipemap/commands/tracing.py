@@ -31,7 +31,7 @@ trace.command()(outages.outage)
 trace.command()(pressure.pressure)
 trace.add_typer(flow_traces.commands)
 
-_CSV_COLUMNS = ("consumers", "people", "critical", "valves", "length_m")
+_CSV_COLUMNS = ("consumers", "people", "critical", "stations", "valves", "length_m")
 
 
 @trace.callback()

@@ -43,6 +43,7 @@ COLUMNS = {
     "actor": "操作者", "action": "动作", "details": "详情", "hash": "哈希", "problem": "问题", "where": "出处",
     # traces
     "valve": "阀门", "valves": "阀门数", "walk": "步行距离", "zone": "所在区", "critical": "重要用户",
+    "telephone": "电话", "stations": "换热站",
     "mm": "mm", "pipe": "管线", "use instead": "改用",
     "also close": "另须关闭", "tier": "压力级制", "gas supply": "供气状态", "length lost": "停供管长",
     "regulators": "调压站", "space": "空间", "circuit": "回路", "sources": "电（信）源", "length down": "中断长度",

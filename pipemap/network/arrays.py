@@ -194,6 +194,18 @@ class Network:
         segment, node = self.pair_valves.segment[device - count], self.pair_valves.node[device - count]
         return f"{self.segments.id[segment]}@{self.nodes.id[node]}"
 
+    def device_segment_ids(self, devices: Ints) -> list[int | None]:
+        """The same for several devices."""
+        if not len(self.pair_valves.node):
+            return [None] * len(devices)
+        return [self.device_segment_id(one) for one in devices.tolist()]
+
+    def device_keys(self, devices: Ints) -> list[str | None]:
+        """Keys of several devices."""
+        if not len(self.pair_valves.node):
+            return self.nodes.key.at(devices)
+        return [self.device_key(one) for one in devices.tolist()]
+
     def device_name(self, device: int) -> str:
         """What people call a device: its name, else its key, else its identity."""
         name = self.nodes.name[device] if device < len(self.nodes.id) else None
@@ -213,7 +225,7 @@ class Network:
 def positions_of(sorted_ids: Ints, wanted: Ints, what: str) -> Ints:
     """Positions of identities in a sorted array; NotFoundError names the first one that is not there."""
     place, is_found = located(sorted_ids, wanted)
-    if not is_found.all():
+    if np.count_nonzero(is_found) < len(wanted):
         raise NotFoundError(f"There is no {what} {wanted[~is_found][0]} in this version of the map.")
     return place
 
@@ -222,7 +234,7 @@ def located(sorted_ids: Ints, wanted: Ints) -> tuple[Ints, Flags]:
     """Where each identity stands or would stand in a sorted array, and whether it does."""
     if not len(sorted_ids):
         return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.bool_)
-    place = np.minimum(np.searchsorted(sorted_ids, wanted), len(sorted_ids) - 1)
+    place = np.minimum(sorted_ids.searchsorted(wanted), len(sorted_ids) - 1)
     return place, sorted_ids[place] == wanted
 
 

@@ -1,6 +1,7 @@
 """Boxes in plan packed into a tree, to find the few that touch a window among a million."""
 
 from dataclasses import dataclass
+from heapq import heappop, heappush
 
 import numba
 import numpy as np
@@ -85,3 +86,40 @@ def touching(
         below = levels[level] - levels[level - 1]
         rows = [np.int64(child) for row in inside for child in range(row * _FAN, min((row + 1) * _FAN, below))]
     return order[:0]
+
+
+@numba.njit(cache=True, nogil=True)
+def nearest(
+    boxes: Floats, levels: Ints, order: Ints, place: tuple[float, float], wanted: int, but: Ints
+) -> tuple[Ints, Floats]:  # pragma: no cover
+    """The `wanted` boxes nearest to a place but for some (sorted positions), from the columns of a tree.
+
+    Nearest first, in order of position where that is the same; -1 (and infinity) where there are not so many. What
+    waits is looked at by its distance, groups of boxes before boxes.
+    """
+    found, away = np.full(wanted, -1), np.full(wanted, np.inf)
+    top, count = len(levels) - 2, 0
+    if not (np.isfinite(place[0]) and np.isfinite(place[1])):
+        return found, away
+    waiting = [(0.0, -top - 1, np.int64(0)) for _ in range(1)]
+    while len(waiting) > 0 and count < wanted:
+        far, depth, one = heappop(waiting)
+        if depth == 0:
+            found[count], away[count] = one, far
+            count += 1
+            continue
+        level = -depth - 1
+        for row in range(one * _FAN, min((one + 1) * _FAN, levels[level + 1] - levels[level])):
+            box = boxes[levels[level] + row]
+            east = max(box[0] - place[0], place[0] - box[2], 0.0)
+            north = max(box[1] - place[1], place[1] - box[3], 0.0)
+            what = order[row] if level == 0 else np.int64(row)
+            if level > 0 or not _is_among(what, but):
+                heappush(waiting, (np.hypot(east, north), -level, what))
+    return found, away
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_among(one: np.int64, some: Ints) -> bool:  # pragma: no cover
+    place = np.searchsorted(some, one)
+    return bool(place < len(some) and some[place] == one)

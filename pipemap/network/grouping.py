@@ -37,9 +37,3 @@ def spread(bounds: Ints, keys: Ints) -> Ints:  # pragma: no cover
             found[place] = position
             place += 1
     return found
-
-
-@numba.njit(cache=True, nogil=True)
-def distinct(some: Ints) -> Ints:  # pragma: no cover
-    """Each number once, sorted; for few numbers many times faster than numpy outside of compiled code."""
-    return np.unique(some)

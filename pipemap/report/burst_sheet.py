@@ -7,12 +7,12 @@ from typing import Any
 
 from psycopg.sql import SQL
 
+from pipemap.contacts import telephones_of
 from pipemap.db import Connection, fetch_all, fetch_one
 from pipemap.network import Network
 from pipemap.projects import read_project
 from pipemap.report.burst_map import BurstMap, draw_burst, lettered
 from pipemap.report.sheets import asset, names, render
-from pipemap.sharing.digging import telephones_of
 from pipemap.sql import queries
 from pipemap.versions import current_version, relation
 from schemas.isolation import BurstAnswer, Note

@@ -13,10 +13,3 @@ SELECT
     ST_Length(v.geom) AS length_m, ST_AsBinary(ST_Force2D(v.geom)) AS axis
 FROM pipemap_share.pipe_segment AS v
 ORDER BY v.class_code, ST_Length(v.geom) DESC, v.feature_id
-
--- name: contacts
-SELECT owner, telephone FROM pipemap.owner_contact WHERE owner = ANY (%(owners)s)
-
--- name: set_contact
-INSERT INTO pipemap.owner_contact (owner, telephone) VALUES (%(owner)s, %(telephone)s)
-ON CONFLICT (owner) DO UPDATE SET telephone = excluded.telephone

@@ -32,6 +32,8 @@ def alternatives_of(network: Network, cut: Cut, in_order: Ints) -> tuple[list[Ot
     """
     doubtful = in_order[is_state_unknown(network, in_order)]
     stuck = _stuck_inside(network, cut)
+    if not len(doubtful) and not len(stuck):
+        return [], 0
     found = [*_failing(cut, doubtful), *_holding(cut, stuck)]
     left_out = max(0, len(doubtful) - MOST_ALTERNATIVES) + max(0, len(stuck) - MOST_ALTERNATIVES)
     return found, left_out

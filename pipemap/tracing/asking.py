@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 
 from pipemap.db import Connection
 from pipemap.errors import UsageError
-from pipemap.network import Network
+from pipemap.network import Ints, Network
 from pipemap.network.adjacency import adjacency_of
 from pipemap.network.kinds import pressure_groups
 from pipemap.tracing.cuts import cut_at
@@ -15,14 +16,22 @@ from pipemap.tracing.dependants import consumers_of, hydrants_of, unlinked_of
 from pipemap.tracing.describing import Words, widest_at_nodes_mm
 from pipemap.tracing.fallbacks import fallbacks_of
 from pipemap.tracing.hydrants import fed_hydrants
-from pipemap.tracing.isolation import assumed_of, told
-from pipemap.tracing.pairing import pairing_of
+from pipemap.tracing.isolation import assumed_of, outcome_words
+from pipemap.tracing.outcomes import Outcome, outcome_of
+from pipemap.tracing.pairing import Pairing, pairing_of
 from pipemap.tracing.pairs import joint_cut, with_pair
 from pipemap.tracing.places import SURE_WITHIN_M, far_from_place, nearest_segment
 from pipemap.tracing.sites import site_of
 from pipemap.tracing.starts import Start
-from pipemap.tracing.surroundings import DEFAULT_RADIUS_M, Place, open_ends, surroundings_of
-from pipemap.tracing.vicinity import ready_near
+from pipemap.tracing.surroundings import (
+    DEFAULT_RADIUS_M,
+    Place,
+    near_burst,
+    open_end_notes,
+    open_ends,
+    surroundings_words,
+)
+from pipemap.tracing.vicinity import Near, ready_near
 from pipemap.tracing.zones import zones_of
 from pipemap.versions import current_version
 from schemas.isolation import BurstAnswer, ClickedSegment, Note
@@ -70,7 +79,22 @@ def burst_json(connection: Connection, network: Network, question: BurstQuestion
     return orjson.dumps(_answered(connection, network, question), default=vars)
 
 
-def _answered(connection: Connection, network: Network, question: BurstQuestion) -> Words:
+class Found(NamedTuple):
+    """A burst answered in positions and figures.
+
+    `clicked` are the segments taken for places, `pairing` the two sides of heat, `around` what lies within the radius
+    asked for, `open_ends` nodes of the isolated zone and the pipes beside them.
+    """
+
+    outcome: Outcome
+    clicked: Sequence[tuple[ClickedSegment, Place]]
+    pairing: Pairing | None
+    around: Near | None
+    open_ends: tuple[Ints, Ints]
+
+
+def find_burst(connection: Connection, network: Network, question: BurstQuestion) -> Found:
+    """All that the arrays hold of the answer; what is asked and raised is as with `ask_burst`."""
     if not (question.segment_ids or question.node_ids or question.places):
         raise UsageError("Say what has burst: segments, nodes or places.")
     clicked = _clicked(connection, network, question)
@@ -79,18 +103,25 @@ def _answered(connection: Connection, network: Network, question: BurstQuestion)
     assumed = assumed_of(network, site.zones, question.inaccessible, question.opened)
     pairing = pairing_of(connection, network) if site.zones.group == "heat" else None
     cut = joint_cut(site, pairing, network, assumed) if pairing else cut_at(site, assumed)
-    answer = told(network, site, cut)
+    around = near_burst(network, site, question.radius_m, clicked) if question.radius_m > 0 else None
+    return Found(outcome_of(network, site, cut), clicked, pairing, around, open_ends(network, cut))
+
+
+def _answered(connection: Connection, network: Network, question: BurstQuestion) -> Words:
+    found = find_burst(connection, network, question)
+    site, cut, pairing, clicked = found.outcome.plan.site, found.outcome.plan.cut, found.pairing, found.clicked
+    answer = outcome_words(network, found.outcome)
     if pairing:
         answer = with_pair(network, answer, site, cut, pairing)
-    notes = [*_far(clicked), *answer["warnings"], *open_ends(network, cut)]
-    around = None
-    if question.radius_m > 0:
-        class_codes = {place["class_code"] for place in answer["burst"]}
-        around = surroundings_of(network, site, class_codes, question.radius_m, clicked)
-    fallbacks = fallbacks_of(network, site, cut, pairing) if question.fallbacks else []
-    taken = [segment for segment, _ in clicked]
-    named = {"clicked": taken[0] if taken else None, "further_clicked": taken[1:]}
-    return {**answer, "warnings": notes, "surroundings": around, "fallbacks": fallbacks, **named}
+    answer["warnings"] = [*_far(clicked), *answer["warnings"], *open_end_notes(network, *found.open_ends)]
+    around, taken = found.around, [segment for segment, _ in clicked]
+    return {
+        **answer,
+        "surroundings": None if around is None else surroundings_words(connection, network, around, question.radius_m),
+        "fallbacks": fallbacks_of(network, site, cut, pairing) if question.fallbacks else [],
+        "clicked": taken[0] if taken else None,
+        "further_clicked": taken[1:],
+    }
 
 
 def _clicked(connection: Connection, network: Network, question: BurstQuestion) -> list[tuple[ClickedSegment, Place]]:

@@ -4,7 +4,9 @@ What a cut of one cluster takes along is a range of zones (pipemap/tracing/zones
 all clusters together. Only clusters that drag others along are cut one by one, and heat, whose other side goes along.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numba
 import numpy as np
@@ -15,25 +17,32 @@ from pipemap.errors import UsageError
 from pipemap.network import Flags, Floats, Ints, Network, NodeKind
 from pipemap.tracing.cuts import Cut, cut_of_zones
 from pipemap.tracing.dependants import Dependants, consumers_of
+from pipemap.tracing.outcomes import sum_of
 from pipemap.tracing.pairing import Pairing, pairing_of
-from pipemap.tracing.pairs import out_by_either, zones_with_partners
+from pipemap.tracing.pairs import out_by_either, stations_out, zones_with_partners
+from pipemap.tracing.served import served_nodes, served_of
+from pipemap.tracing.toll import toll_of
 from pipemap.tracing.zones import Zones, zones_of
 from schemas.codetables import code_table
 from schemas.criticality import CriticalityAnswer
+
+# Things with what each of them counts for, once for every figure.
+_Weighed: TypeAlias = list[tuple[Dependants, list[Ints]]]
 
 
 @dataclass(frozen=True, eq=False)
 class Criticality:
     """By segment, in the order of `segments` (positions, ascending): what its burst does, as `isolation.burst` has it.
 
-    Consumers, people (unknown ones as none) and critical consumers without supply, valves to close, and the length
-    isolated and dry together.
+    Consumers, people (unknown ones as none), critical consumers and exchange stations without supply, valves to close,
+    and the length isolated and dry together.
     """
 
     segments: Ints
     consumers: Ints
     people: Ints
     critical: Ints
+    stations: Ints
     valves: Ints
     length_m: Floats
 
@@ -59,7 +68,8 @@ def ranked_criticality(
     """
     group = _pressure_group(class_code)
     found = criticality_of(network, group, pairing_of(connection, network) if group == "heat" else None)
-    worst_first = np.lexsort((network.segments.id[found.segments], -found.consumers, -found.people))
+    served = found.consumers + found.stations
+    worst_first = np.lexsort((network.segments.id[found.segments], -served, -found.people))
     chosen = np.arange(len(found.segments)) if limit is None else worst_first[:limit]
     keys = [network.segments.key[one] for one in found.segments[chosen].tolist()] if limit is not None else None
     return CriticalityAnswer(
@@ -70,6 +80,7 @@ def ranked_criticality(
         consumers=found.consumers[chosen].tolist(),
         people=found.people[chosen].tolist(),
         critical=found.critical[chosen].tolist(),
+        stations=found.stations[chosen].tolist(),
         valves=found.valves[chosen].tolist(),
         length_m=np.round(found.length_m[chosen], 2).tolist(),
     )
@@ -84,30 +95,50 @@ def _pressure_group(class_code: str) -> str:
 
 
 def _criticality(network: Network, zones: Zones) -> Criticality:
-    dependants = consumers_of(network, zones)
-    people, critical = np.maximum(network.consumers.people, 0), network.consumers.is_critical.astype(np.int64)
-    weights = (np.ones(len(people), np.int64), people, critical)
-    at, thing = _where_lost(dependants)
-    lost = [_over_ranges(zones, at, weight[thing]) for weight in weights]
+    weighed = _weighed(network, zones)
+    lost = [total for things, weights in weighed for total in _by_cluster(things, weights)]
     length_m = _over_ranges(zones, zones.segment_zone[zones.segments], network.segments.length_m[zones.segments])
     valves = _valves(zones)
     for cluster in np.flatnonzero(zones.needs_flood).tolist():
         cut = cut_of_zones(zones, zones.cluster_bounds[cluster : cluster + 1])
-        consumers, _ = dependants.lost(cut)
-        for total, weight in zip(lost, weights, strict=True):
-            total[cluster] = weight[consumers].sum()
+        sums = (
+            weight[gone].sum() for things, weights in weighed for gone in [things.lost(cut)[0]] for weight in weights
+        )
+        for total, of_cut in zip(lost, sums, strict=True):
+            total[cluster] = of_cut
         valves[cluster] = len(cut.valves)
         length_m[cluster] = network.segments.length_m[np.concatenate([cut.isolated, cut.dry])].sum()
     segments = np.sort(zones.segments)
     cluster_of = zones.cluster[zones.segment_zone[segments]]
-    consumers, people, critical = (total[cluster_of].astype(np.int64) for total in lost)
-    return Criticality(segments, consumers, people, critical, valves[cluster_of], length_m[cluster_of])
+    consumers, people, critical, stations = (total[cluster_of].astype(np.int64) for total in lost)
+    return Criticality(segments, consumers, people, critical, stations, valves[cluster_of], length_m[cluster_of])
+
+
+def _weighed(network: Network, zones: Zones) -> _Weighed:
+    """What is counted: consumers by number, people and critical ones, stations by number."""
+    people, critical = np.maximum(network.consumers.people, 0), network.consumers.is_critical.astype(np.int64)
+    stations = np.ones(len(served_nodes(network)), np.int64)
+    return [
+        (consumers_of(network, zones), [np.ones(len(people), np.int64), people, critical]),
+        (served_of(network, zones), [stations]),
+    ]
+
+
+def _gone(weighed: _Weighed, cut: Cut) -> Iterator[tuple[Ints, list[Ints]]]:
+    return ((things.lost(cut)[0], weights) for things, weights in weighed)
+
+
+def _by_cluster(things: Dependants, weights: list[Ints]) -> Iterator[Floats]:
+    """By cluster, the weights of what is lost with it, as far as ranges answer."""
+    at, thing = _where_lost(things)
+    for weight in weights:
+        yield _over_ranges(things.zones, at, weight[thing])
 
 
 def _of_pairs(network: Network, zones: Zones, pairing: Pairing) -> Criticality:
     """The same where a cut takes the other side along: each set of zones is cut once."""
     segments = np.sort(zones.segments)
-    rows: dict[bytes, tuple[int, int, int, int, float]] = {}
+    rows: dict[bytes, tuple[int, int, int, int, int, float]] = {}
     names = []
     for segment in segments.tolist():
         burst_zones = zones_with_partners(zones, pairing, np.array([segment]))
@@ -115,15 +146,17 @@ def _of_pairs(network: Network, zones: Zones, pairing: Pairing) -> Criticality:
         if names[-1] not in rows:
             rows[names[-1]] = _figures(network, cut_of_zones(zones, burst_zones), pairing)
     found = [rows[name] for name in names]
-    consumers, people, critical, valves = np.array([row[:4] for row in found], np.int64).reshape(-1, 4).T
-    return Criticality(segments, consumers, people, critical, valves, np.array([row[4] for row in found]))
+    counts = np.array([row[:5] for row in found], np.int64).reshape(-1, 5).T
+    consumers, people, critical, stations, valves = counts
+    return Criticality(segments, consumers, people, critical, stations, valves, np.array([row[5] for row in found]))
 
 
-def _figures(network: Network, cut: Cut, pairing: Pairing) -> tuple[int, int, int, int, float]:
-    lost, _ = out_by_either(network, cut, pairing)
-    people, is_critical = network.consumers.people[lost], network.consumers.is_critical[lost]
-    length_m = network.segments.length_m[np.concatenate([cut.isolated, cut.dry])].sum()
-    return len(lost), int(np.maximum(people, 0).sum()), int(is_critical.sum()), len(cut.valves), float(length_m)
+def _figures(network: Network, cut: Cut, pairing: Pairing) -> tuple[int, int, int, int, int, float]:
+    lost, is_near = out_by_either(network, cut, pairing)
+    toll = toll_of(network, lost, is_near)
+    length_m = sum_of(network.segments.length_m, cut.isolated) + sum_of(network.segments.length_m, cut.dry)
+    stations = stations_out(network, cut, pairing)
+    return len(lost), toll.people, len(toll.critical), len(stations), len(cut.valves), length_m
 
 
 def _over_ranges(zones: Zones, at: Ints, weight: npt.NDArray[np.generic]) -> Floats:

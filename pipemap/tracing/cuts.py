@@ -33,8 +33,17 @@ from functools import cached_property
 import numpy as np
 
 from pipemap.network import Ints, NodeKind, SmallInts
-from pipemap.network.grouping import spread
-from pipemap.tracing.floods import FED, ISOLATED, OPEN_QUESTION, Statuses, Touches, closure, parted, settle
+from pipemap.tracing.floods import (
+    FED,
+    OPEN_QUESTION,
+    Statuses,
+    Touches,
+    closure,
+    parted,
+    settle,
+    unfed_beside,
+    unusual,
+)
 from pipemap.tracing.ports import Flags
 from pipemap.tracing.sites import Site
 from pipemap.tracing.zones import Zones
@@ -71,7 +80,7 @@ class Assumed:
         return kind
 
 
-_NOTHING = Assumed()
+AS_ON_THE_MAP = Assumed()
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,9 +109,8 @@ class Cut:
     @cached_property
     def unusual(self) -> Ints:
         """Devices beside an isolated zone that are no valves one could turn: sources, one-way ones, stuck valves."""
-        kind = self.touches.kind[self.beside]
-        unusual: Ints = self.beside[(kind != NodeKind.OPEN_VALVE) & (kind != NodeKind.CLOSED_VALVE)]
-        return unusual
+        found: Ints = unusual(self.touches.kind, self.beside)
+        return found
 
     def is_wet(self, some: Ints) -> Flags:
         """Whether a source still reaches some zones."""
@@ -116,10 +124,10 @@ class Cut:
 
 def cut_at(site: Site, assumed: Assumed | None = None) -> Cut:
     """The plan for bursts at a site."""
-    return cut_of_zones(site.zones, site.burst_zones, assumed or _NOTHING)
+    return cut_of_zones(site.zones, site.burst_zones, assumed or AS_ON_THE_MAP)
 
 
-def cut_of_zones(zones: Zones, burst_zones: Ints, assumed: Assumed = _NOTHING) -> Cut:
+def cut_of_zones(zones: Zones, burst_zones: Ints, assumed: Assumed = AS_ON_THE_MAP) -> Cut:
     """The plan that parts some zones from every source."""
     touches = zones.touches if assumed.is_nothing else zones.touches._replace(kind=assumed.kinds(zones))
     status = np.zeros(zones.count, np.uint8)
@@ -176,5 +184,5 @@ def _look_up(zones: Zones, cluster: int) -> tuple[Ints, Ints]:
 def _already_dry(zones: Zones, burst_zones: Ints, status: Statuses) -> Ints:
     if not len(zones.unfed):
         return zones.unfed
-    segments = zones.unfed[spread(zones.unfed_bounds, np.unique(zones.area[burst_zones]))]
-    return np.sort(segments[status[zones.segment_zone[segments]] != ISOLATED])
+    found: Ints = unfed_beside((zones.unfed, zones.unfed_bounds), zones.area, zones.segment_zone, burst_zones, status)
+    return found

@@ -4,7 +4,6 @@ They are given as the fields of their models in `schemas.isolation`: an answer i
 than from models, and is made a model where a program asks for one.
 """
 
-from collections.abc import Iterable
 from functools import cache
 from math import isfinite
 from typing import Any, TypeAlias
@@ -19,6 +18,9 @@ from pipemap.tracing.walking import Walk, device_nodes
 from schemas.codetables import code_table
 
 Words: TypeAlias = dict[str, Any]
+
+# By position, the last for -1.
+_STATE_CODES, _OPERABILITY_CODES = (*STATES, "unknown"), (*OPERABILITIES, "unknown")
 
 _NOTES = {
     "state-unknown": (
@@ -41,34 +43,49 @@ def described_valves(network: Network, walk: Walk) -> list[Words]:
         return []
     nodes, node = network.nodes, device_nodes(network, walk.devices)
     _, state, operability = device_columns(network, walk.devices)
-    columns = (nodes.id, nodes.x_m, nodes.y_m, nodes.appurtenance, widest_at_nodes_mm(network))
-    ids, x_m, y_m, kind, width_mm = (column[node].tolist() for column in columns)
-    measures = (walk.devices.tolist(), node.tolist(), walk.distance_m.tolist(), walk.walk_m.tolist())
-    states, operabilities = state.tolist(), operability.tolist()
-    found = []
-    for place, (device, at, distance_m, walk_m) in enumerate(zip(*measures, strict=True)):
-        state_code, operability_code = _code(STATES, states[place]), _code(OPERABILITIES, operabilities[place])
-        address = nodes.address[at]
-        noted = _noted(state_code, operability_code, kind[place], x_m[place], address)
-        found.append(
-            {
-                "node_id": ids[place],
-                "segment_id": network.device_segment_id(device),
-                "source_key": network.device_key(device),
-                "order": place + 1,
-                "state_code": state_code,
-                "operability_code": operability_code,
-                "width_mm": known(width_mm[place]),
-                "name": nodes.name[at],
-                "address": address,
-                "x_m": known(x_m[place]),
-                "y_m": known(y_m[place]),
-                "distance_m": known(distance_m),
-                "walk_m": known(walk_m),
-                "notes": [_noted_in_words()[code] for code in noted],
-            }
-        )
-    return found
+    measures = (widest_at_nodes_mm(network)[node], nodes.x_m[node], nodes.y_m[node], walk.distance_m, walk.walk_m)
+    columns = zip(
+        range(1, 1 + len(node)),
+        nodes.id[node].tolist(),
+        network.device_segment_ids(walk.devices),
+        network.device_keys(walk.devices),
+        (_STATE_CODES[one] for one in state.tolist()),
+        (_OPERABILITY_CODES[one] for one in operability.tolist()),
+        nodes.name.at(node),
+        nodes.address.at(node),
+        nodes.appurtenance[node].tolist(),
+        *map(known_numbers, measures),
+        strict=True,
+    )
+    return [
+        {
+            "node_id": node_id,
+            "segment_id": segment_id,
+            "source_key": key,
+            "order": order,
+            "state_code": state_code,
+            "operability_code": operability_code,
+            "width_mm": width_mm,
+            "name": name,
+            "address": address,
+            "x_m": x_m,
+            "y_m": y_m,
+            "distance_m": distance_m,
+            "walk_m": walk_m,
+            "notes": _noted(state_code, operability_code, kind, x_m is not None, address is not None),
+        }
+        for (
+            order, node_id, segment_id, key, state_code, operability_code, name, address, kind,
+            width_mm, x_m, y_m, distance_m, walk_m,
+        ) in columns
+    ]  # fmt: skip
+
+
+def known_numbers(column: Floats) -> list[float | None]:
+    """Numbers, None for the unknown (NaN) and the endless."""
+    numbers: list[float] = column.tolist()
+    # Mostly all of them are known.
+    return [*numbers] if isfinite(sum(numbers)) else [one if isfinite(one) else None for one in numbers]
 
 
 def widest_at_nodes_mm(network: Network) -> Floats:
@@ -128,23 +145,17 @@ def note(code: str, texts: tuple[str, str], **values: object) -> Words:
     return {"code": code, "message_en": english.format(**values), "message_zh": chinese.format(**values)}
 
 
-def _noted(state_code: str, operability_code: str, kind: int, x_m: float, address: str | None) -> Iterable[str]:
-    if state_code == "unknown":
-        yield "state-unknown"
-    if operability_code == "unknown":
-        yield "operability-unknown"
-    if kind in _enclosed():
-        yield "in-chamber"
-    if not isfinite(x_m):
-        yield "no-place"
-    elif address is None:
-        yield "no-address"
-
-
 @cache
-def _noted_in_words() -> dict[str, Words]:
-    """The notes by their codes; none of them has a value to fill in."""
-    return {code: note(code, texts) for code, texts in _NOTES.items()}
+def _noted(state_code: str, operability_code: str, kind: int, is_placed: bool, has_address: bool) -> tuple[Words, ...]:
+    """The notes on a valve; none of them has a value to fill in."""
+    found = {
+        "state-unknown": state_code == "unknown",
+        "operability-unknown": operability_code == "unknown",
+        "in-chamber": kind in _enclosed(),
+        "no-place": not is_placed,
+        "no-address": is_placed and not has_address,
+    }
+    return tuple(note(code, _NOTES[code]) for code, is_so in found.items() if is_so)
 
 
 @cache
@@ -158,7 +169,3 @@ def _enclosed() -> frozenset[int]:
     """Positions in the code table of the appurtenances that stand in a chamber."""
     table = code_table("appurtenance").values()
     return frozenset(place for place, code in enumerate(table) if code.flag("is_enclosed"))
-
-
-def _code(codes: tuple[str, ...], place: int) -> str:
-    return codes[place] if place >= 0 else "unknown"

@@ -1,7 +1,7 @@
 """How much water the isolated segments hold, and where it can be let out."""
 
 from functools import cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numba
 import numpy as np
@@ -9,9 +9,8 @@ import numpy as np
 from pipemap.network import Flags, Floats, Ints, Network, SmallInts
 from pipemap.network.adjacency import marked_ends
 from pipemap.network.arrays import Reals
-from pipemap.tracing.describing import device_places
+from pipemap.tracing.describing import Words, device_places
 from schemas.codetables import code_table
-from schemas.isolation import Drainage
 
 # Shape, width and height of every segment (pipemap/network/arrays.py), and the clear shares of the shapes.
 Sections: TypeAlias = tuple[SmallInts, Reals, Reals, Floats]
@@ -22,18 +21,25 @@ _EGG = 1.1485 / 1.5
 _DRAINS = ("drain_valve",)
 
 
-def drainage_of(network: Network, isolated: Ints) -> Drainage:
+class Held(NamedTuple):
+    """What isolated segments hold, as the fields of a Drainage have it; `outlets` are nodes (positions)."""
+
+    volume_m3: float
+    assumed_m3: float
+    unknown_length_m: float
+    outlets: Ints
+
+
+def drainage_of(network: Network, isolated: Ints) -> Held:
     """The volume in isolated segments (positions) by their clear section; unknown ones are counted apart."""
     segments = network.segments
-    volume_m3, assumed_m3, unknown_length_m = _held(
-        _sections(network), segments.length_m, segments.is_bore_assumed, isolated
-    )
-    return Drainage(
-        volume_m3=volume_m3,
-        assumed_m3=assumed_m3,
-        unknown_length_m=unknown_length_m,
-        outlets=device_places(network, _outlets(network, isolated)),
-    )
+    held = _held(_sections(network), segments.length_m, segments.is_bore_assumed, isolated)
+    return Held(*held, _outlets(network, isolated))
+
+
+def drainage_words(network: Network, held: Held) -> Words:
+    """The fields of a Drainage."""
+    return {**held._asdict(), "outlets": device_places(network, held.outlets)}
 
 
 @numba.njit(cache=True, nogil=True)

@@ -7,10 +7,10 @@ from pipemap.tracing.alternatives import stuck_one_by_one
 from pipemap.tracing.cuts import Cut
 from pipemap.tracing.dependants import consumers_of
 from pipemap.tracing.describing import Words, described_valves, device_places
-from pipemap.tracing.isolation import consumers_lost
 from pipemap.tracing.pairing import Pairing
 from pipemap.tracing.pairs import out_by_either
 from pipemap.tracing.sites import Site
+from pipemap.tracing.toll import consumers_lost
 from pipemap.tracing.walking import listed, walk_to
 from pipemap.tracing.warnings import sources_feeding
 

@@ -284,3 +284,23 @@ def unfed_above(at: Touches, hops: Ints, status: Statuses, zones: Ints) -> Ints:
                     status[tail] = LOST
                     queue.append(tail)
     return np.array(queue[len(zones) :])
+
+
+@numba.njit(cache=True, nogil=True)
+def unfed_beside(
+    unfed: tuple[Ints, Ints], area: Ints, segment_zone: Ints, zones: Ints, status: Statuses
+) -> Ints:  # pragma: no cover
+    """Segments that no source reached before, in the areas of some zones, but for the isolated ones; sorted.
+
+    `unfed` are those of all areas with their bounds.
+    """
+    segments, bounds = unfed
+    there = segments[spread(bounds, np.unique(area[zones]))]
+    return np.sort(there[status[segment_zone[there]] != ISOLATED])
+
+
+@numba.njit(cache=True, nogil=True)
+def unusual(kind: SmallInts, devices: Ints) -> Ints:  # pragma: no cover
+    """Those of some devices that are neither open nor closed valves."""
+    found: Ints = devices[(kind[devices] != _OPEN) & (kind[devices] != _CLOSED)]
+    return found

@@ -5,17 +5,13 @@ from itertools import islice
 import numba
 import numpy as np
 
-from pipemap.clearance.numbers import known
 from pipemap.network import Floats, Ints, Network
-from pipemap.network.boxes import BoxTree, touching
+from pipemap.network.boxes import BoxTree, nearest
 from pipemap.tracing.cuts import Cut
 from pipemap.tracing.dependants import hydrant_nodes, hydrants_of
-from pipemap.tracing.describing import Words
+from pipemap.tracing.describing import Words, known_numbers
 from pipemap.tracing.ports import Flags
 from pipemap.tracing.zones import Zones
-
-# The radius that one hydrant serves (GB 50974-2014, 7.2.5), so that it mostly is the last looked at.
-_FIRST_REACH_M = 150.0
 
 
 class FedHydrants:
@@ -25,54 +21,38 @@ class FedHydrants:
         nodes = hydrant_nodes(network)
         place_m = np.stack([network.nodes.x_m[nodes], network.nodes.y_m[nodes]], axis=1)
         self.hydrants = np.flatnonzero(_is_fed(zones, nodes) & np.isfinite(place_m).all(axis=1))
-        self.place_m = place_m[self.hydrants]
-        self.tree = BoxTree.of(np.hstack([self.place_m, self.place_m]))
+        tree = BoxTree.of(np.tile(place_m[self.hydrants], 2))
+        self._columns = tree.boxes, tree.levels, self.hydrants[tree.order]
+        self._place_m = place_m
 
     def nearest(self, places_m: Floats, lost: Ints, wanted: int) -> tuple[Ints, Floats]:
         """For every place (n, 2) the `wanted` nearest hydrants that are not lost, and how far they lie.
 
-        Positions in `hydrant_nodes`, -1 (and infinity) where there are not so many.
+        Positions in `hydrant_nodes`, -1 (and infinity) where there are not so many; `lost` is sorted.
         """
-        found: tuple[Ints, Floats]
-        found = _nearest_left(self.tree.columns, self.hydrants, self.place_m, places_m, lost, wanted)
+        found: tuple[Ints, Floats] = _nearest_left(self._columns, places_m, lost, wanted)
+        return found
+
+    def instead_of(self, lost: Ints) -> tuple[Ints, Floats]:
+        """The same for the one nearest to each of those that are lost."""
+        found: tuple[Ints, Floats] = _instead(self._columns, self._place_m, lost)
         return found
 
 
 @numba.njit(cache=True, nogil=True)
 def _nearest_left(
-    tree: tuple[Floats, Ints, Ints], hydrants: Ints, place_m: Floats, places_m: Floats, lost: Ints, wanted: int
+    tree: tuple[Floats, Ints, Ints], places_m: Floats, lost: Ints, wanted: int
 ) -> tuple[Ints, Floats]:  # pragma: no cover
-    """The same: all within a reach that doubles until there are so many; `lost` is sorted."""
-    found = np.full((len(places_m), wanted), -1)
-    away_m = np.full((len(places_m), wanted), np.inf)
-    for row, (x, y) in enumerate(places_m):
-        reach_m = _FIRST_REACH_M
-        is_over = len(hydrants) == 0 or not (np.isfinite(x) and np.isfinite(y))
-        while not is_over:
-            near = touching(*tree, (x - reach_m, y - reach_m, x + reach_m, y + reach_m))
-            found[row], away_m[row] = -1, np.inf
-            for one in near:
-                if not _is_among(hydrants[one], lost):
-                    apart_m = np.hypot(place_m[one, 0] - x, place_m[one, 1] - y)
-                    _put_in_order(found[row], away_m[row], hydrants[one], apart_m)
-            is_over = away_m[row, -1] <= reach_m or len(near) == len(hydrants)
-            reach_m *= 2
+    found, away_m = np.empty((len(places_m), wanted), np.int64), np.empty((len(places_m), wanted))
+    for row in range(len(places_m)):
+        found[row], away_m[row] = nearest(*tree, (places_m[row, 0], places_m[row, 1]), wanted, lost)
     return found, away_m
 
 
 @numba.njit(cache=True, nogil=True)
-def _is_among(one: int, some: Ints) -> bool:  # pragma: no cover
-    place = np.searchsorted(some, one)
-    return bool(place < len(some) and some[place] == one)
-
-
-@numba.njit(cache=True, nogil=True)
-def _put_in_order(found: Ints, away_m: Floats, one: int, apart_m: float) -> None:  # pragma: no cover
-    """Put one among those found, nearest first (by number where that is the same), if it is near enough."""
-    for place in range(len(found)):
-        if apart_m < away_m[place] or (apart_m == away_m[place] and one < found[place]):
-            found[place], one = one, found[place]
-            away_m[place], apart_m = apart_m, away_m[place]
+def _instead(tree: tuple[Floats, Ints, Ints], place_m: Floats, lost: Ints) -> tuple[Ints, Floats]:  # pragma: no cover
+    found, away_m = _nearest_left(tree, place_m[lost], lost, 1)
+    return found.ravel(), away_m.ravel()
 
 
 def fed_hydrants(network: Network, zones: Zones) -> FedHydrants:
@@ -80,47 +60,63 @@ def fed_hydrants(network: Network, zones: Zones) -> FedHydrants:
     return network.once(f"fed hydrants {zones.group}", lambda: FedHydrants(network, zones), by_layout=True)
 
 
-def hydrants_lost(network: Network, cut: Cut, lost: Ints) -> list[Words]:
-    """Hydrants by position in `hydrant_nodes`, each with the nearest one that is still fed."""
-    if not len(lost):
-        return []
-    nodes = hydrant_nodes(network)[lost]
-    place_m = np.stack([network.nodes.x_m[nodes], network.nodes.y_m[nodes]], axis=1)
-    instead, away_m = fed_hydrants(network, cut.zones).nearest(place_m, lost, 1)
-    others = zip(nodes.tolist(), instead[:, 0].tolist(), away_m[:, 0].tolist(), strict=True)
-    return [
-        {**_hydrant(network, node), "nearest_fed": _near_hydrant(network, other, far_m) if other >= 0 else None}
-        for node, other, far_m in others
-    ]
-
-
-def nearest_hydrants(network: Network, cut: Cut, lost: Ints, places_m: Floats, wanted: int) -> list[Words]:
-    """The hydrants still fed that lie nearest to some places, nearest first."""
-    found, away_m = fed_hydrants(network, cut.zones).nearest(places_m, lost, wanted)
-    nearest_m: dict[int, float] = {}
-    for far_m, hydrant in sorted(zip(away_m.ravel().tolist(), found.ravel().tolist(), strict=True)):
-        if hydrant >= 0:
-            nearest_m.setdefault(hydrant, far_m)
-    return [_near_hydrant(network, *one) for one in islice(nearest_m.items(), wanted)]
-
-
 def lost_hydrants(network: Network, cut: Cut) -> Ints:
     """Positions in `hydrant_nodes` of those without water."""
     return hydrants_of(network, cut.zones).lost(cut)[0]
 
 
-def _near_hydrant(network: Network, hydrant: int, distance_m: float) -> Words:
-    return {**_hydrant(network, hydrant_nodes(network).item(hydrant)), "distance_m": distance_m}
+def hydrants_instead(network: Network, cut: Cut, lost: Ints) -> tuple[Ints, Floats]:
+    """For every hydrant that is lost the nearest one still fed, -1 for none, and how far it lies from it."""
+    if not len(lost):
+        return lost, np.zeros(0)
+    return fed_hydrants(network, cut.zones).instead_of(lost)
 
 
-def _hydrant(network: Network, node: int) -> Words:
-    nodes = network.nodes
-    return {
-        "node_id": nodes.id.item(node),
-        "source_key": nodes.key[node],
-        "x_m": known(nodes.x_m.item(node)),
-        "y_m": known(nodes.y_m.item(node)),
-    }
+def nearest_hydrants(network: Network, cut: Cut, lost: Ints, places_m: Floats, wanted: int) -> tuple[Ints, Floats]:
+    """The hydrants still fed that lie nearest to some places, nearest first, and how far they lie."""
+    found, away_m = fed_hydrants(network, cut.zones).nearest(places_m, lost, wanted)
+    if len(places_m) > 1:
+        found, away_m = (np.array(column) for column in _first_of_all(found, away_m, wanted))
+    there = np.count_nonzero(found >= 0)
+    return found.ravel()[:there], away_m.ravel()[:there]
+
+
+def _first_of_all(found: Ints, away_m: Floats, wanted: int) -> tuple[list[int], list[float]]:
+    """The first of those found for several places, each once."""
+    nearest_m: dict[int, float] = {}
+    for far_m, hydrant in sorted(zip(away_m.ravel().tolist(), found.ravel().tolist(), strict=True)):
+        nearest_m.setdefault(hydrant, far_m)
+    first = list(islice((one for one in nearest_m.items() if one[0] >= 0), wanted))
+    return [hydrant for hydrant, _ in first], [far_m for _, far_m in first]
+
+
+def near_words(network: Network, hydrants: Ints, away_m: Floats) -> list[Words]:
+    """Fed hydrants as the fields of NearestHydrants."""
+    told = _described(network, hydrants)
+    for one, far_m in zip(told, away_m.tolist(), strict=True):
+        one["distance_m"] = far_m
+    return told
+
+
+def lost_words(network: Network, lost: Ints, instead: Ints, instead_m: Floats) -> list[Words]:
+    """Hydrants without water, each with the one to use instead, as the fields of HydrantsLost."""
+    if not len(lost):
+        return []
+    told = _described(network, np.concatenate([lost, instead]))
+    columns = zip(told, told[len(lost) :], instead.tolist(), instead_m.tolist(), strict=False)
+    return [
+        {**one, "nearest_fed": {**other, "distance_m": far_m} if place >= 0 else None}
+        for one, other, place, far_m in columns
+    ]
+
+
+def _described(network: Network, hydrants: Ints) -> list[Words]:
+    if not len(hydrants):
+        return []
+    nodes, node = network.nodes, hydrant_nodes(network)[hydrants]
+    places = known_numbers(nodes.x_m[node]), known_numbers(nodes.y_m[node])
+    columns = zip(nodes.id[node].tolist(), nodes.key.at(node), *places, strict=True)
+    return [{"node_id": one, "source_key": key, "x_m": x_m, "y_m": y_m} for one, key, x_m, y_m in columns]
 
 
 def _is_fed(zones: Zones, nodes: Ints) -> Flags:

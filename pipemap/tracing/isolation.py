@@ -1,32 +1,27 @@
 """Burst impact: from what has burst to an answer a person acts on. What is meant: pipemap/tracing/cuts.py."""
 
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 
 from pipemap.clearance.numbers import known
 from pipemap.errors import UsageError
-from pipemap.network import Flags, Ints, Network, NodeKind, positions_of
-from pipemap.network.adjacency import adjacency_of
-from pipemap.network.kinds import has_role
-from pipemap.tracing.alternatives import Otherwise, alternatives_of
-from pipemap.tracing.backfeed import Regain, regains_of
-from pipemap.tracing.cuts import Assumed, Cut, cut_at
-from pipemap.tracing.dependants import consumers_of
+from pipemap.network import Ints, Network, NodeKind, positions_of
+from pipemap.tracing.alternatives import Otherwise
+from pipemap.tracing.backfeed import Regain
+from pipemap.tracing.cuts import AS_ON_THE_MAP, Assumed, Cut, cut_at
 from pipemap.tracing.describing import Words, class_codes, described_valves, device_places
-from pipemap.tracing.drainage import drainage_of
-from pipemap.tracing.floods import ISOLATED, LOST
-from pipemap.tracing.hydrants import hydrants_lost, lost_hydrants, nearest_hydrants
-from pipemap.tracing.sites import Site, site_of
+from pipemap.tracing.drainage import drainage_words
+from pipemap.tracing.hydrants import lost_words, near_words
+from pipemap.tracing.outcomes import Outcome, Plan, outcome_of, sum_of
+from pipemap.tracing.sites import Site, class_at, site_of
 from pipemap.tracing.tiers import tier_warnings, tiers_of
-from pipemap.tracing.walking import listed, walk_to
+from pipemap.tracing.toll import toll_of, toll_words
+from pipemap.tracing.walking import listed
 from pipemap.tracing.warnings import sources_feeding, warnings_of
 from pipemap.tracing.zones import Zones
-from schemas.codetables import code_table
 from schemas.isolation import BurstAnswer
 
-_NEAREST_HYDRANTS = 3
 _MOST_BACK_FEEDS = 20
 
 
@@ -65,55 +60,55 @@ def answer_for(network: Network, site: Site, cut: Cut) -> BurstAnswer:
 
 def told(network: Network, site: Site, cut: Cut) -> Words:
     """The same as the fields of a BurstAnswer."""
-    plan = PlanWords(network, site, cut)
-    otherwise, left_out = alternatives_of(network, cut, plan.walk.devices)
+    return outcome_words(network, outcome_of(network, site, cut))
+
+
+def outcome_words(network: Network, outcome: Outcome) -> Words:
+    """The same of a cut whose outcome is known."""
+    plan = outcome.plan
+    site, cut = plan.site, plan.cut
+    alternatives = zip(outcome.otherwise, outcome.plans_otherwise, strict=True)
+    warnings = warnings_of(network, cut, outcome.otherwise, plan.toll.uncounted)
     return {
-        **plan.fields(),
+        **plan_words(network, plan),
         "version": network.version,
         "burst": _places(network, site),
         "already_dry_segment_ids": network.segments.id[cut.already_dry].tolist(),
-        "alternatives": [_alternative(network, site, one) for one in otherwise],
-        "alternatives_left_out": left_out,
-        "back_feeds": _back_feeds(network, site, regains_of(network, cut, plan.consumers)),
-        "nearest_hydrants": nearest_hydrants(network, cut, plan.hydrants, site.place_m, _NEAREST_HYDRANTS),
-        "drainage": drainage_of(network, cut.isolated),
-        "sources_not_refilled": device_places(network, _not_refilled(cut)),
-        "pumps_to_stop": device_places(network, _pumps(network, cut)),
+        "alternatives": [_alternative(network, site, *one) for one in alternatives],
+        "alternatives_left_out": outcome.left_out,
+        "back_feeds": _back_feeds(network, site, outcome.regains),
+        "nearest_hydrants": near_words(network, outcome.nearest, outcome.nearest_m),
+        "drainage": drainage_words(network, outcome.held),
+        "sources_not_refilled": device_places(network, outcome.not_refilled),
+        "pumps_to_stop": device_places(network, outcome.pumps),
         "tiers": tiers_of(network, cut),
         "pair": None,
-        "warnings": [*warnings_of(network, cut, otherwise, plan.consumers), *tier_warnings(network, cut)],
+        "warnings": [*warnings, *tier_warnings(network, cut)],
     }
 
 
-class PlanWords:
-    """A cut in the words of an answer; `lost` are its consumers and which are near, where more is known of them."""
-
-    def __init__(self, network: Network, site: Site, cut: Cut, lost: tuple[Ints, Flags] | None = None) -> None:
-        self.network, self.site, self.cut = network, site, cut
-        self.walk = walk_to(network, site, cut, cut.valves)
-        self.consumers, self.is_near = lost or consumers_of(network, cut.zones).lost(cut)
-        self.hydrants = lost_hydrants(network, cut)
-
-    def fields(self) -> Words:
-        """The fields of schemas.isolation.BurstPlan."""
-        network, cut = self.network, self.cut
-        return {
-            "order_basis": "walk" if self.walk.is_along_pipes else "straight",
-            "valves_to_close": described_valves(network, self.walk),
-            "closed_valves_relied_on": described_valves(network, listed(network, self.site, cut.relied_on)),
-            "sources_to_shut": device_places(network, sources_feeding(cut)),
-            "isolated_segment_ids": network.segments.id[cut.isolated].tolist(),
-            "dry_segment_ids": network.segments.id[cut.dry].tolist(),
-            "isolated_length_m": _length_m(network, cut.isolated),
-            "dry_length_m": _length_m(network, cut.dry),
-            "consumers": consumers_lost(network, self.consumers, self.is_near),
-            "consumer_ids": network.consumers.id[self.consumers].tolist(),
-            "hydrants_lost": hydrants_lost(network, cut, self.hydrants),
-        }
+def plan_words(network: Network, plan: Plan) -> Words:
+    """The fields of a BurstPlan."""
+    cut = plan.cut
+    return {
+        "order_basis": "walk" if plan.walk.is_along_pipes else "straight",
+        "valves_to_close": described_valves(network, plan.walk),
+        "closed_valves_relied_on": described_valves(network, listed(network, plan.site, cut.relied_on)),
+        "sources_to_shut": device_places(network, sources_feeding(cut)),
+        "isolated_segment_ids": network.segments.id[cut.isolated].tolist(),
+        "dry_segment_ids": network.segments.id[cut.dry].tolist(),
+        "isolated_length_m": plan.isolated_m,
+        "dry_length_m": plan.dry_m,
+        "consumers": toll_words(network, plan.toll),
+        "consumer_ids": network.consumers.id[plan.toll.consumers].tolist(),
+        "hydrants_lost": lost_words(network, plan.hydrants, plan.instead, plan.instead_m),
+    }
 
 
 def assumed_of(network: Network, zones: Zones, inaccessible: Sequence[int], opened: Sequence[int]) -> Assumed:
     """Valves named by their nodes as a question takes them; UsageError where one is none."""
+    if not len(inaccessible) and not len(opened):
+        return AS_ON_THE_MAP
     return Assumed(
         stuck=_devices(network, zones, inaccessible, "is no valve that could be closed", NodeKind.OPEN_VALVE),
         opened=_devices(network, zones, opened, "is no closed valve that could be opened", NodeKind.CLOSED_VALVE),
@@ -151,66 +146,22 @@ def _burst_segment(network: Network, segment: int) -> Words:
 
 
 def _burst_node(network: Network, node: int) -> Words:
-    nodes, segments = network.nodes, network.segments
-    beside = adjacency_of(network).at(np.array([node]))
+    nodes = network.nodes
     return {
         "segment_id": None,
-        "node_id": int(nodes.id[node]),
+        "node_id": nodes.id.item(node),
         # The number of a plain point tells a crew nothing.
         "source_key": nodes.key[node] if nodes.appurtenance[node] >= 0 else None,
-        "class_code": class_codes()[segments.class_[beside[segments.is_active[beside]][0]]],
-        "x_m": known(float(nodes.x_m[node])),
-        "y_m": known(float(nodes.y_m[node])),
+        "class_code": class_codes()[class_at(network, node)],
+        "x_m": known(nodes.x_m.item(node)),
+        "y_m": known(nodes.y_m.item(node)),
         "z_m": None,
     }
 
 
-def _length_m(network: Network, segments: Ints) -> float:
-    return float(network.segments.length_m[segments].sum())
-
-
-def consumers_lost(network: Network, lost: Ints, is_near: Flags) -> Words:
-    """The fields of a ConsumersLost: consumers (positions) by kind, the critical ones by name.
-
-    `is_near` marks those in the isolated zone.
-    """
-    counts = np.bincount(network.consumers.kind[lost], minlength=1).tolist()
-    critical = np.flatnonzero(network.consumers.is_critical[lost]).tolist()
-    return {
-        "count": len(lost),
-        "people": _people(network, lost),
-        "by_kind": {_consumer_kinds()[kind]: count for kind, count in enumerate(counts) if count},
-        "critical": [_critical(network, int(lost[one]), bool(is_near[one])) for one in critical],
-    }
-
-
-@cache
-def _consumer_kinds() -> tuple[str, ...]:
-    return tuple(code_table("consumer_kind"))
-
-
-def _people(network: Network, consumers: Ints) -> int:
-    people = network.consumers.people[consumers]
-    return int(people[people >= 0].sum())
-
-
-def _critical(network: Network, consumer: int, is_near: bool) -> Words:
-    consumers = network.consumers
-    people = int(consumers.people[consumer])
-    return {
-        "feature_id": int(consumers.id[consumer]),
-        "name": consumers.name[consumer],
-        "kind_code": _consumer_kinds()[consumers.kind[consumer]],
-        "people": people if people >= 0 else None,
-        "zone": "isolated" if is_near else "dry",
-        "x_m": known(float(consumers.x_m[consumer])),
-        "y_m": known(float(consumers.y_m[consumer])),
-    }
-
-
-def _alternative(network: Network, site: Site, one: Otherwise) -> Words:
+def _alternative(network: Network, site: Site, one: Otherwise, plan: Plan) -> Words:
     valves = described_valves(network, listed(network, site, one.devices))
-    return {"outcome": one.outcome, "valves": valves, "plan": PlanWords(network, site, one.cut).fields()}
+    return {"outcome": one.outcome, "valves": valves, "plan": plan_words(network, plan)}
 
 
 def _back_feeds(network: Network, site: Site, regains: list[Regain]) -> list[Words]:
@@ -218,13 +169,13 @@ def _back_feeds(network: Network, site: Site, regains: list[Regain]) -> list[Wor
     found: list[Words] = []
     for regain in regains:
         also_close = described_valves(network, listed(network, site, regain.also_close))
-        critical = regain.consumers[network.consumers.is_critical[regain.consumers]]
+        toll = toll_of(network, regain.consumers, np.zeros(len(regain.consumers), np.bool_))
         gives_back = {
             "also_close": also_close,
             "consumers": len(regain.consumers),
-            "people": _people(network, regain.consumers),
-            "critical": [network.consumers.name[one] for one in critical.tolist()],
-            "length_m": _length_m(network, regain.segments),
+            "people": toll.people,
+            "critical": network.consumers.name.at(regain.consumers[toll.critical]),
+            "length_m": sum_of(network.segments.length_m, regain.segments),
             "segment_ids": network.segments.id[regain.segments].tolist(),
         }
         for valve in described_valves(network, listed(network, site, regain.devices)):
@@ -232,25 +183,3 @@ def _back_feeds(network: Network, site: Site, regains: list[Regain]) -> list[Wor
                 return found
             found.append({"valve": {**valve, "order": len(found) + 1}, **gives_back})
     return found
-
-
-def _not_refilled(cut: Cut) -> Ints:
-    """Sources that nothing fills any more: all their inlets are cut off."""
-    sources, zones = cut.zones.inlets
-    if not len(sources):
-        return sources
-    status = cut.status[zones]
-    is_cut_off = (status == ISOLATED) | (status == LOST)
-    if not is_cut_off.any():
-        return sources[:0]
-    return np.setdiff1d(sources[is_cut_off], sources[~is_cut_off])
-
-
-def _pumps(network: Network, cut: Cut) -> Ints:
-    """Pumps that draw from or press into an isolated zone."""
-    devices = cut.unusual[cut.unusual < len(network.nodes.id)]
-    if not len(devices):
-        return devices
-    is_pump = network.once("is pump", lambda: has_role(network, "pump"), by_layout=True)
-    pumps: Ints = devices[is_pump[devices]]
-    return pumps

@@ -14,10 +14,10 @@ from pipemap.sql import queries
 from pipemap.tracing.alternatives import is_state_unknown
 from pipemap.tracing.circuits import Cables, Circuit, cables_of, circuit_names, is_cable, part_of
 from pipemap.tracing.describing import Words, described_valves, device_places
-from pipemap.tracing.isolation import consumers_lost
 from pipemap.tracing.losses import Loss, parted, tripped
 from pipemap.tracing.served import described_points
 from pipemap.tracing.starts import Start, located
+from pipemap.tracing.toll import consumers_lost
 from pipemap.tracing.walking import listed
 from pipemap.versions import current_version, relation
 from schemas.codetables import codes_where

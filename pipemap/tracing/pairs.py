@@ -10,11 +10,11 @@ from pipemap.network.grouping import grouped, spread
 from pipemap.tracing.cuts import Assumed, Cut, cut_of_zones
 from pipemap.tracing.dependants import consumers_of
 from pipemap.tracing.describing import Words, note
-from pipemap.tracing.isolation import consumers_lost
 from pipemap.tracing.pairing import METHODS, Pairing
 from pipemap.tracing.ports import marked
 from pipemap.tracing.served import described_points, served_lost, served_nodes
 from pipemap.tracing.sites import Site
+from pipemap.tracing.toll import consumers_lost
 from pipemap.tracing.zones import Zones
 from schemas.pairs import PairEffect, Partner
 
@@ -61,13 +61,12 @@ def with_pair(network: Network, answer: Words, site: Site, cut: Cut, pairing: Pa
     extra = np.setdiff1d(_consumers_at(network, cut.zones, deprived), lost)
     everyone, near = _together(lost, is_near, extra)
     burst = _burst_segments(network, site)
-    stations = np.union1d(served_lost(network, cut), np.intersect1d(served_nodes(network), deprived))
     effect = PairEffect(
         side=_side(pairing, burst),
         partners=list(_partners(network, pairing, burst)),
         unpaired_segment_ids=network.segments.id[burst[~pairing.is_paired(burst)]].tolist(),
         consumer_ids_by_other_side=network.consumers.id[extra].tolist(),
-        stations_lost=described_points(network, stations),
+        stations_lost=described_points(network, stations_out(network, cut, pairing)),
     )
     return {
         **answer,
@@ -83,6 +82,12 @@ def out_by_either(network: Network, cut: Cut, pairing: Pairing) -> tuple[Ints, F
     lost, is_near = consumers_of(network, cut.zones).lost(cut)
     at_deprived = _consumers_at(network, cut.zones, _deprived(network, cut, pairing))
     return _together(lost, is_near, np.setdiff1d(at_deprived, lost))
+
+
+def stations_out(network: Network, cut: Cut, pairing: Pairing) -> Ints:
+    """Nodes of the exchange stations that lose either side, sorted."""
+    of_other_side = np.intersect1d(served_nodes(network), _deprived(network, cut, pairing))
+    return np.union1d(served_lost(network, cut), of_other_side)
 
 
 def _together(lost: Ints, is_near: Flags, extra: Ints) -> tuple[Ints, Flags]:

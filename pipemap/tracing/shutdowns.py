@@ -14,11 +14,13 @@ from pipemap.tracing.alternatives import alternatives_of
 from pipemap.tracing.cuts import Assumed, Cut, cut_at, devices_beside
 from pipemap.tracing.dependants import consumers_of
 from pipemap.tracing.describing import Words, described_valves
-from pipemap.tracing.isolation import PlanWords, consumers_lost
+from pipemap.tracing.isolation import plan_words
+from pipemap.tracing.outcomes import Plan, plan_of
 from pipemap.tracing.pairing import Pairing, pairing_of
 from pipemap.tracing.pairs import joint_cut, out_by_either
 from pipemap.tracing.places import nearest_segment
 from pipemap.tracing.sites import Site, site_at, site_of
+from pipemap.tracing.toll import consumers_lost
 from pipemap.tracing.walking import walk_to
 from pipemap.tracing.warnings import warnings_of
 from schemas.shutdowns import Interval, PlannedCut, ShutdownAnswer
@@ -128,18 +130,18 @@ def _still_needed(cut: Cut, standing: Ints) -> Ints:
 
 
 def _interval(network: Network, stage: _Stage, sides: _Sides) -> Interval:
-    words = PlanWords(network, stage.site, stage.cut, sides.lost(stage.cut))
-    otherwise, _ = alternatives_of(network, stage.cut, words.walk.devices)
+    plan = plan_of(network, stage.site, stage.cut, sides.lost(stage.cut))
+    otherwise, _ = alternatives_of(network, stage.cut, plan.walk.devices)
     fields = {
         "starts_at": stage.starts_at,
         "ends_at": stage.ends_at,
         "group_code": stage.group,
         "cuts": stage.names,
-        "plan": words.fields(),
-        "only_together": _only_together(network, stage, words, sides),
+        "plan": plan_words(network, plan),
+        "only_together": _only_together(network, stage, plan, sides),
         "close_at_start": _walked(network, stage, stage.closed),
         "reopen_at_end": _walked(network, stage, stage.reopened),
-        "warnings": warnings_of(network, stage.cut, otherwise, words.consumers),
+        "warnings": warnings_of(network, stage.cut, otherwise, plan.toll.uncounted),
     }
     return Interval.model_validate(fields)
 
@@ -148,9 +150,9 @@ def _walked(network: Network, stage: _Stage, devices: Ints) -> list[Words]:
     return described_valves(network, walk_to(network, stage.site, stage.cut, devices))
 
 
-def _only_together(network: Network, stage: _Stage, words: PlanWords, sides: _Sides) -> Words:
-    consumers, segments = words.consumers, np.concatenate([stage.cut.isolated, stage.cut.dry])
-    is_near = words.is_near
+def _only_together(network: Network, stage: _Stage, plan: Plan, sides: _Sides) -> Words:
+    consumers, segments = plan.toll.consumers, np.concatenate([stage.cut.isolated, stage.cut.dry])
+    is_near = plan.toll.is_near
     for site in stage.sites:
         alone = sides.cut(site)
         is_new = ~np.isin(consumers, sides.lost(alone)[0])

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import numba
 import numpy as np
 
 from pipemap.errors import UsageError
 from pipemap.network import Floats, Ints, Network, positions_of
 from pipemap.network.adjacency import adjacency_of
-from pipemap.network.grouping import distinct
 from pipemap.tracing.zones import Zones, zones_of
 from schemas.codetables import code_table
 
@@ -49,12 +49,13 @@ def _named(ids: Ints, wanted: Sequence[int], what: str) -> Ints:
 
 def site_at(network: Network, segments: Ints, nodes: Ints) -> Site:
     """Bursts at positions in the network."""
-    if not network.segments.is_active[segments].all():
+    if np.count_nonzero(network.segments.is_active[segments]) < len(segments):
         raise UsageError("The segment is not in service, so it cannot burst.")
     beside = _beside(network, nodes)
     zones = zones_of(network, pressure_group(network, np.concatenate([segments, beside])))
-    burst_zones = distinct(np.concatenate([zones.segment_zone[segments], _zones_at(zones, nodes)]))
-    return Site(zones, segments, nodes, burst_zones, _places_m(network, segments, nodes))
+    places = (network.segments.x_m, network.segments.y_m, network.nodes.x_m, network.nodes.y_m)
+    burst_zones, place_m = _lying(segments, nodes, zones.segment_zone, _zones_at(zones, nodes), places)
+    return Site(zones, segments, nodes, burst_zones, place_m)
 
 
 def _zones_at(zones: Zones, nodes: Ints) -> Ints:
@@ -65,14 +66,29 @@ def _zones_at(zones: Zones, nodes: Ints) -> Ints:
     return np.concatenate([touched[touched >= 0], at_devices])
 
 
-def _places_m(network: Network, segments: Ints, nodes: Ints) -> Floats:
+@numba.njit(cache=True, nogil=True)
+def _lying(
+    segments: Ints,
+    nodes: Ints,
+    segment_zone: Ints,
+    zones_at_nodes: Ints,
+    places: tuple[Floats, Floats, Floats, Floats],
+) -> tuple[Ints, Floats]:  # pragma: no cover
+    """The zones of segments and nodes, each once, and their plan positions."""
+    x_m, y_m, node_x_m, node_y_m = places
+    zones = np.unique(np.concatenate((segment_zone[segments], zones_at_nodes)))
     place_m = np.empty((len(segments) + len(nodes), 2))
-    place_m[: len(segments), 0], place_m[: len(segments), 1] = (
-        network.segments.x_m[segments],
-        network.segments.y_m[segments],
-    )
-    place_m[len(segments) :, 0], place_m[len(segments) :, 1] = network.nodes.x_m[nodes], network.nodes.y_m[nodes]
-    return place_m
+    for row, one in enumerate(segments):
+        place_m[row, 0], place_m[row, 1] = x_m[one], y_m[one]
+    for row, one in enumerate(nodes, len(segments)):
+        place_m[row, 0], place_m[row, 1] = node_x_m[one], node_y_m[one]
+    return zones, place_m
+
+
+def class_at(network: Network, node: int) -> int:
+    """Class (position) of a node that has burst: of the first segment in service that meets there."""
+    beside = adjacency_of(network).at(np.array([node]))
+    return network.segments.class_.item(beside[network.segments.is_active[beside]][0])
 
 
 def pressure_group(network: Network, segments: Ints) -> str:

@@ -7,13 +7,15 @@ from functools import cache
 import numpy as np
 
 from pipemap.clearance.numbers import known
+from pipemap.contacts import telephones_of
+from pipemap.db import Connection
 from pipemap.network import Flags, Floats, Ints, Network
 from pipemap.network.adjacency import adjacency_of, live_degree_of, marked_ends
 from pipemap.network.axes import Axes
 from pipemap.network.kinds import class_groups
 from pipemap.tracing.cuts import Cut
 from pipemap.tracing.describing import Words, note
-from pipemap.tracing.sites import Site
+from pipemap.tracing.sites import Site, class_at
 from pipemap.tracing.vicinity import OPEN_END_M, Near, beside_nodes, near, nearest_point
 from schemas.codetables import code_table
 from schemas.isolation import ClickedSegment
@@ -30,29 +32,46 @@ _OPEN_END = (
 )
 
 
-def surroundings_of(
+def near_burst(
     network: Network,
     site: Site,
-    class_codes: set[str],
     radius_m: float,
     clicked: Sequence[tuple[ClickedSegment, Place]] = (),
-) -> Words:
-    """Segments of other classes within a distance of the burst, nearest first, at most 200.
+) -> Near:
+    """Segments of other classes within a distance of the burst, nearest first.
 
-    The fields of a Surroundings are given. Around a clicked place the distance is from the point of the axis nearest to
-    it, else from the whole segment.
+    Around a clicked place the distance is from the point of the axis nearest to it, else from the whole segment.
     """
-    parts = Axes.of(_parts(network, site, clicked))
-    neighbours = _described(network, near(network, parts, radius_m, _others(frozenset(class_codes))))
-    owners = Counter(neighbour["owner"] or "" for neighbour in neighbours)
-    return {"radius_m": radius_m, "neighbours": neighbours, "owners": dict(owners.most_common())}
+    segments = network.segments
+    if len(site.segments) == 1 and not clicked and not len(site.nodes):
+        axis = segments.axis[site.segments.item()]
+        parts = Axes(axis, np.array([0, len(axis)]))
+    else:
+        parts = Axes.of(_parts(network, site, clicked))
+    return near(network, parts, radius_m, _others(_burst_classes(network, site)))
 
 
-def open_ends(network: Network, cut: Cut) -> list[Words]:
-    """A warning where an isolated pipe ends beside another one, so that the trace may have stopped too early."""
-    is_of_group = np.append(class_groups() == cut.zones.group, False)
+def surroundings_words(connection: Connection, network: Network, found: Near, radius_m: float) -> Words:
+    """The fields of a Surroundings: the nearest 200, and their owners' telephones as they are on record now."""
+    neighbours = _described(network, found)
+    owners = dict(Counter(one["owner"] or "" for one in neighbours).most_common()) if neighbours else {}
+    named = [owner for owner in owners if owner]
+    telephones = telephones_of(connection, named) if named else {}
+    return {"radius_m": radius_m, "neighbours": neighbours, "owners": owners, "telephones": telephones}
+
+
+def open_ends(network: Network, cut: Cut) -> tuple[Ints, Ints]:
+    """Ends of isolated pipes and the pipes beside them that they may be joined to, so that the cut may be wider."""
     free = _free_ends(network, cut)[:_MOST_ENDS]
-    nodes, others, _ = beside_nodes(network, free, is_of_group, OPEN_END_M) if len(free) else (free, free, free)
+    if not len(free):
+        return free, free
+    is_of_group = np.append(class_groups() == cut.zones.group, False)
+    nodes, others, _ = beside_nodes(network, free, is_of_group, OPEN_END_M)
+    return nodes, others
+
+
+def open_end_notes(network: Network, nodes: Ints, others: Ints) -> list[Words]:
+    """A warning of the ends that `open_ends` finds."""
     if not len(nodes):
         return []
     segment_keys: dict[str, set[str]] = {}
@@ -61,6 +80,11 @@ def open_ends(network: Network, cut: Cut) -> list[Words]:
     names = ", ".join(sorted(segment_keys))
     keys = ", ".join(dict.fromkeys(key for name in sorted(segment_keys) for key in sorted(segment_keys[name])))
     return [note("open-end", _OPEN_END, names=names, others=keys)]
+
+
+def _burst_classes(network: Network, site: Site) -> frozenset[int]:
+    at_nodes = (class_at(network, node) for node in site.nodes.tolist())
+    return frozenset((*network.segments.class_[site.segments].tolist(), *at_nodes))
 
 
 def _parts(network: Network, site: Site, clicked: Sequence[tuple[ClickedSegment, Place]]) -> Iterator[Floats]:
@@ -77,25 +101,27 @@ def _parts(network: Network, site: Site, clicked: Sequence[tuple[ClickedSegment,
 
 
 @cache
-def _others(class_codes: frozenset[str]) -> Flags:
+def _others(classes: frozenset[int]) -> Flags:
     """By class and stage of life: what is there of the other classes."""
-    classes = np.array([*(code not in class_codes for code in code_table("utility_class")), True])
-    stages = np.array([*(code not in _NOT_THERE for code in code_table("lifecycle")), True])
-    wanted: Flags = np.logical_and.outer(classes, stages)
+    is_other = np.array([*(place not in classes for place in range(len(_codes("utility_class")))), True])
+    stages = np.array([*(code not in _NOT_THERE for code in _codes("lifecycle")), True])
+    wanted: Flags = np.logical_and.outer(is_other, stages)
     return wanted
 
 
 def _described(network: Network, found: Near) -> list[Words]:
     """The fields of Neighbours."""
-    segments = network.segments
-    places = found.point_m[:_MOST_NEIGHBOURS].tolist()
-    columns = zip(found.segments.tolist(), found.distance_m.tolist(), found.is_in_space.tolist(), places, strict=False)
+    segments, ones = network.segments, found.segments[:_MOST_NEIGHBOURS]
+    if not len(ones):
+        return []
+    places = zip(ones.tolist(), segments.id[ones].tolist(), segments.key.at(ones), segments.owner.at(ones), strict=True)
+    measured = zip(found.distance_m.tolist(), found.is_in_space.tolist(), found.point_m.tolist(), strict=True)
     return [
         {
-            "segment_id": int(segments.id[one]),
-            "source_key": segments.key[one],
+            "segment_id": segment_id,
+            "source_key": key,
             "class_code": _code("utility_class", segments.class_[one]),
-            "owner": segments.owner[one],
+            "owner": owner,
             "lifecycle_code": _code("lifecycle", segments.lifecycle[one]),
             "material_code": _code("material", segments.material[one]),
             "pressure_code": _code("pressure", segments.pressure[one]),
@@ -107,7 +133,9 @@ def _described(network: Network, found: Near) -> list[Words]:
             "y_m": y_m,
             "z_m": known(z_m),
         }
-        for one, distance_m, is_in_space, (x_m, y_m, z_m) in columns
+        for (one, segment_id, key, owner), (distance_m, is_in_space, (x_m, y_m, z_m)) in zip(
+            places, measured, strict=False
+        )
     ]
 
 

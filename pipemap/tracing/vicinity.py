@@ -5,7 +5,7 @@ Parts are what something is made of: part p is a line, or a single point, with t
 the distance is in space, else in plan.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -20,8 +20,7 @@ from pipemap.network.boxes import touching
 OPEN_END_M = 0.3
 
 
-@dataclass(frozen=True, eq=False)
-class Near:
+class Near(NamedTuple):
     """Segments (positions), how far they are, whether in space, and their nearest points (n, 3), z NaN in plan."""
 
     segments: Ints

@@ -82,17 +82,6 @@ def _from_places_m(place_m: Floats, x_m: Floats, y_m: Floats, nodes: Ints) -> Fl
 
 
 @numba.njit(cache=True, nogil=True)
-def _straight_m(place_m: Floats, x_m: Floats, y_m: Floats, nodes: Ints) -> Floats:  # pragma: no cover
-    """Straight distances (1 + nodes, nodes), first from the nearest of the places; infinite without coordinates."""
-    apart_m = np.full((len(nodes) + 1, len(nodes)), np.inf)
-    apart_m[0] = _from_places_m(place_m, x_m, y_m, nodes)
-    for one in range(len(nodes)):
-        here = np.array([[x_m[nodes[one]], y_m[nodes[one]]]])
-        apart_m[one + 1] = _from_places_m(here, x_m, y_m, nodes)
-    return apart_m
-
-
-@numba.njit(cache=True, nogil=True)
 def _walk(
     from_node: Ints,
     to_node: Ints,
@@ -108,40 +97,49 @@ def _walk(
     Where no pipe leads to any of them the walk goes on at the one nearest in a straight line, by a step of NaN.
     How far each is lies straight from the nearest of the bursts; `places` are theirs and the columns of the nodes.
     """
-    straight_m = _straight_m(*places, nodes)
+    _, x_m, y_m = places
+    away_m = _from_places_m(*places, nodes)
     ends = np.unique(np.concatenate((from_node[isolated], to_node[isolated], burst_nodes, nodes)))
     tail, head = np.searchsorted(ends, from_node[isolated]), np.searchsorted(ends, to_node[isolated])
     bounds, arcs = grouped(np.concatenate((tail, head)), len(ends))
+    pipes, pipe_m = (bounds, arcs, tail, head), length_m[isolated]
     targets = np.searchsorted(ends, nodes)
     starts = np.searchsorted(ends, np.concatenate((from_node[burst_segments], to_node[burst_segments], burst_nodes)))
     ahead_m = np.zeros(len(starts))
     for number, segment in enumerate(burst_segments):
         ahead_m[number] = ahead_m[len(burst_segments) + number] = length_m[segment] / 2
+    wanted = np.bincount(targets, minlength=len(ends))
     left = np.ones(len(nodes), np.bool_)
     order, walk_m = np.empty(len(nodes), np.int64), np.empty(len(nodes))
-    row = 0
+    straight_m = away_m
     for step in range(len(nodes)):
-        taken, walk_m[step] = _nearest(bounds, arcs, tail, head, length_m[isolated], starts, ahead_m, targets, left)
+        taken, walk_m[step] = _nearest(pipes, pipe_m, starts, ahead_m, targets, left, wanted)
         if taken < 0:
-            taken, walk_m[step] = _straight_on(straight_m[row], left), np.nan
+            if step > 0:
+                here = np.array([[x_m[nodes[order[step - 1]]], y_m[nodes[order[step - 1]]]]])
+                straight_m = _from_places_m(here, x_m, y_m, nodes)
+            taken, walk_m[step] = _straight_on(straight_m, left), np.nan
         order[step], left[taken] = taken, False
-        starts, ahead_m, row = targets[taken : taken + 1], np.zeros(1), taken + 1
-    return order, walk_m, straight_m[0, order]
+        wanted[targets[taken]] -= 1
+        starts, ahead_m = targets[taken : taken + 1], np.zeros(1)
+    return order, walk_m, away_m[order]
 
 
 @numba.njit(cache=True, nogil=True)
 def _nearest(
-    bounds: Ints,
-    arcs: Ints,
-    tail: Ints,
-    head: Ints,
+    pipes: tuple[Ints, Ints, Ints, Ints],
     length_m: Floats,
     starts: Ints,
     ahead_m: Floats,
     targets: Ints,
     left: Flags,
+    wanted: Ints,
 ) -> tuple[int, float]:  # pragma: no cover
-    """The first target left that the pipes lead to from some starts, and how far it is; -1 when they lead to none."""
+    """The first target left that the pipes lead to from some starts, and how far it is; -1 when they lead to none.
+
+    `wanted` is how many of those left stand at each end.
+    """
+    bounds, arcs, tail, head = pipes
     best_m = np.full(len(bounds) - 1, np.inf)
     heap = [(np.float64(0.0), np.int64(0)) for _ in range(0)]
     for start, away_m in zip(starts, ahead_m):  # noqa: B905
@@ -151,9 +149,10 @@ def _nearest(
         away_m, here = heappop(heap)
         if away_m > best_m[here]:
             continue
-        for target in range(len(targets)):
-            if left[target] and targets[target] == here:
-                return target, away_m
+        if wanted[here] > 0:
+            for target in range(len(targets)):
+                if left[target] and targets[target] == here:
+                    return target, away_m
         for arc in arcs[bounds[here] : bounds[here + 1]]:
             link = arc % len(tail)
             other = head[link] if arc < len(tail) else tail[link]

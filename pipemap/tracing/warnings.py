@@ -1,10 +1,12 @@
 """What a plan rests on that a person has to know, in English and Chinese."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
+import numba
 import numpy as np
 
-from pipemap.network import Flags, Ints, Network, NodeKind
+from pipemap.network import Flags, Ints, Network, NodeKind, SmallInts
 from pipemap.network.adjacency import adjacency_of
 from pipemap.tracing.alternatives import Otherwise, is_state_unknown
 from pipemap.tracing.cuts import Cut
@@ -79,21 +81,55 @@ _TEXTS = {
 }
 
 
-def warnings_of(network: Network, cut: Cut, alternatives: list[Otherwise], consumers: Ints) -> list[Words]:
-    """Everything the plan rests on; `consumers` are the positions of the lost ones."""
+def warnings_of(network: Network, cut: Cut, alternatives: Sequence[Otherwise], uncounted: int) -> list[Words]:
+    """Everything the plan rests on; `uncounted` are the consumers lost of whom nobody knows how many people."""
+    seen = _seen(network, cut)
     found = [
-        *_source_warnings(network, cut),
+        *_source_warnings(network, cut, seen),
         *_passage_warnings(network, cut),
         *_state_warnings(network, cut, alternatives),
-        *_topology_warnings(network, cut),
+        *_topology_warnings(network, cut, seen),
     ]
     unlinked = _unlinked_near(network, cut)
     if unlinked:
         found.append(_warning("consumers-unlinked", count=unlinked, radius=_NEAR_M))
-    uncounted = int((network.consumers.people[consumers] < 0).sum())
     if uncounted:
         found.append(_warning("people-unknown", count=uncounted))
     return found
+
+
+class _Seen(NamedTuple):
+    """The isolated zones at a glance.
+
+    Whether a source of the area of all is known, whether one reached any, whether the map is frayed there, and the
+    classes of their segments, as bits.
+    """
+
+    is_known: bool
+    is_fed: bool
+    is_frayed: bool
+    classes: int
+
+
+def _seen(network: Network, cut: Cut) -> _Seen:
+    zones = cut.zones
+    flags = zones.is_known, zones.is_fed, _frayed_zones(network, zones)
+    return _Seen(*_glance(flags, cut.isolated_zones, network.segments.class_, cut.isolated))
+
+
+@numba.njit(cache=True, nogil=True)
+def _glance(
+    flags: tuple[Flags, Flags, Flags], zones: Ints, class_: SmallInts, segments: Ints
+) -> tuple[bool, bool, bool, int]:  # pragma: no cover
+    known, fed, frayed = flags
+    is_known, is_fed, is_frayed, classes = True, False, False, 0
+    for zone in zones:
+        is_known &= known[zone]
+        is_fed |= fed[zone]
+        is_frayed |= frayed[zone]
+    for one in segments:
+        classes |= 1 << class_[one]
+    return is_known, is_fed, is_frayed, classes
 
 
 def _unlinked_near(network: Network, cut: Cut) -> int:
@@ -114,11 +150,10 @@ def sources_feeding(cut: Cut) -> Ints:
     return np.unique(device[(cut.touches.kind[device] == NodeKind.SOURCE) & cut.zones.ports.gives[ports]])
 
 
-def _source_warnings(network: Network, cut: Cut) -> Iterable[Words]:
-    zones = cut.zones
-    if not zones.is_known[cut.isolated_zones].all():
+def _source_warnings(network: Network, cut: Cut, seen: _Seen) -> Iterable[Words]:
+    if not seen.is_known:
         yield _warning("no-source-known")
-    elif not zones.is_fed[cut.isolated_zones].any():
+    elif not seen.is_fed:
         yield _warning("already-dry")
     feeding = sources_feeding(cut)
     if not len(feeding):
@@ -158,27 +193,30 @@ def _passage_warnings(network: Network, cut: Cut) -> Iterable[Words]:
         yield _warning("one-way-undirected", names=_names(network, np.unique(device[undirected])))
 
 
-def _state_warnings(network: Network, cut: Cut, alternatives: list[Otherwise]) -> Iterable[Words]:
+def _state_warnings(network: Network, cut: Cut, alternatives: Sequence[Otherwise]) -> Iterable[Words]:
     """For each valve of unknown state what to close should it not hold, for the first few."""
     alone = [one for one in alternatives if one.outcome == "fails" and len(one.devices) == 1][:_MOST_PLANS]
     for one in alone:
         instead = np.concatenate([np.setdiff1d(one.cut.valves, cut.valves), sources_feeding(one.cut)])
         yield _warning("valve-state-unknown", names=_names(network, one.devices), instead=_names(network, instead))
-    doubtful = cut.valves[is_state_unknown(network, cut.valves)]
-    if not len(doubtful):
+    if not alone:
         return
+    doubtful = cut.valves[is_state_unknown(network, cut.valves)]
     rest = np.setdiff1d(doubtful, [one.devices[0] for one in alone])
     if len(rest):
         yield _warning("valves-state-unknown", count=len(rest), names=_names(network, rest))
 
 
-def _topology_warnings(network: Network, cut: Cut) -> Iterator[Words]:
+def _topology_warnings(network: Network, cut: Cut, seen: _Seen) -> Iterator[Words]:
     """Where the map is such that the trace may have stopped too early, or run on where it should not."""
-    segments, isolated = network.segments, cut.isolated
-    classes = sorted(set(segments.class_[isolated].tolist()))
-    if len(classes) > 1:
+    segments = network.segments
+    are_several = seen.classes & (seen.classes - 1)
+    if not are_several and not seen.is_frayed:
+        return
+    classes = [one for one in range(len(class_codes())) if seen.classes >> one & 1]
+    if are_several:
         yield _warning("classes-joined", names=", ".join(class_codes()[one] for one in classes))
-    if not _frayed_zones(network, cut.zones)[cut.isolated_zones].any():
+    if not seen.is_frayed:
         return
     joints, inside = _joints(network, cut)
     ends_nowhere = inside[network.nodes.is_missing[joints]]

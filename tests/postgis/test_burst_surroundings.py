@@ -5,6 +5,7 @@ import pytest
 from shapely import LineString
 
 from pipemap.changesets import create_edit
+from pipemap.contacts import set_contact
 from pipemap.db import Connection, Database
 from pipemap.network import Ints, Network, load_network, refresh_network
 from pipemap.tracing.asking import BurstQuestion, ask_burst
@@ -68,6 +69,19 @@ def test_the_pipes_around_a_burst_are_those_that_postgis_measures(database: Data
             assert answer.clicked is not None
             asked = {"segments": [answer.clicked.segment_id], "x": x_m, "y": y_m}
             assert_all_around(connection, answer, CLICKED, asked)
+
+
+def test_the_owners_of_what_lies_around_are_told_with_their_telephones_as_they_are_now(database: Database) -> None:
+    with database.transaction() as connection:
+        plant_pipes(connection, np.random.default_rng(1))
+        network = load_network(connection)
+        question = BurstQuestion(network.segments.id[live_water(network)].tolist(), radius_m=30.0)
+        for telephone in ("0755-1234", "0755-5678"):
+            set_contact(connection, "燃气公司", telephone, "manager")
+            set_contact(connection, "elsewhere", "110", "manager")
+            around = ask_burst(connection, network, question).surroundings
+            assert around is not None and set(around.owners) == {"", "power", "燃气公司"}
+            assert around.telephones == {"燃气公司": telephone}
 
 
 def test_a_publish_moves_what_lies_around_a_burst(database: Database) -> None:

@@ -145,6 +145,7 @@ def test_a_planned_cut_and_the_criticality_of_heat_say_what_a_burst_there_does(c
     for place, segment in enumerate(ranked.segment_ids):
         burst = ask(connection, segment)
         assert ranked.consumers[place] == burst.consumers.count
+        assert burst.pair is not None and ranked.stations[place] == len(burst.pair.stations_lost) == 2
         assert ranked.length_m[place] == pytest.approx(burst.isolated_length_m + burst.dry_length_m, abs=0.01)
         planned = PlannedCut(name="weld", starts_at=begins, ends_at=ends, segment_ids=[segment], class_codes=["heat"])
         (interval,) = plan_shutdowns(connection, network, [planned]).intervals
@@ -152,4 +153,4 @@ def test_a_planned_cut_and_the_criticality_of_heat_say_what_a_burst_there_does(c
         assert interval.plan.consumer_ids == burst.consumer_ids
         assert {one.node_id for one in interval.plan.valves_to_close} == {one.node_id for one in burst.valves_to_close}
         assert interval.only_together.consumer_ids == []
-    assert burst.pair is not None and len(burst.isolated_segment_ids) > 1
+    assert len(burst.isolated_segment_ids) > 1

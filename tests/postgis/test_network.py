@@ -12,6 +12,7 @@ from pipemap.network import load_network
 from pipemap.tracing import isolation
 from pipemap.tracing.asking import BurstQuestion, ask_burst, burst_json
 from pipemap.tracing.places import nearest_segment, segment_by_key
+from pipemap.tracing.toll import consumers_lost
 from tests.postgis.planting import plant, plant_version, wkt
 
 EAST, NORTH = 500_000.0, 2_500_000.0
@@ -74,7 +75,7 @@ def test_a_consumer_of_a_kind_without_a_code_is_counted_as_unknown(street: Datab
     with street.transaction() as connection:
         plant(connection, "consumer", 53, point(HYDRANT), node_id=HYDRANT, kind_code="temple", people=None)
         network = load_network(connection)
-    lost = isolation.consumers_lost(network, np.arange(len(network.consumers.id)), np.zeros(4, np.bool_))
+    lost = consumers_lost(network, np.arange(len(network.consumers.id)), np.zeros(4, np.bool_))
     assert lost["by_kind"] == {"household": 2, "school": 1, "unknown": 1}
 
 
@@ -200,7 +201,7 @@ def test_the_command_answers_in_json_and_in_words(street: Database, monkeypatch:
     assert by_place == answer | {name: by_place[name] for name in own} and answer["clicked"] is None
     # The gas pipe begins at the far end of the segment, 50 m from the place.
     assert [one["segment_id"] for one in answer["surroundings"]["neighbours"]] == [907]
-    assert by_place["surroundings"] == {"radius_m": 5.0, "neighbours": [], "owners": {}}
+    assert by_place["surroundings"] == {"radius_m": 5.0, "neighbours": [], "owners": {}, "telephones": {}}
     assert by_place["clicked"]["source_key"] == "13->14" and by_place["clicked"]["distance_m"] == pytest.approx(3)
     words = run.invoke(app, ["trace", "burst", "--segment", "903"])
     assert "人民路 1 号" in words.stdout

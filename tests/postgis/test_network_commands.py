@@ -66,6 +66,7 @@ def test_a_burst_is_told_in_chinese_and_in_english(run: Run, monkeypatch: pytest
         "学校 1",
     ):
         assert words in said
+    assert "隔离区以外无断供管段，无须反向供应。" in run("burst", "--key", "V2->B").stdout
     monkeypatch.setenv("PIPEMAP_LANGUAGE", "en")
     said = run("burst", "--key", "A->V2").stdout
     for words in ("Valves to close", "Consumers to warn", "To drain: 6.3 m³", "give supply back", "1 hydrants"):

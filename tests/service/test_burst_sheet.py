@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from pipemap.cluster import Cluster
 from pipemap.commands.tracing import app
+from pipemap.contacts import set_contact
 from pipemap.db import Database
 from pipemap.network import load_network
 from pipemap.report.burst_sheet import MOST_VALVES, render_sheet
-from pipemap.sharing.digging import set_contact
 from pipemap.tracing.asking import BurstQuestion, ask_burst
 from pipemap.tracing.places import segment_by_key
 from sample_data.demo import load_district

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from pipemap.contacts import set_contact
 from pipemap.sharing import audit, digging
-from pipemap.sharing.digging import set_contact
 from tests.service.browsing import chromium
 from tests.service.conftest import X0, Y0, Town
 from tests.service.test_api import refused

@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from pipemap.cluster import Cluster
+from pipemap.contacts import set_contact
 from pipemap.db import Database
 from tests.service.browsing import Map, chromium, eventually, opened, served
 from tests.service.streets import EAST, NORTH, Street, ground
@@ -53,6 +54,7 @@ def lay_main(database: Database) -> Street:
     for key, x in (("G0", -40), ("G1", 20)):
         street.node(key, x, 1.5, "gas")
     street.pipe(("G0", "G1"), [(-40, 1.5, 18.7), (20, 1.5, 18.7)], "gas", ("circle", 200, 200))
+    street.rows["pipe_segment"][-1] |= {"owner": "某某燃气公司"}
     _lay_sewer(street)
     for key, x in (("P0", -20), ("P1", 20)):
         street.node(key, x, -80, "power")
@@ -64,6 +66,8 @@ def lay_main(database: Database) -> Street:
     street.add("consumer", "C1", f"POINT({EAST + 20} {NORTH + 12})", node_id=street.ids["J2"], **served_by | home)
     street.add("consumer", "C2", f"POINT({EAST + 70} {NORTH + 12})", node_id=street.ids["J3"], **served_by | hospital)
     street.save(database)
+    with database.transaction() as connection:
+        set_contact(connection, "某某燃气公司", "0755-1234", "manager")
     return street
 
 
@@ -110,6 +114,21 @@ def test_the_second_plan_is_shown_when_a_valve_may_not_hold(burst_map: Map) -> N
     burst_map.page.locator("[data-choice='-1']").click()
     eventually(lambda: burst_map.listed("valves_to_close") == ["V1"])
     assert burst_map.marks("valves") == [("1", -70, 0)]
+
+
+def test_each_valve_says_what_to_close_if_it_will_not_turn(burst_map: Map) -> None:
+    assert (
+        "若关不动：改关 V0；届时停供 2 户 · 340 人"
+        in burst_map.page.locator("[data-list=valves_to_close]").inner_text()
+    )
+    burst_map.page.locator("#language").click()
+    said = burst_map.page.locator("[data-list=valves_to_close]").inner_text()
+    assert "If it will not turn: close V0 instead; then 2 consumers · 340 people without supply" in said
+    burst_map.page.locator("#language").click()
+
+
+def test_the_owner_of_a_pipe_beside_the_burst_is_told_with_the_telephone(burst_map: Map) -> None:
+    assert "某某燃气公司 ☎ 0755-1234" in burst_map.page.locator("[data-list=near_it]").inner_text()
 
 
 def test_what_is_told_of_a_valve_changes_the_plan_until_it_is_taken_back(burst_map: Map) -> None:

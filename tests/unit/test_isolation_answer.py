@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipemap.network.boxes import BoxTree, nearest
 from pipemap.tracing.alternatives import MOST_ALTERNATIVES, alternatives_of
 from pipemap.tracing.columns import network_from_arrays
 from pipemap.tracing.cuts import cut_at
@@ -48,6 +49,22 @@ def test_the_nearest_hydrants_still_fed_are_those_of_a_plain_search(city: City) 
             assert lost.node_id not in left
             nearest = min(np.hypot(*(place[left] - place[lost.node_id]).T), default=None)
             assert (lost.nearest_fed and lost.nearest_fed.distance_m) == (nearest and pytest.approx(nearest))
+
+
+@settings(max_examples=examples(30), **SLOW)
+@given(st.integers(0, 700), st.integers(0, 4), st.integers(0, 999))
+def test_the_nearest_of_many_boxes_are_those_of_a_plain_search(count: int, wanted: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    low = random.integers(0, 40, (count, 2)).astype(float)
+    boxes = np.hstack([low, low + random.integers(0, 3, (count, 2))])
+    tree, place = BoxTree.of(boxes), random.uniform(-5, 45, 2)
+    but = np.sort(random.choice(count, count // 3, replace=False)) if count else np.zeros(0, np.int64)
+    gaps = np.maximum(np.maximum(boxes[:, :2] - place, place - boxes[:, 2:]), 0)
+    away = sorted((float(np.hypot(*gap)), one) for one, gap in enumerate(gaps) if one not in but)[:wanted]
+    found, away_m = nearest(*tree.columns, (place[0], place[1]), wanted, but)
+    assert found[: len(away)].tolist() == [one for _, one in away]
+    assert away_m[: len(away)] == pytest.approx([far for far, _ in away])
+    assert (found[len(away) :] == -1).all() and np.isinf(away_m[len(away) :]).all()
 
 
 @settings(max_examples=examples(100), **SLOW)
@@ -167,7 +184,7 @@ def test_the_volume_to_drain_follows_the_clear_section_and_tells_what_is_unknown
     # An egg of 2:3 made of its four arcs: radii 1/2 (top), 3/2 (sides) and 1/4 (invert) of the width.
     assert drained.volume_m3 == pytest.approx(100 * (np.pi * 0.1**2 + 0.5 + egg_area()), rel=1e-3)
     assert (drained.unknown_length_m, drained.assumed_m3) == (100, 0)
-    assert [outlet.node_id for outlet in drained.outlets] == [2]
+    assert network.nodes.id[drained.outlets].tolist() == [2]
 
 
 def egg_area() -> float:

@@ -6,7 +6,7 @@ import { ramp } from "./looks.js";
 import { heading, list, note } from "./pieces.js";
 import { codeEntry, codeName, metres, text } from "./texts.js";
 
-export const MEASURES = ["people", "consumers", "critical", "valves", "length_m"];
+export const MEASURES = ["people", "consumers", "critical", "stations", "valves", "length_m"];
 const WORST = 200; // asked for, of which the first few stretches are listed
 const LISTED = 12;
 
@@ -86,6 +86,6 @@ export function hangsOn({ all }, id) {
 }
 
 function figures(columns, index) {
-  const counted = ["people", "consumers", "critical", "valves"].filter((name) => columns[name][index] || name === "people");
+  const counted = ["people", "consumers", "critical", "stations", "valves"].filter((name) => columns[name][index] || name === "people");
   return [...counted.map((name) => `${columns[name][index]} ${text(`unit_${name}`)}`), metres(columns.length_m[index])].join(" · ");
 }

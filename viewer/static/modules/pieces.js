@@ -67,11 +67,11 @@ export function placeRow(place, words, flyTo, notes = [], ...doable) {
   return element("li", {}, name, ...doable, ...notes.filter(Boolean).map((line) => element("small", {}, line)));
 }
 
-export function valveRow(valve, flyTo, ...doable) {
+export function valveRow(valve, flyTo, notes = [], ...doable) {
   const operability = `${attributeLabel("operability_code")}: ${codeName("operability", valve.operability_code)}`;
   const walk = valve.walk_m ?? valve.distance_m;
   const about = [codeName("valve_state", valve.state_code), operability, valve.address, walk === null ? null : metres(walk)];
-  return placeRow(valve, nameOf(valve), flyTo, [about.filter(Boolean).join(" · "), ...valve.notes.map(message)], ...doable);
+  return placeRow(valve, nameOf(valve), flyTo, [about.filter(Boolean).join(" · "), ...valve.notes.map(message), ...notes], ...doable);
 }
 
 // What can be said with one small button in a row.

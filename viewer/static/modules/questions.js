@@ -93,10 +93,10 @@ const UNPICKED = { kinds: [], lists: [] };
 const DRAWN = { ...UNPICKED, write: writePipe, read: readPipe };
 
 // `topic` is the heading under which a question is offered, `flows` and `groups` say of which utilities a question is asked, `kinds` from which features; `lists` are its
-// parameters with several values; to a question that `joins` further places can be added. What is drawn or asked of the
+// parameters with several values, `always` goes with it unasked; to a question that `joins` further places can be added. What is drawn or asked of the
 // whole map begins with `fresh`; of what takes one place alone the last click counts.
 const QUESTIONS = {
-  burst: { topic: "supply", path: "/api/trace/burst", answer: burst, flows: ["pressure"], kinds: ANYWHERE, lists: [...STARTS, "inaccessible", "opened"], joins: true },
+  burst: { topic: "supply", path: "/api/trace/burst", answer: burst, flows: ["pressure"], kinds: ANYWHERE, lists: [...STARTS, "inaccessible", "opened"], joins: true, always: { fallbacks: true } },
   shutdown: {
     topic: "supply",
     answer: shutdown,
@@ -218,6 +218,6 @@ export function joined(question, kind, id, title) {
 }
 
 export function ask({ name, params }, version) {
-  const { path, ask: asked } = QUESTIONS[name];
-  return asked ? asked(params, version) : getJson(path, { ...params, version });
+  const { path, ask: asked, always } = QUESTIONS[name];
+  return asked ? asked(params, version) : getJson(path, { ...params, ...always, version });
 }

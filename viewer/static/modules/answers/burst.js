@@ -59,11 +59,22 @@ export function panel(answer, { question, choice, choose, again, consult, flyTo,
     ...peopleLost(plan),
     ...(isFirst ? answer.warnings.map((one) => warning(one)) : []),
     ...list("critical", plan.consumers.critical, (consumer) => criticalRow(consumer, flyTo)),
-    ...valveList("valves_to_close", plan.valves_to_close, flyTo, isFirst ? cannotClose : undefined, text("no_valves")),
+    ...valveList("valves_to_close", plan.valves_to_close, flyTo, { ...(isFirst ? { notes: insteadOf(answer), doable: cannotClose } : {}), ifEmpty: text("no_valves") }),
     ...sourceLists(plan, flyTo),
     ...valveList("relied_on", plan.closed_valves_relied_on, flyTo),
     ...(isFirst ? besidesThePlan(answer, question, choice, { choose, again, flyTo }) : hydrantLists(plan, [], flyTo)),
   ];
+}
+
+// What to close instead of a valve of the plan that will not turn.
+function insteadOf({ fallbacks }) {
+  const words = ({ close, sources_to_shut, consumers, people: count }) => {
+    const names = [...close, ...sources_to_shut].map(nameOf).join(", ");
+    return text(names ? "fallback" : "fallback_none").replace("{close}", names).replace("{lost}", `${consumers} ${text("consumers")} · ${people(count)}`);
+  };
+  const keyOf = ({ node_id, segment_id }) => `${node_id}@${segment_id}`;
+  const told = new Map(fallbacks.map((one) => [keyOf(one.valve), words(one)]));
+  return (valve) => [told.get(keyOf(valve))];
 }
 
 // The burst as a page to print, in the language shown.
@@ -121,7 +132,7 @@ function backFeeds(answer, { params }, choice, choose, again) {
     const gain = `${text("gives_back")} ${one.consumers} ${text("consumers")} · ${people(one.people)} · ${metres(one.length_m)}`;
     return element("li", {}, name, open, ...[gain, critical, one.valve.address, also].filter(Boolean).map((line) => element("small", {}, line)));
   };
-  return list("back_feeds", answer.back_feeds, row);
+  return list("back_feeds", answer.back_feeds, row, text(answer.dry_segment_ids.length ? "no_back_feed" : "none_dry"));
 }
 
 function drainage({ volume_m3, assumed_m3, unknown_length_m, outlets }, flyTo) {
@@ -141,7 +152,9 @@ function surroundings(around, flyTo) {
   if (!around) return [];
   const row = (one) => {
     const where = one.is_height_known ? metres(one.distance_m) : `${metres(one.distance_m)} (${text("in_plan")})`;
-    return placeRow(one, `${codeName("utility_class", one.class_code)} ${nameOf(one)}`, flyTo, [`${where} · ${one.owner ?? text("owner_unknown")}`]);
+    const telephone = around.telephones[one.owner];
+    const owner = (one.owner ?? text("owner_unknown")) + (telephone ? ` ☎ ${telephone}` : "");
+    return placeRow(one, `${codeName("utility_class", one.class_code)} ${nameOf(one)}`, flyTo, [`${where} · ${owner}`]);
   };
   const [title, none] = [text("near_it"), text("nothing_near")].map((words) => words.replace("{radius}", metres(around.radius_m)));
   if (!around.neighbours.length) return [element("h3", {}, title), note(none)];

@@ -45,4 +45,6 @@ export function hydrantLists(plan, nearest, flyTo) {
 
 export const sourceLists = (plan, flyTo) => list("sources_to_shut", plan.sources_to_shut, (place) => placeRow(place, nameOf(place), flyTo, [place.address]));
 
-export const valveList = (title, valves, flyTo, doable = () => [], ifEmpty) => list(title, valves, (valve) => valveRow(valve, flyTo, ...doable(valve)), ifEmpty);
+// `notes` and `doable` give what more is said of a valve and what can be said of it.
+export const valveList = (title, valves, flyTo, { notes = () => [], doable = () => [], ifEmpty } = {}) =>
+  list(title, valves, (valve) => valveRow(valve, flyTo, notes(valve), ...doable(valve)), ifEmpty);

@@ -92,7 +92,7 @@ function intervalParts(interval, flyTo) {
     ...interval.warnings.map((one) => warning(one)),
     ...list("critical", plan.consumers.critical, (consumer) => criticalRow(consumer, flyTo)),
     ...valveList("close_at_start", interval.close_at_start, flyTo),
-    ...valveList("valves_to_close", plan.valves_to_close, flyTo, undefined, text("no_valves")),
+    ...valveList("valves_to_close", plan.valves_to_close, flyTo, { ifEmpty: text("no_valves") }),
     ...sourceLists(plan, flyTo),
     ...valveList("relied_on", plan.closed_valves_relied_on, flyTo),
     ...valveList("reopen_at_end", interval.reopen_at_end, flyTo),
