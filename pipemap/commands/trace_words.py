@@ -153,9 +153,7 @@ class TraceWords(Words):
     def plan(self, plan: BurstPlan, already_dry: int = 0) -> None:
         """Valves, sources, and who is without supply."""
         self.table(self.say("close"), _VALVE_COLUMNS, map(self._valve, plan.valves_to_close))
-        for valve in plan.valves_to_close:
-            if valve.notes:
-                emit_text(f"  {valve.order}: {' '.join(map(self.message, valve.notes))}")
+        self._valve_notes(plan.valves_to_close)
         self._table("rely", _VALVE_COLUMNS, map(self._valve, plan.closed_valves_relied_on))
         self._nodes("sources", plan.sources_to_shut)
         critical = [
@@ -173,6 +171,15 @@ class TraceWords(Words):
         if plan.consumers.by_kind:
             counted = (f"{self.code('consumer_kind', kind)} {count}" for kind, count in plan.consumers.by_kind.items())
             emit_text(self.say("kinds", kinds=", ".join(counted)))
+
+    def _valve_notes(self, valves: Iterable[BurstValve]) -> None:
+        """What is to be known of some valves, once for all that have it in common."""
+        noted: dict[str, list[int]] = {}
+        for valve in valves:
+            noted.setdefault(" ".join(map(self.message, valve.notes)), []).append(valve.order)
+        for said, orders in noted.items():
+            if said:
+                emit_text(f"  {', '.join(map(str, orders))}: {said}")
 
     def _taken(self, clicked: ClickedSegment) -> str:
         sizes = [f"{size:g}" for size in dict.fromkeys((clicked.width_mm, clicked.height_mm)) if size is not None]

@@ -1,10 +1,12 @@
 """Models given to the engine in a process of its own, with limits of time and memory."""
 
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,11 @@ from pipemap.network import Floats
 from pipemap.pressure.devices import Link
 from pipemap.pressure.quantities import Model
 
-# Loading the engine takes seconds on a busy machine; building and solving grow with the points.
+# Processor time: a busy machine must not end an honest run. Building and solving grow with the points.
 _BASE_LIMIT_S = 60
 _POINTS_PER_S = 1_000
+# An engine that waits instead of reckoning is ended after so many times its limit.
+_PATIENCE = 10
 _MEMORY_LIMIT_BYTES = 8 * 2**30
 
 
@@ -37,7 +41,8 @@ def solve(models: list[tuple[Model, list[Link]]], threshold_m: float) -> list[So
     Raises
     ------
     UsageError
-        When the engine crashes, refuses a model or needs more than a minute and a second for every thousand points.
+        When the engine crashes, refuses a model or needs more processor time than a minute and a second for every
+        thousand points.
     """
     flowing = [place for place, (model, _) in enumerate(models) if not model.layout.source.all()]
     job = [_job(*models[place], threshold_m) for place in flowing]
@@ -79,20 +84,30 @@ def _job(model: Model, links: list[Link], threshold_m: float) -> dict[str, Any]:
 
 def _run(folder: Path, limit_s: int) -> None:
     command = [sys.executable, "-m", "pipemap.pressure.engine", "job", "answer"]
+    too_long = _breakdown(f"needs more than {limit_s} s of processor time", f"计算所需处理器时间超过 {limit_s} 秒")
     with Path(folder, "words").open("wb") as said:
         try:
             ended = subprocess.run(
-                command, cwd=folder, stdout=said, stderr=said, timeout=limit_s, preexec_fn=_limited, check=False
+                command,
+                cwd=folder,
+                stdout=said,
+                stderr=said,
+                timeout=_PATIENCE * max(limit_s, 1),
+                preexec_fn=partial(_limit, limit_s),
+                check=False,
             )
         except subprocess.TimeoutExpired:
-            raise _breakdown(f"needs more than {limit_s} s", f"计算超过 {limit_s} 秒") from None
+            raise too_long from None
+    if ended.returncode == -signal.SIGXCPU:
+        raise too_long
     if ended.returncode:
         last = Path(folder, "words").read_text("utf-8", "replace").strip().splitlines()[-1:]
         why = f": {last[0][:200].rstrip('.')}" if last and ended.returncode > 0 else ""
         raise _breakdown(f"broke down{why}", f"计算中断{why}")
 
 
-def _limited() -> None:
+def _limit(cpu_s: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_LIMIT_BYTES, _MEMORY_LIMIT_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

@@ -29,6 +29,21 @@ _STOPS = {
     "another-class": ("A pipe of another class joins here.", "此处接有其他类别管段。"),
 }
 
+_NO_WAY = {
+    "stopped": (
+        "No pipes in service join the two places; the stops tell where what joins the start ends.",
+        "两处之间无在用管段相连；起点一侧的终止位置见所列断点。",
+    ),
+    "avoided": (
+        "Without the pipes to be avoided nothing joins the two places.",
+        "避开所列管段后，两处之间无管段相连。",
+    ),
+    "apart": (
+        "No pipes join the two places: on the map they lie in networks that nothing joins.",
+        "两处之间无管段相连：图上分属互不相连的管网。",
+    ),
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Reachable:
@@ -239,14 +254,11 @@ def _followed(network: Network, via: Ints, end: int) -> tuple[Ints, Ints]:
 def _why_not(network: Network, scope: Reachable, starts: Ints, is_reached: bool) -> dict[str, object]:
     if is_reached:
         return {"stopped_at": [], "stop_counts": {}, "assumptions": []}
-    found = reach(both_ways(network), starts, scope.is_open, scope.is_shut)
-    told = Assumption(
-        code="not-connected",
-        message_en="No pipes in service join the two places; the stops tell where what joins the start ends.",
-        message_zh="两处之间无在用管段相连；起点一侧的终止位置见所列断点。",
-        count=1,
-    )
-    return {**_stopped(network, scope, found), "assumptions": [told]}
+    stopped = _stopped(network, scope, reach(both_ways(network), starts, scope.is_open, scope.is_shut))
+    is_avoiding = bool((_live_of(network, scope.class_codes) & ~scope.is_open).any())
+    english, chinese = _NO_WAY["stopped" if stopped["stop_counts"] else "avoided" if is_avoiding else "apart"]
+    told = Assumption(code="not-connected", message_en=english, message_zh=chinese, count=1)
+    return {**stopped, "assumptions": [told]}
 
 
 def _stopped(network: Network, scope: Reachable, found: Reach) -> dict[str, object]:
