@@ -27,6 +27,7 @@ from importers.profile_files import choose_profile, headers_of, load_profile
 from importers.profiles import Profile
 from importers.sources import Source, distinct_names, sha256
 from pipemap.errors import NotFoundError, SourceError, UsageError
+from pipemap.forked import give_back
 from pipemap.seldom import seldom_collected
 from schemas.codetables import code_table
 from schemas.delivery import DatumUse, Delivery, SourceFile
@@ -223,6 +224,8 @@ def normalised(reading: Reading, georeference: Georeference, dataset: str, on_pr
         )
     on_progress("join", 0, 1)
     delivery = _joined(context, reading.files, dataset)
+    # Joining takes more than what comes of it, and that stays while it is stored.
+    give_back()
     on_progress("join", 1, 1)
     return delivery
 
@@ -243,9 +246,11 @@ def _joined(context: Context, files: Sequence[SourceFile], dataset: str) -> Deli
     srid = context.georeference.project.to_epsg() or 0
     ledger, pools = context.ledger, context.pools
     draw, snap_m = context.profile.lost_points == "draw", context.profile.snap_m
-    frames = pools["node"].frame(), pools["pipe_segment"].frame()
     words = context.profile.class_words()
-    nodes, segments, keys = join(*frames, words, ledger, draw_lost_points=draw, snap_m=snap_m)
+    # No name for what goes in: it would stay in memory as long as what comes out.
+    nodes, segments, keys = join(
+        pools["node"].frame(), pools["pipe_segment"].frame(), words, ledger, draw_lost_points=draw, snap_m=snap_m
+    )
     nodes, told = with_surface(nodes, pools[GROUND].frame())
     ledger.findings += told
     if context.profile.vertical.ground_from_model and context.georeference.terrain is not None:
