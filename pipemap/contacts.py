@@ -10,6 +10,11 @@ from pipemap.sql import queries
 _LONGEST = 200
 
 
+def all_telephones(connection: Connection) -> dict[str, str]:
+    """Whom to call about the pipes of every owner that is on record."""
+    return {row["owner"]: row["telephone"] for row in fetch_all(connection, queries("contacts")["all_contacts"])}
+
+
 def telephones_of(connection: Connection, owners: Iterable[str]) -> dict[str, str]:
     """Whom to call about the pipes of some owners, as far as that is on record."""
     contacts = fetch_all(connection, queries("contacts")["contacts"], {"owners": sorted(owners)})

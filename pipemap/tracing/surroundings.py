@@ -1,13 +1,15 @@
 """What lies around a burst on the map: pipes of other utilities, and pipes that may be joined but are not drawn so."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from math import inf
+from time import monotonic
 
 import numpy as np
 
 from pipemap.clearance.numbers import known
-from pipemap.contacts import telephones_of
+from pipemap.contacts import all_telephones
 from pipemap.db import Connection
 from pipemap.network import Flags, Floats, Ints, Network
 from pipemap.network.adjacency import adjacency_of, live_degree_of, marked_ends
@@ -25,6 +27,7 @@ Place = tuple[float, float, float | None]
 DEFAULT_RADIUS_M = 5.0
 _MOST_NEIGHBOURS = 200
 _MOST_ENDS = 200
+_FRESH_S = 10.0
 _NOT_THERE = ("planned", "removed")
 _OPEN_END = (
     "{names} ends at another pipe ({others}) but is not joined to it on the map; if it is in truth, the cut is wider.",
@@ -52,12 +55,19 @@ def near_burst(
 
 
 def surroundings_words(connection: Connection, network: Network, found: Near, radius_m: float) -> Words:
-    """The fields of a Surroundings: the nearest 200, and their owners' telephones as they are on record now."""
+    """The fields of a Surroundings: the nearest 200, and whom to call about them."""
     neighbours = _described(network, found)
     owners = dict(Counter(one["owner"] or "" for one in neighbours).most_common()) if neighbours else {}
-    named = [owner for owner in owners if owner]
-    telephones = telephones_of(connection, named) if named else {}
+    telephones = _telephones(connection, network, owners) if owners else {}
     return {"radius_m": radius_m, "neighbours": neighbours, "owners": owners, "telephones": telephones}
+
+
+def _telephones(connection: Connection, network: Network, owners: Iterable[str]) -> dict[str, str]:
+    """Asked of the database anew when the last answer is ten seconds old: asking takes longer than the trace."""
+    asked_at, known_ones = network.derived.get("telephones", (-inf, {}))
+    if monotonic() - asked_at > _FRESH_S:
+        asked_at, known_ones = network.derived["telephones"] = monotonic(), all_telephones(connection)
+    return {owner: known_ones[owner] for owner in owners if owner in known_ones}
 
 
 def open_ends(network: Network, cut: Cut) -> tuple[Ints, Ints]:

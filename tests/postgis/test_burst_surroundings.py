@@ -71,7 +71,10 @@ def test_the_pipes_around_a_burst_are_those_that_postgis_measures(database: Data
             assert_all_around(connection, answer, CLICKED, asked)
 
 
-def test_the_owners_of_what_lies_around_are_told_with_their_telephones_as_they_are_now(database: Database) -> None:
+def test_the_owners_of_what_lies_around_are_told_with_their_telephones(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipemap.tracing.surroundings._FRESH_S", -1)
     with database.transaction() as connection:
         plant_pipes(connection, np.random.default_rng(1))
         network = load_network(connection)
