@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, LiteralString
 
+import numpy as np
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
@@ -148,7 +149,7 @@ def read_page(
     made = {name: row[name] for name in ("features", "next", "ids_sha256")}
     page = ItemsPage(count=row["shown"], **made, **_origin(database, grant, request, row, wanted))
     if grant is not None and key_sha256 is not None:
-        ledger.charge(database, grant, request.place, project_srid(database))
+        ledger.charge_window(database, grant, request.place, row["wanted"])
         audit.look(database, grant, key_sha256, "share.items", _account(request, page))
     return page
 
@@ -173,11 +174,11 @@ def read_features(
         for _, question in asked:
             record_refusal(database, key_sha256 or "", dict(question))
         raise
-    shown = {row["feature_id"]: row["feature"] for row in rows if row["feature_id"] is not None}
+    shown = {row["feature_id"]: row for row in rows if row["feature_id"] is not None}
     origin = _origin(database, grant, request, rows[0], wanted)
     pages = [_single(shown.get(identity), identity, origin) for identity in identities]
     if grant is not None and key_sha256 is not None:
-        ledger.charge_shown(database, grant, b"[%b]" % b",".join(shown.values()), pages[0].srid, request.northing_first)
+        ledger.charge_boxes(database, grant, np.reshape([row["box"] for row in shown.values()], (-1, 4)))
         each = zip(identities, pages, strict=True)
         accounts = [_account(replace(request, feature_id=identity), page) for identity, page in each]
         audit.looks(database, grant, key_sha256, "share.items", accounts)
@@ -219,11 +220,11 @@ def _origin(
     }
 
 
-def _single(feature: bytes | None, identity: int, origin: Mapping[str, Any]) -> ItemsPage:
+def _single(row: DictRow | None, identity: int, origin: Mapping[str, Any]) -> ItemsPage:
     """A page of one feature or, where that is None, of nothing."""
-    listed = b"" if feature is None else b"%d\n" % identity
+    listed, feature = (b"", b"") if row is None else (b"%d\n" % identity, row["feature"])
     digest = hashlib.sha256(listed).hexdigest()
-    return ItemsPage(b"[%b]" % (feature or b""), int(feature is not None), None, ids_sha256=digest, **origin)
+    return ItemsPage(b"[%b]" % feature, int(row is not None), None, ids_sha256=digest, **origin)
 
 
 def _version(database: Database, version: int | datetime) -> int:

@@ -155,15 +155,22 @@ class _Ledger:
 _ledgers: WeakKeyDictionary[Database, _Ledger] = WeakKeyDictionary()
 
 
-def charge(database: Database, grant: Grant, place: Place, srid: int, counts_outside: bool = True) -> None:
-    """Count the window of a look; AreaExceededError when too much was asked for that is not granted.
+def charge(database: Database, grant: Grant, place: Place, srid: int) -> None:
+    """Count the window of a look; AreaExceededError when too much was asked for that is not granted."""
+    window = None if place.bbox is None else shapely.to_wkb(_window(place, srid))
+    charge_window(database, grant, place, window)
+
+
+def charge_window(
+    database: Database, grant: Grant, place: Place, window: bytes | None, counts_outside: bool = True
+) -> None:
+    """The same of a window that is known in the project's CRS, as WKB; None means the whole area.
 
     `counts_outside` False leaves windows without any of the area uncounted: a map that is panned asks for many tiles.
     """
-    area = _geometry(grant.area_wkt)
-    window = area if place.bbox is None else _window(place, srid)
+    asked = _geometry(grant.area_wkt) if window is None else shapely.from_wkb(window)
     try:
-        _count(database, grant, lambda sheet: sheet.count(window, counts_outside))
+        _count(database, grant, lambda sheet: sheet.count(asked, counts_outside))
     except AreaExceededError:
         details = {"agreement_id": grant.agreement_id, "bbox": place.bbox, "bbox_srid": place.bbox_srid}
         with database.transaction() as connection:
@@ -171,13 +178,12 @@ def charge(database: Database, grant: Grant, place: Place, srid: int, counts_out
         raise
 
 
-def charge_shown(database: Database, grant: Grant, features: bytes, srid: int, northing_first: bool = False) -> None:
+def charge_shown(database: Database, grant: Grant, features: bytes, srid: int) -> None:
     """Count where features lie that were shown without a window being asked for.
 
     They are a JSON array of GeoJSON features in the CRS `srid`.
     """
-    boxes = _boxes_of(features)
-    _charge_boxes(database, grant, boxes[:, [1, 0, 3, 2]] if northing_first else boxes, srid)
+    _charge_boxes(database, grant, _boxes_of(features), srid)
 
 
 def charge_places(database: Database, grant: Grant, text: str, srid: int) -> None:
@@ -186,10 +192,14 @@ def charge_places(database: Database, grant: Grant, text: str, srid: int) -> Non
     _charge_boxes(database, grant, np.hstack([places, places]), srid)
 
 
+def charge_boxes(database: Database, grant: Grant, boxes: np.ndarray) -> None:
+    """The same of features whose boxes (n, 4) are known in the project's CRS."""
+    _count(database, grant, lambda sheet: sheet.count_shown(boxes))
+
+
 def _charge_boxes(database: Database, grant: Grant, boxes: np.ndarray, srid: int) -> None:
     own_srid = project_srid(database)
-    placed = boxes if srid == own_srid else _in_project(boxes, _transformer(srid, own_srid))
-    _count(database, grant, lambda sheet: sheet.count_shown(placed))
+    charge_boxes(database, grant, boxes if srid == own_srid else _in_project(boxes, _transformer(srid, own_srid)))
 
 
 def _count(database: Database, grant: Grant, count: Callable[[_Sheet], None]) -> None:

@@ -122,8 +122,8 @@ WHERE k.key_sha256 = decode(%(key_sha256)s, 'hex')
 
 -- name: items
 -- One page of granted features as GeoJSON by identity, what it holds, and a digest of the identities; the version it
--- is of and the digest of the permission. The features come in order: an order within each sum would sort them again.
-SELECT standing.version, standing.digest, page.*
+-- is of, the digest of the permission and the window as it lies in the project's system. The features come in order: an order within each sum would sort them again.
+SELECT standing.version, standing.digest, ST_AsBinary(standing.wanted) AS wanted, page.*
 FROM {standing} AS standing
 CROSS JOIN (SELECT
     count(*) FILTER (WHERE f.place <= %(limit)s) AS shown,
@@ -152,12 +152,13 @@ CROSS JOIN LATERAL (SELECT {properties}) AS p) AS page
 || ',"properties":' || row_to_json(p)::text || '}}'
 
 -- name: singles
--- Granted features of some identities as GeoJSON, each with the version it is of and the digest of the permission; these
--- alone where none of them is granted.
-SELECT standing.version, standing.digest, found.feature_id, convert_to(found.feature, 'UTF8') AS feature
+-- Granted features of some identities as GeoJSON, each with its box, the version it is of and the digest of the
+-- permission; the latter two alone where none of them is granted.
+SELECT standing.version, standing.digest, found.feature_id, convert_to(found.feature, 'UTF8') AS feature, found.box
 FROM {standing} AS standing
 LEFT JOIN (
-    SELECT f.feature_id, {feature} AS feature
+    SELECT f.feature_id, {feature} AS feature,
+           ARRAY[ST_XMin(f.geom), ST_YMin(f.geom), ST_XMax(f.geom), ST_YMax(f.geom)] AS box
     FROM unnest(%(identities)s::bigint[]) AS wanted (feature_id)
     -- One after the other, each by its identity: several at once would be looked for in the whole area.
     CROSS JOIN LATERAL (SELECT v.* FROM {relation} AS v WHERE v.feature_id = wanted.feature_id AND {conditions} OFFSET 0) AS f
@@ -165,7 +166,7 @@ LEFT JOIN (
 ) AS found ON true
 
 -- name: staff_standing
-(SELECT coalesce(max(version), 0) AS version, '' AS digest FROM pipemap.version)
+(SELECT coalesce(max(version), 0) AS version, '' AS digest, NULL::geometry AS wanted FROM pipemap.version)
 
 -- name: export_rows
 -- Features of one layer of an export package.

@@ -1,12 +1,13 @@
 -- name: staff_standing
 (
-    SELECT coalesce(%(version)s::int, max(v.version), 0) AS version, %(digest)s::text AS digest
+    SELECT coalesce(%(version)s::int, max(v.version), 0) AS version, %(digest)s::text AS digest, NULL::geometry AS wanted
     FROM pipemap.version AS v
 )
 
 -- name: drawn
--- What is drawn, if anything, with the version it is of and the digest of the permission.
-SELECT standing.version AS of_version, standing.digest AS of_digest, drawn.*
+-- What is drawn, if anything, with the version it is of, the digest of the permission and the window in the project's
+-- system.
+SELECT standing.version AS of_version, standing.digest AS of_digest, ST_AsBinary(standing.wanted) AS wanted, drawn.*
 FROM {standing} AS standing
 LEFT JOIN (SELECT true AS is_drawn, d.* FROM ({drawing}) AS d) AS drawn ON true
 

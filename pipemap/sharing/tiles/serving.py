@@ -121,13 +121,13 @@ class TileServer:
         with refusals_on_record(self._database, key_sha256 or "", asked):
             if wanted.version is not None:
                 self._check_version(wanted.version)
-            made, standing, grant = self._made(key_sha256, wanted)
+            made, standing, grant, window = self._made(key_sha256, wanted)
         key = wanted.seen_by(standing)
         self.cache.keep(key, made)
         if grant is not None:
             place = _place(wanted, self.project_srid()) or Place()
             if place.bbox is not None:
-                ledger.charge(self._database, grant, place, self.project_srid(), counts_outside=False)
+                ledger.charge_window(self._database, grant, place, window, counts_outside=False)
             where = {"bbox": place.bbox, "bbox_srid": place.bbox_srid}
             details = {**asked, **where, "version": standing.version, **_account(made)}
             audit.look(self._database, grant, key_sha256 or "", "share.tile", details)
@@ -138,15 +138,18 @@ class TileServer:
         with self._database.transaction(read_only=True) as connection:
             resolve_version(connection, version)
 
-    def _made(self, key_sha256: str | None, wanted: Wanted) -> tuple[Made, Standing, Grant | None]:
-        """A tile, kept or drawn, with what stood behind the key while it was looked for."""
+    def _made(self, key_sha256: str | None, wanted: Wanted) -> tuple[Made, Standing, Grant | None, bytes | None]:
+        """A tile, kept or drawn, with what stood behind the key while it was looked for, and the window as WKB."""
         for grant, _ in likely_grants(self._database, key_sha256):
             found = self._found(key_sha256, wanted, grant)
             if found is not None and (grant is None or grant.digest == found[1].digest):
-                return *found, grant
+                made, standing, window = found
+                return made, standing, grant, window
         raise UnknownKeyError
 
-    def _found(self, key_sha256: str | None, wanted: Wanted, grant: Grant | None) -> tuple[Made, Standing] | None:
+    def _found(
+        self, key_sha256: str | None, wanted: Wanted, grant: Grant | None
+    ) -> tuple[Made, Standing, bytes | None] | None:
         """The same under a grant, in one round trip; None when nothing in force stands behind the key."""
         likely = self._stood.get(key_sha256) if wanted.version is None else self.check(key_sha256, wanted.version)
         kept = None if likely is None else self.cache.get(wanted.seen_by(likely))
@@ -157,8 +160,9 @@ class TileServer:
             return None
         standing = self._standing(key_sha256, wanted.version, rows[0])
         if kept is None:
-            return drawing.make([row for row in rows if row["is_drawn"]], standing.version), standing
-        return (kept, standing) if standing == likely else self._found(key_sha256, wanted, grant)
+            drawn = [row for row in rows if row["is_drawn"]]
+            return drawing.make(drawn, standing.version), standing, rows[0]["wanted"]
+        return (kept, standing, rows[0]["wanted"]) if standing == likely else self._found(key_sha256, wanted, grant)
 
     def _rows(self, key_sha256: str | None, version: int | None, place: Place, drawing: Drawing) -> list[DictRow]:
         statement = _statement(drawing.statement, key_sha256 is None)
