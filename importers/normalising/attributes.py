@@ -11,7 +11,7 @@ import pandas as pd
 from importers.normalising.cells import Floats, Objects, coalesced, code_of, is_fill_number, is_unknown
 from importers.normalising.columns import Columns
 from importers.normalising.ledger import listed
-from importers.normalising.measures import datum_beside, parse_measure
+from importers.normalising.measures import datum_beside
 from importers.normalising.sections import Section, parse_section, sizes
 from importers.normalising.units import PRESSURES_MPA, VOLTAGES_KV
 from schemas.codetables import codes_where
@@ -324,15 +324,13 @@ def _rows_of(said: Sequence[Objects], columns: Columns) -> Iterable[tuple[Any, .
 
 def _split(columns: Columns, attribute: str) -> tuple[Floats, Floats]:
     """Two numbers written as one, `0.85/0.92`; a single number is the first."""
-    times = columns.factor(attribute)
 
-    def two(word: str) -> tuple[float, float] | None:
-        measured = None if _two_numbers(word) or attribute != "depths" else parse_measure(word)
-        depth_m = measured.in_unit_of("from_depth_m") if measured is not None and measured.unit else None
-        return _two_numbers(word) if depth_m is None else (depth_m / times, np.nan)
+    def both(word: str) -> tuple[float, float] | None:
+        measured = columns.measure(attribute, word) if attribute == "depths" else None
+        return _two_numbers(word) or (None if measured is None else (measured, np.nan))
 
-    pairs = columns.parsed(attribute, two, "IMP-NUMBER", lambda pair: pair is not None)
-    first, second = (_floats(pair and pair[place] for pair in pairs) * times for place in (0, 1))
+    pairs = columns.parsed(attribute, both, "IMP-NUMBER", lambda pair: pair is not None)
+    first, second = (_floats(pair and pair[place] for pair in pairs) * columns.factor(attribute) for place in (0, 1))
     if "from_depth_m" in columns.profile.zero_is_unknown:
         first, second = (np.where(depths_m == 0, np.nan, depths_m) for depths_m in (first, second))
     return first, second

@@ -101,12 +101,13 @@ class Columns:
         """The numbers with those that have a unit or a word beside them, 2.05m, and what is none all the same."""
         if not bad.any():
             return values, bad
-        told = self.cells(attribute).each(lambda word: self._measure(attribute, word))[bad].astype(np.float64)
+        told = self.cells(attribute).each(lambda word: self.measure(attribute, word))[bad].astype(np.float64)
         values, left = values.copy(), bad.copy()
         values[bad], left[bad] = told, np.isnan(told)
         return values, left
 
-    def _measure(self, attribute: str, word: str) -> float | None:
+    def measure(self, attribute: str, word: str) -> float | None:
+        """The number in a text with a unit or a word beside it, in the unit of the column; None for none."""
         found = parse_measure(word)
         has_unit = found is not None and found.unit is not None
         value = number_in(word, attribute)

@@ -7,7 +7,7 @@ import unicodedata
 LENGTHS_M = {
     "km": 1000.0, "m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001, "ft": 0.3048, "us-ft": 1200 / 3937, "in": 0.0254,
     "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0, "inch": 0.0254, "inches": 0.0254, "feet": 0.3048,
-    "м": 1.0, "см": 0.01, "мм": 0.001,
+    "м": 1.0, "см": 0.01, "мм": 0.001, "مم": 0.001, "سم": 0.01,
     "米": 1.0, "分米": 0.1, "厘米": 0.01, "毫米": 0.001, "英尺": 0.3048, "英寸": 0.0254,
 }  # fmt: skip
 VOLTAGES_KV = {"kv": 1.0, "v": 0.001, "千伏": 1.0, "伏": 0.001}
@@ -21,7 +21,7 @@ _IN_BRACKETS = re.compile(rf"[(\[【]\s*(?:单位\s*[:：]?\s*)?({_WORDS})\s*[)\
 # Behind Chinese any unit stands out; behind Latin letters a single m or v can be the end of a word.
 _METRES = re.compile(r"[_\s]m$", re.IGNORECASE)
 # Behind a comma any unit is one: Диаметр, мм.
-_AT_END = re.compile(rf"(?:(?<=[一-龥])({_WORDS})|[_\s-](km|dm|cm|mm|ft|kv|kpa|mpa)|,\s*({_WORDS}))$")
+_AT_END = re.compile(rf"(?:(?<=[一-龥])({_WORDS})|[_\s-](km|dm|cm|mm|ft|kv|kpa|mpa|bar)|,\s*({_WORDS}))$")
 
 
 def unit_of(header: str) -> str | None:

@@ -13,6 +13,10 @@ from schemas.findings import Severity
 # More unknown words than this in one column say that the column is another, not that the words are wrong.
 _TELLING_WORDS = 20
 _FIRST_ROWS = 5
+_KINDS = {
+    "IMP-NUMBER": ("a number", "数字"), "IMP-SECTION": ("a size", "管径或断面"), "IMP-DATE": ("a date", "日期"),
+    "IMP-PAIR": ("two point numbers", "两个点号"),
+}  # fmt: skip
 
 
 @dataclass
@@ -55,15 +59,24 @@ class UnknownWords:
                     number,
                     severity,
                     rule,
-                    f"“{word}” in column {column} is not in the dictionary of the profile; {told.rows} rows, "
+                    f"“{word}” in column {column} {_why(rule)[0]}; {told.rows} rows, "
                     f"first ones {listed(told.first, count=told.rows)}.",
-                    f"列 {column} 的“{word}”不在字典中，共 {told.rows} 行。",
+                    f"列 {column} 的“{word}”{_why(rule)[1]}，共 {told.rows} 行"
+                    f"（第 {listed(told.first, count=told.rows)} 行）。",
                     column=column,
                     value=word,
                     row=told.first[0],
                     details={"rows": told.rows},
                 )
         self._found.clear()
+
+
+def _why(rule: str) -> tuple[str, str]:
+    """What is wrong with a word, in English and Chinese."""
+    what = _KINDS.get(rule)
+    if what is None:
+        return "is not in the dictionary of the profile", "不在字典中"
+    return f"cannot be read as {what[0]} and is unknown", f"无法读作{what[1]}，按未知处理"
 
 
 def _first_row(found: tuple[tuple[str, str, Severity], dict[str, _Word]]) -> tuple[int, str, str]:

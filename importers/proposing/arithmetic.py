@@ -7,7 +7,7 @@ import numpy as np
 
 from importers.normalising.cells import Floats
 from importers.normalising.units import unit_of
-from importers.proposing.content import Sample, fit
+from importers.proposing.content import Sample, fit, is_ground
 from importers.proposing.matching import Match, Reason
 from importers.proposing.vocabulary import readings, says_else
 
@@ -60,10 +60,14 @@ def _below_ground(
     if any(f"{end}_elevation_m" in ends for end in ("from", "to")):
         return {}
     at = [[_ground(samples, ends.get(f"{end}_key"), by_point) for by_point in heights_m] for end in ("from", "to")]
-    alike = [name for name in left if all(_is_between(samples[name].head, *end) for end in at)]
+    are_bottoms_known = all(bottom is not None for _, bottom in at)
+    telling = [name for name in left if are_bottoms_known or is_ground(samples[name])]
+    alike = [name for name in telling if all(_is_between(samples[name].head, *end) for end in at)]
     if len(alike) != 2:
         return {}
-    order = alike if _apart(samples, alike, at) <= _apart(samples, alike[::-1], at) else alike[::-1]
+    straight, crossed = (_apart(samples, names, at) for names in (alike, alike[::-1]))
+    # They stand in order, unless the bottoms of the wells clearly say that they do not.
+    order = alike[::-1] if crossed < min(_AGREEMENT_M, straight / 2) else alike
     why = Reason("it lies below the ground of that end, as pipes do", "其值位于该端地面之下，与管道高程相符")
     found = zip(order, ("from_elevation_m", "to_elevation_m"), strict=True)
     return {name: [Match(attribute, _TRUST_BELOW, why, by_values=True)] for name, attribute in found}

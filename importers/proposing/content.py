@@ -175,6 +175,9 @@ def guess(attribute: str, sample: Sample) -> float:
         return weight * sample.share(lambda word: looks[attribute].search(word) is not None)
     if attribute in ("ground_elevation_m", "depths"):
         return weight * sample.decimal_share * (fit(attribute, sample) or 0.0)
+    if attribute == "section" and sample.n_known > _LEAST_NUMBERS and sample.distinct_share > _MOSTLY:
+        # D1, D2, D3 are numbers of something; sizes come again.
+        return 0.0
     if attribute == "section":
         return weight * sample.share(lambda word: bool(_MARKED.search(word)) and parse_section(word).is_known)
     if attribute == "key" and sample.n_known < _LEAST_NUMBERS:

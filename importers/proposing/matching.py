@@ -36,7 +36,7 @@ _SPOILT = 0.4
 _LINKED = 0.8
 _NUMBERED = 0.75
 # What is measured in these along a line, and of the usual sizes, is its diameter.
-_UNITS_OF_SIZES, _TRUST_IN_SIZES = frozenset(("mm", "毫米", "мм", "in", "inch", "inches", "英寸")), 0.65
+_UNITS_OF_SIZES, _TRUST_IN_SIZES = frozenset(("mm", "毫米", "мм", "مم", "in", "inch", "inches", "英寸")), 0.65
 # What the reader of drawings says of every entity, and what it found in names and texts: profiles know what it is for.
 OF_DRAWINGS, _DRAWN = frozenset(("layer", "entity", "handle", "block")), "drawn_"
 # What the ends of lines name are the numbers of points, whatever the column is called in another layout.

@@ -19,7 +19,9 @@ Words = frozenset[str]
 _PIECES = re.compile(LATIN_PARTS + r"|\d+|[一-鿿々ぁ-ヿー가-힣]+")
 _REMARK = re.compile(r"[(\[【].*?[)\]】]")
 # Between the words of a name these say nothing.
-_JOINING = frozenset(("de", "du", "des", "d", "la", "le", "del", "di", "der", "of", "eau", "the", "other", "others"))
+_JOINING = frozenset(
+    ("de", "du", "des", "d", "la", "le", "del", "di", "der", "of", "eau", "the", "other", "others", "txt")
+)
 # "Depth to crown" is no depth at the "to" end.
 _DOWN_TO = re.compile(r"(?<![a-z])(depth|distance)[\s_]+to[\s_]+(?=[a-z])", re.IGNORECASE)
 # "Invert (in)" is of the inlet, not in inches.

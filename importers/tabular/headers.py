@@ -177,7 +177,8 @@ def _rows_of_names(rows: Sequence[Row], known: frozenset[str], merges: Sequence[
     widths = [sum(map(is_filled, row)) for row in rows[:HEADER_WITHIN]]
     widest = max(range(len(widths)), key=lambda n: (widths[n], -n), default=0)
     # One known word may stand anywhere, also beside numbers; a wide row of words is the header then.
-    is_alone = score[0] == 1 and any(is_number(cell) for row in rows[slice(*best)] for cell in row)
+    is_below = widest < best[0] and widths[widest] >= widths[best[0]] and not any(map(is_number, rows[widest]))
+    is_alone = score[0] == 1 and (is_below or any(is_number(cell) for row in rows[slice(*best)] for cell in row))
     if score[0] > 1 or (score[0] and not is_alone and widths[best[0]] + 2 >= widths[widest]):
         return best
     return (0, 0) if any(map(is_number, rows[widest])) else (widest, widest + 1)

@@ -8,7 +8,7 @@ from importers.proposing.vocabulary import readings
 from importers.tabular.headers import Row, is_filled, is_number
 
 _LEAST_TRUST = 0.75
-_LEAST_NAMES, _MOST_NUMBERS = 2, 1
+_LEAST_NAMES, _MOST_NUMBERS = 2, 0
 _MOST_ROWS_OF_WORDS = 100
 
 
@@ -71,9 +71,13 @@ class Tables:
         return n_names >= _LEAST_NAMES and n_names * 2 > len(cells)
 
     def _is_name(self, cell: str) -> bool:
-        return plain(cell) in self._known or any(
-            found.trust >= _LEAST_TRUST for role in ("node", "segment") for found in readings(role, cell)
-        )
+        # D1 is the number of a duct, though 1 also says "at the first end".
+        is_word = not any(character.isdigit() for character in cell)
+        return plain(cell) in self._known or (is_word and any(_is_sure(role, cell) for role in ("node", "segment")))
+
+
+def _is_sure(role: str, cell: str) -> bool:
+    return any(found.trust >= _LEAST_TRUST for found in readings(role, cell))
 
 
 def _repeats(row: Row, words: set[str]) -> bool:

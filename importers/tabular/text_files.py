@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
+from importers.tabular.code_pages import is_cyrillic, is_korean, likeness, western
 from pipemap.errors import SourceError
 
 _DELIMITERS = (",", ";", "\t", "|", "，")
@@ -34,6 +35,8 @@ EVERYDAY = {
     "cp932": re.compile(rb"[\x81-\x83\x88-\x97][\x40-\xfc]"),
     "cp950": re.compile(rb"[\xa1-\xc6][\x40-\x7e\xa1-\xfe]"),
 }
+
+_MOSTLY = 0.9
 
 Score = Callable[[list[list[str]]], int]
 
@@ -104,11 +107,14 @@ def _encoding(path: Path) -> tuple[str, bool]:
         return encoding, False
     if b"\0" in head:
         raise _not_text(path)
-    for encoding in ("utf-8", _east_asian(head)):
-        if _decodes(path, encoding) and (encoding == "utf-8" or not _looks_western(head)):
-            return encoding, False
-    if _looks_western(head):
-        return "cp1252" if _decodes(path, "cp1252") else "latin-1", False
+    if _decodes(path, "utf-8"):
+        return "utf-8", False
+    is_western = _looks_western(head) or (not is_cyrillic(head) and _is_rather_western(head))
+    found = western(head) if is_western else "cp1251" if is_cyrillic(head) else _east_asian(head)
+    if _decodes(path, found):
+        return found, False
+    if is_western:
+        return "latin-1", False
     # A name that was cut at its field's width leaves half a character behind; that must not sink the file.
     for encoding in ("utf-8", "gb18030"):
         if _mostly_decodes(head, encoding):
@@ -172,8 +178,19 @@ def _looks_western(head: bytes) -> bool:
     return bool(runs) and sum(len(run) == 1 for run in runs) * 4 > len(runs) * 3
 
 
+def _is_rather_western(head: bytes) -> bool:
+    """Whether Latin letters stand in pairs now and then, łę, which would make characters that are seldom used."""
+    if len(_SIGNS.findall(head)) * 2 > len(_BEYOND_ASCII_BYTE.findall(head)):
+        return False
+    return (
+        likeness(head, western(head)) > _MOSTLY and max(everyday_share(head, each) for each in EVERYDAY) < _MOSTLY / 2
+    )
+
+
 def _east_asian(head: bytes) -> str:
-    """GB18030, unless in Japan's or Taiwan's encoding more of the characters are everyday ones."""
+    """GB18030, unless it is Korean, or in Japan's or Taiwan's encoding more of the characters are everyday ones."""
+    if is_korean(head):
+        return "cp949"
     shares = {encoding: everyday_share(head, encoding) for encoding in EVERYDAY}
     return max(shares, key=lambda encoding: shares[encoding])
 

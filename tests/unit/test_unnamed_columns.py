@@ -1,0 +1,160 @@
+"""Columns that no word list names: taken for what their numbers, units and places say, or left and told."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+from pyproj import Transformer
+
+from importers.delivery import read_delivery
+from importers.places.georeference import parse_crs
+from importers.places.place_readings import Home
+from importers.proposing.dry_run import DryRun, dry_run
+from schemas.delivery import Delivery
+
+_N = 12
+_GROUND_M = [110.0 + n / 10 + n % 3 / 7 for n in range(_N)]
+_DEPTHS_M = [1.6 + n % 4 / 9 for n in range(_N)]
+
+
+def _wells(east: float, north: float) -> list[list[Any]]:
+    return [
+        [f"A{n}", f"{east + 30 * n:.2f}", f"{north + 3 * n:.2f}", f"{_GROUND_M[n]:.2f}",
+         f"{_GROUND_M[n] - _DEPTHS_M[n]:.2f}", f"{_DEPTHS_M[n]:.2f}"]
+        for n in range(_N)
+    ]  # fmt: skip
+
+
+def _pipes() -> list[list[Any]]:
+    inverts = [f"{_GROUND_M[n] - _DEPTHS_M[n] + 0.02:.2f}" for n in range(_N)]
+    return [[f"A{n}", f"A{n + 1}", "300", inverts[n], inverts[n + 1]] for n in range(_N - 1)]
+
+
+def test_ground_bottom_depth_and_inverts_are_told_by_their_numbers_in_a_language_that_nobody_knows(
+    tmp_path: Path,
+) -> None:
+    wells = _csv(tmp_path / "studnie.csv", ["Nr qq", "X", "Y", "Rzzt", "Rzzd", "Głzz"], _wells(7501200.0, 5789300.0))
+    pipes = _csv(tmp_path / "rury.csv", ["Pzz", "Kzz", "Śrzz [mm]", "Rzzp", "Rzzk"], _pipes())
+
+    delivery = _trial(_proposed([wells, pipes], "EPSG:2178"))
+
+    np.testing.assert_allclose(delivery.nodes["ground_elevation_m"], np.round(_GROUND_M, 2))
+    np.testing.assert_allclose(delivery.nodes["well_depth_m"].astype(float), np.round(_DEPTHS_M, 2), atol=1e-6)
+    inverts_m = np.round(np.subtract(_GROUND_M, _DEPTHS_M) + 0.02, 2)
+    np.testing.assert_allclose(delivery.segments["from_elevation_m"], inverts_m[:-1])
+    np.testing.assert_allclose(delivery.segments["to_elevation_m"], inverts_m[1:])
+    assert delivery.segments["width_mm"].eq(300).all()
+
+
+def test_small_decimals_below_a_high_ground_are_depths_and_no_elevations(tmp_path: Path) -> None:
+    points = [row[:4] for row in _wells(507000.0, 2495000.0)]
+    points = [[key, north, east, f"{float(ground) - 98:.2f}"] for key, east, north, ground in points]
+    wells = _csv(tmp_path / "点.csv", ["点号", "X", "Y", "地面高程"], points)
+    pipes = _csv(
+        tmp_path / "线.csv", ["起点", "终点", "q", "r"], [[f"A{n}", f"A{n + 1}", 1.3, 1.45] for n in range(11)]
+    )
+
+    found = _proposed([wells, pipes], "EPSG:4547")
+
+    assert [column.attribute for column in found.tables[1].columns[2:]] == ["from_depth_m", "to_depth_m"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("cp1250", ["Nr studni", "X", "Y", "Rzędna początku", "Rzędna źródła", "Głębokość"]),
+        ("cp1251", ["Номер", "X", "Y", "Отметка люка", "Отметка лотка", "Глубина колодца"]),
+        ("cp949", ["맨홀번호", "X", "Y", "지반고", "관저고", "맨홀깊이"]),
+        ("cp1252", ["Schacht-Nr", "X", "Y", "Deckelhöhe", "Sohlhöhe", "Schachttiefe über Grund"]),
+    ],
+)
+def test_words_are_read_in_the_code_page_of_their_language(tmp_path: Path, encoding: str, names: list[str]) -> None:
+    words = "시점종점재질설치일자구배연장" if encoding == "cp949" else names[-1]
+    file = _csv(tmp_path / "a.csv", [*names, words], [[*row, words] for row in _wells(7501200.0, 5789300.0)], encoding)
+
+    columns = [column.column for column in _proposed([file], "EPSG:2178").tables[0].columns]
+
+    assert columns[:6] == names
+
+
+def test_the_unit_that_stands_in_a_column_beside_holds_row_by_row(tmp_path: Path) -> None:
+    header = ["X1", "Y1", "X2", "Y2", "DIAMETER", "DIA_UNIT"]
+    rows = [
+        [451200 + 30 * n, 207300, 451230 + 30 * n, 207300, (125, 4)[n % 2], ("MM", "INCH")[n % 2]] for n in range(8)
+    ]
+
+    delivery = _trial(_proposed([_csv(tmp_path / "water.csv", header, rows)], "EPSG:27700"))
+
+    assert delivery.segments["width_mm"].round(1).tolist() == 4 * [125.0, 101.6]
+    assert [finding.column for finding in delivery.findings if finding.rule == "IMP-UNIT"] == ["DIAMETER"]
+
+
+@pytest.mark.parametrize("is_proposed", [True, False])
+def test_x_is_what_the_system_of_the_map_calls_so_where_both_orders_can_be(tmp_path: Path, is_proposed: bool) -> None:
+    rows = [[f"A{n}", 451200 + 30 * n, 207300 + n, 60 + n / 10] for n in range(6)]
+    file = _csv(tmp_path / "water.csv", ["point_no", "X", "Y", "elevation"], rows)
+
+    delivery = (
+        _trial(_proposed([file], "EPSG:27700")) if is_proposed else read_delivery([file], srid=27700)
+    )  # fmt: skip
+
+    assert shapely.get_coordinates(delivery.nodes["geom"]).tolist()[0] == [451200, 207300]
+    assert is_proposed or "IMP-AXIS" in {finding.rule for finding in delivery.findings}
+
+
+def test_coordinates_in_feet_of_a_system_in_feet_are_not_made_metres_before(tmp_path: Path) -> None:
+    rows = [[f"MH{n}", 560000 + 90 * n, 1450000 + 7 * n, 712.5] for n in range(6)]
+    file = _csv(tmp_path / "sewer.csv", ["MH ID", "Northing (ft)", "Easting (ft)", "Rim Elev (ft)"], rows)
+
+    delivery = _trial(_proposed([file], "EPSG:32119", source_crs="EPSG:2264"))
+
+    there = Transformer.from_crs(2264, 32119, always_xy=True).transform(1450000, 560000)
+    np.testing.assert_allclose(shapely.get_coordinates(delivery.nodes["geom"])[0], there, atol=0.001)
+    np.testing.assert_allclose(delivery.nodes["ground_elevation_m"], 712.5 * 0.3048, atol=0.001)
+
+
+def test_none_of_several_columns_of_dates_is_taken_where_no_name_says_which(tmp_path: Path) -> None:
+    rows = [[*row[:4], f"{1980 + n}", f"{1990 + n}"] for n, row in enumerate(_wells(7501200.0, 5789300.0))]
+    file = _csv(tmp_path / "a.csv", ["Nr", "X", "Y", "H", "qwe", "rty"], rows)
+
+    assert _trial(_proposed([file], "EPSG:2178")).nodes["installed_on"].isna().all()
+
+
+def test_days_of_one_year_are_of_a_survey_and_not_of_building(tmp_path: Path) -> None:
+    rows = [[*row[:4], f"2023-04-{n + 1:02d}"] for n, row in enumerate(_wells(7501200.0, 5789300.0))]
+    file = _csv(tmp_path / "a.csv", ["Nr", "X", "Y", "H", "qwe"], rows)
+
+    assert _trial(_proposed([file], "EPSG:2178")).nodes["installed_on"].isna().all()
+
+
+def test_one_depth_in_the_row_of_a_line_is_that_of_both_its_ends(tmp_path: Path) -> None:
+    points = _csv(tmp_path / "点.csv", ["点号", "东坐标", "北坐标"], [row[:3] for row in _wells(507000.0, 2495000.0)])
+    depths = ["1.2m", "120cm", "≈1.2", "1,20 m", "1.20（实测）", "1.1/1.3"]
+    lines = _csv(
+        tmp_path / "线.csv", ["起点", "终点", "埋深"], [[f"A{n}", f"A{n + 1}", d] for n, d in enumerate(depths)]
+    )
+
+    segments = _trial(_proposed([points, lines], "EPSG:4547")).segments
+
+    np.testing.assert_allclose(segments["from_depth_m"].astype(float), [*5 * [1.2], 1.1], atol=1e-6)
+    np.testing.assert_allclose(segments["to_depth_m"].astype(float), [*5 * [1.2], 1.3], atol=1e-6)
+
+
+def _csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]], encoding: str = "utf-8") -> Path:
+    text = "\n".join(";".join(map(str, row)) for row in [header, *rows])
+    path.write_text(text + "\n", encoding=encoding)
+    return path
+
+
+def _proposed(files: Sequence[Path], crs: str, source_crs: str | None = None) -> DryRun:
+    home = Home(parse_crs(crs))
+    return dry_run(files, home, source_crs=source_crs, default_class="water", on_progress=lambda *_: None)
+
+
+def _trial(found: DryRun) -> Delivery:
+    assert found.fault is None, found.fault
+    assert found.trial is not None
+    return found.trial
