@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -24,6 +25,16 @@ _MOST_TOLD = 5
 _DIGITS = re.compile(r"\d+")
 
 
+# Foul, surface water and combined, as British sewer records have them.
+SEWER_LETTERS: Mapping[str, str] = {"f": "foul", "s": "storm", "c": "combined"}
+
+
+def are_sewer_letters(words: Iterable[str | None]) -> bool:
+    """Whether words are those letters alone; without an F, S can be anything, sanitary for one."""
+    letters = {word.casefold() for word in words if word is not None}
+    return len(letters) > 1 and "f" in letters and letters <= SEWER_LETTERS.keys()
+
+
 class ClassColumn:
     """Gathers the words of a sheet's parts; once `tell` was called, `codes` knows what they stand for."""
 
@@ -37,6 +48,7 @@ class ClassColumn:
         self._meanings: list[str | None] = []
         self._numbers: dict[str, int] = {}
         self._read: dict[str, str] = {}
+        self._letters: Mapping[str, str] = {}
         self._spoken: dict[str, str | None] = {}
         self._rows = 0
         self._unknown_rows = 0
@@ -69,6 +81,8 @@ class ClassColumn:
         Words that no dictionary has are left to `extra` at once.
         """
         found = columns.cells("class")
+        if self.said is not None and self.said[0] == "combined" and are_sewer_letters(found.words):
+            self._letters = SEWER_LETTERS
         numbers = np.array([-1 if word is None else self._number(word) for word in found.words], dtype=np.int32)
         of_rows: npt.NDArray[np.int32] = numbers[found.index]
         if "class" not in columns:
@@ -122,8 +136,9 @@ class ClassColumn:
         if word not in self._numbers:
             self._numbers[word] = len(self._meanings)
             meaning = _class_of(word, self._dictionary)
-            if meaning is None and (meaning := self._spoken_of(_DIGITS.sub("", word))):
-                self._read[word] = meaning
+            read = self._letters.get(word.casefold()) or self._spoken_of(_DIGITS.sub("", word))
+            if meaning is None and read:
+                meaning = self._read[word] = read
             self._meanings.append(meaning)
         return self._numbers[word]
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from importers.normalising.cells import Cells, Floats, cells, numbers
+from importers.normalising.classes import are_sewer_letters
 from importers.normalising.columns import class_of
 from importers.normalising.dates import date_parser, parse_date
 from importers.normalising.measures import parse_measure
@@ -26,6 +27,7 @@ _LOOK_AT = 2_000
 # What a few words that come again and again, none of them known, are worth as codes.
 OF_A_DICTIONARY = 0.3
 _KNOWN_CODES = 0.8
+_SEWER_LETTERS = 0.7
 _CODES = {
     "class": "utility_class", "material": "material", "burial": "burial", "feature": "feature",
     "appurtenance": "appurtenance", "lifecycle": "lifecycle", "flow_direction": "flow_direction",
@@ -167,6 +169,8 @@ def fit(attribute: str, sample: Sample) -> float | None:
 
 def guess(attribute: str, sample: Sample) -> float:
     """How far the values alone say that a column is the attribute: never more than a name would."""
+    if attribute == "class" and are_sewer_letters(sample.words):
+        return _SEWER_LETTERS
     weight = _TELLING.get(attribute, 0.0)
     looks = {"owner": _OWNER, "address": _ROAD}
     if not weight or not sample.n_known or sample.is_blank:
@@ -199,6 +203,8 @@ def is_of_another_code(attribute: str, sample: Sample) -> bool:
     """Whether nearly all values are words of another code table than the attribute's own."""
     if attribute not in _CODES or sample.number_share > 0.5:
         return False
+    if attribute != "class" and are_sewer_letters(sample.words):
+        return True
     others = [sample.profile.code_words(table) for name, table in _CODES.items() if name not in ("class", attribute)]
     return any(_known_share(sample, words) >= _KNOWN_CODES for words in others)
 

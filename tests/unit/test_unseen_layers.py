@@ -195,6 +195,16 @@ def test_a_sewer_that_does_not_say_of_what_is_told(tmp_path: Path) -> None:
     assert told == [["warning"], ["info"]]
 
 
+def test_letters_tell_what_flows_in_sewers_that_their_layer_does_not_tell(tmp_path: Path) -> None:
+    columns = {"PURPOSE": list("FSCFSCFS"), "size_mm": [200] * 8}
+    british = _imported([_layer(tmp_path / "sewer_pipe.gpkg", columns)], "EPSG:4547")
+    unsaid = _imported([_layer(tmp_path / "sewer_main.gpkg", {**columns, "PURPOSE": list("SCSCSCSC")})], "EPSG:4547")
+
+    assert british.segments["class_code"].tolist() == ["foul", "storm", "combined"] * 2 + ["foul", "storm"]
+    assert set(unsaid.segments["class_code"]) == {"combined"}
+    assert "warning" in {finding.severity for finding in unsaid.findings if finding.rule == "IMP-TITLE"}
+
+
 def test_words_are_known_however_their_parts_hang_together(tmp_path: Path) -> None:
     words = ["Asbestos-Cement", "Ductile_Iron", "Kunststoff.Polyethylen", "ductile iron"] * 2
     delivery = _imported([_layer(tmp_path / "water_main.gpkg", {"material": words, "dn": [100] * 8})], "EPSG:4547")
