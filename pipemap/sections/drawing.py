@@ -29,7 +29,7 @@ from schemas.room import FoundRoom
 from schemas.sections import CrossSection, Cut, CutStructure, DrawnAlong, TooNear, Undecided
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _ROW = 1200.0, 70.0, 40.0, 84.0, 22.0
-_TALLEST, _DIMENSION_APART, _NAME_WIDE = 620.0, 66.0, 180.0
+_TALLEST, _DIMENSION_APART, _NAME_WIDE, _LETTER = 620.0, 66.0, 180.0, 14.0
 _WORDS = {
     "zh": {
         "title": "横断面图", "version": "版本", "length": "长", "no": "号", "class": "类别", "key": "编号",
@@ -251,7 +251,13 @@ class _Sheet:
                     yield text((x1 + x2) / 2, y + 15, told, "middle", "#777", 11)
 
     def _covers(self) -> Iterator[str]:
-        """Cover of each pipe from the ground down, with its limit, where the next pipe leaves room."""
+        """Cover of each pipe from the ground down, with its limit, where the next pipe leaves room.
+
+        Where the drawn pipe lies in the plane, what matters of the others is how near they are to it.
+        """
+        if self._section.drawn is not None:
+            yield from self._cover_along()
+            return
         last_x = -math.inf
         for cut in self._section.cuts:
             x = self._x(cut.station_m)
@@ -260,7 +266,6 @@ class _Sheet:
             last_x = x
             ground_z, crown_z = cut.ground_z_m or 0.0, cut.crown_z_m or 0.0
             yield from self._upright(x, ground_z, crown_z, cut.cover_depth_m, cut.cover_limit_m)
-        yield from self._cover_along()
 
     def _cover_along(self) -> Iterator[str]:
         """The least cover of the drawn pipe, where it has that."""
@@ -282,7 +287,9 @@ class _Sheet:
         ink = "#d00000" if limit_m is not None and value_m < limit_m else "#555"
         yield stroke(x, top, x, foot, ink)
         yield from (stroke(x - 3, y, x + 3, y, ink) for y in (top, foot))
-        told, middle = _with_limit(value_m, limit_m, True), (top + foot) / 2
+        # What is too short to be written beside is told under it.
+        middle = (top + foot) / 2 if abs(foot - top) > _LETTER else max(top, foot) + _LETTER
+        told = _with_limit(value_m, limit_m, True)
         beside, anchor = (x + 5, "start") if x < _WIDTH - _RIGHT - _DIMENSION_APART / 2 else (x - 5, "end")
         yield text(beside, middle + 4, told, anchor, ink, 10)
 
