@@ -9,7 +9,6 @@ import shapely
 
 from pipemap.clearance.city import City, Structures
 from pipemap.clearance.numbers import WIDEST_NEIGHBOUR_M
-from pipemap.clearance.places import in_places, nodes_of
 from pipemap.clearance.rules import widest_of_all
 from pipemap.clearance.site import Segment, Site, Structure, as_pipes
 from pipemap.clearance.stored import conflict_of, plain_row
@@ -146,4 +145,4 @@ def _told(
 ) -> tuple[Conflict, ...]:
     pipes = {each.feature_id: each for each in segments}
     outlines = {each.feature_id: each for each in structures}
-    return tuple(in_places([conflict_of(row, pipes, outlines) for row in rows], nodes_of(segments)))
+    return tuple(conflict_of(row, pipes, outlines) for row in rows)

@@ -93,7 +93,9 @@ def test_a_profile_is_of_what_is_granted_alone(client: httpx.Client, town: Town,
 def test_no_ground_model_is_told(client: httpx.Client, town: Town, issue: Any) -> None:
     grid = Grid(X0 - 500, Y0 + 500, 10, 10, 101, 101)
     parts = [(part, np.full((part.height, part.width), 77.25, np.float32)) for part in grid.windows()]
-    store_model(town.database, Origin("dem", "dem.tif", "0" * 64, "EPSG:4547", "manager"), grid, parts)
+    # Better than the survey, so that it tells the ground also at the nodes.
+    origin = Origin("dem", "dem.tif", "0" * 64, "EPSG:4547", "manager", accuracy_m=0.01)
+    store_model(town.database, origin, grid, parts)
     try:
         staff = client.get("/api/section", params={"line": ACROSS}).json()
         assert {height for _, height in staff["ground"]} == {77.25}
