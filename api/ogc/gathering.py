@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
+# About as long as it takes to find what is asked for.
+_PATIENCE_S = 0.002
 Group = TypeVar("Group", bound=Hashable)
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
@@ -22,6 +25,7 @@ class Gathered(Generic[Group, Question, Answer]):
         self._answer = answer
         self._waiting: dict[Group, list[tuple[Question, asyncio.Future[Answer]]]] = {}
         self._running: dict[Group, asyncio.Task[None]] = {}
+        self._enough: dict[Group, tuple[int, asyncio.Event]] = {}
 
     async def ask(self, group: Group, question: Question) -> Answer:
         """The answer to one question."""
@@ -29,6 +33,8 @@ class Gathered(Generic[Group, Question, Answer]):
         self._waiting.setdefault(group, []).append((question, answer))
         if group not in self._running:
             self._running[group] = asyncio.create_task(self._run(group))
+        elif group in self._enough and len(self._waiting[group]) >= self._enough[group][0]:
+            self._enough[group][1].set()
         return await answer
 
     async def _run(self, group: Group) -> None:
@@ -37,8 +43,18 @@ class Gathered(Generic[Group, Question, Answer]):
                 found = await self._found(group, [question for question, _ in asked])
                 for (_, answer), one in zip(asked, found, strict=True):
                     _settle(answer, one)
+                await self._let_in(group, len(asked))
         finally:
             del self._running[group]
+
+    async def _let_in(self, group: Group, count: int) -> None:
+        """Wait a moment for as many as were just answered: they ask again, and would wait for the first of them."""
+        if len(self._waiting.get(group, ())) < count:
+            self._enough[group] = count, asyncio.Event()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE_S):
+                    await self._enough[group][1].wait()
+            del self._enough[group]
 
     async def _found(self, group: Group, questions: list[Question]) -> Sequence[Answer | Exception]:
         try:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -40,6 +41,32 @@ def test_what_is_asked_while_a_call_runs_is_answered_by_the_next_and_errors_go_t
     assert calls == [[1], list(range(2, 12))]
     assert [one for one in answers if isinstance(one, int)] == [2 * n for n in range(1, 12) if n % 5]
     assert [str(one) for one in answers if isinstance(one, NotFoundError)] == ["5", "10"]
+
+
+def test_who_was_answered_together_is_waited_for_to_be_answered_together_again(monkeypatch: Any) -> None:
+    # However busy the machine is.
+    monkeypatch.setattr("api.ogc.gathering._PATIENCE_S", 0.2)
+    calls: list[int] = []
+
+    def answer(_: str, asked: Sequence[int]) -> list[int]:
+        calls.append(len(asked))
+        return list(asked)
+
+    async def ask_all() -> None:
+        gathered = Gathered(answer)
+
+        async def ask(number: int) -> None:
+            for _ in range(10):
+                # Requests are read one after another.
+                for _ in range(number):
+                    await asyncio.sleep(0)
+                assert await gathered.ask("key", number) == number
+
+        await asyncio.gather(*map(ask, range(8)))
+
+    asyncio.run(ask_all())
+    assert sum(calls) == 80
+    assert len(calls) < 20, "without waiting it is one and the other seven in turn"
 
 
 def test_a_call_that_fails_fails_all_that_it_was_for_and_nothing_after() -> None:
