@@ -3,7 +3,7 @@
 import random
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import shapely
 
 from importers.delivery import find_reader
 from tests.unit.old_workbooks import write_ods, write_xls
+from tests.unit.test_isybau_reader import FILE as ISYBAU
 
 # Of larger tables the first lines are enough; of other kinds the smaller ones have what the large ones have.
 _CUT_BYTES = 20_000
@@ -45,6 +46,7 @@ _WRITTEN: Mapping[str, Mapping[str, str]] = {
     "made.tab": {"driver": "MapInfo File"},
     "made.mif": {"driver": "MapInfo File"},
     "made.fgb": {},
+    "made.sqlite": {"driver": "SQLite"},
 }
 _POINTS = (
     ("点号", "连接点号", "X坐标", "Y坐标", "地面高程", "特征", "附属物", "材质", "管径", "埋深", "备注"),
@@ -108,6 +110,10 @@ def _made(scratch: Path) -> Iterator[Seed]:
     for name, options in _WRITTEN.items():
         pyogrio.write_dataframe(lines, scratch / name, **options)
         yield _written(scratch, name)
+    lines.to_parquet(scratch / "made.parquet")
+    yield _written(scratch, "made.parquet")
+    (scratch / "sewers.xml").write_text(ISYBAU, "latin-1")
+    yield replace(_written(scratch, "sewers.xml"), told={"srid": 25832})
     with zipfile.ZipFile(scratch / "zipped.zip", "w") as archive:
         for part in sorted(scratch.glob("made.[spdc][hrbp][pxfjg]")):
             archive.write(part, part.name)
