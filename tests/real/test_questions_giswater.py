@@ -16,6 +16,7 @@ from pipemap.clearance.running import run_city
 from pipemap.clearance.stored import stored_conflicts, stored_run
 from pipemap.db import Database
 from pipemap.ingest import create_import
+from pipemap.lookup import corridor, near, nearest
 from pipemap.publishing import publish
 from pipemap.sections.cross import cross_section
 from pipemap.statistics.counting import statistics
@@ -59,6 +60,42 @@ def test_lengths_and_numbers_are_those_of_the_file(giswater: Database, arcs: Lin
     assert sum(group.segments for group in counted.groups) == len(arcs)
     # A pipe that falls is a little longer than its line in plan.
     assert plan_m - 1e-3 <= sum(group.length_m for group in counted.groups) <= 1.01 * plan_m
+
+
+def test_what_is_near_nearest_and_along_is_what_brute_force_finds_among_the_files_lines(
+    giswater: Database, arcs: Lines
+) -> None:
+    random, (west, south, east, north) = np.random.default_rng(9), shapely.total_bounds(arcs)
+    n_found = 0
+    with giswater.transaction(read_only=True) as connection:
+        for _ in range(12):
+            (x, y), other = random.uniform([west, south], [east, north], (2, 2)).tolist()
+            apart_m = np.sort(shapely.distance(shapely.Point(x, y), arcs))
+            found = near(connection, x, y, None, 60.0, limit=9_999).as_dicts()
+            first = nearest(connection, x, y, None, 7).as_dicts()
+            beside_m = np.sort(shapely.distance(shapely.LineString([(x, y), other]), arcs))
+            along = corridor(connection, [(x, y), (other[0], other[1])], 15.0, limit=9_999).as_dicts()
+            for rows, expected in (
+                (found, apart_m[apart_m <= 60.0]), (first, apart_m[:7]), (along, beside_m[beside_m <= 15.0])
+            ):  # fmt: skip
+                assert np.allclose(sorted(row["properties"]["distance_m"] for row in rows), expected, atol=2e-3)
+            n_found += len(found) + len(along)
+    assert n_found > 50
+
+
+@pytest.mark.parametrize("by", ["class_code", "owner", "material_code", "lifecycle_code", "decade"])
+def test_quantities_add_up_whatever_they_are_counted_by(giswater: Database, arcs: Lines, by: str) -> None:
+    with giswater.transaction(read_only=True) as connection:
+        counted = statistics(connection, [by], with_out_of_use=True)
+        in_use = statistics(connection, [by])
+        rows = connection.execute(IN_USE).fetchall()
+    (total,) = counted.total
+    assert sum(group.segments for group in counted.groups) == total.segments == len(arcs)
+    assert sum(group.length_m for group in counted.groups) == pytest.approx(total.length_m)
+    for group in counted.groups:
+        for lengths in (group.length_m_by_decade, group.length_m_by_material, group.length_m_by_depth):
+            assert sum(lengths.values()) == pytest.approx(group.length_m), "what is not known stands under unknown"
+    assert sum(group.segments for group in in_use.groups) == len(rows)
 
 
 def test_a_section_cuts_the_files_own_lines_where_they_cross(giswater: Database, arcs: Lines) -> None:
