@@ -91,6 +91,15 @@ def hook_resume(number: HookArgument, as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def hook_again(number: HookArgument, as_json: JsonOption = False) -> None:
+    """Send the last message of a webhook again; one that has ended goes on from there. 重发通知"""
+    from pipemap.sharing import hooks
+    from pipemap.sharing.posting import HookPolicy
+
+    _done(number, as_json, lambda connection, by: hooks.send_again(connection, number, by.user, HookPolicy.of(by)))
+
+
+@app.command()
 def hook_end(number: HookArgument, as_json: JsonOption = False) -> None:
     """End a webhook. 停用回调"""
     from pipemap.sharing import hooks

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
+from multiprocessing.context import SpawnProcess
+from threading import Event, Thread
 
 from procrastinate import App, JobContext
 
@@ -30,6 +32,8 @@ _HEARTBEAT_S = 5
 # A worker that was not heard of for so long is taken for dead, and its job is done by another.
 _DEAD_AFTER_S = 20
 _KEEP_FINISHED_H = 24 * 7
+# How often the service looks whether its worker is there.
+_LOOK_EVERY_S = 5
 _log = logging.getLogger("pipemap.jobs")
 
 
@@ -44,14 +48,43 @@ def work(settings: Settings, url: str, forever: bool = True, dead_after_s: float
 
 @contextmanager
 def beside(settings: Settings, url: str) -> Iterator[None]:
-    """A worker in a process of its own while the block runs; what it leaves undone is done at the next start."""
-    process = get_context("spawn").Process(target=_work_beside, args=(settings, url), daemon=True)
-    process.start()
+    """A worker in a process of its own while the block runs; one that is killed is replaced.
+
+    What it leaves undone at the end is done at the next start.
+    """
+    keeper = _Keeper(settings, url)
     try:
         yield
     finally:
-        process.kill()
-        process.join()
+        keeper.end()
+
+
+class _Keeper:
+    """Keeps a worker running, looking after it every few seconds."""
+
+    def __init__(self, settings: Settings, url: str) -> None:
+        self._given = settings, url
+        self._ended = Event()
+        self._process = self._started()
+        self._thread = Thread(target=self._keep, name="worker-keeper", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._process.kill()
+        self._process.join()
+
+    def _keep(self) -> None:
+        while not self._ended.wait(_LOOK_EVERY_S):
+            if not self._process.is_alive():
+                _log.error("the worker ended with %s; another takes its place", self._process.exitcode)
+                self._process = self._started()
+
+    def _started(self) -> SpawnProcess:
+        process = get_context("spawn").Process(target=_work_beside, args=self._given, daemon=True)
+        process.start()
+        return process
 
 
 def _work_beside(settings: Settings, url: str) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import multiprocessing
+import os
+import signal
 import socket
 import subprocess
 import time
@@ -168,3 +170,26 @@ def test_another_anchors_when_the_one_that_did_has_ended(town: Town, tmp_path: P
         second.close()
     with town.database.transaction(read_only=True) as connection:
         assert verify(connection, read_anchors(path)).is_intact
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that a service has started, in the order it did."""
+    found = Path(f"/proc/{pid}/task").glob("*/children")
+    children = sorted(int(child) for task in found for child in task.read_text().split())
+    return [child for child in children if b"resource_tracker" not in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def test_a_worker_and_a_serving_process_that_are_killed_are_replaced(service: Running) -> None:
+    _, header = make_key(service.town)
+    worker, serving, other = children_of(service.pid)
+    for pid in (worker, serving):
+        os.kill(pid, signal.SIGKILL)
+    assert service.ask(header, 20) == [200] * 20, "the one that is left answers meanwhile"
+    wait_for(lambda: len(children_of(service.pid)) == 3 and service.heard() == 2)
+    assert {worker, serving} & set(children_of(service.pid)) == set() and other in children_of(service.pid)
+    assert service.ask(header, 20) == [200] * 20
+    with httpx.Client(base_url=service.address, headers=header, trust_env=False, timeout=60) as client:
+        job = client.post("/share/exports", json={"format": "csv"})
+        assert job.status_code == 202, job.text
+        address = job.headers["location"]
+        wait_for(lambda: client.get(address).json()["state"] == "done")
