@@ -81,6 +81,8 @@ def test_the_page_shows_looks_in_both_languages(client: httpx.Client, town: Town
     assert "谁看了什么" in chinese.text and "who looked at what" in english.text
     for page in (chinese.text, english.text):
         assert "水务局" in page and "<svg" in page and "<script" not in page and "<b>pmk" not in page
+    assert "要素 管点" in chinese.text and "密钥无效" in chinese.text and "unknown key" not in chinese.text
+    assert "unknown key" in english.text
     form = {"language": "zh", "agency": "", "action": "", "since": "", "until": "", "class_code": "", "feature_id": ""}
     assert client.get("/audit", params=form).text == chinese.text
     assert "没有记录" in client.get("/audit", params=form | {"agency": "nobody"}).text
