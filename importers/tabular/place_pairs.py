@@ -42,8 +42,11 @@ def with_places_apart(table: RecordTable) -> RecordTable:
 
 def _apart(column: "pd.Series[Any]") -> "np.ndarray[tuple[int, int], np.dtype[np.float64]] | None":
     """The coordinates of each cell (n, 2 or 3), NaN where it holds none; None where the column is of something else."""
+    first = next((cell for cell in column if cell is not None), None) if column.dtype == object else None
+    if not isinstance(first, str) or _coordinates(first) is None:
+        return None
     texts = column.dropna()
-    if len(texts) < _LEAST_ROWS or not isinstance(texts.iloc[0], str) or _coordinates(texts.iloc[0]) is None:
+    if len(texts) < _LEAST_ROWS:
         return None
     read = [_coordinates(cell) if isinstance(cell, str) else None for cell in column]
     sizes = [len(numbers) for numbers in read if numbers is not None]

@@ -36,6 +36,10 @@ class Tables:
         held: list[Row] = []
         rows = chain(self._waiting, self._rows)
         for place, row in enumerate(rows):
+            if number_at is not None and not held and _begins_with_digit(row, number_at):
+                self._n_given += 1
+                yield row
+                continue
             if number_at is None and place > _MOST_ROWS_OF_WORDS:
                 yield from self._rest([*held, row], rows)
                 return

@@ -23,11 +23,15 @@ _CALLED = ("unitofmeasure", "units", "unit", "uom", "单位", "einheit", "unité
 def with_units_beside(table: RecordTable) -> RecordTable:
     """The table with units behind the numbers that another column gives them for, other tables as they are."""
     names = [str(name) for name in table.rows.columns]
-    for unit_column in (name for name in names if _is_of_units(table.rows[name])):
+    for unit_column in (name for name in names if _may_be_of_units(name) and _is_of_units(table.rows[name])):
         measured = _measured(unit_column, names)
         if measured is not None and pd.api.types.is_object_dtype(table.rows[unit_column]):
             table = _beside(table, measured, unit_column)
     return table
+
+
+def _may_be_of_units(name: str) -> bool:
+    return any(word in plain(name) for word in _CALLED)
 
 
 def _is_of_units(column: "pd.Series[str]") -> bool:
