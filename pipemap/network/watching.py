@@ -4,10 +4,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Event, Lock, Thread
+from threading import Lock
 
-from pipemap.db import Connection, Database, Listener
-from pipemap.errors import PipemapError
+from pipemap.db import Connection, Database
+from pipemap.following import Follower
 from pipemap.network.arrays import Network
 from pipemap.network.loading import load_network, refresh_network
 from pipemap.versions import current_version
@@ -16,8 +16,6 @@ CHANNEL = "pipemap_version"
 # How long a reader waits for a version that has just been published before it is given the one before.
 _PATIENCE_S = 1.0
 _PAST_HELD = 2
-_LISTEN_S = 60.0
-_RETRY_S = 2.0
 
 
 class LiveNetwork:
@@ -35,23 +33,15 @@ class LiveNetwork:
         self._maker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="network")
         self._making: Future[None] | None = None
         self._noticed_s = 0.0
-        self._closed = Event()
-        self._listener: Listener | None = None
-        self._watcher: Thread | None = None
+        self._follower = Follower(database, CHANNEL, self._make_newest)
 
     def watch(self) -> None:
         """Load the newest version and follow what is published, in the background, until `close`."""
-        self._watcher = Thread(target=self._follow, name="network-watch", daemon=True)
-        self._watcher.start()
+        self._follower.start()
 
     def close(self) -> None:
         """Stop following."""
-        self._closed.set()
-        with self._lock:
-            if self._listener is not None:
-                self._listener.wake()
-        if self._watcher is not None:
-            self._watcher.join()
+        self._follower.close()
         self._maker.shutdown(cancel_futures=True)
 
     def at(self, connection: Connection, version: int | None) -> Network:
@@ -87,6 +77,9 @@ class LiveNetwork:
                 self._making = self._maker.submit(self._replace)
             return self._making
 
+    def _make_newest(self) -> None:
+        self._make().result()
+
     def _replace(self) -> None:
         with self._database.transaction(read_only=True) as connection:
             held = self._newest
@@ -115,24 +108,3 @@ class LiveNetwork:
             with self._lock:
                 self._past.pop(version, None)
             future.set_exception(error)
-
-    def _follow(self) -> None:
-        while not self._closed.is_set():
-            try:
-                with self._database.listening(CHANNEL) as listener:
-                    self._hear(listener)
-            except PipemapError:
-                # The database is away or has no map yet; what was published meanwhile is found when it is back.
-                self._closed.wait(_RETRY_S)
-
-    def _hear(self, listener: Listener) -> None:
-        with self._lock:
-            self._listener = listener
-        try:
-            self._make().result()
-            while not self._closed.is_set():
-                if listener.wait(_LISTEN_S):
-                    self._make().result()
-        finally:
-            with self._lock:
-                self._listener = None

@@ -5,14 +5,14 @@ What is sealed cannot be taken back, so what has ended is kept until it would ha
 
 from contextlib import suppress
 from datetime import UTC, datetime
-from threading import Event, Lock, Thread
+from threading import Lock
 
-from pipemap.db import Database, Listener, fetch_all
+from pipemap.db import Database, fetch_all
 from pipemap.errors import PipemapError
+from pipemap.following import Follower
 from pipemap.sql import queries
 
 CHANNEL = "pipemap_session"
-_LISTEN_S, _RETRY_S = 60.0, 2.0
 
 
 class EndedSessions:
@@ -21,24 +21,18 @@ class EndedSessions:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._ended: frozenset[str] | None = None
-        self._closed, self._lock = Event(), Lock()
-        self._listener: Listener | None = None
-        self._watcher = Thread(target=self._follow, name="session-watch", daemon=True)
+        self._lock = Lock()
+        self._follower = Follower(database, CHANNEL, self._read)
 
     def watch(self) -> None:
         """Read them and follow what is ended anywhere, in the background, until `close`."""
         with suppress(PipemapError):
             self._read()
-        self._watcher.start()
+        self._follower.start()
 
     def close(self) -> None:
         """Stop following."""
-        self._closed.set()
-        with self._lock:
-            if self._listener is not None:
-                self._listener.wake()
-        if self._watcher.is_alive():
-            self._watcher.join()
+        self._follower.close()
 
     def __contains__(self, session_id: str) -> bool:
         """Whether a session was ended."""
@@ -56,24 +50,3 @@ class EndedSessions:
         with self._lock, self._database.transaction(read_only=True) as connection:
             rows = fetch_all(connection, queries("sessions")["ended"])
             self._ended = frozenset(row["session_id"] for row in rows)
-
-    def _follow(self) -> None:
-        while not self._closed.is_set():
-            try:
-                with self._database.listening(CHANNEL) as listener:
-                    self._hear(listener)
-            except PipemapError:
-                # The database is away; what was ended meanwhile is read when it is back.
-                self._closed.wait(_RETRY_S)
-
-    def _hear(self, listener: Listener) -> None:
-        with self._lock:
-            self._listener = listener
-        try:
-            self._read()
-            while not self._closed.is_set():
-                if listener.wait(_LISTEN_S):
-                    self._read()
-        finally:
-            with self._lock:
-                self._listener = None
