@@ -1,6 +1,6 @@
 """Long tables, of which each row gives one attribute of one thing: object, attribute, value."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 
@@ -51,7 +51,7 @@ def _one_wide(parts: list[RecordTable], axes: _Axes | None) -> Iterator[RecordTa
 
 def _axes(rows: pd.DataFrame, known: frozenset[str]) -> _Axes | None:
     names = [str(name) for name in rows.columns]
-    if not _LEAST_ATTRIBUTES < len(names) <= _MOST_COLUMNS:
+    if not _LEAST_ATTRIBUTES < len(names) <= _MOST_COLUMNS or _are_names(names, known):
         return None
     attribute = next((name for name in names if _names_attributes(rows[name], known)), None)
     if attribute is None:
@@ -64,6 +64,11 @@ def _axes(rows: pd.DataFrame, known: frozenset[str]) -> _Axes | None:
     return max(fitting, key=lambda axes: rows[axes.value].nunique(), default=None)
 
 
+def _are_names(words: Sequence[object], known: frozenset[str]) -> bool:
+    """Whether most of some words are names of attributes; those of columns are so in tables that are not long."""
+    return sum(isinstance(word, str) and _is_name(word, known) for word in words) > _HALF * len(words)
+
+
 def _names_attributes(column: "pd.Series[str]", known: frozenset[str]) -> bool:
     words = column.dropna().unique()
     if not _LEAST_ATTRIBUTES <= len(words) <= min(_MOST_ATTRIBUTES, len(column) / _ROWS_OF_A_THING):
@@ -73,9 +78,12 @@ def _names_attributes(column: "pd.Series[str]", known: frozenset[str]) -> bool:
 
 
 def _is_name(word: str, known: frozenset[str]) -> bool:
-    return plain(word) in known or any(
-        found.trust >= _LEAST_TRUST for role in ("node", "segment") for found in readings(role, word)
-    )
+    if plain(word) in known:
+        return True
+    # 1 says "at the first end", but a number is more often one of a thing.
+    is_word = any(letter.isalpha() for letter in word)
+    roles = ("node", "segment")
+    return is_word and any(found.trust >= _LEAST_TRUST for role in roles for found in readings(role, word))
 
 
 def _are(rows: pd.DataFrame, thing: str, attribute: str) -> bool:
