@@ -109,6 +109,17 @@ def test_the_nearest_pipes_of_a_place_are_told_in_space(opened_map: Map) -> None
     shown.keeps_quiet()
 
 
+def test_pipes_within_a_radius_are_told_and_that_there_are_none(opened_map: Map) -> None:
+    shown = opened_map
+    shown.open(f"&ask=nearby&count=9&depth_m=1.5&radius_m=1.1&line={EAST - 10},{NORTH + 1},{ground(-10)}")
+    eventually(lambda: shown.listed("nearby_pipes") == ["给水 W-60->W0"])
+    shown.change("#nearby-radius_m", "1")
+    eventually(lambda: "该范围内没有管线" in shown.details())
+    shown.change("#nearby-radius_m", "")
+    eventually(lambda: len(shown.listed("nearby_pipes")) > 2)
+    shown.keeps_quiet()
+
+
 def test_what_lies_along_a_line_is_told_in_its_order(opened_map: Map) -> None:
     shown = opened_map
     shown.open(f"&ask=corridor&half_width_m=2&line={line((-50, 1.5), (50, 1.5))}")
@@ -132,4 +143,15 @@ def test_quantities_add_up_in_both_languages(opened_map: Map) -> None:
     shown.page.locator("#language").click()
     eventually(lambda: "not known" in shown.page.locator("[data-list=statistics_groups]").inner_text())
     eventually(lambda: shown.page.locator("#statistics-drawing").evaluate("image => image.naturalWidth > 100"))
+    shown.keeps_quiet()
+
+
+def test_quantities_of_a_drawn_area_are_those_within_it(opened_map: Map) -> None:
+    shown = opened_map
+    shown.open(f"&ask=statistics&by=class_code&detail=depth&line={line((-70, -10), (0, -10), (0, 10), (-70, 10))}")
+    eventually(lambda: shown.page.locator("#details h2").inner_text() == "120 m")  # half of two pipes of 120 m
+    for left in (3, 2):
+        shown.page.locator("#undo-point").click()
+        eventually(lambda left=left: len(shown.marks("corners")) == left)
+    eventually(lambda: shown.page.locator("#details h2").inner_text() == "256 m")
     shown.keeps_quiet()

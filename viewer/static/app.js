@@ -262,9 +262,9 @@ const drawer = () => ({
 
 // A question of the page's own button: it is drawn on the map, or asked of the whole of it.
 async function begin(name) {
-  const { fresh } = questionOf(name);
+  const { fresh, ofTheWhole } = questionOf(name);
   clear();
-  state.isDrawing = "line" in fresh;
+  state.isDrawing = "line" in fresh && !ofTheWhole;
   await askQuestion({ name, params: fresh, names: {} });
 }
 

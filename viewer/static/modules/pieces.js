@@ -33,10 +33,10 @@ export const asQuery = (line) => line.map(([x, y]) => `${x} ${y}`).join(",");
 export const cornersOf = (line) => line.map(([x_m, y_m, z_m]) => ({ x_m, y_m, z_m }));
 
 // What every drawing has: clicks on or off, the last point taken back, and the answer's own buttons.
-export function drawingActions({ line }, again, drawer, buttons) {
+export function drawingActions({ line }, again, drawer, buttons, begin = "go_on_drawing") {
   const undo = () => again({ line: line.slice(0, -1) });
   return actions(
-    button("drawing-on", text(drawer.isOn ? "stop_drawing" : "go_on_drawing"), drawer.toggle, { "aria-pressed": String(drawer.isOn) }),
+    button("drawing-on", text(drawer.isOn ? "stop_drawing" : line.length ? "go_on_drawing" : begin), drawer.toggle, { "aria-pressed": String(drawer.isOn) }),
     line.length ? button("undo-point", text("undo_point"), undo) : null,
     ...buttons,
   );

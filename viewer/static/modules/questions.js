@@ -48,6 +48,14 @@ async function askDig({ line, ...dug }, version) {
   return { question, ...(await postJson("/api/excavation", { polygon: { type: "Polygon", coordinates: [ring] }, dig: dug, version: version && Number(version) })) };
 }
 
+async function askStatistics(question, version) {
+  const { by, line } = question;
+  if (!statistics.hasArea(question)) return { question, ...(await getJson("/api/statistics", { by, version })) };
+  const ring = [...line, line[0]].map(([x, y]) => `${x} ${y}`).join(",");
+  const district = { name: "area", outline_wkt: `POLYGON((${ring}))` };
+  return { question, ...(await postJson("/api/statistics", { by: [by], districts: [district], version: version ? [Number(version)] : [] })) };
+}
+
 // Places of a drawing as the address holds them.
 const writeLine = (line) => line.map((place) => place.join(",")).join(";");
 const readLine = (line) => (line || "").split(";").filter(Boolean).map((place) => place.split(",").map(Number));
@@ -94,7 +102,7 @@ const DRAWN = { ...UNPICKED, write: writePipe, read: readPipe };
 
 // `topic` is the heading under which a question is offered, `flows` and `groups` say of which utilities a question is asked, `kinds` from which features; `lists` are its
 // parameters with several values, `always` goes with it unasked; to a question that `joins` further places can be added. What is drawn or asked of the
-// whole map begins with `fresh`; of what takes one place alone the last click counts.
+// whole map begins with `fresh`; what is `ofTheWhole` needs no drawing, and of what takes one place alone the last click counts.
 const QUESTIONS = {
   burst: { topic: "supply", path: "/api/trace/burst", answer: burst, flows: ["pressure"], kinds: ANYWHERE, lists: [...STARTS, "inaccessible", "opened"], joins: true, always: { fallbacks: true } },
   shutdown: {
@@ -144,12 +152,7 @@ const QUESTIONS = {
     read: (params) => readNumbers(["count"])(readPipe(params)),
   },
   corridor: { ...DRAWN, answer: corridor, fresh: corridor.NEW_CORRIDOR, ask: askCorridor },
-  statistics: {
-    ...UNPICKED,
-    answer: statistics,
-    fresh: statistics.NEW_STATISTICS,
-    ask: ({ by }, version) => getJson("/api/statistics", { by, version }),
-  },
+  statistics: { ...DRAWN, answer: statistics, fresh: statistics.NEW_STATISTICS, ofTheWhole: true, ask: askStatistics },
   profile: {
     ...ANY,
     answer: profile,

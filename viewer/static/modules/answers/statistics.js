@@ -1,24 +1,31 @@
-// How much there is of what: length, number, age and cover by class, owner, material or decade, as bars and rows.
+// How much there is of what: length, number, age and cover by class, owner, material or decade, as bars and rows; of the whole map, or within an area drawn on it.
 
 import { element } from "../dom.js";
-import { actions, form, heading, list, note, picture, selectField } from "../pieces.js";
+import { cornersOf, drawingActions, form, heading, list, note, picture, selectField } from "../pieces.js";
 import { attributeValue, metres, text } from "../texts.js";
 
 const BY = ["class_code", "owner", "material_code", "lifecycle_code", "decade"];
 const DETAILS = ["depth", "decade", "material"];
+const LEAST_CORNERS = 3;
 
-export const NEW_STATISTICS = { by: "class_code", detail: "depth" };
+export const NEW_STATISTICS = { line: [], by: "class_code", detail: "depth" };
 
-export const drawing = () => ({ segments: null, marks: {} });
+export const hasArea = ({ line }) => line.length >= LEAST_CORNERS;
 
-export function panel({ groups, total, versions }, { question: { params }, again, buttons }) {
+export function drawing({ question: { line } }) {
+  const sides = line.length < 2 ? [] : line.map((corner, at) => [corner, line[(at + 1) % line.length]]);
+  return { segments: null, marks: { corners: cornersOf(line) }, sketch: { axis: [], gaps: sides } };
+}
+
+export function panel({ groups, total, versions }, { question: { params }, again, buttons, drawer }) {
   const [whole] = total;
   return [
     heading(text("statistics"), whole ? kilometres(whole.length_m) : ""),
     form(choice("by", BY, params, again), choice("detail", DETAILS, params, again)),
-    actions(...buttons),
+    drawingActions(params, again, drawer, buttons, "draw_an_area"),
+    drawer.isOn ? note(text("click_an_area")) : null,
     whole ? null : note(text("empty")),
-    picture("statistics-drawing", "/api/statistics/drawing", { ...params, version: versions }),
+    hasArea(params) ? null : picture("statistics-drawing", "/api/statistics/drawing", { by: params.by, detail: params.detail, version: versions }),
     ...list("statistics_groups", groups, (group) => groupRow(group, params.by)),
   ];
 }
