@@ -8,6 +8,8 @@ DEBIAN_PACKAGES := postgresql-15 postgresql-15-postgis-3 mdbtools gdal-bin fonts
 TEST_PACKAGES := chromium fonts-noto-cjk
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export UV_PROJECT_ENVIRONMENT := $(VENV)
+# Hundreds of processes start in a run of the tests: what Python has compiled once is kept, whatever the environment says.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test setup system lint bench clean
 
