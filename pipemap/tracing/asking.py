@@ -18,8 +18,8 @@ from pipemap.tracing.fallbacks import fallbacks_of
 from pipemap.tracing.hydrants import fed_hydrants
 from pipemap.tracing.isolation import assumed_of, outcome_words
 from pipemap.tracing.outcomes import Outcome, outcome_of
-from pipemap.tracing.pairing import Pairing, pairing_of
-from pipemap.tracing.pairs import joint_cut, with_pair
+from pipemap.tracing.pairing import pairing_of
+from pipemap.tracing.pairs import joint_cut
 from pipemap.tracing.places import SURE_WITHIN_M, far_from_place, nearest_segment
 from pipemap.tracing.sites import site_of
 from pipemap.tracing.starts import Start
@@ -82,13 +82,12 @@ def burst_json(connection: Connection, network: Network, question: BurstQuestion
 class Found(NamedTuple):
     """A burst answered in positions and figures.
 
-    `clicked` are the segments taken for places, `pairing` the two sides of heat, `around` what lies within the radius
-    asked for, `open_ends` nodes of the isolated zone and the pipes beside them.
+    `clicked` are the segments taken for places, `around` what lies within the radius asked for, `open_ends` nodes of
+    the isolated zone and the pipes beside them.
     """
 
     outcome: Outcome
     clicked: Sequence[tuple[ClickedSegment, Place]]
-    pairing: Pairing | None
     around: Near | None
     open_ends: tuple[Ints, Ints]
 
@@ -104,21 +103,18 @@ def find_burst(connection: Connection, network: Network, question: BurstQuestion
     pairing = pairing_of(connection, network) if site.zones.group == "heat" else None
     cut = joint_cut(site, pairing, network, assumed) if pairing else cut_at(site, assumed)
     around = near_burst(network, site, question.radius_m, clicked) if question.radius_m > 0 else None
-    return Found(outcome_of(network, site, cut), clicked, pairing, around, open_ends(network, cut))
+    return Found(outcome_of(network, site, cut, pairing), clicked, around, open_ends(network, cut))
 
 
 def _answered(connection: Connection, network: Network, question: BurstQuestion) -> Words:
     found = find_burst(connection, network, question)
-    site, cut, pairing, clicked = found.outcome.plan.site, found.outcome.plan.cut, found.pairing, found.clicked
-    answer = outcome_words(network, found.outcome)
-    if pairing:
-        answer = with_pair(network, answer, site, cut, pairing)
-    answer["warnings"] = [*_far(clicked), *answer["warnings"], *open_end_notes(network, *found.open_ends)]
-    around, taken = found.around, [segment for segment, _ in clicked]
+    plan, pairing, around = found.outcome.plan, found.outcome.pairing, found.around
+    answer, taken = outcome_words(network, found.outcome), [segment for segment, _ in found.clicked]
     return {
         **answer,
+        "warnings": [*_far(found.clicked), *answer["warnings"], *open_end_notes(network, *found.open_ends)],
         "surroundings": None if around is None else surroundings_words(connection, network, around, question.radius_m),
-        "fallbacks": fallbacks_of(network, site, cut, pairing) if question.fallbacks else [],
+        "fallbacks": fallbacks_of(network, plan.site, plan.cut, pairing) if question.fallbacks else [],
         "clicked": taken[0] if taken else None,
         "further_clicked": taken[1:],
     }

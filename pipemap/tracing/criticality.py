@@ -19,7 +19,7 @@ from pipemap.tracing.cuts import Cut, cut_of_zones
 from pipemap.tracing.dependants import Dependants, consumers_of
 from pipemap.tracing.outcomes import sum_of
 from pipemap.tracing.pairing import Pairing, pairing_of
-from pipemap.tracing.pairs import out_by_either, stations_out, zones_with_partners
+from pipemap.tracing.pairs import consumers_out, stations_out, zones_with_partners
 from pipemap.tracing.served import served_nodes, served_of
 from pipemap.tracing.toll import toll_of
 from pipemap.tracing.zones import Zones, zones_of
@@ -101,9 +101,7 @@ def _criticality(network: Network, zones: Zones) -> Criticality:
     valves = _valves(zones)
     for cluster in np.flatnonzero(zones.needs_flood).tolist():
         cut = cut_of_zones(zones, zones.cluster_bounds[cluster : cluster + 1])
-        sums = (
-            weight[gone].sum() for things, weights in weighed for gone in [things.lost(cut)[0]] for weight in weights
-        )
+        sums = (weight[gone].sum() for gone, weights in _gone(weighed, cut) for weight in weights)
         for total, of_cut in zip(lost, sums, strict=True):
             total[cluster] = of_cut
         valves[cluster] = len(cut.valves)
@@ -125,6 +123,7 @@ def _weighed(network: Network, zones: Zones) -> _Weighed:
 
 
 def _gone(weighed: _Weighed, cut: Cut) -> Iterator[tuple[Ints, list[Ints]]]:
+    """What is lost with a cut, and what each of it counts for."""
     return ((things.lost(cut)[0], weights) for things, weights in weighed)
 
 
@@ -152,11 +151,10 @@ def _of_pairs(network: Network, zones: Zones, pairing: Pairing) -> Criticality:
 
 
 def _figures(network: Network, cut: Cut, pairing: Pairing) -> tuple[int, int, int, int, int, float]:
-    lost, is_near = out_by_either(network, cut, pairing)
-    toll = toll_of(network, lost, is_near)
+    toll = toll_of(network, *consumers_out(network, cut, pairing))
     length_m = sum_of(network.segments.length_m, cut.isolated) + sum_of(network.segments.length_m, cut.dry)
     stations = stations_out(network, cut, pairing)
-    return len(lost), toll.people, len(toll.critical), len(stations), len(cut.valves), length_m
+    return len(toll.consumers), toll.people, len(toll.critical), len(stations), len(cut.valves), length_m
 
 
 def _over_ranges(zones: Zones, at: Ints, weight: npt.NDArray[np.generic]) -> Floats:

@@ -5,12 +5,11 @@ import numpy as np
 from pipemap.network import Network
 from pipemap.tracing.alternatives import stuck_one_by_one
 from pipemap.tracing.cuts import Cut
-from pipemap.tracing.dependants import consumers_of
 from pipemap.tracing.describing import Words, described_valves, device_places
 from pipemap.tracing.pairing import Pairing
-from pipemap.tracing.pairs import out_by_either
+from pipemap.tracing.pairs import consumers_out
 from pipemap.tracing.sites import Site
-from pipemap.tracing.toll import consumers_lost
+from pipemap.tracing.toll import toll_of
 from pipemap.tracing.walking import listed, walk_to
 from pipemap.tracing.warnings import sources_feeding
 
@@ -30,12 +29,11 @@ def fallbacks_of(network: Network, site: Site, cut: Cut, pairing: Pairing | None
 
 
 def _wider(network: Network, site: Site, cut: Cut, wider: Cut, pairing: Pairing | None) -> Words:
-    lost = consumers_of(network, cut.zones).lost(wider) if pairing is None else out_by_either(network, wider, pairing)
-    told = consumers_lost(network, *lost)
+    toll = toll_of(network, *consumers_out(network, wider, pairing))
     return {
         "close": described_valves(network, listed(network, site, np.setdiff1d(wider.valves, cut.valves))),
         "sources_to_shut": device_places(network, np.setdiff1d(sources_feeding(wider), sources_feeding(cut))),
-        "consumers": told["count"],
-        "people": told["people"],
+        "consumers": len(toll.consumers),
+        "people": toll.people,
         "isolated_length_m": float(network.segments.length_m[wider.isolated].sum()),
     }

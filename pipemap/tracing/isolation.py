@@ -14,6 +14,7 @@ from pipemap.tracing.describing import Words, class_codes, described_valves, dev
 from pipemap.tracing.drainage import drainage_words
 from pipemap.tracing.hydrants import lost_words, near_words
 from pipemap.tracing.outcomes import Outcome, Plan, outcome_of, sum_of
+from pipemap.tracing.pairs import pair_effect, pair_notes
 from pipemap.tracing.sites import Site, class_at, site_of
 from pipemap.tracing.tiers import tier_warnings, tiers_of
 from pipemap.tracing.toll import toll_of, toll_words
@@ -55,20 +56,17 @@ def burst(
 
 def answer_for(network: Network, site: Site, cut: Cut) -> BurstAnswer:
     """All that the network says about a cut."""
-    return BurstAnswer.model_validate(told(network, site, cut))
-
-
-def told(network: Network, site: Site, cut: Cut) -> Words:
-    """The same as the fields of a BurstAnswer."""
-    return outcome_words(network, outcome_of(network, site, cut))
+    return BurstAnswer.model_validate(outcome_words(network, outcome_of(network, site, cut)))
 
 
 def outcome_words(network: Network, outcome: Outcome) -> Words:
-    """The same of a cut whose outcome is known."""
-    plan = outcome.plan
+    """The same of a cut whose outcome is known, as the fields of a BurstAnswer."""
+    plan, pairing = outcome.plan, outcome.pairing
     site, cut = plan.site, plan.cut
     alternatives = zip(outcome.otherwise, outcome.plans_otherwise, strict=True)
-    warnings = warnings_of(network, cut, outcome.otherwise, plan.toll.uncounted)
+    warnings = [*warnings_of(network, cut, outcome.otherwise, plan.toll.uncounted), *tier_warnings(network, cut)]
+    if pairing is not None:
+        warnings += pair_notes(network, site, cut, pairing, has_back_feeds=bool(outcome.regains))
     return {
         **plan_words(network, plan),
         "version": network.version,
@@ -82,8 +80,8 @@ def outcome_words(network: Network, outcome: Outcome) -> Words:
         "sources_not_refilled": device_places(network, outcome.not_refilled),
         "pumps_to_stop": device_places(network, outcome.pumps),
         "tiers": tiers_of(network, cut),
-        "pair": None,
-        "warnings": [*warnings, *tier_warnings(network, cut)],
+        "pair": None if pairing is None else pair_effect(network, site, cut, pairing, plan.toll.consumers),
+        "warnings": warnings,
     }
 
 

@@ -5,15 +5,16 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from pipemap.network import Flags, Floats, Ints, Network
+from pipemap.network import Floats, Ints, Network
 from pipemap.network.kinds import has_role
 from pipemap.tracing.alternatives import Otherwise, alternatives_of
 from pipemap.tracing.backfeed import Regain, regains_of
 from pipemap.tracing.cuts import Cut
-from pipemap.tracing.dependants import consumers_of
 from pipemap.tracing.drainage import Held, drainage_of
 from pipemap.tracing.floods import ISOLATED, LOST
 from pipemap.tracing.hydrants import hydrants_instead, lost_hydrants, nearest_hydrants
+from pipemap.tracing.pairing import Pairing
+from pipemap.tracing.pairs import consumers_out
 from pipemap.tracing.sites import Site
 from pipemap.tracing.toll import Toll, toll_of
 from pipemap.tracing.walking import Walk, walk_to
@@ -40,9 +41,13 @@ class Plan(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """A plan, what becomes of it if valves fail or hold, and what goes with it; devices are positions of nodes."""
+    """A plan, what becomes of it if valves fail or hold, and what goes with it; devices are positions of nodes.
+
+    `pairing` are the two sides of heat, where both are cut.
+    """
 
     plan: Plan
+    pairing: Pairing | None
     otherwise: list[Otherwise]
     plans_otherwise: list[Plan]
     left_out: int
@@ -54,16 +59,19 @@ class Outcome(NamedTuple):
     pumps: Ints
 
 
-def outcome_of(network: Network, site: Site, cut: Cut) -> Outcome:
-    """All that a cut for bursts at a site does."""
-    plan = plan_of(network, site, cut)
+def outcome_of(network: Network, site: Site, cut: Cut, pairing: Pairing | None = None) -> Outcome:
+    """All that a cut for bursts at a site does; of heat, where pairs are given, to either side."""
+    plan = plan_of(network, site, cut, pairing)
+    # An opened valve serves one side.
+    may_regain = plan.toll.consumers if pairing is None else consumers_out(network, cut)[0]
     otherwise, left_out = alternatives_of(network, cut, plan.walk.devices)
     return Outcome(
         plan,
+        pairing,
         otherwise,
-        [plan_of(network, site, one.cut) for one in otherwise],
+        [plan_of(network, site, one.cut, pairing) for one in otherwise],
         left_out,
-        regains_of(network, cut, plan.toll.consumers),
+        regains_of(network, cut, may_regain),
         *nearest_hydrants(network, cut, plan.hydrants, site.place_m, _NEAREST_HYDRANTS),
         drainage_of(network, cut.isolated),
         _not_refilled(cut),
@@ -71,14 +79,14 @@ def outcome_of(network: Network, site: Site, cut: Cut) -> Outcome:
     )
 
 
-def plan_of(network: Network, site: Site, cut: Cut, lost: tuple[Ints, Flags] | None = None) -> Plan:
-    """A cut as a plan; `lost` are its consumers and which are near, where more is known of them."""
+def plan_of(network: Network, site: Site, cut: Cut, pairing: Pairing | None = None) -> Plan:
+    """A cut as a plan; of heat, where pairs are given, with who loses either side."""
     hydrants, length_m = lost_hydrants(network, cut), network.segments.length_m
     return Plan(
         site,
         cut,
         walk_to(network, site, cut, cut.valves),
-        toll_of(network, *(lost or consumers_of(network, cut.zones).lost(cut))),
+        toll_of(network, *consumers_out(network, cut, pairing)),
         hydrants,
         *hydrants_instead(network, cut, hydrants),
         sum_of(length_m, cut.isolated),

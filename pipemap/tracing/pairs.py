@@ -14,7 +14,6 @@ from pipemap.tracing.pairing import METHODS, Pairing
 from pipemap.tracing.ports import marked
 from pipemap.tracing.served import described_points, served_lost, served_nodes
 from pipemap.tracing.sites import Site
-from pipemap.tracing.toll import consumers_lost
 from pipemap.tracing.zones import Zones
 from schemas.pairs import PairEffect, Partner
 
@@ -54,46 +53,38 @@ def zones_with_partners(zones: Zones, pairing: Pairing, segments: Ints) -> Ints:
     return np.unique(found[found >= 0])
 
 
-def with_pair(network: Network, answer: Words, site: Site, cut: Cut, pairing: Pairing) -> Words:
-    """The fields of a BurstAnswer for a joint cut, with who is out by the other side and how the pairs were found."""
-    lost, is_near = consumers_of(network, cut.zones).lost(cut)
-    deprived = _deprived(network, cut, pairing)
-    extra = np.setdiff1d(_consumers_at(network, cut.zones, deprived), lost)
-    everyone, near = _together(lost, is_near, extra)
+def pair_effect(network: Network, site: Site, cut: Cut, pairing: Pairing, consumers: Ints) -> PairEffect:
+    """What a joint cut does by the other side; `consumers` are all that are out."""
     burst = _burst_segments(network, site)
-    effect = PairEffect(
+    extra = np.setdiff1d(consumers, consumers_out(network, cut)[0])
+    return PairEffect(
         side=_side(pairing, burst),
         partners=list(_partners(network, pairing, burst)),
         unpaired_segment_ids=network.segments.id[burst[~pairing.is_paired(burst)]].tolist(),
         consumer_ids_by_other_side=network.consumers.id[extra].tolist(),
         stations_lost=described_points(network, stations_out(network, cut, pairing)),
     )
-    return {
-        **answer,
-        "pair": effect,
-        "consumers": consumers_lost(network, everyone, near),
-        "consumer_ids": network.consumers.id[everyone].tolist(),
-        "warnings": [*answer["warnings"], *_notes(network, answer, cut, pairing, burst)],
-    }
 
 
-def out_by_either(network: Network, cut: Cut, pairing: Pairing) -> tuple[Ints, Flags]:
-    """Positions of the consumers who lose either side, and which of them stand in the isolated zone."""
+def consumers_out(network: Network, cut: Cut, pairing: Pairing | None = None) -> tuple[Ints, Flags]:
+    """Positions of the consumers without supply, and which of them stand in the isolated zone.
+
+    Of heat, where pairs are given, who loses either side.
+    """
     lost, is_near = consumers_of(network, cut.zones).lost(cut)
+    if pairing is None:
+        return lost, is_near
     at_deprived = _consumers_at(network, cut.zones, _deprived(network, cut, pairing))
-    return _together(lost, is_near, np.setdiff1d(at_deprived, lost))
+    extra = np.setdiff1d(at_deprived, lost)
+    everyone = np.concatenate([lost, extra])
+    order = np.argsort(everyone)
+    return everyone[order], np.concatenate([is_near, np.zeros(len(extra), np.bool_)])[order]
 
 
 def stations_out(network: Network, cut: Cut, pairing: Pairing) -> Ints:
     """Nodes of the exchange stations that lose either side, sorted."""
     of_other_side = np.intersect1d(served_nodes(network), _deprived(network, cut, pairing))
     return np.union1d(served_lost(network, cut), of_other_side)
-
-
-def _together(lost: Ints, is_near: Flags, extra: Ints) -> tuple[Ints, Flags]:
-    everyone = np.concatenate([lost, extra])
-    order = np.argsort(everyone)
-    return everyone[order], np.concatenate([is_near, np.zeros(len(extra), np.bool_)])[order]
 
 
 def _deprived(network: Network, cut: Cut, pairing: Pairing) -> Ints:
@@ -158,7 +149,9 @@ def _partners(network: Network, pairing: Pairing, burst: Ints) -> Iterator[Partn
             )
 
 
-def _notes(network: Network, answer: Words, cut: Cut, pairing: Pairing, burst: Ints) -> Iterator[Words]:
+def pair_notes(network: Network, site: Site, cut: Cut, pairing: Pairing, *, has_back_feeds: bool) -> Iterator[Words]:
+    """What a joint cut rests on: how the pairs were found, and where none are known."""
+    burst = _burst_segments(network, site)
     alone = burst[~pairing.is_paired(burst)]
     if len(alone):
         keys = [network.segments.key[one] or str(network.segments.id[one]) for one in alone[:5].tolist()]
@@ -172,5 +165,5 @@ def _notes(network: Network, answer: Words, cut: Cut, pairing: Pairing, burst: I
     unpaired = int((~pairing.is_paired(lost)).sum())
     if unpaired:
         yield note("pair-lost-unpaired", _TEXTS["pair-lost-unpaired"], count=unpaired)
-    if answer["back_feeds"]:
+    if has_back_feeds:
         yield note("back-feed-one-side", _TEXTS["back-feed-one-side"])

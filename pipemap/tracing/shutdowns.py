@@ -9,20 +9,20 @@ import numpy as np
 
 from pipemap.db import Connection
 from pipemap.errors import UsageError
-from pipemap.network import Flags, Ints, Network
+from pipemap.network import Ints, Network
 from pipemap.tracing.alternatives import alternatives_of
-from pipemap.tracing.cuts import Assumed, Cut, cut_at, devices_beside
-from pipemap.tracing.dependants import consumers_of
+from pipemap.tracing.cuts import AS_ON_THE_MAP, Cut, cut_at, devices_beside
 from pipemap.tracing.describing import Words, described_valves
 from pipemap.tracing.isolation import plan_words
 from pipemap.tracing.outcomes import Plan, plan_of
 from pipemap.tracing.pairing import Pairing, pairing_of
-from pipemap.tracing.pairs import joint_cut, out_by_either
+from pipemap.tracing.pairs import consumers_out, joint_cut
 from pipemap.tracing.places import nearest_segment
 from pipemap.tracing.sites import Site, site_at, site_of
 from pipemap.tracing.toll import consumers_lost
 from pipemap.tracing.walking import walk_to
 from pipemap.tracing.warnings import warnings_of
+from pipemap.tracing.zones import Zones
 from schemas.shutdowns import Interval, PlannedCut, ShutdownAnswer
 
 _MOST_CUTS = 200
@@ -65,15 +65,12 @@ class _Sides:
 
     def cut(self, site: Site) -> Cut:
         """The plan for a site."""
-        if self.pairing is None or site.zones.group != "heat":
-            return cut_at(site)
-        return joint_cut(site, self.pairing, self.network, Assumed())
+        pairing = self.pairing_in(site.zones)
+        return cut_at(site) if pairing is None else joint_cut(site, pairing, self.network, AS_ON_THE_MAP)
 
-    def lost(self, cut: Cut) -> tuple[Ints, Flags]:
-        """The consumers a cut leaves without supply, and which of them are near."""
-        if self.pairing is None or cut.zones.group != "heat":
-            return consumers_of(self.network, cut.zones).lost(cut)
-        return out_by_either(self.network, cut, self.pairing)
+    def pairing_in(self, zones: Zones) -> Pairing | None:
+        """The pairs, for heat."""
+        return self.pairing if zones.group == "heat" else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +127,7 @@ def _still_needed(cut: Cut, standing: Ints) -> Ints:
 
 
 def _interval(network: Network, stage: _Stage, sides: _Sides) -> Interval:
-    plan = plan_of(network, stage.site, stage.cut, sides.lost(stage.cut))
+    plan = plan_of(network, stage.site, stage.cut, sides.pairing_in(stage.site.zones))
     otherwise, _ = alternatives_of(network, stage.cut, plan.walk.devices)
     fields = {
         "starts_at": stage.starts_at,
@@ -155,7 +152,7 @@ def _only_together(network: Network, stage: _Stage, plan: Plan, sides: _Sides) -
     is_near = plan.toll.is_near
     for site in stage.sites:
         alone = sides.cut(site)
-        is_new = ~np.isin(consumers, sides.lost(alone)[0])
+        is_new = ~np.isin(consumers, consumers_out(network, alone, sides.pairing_in(site.zones))[0])
         consumers, is_near = consumers[is_new], is_near[is_new]
         segments = np.setdiff1d(segments, np.concatenate([alone.isolated, alone.dry]))
     return {

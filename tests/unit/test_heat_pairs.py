@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from pipemap.network import Network
 from pipemap.tracing.criticality import criticality_of
 from pipemap.tracing.cuts import Assumed
-from pipemap.tracing.isolation import told
+from pipemap.tracing.isolation import outcome_words
+from pipemap.tracing.outcomes import outcome_of
 from pipemap.tracing.pairing import Pairing, side_in
-from pipemap.tracing.pairs import joint_cut, with_pair
+from pipemap.tracing.pairs import joint_cut
 from pipemap.tracing.sites import site_of
 from schemas.codetables import code_table
 from schemas.isolation import BurstAnswer
@@ -52,7 +53,9 @@ def heat_cities(draw: st.DrawFn) -> HeatCity:
     city = draw(cities())
     pipe = st.integers(0, len(city.pipes) - 1)
     drawn = draw(st.sets(st.tuples(pipe, pipe), max_size=12))
-    return HeatCity(city.nodes, city.pipes, city.layer, city.consumers, pairs={(a, b) for a, b in drawn if a < b})
+    # Of every third nobody knows how many people it serves.
+    served = [(node, people if people % 3 else -1) for node, people in city.consumers]
+    return HeatCity(city.nodes, city.pipes, city.layer, served, pairs={(a, b) for a, b in drawn if a < b})
 
 
 def out_by_the_other_side(city: HeatCity, lost: set[int], consumers: set[int]) -> set[int]:
@@ -73,7 +76,7 @@ def test_a_burst_takes_out_both_sides_and_whoever_needs_either(city: HeatCity) -
     for pipe in range(len(city.pipes)):
         site = site_of(network, [pipe])
         cut = joint_cut(site, pairing, network, Assumed())
-        answer = BurstAnswer.model_validate(with_pair(network, told(network, site, cut), site, cut, pairing))
+        answer = BurstAnswer.model_validate(outcome_words(network, outcome_of(network, site, cut, pairing)))
         plan = reference.plan({pipe} | city.partners(pipe))
         extra = out_by_the_other_side(city, plan.isolated | plan.dry, plan.consumers)
         assert answer.pair is not None
@@ -84,6 +87,12 @@ def test_a_burst_takes_out_both_sides_and_whoever_needs_either(city: HeatCity) -
         assert set(answer.pair.consumer_ids_by_other_side) == extra
         assert answer.consumers.count == len(answer.consumer_ids)
         assert {one.partner_id for one in answer.pair.partners} == city.partners(pipe)
+        is_uncounted = network.consumers.people[answer.consumer_ids] < 0
+        assert ("people-unknown" in {one.code for one in answer.warnings}) == is_uncounted.any()
+        for other in (one.plan for one in answer.alternatives):
+            lost = {*other.isolated_segment_ids, *other.dry_segment_ids}
+            assert not out_by_the_other_side(city, lost, set(other.consumer_ids))
+            assert other.consumers.count == len(other.consumer_ids)
 
 
 @settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.too_slow])
