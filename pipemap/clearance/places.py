@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from pipemap.clearance.geometry3d import Bools
 from pipemap.clearance.numbers import Ints
@@ -35,6 +33,12 @@ def place_numbers(sides: Sides) -> Ints:
     lie too shallow go together from one branching to the next.
     """
     n = len(sides.kind)
+    if n < 2:
+        return np.zeros(n, np.int64)
+    # Loading it takes longer than most commands need for all else, and few of them have conflicts to number.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     row = np.tile(np.arange(n), 4)
     fixed = np.concatenate([sides.other, sides.other, sides.one, sides.one])
     node = np.concatenate([*sides.one_nodes.T, *sides.other_nodes.T])
