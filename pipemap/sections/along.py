@@ -6,9 +6,11 @@ from collections.abc import Collection, Iterator, Sequence
 import numpy as np
 import shapely
 
+from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.numbers import known
-from pipemap.clearance.rules import cover_limit, strictest
+from pipemap.clearance.rules import strictest
 from pipemap.clearance.site import Segment
+from pipemap.sections.dimensions import cover_limit_m
 from pipemap.sections.places import Place
 from schemas.sections import CutStructure, DrawnAlong, VerticalGap
 
@@ -24,28 +26,26 @@ def lies_along(asked: Segment, drawn: shapely.LineString) -> bool:
 
 def drawn_along(asked: Segment, drawn: shapely.LineString, structures: Sequence[CutStructure]) -> DrawnAlong:
     """The drawn pipe from the side, with its least cover."""
-    stations = _stations(asked, drawn)
+    stations, axis_z = _from_the_left(asked, drawn, asked.axis[:, 2])
     told = DrawnAlong(
         class_code=asked.row["class_code"],
         shape_code=asked.row["shape_code"],
         width_mm=asked.row["width_mm"],
         height_mm=asked.row["height_mm"],
-        axis=tuple(zip(stations.tolist(), asked.axis[:, 2].tolist(), strict=True)) if asked.has_elevation else (),
+        axis=tuple(zip(stations.tolist(), axis_z.tolist(), strict=True)) if asked.has_elevation else (),
         half_height_m=asked.half_height_m,
         is_cased=asked.is_cased,
     )
     ground_m = asked.ground_m
     if ground_m is None or not told.axis:
         return told
-    over_m = ground_m - asked.axis[:, 2] - asked.half_height_m
+    _, over_m = _from_the_left(asked, drawn, ground_m - asked.axis[:, 2] - asked.half_height_m)
     here = int(over_m.argmin())
     at_m = float(stations[here])
-    under_road = any(found.kind_code == "road" and found.from_m <= at_m <= found.to_m for found in structures)
-    limit = cover_limit(asked.party, under_road)
     covered = {
         "cover_at_m": at_m,
         "cover_depth_m": float(over_m[here]),
-        "cover_limit_m": limit.min_m if limit else None,
+        "cover_limit_m": cover_limit_m(asked.party, at_m, structures),
     }
     return told.model_copy(update=covered)
 
@@ -54,11 +54,11 @@ def gaps_along(
     asked: Segment, drawn: shapely.LineString, places: Sequence[Place], together: Collection[tuple[int, int]]
 ) -> Iterator[VerticalGap]:
     """Clear height between the drawn pipe and each live one it crosses, those lying `together` with it left out."""
-    stations = _stations(asked, drawn)
+    stations, axis_z = _from_the_left(asked, drawn, asked.axis[:, 2])
     for number, place in enumerate(places, 1):
-        inside = stations.min() <= place.station_m <= stations.max()
+        inside = stations[0] <= place.station_m <= stations[-1]
         if place.segment.is_live and inside and (DRAWN_NUMBER, number) not in together:
-            own_z = float(np.interp(place.station_m, stations, asked.axis[:, 2]))
+            own_z = float(np.interp(place.station_m, stations, axis_z))
             gap = _gap(asked, own_z, place, number)
             if gap is not None:
                 yield gap
@@ -82,9 +82,8 @@ def _gap(asked: Segment, own_z: float, place: Place, number: int) -> VerticalGap
     )
 
 
-def _stations(asked: Segment, drawn: shapely.LineString) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Where along the line each vertex of the pipe lies."""
-    found: np.ndarray[tuple[int], np.dtype[np.float64]] = shapely.line_locate_point(
-        drawn, shapely.points(asked.axis[:, :2])
-    )
-    return found
+def _from_the_left(asked: Segment, drawn: shapely.LineString, values: Floats) -> tuple[Floats, Floats]:
+    """Where along the line each vertex of the pipe lies, and its value, whichever end it was drawn from."""
+    stations = shapely.line_locate_point(drawn, shapely.points(asked.axis[:, :2]))
+    order = np.argsort(stations, kind="stable")
+    return stations[order], values[order]

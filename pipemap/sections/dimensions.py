@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from pipemap.clearance.conditions import Party
 from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.rules import Direction, cover_limit, strictest
 from pipemap.sections.places import Place
@@ -14,12 +15,17 @@ from schemas.sections import Cut, CutStructure, Spacing, VerticalGap
 def with_cover_limits(
     cuts: Sequence[Cut], places: Sequence[Place], structures: Sequence[CutStructure]
 ) -> Iterator[Cut]:
-    """Cuts with the cover the rules ask for: under a road of the map that of a carriageway, else that of a path."""
-    roads = [found for found in structures if found.kind_code == "road"]
+    """Cuts with the cover the rules ask for."""
     for cut, place in zip(cuts, places, strict=True):
-        under_road = any(road.from_m <= cut.station_m <= road.to_m for road in roads)
-        limit = cover_limit(place.segment.party, under_road) if cut.is_live else None
-        yield cut if limit is None else cut.model_copy(update={"cover_limit_m": limit.min_m})
+        limit_m = cover_limit_m(place.segment.party, cut.station_m, structures) if cut.is_live else None
+        yield cut.model_copy(update={"cover_limit_m": limit_m})
+
+
+def cover_limit_m(party: Party, station_m: float, structures: Sequence[CutStructure]) -> float | None:
+    """The cover the rules ask for at a station: under a road of the map that of a carriageway, else that of a path."""
+    under_road = any(found.kind_code == "road" and found.from_m <= station_m <= found.to_m for found in structures)
+    limit = cover_limit(party, under_road)
+    return None if limit is None else limit.min_m
 
 
 def spacings(cuts: Sequence[Cut], places: Sequence[Place]) -> Iterator[Spacing]:

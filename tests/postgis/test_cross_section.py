@@ -268,3 +268,15 @@ def test_a_drawn_pipe_without_known_ground_is_told_and_not_drawn(connection: Con
     section = cross_section(connection, STREET, pipe=planned)
     assert section.drawn is not None and (section.drawn.axis, section.drawn.cover_depth_m) == ((), None)
     assert "planned" in draw_cross_section(section, "en")
+
+
+def test_a_sloping_drawn_pipe_is_the_same_from_the_side_whichever_end_it_was_drawn_from(connection: Connection) -> None:
+    """It falls from 9.5 m to 8.5 m and crosses a main of 400 mm at 8.0 m; at 5 m its axis is at 9.25 m."""
+    pipe(connection, 1, (5, -10, 8.0), (5, 10, 8.0))
+    axis = ((EAST, NORTH, 9.5), (EAST + 20, NORTH, 8.5))
+    planned = [DrawnPipe(line=line, class_code="water", width_mm=200) for line in (axis, axis[::-1])]
+    forth, back = (cross_section(connection, STREET, pipe=one) for one in planned)
+    (gap,) = back.vertical_gaps
+    assert (gap.upper, gap.lower, gap.clear_m) == (0, 1, pytest.approx(9.25 - 0.1 - 8.2))
+    assert back.vertical_gaps == forth.vertical_gaps and back.drawn == forth.drawn
+    assert draw_cross_section(back) == draw_cross_section(forth)
