@@ -6,6 +6,7 @@ Of what is mapped only the pages in use take memory. The system takes them back 
 import mmap
 import tempfile
 import weakref
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,11 @@ class Shelf:
         """
         try:
             self._file.write(np.ascontiguousarray(values, self._dtype).reshape(-1).view(np.uint8).data)
+            self._file.flush()
         except OSError as error:
+            # What is left would be written once more, and fail once more, when the shelf goes.
+            with suppress(OSError):
+                self._file.close()
             raise StorageError(
                 f"There is no room in the folder for temporary files ({error.strerror}); free some, or set TMPDIR to a "
                 "larger one.",
@@ -44,8 +49,7 @@ class Shelf:
             ) from error
 
     def array(self) -> npt.NDArray[Any]:
-        """All values so far, to be read only."""
-        self._file.flush()
+        """All values so far, to be read only: what is written to them is lost when they are let go of."""
         size = self._file.tell()
         return np.ndarray(size // self._dtype.itemsize, self._dtype, self._bytes(size))
 
@@ -53,6 +57,7 @@ class Shelf:
         if size <= _HELD_BYTES:
             self._file.seek(0)
             return bytearray(self._file.read())
+        # As an array that may be written, though nobody does: numba compiles a step once more for one that may not.
         mapped = mmap.mmap(self._file.fileno(), size, access=mmap.ACCESS_COPY)
         _mapped.add(weakref.ref(mapped, _mapped.discard))
         return mapped

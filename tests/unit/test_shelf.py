@@ -79,3 +79,11 @@ def test_a_full_disk_is_told(file_limit: int) -> None:
     with pytest.raises(StorageError, match="no room"):
         for _ in range(8):
             shelf.add(np.zeros(file_limit // 4, np.uint8))
+
+
+def test_a_disk_that_is_full_for_the_last_few_values_is_told(file_limit: int) -> None:
+    shelf = Shelf(np.uint8)
+    shelf.add(np.zeros(file_limit, np.uint8))
+    with pytest.raises(StorageError, match="no room"):
+        shelf.add(np.zeros(10, np.uint8))
+        shelf.array()
