@@ -44,12 +44,8 @@ def stored_run(connection: Connection, version: Version = None) -> StoredRun:
     run = _run_of(connection, version)
     counts = fetch_all(connection, queries("clearance")["counts_of"], {"run_id": run["run_id"]})
     places = run["places"] or {}
-    now = {
-        "rules": limits_in_force(connection).digest,
-        "ground": digest_of(ground_models(connection)),
-        "engine": engine_digest(),
-    }
-    outdated = _outdated([by[1:] for by in _JUDGED_BY if run[by[0]] != now[by[0]]], run["version"])
+    now = _judging_now(connection)
+    outdated = _outdated(run, now)
     return StoredRun(
         version=run["version"],
         segments=run["segments"],
@@ -69,6 +65,11 @@ def stored_run(connection: Connection, version: Version = None) -> StoredRun:
     )
 
 
+def why_outdated(connection: Connection, version: Version = None) -> tuple[str, str] | None:
+    """Why the run of a version should be taken again, in English and Chinese; None where nothing has changed since."""
+    return _outdated(_run_of(connection, version), _judging_now(connection))
+
+
 def _places(row: Mapping[str, Any], places: Mapping[str, tuple[int, int]]) -> dict[str, int]:
     """How many places the conflicts of a kind are of; nothing for what is no conflict."""
     if row["state"] != "conflict" or row["kind"] not in places:
@@ -76,10 +77,20 @@ def _places(row: Mapping[str, Any], places: Mapping[str, tuple[int, int]]) -> di
     return dict(zip(("places", "certain_places"), places[row["kind"]], strict=True))
 
 
-def _outdated(changed: Sequence[tuple[str, str, str]], version: int) -> tuple[str, str] | None:
-    """Why a run should be taken again, in English and Chinese; None where nothing has changed since."""
+def _judging_now(connection: Connection) -> dict[str, str]:
+    """What a run would be judged by now."""
+    return {
+        "rules": limits_in_force(connection).digest,
+        "ground": digest_of(ground_models(connection)),
+        "engine": engine_digest(),
+    }
+
+
+def _outdated(run: DictRow, now: Mapping[str, str]) -> tuple[str, str] | None:
+    changed = [words for column, *words in _JUDGED_BY if run[column] != now[column]]
     if not changed:
         return None
+    version = run["version"]
     english, chinese = " and ".join(by[0] for by in changed), "、".join(by[2] for by in changed)
     return (
         f"Out of date: version {version} was judged by other {english} than there are now; "

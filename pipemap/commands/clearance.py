@@ -12,7 +12,7 @@ from shapely.errors import ShapelyError
 from pipemap.clearance.drawn import line_clearance
 from pipemap.clearance.dug import polygon_clearance
 from pipemap.clearance.questions import segment_clearance
-from pipemap.clearance.stored import changeset_clearance, stored_conflict, stored_conflicts, stored_run
+from pipemap.clearance.stored import changeset_clearance, stored_conflict, stored_conflicts, stored_run, why_outdated
 from pipemap.commands.clearance_words import ClearanceWords
 from pipemap.commands.questions import VersionOption, numbers, srid_of
 from pipemap.commands.session import open_database
@@ -130,9 +130,9 @@ def _tell_conflict(pair: str, version: int | None, as_json: bool) -> None:
     words = ClearanceWords()
     with open_database() as database, database.transaction(read_only=True) as connection:
         found = stored_conflict(connection, segment_id, other_id, version)
-        run = stored_run(connection, version)
-    if run.outdated_en is not None:
-        say(words.of(run.outdated_en, run.outdated_zh or ""))
+        outdated = why_outdated(connection, version)
+    if outdated is not None:
+        say(words.of(*outdated))
     if as_json:
         emit_json(found.model_dump(mode="json"))
         return
