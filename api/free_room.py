@@ -6,26 +6,25 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from api.deps import STRICT, CrsDep, ServiceDep, VersionDep
 from api.pictures import DrawingFormatParam, ExaggerationParam, LanguageDep, picture
-from api.sections import LineParam, read_plan
+from api.sections import LineParam, Millimetres, Positive, read_plan
 from pipemap.sections.cross import cross_section
 from pipemap.sections.drawing import draw_cross_section
 from pipemap.sections.room import find_room, find_room_along
 from schemas.room import FoundRoom, PlannedPipe, RoomAlong
 
 router = APIRouter(tags=["questions"], prefix="/room", dependencies=[STRICT])
-Size = Annotated[float, Query(gt=0, le=20_000, allow_inf_nan=False)]
 
 
 async def read_planned(
     class_code: str,
-    width_mm: Size,
-    height_mm: Size | None = None,
-    casing_mm: Size | None = None,
+    width_mm: Millimetres,
+    height_mm: Millimetres | None = None,
+    casing_mm: Millimetres | None = None,
     cover_depth_m: Annotated[float | None, Query(ge=0, le=100, allow_inf_nan=False)] = None,
     burial_code: str | None = None,
     pressure_code: str | None = None,
-    pressure_mpa: Annotated[float | None, Query(gt=0, allow_inf_nan=False)] = None,
-    voltage_kv: Annotated[float | None, Query(gt=0, allow_inf_nan=False)] = None,
+    pressure_mpa: Positive | None = None,
+    voltage_kv: Positive | None = None,
 ) -> PlannedPipe:
     """The pipe that is to be laid."""
     return PlannedPipe(

@@ -25,22 +25,21 @@ from schemas.sections import CrossSection
 
 router = APIRouter(tags=["questions"], dependencies=[STRICT])
 LineParam = Annotated[str, Query(max_length=10_000, description="x y,x y,… from left to right")]
-
-
-Millimetres = Annotated[float | None, Query(gt=0, le=20_000, allow_inf_nan=False)]
+Millimetres = Annotated[float, Query(gt=0, le=20_000, allow_inf_nan=False)]
+Positive = Annotated[float, Query(gt=0, allow_inf_nan=False)]
 
 
 async def read_drawn(
     line: LineParam,
     class_code: Annotated[str | None, Query(description="Utility class of a drawn pipe to be shown and judged")] = None,
-    width_mm: Millimetres = None,
-    height_mm: Millimetres = None,
-    casing_mm: Millimetres = None,
+    width_mm: Millimetres | None = None,
+    height_mm: Millimetres | None = None,
+    casing_mm: Millimetres | None = None,
     cover_depth_m: Annotated[float | None, Query(ge=0, le=500, allow_inf_nan=False)] = None,
     burial_code: str | None = None,
     pressure_code: str | None = None,
-    pressure_mpa: Annotated[float | None, Query(gt=0, allow_inf_nan=False)] = None,
-    voltage_kv: Annotated[float | None, Query(gt=0, allow_inf_nan=False)] = None,
+    pressure_mpa: Positive | None = None,
+    voltage_kv: Positive | None = None,
     pipe_line: Annotated[
         str | None, Query(max_length=10_000, description="Its axis, x y,… or x y z,…; the line itself by default")
     ] = None,

@@ -8,9 +8,20 @@ import typer
 from pydantic import ValidationError
 
 from pipemap.commands.questions import CrsOption, VersionOption, numbers, srid_of
-from pipemap.commands.sections import DxfOption, PngOption, SvgOption, write_drawing
+from pipemap.commands.sections import (
+    BurialOption,
+    CasingOption,
+    CoverOption,
+    DxfOption,
+    HeightOption,
+    PngOption,
+    PressureOption,
+    SvgOption,
+    VoltageOption,
+    write_drawing,
+)
 from pipemap.commands.session import open_database
-from pipemap.commands.words import BURIALS_TOLD, CLASSES_TOLD, Language, LanguageOption, Words, chosen, metres
+from pipemap.commands.words import CLASSES_TOLD, Language, LanguageOption, Words, chosen, metres
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.sections.svg import DrawingFormat
@@ -25,12 +36,12 @@ def room(
     line: Annotated[str, typer.Option("--line", help='Across, or with --half-width along the middle: "x y,…".')],
     class_code: Annotated[str, typer.Option("--class", help=f"Utility class of the new pipe: {CLASSES_TOLD}.")],
     width_mm: Annotated[float, typer.Option("--width", help="Its outer diameter or width, mm.")],
-    height_mm: Annotated[float | None, typer.Option("--height", help="Outer height where it is a box, mm.")] = None,
-    casing_mm: Annotated[float | None, typer.Option("--casing", help="Outer diameter of a casing, mm.")] = None,
-    cover_depth_m: Annotated[float | None, typer.Option("--cover", help="From the ground to its top, m.")] = None,
-    burial_code: Annotated[str | None, typer.Option("--burial", help=f"How it is laid: {BURIALS_TOLD}.")] = None,
-    pressure_mpa: Annotated[float | None, typer.Option("--pressure", help="Its design pressure, MPa.")] = None,
-    voltage_kv: Annotated[float | None, typer.Option("--voltage", help="Its nominal voltage, kV.")] = None,
+    height_mm: HeightOption = None,
+    casing_mm: CasingOption = None,
+    cover_depth_m: CoverOption = None,
+    burial_code: BurialOption = None,
+    pressure_mpa: PressureOption = None,
+    voltage_kv: VoltageOption = None,
     half_width_m: Annotated[float | None, typer.Option("--half-width", help="All along a corridor so wide, m.")] = None,
     step_m: Annotated[float, typer.Option("--step", min=0.5, help="From section to section of a corridor, m.")] = 10.0,
     svg: SvgOption = None,

@@ -29,6 +29,13 @@ app = typer.Typer()
 SvgOption = Annotated[Path | None, typer.Option("--svg", help="File for the drawing.")]
 PngOption = Annotated[Path | None, typer.Option("--png", help="File for the drawing as a picture.")]
 DxfOption = Annotated[Path | None, typer.Option("--dxf", help="File for the drawing in metres, for CAD.")]
+# What is told of a planned pipe beside its class and width.
+HeightOption = Annotated[float | None, typer.Option("--height", help="Outer height where it is a box, mm.")]
+CasingOption = Annotated[float | None, typer.Option("--casing", help="Outer diameter of a casing, mm.")]
+CoverOption = Annotated[float | None, typer.Option("--cover", help="From the ground to its top, m.")]
+BurialOption = Annotated[str | None, typer.Option("--burial", help=f"How it is laid: {BURIALS_TOLD}.")]
+PressureOption = Annotated[float | None, typer.Option("--pressure", help="Its design pressure, MPa.")]
+VoltageOption = Annotated[float | None, typer.Option("--voltage", help="Its nominal voltage, kV.")]
 
 
 @app.command()
@@ -38,12 +45,12 @@ def section(
         str | None, typer.Option("--class", help=f"Show a planned pipe of this utility class in it: {CLASSES_TOLD}.")
     ] = None,
     width_mm: Annotated[float | None, typer.Option("--width", help="Its outer diameter or width, mm.")] = None,
-    height_mm: Annotated[float | None, typer.Option("--height", help="Outer height where it is a box, mm.")] = None,
-    casing_mm: Annotated[float | None, typer.Option("--casing", help="Outer diameter of a casing, mm.")] = None,
-    cover_depth_m: Annotated[float | None, typer.Option("--cover", help="From the ground to its top, m.")] = None,
-    burial_code: Annotated[str | None, typer.Option("--burial", help=f"How it is laid: {BURIALS_TOLD}.")] = None,
-    pressure_mpa: Annotated[float | None, typer.Option("--pressure", help="Its design pressure, MPa.")] = None,
-    voltage_kv: Annotated[float | None, typer.Option("--voltage", help="Its nominal voltage, kV.")] = None,
+    height_mm: HeightOption = None,
+    casing_mm: CasingOption = None,
+    cover_depth_m: CoverOption = None,
+    burial_code: BurialOption = None,
+    pressure_mpa: PressureOption = None,
+    voltage_kv: VoltageOption = None,
     pipe_line: Annotated[
         str | None, typer.Option("--pipe", help='Its line as "x y,…" or "x y z,…"; by default the line of the section.')
     ] = None,
