@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from importers.layers.databases import database, geopackage, is_database
 from importers.layers.files import LayerFile, companion, head, refusal
 from importers.layers.geojson import geojson, geojson_lines, is_geojson, topojson
 from importers.layers.geoparquet import geoparquet
@@ -14,8 +15,6 @@ from importers.layers.mapinfo import mif_file, tab_file
 from importers.layers.markup import gml_file, gpx_file, is_gml, kml_file
 from importers.layers.shapefiles import dbf_file, shapefile
 
-_GEOPACKAGE_IDS = (b"GPKG", b"GP10", b"GP11")
-_SQLITE = b"SQLite format 3\x00"
 _GDB_CATALOG = "a00000001.gdbtable"
 # As GDAL's notes on the format have it: version, blocks of rows, rows, bytes an offset.
 _GDB_INDEX_HEADER = struct.Struct("<4i")
@@ -34,7 +33,7 @@ def is_layer_file(path: Path) -> bool:
     if suffix == ".xml":
         return path.is_file() and is_gml(path)
     if suffix == ".db":
-        return path.is_file() and head(path, len(_SQLITE)) == _SQLITE
+        return path.is_file() and is_database(path)
     return suffix in _OPENERS
 
 
@@ -58,23 +57,6 @@ def opened(path: Path, scratch: Path, encoding: str | None = None) -> LayerFile:
     if path.is_file() and path.stat().st_size == 0:
         raise refusal(path, "is empty (0 bytes); ask for the file again", "是空文件（0 字节），请重新提供")
     return opener(path, scratch, encoding)
-
-
-def _geopackage(path: Path, _scratch: Path, _encoding: str | None) -> LayerFile:
-    first = head(path, 100)
-    if not first.startswith(_SQLITE):
-        raise refusal(path, "is not a GeoPackage, whatever its name says", "不是 GeoPackage 文件")
-    if first[68:72] not in _GEOPACKAGE_IDS:
-        raise refusal(path, "is an SQLite database but not a GeoPackage", "是 SQLite 数据库，但不是 GeoPackage")
-    return LayerFile(path, "GPKG", path)
-
-
-def _sqlite(path: Path, _scratch: Path, _encoding: str | None) -> LayerFile:
-    """A database with the tables of SpatiaLite, of FDO or with none that tell of geometry; a GeoPackage as such."""
-    first = head(path, 100)
-    if not first.startswith(_SQLITE):
-        raise refusal(path, "is not an SQLite database, whatever its name says", "不是 SQLite 数据库")
-    return LayerFile(path, "GPKG" if first[68:72] in _GEOPACKAGE_IDS else "SQLite", path)
 
 
 def _flatgeobuf(path: Path, _scratch: Path, _encoding: str | None) -> LayerFile:
@@ -137,7 +119,7 @@ def _row_offsets(index: Path) -> npt.NDArray[np.uint8] | None:
 _OPENERS: dict[str, _Opener] = {
     ".shp": shapefile,
     ".dbf": dbf_file,
-    ".gpkg": _geopackage,
+    ".gpkg": geopackage,
     ".geojson": geojson,
     ".json": geojson,
     ".geojsonl": geojson_lines,
@@ -152,10 +134,10 @@ _OPENERS: dict[str, _Opener] = {
     ".topojson": topojson,
     ".parquet": geoparquet,
     ".geoparquet": geoparquet,
-    ".sqlite": _sqlite,
-    ".sqlite3": _sqlite,
-    ".spatialite": _sqlite,
-    ".db": _sqlite,
+    ".sqlite": database,
+    ".sqlite3": database,
+    ".spatialite": database,
+    ".db": database,
     ".tab": tab_file,
     ".mif": mif_file,
 }

@@ -3,6 +3,7 @@
 import json
 import shutil
 import socket
+import sqlite3
 import warnings
 from collections.abc import Iterator
 from itertools import pairwise
@@ -267,3 +268,28 @@ def test_a_field_that_goes_beyond_the_records_of_its_table_is_refused_or_read(tm
     except SourceError:
         return
     assert sum(len(table.rows) + table.refused_rows for table in tables) == 3
+
+
+@pytest.mark.parametrize("name", ["a.gpkg", "a.sqlite"])
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+@pytest.mark.parametrize("made", ["VirtualText('{0}', 'UTF-8', 0, POINT, NONE, ',')", "VirtualOGR('{0}')"])
+def test_a_database_that_reads_other_files_by_a_virtual_table(
+    tmp_path: Path, name: str, journal: str, made: str
+) -> None:
+    secret, file = tmp_path / "secret.csv", tmp_path / name
+    secret.write_text("k\n1\n")
+    pyogrio.write_dataframe(
+        gpd.GeoDataFrame({"k": [1]}, geometry=[shapely.Point(1, 2)], crs=4326), file, layer="pipes",
+        driver="GPKG" if name == "a.gpkg" else "SQLite",
+    )  # fmt: skip
+    connection = sqlite3.connect(file)
+    connection.execute(f"PRAGMA journal_mode = {journal}")
+    connection.execute("PRAGMA writable_schema = ON")
+    sql = f"CREATE VIRTUAL TABLE gas_main USING {made.format(secret)}"
+    row = (
+        "INSERT INTO sqlite_master (type, name, tbl_name, rootpage, sql) VALUES ('table', 'gas_main', 'gas_main', 0, ?)"
+    )
+    connection.execute(row, (sql,))
+    connection.commit()
+    assert "is read from elsewhere, “gas_main”" in refusal(file)
+    connection.close()
