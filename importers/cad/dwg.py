@@ -22,7 +22,8 @@ from schemas.findings import Finding, Severity
 
 TIMEOUT_S = 300
 MAX_MEMORY_BYTES, MAX_FILE_BYTES = 4 * 2**30, 4 * 2**30
-_R2000 = b"AC1015"
+# With the byte behind its mark, at which GDAL stops looking for the words of its text formats: some name other files.
+_R2000 = b"AC1015\x00"
 # Releases by the mark at the beginning of a file.
 _RELEASES = {b"AC1012": "R13", b"AC1014": "R14", b"AC1015": "2000", b"AC1018": "2004", b"AC1021": "2007",
              b"AC1024": "2010", b"AC1027": "2013", b"AC1032": "2018"}  # fmt: skip
@@ -79,10 +80,10 @@ def converted(path: Path) -> Iterator[tuple[Path, Finding]]:
         When the machine has no converter for it, or none succeeds: how to go on.
     """
     with path.open("rb") as file:
-        release = file.read(6)
-    fitting = [(c, program) for c in CONVERTERS if (not c.only_r2000 or release == _R2000) and (program := _found(c))]
+        first = file.read(len(_R2000))
+    fitting = [(c, program) for c in CONVERTERS if (not c.only_r2000 or first == _R2000) and (program := _found(c))]
     if not fitting:
-        raise _without_converter(path, release)
+        raise _without_converter(path, first[:6])
     with tempfile.TemporaryDirectory(prefix="pipemap-dwg-") as folder:
         for converter, program in fitting:
             made = _made(path, Path(folder, converter.program), converter, program)

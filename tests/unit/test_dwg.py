@@ -65,6 +65,16 @@ def test_without_a_converter_the_sentence_says_how_to_go_on(
     assert "另存为 DXF" in raised.value.details["message_zh"]
 
 
+def test_what_only_begins_like_a_drawing_and_names_another_file_is_not_given_to_gdal(tmp_path: Path) -> None:
+    secret, path = tmp_path / "secret.csv", tmp_path / "a.dwg"
+    secret.write_text("k,x,y\n1,1,2\n")
+    named = f"<SrcDataSource>{secret}</SrcDataSource><GeometryField encoding='PointFromColumns' x='x' y='y'/>"
+    layer = f"<OGRVRTLayer name='secret'>{named}</OGRVRTLayer>"
+    path.write_text(f"AC1015<OGRVRTDataSource>{layer}</OGRVRTDataSource>")
+    with pytest.raises(SourceError, match="no converter for it"), dwg.converted(path):
+        pass
+
+
 def test_a_converter_on_the_path_is_used_in_a_folder_of_its_own(tmp_path: Path, programs: Path) -> None:
     made = drawn(tmp_path / "made.dxf", lambda drawing: drawing.modelspace().add_line(at(0), at(30), {"layer": "JS"}))
     log = tmp_path / "log"
