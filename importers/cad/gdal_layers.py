@@ -7,11 +7,13 @@ import fiona
 from ezdxf.filemanagement import new
 
 _DWG_TEXTS = ("CADText", "CADMText")
-_DGN_TEXT = 17
+_DGN_TEXT, _DGN_LAYER = 17, "elements"
 
 
 def write_dxf(layers: Path, target: Path, driver: str | None = None) -> None:
-    """Write the layers of a file that GDAL reads, or converted a drawing to, as one drawing.
+    """Write the layers of a file that GDAL converted a drawing to, or those of a drawing in DGN, as one drawing.
+
+    `driver` pins that of a delivered drawing; to list its layers GDAL would choose one by the content.
 
     Raises
     ------
@@ -20,7 +22,7 @@ def write_dxf(layers: Path, target: Path, driver: str | None = None) -> None:
     """
     drawing = new("R2010", units=0)
     space = drawing.modelspace()
-    for name in fiona.listlayers(layers):
+    for name in fiona.listlayers(layers) if driver is None else [_DGN_LAYER]:
         with fiona.open(layers, layer=name, driver=driver) as features:
             for feature in features:
                 if feature.geometry is not None:
