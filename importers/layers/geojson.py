@@ -39,7 +39,7 @@ def topojson(path: Path, _scratch: Path, _encoding: str | None) -> LayerFile:
     """A topology, whose lines are made of arcs that they share."""
     if not _is_topology(path):
         raise refusal(path, "is not TopoJSON, whatever its name says", "不是 TopoJSON 文件")
-    return LayerFile(path, "TopoJSON", path, crs_unless_said="OGC:CRS84")
+    return LayerFile(path, "TopoJSON", path, "TopoJSON:", crs_unless_said="OGC:CRS84")
 
 
 def _is_topology(path: Path) -> bool:

@@ -154,6 +154,18 @@ def test_a_vrt_behind_the_first_line(tmp_path: Path, name: str) -> None:
     refusal(tmp_path / name)
 
 
+def test_a_vrt_within_a_topology_of_the_same_layer(tmp_path: Path) -> None:
+    secret, file = tmp_path / "secret.csv", tmp_path / "a.topojson"
+    secret.write_text("k\n1\n")
+    line = {"type": "LineString", "arcs": [0], "properties": {"dn": 200}}
+    objects = {"secret": {"type": "GeometryCollection", "geometries": [line]}}
+    vrt = VRT.format(secret).replace("'a'", "'secret'")
+    file.write_text(json.dumps({"type": "Topology", "note": vrt, "objects": objects, "arcs": [[[114, 22], [114, 23]]]}))
+    [table] = GisReader().read([file], {})
+    assert "k" not in table.rows
+    assert table.rows["dn"].tolist() == [200]
+
+
 @pytest.mark.parametrize("name", [*NAMES, "a.gdb", "a.ndjson"])
 @pytest.mark.parametrize(
     "content",
