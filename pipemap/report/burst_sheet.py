@@ -7,7 +7,6 @@ from typing import Any
 
 from psycopg.sql import SQL
 
-from pipemap.contacts import telephones_of
 from pipemap.db import Connection, fetch_all, fetch_one
 from pipemap.network import Network
 from pipemap.projects import read_project
@@ -58,7 +57,6 @@ class Sheet:
     published_at: datetime | None
     pipes: list[dict[str, Any]]
     address: dict[str, Any] | None
-    telephones: dict[str, str]
     map: BurstMap | None
     ask_again: str
 
@@ -99,7 +97,6 @@ def _contents(connection: Connection, network: Network, answer: BurstAnswer, pri
         published_at=published["published_at"] if published else None,
         pipes=fetch_all(connection, pipes, {"ids": ids}),
         address=_address(connection, answer, version),
-        telephones=telephones_of(connection, answer.surroundings.owners if answer.surroundings else ()),
         map=draw_burst(connection, network, answer, _map_height_mm(answer), _MOST),
         ask_again=_question(answer),
     )

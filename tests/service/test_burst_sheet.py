@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 
 from pipemap.cluster import Cluster
 from pipemap.commands.tracing import app
-from pipemap.contacts import set_contact
 from pipemap.db import Database
 from pipemap.network import load_network
 from pipemap.report.burst_sheet import MOST_VALVES, render_sheet
@@ -46,8 +45,6 @@ def sheets(cluster: Cluster, template: str, tmp_path_factory: pytest.TempPathFac
         connection.execute(f"CREATE DATABASE burst_sheet TEMPLATE {template}")
     with Database(cluster.url("burst_sheet")) as database:
         load_district(database, district, lambda _: None)
-        with database.transaction() as opened:
-            set_contact(opened, "电信公司", "0755-1234", "test")
         with database.transaction(read_only=True) as opened:
             network = load_network(opened)
             main = segment_by_key(opened, "JS069->JS070")
@@ -58,7 +55,9 @@ def sheets(cluster: Cluster, template: str, tmp_path_factory: pytest.TempPathFac
                 answer = ask_burst(opened, network, BurstQuestion(segment_ids=segments, fallbacks=True))
                 found[name] = answer, {}
             found["wordy"] = wordy(found["many"][0]), {}
-            around = Surroundings(radius_m=5.0, neighbours=[], owners={"电信公司": 2, "": 1})
+            around = Surroundings(
+                radius_m=5.0, neighbours=[], owners={"电信公司": 2, "": 1}, telephones={"电信公司": "0755-1234"}
+            )
             found["owned"] = found["hospital"][0].model_copy(update={"surroundings": around}), {}
             for answer, pages in found.values():
                 pages |= {one: render_sheet(opened, network, answer, one, NOW) for one in ("zh", "en")}
