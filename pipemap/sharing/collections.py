@@ -56,7 +56,7 @@ def _asking(
     database: Database, key_sha256: str | None, asked: Mapping[str, Any], timeout_s: int
 ) -> Iterator[tuple[Connection, int, Grant | None]]:
     with (
-        refusals_on_record(database, key_sha256 or "", dict(asked)),
+        refusals_on_record(database, key_sha256 or "", asked),
         database.transaction(read_only=True) as connection,
     ):
         srid, _ = begin_reading(connection, timeout_s)

@@ -4,7 +4,7 @@ The views ask the transaction's settings whose key it is, which part of the map 
 (schemas/sql/20_sharing.sql). Refusals are put on record here; what was read, by whoever hands it out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,12 +12,14 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import psycopg.errors
+from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composable
 
 from pipemap.crs import is_geographic
 from pipemap.db import Connection, Database, fetch_one
 from pipemap.errors import CrsError, PermissionDeniedError, StorageError, UsageError
 from pipemap.pages import Box, check_finite
+from pipemap.projects import project_srid
 from pipemap.sharing import audit
 from pipemap.sql import queries
 from schemas.tables import attribute_names
@@ -90,12 +92,13 @@ _known: WeakKeyDictionary[Database, dict[str, Grant]] = WeakKeyDictionary()
 
 
 @contextmanager
-def refusals_on_record(database: Database, key_sha256: str, asked: dict[str, Any]) -> Iterator[None]:
-    """Write it into the audit log when a block is refused for its key."""
+def refusals_on_record(database: Database, key_sha256: str, *asked: Mapping[str, Any]) -> Iterator[None]:
+    """Write it into the audit log, for each question, when a block is refused for its key."""
     try:
         yield
     except UnknownKeyError:
-        record_refusal(database, key_sha256, asked)
+        for question in asked:
+            record_refusal(database, key_sha256, dict(question))
         raise
 
 
@@ -168,27 +171,33 @@ def likely_grants(database: Database, key_sha256: str | None) -> Iterator[tuple[
         yield grant, True
 
 
-def introduce_at_once(
-    connection: Connection,
+def read_at_once(
+    database: Database,
     key_sha256: str | None,
     place: Place,
-    srid: int,
     version: int | None,
     timeout_s: int,
+    statement: bytes,
+    values: Mapping[str, Any],
     is_planned_once: bool = False,
-) -> None:
-    """Introduce whoever asks, None being staff, to the further statements of a pipeline of `Database.at_once`.
+) -> list[DictRow]:
+    """What a statement finds for whoever asks, None being staff, in one round trip.
 
-    They run as the agency's role; what stands behind the key is for them to find out. `is_planned_once` says that no
-    value of theirs is worth a plan of its own.
+    It runs as the agency's role; what stands behind the key is for it to find out. `is_planned_once` says that no value
+    of it is worth a plan of its own.
     """
+    srid = project_srid(database)
     check_place(place, srid)
     who = {"key_sha256": key_sha256 or "", "role": "none" if key_sha256 is None else "pipemap_agency"}
     settings = {"version": version, "timeout": f"{timeout_s}s"}
     settings["plans"] = "force_generic_plan" if is_planned_once else "auto"
-    connection.execute(queries("sharing")["introduce_at_once"], who | settings)
-    if place.bbox is not None:
-        want(connection, place, srid)
+    with database.at_once() as connection:
+        with faults_of_place(), connection.pipeline():
+            connection.execute(queries("sharing")["introduce_at_once"], who | settings)
+            if place.bbox is not None:
+                want(connection, place, srid)
+            found = connection.execute(statement, values, binary=True)
+        return found.fetchall()
 
 
 def introduce(connection: Connection, key_sha256: str, place: Place, srid: int, version: int | None = None) -> None:

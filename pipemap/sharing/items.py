@@ -25,10 +25,9 @@ from pipemap.sharing.granted import (
     Place,
     UnknownKeyError,
     digits,
-    faults_of_place,
     geometry_in,
-    introduce_at_once,
     likely_grants,
+    read_at_once,
     record_refusal,
     refusals_on_record,
 )
@@ -143,7 +142,7 @@ def read_page(
     timeout_s: int = 30,
 ) -> ItemsPage:
     """The same for a question that is put together from what the key may read; `asked` goes on record if refused."""
-    with refusals_on_record(database, key_sha256 or "", dict(asked)):
+    with refusals_on_record(database, key_sha256 or "", asked):
         wanted = None if version is None else _version(database, version)
         grant, request, (row,) = _read(database, key_sha256, ask, wanted, timeout_s)
     made = {name: row[name] for name in ("features", "next", "ids_sha256")}
@@ -167,13 +166,9 @@ def read_features(
     `asked` has with each identity what goes on record if it is refused.
     """
     identities = [identity for identity, _ in asked]
-    try:
+    with refusals_on_record(database, key_sha256 or "", *(question for _, question in asked)):
         wanted = None if version is None else _version(database, version)
         grant, request, rows = _read(database, key_sha256, ask, wanted, timeout_s, identities)
-    except UnknownKeyError:
-        for _, question in asked:
-            record_refusal(database, key_sha256 or "", dict(question))
-        raise
     shown = {row["feature_id"]: row for row in rows if row["feature_id"] is not None}
     origin = _origin(database, grant, request, rows[0], wanted)
     pages = [_single(shown.get(identity), identity, origin) for identity in identities]
@@ -263,15 +258,10 @@ def _found(
     timeout_s: int,
     identities: Sequence[int] | None,
 ) -> list[DictRow]:
-    """What is found in one round trip; no row when nothing in force stands behind the key."""
-    srid = project_srid(database)
-    statement, values = _made(request, srid, grant, version, identities)
-    with database.at_once() as connection:
-        with faults_of_place(), connection.pipeline():
-            are_single = identities is not None
-            introduce_at_once(connection, key_sha256, request.place, srid, version, timeout_s, are_single)
-            found = connection.execute(statement, values, binary=True)
-        return found.fetchall()
+    """What is found; no row when nothing in force stands behind the key."""
+    statement, values = _made(request, project_srid(database), grant, version, identities)
+    are_single = identities is not None
+    return read_at_once(database, key_sha256, request.place, version, timeout_s, statement, values, are_single)
 
 
 def _made(

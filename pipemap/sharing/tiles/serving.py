@@ -20,9 +20,8 @@ from pipemap.sharing.granted import (
     Grant,
     Place,
     UnknownKeyError,
-    faults_of_place,
-    introduce_at_once,
     likely_grants,
+    read_at_once,
     refusals_on_record,
 )
 from pipemap.sharing.items import granted_columns
@@ -167,11 +166,7 @@ class TileServer:
     def _rows(self, key_sha256: str | None, version: int | None, place: Place, drawing: Drawing) -> list[DictRow]:
         statement = _statement(drawing.statement, key_sha256 is None)
         values = {"version": version, "digest": _STAFF_DIGEST, **drawing.values}
-        with self._database.at_once() as connection:
-            with faults_of_place(), connection.pipeline():
-                introduce_at_once(connection, key_sha256, place, self.project_srid(), version, self._timeout_s)
-                found = connection.execute(statement, values, binary=True)
-            return found.fetchall()
+        return read_at_once(self._database, key_sha256, place, version, self._timeout_s, statement, values)
 
     def _standing(self, key_sha256: str | None, version: int | None, row: DictRow) -> Standing:
         standing = Standing(key_sha256, row["of_version"], row["of_digest"])
