@@ -78,8 +78,15 @@ class _Keeper:
     def _keep(self) -> None:
         while not self._ended.wait(_LOOK_EVERY_S):
             if not self._process.is_alive():
-                _log.error("the worker ended with %s; another takes its place", self._process.exitcode)
-                self._process = self._started()
+                self._replace()
+
+    def _replace(self) -> None:
+        _log.error("the worker ended with %s; another takes its place", self._process.exitcode)
+        try:
+            self._process = self._started()
+        except OSError as error:
+            # What killed it may leave no room for another yet; the next look tries again.
+            _log.error("no worker can be started: %s", error)
 
     def _started(self) -> SpawnProcess:
         process = get_context("spawn").Process(target=_work_beside, args=self._given, daemon=True)

@@ -5,6 +5,7 @@ import io
 import json
 import multiprocessing
 import os
+import resource
 import signal
 import time
 import zipfile
@@ -23,6 +24,7 @@ from pipemap.sharing import agreements, audit
 from pipemap.sharing.agreements import Terms
 from tests.service.conftest import X0, Y0, Town
 from tests.service.test_api import refused
+from tests.service.test_processes import wait_for
 
 EXPORTS = "/share/exports"
 EAST_HALF = shapely.box(X0 + 50, Y0, X0 + 200, Y0 + 200)
@@ -282,10 +284,24 @@ def test_a_service_that_ends_while_its_worker_starts_leaves_none_behind(settings
     worker = said.recv()
     os.kill(service.pid or 0, signal.SIGKILL)
     service.join()
-    deadline = time.monotonic() + 60
-    while os.path.exists(f"/proc/{worker}") and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not os.path.exists(f"/proc/{worker}")
+    wait_for(lambda: not os.path.exists(f"/proc/{worker}"))
+
+
+def test_a_worker_that_cannot_be_replaced_at_once_is_replaced_later(
+    settings: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pipemap.jobs.worker._LOOK_EVERY_S", 0.1)
+    before = set(multiprocessing.active_children())
+    with beside(settings, database_url):
+        (worker,) = set(multiprocessing.active_children()) - before
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, most[1]))
+        try:
+            worker.kill()
+            wait_for(lambda: "no worker can be started" in caplog.text)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, most)
+        wait_for(lambda: bool(set(multiprocessing.active_children()) - before - {worker}))
 
 
 def _serve(settings: Settings, url: str, saying: Any) -> None:
