@@ -2,32 +2,33 @@
 
 import re
 
-_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
+BEYOND_ASCII = bytes(range(0x80, 0x100))
 # Letters that each code page is used for. In another's, some of them are signs within words: D³ugość for Długość.
 _LETTERS = {
     "cp1252": "äöüßÄÖÜáàâãåæçéèêëíìîïñóòôõøúùûÁÀÂÃÅÆÇÉÈÊÍÎÑÓÔÕØÚŒœ°²³µ§€ºª·–’",
     "cp1250": "ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčďéěíňřšťúůýžÁČĎÉĚÍŇŘŠŤÚŮÝŽőűŐŰăâîşţäöüßÄÖÜ°²³§€–’",
     "cp1254": "çğıöşüÇĞİÖŞÜâîûÂÎÛ°²³€–’",
 }
+_SMALL_CYRILLIC = bytes((0xB8, *range(0xE0, 0x100)))
+_CYRILLIC = bytes((0xA8, 0xB9, *range(0xC0, 0xE0))) + _SMALL_CYRILLIC
 _SIGN_IN_A_WORD = re.compile(r"(?<=[^\W\d_])[^\w\s](?=[a-zà-ÿ])|(?<=[a-z])[¹²³¿¼¾](?=[a-z])")
-_MOSTLY, _LEAST_CHARACTERS = 0.85, 10
+_MOSTLY, _NEARLY_ALL, _LEAST_CHARACTERS = 0.85, 0.9, 10
 _LOWER_CYRILLIC = 0.55
 _HANGUL = re.compile("[가-힣]")
 
 
 def western(head: bytes) -> str:
     """The code page of a text of Latin letters; Windows-1252 where nothing speaks for another."""
-    return max(_LETTERS, key=lambda page: likeness(head, page))
+    return max(_LETTERS, key=lambda page: _likeness(head, page))
 
 
 def is_cyrillic(head: bytes) -> bool:
     """Whether bytes beyond ASCII are letters of Windows-1251, most of them small ones, which no Chinese text has."""
-    beyond = b"".join(_BEYOND_ASCII.findall(head))
-    if len(beyond) < _LEAST_CHARACTERS:
+    n_beyond = n_among(head, BEYOND_ASCII)
+    if n_beyond < _LEAST_CHARACTERS:
         return False
-    n_letters = sum(byte >= 0xC0 or byte in (0xA8, 0xB8, 0xB9) for byte in beyond)
-    n_small = sum(byte >= 0xE0 or byte == 0xB8 for byte in beyond)
-    return n_letters >= _MOSTLY * len(beyond) and n_small >= _LOWER_CYRILLIC * len(beyond)
+    n_letters, n_small = n_among(head, _CYRILLIC), n_among(head, _SMALL_CYRILLIC)
+    return n_letters >= _MOSTLY * n_beyond and n_small >= _LOWER_CYRILLIC * n_beyond
 
 
 def is_korean(head: bytes) -> bool:
@@ -45,11 +46,27 @@ def _all_in_common(head: bytes) -> bool:
     return bool(leads) and sum(0xB0 <= lead <= 0xC8 for lead in leads) >= 0.98 * len(leads)
 
 
-def likeness(head: bytes, page: str) -> float:
+def is_nearly_all_letters(head: bytes) -> bool:
+    """Whether hardly anything beyond ASCII is no letter in one of the code pages of Latin letters."""
+    least = _NEARLY_ALL * n_among(head, BEYOND_ASCII)
+    # Letters are quickly counted, which settles it for most texts; signs within words are not.
+    likely = (page for page in _LETTERS if n_among(head, _letters(page)) > least)
+    return any(_likeness(head, page) > _NEARLY_ALL for page in likely)
+
+
+def n_among(text: bytes, wanted: bytes) -> int:
+    """How many bytes of a text are among some: counted as a whole, for a text may be a mebibyte."""
+    return len(text) - len(text.translate(None, wanted))
+
+
+def _letters(page: str) -> bytes:
+    return _LETTERS[page].encode(page, "ignore")
+
+
+def _likeness(head: bytes, page: str) -> float:
     """The share of characters beyond ASCII that are letters of the code page's languages, less signs within words."""
-    text = head.decode(page, "replace")
-    beyond = [character for character in text if not character.isascii()]
-    if not beyond:
+    n_beyond = n_among(head, BEYOND_ASCII)
+    if not n_beyond:
         return 0.0
-    n_letters = sum(character in _LETTERS[page] for character in beyond)
-    return (n_letters - len(_SIGN_IN_A_WORD.findall(text))) / len(beyond)
+    n_signs = len(_SIGN_IN_A_WORD.findall(head.decode(page, "replace")))
+    return (n_among(head, _letters(page)) - n_signs) / n_beyond

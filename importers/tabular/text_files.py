@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from importers.tabular.code_pages import is_cyrillic, is_korean, likeness, western
+from importers.tabular.code_pages import BEYOND_ASCII, is_cyrillic, is_korean, is_nearly_all_letters, n_among, western
 from pipemap.errors import SourceError
 
 _DELIMITERS = (",", ";", "\t", "|", "，")
@@ -26,7 +26,7 @@ _BLANKS = re.compile(r"\s+")
 _WIDE_BLANKS = re.compile(r"\t|\s{2,}")
 
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
-_BEYOND_ASCII_BYTE, _SIGNS = re.compile(rb"[\x80-\xff]"), re.compile(rb"[\x80-\x9f]")
+_SIGNS = bytes(range(0x80, 0xA0))
 _IN_FOURS = re.compile(rb"[\x81-\xfe]\d[\x81-\xfe]\d")
 # First bytes of the signs and everyday characters of each standard (GB 2312 level 1, JIS X 0208 level 1, Big5 level 1);
 # text read in another's encoding falls among the rare ones.
@@ -36,7 +36,7 @@ EVERYDAY = {
     "cp950": re.compile(rb"[\xa1-\xc6][\x40-\x7e\xa1-\xfe]"),
 }
 
-_MOSTLY = 0.9
+_SELDOM = 0.45
 
 Score = Callable[[list[list[str]]], int]
 
@@ -109,7 +109,7 @@ def _encoding(path: Path) -> tuple[str, bool]:
         raise _not_text(path)
     if _decodes(path, "utf-8"):
         return "utf-8", False
-    is_western = _looks_western(head) or (not is_cyrillic(head) and _is_rather_western(head))
+    is_western = _looks_western(head)
     found = western(head) if is_western else "cp1251" if is_cyrillic(head) else _east_asian(head)
     if _decodes(path, found):
         return found, False
@@ -167,24 +167,27 @@ def _decodes(path: Path, encoding: str) -> bool:
 
 
 def _looks_western(head: bytes) -> bool:
+    """Whether bytes beyond ASCII are Latin letters of a code page of single bytes, and no halves of characters.
+
+    Japanese characters begin with bytes that are signs in Windows-1252, not letters.
+    """
+    if n_among(head, _SIGNS) * 2 > n_among(head, BEYOND_ASCII):
+        return False
+    return _stand_alone(head) or (not is_cyrillic(head) and _are_rather_letters(head))
+
+
+def _stand_alone(head: bytes) -> bool:
     """Whether bytes beyond ASCII stand alone among letters, as in Latin-1.
 
-    Chinese ones come in pairs, or in fours that begin with such a byte and a digit; Japanese ones begin with bytes that
-    are signs in Windows-1252, not letters.
+    Chinese ones come in pairs, or in fours that begin with such a byte and a digit.
     """
-    if len(_SIGNS.findall(head)) * 2 > len(_BEYOND_ASCII_BYTE.findall(head)):
-        return False
     runs = _BEYOND_ASCII.findall(_IN_FOURS.sub(b"", head))
     return bool(runs) and sum(len(run) == 1 for run in runs) * 4 > len(runs) * 3
 
 
-def _is_rather_western(head: bytes) -> bool:
+def _are_rather_letters(head: bytes) -> bool:
     """Whether Latin letters stand in pairs now and then, łę, which would make characters that are seldom used."""
-    if len(_SIGNS.findall(head)) * 2 > len(_BEYOND_ASCII_BYTE.findall(head)):
-        return False
-    return (
-        likeness(head, western(head)) > _MOSTLY and max(everyday_share(head, each) for each in EVERYDAY) < _MOSTLY / 2
-    )
+    return is_nearly_all_letters(head) and max(everyday_share(head, each) for each in EVERYDAY) < _SELDOM
 
 
 def _east_asian(head: bytes) -> str:
