@@ -67,7 +67,7 @@ def find_header(rows: Sequence[Row], known: frozenset[str], merges: Sequence[Mer
     n_again = _n_in_another_language(rows, bottom)
     units = bottom + n_again
     has_units = _is_row_of_units(rows, units)
-    top -= bottom - top < _MOST_ROWS and top > 0 and any(_is_end(cell) for cell in rows[top - 1])
+    top -= bottom - top < _MOST_ROWS and top > 0 and any(is_end(cell) for cell in rows[top - 1])
     named = [*rows[top:bottom], *rows[units : units + has_units]]
     below = units + has_units if has_units else bottom
     return Header(top, below, _names(named, top, known, merges), _words(rows[top:below]))
@@ -135,10 +135,10 @@ def _name(parts: Sequence[str], known: frozenset[str]) -> str:
     units = [match[0] for part in parts if (match := _UNIT.search(part) or _BARE_UNIT.fullmatch(part))]
     bare = [word for part in parts if not _BARE_UNIT.fullmatch(part) and (word := _UNIT.sub("", part).strip())]
     unit = f"({_bare_unit(units[-1])})" if units else ""
-    needed = {bare[-1], *filter(_is_end, bare)} if bare else set()
+    needed = {bare[-1], *filter(is_end, bare)} if bare else set()
     for size in range(len(bare), 0, -1):
         for chosen in permutations(reversed(bare), size):
-            is_end_alone = size == 1 and _is_end(chosen[0])
+            is_end_alone = size == 1 and is_end(chosen[0])
             if needed <= {*chosen} and plain("".join(chosen)) in known and not is_end_alone:
                 return "".join(chosen) + unit
     return " ".join(bare) + unit
@@ -191,7 +191,7 @@ def _goes_on(row: Row, below: Row) -> bool:
     under = [n for n in filled if n in blank]
     return bool(under) and all(
         not is_number(below[n])
-        and (n in blank or n + 1 in under or _is_end(below[n]) or _BARE_UNIT.fullmatch(_text(below[n])))
+        and (n in blank or n + 1 in under or is_end(below[n]) or _BARE_UNIT.fullmatch(_text(below[n])))
         for n in filled
     )
 
@@ -201,11 +201,6 @@ def _n_in_another_language(rows: Sequence[Row], place: int) -> int:
     row = rows[place] if place < len(rows) else ()
     is_of_words = any(map(is_filled, row)) and not any(map(is_number, row))
     return int(is_of_words and not _is_row_of_units(rows, place) and _is_row_of_units(rows, place + 1))
-
-
-def _is_end(cell: Any) -> bool:
-    """Whether a cell says nothing but at which end of a pipe, or at both: 起/止."""
-    return all(plain(part) in _END_WORDS for part in re.split("[/、]", _text(cell)))
 
 
 def _is_row_of_units(rows: Sequence[Row], place: int) -> bool:
@@ -223,6 +218,11 @@ def _text(cell: Any) -> str:
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
     return " ".join(str(cell).split())
+
+
+def is_end(cell: Any) -> bool:
+    """Whether a cell says nothing but at which end of a pipe, or at both: 起/止."""
+    return all(plain(part) in _END_WORDS for part in re.split("[/、]", _text(cell)))
 
 
 def is_filled(cell: Any) -> bool:

@@ -7,12 +7,11 @@ from itertools import permutations
 import pandas as pd
 
 from importers.base import RecordTable
-from importers.profiles import plain
-from importers.proposing.vocabulary import readings
+from importers.tabular.column_names import is_name, may_be_values, names_among
 from schemas.findings import Finding, Severity
 
 _MOST_COLUMNS, _MOST_ATTRIBUTES = 5, 100
-_LEAST_ATTRIBUTES, _LEAST_TRUST = 2, 0.75
+_LEAST_ATTRIBUTES = 2
 _HALF, _NEARLY_ALL, _ROWS_OF_A_THING = 0.5, 0.98, 1.5
 
 
@@ -66,24 +65,15 @@ def _axes(rows: pd.DataFrame, known: frozenset[str]) -> _Axes | None:
 
 def _are_names(words: Sequence[object], known: frozenset[str]) -> bool:
     """Whether most of some words are names of attributes; those of columns are so in tables that are not long."""
-    return sum(isinstance(word, str) and _is_name(word, known) for word in words) > _HALF * len(words)
+    return sum(isinstance(word, str) and is_name(word, known) for word in words) > _HALF * len(words)
 
 
 def _names_attributes(column: "pd.Series[str]", known: frozenset[str]) -> bool:
     words = column.dropna().unique()
     if not _LEAST_ATTRIBUTES <= len(words) <= min(_MOST_ATTRIBUTES, len(column) / _ROWS_OF_A_THING):
         return False
-    n_names = sum(isinstance(word, str) and _is_name(word, known) for word in words)
-    return n_names >= max(_LEAST_ATTRIBUTES, _HALF * len(words))
-
-
-def _is_name(word: str, known: frozenset[str]) -> bool:
-    if plain(word) in known:
-        return True
-    # 1 says "at the first end", but a number is more often one of a thing.
-    is_word = any(letter.isalpha() for letter in word)
-    roles = ("node", "segment")
-    return is_word and any(found.trust >= _LEAST_TRUST for role in roles for found in readings(role, word))
+    names = names_among(words, known)
+    return len(names) >= max(_LEAST_ATTRIBUTES, _HALF * len(words)) and not may_be_values(names)
 
 
 def _are(rows: pd.DataFrame, thing: str, attribute: str) -> bool:

@@ -9,26 +9,32 @@ import numpy as np
 import pandas as pd
 
 from importers.base import RecordTable
+from importers.normalising.cells import Floats, Mask
 from importers.normalising.numerals import number_written
-from importers.proposing.vocabulary import readings
+from importers.proposing.vocabulary import NameReading, readings
 from schemas.findings import Finding, Severity
 
 _MOSTLY, _LEAST_ROWS = 0.8, 3
 # Whole numbers of thousands are sizes, 2000/1500; places have decimals, or more digits.
-_LEAST_METRES, _SURELY_METRES = 1_000.0, 100_000.0
+_LEAST_METRES, _SURELY_METRES, _MOST_METRES = 1_000.0, 100_000.0, 1e8
 _BETWEEN = re.compile(r"\s*[,，;；、/|]\s*|\s+")
 _AROUND = " \t()（）[]【】{}<>"
 _LABELS = re.compile(r"[xyzneh东北高经纬度]*\s*[=:：]\s*", re.IGNORECASE)
 _IN_NAME = re.compile(r"[(（\[【]([^()（）\[\]【】]+)[)）\]】]")
 _AXES = ("X", "Y", "Z")
 _PLACES = frozenset(("x", "y", "easting_m", "northing_m"))
+# A column called a point or a location may hold places, one called a depth or a date may not.
+_MAY_HOLD_PLACES = _PLACES | {"key", "address"}
+_LEAST_TRUST = 0.75
+_DAYS = (19_000_101, 21_001_231)
 
 
 def with_places_apart(table: RecordTable) -> RecordTable:
     """The table with a column for each coordinate of those that hold several, other tables as they are."""
     if table.shapes is not None:
         return table
-    found = {str(name): numbers for name in table.rows.columns if (numbers := _apart(table.rows[name])) is not None}
+    told = [str(name) for name in table.rows.columns if not _reads_as_else(str(name))]
+    found = {name: numbers for name in told if (numbers := _apart(table.rows[name])) is not None}
     rows = table.rows
     for name, numbers in found.items():
         names = _names(name, numbers.shape[1], [str(column) for column in rows.columns])
@@ -40,7 +46,7 @@ def with_places_apart(table: RecordTable) -> RecordTable:
     return table
 
 
-def _apart(column: "pd.Series[Any]") -> "np.ndarray[tuple[int, int], np.dtype[np.float64]] | None":
+def _apart(column: "pd.Series[Any]") -> Floats | None:
     """The coordinates of each cell (n, 2 or 3), NaN where it holds none; None where the column is of something else."""
     first = next((cell for cell in column if cell is not None), None) if column.dtype == object else None
     if not isinstance(first, str) or _coordinates(first) is None:
@@ -60,7 +66,9 @@ def _apart(column: "pd.Series[Any]") -> "np.ndarray[tuple[int, int], np.dtype[np
 
 
 def _coordinates(cell: str) -> list[float] | None:
-    """Two or three numbers of a text that holds nothing else."""
+    """Two or three numbers of a text that holds nothing else, and is no single one: 1,234.5678."""
+    if "," in cell and number_written(cell) != cell:
+        return None
     parts = [part for part in _BETWEEN.split(_LABELS.sub(" ", cell).strip(_AROUND)) if part]
     try:
         return [float(number_written(part)) for part in parts] if len(parts) in (2, 3) else None
@@ -68,14 +76,23 @@ def _coordinates(cell: str) -> list[float] | None:
         return None
 
 
-def _are_places(numbers: "np.ndarray[tuple[int, int], np.dtype[np.float64]]") -> bool:
-    """Whether pairs are metres of a grid, or degrees with as many decimals as a place needs."""
+def _are_places(numbers: Floats) -> bool:
+    """Whether pairs are metres of a grid, or degrees with as many decimals as a place needs; no days and times."""
     pairs = np.abs(numbers[:, :2])
+    if np.median(pairs, axis=0).max() > _MOST_METRES or _are_days(pairs).mean(axis=0).max() >= _MOSTLY:
+        return False
     least_m = float(np.median(pairs, axis=0).min())
     if least_m >= _LEAST_METRES:
         return least_m >= _SURELY_METRES or bool((pairs != np.round(pairs)).any(axis=1).mean() >= _MOSTLY)
     is_fine = np.abs(pairs * 1_000 - np.round(pairs * 1_000)) > 1e-6
     return bool((pairs <= [180, 180]).all() and is_fine.any(axis=1).mean() >= _MOSTLY)
+
+
+def _are_days(numbers: Floats) -> Mask:
+    """Which numbers are days as programs write them: 20230512."""
+    month, day = numbers // 100 % 100, numbers % 100
+    is_whole_and_near = (numbers >= _DAYS[0]) & (numbers <= _DAYS[1]) & (numbers == np.round(numbers))
+    return np.asarray(is_whole_and_near & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31))
 
 
 def _names(name: str, size: int, taken: Sequence[str]) -> list[str]:
@@ -92,7 +109,17 @@ def _names(name: str, size: int, taken: Sequence[str]) -> list[str]:
 
 
 def _reads_as_place(role: str, name: str) -> bool:
-    return any(found.attribute.removeprefix("from_").removeprefix("to_") in _PLACES for found in readings(role, name))
+    return any(_bare(found) in _PLACES for found in readings(role, name))
+
+
+def _reads_as_else(name: str) -> bool:
+    """Whether a name surely says an attribute that is no place, as depths at both ends are none: 0.8512/1.2034."""
+    sure = (found for role in ("node", "segment") for found in readings(role, name) if found.trust >= _LEAST_TRUST)
+    return any(_bare(found) not in _MAY_HOLD_PLACES for found in sure)
+
+
+def _bare(found: NameReading) -> str:
+    return found.attribute.removeprefix("from_").removeprefix("to_")
 
 
 def _told(table: RecordTable, name: str, names: Sequence[str]) -> Finding:

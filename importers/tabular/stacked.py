@@ -4,11 +4,10 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from importers.profiles import plain
-from importers.proposing.vocabulary import readings
-from importers.tabular.headers import Row, is_filled, is_number
+from importers.tabular.column_names import may_be_values, names_among
+from importers.tabular.headers import Row, is_end, is_filled, is_number
 
-_LEAST_TRUST = 0.75
-_LEAST_NAMES, _MOST_NUMBERS = 2, 0
+_LEAST_NAMES, _BOTH = 2, 2
 _MOST_ROWS_OF_WORDS = 100
 
 
@@ -67,21 +66,14 @@ class Tables:
             yield row
 
     def _is_header(self, row: Row) -> bool:
-        """Whether a row names columns."""
+        """Whether a row names columns, and does not say of a point that it is a manhole at the end of a line."""
         cells = [cell for cell in row if is_filled(cell)]
-        if sum(map(is_number, cells)) > _MOST_NUMBERS:
+        if any(map(is_number, cells)):
             return False
-        n_names = sum(self._is_name(cell) for cell in cells if isinstance(cell, str))
-        return n_names >= _LEAST_NAMES and n_names * 2 > len(cells)
-
-    def _is_name(self, cell: str) -> bool:
-        # D1 is the number of a duct, though 1 also says "at the first end".
-        is_word = not any(character.isdigit() for character in cell)
-        return plain(cell) in self._known or (is_word and any(_is_sure(role, cell) for role in ("node", "segment")))
-
-
-def _is_sure(role: str, cell: str) -> bool:
-    return any(found.trust >= _LEAST_TRUST for found in readings(role, cell))
+        names = names_among(cells, self._known)
+        if len(names) < _LEAST_NAMES or len(names) * 2 <= len(cells):
+            return False
+        return sum(map(is_end, names)) >= _BOTH or not may_be_values(names)
 
 
 def _repeats(row: Row, words: set[str]) -> bool:

@@ -72,4 +72,4 @@ def _beside(table: RecordTable, measured: str, unit_column: str) -> RecordTable:
 
 
 def _written(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
