@@ -11,7 +11,6 @@ from pipemap.errors import UsageError
 from pipemap.network import Ints, Network
 from pipemap.network.adjacency import adjacency_of
 from pipemap.network.kinds import pressure_groups
-from pipemap.tracing.cuts import cut_at
 from pipemap.tracing.dependants import consumers_of, hydrants_of, unlinked_of
 from pipemap.tracing.describing import Words, widest_at_nodes_mm
 from pipemap.tracing.fallbacks import fallbacks_of
@@ -101,7 +100,7 @@ def find_burst(connection: Connection, network: Network, question: BurstQuestion
     site = site_of(network, segment_ids, question.node_ids)
     assumed = assumed_of(network, site.zones, question.inaccessible, question.opened)
     pairing = pairing_of(connection, network) if site.zones.group == "heat" else None
-    cut = joint_cut(site, pairing, network, assumed) if pairing else cut_at(site, assumed)
+    cut = joint_cut(site, pairing, network, assumed)
     around = near_burst(network, site, question.radius_m, clicked) if question.radius_m > 0 else None
     return Found(outcome_of(network, site, cut, pairing), clicked, around, open_ends(network, cut))
 

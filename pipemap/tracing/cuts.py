@@ -122,9 +122,9 @@ class Cut:
         return is_wet
 
 
-def cut_at(site: Site, assumed: Assumed | None = None) -> Cut:
+def cut_at(site: Site, assumed: Assumed = AS_ON_THE_MAP) -> Cut:
     """The plan for bursts at a site."""
-    return cut_of_zones(site.zones, site.burst_zones, assumed or AS_ON_THE_MAP)
+    return cut_of_zones(site.zones, site.burst_zones, assumed)
 
 
 def cut_of_zones(zones: Zones, burst_zones: Ints, assumed: Assumed = AS_ON_THE_MAP) -> Cut:

@@ -7,7 +7,7 @@ import numpy as np
 from pipemap.network import Flags, Ints, Network
 from pipemap.network.adjacency import adjacency_of
 from pipemap.network.grouping import grouped, spread
-from pipemap.tracing.cuts import Assumed, Cut, cut_of_zones
+from pipemap.tracing.cuts import AS_ON_THE_MAP, Assumed, Cut, cut_at, cut_of_zones
 from pipemap.tracing.dependants import consumers_of
 from pipemap.tracing.describing import Words, note
 from pipemap.tracing.pairing import METHODS, Pairing
@@ -41,8 +41,10 @@ _TEXTS = {
 }  # fmt: skip
 
 
-def joint_cut(site: Site, pairing: Pairing, network: Network, assumed: Assumed) -> Cut:
-    """The cut that parts what has burst and its other side from every source."""
+def joint_cut(site: Site, pairing: Pairing | None, network: Network, assumed: Assumed = AS_ON_THE_MAP) -> Cut:
+    """The cut that parts what has burst and, where pairs are given, its other side from every source."""
+    if pairing is None:
+        return cut_at(site, assumed)
     both_sides = zones_with_partners(site.zones, pairing, _burst_segments(network, site))
     return cut_of_zones(site.zones, np.union1d(site.burst_zones, both_sides), assumed)
 

@@ -11,7 +11,7 @@ from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.network import Ints, Network
 from pipemap.tracing.alternatives import alternatives_of
-from pipemap.tracing.cuts import AS_ON_THE_MAP, Cut, cut_at, devices_beside
+from pipemap.tracing.cuts import Cut, devices_beside
 from pipemap.tracing.describing import Words, described_valves
 from pipemap.tracing.isolation import plan_words
 from pipemap.tracing.outcomes import Plan, plan_of
@@ -65,8 +65,7 @@ class _Sides:
 
     def cut(self, site: Site) -> Cut:
         """The plan for a site."""
-        pairing = self.pairing_in(site.zones)
-        return cut_at(site) if pairing is None else joint_cut(site, pairing, self.network, AS_ON_THE_MAP)
+        return joint_cut(site, self.pairing_in(site.zones), self.network)
 
     def pairing_in(self, zones: Zones) -> Pairing | None:
         """The pairs, for heat."""
