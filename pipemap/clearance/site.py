@@ -209,10 +209,11 @@ class Site:
 
     def around_and_joined(self, place: BaseGeometry, reach_m: float) -> list[Segment]:
         """The same with the pipes that share a node with one of them, by identity."""
-        near = {found.feature_id for found in self.around(place, reach_m)}
-        query = self._query("with_joined")
-        rows = fetch_all(self._connection, query, {"feature_ids": sorted(near)})
-        return [found for found in _segments_of(rows, self.limits) if found.is_in_the_ground]
+        near = self.around(place, reach_m)
+        ends = [found.row[name] for found in near for name in ("from_node_id", "to_node_id")]
+        asked = {"node_ids": ends, "known": [found.feature_id for found in near]}
+        joined = _segments_of(fetch_all(self._connection, self._query("joined"), asked), self.limits)
+        return sorted([*near, *(one for one in joined if one.is_in_the_ground)], key=lambda found: found.feature_id)
 
     def structures(self, place: BaseGeometry, reach_m: float) -> list[Structure]:
         """Structures within reach of a place in plan."""

@@ -119,17 +119,14 @@ LEFT JOIN {nodes} AS a ON a.feature_id = f.from_node_id
 LEFT JOIN {nodes} AS b ON b.feature_id = f.to_node_id
 WHERE f.feature_id = ANY(%(feature_ids)s)
 
--- name: with_joined
--- Some segments and those that share a node with one of them.
-WITH near AS (
-    SELECT feature_id, from_node_id, to_node_id FROM {segments} AS segment WHERE feature_id = ANY(%(feature_ids)s)),
-     ends AS (SELECT from_node_id AS node_id FROM near UNION SELECT to_node_id FROM near)
+-- name: joined
+-- Segments at some nodes, less those that are known.
 SELECT {columns}
 FROM {segments} AS f
 LEFT JOIN {nodes} AS a ON a.feature_id = f.from_node_id
 LEFT JOIN {nodes} AS b ON b.feature_id = f.to_node_id
-WHERE f.from_node_id = ANY(ARRAY(SELECT node_id FROM ends)) OR f.to_node_id = ANY(ARRAY(SELECT node_id FROM ends))
-ORDER BY f.feature_id
+WHERE (f.from_node_id = ANY(%(node_ids)s::bigint[]) OR f.to_node_id = ANY(%(node_ids)s::bigint[]))
+  AND f.feature_id <> ALL(%(known)s::bigint[])
 
 -- name: structures_by_id
 -- Some structures.
