@@ -26,7 +26,6 @@ _CHUNK_BYTES = 2**18
 _PASSWORD_FLAG = 0x1
 _UTF8_FLAG = 0x800
 _OTHER_ARCHIVES = {".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"}
-_UNPACKED_SUFFIX = ".unpacked"
 _ZIPPED = {".zip", ".kmz"}
 _STYLES = (".qml", ".qmd", ".sld")
 # What lies beside the file that stands for a layer.
@@ -130,10 +129,9 @@ def _unpack_within(folder: Path, room: _Room, depth: int = 2) -> None:
     for archive in sorted(path for path in folder.rglob("*") if path.suffix.lower() in _ZIPPED and path.is_file()):
         if depth > MAX_DEPTH:
             raise _refusal(archive, f"lies {depth} archives deep; deliver its content", "嵌套过深，请直接提供其内容")
-        inner = archive.with_name(f"{archive.name}{_UNPACKED_SUFFIX}")
+        inner = _free(archive.with_suffix(""))
         _unpack(archive, inner, room)
         archive.unlink()
-        inner = inner.rename(_free(archive.with_suffix("")))
         _unpack_within(inner, room, depth + 1)
 
 

@@ -136,6 +136,13 @@ def test_a_zip_in_a_zip_is_a_folder_of_its_name(tmp_path: Path) -> None:
     assert found == {("water_", "lines.csv"): b"1", ("water", "points.csv"): b"2", ("gas", "lines.csv"): b"1"}
 
 
+def test_a_zip_in_a_zip_may_have_as_long_a_name_as_a_file_can_have(tmp_path: Path) -> None:
+    inner = make_zip(tmp_path / "inner.zip", {"a.csv": b"1"}).read_bytes()
+    outer = make_zip(tmp_path / "outer.zip", {f"{'n' * 251}.zip": inner, "n" * 251: b"2"})
+    with unpacked([outer]) as files:
+        assert {(file.parent.name, file.read_bytes()) for file in files} == {("n" * 251 + "_", b"1"), ("outer", b"2")}
+
+
 def test_zips_within_zips_have_one_limit_of_depth_of_entries_and_of_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
