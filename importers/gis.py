@@ -292,8 +292,8 @@ def _batch_tables(layer: Layer, batch: Any, decoded_here: str | None) -> Iterato
 
 
 def _geometry(layer: Layer, wkb: Any) -> shapes.Shapes | pa.Array:
-    # Whether places of GeoJSON can be in its CRS, and what heights in feet are, is for the layer to see.
-    if not layer.file.driver.startswith("GeoJSON") and foot_of(layer.crs) is None and are_plain(wkb):
+    # Whether places can be degrees, and what heights in feet are, is for the layer to see.
+    if not layer.is_taken_for_degrees and foot_of(layer.crs) is None and are_plain(wkb):
         return wkb
     has_curves = np.isin(shapes.kinds(wkb), shapes.CURVES).any()
     geometry = _with_chords(layer, len(wkb)) if has_curves else shapes.from_wkb(wkb)

@@ -41,6 +41,11 @@ class Layer:
     _units: dict[str, str] = field(default_factory=dict)
     _described: list[str] | None = None
 
+    @property
+    def is_taken_for_degrees(self) -> bool:
+        """Whether its format's standard says so, to which not every program keeps: the places have the last word."""
+        return self.file.driver in _DEGREES_UNLESS_SAID and self.crs is not None and self.crs.is_geographic
+
     def numbers(self, n_rows: int) -> npt.NDArray[np.int64]:
         """The numbers of the next rows, which count as read from now on."""
         self.rows_read += n_rows
@@ -101,8 +106,8 @@ class Layer:
         for place in np.flatnonzero(shapes.are_nowhere(usable)):
             self.note_bad_geometry(int(numbers[place]))
             usable[place] = None
-        if self.file.driver in _DEGREES_UNLESS_SAID and self._exceeds_degrees(usable):
-            # Without a word on the system they are taken for degrees; these are not, so nothing is known.
+        if self.is_taken_for_degrees and np.nanmax(np.abs(shapely.total_bounds(usable)), initial=0.0) > _DEGREES:
+            # These are none, so nothing is known.
             self.crs = None
         return usable
 
@@ -118,11 +123,6 @@ class Layer:
         low = geometry.copy()
         low[raised] = shapely.transform(geometry[raised], lambda xyz: xyz * [1.0, 1.0, LENGTHS_M[foot]], include_z=True)
         return low
-
-    def _exceeds_degrees(self, geometry: npt.NDArray[np.object_]) -> bool:
-        if self.crs is None or not self.crs.is_geographic:
-            return False
-        return bool(np.nanmax(np.abs(shapely.total_bounds(geometry)), initial=0.0) > _DEGREES)
 
 
 def _series(cells: Any, index: "pd.Index[Any]") -> "pd.Series[Any]":

@@ -140,6 +140,20 @@ def test_topojson_lies_where_its_shared_arcs_say(tmp_path: Path, name: str) -> N
     np.testing.assert_allclose(_starts(delivery), _PLACES[:-1], atol=0.01)
 
 
+@pytest.mark.parametrize("name", ["mains.topojson", "mains.parquet"])
+def test_places_that_cannot_be_the_degrees_of_the_standard_are_of_no_known_system(tmp_path: Path, name: str) -> None:
+    if name.endswith(".parquet"):
+        _mains().set_crs("OGC:CRS84", allow_override=True).to_parquet(tmp_path / name)
+    else:
+        mains = [{"type": "LineString", "arcs": [n]} for n in range(len(_LINES))]
+        objects = {"mains": {"type": "GeometryCollection", "geometries": mains}}
+        arcs = list(pairwise(_PLACES))
+        (tmp_path / name).write_text(json.dumps({"type": "Topology", "objects": objects, "arcs": arcs}))
+    [table] = _read(tmp_path / name)
+    assert table.crs is None
+    assert len(table.rows) == len(_LINES)
+
+
 def test_a_track_of_gpx_is_one_line_and_its_points_are_none(tmp_path: Path) -> None:
     to_degrees = Transformer.from_crs(4547, 4326, always_xy=True).transform
     degrees = [to_degrees(*place) for place in _PLACES]
