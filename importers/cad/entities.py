@@ -129,7 +129,7 @@ class EntityReader:
         if tip is not None:
             self._tips[tip[0]] = tip[1][:2]
         else:
-            entity.vertices = texts.leader_course(group, to_world)
+            entity.vertices = vertices_of(group, tags, to_world)
 
     def _read_shape(self, entity: Entity, group: Group, tags: dict[int, Any], to_world: Matrix44 | None) -> None:
         entity.vertices = vertices_of(group, tags, to_world)

@@ -109,6 +109,11 @@ def _light_polyline(group: Group, tags: dict[int, Any], to_world: Matrix44 | Non
     return in_world(_ring(vertices, is_closed(group, tags)), tags, to_world)
 
 
+def _leader(group: Group, _tags: dict[int, Any], to_world: Matrix44 | None) -> Vertices:
+    xs, ys = group.all_of(10), group.all_of(20)
+    return _moved([(float(x), float(y), 0.0) for x, y in zip(xs, ys, strict=True)], to_world)
+
+
 def _polyline(group: Group, tags: dict[int, Any], to_world: Matrix44 | None) -> Vertices:
     flags = int(tags.get(70, 0))
     if flags & _MESH:
@@ -146,4 +151,5 @@ def _curve(group: Group, _tags: dict[int, Any], to_world: Matrix44 | None) -> Ve
 _FINDERS: dict[str, Callable[[Group, dict[int, Any], Matrix44 | None], Vertices]] = {
     "POINT": _point, "INSERT": _in_plane, "CIRCLE": _in_plane, "LINE": _line, "LWPOLYLINE": _light_polyline,
     "POLYLINE": _polyline, "ARC": _curve, "ELLIPSE": _curve, "SPLINE": _curve,
+    "LEADER": _leader,
 }  # fmt: skip

@@ -55,17 +55,6 @@ def leader_tip(
         return None
 
 
-def leader_course(group: Group, to_world: Matrix44 | None) -> list[Vertex]:
-    """The places along a LEADER that belongs to no text, from the tip of its arrow; none where it cannot be read."""
-    try:
-        numbers = {
-            code: [float(v) for c, v in zip(group.codes, group.values, strict=True) if c == code] for code in (10, 20)
-        }
-        return in_world([(x, y, 0.0) for x, y in zip(numbers[10], numbers[20], strict=True)], {}, to_world)
-    except MALFORMED:
-        return []
-
-
 def _text(tags: dict[int, Any], drawing: Drawing, to_world: Matrix44 | None) -> Text | None:
     said = plain_text(drawing.text(tags.get(1, ""))[:_MAX_CHARACTERS]).strip()
     if not said:
