@@ -10,9 +10,9 @@ from lxml.etree import LxmlError
 COLUMNS = ("description", "Description", "desc")
 
 _MOST_CHARACTERS = 100_000
-_PAIR = re.compile(r"^\s*([^\s:=][^:=]{0,60}?)\s*[:=]\s*(\S.*?)\s*$")
+_PAIR = re.compile(r"([^\s:=][^:=]{0,60}?)\s*[:=]\s*(\S.*)")
 _LINES = re.compile(r"<br\s*/?>|</p>|</li>|\n", re.IGNORECASE)
-_TAG = re.compile(r"<[^>]*>")
+_TAG = re.compile(r"<[^<>]*>")
 _LEAST_ROWS = 0.5
 
 
@@ -42,7 +42,7 @@ def pairs(text: Any) -> dict[str, str]:
         return {}
     if "<td" in text.casefold():
         return _of_table(text)
-    lines = (_PAIR.match(_TAG.sub("", line)) for line in _LINES.split(text))
+    lines = (_PAIR.match(_TAG.sub("", line).strip()) for line in _LINES.split(text))
     return {match[1]: match[2] for match in lines if match}
 
 

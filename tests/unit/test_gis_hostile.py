@@ -18,7 +18,10 @@ from hypothesis import strategies as st
 
 from importers.delivery import read_delivery
 from importers.gis import GisReader
+from importers.passing import packed, unpacked
+from pipemap.confined import confined
 from pipemap.errors import SourceError
+from pipemap.sandbox import Limits
 
 NAMES = ["a.shp", "a.gpkg", "a.geojson", "a.geojsonl", "a.fgb", "a.gml", "a.kml", "a.tab", "a.mif", "a.dbf"]
 N_ROWS = 40
@@ -305,3 +308,17 @@ def test_a_database_that_reads_other_files_by_a_virtual_table(
     connection.commit()
     assert "is read from elsewhere, “gas_main”" in refusal(file)
     connection.close()
+
+
+def test_descriptions_of_blanks_and_brackets_do_not_keep_their_reader_busy(tmp_path: Path) -> None:
+    path, name = tmp_path / "a.kml", "depth &lt; 3 m: &lt;b&gt;yes&lt;/b&gt;"
+    texts = [f"size: {' ' * 90_000}x", "&lt;" * 90_000, name]
+    marks = "".join(
+        f"<Placemark><description>{text}</description><Point><coordinates>114,22</coordinates></Point></Placemark>"
+        for text in texts
+    )
+    path.write_text(f'<kml xmlns="http://www.opengis.net/kml/2.2"><Document>{marks}</Document></kml>')
+    reading = confined(path, lambda: map(packed, GisReader().read([path], {})), Limits(cpu_s=8))
+    [rows] = [unpacked(table).rows for table in reading]
+    assert rows["size"].tolist() == ["x", None, None]
+    assert rows["depth < 3 m"].tolist() == [None, None, "yes"]
