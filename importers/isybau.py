@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lxml import etree
 from pyproj import CRS
 
 from importers.base import DERIVED, RecordTable
 from importers.layers.files import head
 from importers.layers.markup import xml_root
+from importers.layers.xml_elements import elements
 from importers.models.apart import demand_content, refusal
 from importers.models.elements import UNKNOWN, Element, Place, Sheet, arc
 from importers.models.inp_files import number
@@ -64,7 +64,7 @@ def _sheets(path: Path) -> Iterator[RecordTable]:
     nodes: list[Element] = []
     edges: list[Element] = []
     crs: CRS | None = None
-    for facility in _facilities(path):
+    for facility in elements(path, path, tag=_FACILITY):
         crs = crs or _crs(facility)
         kind = _text(facility, "Objektart")
         if kind == _NODE or _child(facility, "Knoten") is not None:
@@ -77,17 +77,6 @@ def _sheets(path: Path) -> Iterator[RecordTable]:
         )
     yield from Sheet(path.name, "Knoten", "node", nodes, crs).tables()
     yield from Sheet(path.name, "Kanten", "segment", edges, crs).tables()
-
-
-def _facilities(path: Path) -> Iterator[Any]:
-    """The facilities of a well-formed file in their order; none of them is kept."""
-    for _, element in etree.iterparse(
-        str(path), events=("end",), tag=_FACILITY, resolve_entities=False, no_network=True, load_dtd=False
-    ):
-        yield element
-        element.clear()
-        while element.getprevious() is not None:
-            del element.getparent()[0]
 
 
 def _node(facility: Any) -> Element:

@@ -4,13 +4,15 @@ GDAL reads neither references nor the values of code lists, which are references
 what its features refer to in place: IMKL of KLIC and KLIP, and the utility networks of INSPIRE.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
+
+from importers.layers.xml_elements import elements
 
 _NETWORKS = ("/schemas/net/", "/schemas/us-net")
 _GML = "{http://www.opengis.net/gml"
@@ -42,12 +44,14 @@ def has_links(namespaces: frozenset[str]) -> bool:
     return any(part in uri for uri in namespaces for part in _NETWORKS)
 
 
-def write_unlinked(source: Path, target: Path) -> None:
-    """Write a well-formed file anew: each feature with its values, the course of its links and its network's values.
+def write_unlinked(path: Path, own: Path, target: Path) -> None:
+    """Write a file anew: each feature with its values, the course of its links and its network's values.
 
-    Links that another feature is drawn by are left out, as it stands for them.
+    Links that another feature is drawn by are left out, as it stands for them. `own` is the delivered file, well-formed
+    and in an encoding that XML parsers know.
     """
-    features = {feature.id: feature for feature in _features(source) if feature.id}
+    found = [_flat(element) for element in elements(path, own, is_one=_is_feature)]
+    features = {feature.id: feature for feature in found if feature.id}
     drawn = {
         link
         for feature in features.values()
@@ -58,21 +62,15 @@ def write_unlinked(source: Path, target: Path) -> None:
     with target.open("w", encoding="utf-8") as sink:
         sink.write('<?xml version="1.0" encoding="UTF-8"?>\n')
         sink.write(f'<gml:FeatureCollection xmlns:gml="http://www.opengis.net/gml/3.2" xmlns:f="{_OWN}">\n')
-        for feature in _features(source):
+        for feature in found:
             if feature.id not in drawn:
                 sink.write(_written(feature, features))
         sink.write("</gml:FeatureCollection>\n")
 
 
-def _features(source: Path) -> Iterator[_Feature]:
-    """The features in their order; none of them is kept."""
-    for _, element in etree.iterparse(
-        str(source), events=("end",), resolve_entities=False, no_network=True, load_dtd=False
-    ):
-        parent = element.getparent()
-        if parent is not None and _name(parent) in _MEMBERS and not element.tag.startswith(_GML):
-            yield _flat(element)
-            element.clear()
+def _is_feature(element: Any) -> bool:
+    parent = element.getparent()
+    return parent is not None and _name(parent) in _MEMBERS and not element.tag.startswith(_GML)
 
 
 def _flat(element: Any) -> _Feature:

@@ -42,7 +42,7 @@ def gml_file(path: Path, scratch: Path, _encoding: str | None) -> LayerFile:
     if not any(uri.startswith(_GML_NAMESPACE) for uri in namespaces) or root.startswith("OGR"):
         raise refusal(path, "is XML but not GML, whatever its name says", "是 XML，但不是 GML 文件")
     if has_links(namespaces):
-        write_unlinked(own, scratch / "unlinked.gml")
+        write_unlinked(path, own, scratch / "unlinked.gml")
         own = scratch / "unlinked.gml"
     file = LayerFile(path, "GML", linked(scratch, path.stem, {".gml": own}), options=_GML_OPTIONS)
     _learn_layers(file)

@@ -310,6 +310,14 @@ def test_a_database_that_reads_other_files_by_a_virtual_table(
     connection.close()
 
 
+@pytest.mark.parametrize("within", ["<f:a>" * 300 + "x" + "</f:a>" * 300, f"<f:a>{'x' * 10_500_000}</f:a>"])
+def test_features_laid_deeper_or_with_longer_texts_than_any_reader_of_xml_takes(tmp_path: Path, within: str) -> None:
+    names = 'xmlns:gml="http://www.opengis.net/gml/3.2" xmlns:f="http://inspire.ec.europa.eu/schemas/net/4.0"'
+    member = f"<gml:featureMember><f:Pipe>{within}</f:Pipe></gml:featureMember>"
+    (tmp_path / "a.gml").write_text(f"<gml:FeatureCollection {names}>{member}</gml:FeatureCollection>")
+    assert "cannot be read as XML" in refusal(tmp_path / "a.gml")
+
+
 def test_descriptions_of_blanks_and_brackets_do_not_keep_their_reader_busy(tmp_path: Path) -> None:
     path, name = tmp_path / "a.kml", "depth &lt; 3 m: &lt;b&gt;yes&lt;/b&gt;"
     texts = [f"size: {' ' * 90_000}x", "&lt;" * 90_000, name]

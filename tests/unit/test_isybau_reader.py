@@ -120,6 +120,7 @@ def test_a_bend_is_drawn_round_its_middle(tmp_path: Path) -> None:
     [
         (_HEAD + _TAIL, "holds no sewers"),
         (FILE[:-40], "not well-formed"),
+        (_HEAD + _facility("A1", 2, "<Knoten>" * 300 + "</Knoten>" * 300, "") + _TAIL, "cannot be read as XML"),
         ('<!DOCTYPE x [<!ENTITY a "b">]>' + _HEAD.partition("\n")[2] + _TAIL, "document type"),
     ],
 )
