@@ -367,7 +367,7 @@ def _in_parts(
 
 def _numbers(rows: Sequence[Mapping[str, Any]], *names: str) -> Floats:
     """Columns of rows (n, names), NaN where not known."""
-    cells = [[math.nan if row[name] is None else float(row[name]) for name in names] for row in rows]
+    cells = [[row[name] for name in names] for row in rows]
     return np.array(cells, dtype=np.float64).reshape(len(rows), len(names))
 
 

@@ -330,5 +330,4 @@ def _cover_limit(row: Mapping[str, Any], asked: Segment) -> Limit | None:
 
 
 def _point(row: Mapping[str, Any], place: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    values = (row[f"{place}{axis}_m"] for axis in ("x", "y", "z"))
-    return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+    return np.array([row[f"{place}{axis}_m"] for axis in ("x", "y", "z")], dtype=np.float64)

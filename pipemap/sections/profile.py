@@ -1,7 +1,7 @@
 """Long profile 纵断面: a run of pipes from the side, with ground, wells, slopes and every pipe it crosses."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,16 +79,11 @@ def _ground(site: Site, run: Run, nodes: Sequence[ProfileNode], accuracies_m: Se
     if np.isnan(told_m).all():
         return surveyed
     at_nodes = np.searchsorted(steps, run.node_stations_m)
-    own = SurveyedGround(_values(node.ground_z_m for node in nodes), _values(accuracies_m))
+    own = SurveyedGround(np.array([node.ground_z_m for node in nodes], np.float64), np.array(accuracies_m, np.float64))
     off_m = own.off_m(told_m[at_nodes], site.terrain.accuracy_m(which[at_nodes]))
     between_m = np.interp(steps, *surveyed.T) if len(surveyed) else np.full(len(steps), np.nan)
     heights = np.where(np.isnan(told_m), between_m, told_m + np.interp(steps, run.node_stations_m, off_m))
     return np.column_stack([steps, heights])[np.isfinite(heights)]
-
-
-def _values(told: Iterable[float | None]) -> Floats:
-    """Numbers, NaN where not known."""
-    return np.array([math.nan if value is None else value for value in told], np.float64)
 
 
 def _surveyed_ground(site: Site, run: Run, nodes: Sequence[ProfileNode], step_m: float) -> Floats:
