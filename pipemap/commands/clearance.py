@@ -144,11 +144,11 @@ def _asked(question: Callable[[Connection], ClearanceAnswer]) -> ClearanceAnswer
         return question(connection)
 
 
-def drawn_pipe(line: str, **attributes: Any) -> DrawnPipe:
-    """A drawn pipe from its options; UsageError for one that cannot be read."""
+def drawn_pipe(line: str, option: str = "--line", **attributes: Any) -> DrawnPipe:
+    """A drawn pipe from its options, its line from the one named; UsageError for one that cannot be read."""
     if attributes["class_code"] is None or attributes["width_mm"] is None:
         raise UsageError("A drawn line needs --class and --width, its outer size in millimetres.")
-    points = [numbers(point.strip().replace(" ", ","), "--line", 2, 3) for point in line.split(",")]
+    points = [numbers(point.strip().replace(" ", ","), option, 2, 3) for point in line.split(",")]
     try:
         return DrawnPipe(line=tuple(map(tuple, points)), **attributes)
     except ValidationError as error:

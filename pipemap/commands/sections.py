@@ -86,7 +86,9 @@ def _planned(pipe_line: str | None, line: str, **attributes: Any) -> DrawnPipe |
         return None
     from pipemap.commands.clearance import drawn_pipe
 
-    return drawn_pipe(line=pipe_line or line, **attributes)
+    if pipe_line is None:
+        return drawn_pipe(line, **attributes)
+    return drawn_pipe(pipe_line, "--pipe", **attributes)
 
 
 @app.command()
