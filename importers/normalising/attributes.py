@@ -111,13 +111,17 @@ def section(columns: Columns, class_codes: Objects, material_codes: Objects) -> 
         np.array([getattr(found, name) for found in sections], dtype=object)[index]
         for name in ("shape_code", "material_code")
     )
-    shape = coalesced(columns.codes("shape", "section_shape"), in_text_shape)
+    told_shape = columns.codes("shape", "section_shape")
+    # A word that no dictionary has says that a pipe is another than sizes alone would make of it: an egg, a mouth.
+    is_strange = columns.cells("shape").where(bool) & is_unknown(told_shape)
+    shape = coalesced(told_shape, in_text_shape)
     material_codes = coalesced(material_codes, in_text_material)
     measured = _sizes(columns, sections, index, material_codes)
     for one, other in _WIDTH_AND_HEIGHT:
         measured[one] = np.where(shape == "circle", _first(measured[one], measured[other]), measured[one])
     is_own = ~np.isnan(measured["width_mm"]) & ~np.isnan(measured["height_mm"]) & (shape == "unknown")
     is_round = measured["width_mm"] == measured["height_mm"]
+    is_own &= is_round | ~is_strange
     total, used = _holes(columns)
     in_text = {name: _floats(getattr(found, name) for found in sections)[index] for name in _COUNTS}
     return {

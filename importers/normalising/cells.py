@@ -23,7 +23,9 @@ Mask = npt.NDArray[np.bool_]
 _FILL_NUMBERS = (-9999.0, -99999.0, -999.0)
 _BEYOND_ANY_MEASURE = 1e20
 _JOINTS = re.compile(r"[-_./]+")
-_KIND_OF_THING = re.compile(r"(?:管材|管道|管|点|井)$")
+_KIND_OF_THING = re.compile(r"(?:管材|管道|管|点|井|관)$")
+# What a pipe of a material bears, and how thick it is for its size: no part of the material's name.
+_GRADE = re.compile(r"[\s,(（-]*(?:sdr|pn|sn|k)\s*\d+(?:\.\d+)?\s*[)）]?$")
 _BLANK_AT_AN_END = r"^[\x00-\x20]|[\x00-\x20]$"
 
 
@@ -123,6 +125,8 @@ def code_of(word: str, words: Mapping[str, str]) -> str | None:
     folded = word.casefold()
     if code := words.get(folded) or words.get("".join(folded.split())) or _spelt_otherwise(folded, words):
         return code
+    if (bare := _GRADE.sub("", folded)) and bare != folded:
+        return code_of(bare, words)
     stem = _KIND_OF_THING.sub("", folded)
     if stem.isascii() and (len(stem) < 2 or stem.isdigit()):
         return None

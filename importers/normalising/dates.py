@@ -32,7 +32,9 @@ _ERA = re.compile(
     r"(?:[-/.]?(\d{1,2})(?:月|(?=[-/.])|$))?(?:[-/.]?(\d{1,2})日?)?$"
 )
 _CHINESE_DIGITS = str.maketrans("〇○零一二三四五六七八九", "000123456789")
-_CHINESE_YEAR = re.compile(r"^[12][0-9]{3}年?$")
+_CHINESE_DATE = re.compile(
+    r"^([一二][〇○零一二三四五六七八九]{3})年?(?:([一二三四五六七八九十]{1,2})月)?(?:([一二三四五六七八九十]{1,3})日)?$"
+)
 # Days since 1899-12-30, as a spreadsheet holds a date that has lost its format: 1940 to 2099.
 _SERIAL = re.compile(r"^\d{5}(?:\.\d+)?$")
 _SERIAL_DAYS = range(14_611, 73_051)
@@ -66,13 +68,23 @@ def date_parser(words: Iterable[str]) -> Callable[[str], date | None]:
 
 def _by_pattern(word: str) -> date | None:
     word = _ABOUT.sub("", word)
-    if _CHINESE_YEAR.match(translated := word.translate(_CHINESE_DIGITS)):
-        word = translated
+    if match := _CHINESE_DATE.match(word):
+        return _date(int(match[1].translate(_CHINESE_DIGITS)), _counted(match[2]), _counted(match[3]))
     for pattern, order in (*_YEARS_FIRST, *_YEARS_LAST):
         if match := pattern.match(word):
             parts = {name: int(text) for name, text in zip(order, match.groups(), strict=True) if text}
             return _date(parts["y"], parts.get("m", 1), parts.get("d", 1))
     return None
+
+
+def _counted(word: str | None) -> int:
+    """三 is 3, 十 10, 十二 12, 二十一 21; the first where nothing stands."""
+    if word is None:
+        return 1
+    tens, ten, ones = word.rpartition("十")
+    return (10 * int((tens or "一").translate(_CHINESE_DIGITS)) if ten else 0) + int(
+        (ones or "零").translate(_CHINESE_DIGITS)
+    )
 
 
 def _of_two_digits(word: str) -> date | None:

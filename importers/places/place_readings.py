@@ -29,6 +29,8 @@ FAR_M = 50_000.0
 # Where either order of axes can be, the one within this of the map is it.
 NEAR_M = 5_000.0
 _LOOK_AT = 2_000
+_MOST_LON_DEG, _MOST_LAT_DEG, _WIDEST_CITY_DEG = 180.0, 90.0, 2.0
+_ROUNDING = 1e-6
 # CGCS2000: zone forms by zone number, forms without zone by central meridian (standards.md section 5).
 _THREE_DEGREE_ZONES = {zone: 4513 + zone - 25 for zone in range(25, 46)}
 _SIX_DEGREE_ZONES = {zone: 4491 + zone - 13 for zone in range(13, 24)}
@@ -109,8 +111,13 @@ def own_axis(system: System) -> str:
 
 
 def beyond(east: Floats, north: Floats, system: System, home: CRS) -> Mask:
-    """Which places, given in `system`, lie outside the area of use of `home`; none where that is not known."""
+    """Which places, given in `system`, lie outside the area of use of `home`; none where that is not known.
+
+    Degrees are outside of a system of metres, also where those of its origin would be within.
+    """
     area = home.area_of_use
+    if isinstance(system, CRS) and system.is_projected and are_degrees(east, north):
+        return ~np.isnan(east) & ~np.isnan(north)
     if area is None:
         return np.zeros(len(east), dtype=bool)
     crs = system.target if isinstance(system, LocalGrid) else system
@@ -122,6 +129,20 @@ def beyond(east: Floats, north: Floats, system: System, home: CRS) -> Mask:
         inside = (lon >= area.west - MARGIN_DEG) | (lon <= area.east + MARGIN_DEG)
     inside &= (lat >= area.south - MARGIN_DEG) & (lat <= area.north + MARGIN_DEG)
     return np.asarray(~inside & ~np.isnan(east) & ~np.isnan(north), dtype=bool)
+
+
+def are_degrees(east: Floats, north: Floats) -> bool:
+    """Whether numbers can hardly be metres, in either order: small, close together, finer than millimetres."""
+    known = np.isfinite(east) & np.isfinite(north)
+    largest = sorted(np.abs(values[known]).max(initial=0.0) for values in (east, north))
+    if not known.any() or largest[0] > _MOST_LAT_DEG or largest[1] > _MOST_LON_DEG:
+        return False
+    if max(np.ptp(east[known]), np.ptp(north[known])) > _WIDEST_CITY_DEG:
+        return False
+    return all(
+        float((np.abs(values * 1000 - np.round(values * 1000)) > _ROUNDING).mean()) > 0.5
+        for values in (east[known], north[known])
+    )
 
 
 def _lies_within(east: Floats, north: Floats, crs: CRS, area: Any) -> bool:
@@ -192,7 +213,7 @@ def _reading(east: Floats, north: Floats, crs: System, axis: str, home: Home) ->
 def _systems(east: Floats, north: Floats, home: Home, declared: System | None) -> Iterator[System]:
     """Systems that such numbers can be in: the stated one, degrees, the zone they begin with, the zones beside."""
     yield declared or home.crs
-    if float(np.abs(east).max()) <= 180 and float(np.abs(north).max()) <= 90:
+    if float(np.abs(east).max()) <= _MOST_LON_DEG and float(np.abs(north).max()) <= _MOST_LAT_DEG:
         yield CRS.from_epsg(4490 if _is_cgcs2000(home.crs) else 4326)
         return
     zone, rest = divmod(float(np.median(east)), 1_000_000)

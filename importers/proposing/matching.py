@@ -181,7 +181,8 @@ def _by_name(profile: Profile, role: str, column: str, attribute: str | None) ->
         Match(found.attribute, min(found.trust, _CAUTIOUS.get(found.attribute, 1.0)), _words(found.words))
         for found in readings(role, column)
     ]
-    return [*read, *_misspelt(role, plain(column))]
+    # A name whose words are all known is no other's slip: 道路名称 is no 线路名称.
+    return read if says_else(role, column) else [*read, *_misspelt(role, plain(column))]
 
 
 def _words(words: Sequence[str]) -> Reason:

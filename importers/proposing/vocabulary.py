@@ -16,12 +16,18 @@ from importers.profiles import ATTRIBUTES, LATIN_PARTS
 
 Words = frozenset[str]
 
-_PIECES = re.compile(LATIN_PARTS + r"|\d+|[一-鿿々ぁ-ヿー가-힣]+")
+_PIECES = re.compile(LATIN_PARTS + r"|\d+|[一-鿿々ぁ-ヿー가-힣]+|[Ͱ-Ͽ]+|[Ѐ-ԯ]+|[ء-ي]+")
+# Letters that are no accented ones for Unicode, and are typed as such.
+_PLAIN = str.maketrans("łŁđĐıøØё", "lLdDioOе") | {ord("ß"): "ss", ord("æ"): "ae"}
+_ACCENTED = re.compile(r"[À-ɏͰ-Ͽёأ-ئḀ-ỿἀ-῿]")
+_ARABIC_THE = re.compile(r"^ال(?=..)")
 _REMARK = re.compile(r"[(\[【].*?[)\]】]")
 # Between the words of a name these say nothing.
 _JOINING = frozenset(
-    ("de", "du", "des", "d", "la", "le", "del", "di", "der", "of", "eau", "the", "other", "others", "txt")
-)
+    ("de", "du", "des", "d", "la", "le", "del", "di", "der", "of", "eau", "the", "other", "others", "txt", "do", "da",
+     "в", "на", "и", "по", "w", "za", "של")
+)  # fmt: skip
+_MOST_WORDS_OF_A_PHRASE = 4
 # "Depth to crown" is no depth at the "to" end.
 _DOWN_TO = re.compile(r"(?<![a-z])(depth|distance)[\s_]+to[\s_]+(?=[a-z])", re.IGNORECASE)
 # "Invert (in)" is of the inlet, not in inches.
@@ -90,8 +96,9 @@ def _fitting(role: str, concepts: Words) -> Iterator[str]:
 def _cuts(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:
     """The ways to cut a name into known words, each with its trust; a name in two languages counts by its halves."""
     text = _IN_OR_OUT.sub(r"\1 \2let", unicodedata.normalize("NFKC", header))
-    text = simplified(_DOWN_TO.sub(r"\1 ", without_unit(text)))
-    found = [piece.casefold() for piece in _PIECES.findall(_REMARK.sub(" ", text))]
+    text = unaccented(simplified(_DOWN_TO.sub(r"\1 ", without_unit(text))))
+    found = [_ARABIC_THE.sub("", piece.casefold()) for piece in _PIECES.findall(_REMARK.sub(" ", text))]
+    found = _in_phrases(found, _vocabulary().words)
     pieces = [piece for piece in found if piece not in _JOINING] or found
     whole = _cut(pieces, _vocabulary().words)
     if whole is not None:
@@ -108,6 +115,26 @@ def _cuts(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:
     half = _cut(chinese, _vocabulary().words) if chinese and whole is not None and whole[1] else None
     if half is not None:
         yield half[0], _TRUST_IN_HALF * (1 - half[1]) ** 2
+
+
+def unaccented(text: str) -> str:
+    """A text without the accents of its letters, which many a header is typed without: średnica, Ø, ё."""
+    if not _ACCENTED.search(text):
+        return text
+    parts = (unicodedata.normalize("NFD", letter) if _ACCENTED.match(letter) else letter for letter in text)
+    return "".join(letter for letter in "".join(parts).translate(_PLAIN) if not unicodedata.combining(letter))
+
+
+def _in_phrases(pieces: list[str], known: dict[str, Words]) -> list[str]:
+    """Pieces of which those that make one known word together are one: hố ga."""
+    found: list[str] = []
+    at = 0
+    while at < len(pieces):
+        lengths = range(min(_MOST_WORDS_OF_A_PHRASE, len(pieces) - at), 1, -1)
+        count = next((n for n in lengths if " ".join(pieces[at : at + n]) in known), 1)
+        found.append(" ".join(pieces[at : at + count]))
+        at += count
+    return found
 
 
 def _heard(pieces: list[str]) -> list[str]:
@@ -130,6 +157,8 @@ def _cut(pieces: Iterable[str], known: dict[str, Words]) -> tuple[list[tuple[str
 
 def _segmented(piece: str, known: dict[str, Words]) -> tuple[list[str], int]:
     """The known words of a piece that leave the fewest letters over, the fewest words of those."""
+    if " " in piece:
+        return [piece], 0
     best: list[tuple[int, int, list[str]]] = [(0, 0, [])]
     for end in range(1, len(piece) + 1):
         lost, count, words = best[end - 1]
@@ -174,16 +203,17 @@ def _told() -> dict[str, dict[str, Any]]:
 def _vocabulary() -> _Vocabulary:
     told = _told()
     rules = {role: [rule for attribute, texts in told[role].items() for rule in _rules(attribute, texts)]
-             for role in told if role not in ("words", "initials", "homophones", "labels")}  # fmt: skip
+             for role in told if role in ATTRIBUTES}  # fmt: skip
+    listed = [*told["words"].items(), *(item for words in told["languages"].values() for item in words.items())]
     homophones = {ord(typed): meant for meant, typed_for in told["homophones"].items() for typed in typed_for}
-    return _Vocabulary(_inverted(told["words"]), _inverted(told["initials"]), homophones, rules)
+    return _Vocabulary(_inverted(listed), _inverted(told["initials"].items()), homophones, rules)
 
 
-def _inverted(listed: dict[str, list[str]]) -> dict[str, Words]:
+def _inverted(listed: Iterable[tuple[str, list[str]]]) -> dict[str, Words]:
     found: dict[str, set[str]] = {}
-    for concept, named in listed.items():
+    for concept, named in listed:
         for word in named:
-            found.setdefault(simplified(word.casefold()), set()).add(concept)
+            found.setdefault(unaccented(simplified(word.casefold())), set()).add(concept)
     return {word: frozenset(concepts) for word, concepts in found.items()}
 
 

@@ -11,7 +11,7 @@ _LETTERS = {
 }
 _SMALL_CYRILLIC = bytes((0xB8, *range(0xE0, 0x100)))
 _CYRILLIC = bytes((0xA8, 0xB9, *range(0xC0, 0xE0))) + _SMALL_CYRILLIC
-_SIGN_IN_A_WORD = re.compile(r"(?<=[^\W\d_])[^\w\s](?=[a-zà-ÿ])|(?<=[a-z])[¹²³¿¼¾](?=[a-z])")
+_SIGN_IN_A_WORD = re.compile(r"(?<=[^\W\d_])[^\w\s](?=[a-zà-ÿ])|(?<=[^\W\d_])[¹²³¿¼¾](?=[a-zà-ÿ])")
 _MOSTLY, _NEARLY_ALL, _LEAST_CHARACTERS = 0.85, 0.9, 10
 _LOWER_CYRILLIC = 0.55
 _HANGUL = re.compile("[가-힣]")

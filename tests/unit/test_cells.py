@@ -93,6 +93,8 @@ def test_words_are_trimmed_and_known_by_what_they_say() -> None:
         ("昭和55年度", date(1980, 1, 1)),
         ("令和元年5月1日", date(2019, 5, 1)),
         ("平成3年", date(1991, 1, 1)),
+        ("二〇一二年三月", date(2012, 3, 1)),
+        ("一九九八年十一月二十日", date(1998, 11, 20)),
         ("S55", None),
         ("12345", None),
         ("2015-13", None),

@@ -37,6 +37,16 @@ def test_system_and_axes_are_found_by_where_the_map_is(epsg: int, swapped: bool,
     assert best.distance_m == 0
 
 
+def test_degrees_are_no_metres_where_the_origin_of_the_map_lies_in_its_own_area() -> None:
+    # Zone IX of Japan counts from a point within it, so that 139.7 m and 35.6 m from there are in the zone, too.
+    japan = CRS.from_epsg(6677)
+    lon, lat = 139.71234 + OF_DEGREES, 35.61234 + OF_DEGREES
+    best = place_readings(lon, lat, Home(japan), None, "x_is_easting")[0]
+    assert (best.name, best.fits) == ("EPSG:4326", True)
+    assert beyond(lon, lat, japan, japan).all()
+    assert not beyond(np.array([12.25, 60.5]), np.array([7.125, 33.0]), japan, japan).any()
+
+
 def test_a_neighbouring_zone_cannot_be_told_while_the_map_is_empty() -> None:
     first, second = columns(4548, swapped=False)
     assert not [reading for reading in place_readings(first, second, Home(PROJECT), None, "x_is_northing")

@@ -192,8 +192,12 @@ def test_words_for_unknown_join_no_columns_and_are_no_values(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("word", "code"), [("铸铁管", "cast_iron"), ("砼管", "concrete"), ("PE 100", "pe"), ("管", None), ("5管", None)]
-)
+    ("word", "code"),
+    [
+        ("铸铁管", "cast_iron"), ("砼管", "concrete"), ("PE 100", "pe"), ("PE100 SDR11", "pe"), ("PVC관", "pvc"),
+        ("球墨铸铁管K9", "ductile_iron"), ("管", None), ("5管", None), ("SN8", None),
+    ],
+)  # fmt: skip
 def test_a_material_is_known_with_what_the_field_puts_behind_it(word: str, code: str | None) -> None:
     assert code_of(word, load_profile("default").code_words("material")) == code
 

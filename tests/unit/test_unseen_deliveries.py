@@ -197,6 +197,55 @@ def test_the_class_in_a_name_is_read_whatever_its_letters(name: str, code: str) 
     assert load_profile("default").class_said(name, is_name=True) == code
 
 
+_ABROAD = {
+    "cp1250": (
+        ["Nr studni", "Współrzędna X", "Współrzędna Y", "Rzędna terenu", "Rzędna dna", "Ulica"], "ul. Długa",
+        ["Od studni", "Do studni", "Rodzaj kanału", "Średnica [mm]", "Materiał", "Właściciel", "Rok budowy"],
+        ["kanalizacja deszczowa", "300", "kamionka", "MPWiK", "1987"], 2178, (5789000, 7501000),
+    ),
+    "cp1251": (
+        ["№ колодца", "X, м", "Y, м", "Отметка земли", "Отметка лотка", "Улица"], "ул. Ленина",
+        ["Начальный колодец", "Конечный колодец", "Назначение", "Диаметр, мм", "Материал труб", "Балансодержатель",
+         "Год прокладки"], ["дождевая канализация", "300", "керамика", "Водоканал", "1987"], 32637, (6178000, 412000),
+    ),
+    "utf-8": (
+        ["Mã hố ga", "Tọa độ X (m)", "Tọa độ Y (m)", "Cao độ mặt đất (m)", "Cao độ đáy (m)", "Tuyến đường"],
+        "Đường Nguyễn Huệ", ["Hố ga đầu", "Hố ga cuối", "Loại", "Đường kính (mm)", "Vật liệu", "Đơn vị quản lý",
+         "Năm xây dựng"], ["thoát nước mưa", "300", "gốm", "Công ty Thoát nước", "1987"], 3405, (1192000, 602000),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", _ABROAD)
+def test_a_sewer_register_is_understood_by_the_words_of_its_language(tmp_path: Path, encoding: str) -> None:
+    of_wells, street, of_pipes, told, srid, (north, east) = _ABROAD[encoding]
+    wells = [";".join(of_wells), *(f"S{n};{north + n},5;{east + 30 * n},5;110,{n};107,{n};{street}" for n in range(9))]
+    pipes = [";".join(of_pipes), *(";".join([f"S{n}", f"S{n + 1}", *told]) for n in range(8))]
+    files = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    for file, lines in zip(files, (wells, pipes), strict=True):
+        file.write_bytes("\n".join(lines).encode(encoding))
+
+    delivery = _delivery(_proposed(files, f"EPSG:{srid}"))
+
+    well, pipe = delivery.nodes.iloc[1], delivery.segments.iloc[0]
+    assert (well["source_key"], well["ground_elevation_m"], well["address"]) == ("S1", 110.1, street)
+    assert well["well_depth_m"] == pytest.approx(3.0)
+    assert shapely.get_coordinates(well["geom"]).tolist() == [[east + 30.5, north + 1.5]]
+    assert (pipe["from_key"], pipe["to_key"], pipe["class_code"], pipe["width_mm"]) == ("S0", "S1", "storm", 300.0)
+    assert (pipe["owner"], str(pipe["installed_on"])) == (told[3], "1987-01-01")
+    assert pipe["material_code"] == "ceramic"
+
+
+def test_a_shape_that_no_dictionary_has_is_unknown_and_no_box(tmp_path: Path) -> None:
+    wells = ["putnummer;x;y;maaiveld", *(f"P{n};{122000 + 30 * n};{487000 + n};1.2" for n in range(6))]
+    pipes = ["beginput;eindput;vorm;breedte;hoogte;bob begin;bob eind"]
+    pipes += [f"P{n};P{n + 1};{['rond', 'eivormig', 'heulvormig'][n % 3]};400;600;-1.5;-1.6" for n in range(5)]
+    files = [_written(tmp_path / "putten.csv", wells), _written(tmp_path / "strengen.csv", pipes)]
+    delivery = _delivery(_proposed(files, "EPSG:28992"))
+    assert delivery.segments["shape_code"].tolist()[1:3] == ["egg", "unknown"]
+    assert [f.value for f in delivery.findings if f.rule == "R12"] == ["heulvormig"]
+
+
 def test_groups_of_columns_without_merged_cells_are_header_with_the_units_under_them(tmp_path: Path) -> None:
     rows: list[list[object]] = [["Borough Water Company - asset register"], ["Printed 2025-03-01"], []]
     rows += [["Asset ID", "Start", None, None, "End", None, None, "Dia", "Material", "Depth of cover", "Year laid"]]
