@@ -321,12 +321,13 @@ def _with_chords(layer: Layer, n_rows: int) -> npt.NDArray[np.object_]:
 def _cells(column: Any) -> Any:
     """Numbers as numbers, NaN where null; everything else as objects, None where null."""
     kind = column.type
-    if pa.types.is_floating(kind) or (pa.types.is_integer(kind) and column.null_count == 0):
+    is_whole = pa.types.is_integer(kind) and column.null_count == 0
+    if is_whole or pa.types.is_floating(kind) or pa.types.is_string(kind):
         return column.to_numpy(zero_copy_only=False)
     values = column.to_pylist()
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         values = [None if value is None else "; ".join(map(str, value)) for value in values]
-    if not (pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_string(kind)):
+    if not (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
         values = list(map(plain, values))
     return np.array([*values, None], dtype=object)[:-1]
 

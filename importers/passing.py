@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import date
+from itertools import starmap
 from pathlib import Path
 from types import NoneType
 from typing import Any, Protocol, runtime_checkable
@@ -13,16 +14,21 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 from pyproj import CRS
 
 from importers.base import Reader, RecordTable
+from importers.layers.plain import octets_and_bounds
 from pipemap.confined import confined
 from pipemap.sandbox import Limits
 from schemas.findings import Finding
 
 # Types of cells that go from one process to the other as they are.
 _PLAIN = frozenset({str, int, float, bool, NoneType})
+_TEXT = frozenset({str, NoneType})
+# So many cells of a column tell whether its texts come again and again.
+_FIRST_CELLS = 1_000
 
 
 @runtime_checkable
@@ -71,11 +77,11 @@ def size_bytes(path: Path) -> int:
 def packed(table: RecordTable) -> tuple[Any, ...]:
     """A table as plain values."""
     rows = table.rows
-    columns = [_packed_column(rows.iloc[:, place].to_numpy()) for place in range(rows.shape[1])]
+    columns = [_packed_cells(rows.iloc[:, place].to_numpy()) for place in range(rows.shape[1])]
     return (
         table.file,
         table.sheet,
-        _packed_column(rows.index.to_numpy()),
+        _packed_cells(rows.index.to_numpy()),
         list(map(plain, rows.columns)),
         columns,
         _packed_shapes(table.shapes),
@@ -91,16 +97,16 @@ def packed(table: RecordTable) -> tuple[Any, ...]:
 def unpacked(values: Sequence[Any]) -> RecordTable:
     """The table that was packed."""
     file, sheet, index, names, columns, geometry, crs, role, skipped, refused, findings, title = values
-    numbers = pd.Index(_column(index))
+    numbers = pd.Index(_cells(*index))
     # Texts would become another type were they not said to be objects.
-    cells = (pd.Series(cells, numbers, cells.dtype) for cells in map(_column, columns))
+    cells = (pd.Series(cells, numbers, cells.dtype) for cells in starmap(_cells, columns))
     rows = pd.DataFrame(dict(enumerate(cells)), index=numbers)
     rows.columns = pd.Index(names, dtype=object)
     return RecordTable(
         file,
         sheet,
         rows,
-        None if geometry is None else pa.array(geometry, pa.large_binary()),
+        None if geometry is None else _from_octets(pa.large_binary(), *geometry),
         None if crs is None else CRS(crs),
         role,
         skipped,
@@ -110,20 +116,46 @@ def unpacked(values: Sequence[Any]) -> RecordTable:
     )
 
 
-def _packed_shapes(shapes: npt.NDArray[np.object_] | pa.Array | None) -> list[bytes | None] | None:
+def _packed_shapes(shapes: npt.NDArray[np.object_] | pa.Array | None) -> tuple[bytes, bytes] | None:
     if shapes is None:
         return None
-    return list((shapes if isinstance(shapes, pa.Array) else shapely.to_wkb(shapes)).tolist())
+    return _octets_of(shapes if isinstance(shapes, pa.Array) else pa.array(shapely.to_wkb(shapes), pa.binary()))
 
 
-def _packed_column(cells: npt.NDArray[Any]) -> tuple[str, Any]:
+def _packed_cells(cells: npt.NDArray[Any]) -> tuple[Any, ...]:
     if cells.dtype.kind in "biuf":
         return cells.dtype.str, cells.tobytes()
     if cells.dtype.kind in "mM":
         # Finer ones would come as numbers.
         cells = cells.astype(f"{cells.dtype.kind}8[us]")
     values = cells.tolist()
-    return "O", values if _PLAIN.issuperset(map(type, values)) else list(map(plain, values))
+    kinds = set(map(type, values))
+    if kinds <= _TEXT and (texts := _packed_texts(cells)):
+        return texts
+    return "O", values if kinds <= _PLAIN else list(map(plain, values))
+
+
+def _packed_texts(cells: npt.NDArray[np.object_]) -> tuple[Any, ...] | None:
+    """Texts as their octets, those that come again and again once with a number for each cell, -1 where there is none.
+
+    None where UTF-8 cannot hold one of them: half a character.
+    """
+    try:
+        texts = pa.array(cells, pa.string())
+    except UnicodeEncodeError:
+        return None
+    first = texts.slice(0, _FIRST_CELLS)
+    if 2 * len(first.unique()) > len(first):
+        return "T", *_octets_of(texts)
+    words = texts.dictionary_encode()
+    return "W", *_octets_of(words.dictionary), words.indices.fill_null(-1).to_numpy().tobytes()
+
+
+def _octets_of(values: pa.Array) -> tuple[bytes, bytes]:
+    """How many octets each text or binary has, -1 where there is none, and all of them."""
+    lengths = pc.binary_length(values).fill_null(-1).to_numpy().astype(np.int64)
+    octets, _ = octets_and_bounds(values.fill_null(pa.scalar("").cast(values.type)))
+    return lengths.tobytes(), octets.tobytes()
 
 
 def plain(cell: Any) -> str | float | bool | None:
@@ -144,9 +176,29 @@ def plain(cell: Any) -> str | float | bool | None:
     return json.dumps(cell, ensure_ascii=False, default=plain) if isinstance(cell, dict | list | tuple) else str(cell)
 
 
-def _column(packed_cells: tuple[str, Any]) -> npt.NDArray[Any]:
-    kind, cells = packed_cells
-    return _objects(cells) if kind == "O" else np.frombuffer(cells, kind).copy()
+def _cells(kind: str, *values: Any) -> npt.NDArray[Any]:
+    if kind == "O":
+        return _objects(values[0])
+    if kind == "T":
+        return _texts(*values)
+    if kind == "W":
+        *octets, numbers = values
+        return np.append(_texts(*octets), None)[np.frombuffer(numbers, np.int32)]
+    return np.frombuffer(values[0], kind).copy()
+
+
+def _texts(lengths: bytes, octets: bytes) -> npt.NDArray[np.object_]:
+    return np.asarray(_from_octets(pa.large_string(), lengths, octets).to_numpy(zero_copy_only=False), dtype=object)
+
+
+def _from_octets(kind: pa.DataType, lengths: bytes, octets: bytes) -> pa.Array:
+    """What `_octets_of` took apart; ArrowInvalid where the two do not fit, or are no texts."""
+    counts = np.frombuffer(lengths, np.int64)
+    bounds = np.append(0, np.cumsum(np.maximum(counts, 0)))
+    known = pa.array(counts >= 0).buffers()[1]
+    array = pa.Array.from_buffers(kind, len(counts), [known, pa.py_buffer(bounds), pa.py_buffer(octets)])
+    array.validate(full=True)
+    return array
 
 
 def _objects(cells: Iterable[Any]) -> npt.NDArray[np.object_]:

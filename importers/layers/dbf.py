@@ -20,6 +20,8 @@ _NAME_BYTES = 11
 _END_OF_FIELDS = 0x0D
 _DELETED = 0x2A
 _SCANNED_BYTES = 2**24
+# So much of a file is passed over at once: more would not stay in the processor's own memory.
+_PASSED_BYTES = 2**18
 _MOSTLY_EVERYDAY = 0.8
 _BEYOND_ASCII = 0x80
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
@@ -83,7 +85,7 @@ class Table:
         """How many of the first records are marked as deleted."""
         if not self._record_bytes:
             return 0
-        n_deleted, n_at_once = 0, max(_SCANNED_BYTES // self._record_bytes, 1)
+        n_deleted, n_at_once = 0, max(_PASSED_BYTES // self._record_bytes, 1)
         with self._dbf.open("rb") as file:
             file.seek(self._header_bytes)
             for start in range(0, n_records, n_at_once):

@@ -30,7 +30,7 @@ def are_plain(wkb: Any) -> bool:
     """
     if not len(wkb) or wkb.null_count:
         return False
-    octets, bounds = _octets(wkb)
+    octets, bounds = octets_and_bounds(wkb)
     sizes = np.diff(bounds)
     if sizes.min() < _LINE_HEAD:
         return False
@@ -52,9 +52,10 @@ def _are_places(octets: Octets, bounds: Ints, head: int, n_dimensions: int) -> b
     return bool((np.abs(numbers[:, :2]) < FAR).all() and not np.isnan(numbers).any())
 
 
-def _octets(wkb: Any) -> tuple[Octets, Ints]:
-    """All octets of the column, and where each value begins and the last one ends."""
-    offset_type = np.int64 if pa.types.is_large_binary(wkb.type) else np.int32
-    _, offsets, data = wkb.buffers()
-    bounds = np.frombuffer(offsets, offset_type)[wkb.offset : wkb.offset + len(wkb) + 1].astype(np.int64)
-    return np.frombuffer(data, np.uint8)[bounds[0] : bounds[-1]], bounds - bounds[0]
+def octets_and_bounds(values: Any) -> tuple[Octets, Ints]:
+    """All octets of an Arrow column of texts or binaries, and where each value begins and the last one ends."""
+    is_large = pa.types.is_large_binary(values.type) or pa.types.is_large_string(values.type)
+    _, offsets, data = values.buffers()
+    bounds = np.frombuffer(offsets, np.int64 if is_large else np.int32)[values.offset : values.offset + len(values) + 1]
+    bounds = bounds.astype(np.int64)
+    return np.frombuffer(data or b"", np.uint8)[bounds[0] : bounds[-1]], bounds - bounds[0]

@@ -12,7 +12,11 @@ import fiona
 import numpy as np
 import openpyxl
 import pandas as pd
+import pyarrow as pa
 import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 
 from importers.base import RecordTable
 from importers.delivery import reader_of
@@ -198,3 +202,25 @@ def test_every_type_that_python_has_for_a_cell_goes_over() -> None:
     assert came["day"].tolist()[:2] == ["2024-03-01", None]
     assert {type(cell) for cell in said} <= {str, int, float, bool, type(None)}
     assert all(plain(cell) == cell for cell in said)
+
+
+@given(
+    st.lists(st.none() | st.text(st.characters(exclude_categories=[]), max_size=4), min_size=1, max_size=8),
+    st.integers(1, 300),
+    st.booleans(),
+)
+def test_texts_go_over_as_they_are_whether_they_repeat_or_not(
+    words: list[str | None], times: int, are_told_apart: bool
+) -> None:
+    cells = [word and f"{word}{number if are_told_apart else ''}" for number, word in enumerate(words * times)]
+    rows = pd.DataFrame({"said": pd.Series(cells, dtype=object)})
+    assert unpacked(packed(RecordTable("a", "b", rows))).rows["said"].tolist() == cells
+
+
+def test_shapes_go_over_with_gaps_among_them() -> None:
+    shapes = shapely.from_wkt(["POINT (1 2)", None, "LINESTRING Z (1 2 3, 4 5 6)", "POINT (3 4)"])
+    for delivered in (shapes, pa.array(shapely.to_wkb(shapes, flavor="iso"), pa.binary()).slice(1)):
+        rows, wanted = pd.DataFrame({"a": np.arange(len(delivered))}), shapes[-len(delivered) :]
+        came = unpacked(packed(RecordTable("a", "b", rows, delivered))).geometry
+        assert shapely.is_missing(came).tolist() == shapely.is_missing(wanted).tolist()
+        assert shapely.to_wkt(came).tolist() == shapely.to_wkt(wanted).tolist()
