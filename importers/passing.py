@@ -183,7 +183,7 @@ def _cells(kind: str, *values: Any) -> npt.NDArray[Any]:
         return _texts(*values)
     if kind == "W":
         *octets, numbers = values
-        return np.append(_texts(*octets), None)[np.frombuffer(numbers, np.int32)]
+        return np.array([*_texts(*octets), None], dtype=object)[np.frombuffer(numbers, np.int32)]
     return np.frombuffer(values[0], kind).copy()
 
 

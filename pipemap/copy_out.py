@@ -67,9 +67,9 @@ class TextColumn:
 
     def taken(self, positions: npt.NDArray[np.int64]) -> "TextColumn":
         """Some of the rows, in the order given."""
-        lengths = np.diff(self.offsets)[positions]
-        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-        return TextColumn(_compact(self.blob, self.offsets[:-1][positions], offsets), offsets)
+        starts = self.offsets[positions]
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.offsets[positions + 1] - starts)])
+        return TextColumn(_compact(self.blob, starts, offsets), offsets)
 
     @classmethod
     def empty(cls, length: int) -> "TextColumn":

@@ -70,8 +70,15 @@ def shelved(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return shelf.array().reshape(values.shape)
 
 
-def let_go() -> None:
-    """Have all that this process has mapped take no memory until it is next looked at."""
-    for each in tuple(_mapped):
-        if mapped := each():
-            mapped.madvise(mmap.MADV_DONTNEED)
+def let_go(*arrays: npt.NDArray[Any]) -> None:
+    """Have some arrays, by default all that this process has mapped, take no memory until they are next looked at."""
+    for each in map(_origin, arrays) if arrays else [reference() for reference in tuple(_mapped)]:
+        if isinstance(each, mmap.mmap):
+            each.madvise(mmap.MADV_DONTNEED)
+
+
+def _origin(array: Any) -> Any:
+    """What holds the values that an array is a view of."""
+    while isinstance(array, np.ndarray):
+        array = array.base
+    return array

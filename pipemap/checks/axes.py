@@ -49,7 +49,7 @@ class Axes:
     def middles(self, rows: Ints) -> Floats:
         """The middle of some axes along their course in plan, shape (rows, 2)."""
         part = self.part(rows)
-        if len(part.xyz) == 2 * len(part):
+        if part._are_straight:
             return np.asarray((part.start[:, :2] + part.end[:, :2]) / 2)
         flat = shapely.linestrings(part.xyz[:, :2], indices=part.owner)
         middle = shapely.line_interpolate_point(flat, 0.5, normalized=True)
@@ -57,13 +57,17 @@ class Axes:
 
     @property
     def start(self) -> Floats:
-        """First vertex of each axis, shape (n, 3)."""
-        return self.xyz[self.first[:-1]]
+        """First vertex of each axis, shape (n, 3); to be read only."""
+        return self.xyz[::2] if self._are_straight else self.xyz[self.first[:-1]]
 
     @property
     def end(self) -> Floats:
-        """Last vertex of each axis, shape (n, 3)."""
-        return self.xyz[self.first[1:] - 1]
+        """Last vertex of each axis, shape (n, 3); to be read only."""
+        return self.xyz[1::2] if self._are_straight else self.xyz[self.first[1:] - 1]
+
+    @property
+    def _are_straight(self) -> bool:
+        return len(self.xyz) == 2 * len(self)
 
     @cached_property
     def owner(self) -> Ints:

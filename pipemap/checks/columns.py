@@ -140,7 +140,7 @@ class Columns:
         column, at = self._columns[name], rows if self._rows is None else self._rows[rows]
         assert not isinstance(column, np.ndarray), name
         texts = column[at].texts()
-        let_go()
+        let_go(*_arrays(column))
         return texts
 
     def part(self, rows: Ints) -> "Columns":
@@ -152,8 +152,14 @@ class Columns:
             return self._columns[name]
         if name not in self._taken:
             self._taken[name] = self._columns[name][self._rows]
-            let_go()
+            let_go(*_arrays(self._columns[name]))
         return self._taken[name]
+
+
+def _arrays(column: Column) -> tuple[npt.NDArray[Any], ...]:
+    if isinstance(column, Texts):
+        return column.column.blob, column.column.offsets
+    return (column.codes,) if isinstance(column, Words) else (column,)
 
 
 def known_values(values: npt.NDArray[Any], is_known: Bools) -> list[Any]:

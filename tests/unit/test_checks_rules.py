@@ -541,6 +541,22 @@ def test_many_connections_drawn_onto_a_main_are_each_told_and_once_explained(n_b
         assert all(note.severity == Severity.INFO and "drawn onto mains" in note.message_en for note in notes)
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(-90, 90), st.integers(-90, 90), st.integers(0, 16)), max_size=12, unique=True))
+def test_ground_is_told_where_the_median_of_what_lies_around_is_far_from_it(places: list[tuple[int, int, int]]) -> None:
+    wanted = set()
+    for number, (x, y, quarters) in enumerate(places):
+        around = [z / 4 for i, j, z in places if 0 <= np.hypot(i - x, j - y) <= 60 and (i, j, z) != (x, y, quarters)]
+        if len(around) >= 4:
+            usual = np.median(around)
+            spread = 1.4826 * np.median(np.abs(np.array(around) - usual))
+            if abs(quarters / 4 - usual) > max(1.5, 5 * spread):
+                wanted.add(f"p{number}")
+    points: dict[str, Point] = {f"p{i}": (x, y, {"ground_elevation_m": z / 4}) for i, (x, y, z) in enumerate(places)}
+    found = findings(draw(points, []), Rulebook.standard().only(["R28"])) if points else []
+    assert {finding.feature_key for finding in found} == wanted
+
+
 def test_a_scope_is_let_go_of_at_once_when_all_rules_have_looked_at_it() -> None:
     gc.collect()
     gc.disable()

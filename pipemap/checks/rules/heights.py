@@ -14,6 +14,8 @@ from schemas.findings import Severity
 
 # Fewer places around a point say nothing about its ground.
 _FEWEST_NEIGHBOURS = 4
+# Places and ground are compared to the centimetre.
+_PLACE_DIGITS, _ROUNDING_M = 2, 0.01
 
 
 @rule(
@@ -118,10 +120,12 @@ def ground_outlier(check: Check) -> Told:
     scope = check.scope
     ground = scope.nodes.values("ground_elevation_m")
     known = np.flatnonzero(np.isfinite(ground) & np.isfinite(scope.node_xy).all(axis=1))
-    around = _ground_around(check, scope.node_xy[known], ground[known])
+    xy, ground_m = scope.node_xy[known], ground[known]
+    asked = np.flatnonzero(_on_uneven_ground(xy, ground_m, check["radius_m"], check["min_deviation_m"]))
+    around = _ground_around(check, xy, ground_m, asked)
     usual = np.nanmedian(around, axis=1)
     spread = 1.4826 * np.nanmedian(np.abs(around - usual[:, None]), axis=1)
-    off = ground[known] - usual
+    known, off = known[asked], ground_m[asked] - usual
     hit = np.abs(off) > np.maximum(check["min_deviation_m"], check["factor"] * spread)
     says = Says(
         en="Ground at {key} is booked as {ground:.2f} m; its neighbours say about {usual:.2f} m ({off:+.2f} m)",
@@ -133,18 +137,37 @@ def ground_outlier(check: Check) -> Told:
     return [check.report("node", known[hit], says, ground=ground[known][hit], usual=usual[hit], off=off[hit])]
 
 
-def _ground_around(check: Check, xy: Floats, ground: Floats) -> Floats:
-    """Ground at the nearest other places of each point, NaN beyond the radius; own ground where there are too few."""
-    points = np.column_stack([xy, ground]).round(2)
+def _on_uneven_ground(xy: Floats, ground_m: Floats, radius_m: float, deviation_m: float) -> Bools:
+    """Which points have ground around them that is not within `deviation_m`: only these can be so far off.
+
+    Told from the lowest and highest ground in the squares of a grid that the radius reaches.
+    """
+    column, row = np.floor(xy / (radius_m + _ROUNDING_M)).astype(np.int64).T
+    squares, square = np.unique((column << 32) + row, return_inverse=True)
+    # The last stands for squares without a point.
+    low_m, high_m = np.full(len(squares) + 1, np.inf), np.full(len(squares) + 1, -np.inf)
+    np.minimum.at(low_m, square, ground_m)
+    np.maximum.at(high_m, square, ground_m)
+    lowest_m, highest_m = low_m[:-1], high_m[:-1]
+    for step in [(east << 32) + north for east in (-1, 0, 1) for north in (-1, 0, 1)]:
+        place = np.searchsorted(squares, squares + step)
+        at = np.where(squares.take(place, mode="clip") == squares + step, place, len(squares))
+        lowest_m, highest_m = np.minimum(lowest_m, low_m[at]), np.maximum(highest_m, high_m[at])
+    return np.asarray((highest_m - lowest_m > deviation_m - _ROUNDING_M)[square])
+
+
+def _ground_around(check: Check, xy: Floats, ground: Floats, asked: Ints) -> Floats:
+    """Ground at the nearest other places of some points, NaN beyond the radius; own ground where there are too few."""
+    if not len(asked):
+        return np.empty((0, 1))
+    points = np.column_stack([xy, ground]).round(_PLACE_DIGITS)
     own, first = numbered(list(points.T))
     places = points[first]
     count = min(int(check["neighbours"]) + 1, len(places))
-    if count == 0:
-        return np.empty((0, 1))
-    distance, near = cKDTree(places[:, :2]).query(xy, k=np.arange(1, count + 1))
-    around = np.where((distance <= check["radius_m"]) & (near != own[:, None]), places[near, 2], np.nan)
+    distance, near = cKDTree(places[:, :2]).query(xy[asked], k=np.arange(1, count + 1))
+    around = np.where((distance <= check["radius_m"]) & (near != own[asked, None]), places[near, 2], np.nan)
     too_few = np.isfinite(around).sum(axis=1) < _FEWEST_NEIGHBOURS
-    around[too_few] = ground[too_few, None]
+    around[too_few] = ground[asked][too_few, None]
     return around
 
 
