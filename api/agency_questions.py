@@ -1,16 +1,19 @@
 """Questions that other agencies ask of the map as their agreement shows it; each answer says what it is under."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+import numpy as np
 import orjson
 import shapely
 from fastapi import APIRouter, Query, Response
+from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from api.clearance import BodyQuestion, CertainParam, KindsDep, LineQuestion, read_polygon
 from api.deps import (
     STRICT,
+    BoxDep,
     ClassCodesDep,
     CrsDep,
     FeatureId,
@@ -21,37 +24,104 @@ from api.deps import (
     ServiceDep,
     VersionDep,
     box_numbers,
+    parse_crs,
 )
-from api.deps import parse_crs as crs_of
-from api.features import Height, Number
+from api.excavation import DigQuestion
+from api.features import Height, Number, SearchParam
+from api.scene import SCENE
 from api.sections import DrawnDep, LineParam, read_plan
 from api.statistics import AllParam, ByParam, DistrictQuestion
 from api.trace_parameters import SegmentIds, read_place
 from pipemap import lookup
 from pipemap.clearance import drawn, dug, questions
+from pipemap.clearance.numbers import WIDEST_NEIGHBOUR_M
 from pipemap.clearance.within import conflicts_within
 from pipemap.crs import polygon_in_project
 from pipemap.db import Connection
 from pipemap.errors import UsageError
+from pipemap.excavating import asking
 from pipemap.pages import plan_of
 from pipemap.projects import read_project
+from pipemap.scene import encode_scene
 from pipemap.sections.cross import cross_section
 from pipemap.sections.profile import long_profile
-from pipemap.sharing.asking import Put, Question, ask
+from pipemap.sharing.asking import Packed, Put, Question, Told, as_ourselves, ask
 from pipemap.sharing.bursts import BurstReport, ask_agency_burst
 from pipemap.sharing.differences import read_difference
 from pipemap.sharing.granted import Place, check_place
 from pipemap.statistics.counting import statistics
 from pipemap.versions import GrantedVersion
+from schemas.excavation import Excavation
 
 # The widest clearance that a rule asks for, and half the widest pipe.
 _CLEARANCE_REACH_M = 20.0
+SharedKind = Literal["node", "pipe_segment"]
 router = APIRouter(tags=["sharing"], dependencies=[STRICT])
 
 
 def _answer(service: Service, key: str, question: Question, put: Put) -> Response:
     body = ask(service.database, key, question, put, service.settings.statement_timeout_s)
     return Response(body, media_type="application/json")
+
+
+@router.get("/scene")
+def scene(service: ServiceDep, key: KeyDep, bbox: BoxDep, version: VersionDep) -> Response:
+    """What is granted in a box of the project CRS, or all of it, in the viewer's binary layout (pipemap/scene.py)."""
+    place = None if bbox is None else shapely.box(*bbox)
+    question = Question("scene", place, reach_m=0, version=version, format="scene")
+
+    def put(connection: Connection, shown: GrantedVersion) -> Packed:
+        encoded = encode_scene(connection, bbox, shown)
+        return Packed(encoded.body, encoded.feature_ids.tolist())
+
+    body = ask(service.database, key, question, put, service.settings.statement_timeout_s)
+    return Response(body, media_type=SCENE)
+
+
+@router.get("/features/{kind}/{feature_id}")
+def feature(service: ServiceDep, key: KeyDep, kind: SharedKind, feature_id: FeatureId, version: VersionDep) -> Response:
+    """One granted feature, as far as it is granted, in the project CRS."""
+    question = Question("feature", version=version, told={"kind": kind, "feature_id": feature_id})
+
+    def put(connection: Connection, shown: GrantedVersion) -> Told:
+        found = orjson.loads(lookup.get_feature(connection, kind, feature_id, shown))
+        return Told(found, boxes=np.array([shape(found["geometry"]).bounds]))
+
+    return _answer(service, key, question, put)
+
+
+@router.get("/search")
+def search(
+    service: ServiceDep,
+    key: KeyDep,
+    q: SearchParam,
+    version: VersionDep,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> Response:
+    """Granted features whose key begins with a text, or whose name holds it, where these are granted."""
+
+    def put(connection: Connection, shown: GrantedVersion) -> Told:
+        hits = lookup.search(connection, q, limit, shown)
+        places = np.array([(hit["x_m"], hit["y_m"]) for hit in hits]).reshape(-1, 2)
+        return Told(hits, boxes=np.hstack([places, places]))
+
+    return _answer(service, key, Question("search", version=version, told={"q": q, "limit": limit}), put)
+
+
+@router.post("/excavation")
+def excavation(service: ServiceDep, key: KeyDep, question: DigQuestion) -> Response:
+    """What of the granted pipes a dig meets and how deep, whom to call, what to mind, and where only hands may dig."""
+    polygon, srid = read_polygon(question.polygon), parse_crs(question.crs)
+    told = question.model_dump(mode="json", exclude_none=True)
+    reach_m = question.dig.hand_dig_m + WIDEST_NEIGHBOUR_M
+    asked = Question("excavation", polygon, srid, reach_m=reach_m, version=question.version, told=told)
+
+    def put(connection: Connection, shown: GrantedVersion) -> Excavation:
+        found = asking.excavation(connection, polygon, question.dig, None, shown, srid)
+        with as_ourselves(connection):
+            return asking.with_telephones(connection, found)
+
+    return _answer(service, key, asked, put)
 
 
 @router.get("/section")
@@ -84,7 +154,7 @@ def profile(
 @router.post("/clearance/line")
 def line_clearance(service: ServiceDep, key: KeyDep, question: LineQuestion) -> Response:
     """What of the granted pipes is too near a pipe that is drawn."""
-    pipe, crs = question.pipe, crs_of(question.crs)
+    pipe, crs = question.pipe, parse_crs(question.crs)
     asked = _clearance(_line([at[:2] for at in pipe.line]), crs, question)
     return _answer(service, key, asked, lambda connection, shown: drawn.line_clearance(connection, pipe, shown, crs))
 
@@ -92,7 +162,7 @@ def line_clearance(service: ServiceDep, key: KeyDep, question: LineQuestion) -> 
 @router.post("/clearance/polygon")
 def polygon_clearance(service: ServiceDep, key: KeyDep, question: BodyQuestion) -> Response:
     """What of the granted pipes a body in the ground meets, or is too near to."""
-    polygon, crs = read_polygon(question.polygon), crs_of(question.crs)
+    polygon, crs = read_polygon(question.polygon), parse_crs(question.crs)
     asked = _clearance(polygon, crs, question)
     return _answer(
         service, key, asked,

@@ -28,6 +28,7 @@ from api import (
     ground,
     history,
     hooks,
+    key_sign_in,
     outages,
     pressure,
     request_pages,
@@ -128,7 +129,7 @@ def create_app(settings: Settings, database_url: str, shared: Path | None = None
         audit.page,
     ):
         app.include_router(page, dependencies=[STAFF])
-    for door in (sign_in.router, sign_in.out):
+    for door in (sign_in.router, sign_in.out, key_sign_in.router):
         app.include_router(door)
     for part in (share, agency_questions, exports, requests, feed, hooks):
         app.include_router(part.router, prefix="/share")

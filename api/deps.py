@@ -22,8 +22,11 @@ from pipemap.overview import overview
 from pipemap.pages import plan_of
 from pipemap.settings import Settings
 from pipemap.sharing.agreements import KEY_PREFIX, hash_key
+from pipemap.sharing.ended_sessions import EndedSessions
 from pipemap.sharing.granted import UnknownKeyError, set_timeout
 from pipemap.sharing.identity import Presented, is_token, read_verifier
+from pipemap.sharing.key_sessions import KeySessions
+from pipemap.sharing.sealed import Seals
 from pipemap.sharing.sign_in import SignIn, read_sign_in
 from pipemap.tracing.asking import make_ready
 from pipemap.versions import current_version
@@ -37,6 +40,9 @@ _CRS = re.compile(r"(?:EPSG:|https?://www\.opengis\.net/def/crs/EPSG/[0-9.]+/|ur
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # Where a request keeps who presents it, and what stands there for a token that does not hold.
 _PRESENTED, _NOT_HOLDING = "pipemap.presented", Presented(key_sha256="")
+# Where agencies read, and where alone a key counts that was given to the map's page; and the form that takes it.
+SHARE = "/share/"
+KEY_DOOR = "/map/sign-in"
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _LARGEST_ID = 2**63 - 1
 _LARGEST_VERSION = 2**31 - 1
@@ -50,20 +56,20 @@ class Service:
         self.database = database
         self.networks = LiveNetwork(database, make_ready)
         self.identities = read_verifier(settings)
-        self.sign_in = read_sign_in(settings, self.identities, database)
+        self._ended_sessions, seals = EndedSessions(database), Seals(settings.session_key_path)
+        self.sign_in = read_sign_in(settings, self.identities, seals, self._ended_sessions)
+        self.key_sessions = KeySessions(database, seals, self._ended_sessions)
         self._overview: dict[str, Any] = {}
 
     def watch(self) -> None:
         """Follow what is published and which sessions are ended, in the background, until `close`."""
         self.networks.watch()
-        if self.sign_in is not None:
-            self.sign_in.ended.watch()
+        self._ended_sessions.watch()
 
     def close(self) -> None:
         """Stop following, and let go of the database."""
         self.networks.close()
-        if self.sign_in is not None:
-            self.sign_in.ended.close()
+        self._ended_sessions.close()
         self.database.close()
 
     def overview(self, connection: Connection) -> dict[str, Any]:
@@ -129,6 +135,8 @@ def staff_of(service: Service, request: Request) -> str:
 def key_of(service: Service, request: Request) -> str | None:
     """SHA-256 of the key an agency presents as X-API-Key, as a bearer token or as a password, or of its identity.
 
+    Under `/share` also of the key that was given to the map's page in this browser.
+
     None when what is presented is none of these; UnknownKeyError for a token of an identity that does not hold. Worked
     out once a request.
     """
@@ -155,7 +163,10 @@ def _read_presented(service: Service, request: Request) -> Presented:
             return service.identities.read(given)
         except UnknownKeyError:
             return _NOT_HOLDING
-    return Presented(staff=signed_in(service, request)) if authorization is None else Presented()
+    if authorization is not None:
+        return Presented()
+    key_sha256 = key_signed_in(service, request) if request.url.path.startswith(SHARE) else None
+    return Presented(key_sha256, None if key_sha256 else signed_in(service, request))
 
 
 def signed_in(service: Service, request: Request) -> str | None:
@@ -164,19 +175,40 @@ def signed_in(service: Service, request: Request) -> str | None:
     What changes anything counts only from a page of this service: browsers say where it comes from.
     """
     sign_in = service.sign_in
-    if sign_in is None or (request.method not in _SAFE_METHODS and not _is_own_site(request)):
+    if sign_in is None or _may_be_forged(request):
         return None
     return sign_in.actor(request.cookies.get(session_cookie(sign_in), ""))
 
 
+def key_signed_in(service: Service, request: Request) -> str | None:
+    """SHA-256 of the key that was given to the map's page in the browser that asks, likewise; None for none."""
+    session = request.cookies.get(key_cookie(request))
+    return None if session is None or _may_be_forged(request) else service.key_sessions.key_sha256(session)
+
+
 def session_cookie(sign_in: SignIn) -> str:
-    """Name of the cookie that holds a session."""
-    return cookie_name(sign_in, "session")
+    """Name of the cookie that holds a session of staff."""
+    return cookie_name(sign_in.is_https, "session")
 
 
-def cookie_name(sign_in: SignIn, what: str) -> str:
+def key_cookie(request: Request) -> str:
+    """Name of the cookie that holds a session of a key."""
+    return cookie_name(is_https(request), "key")
+
+
+def cookie_name(is_https: bool, what: str) -> str:
     """Name of a cookie of this service; under https one that no other host can have set."""
-    return f"{'__Host-' if sign_in.is_https else ''}pipemap-{what}"
+    return f"{'__Host-' if is_https else ''}pipemap-{what}"
+
+
+def is_https(request: Request) -> bool:
+    """Whether the browser that asks reaches the service encrypted."""
+    return own_address(request).startswith("https://")
+
+
+def _may_be_forged(request: Request) -> bool:
+    """Whether a page of another site may have had the browser send it."""
+    return request.method not in _SAFE_METHODS and not _is_own_site(request)
 
 
 async def read_asker(request: Request) -> str | None:

@@ -30,7 +30,8 @@ def excavation(service: ServiceDep, question: DigQuestion) -> Excavation:
     """What a dig meets and how deep, what to shut off, whom to call, and where only hands may dig."""
     with service.reading() as connection:
         resolved = resolve_version(connection, question.version)
-        return asking.excavation(
+        found = asking.excavation(
             connection, read_polygon(question.polygon), question.dig,
             lambda: service.networks.at(connection, resolved), question.version, parse_crs(question.crs),
         )  # fmt: skip
+        return asking.with_telephones(connection, found)

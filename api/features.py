@@ -27,6 +27,7 @@ GEOJSON = "application/geo+json"
 router = APIRouter(tags=["features"])
 Height = Annotated[float | None, Query(allow_inf_nan=False, description="Elevation in metres")]
 Number = Annotated[float, Query(allow_inf_nan=False)]
+SearchParam = Annotated[str, Query(min_length=1, max_length=200)]
 
 
 class CorridorQuestion(BaseModel):
@@ -155,7 +156,7 @@ def find_along(service: ServiceDep, question: CorridorQuestion) -> Response:
 @router.get("/search", dependencies=[STRICT])
 def search(
     service: ServiceDep,
-    q: Annotated[str, Query(min_length=1, max_length=200)],
+    q: SearchParam,
     version: VersionDep,
     limit: Annotated[int, Query(ge=1, le=1000)] = 20,
 ) -> Response:

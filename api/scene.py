@@ -6,6 +6,7 @@ from api.deps import STRICT, BoxDep, ServiceDep, VersionDep
 from pipemap.scene import encode_scene
 from pipemap.versions import resolve_version
 
+SCENE = "application/octet-stream"
 router = APIRouter(tags=["viewer"], dependencies=[STRICT])
 
 
@@ -14,4 +15,4 @@ def read_scene(service: ServiceDep, bbox: BoxDep, version: VersionDep) -> Respon
     """What lies in a box of the project CRS, or everything, in the viewer's binary layout."""
     with service.reading() as connection:
         scene = encode_scene(connection, bbox, resolve_version(connection, version))
-    return Response(scene, media_type="application/octet-stream")
+    return Response(scene.body, media_type=SCENE)

@@ -99,7 +99,7 @@ def signed_out(request: Request, service: ServiceDep, _: SignInDep, language: La
 
 def note_cookie(sign_in: SignIn) -> str:
     """Name of the cookie with what was asked for."""
-    return cookie_name(sign_in, "asking")
+    return cookie_name(sign_in.is_https, "asking")
 
 
 def _keep(answer: Response, sign_in: SignIn, name: str, value: str, seconds: int) -> None:

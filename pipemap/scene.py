@@ -47,7 +47,17 @@ class _Scene:
     columns: Columns
 
 
-def encode_scene(connection: Connection, bbox: Sequence[float] | None = None, version: int | None = None) -> bytes:
+@dataclass(frozen=True, eq=False)
+class EncodedScene:
+    """A scene as a browser reads it, and the identities of the segments and nodes in it."""
+
+    body: bytes
+    feature_ids: npt.NDArray[np.int64]
+
+
+def encode_scene(
+    connection: Connection, bbox: Sequence[float] | None = None, version: int | None = None
+) -> EncodedScene:
     """Encode what lies in a box at a version (None: all of it; the current one).
 
     `bbox` is (minx, miny, maxx, maxy) or with z (minx, miny, minz, maxx, maxy, maxz), of which the plan
@@ -66,7 +76,8 @@ def encode_scene(connection: Connection, bbox: Sequence[float] | None = None, ve
         "appurtenances": list(code_table("appurtenance")),
         "valve_states": list(code_table("valve_state")),
     }
-    return _pack(header, columns)
+    feature_ids = np.concatenate([columns["segment_id"], columns["node_id"]]).astype(np.int64)
+    return EncodedScene(_pack(header, columns), feature_ids)
 
 
 def _read(connection: Connection, bbox: Sequence[float] | None, version: int | None) -> _Scene:

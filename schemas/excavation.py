@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.clearance import Finite, Positive
-from schemas.isolation import BurstValve, CriticalConsumer, Ids, NodePlace
+from schemas.isolation import BurstValve, CriticalConsumer, Ids, NodePlace, Note
 
 MeetingState = Literal["met", "under", "beside", "cannot_tell"]
 
@@ -86,6 +86,7 @@ class OwnerToCall(_Part):
     """An owner with what of theirs is concerned; null where the map does not tell."""
 
     owner: str | None
+    telephone: str | None = Field(None, description="As far as it is on record.")
     class_codes: list[str]
     segment_ids: Ids
 
@@ -111,3 +112,4 @@ class Excavation(_Part):
     structures: tuple[MetStructure, ...]
     shutoffs: tuple[Shutoff, ...]
     owners: tuple[OwnerToCall, ...]
+    precautions: tuple[Note, ...] = Field(description="What to mind at any dig, then what for the utilities told of.")

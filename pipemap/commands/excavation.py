@@ -46,6 +46,7 @@ def excavation(
         found = asking.excavation(
             connection, area, dig, lambda: load_network(connection, resolved), version, srid_of(crs)
         )
+        found = asking.with_telephones(connection, found)
     if as_json:
         emit_json(found.model_dump(mode="json"))
         return
@@ -69,10 +70,10 @@ def _show(found: Excavation, words: Words) -> None:
     for shutoff in found.shutoffs:
         emit_text(_shutoff_words(shutoff, words))
     owners = (
-        (one.owner or "?", len(one.segment_ids), words.listed(map(words.class_, one.class_codes)))
+        (one.owner or "?", one.telephone or "", len(one.segment_ids), words.listed(map(words.class_, one.class_codes)))
         for one in found.owners
     )
-    words.table(words.of("To call", "需联系的权属单位"), ("owner", "pipes", "classes"), owners)
+    words.table(words.of("To call", "需联系的权属单位"), ("owner", "telephone", "pipes", "classes"), owners)
     for structure in found.structures:
         emit_text(f"{words.code('structure_kind', structure.kind_code)} {structure.name}: {structure.distance_m:.2f} m")
     emit_text(_quantities(found, words))

@@ -11,15 +11,18 @@ from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.ground import ground_at
 from pipemap.clearance.numbers import WIDEST_NEIGHBOUR_M
 from pipemap.clearance.site import Site
+from pipemap.contacts import telephones_of
 from pipemap.crs import polygon_in_project
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.excavating.meeting import Body, met_by
+from pipemap.excavating.precautions import precautions
 from pipemap.excavating.shutoff import shutoffs
 from pipemap.excavating.zones import hand_dig
 from pipemap.network import Network
 from pipemap.pages import Version
 from schemas.excavation import Dig, Excavation, Meeting, MetStructure, OwnerToCall
+from schemas.isolation import Note
 
 LARGEST_M2 = 250_000.0
 _MOST_GROUND_PLACES = 400
@@ -31,15 +34,16 @@ def excavation(
     connection: Connection,
     polygon: shapely.Polygon,
     dig: Dig,
-    network: Callable[[], Network],
+    network: Callable[[], Network] | None,
     version: Version = None,
     polygon_srid: int | None = None,
 ) -> Excavation:
     """Everything a dig meets or comes near to.
 
     The polygon is in `polygon_srid` (the project CRS when None) and answered in the project CRS. `network` gives that
-    of the same version; it is asked for only where a pipe has to be shut off. Abandoned pipes count: they are in the
-    ground. Raises UsageError for a dig that makes no sense, CrsError for one outside of where the project CRS is used.
+    of the same version; it is asked for only where a pipe has to be shut off, and without one nothing is told of that.
+    Abandoned pipes count: they are in the ground. Raises UsageError for a dig that makes no sense, CrsError for one
+    outside of where the project CRS is used.
     """
     _check(polygon, dig)
     site = Site(connection, version)
@@ -69,9 +73,17 @@ def excavation(
         counts=dict(Counter(one.state for one in meetings)),
         meetings=tuple(meetings),
         structures=tuple(_structures(site, polygon, dig)),
-        shutoffs=tuple(shutoffs(connection, network(), cut)) if cut else (),
+        shutoffs=tuple(shutoffs(connection, network(), cut)) if cut and network else (),
         owners=tuple(_owners(meetings)),
+        precautions=tuple(_to_mind(meetings)),
     )
+
+
+def with_telephones(connection: Connection, found: Excavation) -> Excavation:
+    """The same with whom to call of each owner, as far as that is on record."""
+    telephones = telephones_of(connection, [one.owner for one in found.owners if one.owner])
+    owners = (one.model_copy(update={"telephone": telephones.get(one.owner or "")}) for one in found.owners)
+    return found.model_copy(update={"owners": tuple(owners)})
 
 
 def _check(polygon: shapely.Polygon, dig: Dig) -> None:
@@ -128,3 +140,8 @@ def _owners(meetings: Sequence[Meeting]) -> Iterable[OwnerToCall]:
         theirs = [one for one in meetings if (one.owner or None) == owner]
         classes = list(dict.fromkeys(one.class_code for one in theirs))
         yield OwnerToCall(owner=owner, class_codes=classes, segment_ids=[one.segment_id for one in theirs])
+
+
+def _to_mind(meetings: Sequence[Meeting]) -> Iterator[Note]:
+    for one in precautions({each.class_code for each in meetings}):
+        yield Note(code=one.code, message_en=one.name_en, message_zh=one.name_zh)

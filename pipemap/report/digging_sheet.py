@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pipemap.excavating.precautions import precautions
 from pipemap.map_picture import dark_colour
 from pipemap.report.digging_map import draw_digging
 from pipemap.report.sheets import asset, names, render
 from pipemap.sharing.digging import Digging
-from schemas.codetables import Code, code_table
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def render_digging_sheet(content: Digging, mark: str, language: str) -> str:
         map=draw_digging(content.area, content.pipes, len(content.rows)),
         colours={count.class_code: dark_colour(count.class_code) for count in content.counts},
         owners=_owners(content),
-        precautions=_precautions([count.class_code for count in content.counts]),
+        precautions=precautions(count.class_code for count in content.counts),
         area_m2=content.area.area,
         printed_at=datetime.now().astimezone(),
         expires_at=content.grant.expires_at.astimezone(),
@@ -53,9 +53,3 @@ def _owners(content: Digging) -> list[Owner]:
         Owner(name, content.telephones.get(name), sorted(set(codes)), len(codes))
         for name, codes in sorted(by_owner.items(), key=lambda one: (not one[0], -len(one[1])))
     ]
-
-
-def _precautions(class_codes: Sequence[str]) -> list[Code]:
-    """Those for every dig, then those for what lies there."""
-    groups = {code_table("utility_class")[code].fields["group_code"] for code in class_codes} | {""}
-    return [one for one in code_table("dig_precaution").values() if one.fields["group_code"] in groups]

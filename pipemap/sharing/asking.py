@@ -8,12 +8,16 @@ for ground without pipes; every look is on record and charged to the ledger befo
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import orjson
 import shapely
+from psycopg.sql import SQL
 from pydantic import BaseModel
 from shapely.geometry.base import BaseGeometry
 
@@ -47,7 +51,7 @@ class Question:
 
     `name` stands in the log; `place` is what it is about, in `srid` (the project CRS when None), None for the whole
     area or for `segment_ids`, the segments it is about; what it tells lies within `reach_m` of that. `told` are its
-    further words.
+    further words; `format` is that of the answer.
     """
 
     name: str
@@ -57,24 +61,37 @@ class Question:
     reach_m: float = 1.0
     version: int | datetime | None = None
     told: Mapping[str, Any] = field(default_factory=dict)
+    format: str = "json"
 
 
-Answer = BaseModel | Mapping[str, Any]
+@dataclass(frozen=True)
+class Packed:
+    """An answer that is handed out as it is, not beside what it is under, and the identities it names."""
+
+    body: bytes
+    feature_ids: Sequence[int]
+
+
+Answer = BaseModel | Mapping[str, Any] | Sequence[Mapping[str, Any]] | Packed
 
 
 @dataclass(frozen=True)
 class Told:
-    """An answer with the box around what it tells of, in the project CRS; None for the whole area."""
+    """An answer with the box around what it tells of, in the project CRS; None for the whole area.
+
+    Of what is scattered over the area `boxes` (n, 4) say instead where each lies.
+    """
 
     answer: Answer
-    window: Bounds | None
+    window: Bounds | None = None
+    boxes: npt.NDArray[np.float64] | None = None
 
 
 Put = Callable[[Connection, GrantedVersion], Answer | Told]
 
 
 def ask(database: Database, key_sha256: str, question: Question, put: Put, timeout_s: int = 30) -> bytes:
-    """The answer as JSON, beside what it is under; `put` puts the question to the core.
+    """The answer as JSON, beside what it is under, or as it is packed; `put` puts the question to the core.
 
     Raises UnknownKeyError, NotFoundError (on record like a refusal), AreaExceededError, and whatever `put` does.
     """
@@ -89,12 +106,22 @@ def ask(database: Database, key_sha256: str, question: Question, put: Put, timeo
     except NotFoundError:
         record_refusal(database, key_sha256, asked)
         raise
-    answer = found if isinstance(found, Told) else Told(found, window)
-    document, place = _document(answer.answer), Place(answer.window)
-    ledger.charge(database, grant, place, srid)
-    body = orjson.dumps({"agreement": agreed(grant).model_dump(mode="json"), "answer": document})
-    audit.look(database, grant, key_sha256, f"share.{question.name}", _account(question, grant, place, document, body))
-    return body
+    told = found if isinstance(found, Told) else Told(found, window)
+    place, packed = Place(told.window), _packed(told.answer, grant)
+    if told.boxes is None:
+        ledger.charge(database, grant, place, srid)
+    else:
+        ledger.charge_boxes(database, grant, told.boxes)
+    audit.look(database, grant, key_sha256, f"share.{question.name}", _account(question, grant, place, packed))
+    return packed.body
+
+
+@contextmanager
+def as_ourselves(connection: Connection) -> Iterator[None]:
+    """Read the map itself for a block of a question, which tells of it what the agreement shows alone."""
+    connection.execute(SQL("RESET ROLE"))
+    yield
+    connection.execute(SQL("SET LOCAL ROLE pipemap_agency"))
 
 
 def agreed(grant: Grant) -> Agreed:
@@ -156,20 +183,24 @@ def _in_project(place: BaseGeometry, place_srid: int, srid: int) -> BaseGeometry
     return line_in_project(place, place_srid, srid)
 
 
-def _document(answer: Answer) -> Any:
-    return answer.model_dump(mode="json") if isinstance(answer, BaseModel) else answer
+def _packed(answer: Answer, grant: Grant) -> Packed:
+    if isinstance(answer, Packed):
+        return answer
+    document = answer.model_dump(mode="json") if isinstance(answer, BaseModel) else answer
+    body = orjson.dumps({"agreement": agreed(grant).model_dump(mode="json"), "answer": document})
+    return Packed(body, list(named_features(document)))
 
 
-def _account(question: Question, grant: Grant, place: Place, document: Any, body: bytes) -> dict[str, Any]:
-    named = sorted(set(named_features(document)))
+def _account(question: Question, grant: Grant, place: Place, packed: Packed) -> dict[str, Any]:
+    named = sorted(set(packed.feature_ids))
     return {
         "asked": {"segment_ids": list(question.segment_ids), **question.told},
         "bbox": place.bbox,
         "bbox_srid": None,
-        "format": "json",
+        "format": question.format,
         "version": grant.version,
         "count": len(named),
-        "bytes": len(body),
+        "bytes": len(packed.body),
         "ids_sha256": hashlib.sha256("".join(f"{one}\n" for one in named).encode()).hexdigest(),
     }
 

@@ -9,15 +9,13 @@ counted: the answer says only that there is more, and whom the agreement says to
 service, which the trace refuses, is told whoever asks.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import shapely
-from psycopg.sql import SQL
 from shapely.geometry.base import BaseGeometry
 
 from pipemap.crs import Bounds
@@ -26,7 +24,7 @@ from pipemap.errors import UsageError
 from pipemap.network import Ints, Network, positions_of
 from pipemap.network.watching import LiveNetwork
 from pipemap.projects import read_project
-from pipemap.sharing.asking import Question, Told, ask
+from pipemap.sharing.asking import Question, Told, as_ourselves, ask
 from pipemap.sharing.granted import Place, want
 from pipemap.sql import queries
 from pipemap.tracing.asking import BurstQuestion, ask_burst
@@ -82,20 +80,12 @@ def ask_agency_burst(
         if report.place is not None:
             taken = nearest_segment(connection, *report.place, report.class_codes, shown)
             segment_ids, away_m = [taken.segment_id], taken.distance_m
-        with _as_ourselves(connection):
+        with as_ourselves(connection):
             network = networks.at(connection, int(shown))
             found = ask_burst(connection, network, BurstQuestion(segment_ids=segment_ids, radius_m=0))
         return _Shown(connection, network, found, segment_ids).told(away_m)
 
     return ask(database, key_sha256, question, put, timeout_s)
-
-
-@contextmanager
-def _as_ourselves(connection: Connection) -> Iterator[None]:
-    """Read the map itself for a block that tells nothing."""
-    connection.execute(SQL("RESET ROLE"))
-    yield
-    connection.execute(SQL("SET LOCAL ROLE pipemap_agency"))
 
 
 class _Shown:

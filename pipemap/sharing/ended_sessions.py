@@ -1,4 +1,4 @@
-"""Sessions of staff that were ended before their time: every process of the service hears of each within a moment.
+"""Sessions that were ended before their time: every process of the service hears of each within a moment.
 
 What is sealed cannot be taken back, so what has ended is kept until it would have ended by itself.
 """

@@ -1,40 +1,31 @@
 """Signing staff in by a browser: OpenID Connect's authorization code flow with PKCE, and the session it begins.
 
 Nothing is kept between: what was asked for goes along in a sealed cookie and is held against what comes back, once. A
-session is a sealed cookie too, of bounded life; its subject and name are those that a bearer token would prove. Seals
-are HMAC-SHA256 under a secret of this machine, one for each purpose.
+session is a sealed cookie too, of bounded life; its subject and name are those that a bearer token would prove.
 """
 
 import base64
 import hashlib
 import hmac
 import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
 from pydantic import SecretStr
 
-from pipemap.db import Database
 from pipemap.errors import SourceError, UsageError
 from pipemap.settings import Settings
 from pipemap.sharing.ended_sessions import EndedSessions
 from pipemap.sharing.granted import UnknownKeyError
 from pipemap.sharing.identity import Verifier
 from pipemap.sharing.provider import Provider, SignInError, is_safe
-from pipemap.sharing.secret import local_secret
+from pipemap.sharing.sealed import Seals
 
 SESSION_S = 8 * 3600
 ASKING_S = 600
 _LONGEST_PATH = 1_500
-_LONGEST_SEALED = 8_192
-_SEAL = "HS256"
 
 
 @dataclass(frozen=True)
@@ -58,13 +49,13 @@ class SignIn:
     """Signs staff in at one provider, for a service at one address."""
 
     def __init__(
-        self, provider: Provider, verifier: Verifier, public_url: str, key_file: Path, ended: EndedSessions
+        self, provider: Provider, verifier: Verifier, public_url: str, seals: Seals, ended: EndedSessions
     ) -> None:
         self.public_url = public_url.rstrip("/")
-        self._provider, self._key_file = provider, key_file
+        self._provider, self._seals = provider, seals
         # An identity token is meant for us by our client's name (OpenID Connect Core 1.0, 3.1.3.7).
         self._verifier = replace(verifier, audience=provider.client_id)
-        self.ended = ended
+        self._ended = ended
 
     @property
     def is_https(self) -> bool:
@@ -85,12 +76,12 @@ class SignIn:
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         }
-        note = self._sealed("asking", asked | {"path": own_path(path)}, ASKING_S)
+        note = self._seals.sealed("asking", asked | {"path": own_path(path)}, ASKING_S)
         return Begun(self._provider.address(parameters), note)
 
     def finish(self, note: str, came: Mapping[str, str]) -> SignedIn:
         """Who came back with what the provider gave; SignInError unless all of it belongs to what was asked."""
-        asked = self._opened("asking", note)
+        asked = self._seals.opened("asking", note)
         if asked is None or not _same(came.get("state", ""), asked["state"]):
             raise SignInError(
                 "This is not the end of a sign-in that this browser began within ten minutes. Begin again.",
@@ -106,16 +97,16 @@ class SignIn:
 
     def actor(self, session: str) -> str | None:
         """Who of the staff a sealed session is of; None when it does not hold any more, or never did."""
-        held = self._opened("session", session)
-        if held is None or str(held.get("id")) in self.ended or held.get("of") != self._of:
+        held = self._seals.opened("session", session)
+        if held is None or str(held.get("id")) in self._ended or held.get("of") != self._of:
             return None
         return str(held["actor"])
 
     def end(self, session: str) -> None:
         """Let a session hold no more, whichever process is shown it and wherever a copy of it is kept."""
-        held = self._opened("session", session)
+        held = self._seals.opened("session", session)
         if held is not None:
-            self.ended.end(held["id"], held["exp"])
+            self._ended.end(held["id"], held["exp"])
 
     @property
     def _redirect_uri(self) -> str:
@@ -139,23 +130,7 @@ class SignIn:
         if presented.staff is None:
             raise _refused("you are known, but not one of the staff", "您已通过认证，但不是本系统工作人员")
         held = {"id": secrets.token_urlsafe(16), "actor": presented.staff, "of": self._of}
-        return SignedIn(presented.staff, self._sealed("session", held, SESSION_S), str(asked["path"]))
-
-    def _sealed(self, purpose: str, told: Mapping[str, Any], seconds: int) -> str:
-        return jwt.encode({"alg": _SEAL}, {**told, "exp": int(time.time()) + seconds}, self._key(purpose))
-
-    def _opened(self, purpose: str, sealed: str) -> dict[str, Any] | None:
-        if not 0 < len(sealed) <= _LONGEST_SEALED or not sealed.isascii():
-            return None
-        try:
-            told = jwt.decode(sealed, self._key(purpose), algorithms=[_SEAL]).claims
-            jwt.JWTClaimsRegistry(exp={"essential": True}).validate(told)
-        except (JoseError, ValueError, TypeError, KeyError):
-            return None
-        return dict(told)
-
-    def _key(self, purpose: str) -> OctKey:
-        return OctKey.import_key(hmac.digest(local_secret(self._key_file), f"pipemap {purpose}".encode(), "sha256"))
+        return SignedIn(presented.staff, self._seals.sealed("session", held, SESSION_S), str(asked["path"]))
 
 
 def own_path(path: str) -> str:
@@ -170,7 +145,7 @@ def own_path(path: str) -> str:
     return "/" if parts.scheme or parts.netloc else path
 
 
-def read_sign_in(settings: Settings, verifier: Verifier | None, database: Database) -> SignIn | None:
+def read_sign_in(settings: Settings, verifier: Verifier | None, seals: Seals, ended: EndedSessions) -> SignIn | None:
     """As the settings describe it; None when they name no client. UsageError when they are not whole."""
     if settings.oidc_client_id is None:
         return None
@@ -179,7 +154,7 @@ def read_sign_in(settings: Settings, verifier: Verifier | None, database: Databa
     if settings.public_url is None or not is_safe(settings.public_url):
         raise UsageError("PIPEMAP_OIDC_CLIENT_ID needs PIPEMAP_PUBLIC_URL beside it, an https address.")
     provider = Provider(verifier.issuer, settings.oidc_client_id, _client_secret(settings))
-    return SignIn(provider, verifier, settings.public_url, settings.session_key_path, EndedSessions(database))
+    return SignIn(provider, verifier, settings.public_url, seals, ended)
 
 
 def _client_secret(settings: Settings) -> SecretStr | None:

@@ -99,7 +99,7 @@ def scene_database(database: Database) -> Database:
 
 def read(database: Database, bbox: tuple[float, ...] | None = None, version: int | None = None) -> Any:
     with database.transaction(read_only=True) as connection:
-        return decode(encode_scene(connection, bbox, version))
+        return decode(encode_scene(connection, bbox, version).body)
 
 
 def axis(header: dict[str, Any], columns: dict[str, np.ndarray], feature_id: int) -> np.ndarray:
