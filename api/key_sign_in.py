@@ -24,9 +24,15 @@ NextParam = Annotated[str, Query(alias="next", description="View of the map to g
 
 
 @router.get("/sign-in", dependencies=[STRICT])
-def show(request: Request, service: ServiceDep, path: NextParam = MAP, language: Language = None) -> Response:
+def show(
+    request: Request,
+    service: ServiceDep,
+    path: NextParam = MAP,
+    ended: Annotated[bool, Query(description="Whether the map was open until now")] = False,
+    language: Language = None,
+) -> Response:
     """The form that asks for a key."""
-    return _form(request, service, path, language)
+    return _form(request, service, path, language, has_ended=ended)
 
 
 @router.post("/sign-in", dependencies=[STRICT])
@@ -64,9 +70,16 @@ def end(request: Request, service: ServiceDep, language: Language = None) -> Res
 
 
 def _form(
-    request: Request, service: Service, path: str, language: Language, fault: PipemapError | None = None
+    request: Request,
+    service: Service,
+    path: str,
+    language: Language,
+    fault: PipemapError | None = None,
+    has_ended: bool = False,
 ) -> Response:
-    page = staff_page(request, service, "key_sign_in.html", language, fault=fault, path=_view(path))
+    page = staff_page(
+        request, service, "key_sign_in.html", language, fault=fault, path=_view(path), has_ended=has_ended
+    )
     if fault is not None:
         page.status_code = HTTPStatus.FORBIDDEN
     return page

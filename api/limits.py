@@ -58,7 +58,7 @@ class RequestLimits:
 
     def _presented(self, scope: Scope) -> str | None:
         # Whoever gives a key by a form is a stranger until it is looked at.
-        if scope["path"] == KEY_DOOR and scope["method"] == "POST":
+        if scope.get("path") == KEY_DOOR and scope["method"] == "POST":
             return ""
         request = Request(scope)
         try:

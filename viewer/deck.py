@@ -106,6 +106,8 @@ def _points() -> list[pdk.Layer]:
 
 def _surfaces() -> list[pdk.Layer]:
     return [
+        pdk.Layer("GapLayer", "@@#granted", id="granted", color=_FOUND),
+        pdk.Layer("GapLayer", "@@#sites", id="sites", color=_ALERT),
         pdk.Layer("BuildingLayer", "@@#structures", id="structures", color=[150, 162, 178, 90]),
         pdk.Layer("GroundLayer", "@@#ground", id="ground", color=[208, 216, 200, 115]),
     ]

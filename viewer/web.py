@@ -16,6 +16,12 @@ CONTENT_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
     "worker-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
+_PAGE_HEADERS = {
+    "Content-Security-Policy": CONTENT_POLICY,
+    "Cache-Control": "no-cache",
+    # Browsers tell where a form comes from, as that which signs out, only under a policy that lets them.
+    "Referrer-Policy": "same-origin",
+}
 
 
 class _PageFiles(StaticFiles):
@@ -28,15 +34,15 @@ class _PageFiles(StaticFiles):
 
 
 def mount(app: FastAPI) -> None:
-    """Serve the page at `/`, its files under `/static`, and what they need of us under `/viewer`."""
+    """Serve the page at `/`, to agencies at `/map`, its files under `/static`, what they need of us under `/viewer`."""
     deck = build_deck().to_json().encode()
     codes = orjson.dumps(page_codes())
     looks = orjson.dumps(page_looks())
 
     @app.get("/", include_in_schema=False)
+    @app.get("/map", include_in_schema=False)
     def page() -> FileResponse:
-        headers = {"Content-Security-Policy": CONTENT_POLICY, "Cache-Control": "no-cache"}
-        return FileResponse(STATIC / "index.html", headers=headers)
+        return FileResponse(STATIC / "index.html", headers=_PAGE_HEADERS)
 
     @app.get("/viewer/deck.json", include_in_schema=False)
     def deck_json() -> Response:

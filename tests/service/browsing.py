@@ -34,7 +34,9 @@ BROWSER_ARGUMENTS = [
 
 
 @contextmanager
-def served(cluster: Cluster, template: str, name: str, lay: Callable[[Database], Any]) -> Iterator[str]:
+def served(
+    cluster: Cluster, template: str, name: str, lay: Callable[[Database], Any], settings: Settings | None = None
+) -> Iterator[str]:
     """The address of a service on a new database that `lay` has filled."""
     url = cluster.url(name)
     with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
@@ -43,14 +45,16 @@ def served(cluster: Cluster, template: str, name: str, lay: Callable[[Database],
         lay(database)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(create_app(Settings(), url), log_level="warning", ws="none"))
+        server = uvicorn.Server(uvicorn.Config(create_app(settings or Settings(), url), log_level="warning", ws="none"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         while not server.started:
             time.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 // The page: loads code tables, deck and scene, keeps the state, and redraws when it changes.
 
-import { here, languageAsked, readQuestion, writeLanguage, writeQuestion } from "./modules/address.js";
+import { here, isShared, opened } from "./modules/access.js";
+import { languageAsked, readQuestion, writeLanguage, writeQuestion } from "./modules/address.js";
+import { askAgreement, showAgreement, watchAgreement } from "./modules/agreement.js";
 import { getBytes, getJson, ServiceError } from "./modules/api.js";
 import { fit, flyTo, recall, rememberedPlace, turnTo, writeHash } from "./modules/camera.js";
 import { buildContent } from "./modules/content.js";
@@ -23,6 +25,7 @@ const NEAR_ZOOM = 0.5; // below it a tube is thinner than a pixel and the line l
 const CLOSE_ZOOM = 2; // below it points and wells would cover the pipes
 const SCENE_LIMIT = 60_000; // segments drawn at once; a larger map is loaded around the view
 const SCENE_HALF_WIDTH_M = 1_500;
+const JUDGED_HALF_WIDTH_M = 990; // under an agreement conflicts of at most 4 km² are judged at once
 const ANSWERED_OPACITY = { ground: 0.4, structures: 0.2, nodes: 0.6, consumers: 0.6 }; // what steps back for an answer
 const ID_COLUMN = { pipe_segment: "segment_id", node: "node_id", consumer: "consumer_id" };
 
@@ -31,6 +34,7 @@ const state = {
   ready: false,
   scene: null,
   project: null,
+  agreement: null,
   version: settings.get("version"),
   hidden: new Set(),
   picked: null,
@@ -63,27 +67,30 @@ async function start() {
   setLanguage(languageAsked() ?? (navigator.language.startsWith("zh") ? "zh" : "en"));
   if (!document.createElement("canvas").getContext("webgl2")) throw new ServiceError("no_webgl");
   say(text("loading"));
-  const [deckJson, codes, looks, project] = await Promise.all(["/viewer/deck.json", "/viewer/codes.json", "/viewer/looks.json", "/api/project"].map((path) => getJson(path)));
+  const [deckJson, codes, looks] = await Promise.all(["/viewer/deck.json", "/viewer/codes.json", "/viewer/looks.json"].map((path) => getJson(path)));
   setCodes(codes);
   setLooks(looks);
-  Object.assign(state, { project, viewState: deckJson.initialViewState });
+  if (isShared) state.agreement = await askAgreement();
+  else state.project = await getJson("/api/project");
+  state.viewState = deckJson.initialViewState;
   declaration = deckJson;
-  byId("project-name").textContent = project.name;
+  byId("project-name").textContent = state.project?.name ?? state.agreement.agency;
   const remembered = rememberedPlace();
-  await Promise.all([loadScene(remembered), listVersions()]);
+  await Promise.all([loadScene(remembered), isShared ? null : listVersions()]);
   foldLegend(isNarrow());
   keepPanelsAboveControls();
-  state.viewState = recall(state.scene, state.viewState) ?? fit(state.scene, state.viewState, mapSize());
+  state.viewState = recall(state.scene, state.viewState) ?? fit(state.scene, state.viewState, mapSize(), wholeMap());
   makeDeck();
   setLanguageEverywhere(currentLanguage());
   connectControls();
   if (settings.has("ask")) await guarded(() => askAddress(remembered && state.viewState));
+  if (isShared) watchAgreement();
+  opened();
   state.ready = true;
 }
 
 async function loadScene(around) {
-  const total = state.project.classes.reduce((sum, entry) => sum + entry.segment_count, 0);
-  const bbox = total > SCENE_LIMIT ? boxAround(around ?? middleOf(state.project.extent)) : null;
+  const bbox = isLarge() ? boxAround(around ?? middleOf(mapExtent())) : null;
   byId("load-here").hidden = !bbox;
   const before = state.scene;
   state.scene = decodeScene(await getBytes("/api/scene", { version: state.version, bbox }));
@@ -92,8 +99,20 @@ async function loadScene(around) {
   say(state.scene.extent ? "" : text("empty"));
 }
 
+const mapExtent = () => (state.agreement ?? state.project).extent;
+
+// Too large to be drawn at once: by its segments, or by an agreement's area, of whose segments nobody knows the number.
+function isLarge() {
+  if (state.project) return state.project.classes.reduce((sum, entry) => sum + entry.segment_count, 0) > SCENE_LIMIT;
+  const [west, south, east, north] = state.agreement.extent;
+  return Math.max(east - west, north - south) > 2 * SCENE_HALF_WIDTH_M;
+}
+
+// What is shown to see everything: an agreement's whole area, pipes or not, unless only a part of it is loaded.
+const wholeMap = () => (isShared && !isLarge() ? state.agreement.extent : undefined);
+
 const middleOf = ([west, south, east, north]) => [(west + east) / 2, (south + north) / 2];
-const boxAround = ([x, y]) => [x - SCENE_HALF_WIDTH_M, y - SCENE_HALF_WIDTH_M, x + SCENE_HALF_WIDTH_M, y + SCENE_HALF_WIDTH_M].join(",");
+const boxAround = ([x, y], half = SCENE_HALF_WIDTH_M) => [x - half, y - half, x + half, y + half].join(",");
 
 async function listVersions() {
   const versions = await getJson("/api/versions", { limit: 200 });
@@ -149,7 +168,8 @@ function draw(changes = {}) {
 function setLanguageEverywhere(language) {
   setLanguage(language);
   byId("language").textContent = language === "zh" ? "English" : "中文";
-  byId("newest-version").textContent = text("newest");
+  if (isShared) showAgreement(state.agreement);
+  else byId("newest-version").textContent = text("newest");
   for (const link of document.querySelectorAll("[data-page]")) link.href = `${link.dataset.page}?language=${language}`;
   showLegend(state.scene, state.hidden, toggleClass);
   showMeanings(state.drawing, tint());
@@ -216,11 +236,12 @@ async function askAt(name, kind, id) {
 
 async function showFeature(kind, id, index) {
   const query = { version: state.version };
-  const [feature, history] = await Promise.all([getJson(`/api/features/${kind}/${id}`, query), getJson(`/api/features/${kind}/${id}/history`)]);
+  const history = isShared ? [] : getJson(`/api/features/${kind}/${id}/history`);
+  const [feature, changes] = await Promise.all([getJson(`/api/features/${kind}/${id}`, query), history]);
   draw({ picked: { kind, index, id } });
   const hanging = state.colouring && kind === "pipe_segment" ? hangsOn(state.colouring, id) : null;
   const more = hanging && note(`${text("hangs_on")} ${hanging}`);
-  present(() => featurePanel(kind, feature, history, featureButtons(kind, id, feature.properties ?? {}), more));
+  present(() => featurePanel(kind, feature, changes, featureButtons(kind, id, feature.properties ?? {}), more));
 }
 
 async function titleOf(kind, id) {
@@ -278,7 +299,8 @@ async function addPoint({ x, y }) {
 
 // The conflicts known of the part of the map that is loaded.
 async function showKnown() {
-  const around = byId("load-here").hidden ? null : boxAround(toProject(state.scene, state.viewState.target));
+  const middle = toProject(state.scene, state.viewState.target);
+  const around = isShared ? boxAround(middle, JUDGED_HALF_WIDTH_M) : byId("load-here").hidden ? null : boxAround(middle);
   const box = byId("show-conflicts");
   try {
     state.known = box.checked ? await askKnown(state.version, around) : null;
@@ -392,7 +414,7 @@ async function search(query) {
   const exact = hits.filter((hit) => hit.source_key === query);
   if (!hits.length) return say(text("nothing_found"));
   if (exact.length === 1 || hits.length === 1) return goTo(exact[0] ?? hits[0]);
-  const rows = hits.map((hit) => element("li", {}, element("button", { type: "button", onclick: () => guarded(() => goTo(hit)) }, hit.source_key ?? hit.name, element("small", {}, text(hit.kind)))));
+  const rows = hits.map((hit) => element("li", {}, element("button", { type: "button", onclick: () => guarded(() => goTo(hit)) }, hit.source_key || hit.name, element("small", {}, text(hit.kind)))));
   byId("search-results").replaceChildren(...rows);
   byId("search-results").hidden = false;
 }
@@ -455,10 +477,11 @@ function connectControls() {
 }
 
 function turn(name) {
-  moveTo(name === "all" ? fit(state.scene, state.viewState, mapSize()) : turnTo(state.viewState, name));
+  moveTo(name === "all" ? fit(state.scene, state.viewState, mapSize(), wholeMap()) : turnTo(state.viewState, name));
 }
 
+document.body.classList.toggle("shared", isShared);
 globalThis.pipemap = state;
 // Whoever is not known yet signs in first, where that is done with a browser, and comes back to this place.
 start().catch((error) => (error.signIn ? location.assign(`${error.signIn}?next=${encodeURIComponent(here())}`) : report(error)));
-showWhoIsSignedIn();
+if (!isShared) showWhoIsSignedIn();

@@ -5,8 +5,6 @@ import { questionOf } from "./questions.js";
 const KEPT = ["language", "lang", "version", "test"];
 const OLD_LANGUAGE = "lang"; // as links of earlier days have it
 
-export const here = () => `${location.pathname}${location.search}${location.hash}`;
-
 // The language that the address names; null when it names none.
 export function languageAsked() {
   const search = new URLSearchParams(location.search);

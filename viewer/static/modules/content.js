@@ -14,7 +14,7 @@ const FADED_SHARE = 0.75;
 
 // `drawing` is what an answer wants drawn: `segments` maps identities to looks, `marks` has places by kind of mark;
 // `tint` colours segments where no answer does.
-export function buildContent(scene, { hidden, drawing, tint, picked, found, known, near, close }) {
+export function buildContent(scene, { hidden, drawing, tint, picked, found, known, agreement, near, close }) {
   const ids = scene.columns.segment_id;
   const looks = drawing?.segments ?? tint;
   const isPicked = (segment) => picked?.kind === "pipe_segment" && picked.index === segment;
@@ -26,6 +26,8 @@ export function buildContent(scene, { hidden, drawing, tint, picked, found, know
     structures: buildStructures(scene),
     ground: { vertices: scene.columns.ground_vertex, triangles: scene.columns.ground_triangle },
     ...buildSketch(scene, drawing?.sketch, near),
+    granted: outlines(scene, agreement?.rings),
+    sites: outlines(scene, agreement?.sites.flatMap(({ rings }) => rings)),
     ...buildMarks(scene, { known_conflicts: known ?? [], ...drawing?.marks }, found),
   };
 }
@@ -102,6 +104,11 @@ function buildSketch(scene, sketch, near) {
   const lines = (sketch?.lines ?? []).map(([from, to]) => ({ from: toScene(scene, from), to: toScene(scene, to) }));
   const corridor = [...outline.slice(1).map((to, index) => ({ from: outline[index], to })), ...lines];
   return { sketch: drawnPipes(scene, sketch, near), gaps, corridor };
+}
+
+// Rings on the ground as lines from corner to corner.
+function outlines(scene, rings = []) {
+  return rings.flatMap((ring) => ring.slice(1).map(([x, y], at) => ({ from: toScene(scene, ring[at].slice(0, 2)), to: toScene(scene, [x, y]) })));
 }
 
 function buildMarks(scene, marks, found) {

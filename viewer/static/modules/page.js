@@ -29,7 +29,7 @@ export const foldLegend = (isFolded) => {
   byId("fold-legend").setAttribute("aria-expanded", String(!isFolded));
 };
 
-// Who is signed in with this browser, with the way out; nothing where nobody signs in so.
+// Who of the staff is signed in with this browser, with the way out; nothing where nobody signs in so.
 export async function showWhoIsSignedIn() {
   const { actor } = await getJson("/sign-in/who").catch(() => ({}));
   byId("sign-out").hidden = !actor;

@@ -33,8 +33,7 @@ export function featurePanel(kind, feature, history, buttons, more) {
     more,
     element("h3", {}, text("attributes")),
     element("dl", { class: "attributes" }, ...attributeRows(kind, properties), ...attributeRows(kind, properties.extra ?? {})),
-    element("h3", {}, text("history")),
-    element("ol", { class: "history" }, ...history.map(historyRow)),
+    ...(history.length ? [element("h3", {}, text("history")), element("ol", { class: "history" }, ...history.map(historyRow))] : []),
   ];
 }
 

@@ -1,5 +1,6 @@
 // What panels are made of: headings, lists of places, figures, buttons.
 
+import { isShared } from "./access.js";
 import { addressOf } from "./api.js";
 import { element } from "./dom.js";
 import { attributeLabel, codeName, currentLanguage, message, metres, text } from "./texts.js";
@@ -53,8 +54,9 @@ export function list(title, items, row, ifEmpty) {
   return [element("h3", {}, text(title)), body];
 }
 
-// A picture the service draws; a click opens it large.
+// A picture the service draws for staff; a click opens it large.
 export function picture(id, path, query) {
+  if (isShared) return null;
   const href = addressOf(path, { ...query, language: currentLanguage() });
   return element("a", { class: "section", href, target: "_blank", rel: "noopener" }, element("img", { id, src: href, alt: text(id.replaceAll("-", "_")) }));
 }
@@ -68,7 +70,7 @@ export function placeRow(place, words, flyTo, notes = [], ...doable) {
 }
 
 export function valveRow(valve, flyTo, notes = [], ...doable) {
-  const operability = `${attributeLabel("operability_code")}: ${codeName("operability", valve.operability_code)}`;
+  const operability = valve.operability_code && `${attributeLabel("operability_code")}: ${codeName("operability", valve.operability_code)}`;
   const walk = valve.walk_m ?? valve.distance_m;
   const about = [codeName("valve_state", valve.state_code), operability, valve.address, walk === null ? null : metres(walk)];
   return placeRow(valve, nameOf(valve), flyTo, [about.filter(Boolean).join(" · "), ...valve.notes.map(message), ...notes], ...doable);

@@ -12,9 +12,11 @@ import * as profile from "./answers/profile.js";
 import * as room from "./answers/room.js";
 import * as route from "./answers/route.js";
 import * as section from "./answers/section.js";
+import * as sharedBurst from "./answers/shared-burst.js";
 import * as shutdown from "./answers/shutdown.js";
 import * as statistics from "./answers/statistics.js";
 import * as trace from "./answers/trace.js";
+import { isShared } from "./access.js";
 import { getJson, postJson } from "./api.js";
 import { asQuery } from "./pieces.js";
 import { codeEntry } from "./texts.js";
@@ -103,7 +105,7 @@ const DRAWN = { ...UNPICKED, write: writePipe, read: readPipe };
 // `topic` is the heading under which a question is offered, `flows` and `groups` say of which utilities a question is asked, `kinds` from which features; `lists` are its
 // parameters with several values, `always` goes with it unasked; to a question that `joins` further places can be added. What is drawn or asked of the
 // whole map begins with `fresh`; what is `ofTheWhole` needs no drawing, and of what takes one place alone the last click counts.
-const QUESTIONS = {
+const ALL = {
   burst: { topic: "supply", path: "/api/trace/burst", answer: burst, flows: ["pressure"], kinds: ANYWHERE, lists: [...STARTS, "inaccessible", "opened"], joins: true, always: { fallbacks: true } },
   shutdown: {
     topic: "supply",
@@ -177,6 +179,13 @@ const QUESTIONS = {
   loops: traceOf("loops", ANY),
   bridges: traceOf("bridges", ANY),
 };
+
+// Under an agreement: what /share answers too, a burst as far as it is shown.
+const SHARED = {
+  burst: { ...ALL.burst, answer: sharedBurst, kinds: ["pipe_segment"], lists: ["segment_id"], always: {} },
+  ...Object.fromEntries(["clearance", "drawn", "dig", "section", "nearby", "statistics", "profile"].map((name) => [name, ALL[name]])),
+};
+const QUESTIONS = isShared ? SHARED : ALL;
 
 export const questionOf = (name) => QUESTIONS[name];
 export const questionNames = () => Object.keys(QUESTIONS);

@@ -51,6 +51,7 @@ function found(answer, flyTo) {
     ...STATES.flatMap((state) => meetingList(answer, state, flyTo)),
     ...answer.shutoffs.flatMap((shutoff) => shutoffParts(shutoff, flyTo)),
     ...list("dig_owners", answer.owners, ownerRow),
+    ...list("dig_precautions", answer.precautions, (one) => element("li", {}, message(one))),
     ...list("dig_structures", answer.structures, ({ kind_code, name, distance_m }) => element("li", {}, `${codeName("structure_kind", kind_code)} ${name}`, element("small", {}, metres(distance_m)))),
     note(text("dig_hand_source").replace("{distance}", metres(answer.dig.hand_dig_m))),
   ];
@@ -74,7 +75,8 @@ function meetingList({ meetings }, state, flyTo) {
     const gap = state === "met" || one.gap_m === null ? null : text(`dig_gap_${state}`).replace("{gap}", metres(one.gap_m));
     const hand = one.hand_dig_from_m === null ? null : text("dig_hand_from").replace("{depth}", metres(one.hand_dig_from_m));
     const out = one.is_live ? null : text("dig_out_of_use");
-    const about = [deep, gap, hand].filter(Boolean).join(" · ");
+    const accuracy = one.starts_at_m === null ? null : `±${metres(one.accuracy_m)}`;
+    const about = [deep, gap, hand, accuracy].filter(Boolean).join(" · ");
     return placeRow({ x_m, y_m, z_m }, pipeName(one), flyTo, [about, [one.owner ?? text("owner_unknown"), out].filter(Boolean).join(" · ")]);
   };
   return list(`dig_${state}`, meetings.filter((one) => one.state === state), row);
@@ -92,5 +94,5 @@ function shutoffParts({ group_code: group, segment_ids, valves, sources, consume
   ];
 }
 
-const ownerRow = ({ owner, class_codes, segment_ids }) =>
-  element("li", {}, owner ?? text("owner_unknown"), element("small", {}, `${segment_ids.length} ${text("segments")} · ${class_codes.map((code) => codeName("utility_class", code)).join(", ")}`));
+const ownerRow = ({ owner, telephone, class_codes, segment_ids }) =>
+  element("li", {}, owner ?? text("owner_unknown"), telephone && element("b", {}, ` ☎ ${telephone}`), element("small", {}, `${segment_ids.length} ${text("segments")} · ${class_codes.map((code) => codeName("utility_class", code)).join(", ")}`));

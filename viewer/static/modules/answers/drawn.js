@@ -1,5 +1,6 @@
 // A pipe that is drawn on the map: its form, what it would be too near to, and the moves that clear it.
 
+import { isShared } from "../access.js";
 import { postJson } from "../api.js";
 import { element } from "../dom.js";
 import { actions, asQuery, button, cornersOf, drawingActions, form, heading, note, numberField, picture, rowButton, selectField } from "../pieces.js";
@@ -39,8 +40,7 @@ export function panel(answer, { question: { params }, again, go, flyTo, buttons,
     drawingActions(params, again, drawer, buttons),
     drawer.isOn ? note(text("click_to_draw")) : null,
     ...(answer.is_waiting ? [] : [
-      actions(button("propose-route", text("propose_route"), () => go(() => ({ name: "route", params: { half_width_m: HALF_CORRIDOR_M, ...params }, names: {} })))),
-      ...savingForm({ ...answer.pipe, line: params.line.map(([x, y]) => [x, y]) }, go),
+      ...(isShared ? [] : [actions(button("propose-route", text("propose_route"), () => go(() => ({ name: "route", params: { half_width_m: HALF_CORRIDOR_M, ...params }, names: {} })))), ...savingForm({ ...answer.pipe, line: params.line.map(([x, y]) => [x, y]) }, go)]),
       ...clearing(answer, accept), sectionAlong(params, answer), ...findings(answer, flyTo, (conflict) => [takeMove(conflict), cutAcross(conflict)]),
     ]),
   ];

@@ -1,5 +1,6 @@
-// The conflicts that the city-wide run found in a version, as a layer of the map.
+// The conflicts that the city-wide run found in a version, or that an agreement shows in a window, as a layer of the map.
 
+import { isShared } from "../access.js";
 import { getJson } from "../api.js";
 import { element } from "../dom.js";
 import { heading, note } from "../pieces.js";
@@ -11,12 +12,18 @@ const MOST_LISTED = 100;
 
 // The worst conflicts in a part of the map (west, south, east, north; null for all of it).
 export async function askKnown(version, bbox) {
-  const { run, conflicts } = await getJson("/api/clearance/city", { version, bbox, limit: MOST });
+  const { run, conflicts } = isShared ? await judged(bbox) : await getJson("/api/clearance/city", { version, bbox, limit: MOST });
   return { run, conflicts, places: conflicts.map(placed).map(({ label, ...place }) => place) };
 }
 
+// Under an agreement no run is known: what is shown in the window is judged anew.
+async function judged(bbox) {
+  const { conflicts, ...run } = await getJson("/api/clearance/conflicts", { bbox, limit: MOST });
+  return { run, conflicts };
+}
+
 // One of them with the move that clears it.
-export const askConflict = (version, { segment_id, other_id }) => getJson("/api/clearance/city/conflict", { version, segment_id, other_id });
+export const askConflict = async (version, known) => (isShared ? known : getJson("/api/clearance/city/conflict", { version, segment_id: known.segment_id, other_id: known.other_id }));
 
 export function knownPanel({ run, conflicts }, flyTo) {
   const listed = conflicts.slice(0, MOST_LISTED);

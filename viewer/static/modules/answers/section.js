@@ -1,5 +1,6 @@
 // A section drawn across the street: every pipe it cuts with offset, depth and size, to scale.
 
+import { isShared } from "../access.js";
 import { element } from "../dom.js";
 import { paint } from "../looks.js";
 import { actions, asQuery, button, cornersOf, drawingActions, heading, list, note, picture, pipeName, placeRow } from "../pieces.js";
@@ -28,7 +29,7 @@ export function panel(answer, { question: { params }, again, go, flyTo, buttons,
     drawingActions(params, again, drawer, [back, ...buttons]),
     drawer.isOn ? note(text("click_to_section")) : null,
     ...(answer.is_waiting ? [] : [
-      actions(button("find-room", text("find_room"), () => go(() => ({ name: "room", params: { ...NEW_PIPE, ...pipeQuery(params), line }, names: {} })))),
+      isShared ? null : actions(button("find-room", text("find_room"), () => go(() => ({ name: "room", params: { ...NEW_PIPE, ...pipeQuery(params), line }, names: {} })))),
       picture("section-drawing", "/api/section/drawing", { ...sectionQuery(params), version: answer.version }),
       ...list("section_cuts", answer.cuts, (cut) => cutRow(cut, flyTo), text("section_empty")),
       ...list("section_too_near", answer.too_near, (pair) => element("li", {}, `${pair.one}–${pair.other}`, element("small", {}, message(pair)))),
