@@ -59,7 +59,7 @@ _DESCRIPTION = (
     "vertical datum. Errors are application/problem+json; an unknown parameter is an error."
 )
 # Threads that answer at once, shared out between the processes of a service; each may hold one connection.
-_CONNECTIONS, _FEWEST_CONNECTIONS = 40, 4
+_THREADS, _FEWEST_THREADS = 24, 4
 health = APIRouter(tags=["service"])
 
 
@@ -75,7 +75,7 @@ def create_app(settings: Settings, database_url: str, shared: Path | None = None
 
     `shared` is the file in which several processes count together what each key asks.
     """
-    threads = max(_CONNECTIONS // settings.processes, _FEWEST_CONNECTIONS)
+    threads = max(_THREADS // settings.processes, _FEWEST_THREADS)
     service = Service(settings, Database(database_url, max_connections=threads))
     anchoring = Anchoring(
         service.database, anchor_file(settings.audit_dir, service.database), settings.audit_anchor_minutes
@@ -84,15 +84,15 @@ def create_app(settings: Settings, database_url: str, shared: Path | None = None
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         current_default_thread_limiter().total_tokens = threads
-        service.watch()
+        await service.open()
         anchoring.start()
         yield
         anchoring.close()
-        service.close()
+        await service.close()
 
     app = FastAPI(title="pipemap", description=_DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.service = service
-    app.state.tiles, app.state.singles = tiles.Tiles(service), items.Singles(service)
+    app.state.tiles, app.state.singles = tiles.Tiles(service), items.Singles(service.looking)
     add_problems(app)
     # First, as routes are tried in turn and these are asked most.
     app.router.routes += [*tiles.ROUTES, *items.ROUTES]

@@ -26,6 +26,7 @@ from pipemap.sharing.ended_sessions import EndedSessions
 from pipemap.sharing.granted import UnknownKeyError, set_timeout
 from pipemap.sharing.identity import Presented, is_token, read_verifier
 from pipemap.sharing.key_sessions import KeySessions
+from pipemap.sharing.reading import LoopReading
 from pipemap.sharing.sealed import Seals
 from pipemap.sharing.sign_in import SignIn, read_sign_in
 from pipemap.tracing.asking import make_ready
@@ -49,11 +50,12 @@ _LARGEST_VERSION = 2**31 - 1
 
 
 class Service:
-    """One running service: its settings, its database and the networks it holds."""
+    """One running service: its settings, its database, by threads and by the event loop, and the networks it holds."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self.settings = settings
         self.database = database
+        self.looking = LoopReading(database, settings.statement_timeout_s, settings.processes)
         self.networks = LiveNetwork(database, make_ready)
         self.identities = read_verifier(settings)
         self._ended_sessions, seals = EndedSessions(database), Seals(settings.session_key_path)
@@ -61,13 +63,19 @@ class Service:
         self.key_sessions = KeySessions(database, seals, self._ended_sessions)
         self._overview: dict[str, Any] = {}
 
-    def watch(self) -> None:
-        """Follow what is published and which sessions are ended, in the background, until `close`."""
+    async def open(self) -> None:
+        """Begin in the event loop that runs, until `close`."""
+        await self.looking.open()
+        self._watch()
+
+    def _watch(self) -> None:
+        """Follow what is published and which sessions are ended, in the background."""
         self.networks.watch()
         self._ended_sessions.watch()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Stop following, and let go of the database."""
+        await self.looking.close()
         self.networks.close()
         self._ended_sessions.close()
         self.database.close()
@@ -88,6 +96,11 @@ class Service:
 
 async def get_service(request: Request) -> Service:
     """The service of the application that answers."""
+    return service_of(request)
+
+
+def service_of(request: Request) -> Service:
+    """The same for a route whose parameters are not declared."""
     service: Service = request.app.state.service
     return service
 

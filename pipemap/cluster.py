@@ -13,6 +13,7 @@ _BIN_PARENT = Path("/usr/lib/postgresql")
 _CONFIG = """
 listen_addresses = ''
 unix_socket_permissions = 0700
+max_connections = 200
 shared_buffers = 512MB
 work_mem = 64MB
 maintenance_work_mem = 512MB

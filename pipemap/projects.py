@@ -60,10 +60,16 @@ def init_project(
 
 def project_srid(database: Database) -> int:
     """EPSG code of a database's project, which never changes; 0 for a local grid."""
-    if database not in _srids:
+    known = known_srid(database)
+    if known is None:
         with database.transaction(read_only=True) as connection:
-            _srids[database] = read_project(connection).srid
-    return _srids[database]
+            known = _srids[database] = read_project(connection).srid
+    return known
+
+
+def known_srid(database: Database) -> int | None:
+    """The same without asking the database; None when it has not been asked yet."""
+    return _srids.get(database)
 
 
 def open_project(database: Database, **stated: Any) -> Project:

@@ -1,6 +1,6 @@
 """The features of a collection: a page at a time, or one by its identity."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
-from api.deps import Service, read_asker, refuse_parameters_but, refuse_unreadable
+from api.deps import read_asker, refuse_parameters_but, refuse_unreadable, service_of
 from api.ogc.answers import Encoding, answer, encoding_of, is_known, tag_of
 from api.ogc.asking import PageMark, read_heights, read_limit, read_moment, read_page_mark, read_place
 from api.ogc.collections import asked_of, known_kind
@@ -22,14 +22,17 @@ from pipemap.sharing.filters import Geometries, compile_filter
 from pipemap.sharing.granted import Place
 from pipemap.sharing.items import (
     Condition,
+    FoundPage,
     ItemsPage,
     ItemsRequest,
     Readable,
     equals,
-    only_feature,
-    read_features,
-    read_page,
+    feature_of,
+    find_features,
+    find_page,
+    hand_out,
 )
+from pipemap.sharing.reading import BlockingReading, Reading, now
 
 _LARGEST_ID = 2**63 - 1
 _ENCODINGS = {"json": GEOJSON, "html": HTML}
@@ -41,7 +44,12 @@ _OF_A_PAGE = (*_OF_ONE, "limit", "page", "bbox", "bbox-crs", "filter", "filter-l
 async def list_items(request: Request) -> Response:
     """One page of features."""
     refuse_unreadable(request)
-    return await run_in_threadpool(_list, request, await read_asker(request))
+    asker, service, encoding = await read_asker(request), service_of(request), encoding_of(request)
+    if encoding == "html" or "filter" in request.query_params:
+        # What may take long beside the database must not hold up others.
+        blocking = BlockingReading(service.database, service.settings.statement_timeout_s)
+        return await run_in_threadpool(lambda: now(_list(blocking, request, asker, encoding)))
+    return await _list(service.looking, request, asker, encoding)
 
 
 async def read_one(request: Request) -> Response:
@@ -63,9 +71,9 @@ ROUTES = (
 )
 
 
-def _list(request: Request, asker: str | None) -> Response:
+async def _list(reading: Reading, request: Request, asker: str | None, encoding: Encoding) -> Response:
     kind, given = request.path_params["kind"], request.query_params
-    encoding, limit = encoding_of(request), read_limit(given.get("limit"))
+    limit = read_limit(given.get("limit"))
     page, moment = read_page_mark(given.get("page")), read_moment(given.get("datetime"))
     bbox, filter_text = given.get("bbox"), given.get("filter")
     found: list[OgcCrs] = []
@@ -98,7 +106,8 @@ def _list(request: Request, asker: str | None) -> Response:
             northing_first=answered_in.northing_first,
         )
 
-    return _page(request, encoding, _read(request, asker, ask, page.version if page else moment), found[-1])
+    shown = await find_page(reading, asker, ask, page.version if page else moment, asked_of(request))
+    return _page(request, encoding, await hand_out(reading, shown), found[-1])
 
 
 @dataclass(frozen=True)
@@ -114,38 +123,29 @@ class _Question:
 class Singles:
     """Single features of one running service, those asked for at the same moment found together."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
-        self._gathered: Gathered[_Question, tuple[int, dict[str, str]], tuple[OgcCrs, bytes]] = Gathered(self._find)
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._gathered: Gathered[_Question, tuple[int, dict[str, str]], tuple[OgcCrs, FoundPage]] = Gathered(self._find)
 
     async def find(self, question: _Question, identity: int, asked: dict[str, str]) -> tuple[OgcCrs, bytes]:
         """A feature and the system it is answered in; NotFoundError when it is not there or not granted."""
-        return await self._gathered.ask(question, (identity, asked))
+        answered_in, found = await self._gathered.ask(question, (identity, asked))
+        page = await hand_out(self._reading, found)
+        return answered_in, await feature_of(self._reading, question.asker, page, question.kind, identity)
 
-    def _find(
+    async def _find(
         self, question: _Question, asked: Sequence[tuple[int, dict[str, str]]]
-    ) -> list[tuple[OgcCrs, bytes] | Exception]:
-        service, found = self._service, list[OgcCrs]()
+    ) -> list[tuple[OgcCrs, FoundPage]]:
+        drawn_in = list[OgcCrs]()
 
         def ask(readable: Readable) -> ItemsRequest:
             known_kind(question.kind, readable)
-            found.append(read_crs(question.crs, readable.srid))
-            place = Place(out_srid=found[-1].srid)
-            return ItemsRequest(question.kind, place, limit=1, northing_first=found[-1].northing_first)
+            drawn_in.append(read_crs(question.crs, readable.srid))
+            place = Place(out_srid=drawn_in[-1].srid)
+            return ItemsRequest(question.kind, place, limit=1, northing_first=drawn_in[-1].northing_first)
 
-        timeout_s = service.settings.statement_timeout_s
-        pages = read_features(service.database, question.asker, ask, question.moment, asked, timeout_s)
-        return [
-            self._answer(question, page, identity, found[-1]) for page, (identity, _) in zip(pages, asked, strict=True)
-        ]
-
-    def _answer(
-        self, question: _Question, page: ItemsPage, identity: int, answered_in: OgcCrs
-    ) -> tuple[OgcCrs, bytes] | Exception:
-        try:
-            return answered_in, only_feature(self._service.database, question.asker, page, question.kind, identity)
-        except NotFoundError as error:
-            return error
+        pages = await find_features(self._reading, question.asker, ask, question.moment, asked)
+        return [(drawn_in[-1], page) for page in pages]
 
 
 def _one(request: Request, encoding: Encoding, kind: str, answered_in: OgcCrs, feature: bytes) -> Response:
@@ -160,13 +160,6 @@ def _one(request: Request, encoding: Encoding, kind: str, answered_in: OgcCrs, f
     if encoding == "html":
         return answer(encoding, {**orjson.loads(feature), "links": links}, GEOJSON, "ogc_item.html")
     return Response(_with_members(feature, {"links": links}), media_type=GEOJSON, headers=headers)
-
-
-def _read(
-    request: Request, asker: str | None, ask: Callable[[Readable], ItemsRequest], version: int | datetime | None
-) -> ItemsPage:
-    service: Service = request.app.state.service
-    return read_page(service.database, asker, ask, version, asked_of(request), service.settings.statement_timeout_s)
 
 
 def _page(request: Request, encoding: Encoding, page: ItemsPage, answered_in: OgcCrs) -> Response:

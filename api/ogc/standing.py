@@ -1,6 +1,6 @@
 """What stands behind a key, asked of the database once for all requests that wait for it at the same moment."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from api.ogc.gathering import Gathered
 from pipemap.errors import PermissionDeniedError
@@ -11,8 +11,11 @@ from pipemap.sharing.tiles.serving import Standing
 class Standings:
     """Checks of keys; each answer comes from a check that began after its request had arrived."""
 
-    def __init__(self, check: Callable[[str | None], Standing]) -> None:
-        self._checks: Gathered[str | None, None, Standing] = Gathered(lambda key, asked: [check(key)] * len(asked))
+    def __init__(self, check: Callable[[str | None], Awaitable[Standing]]) -> None:
+        async def check_once(key_sha256: str | None, asked: Sequence[None]) -> list[Standing]:
+            return [await check(key_sha256)] * len(asked)
+
+        self._checks: Gathered[str | None, None, Standing] = Gathered(check_once)
 
     async def of(self, key_sha256: str | None) -> Standing:
         """What a key is worth now; UnknownKeyError when it is not in force."""

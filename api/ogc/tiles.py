@@ -1,6 +1,7 @@
 """OGC API Tiles: vector tiles of every collection, on the web's grid and on one in the project's own system."""
 
 import re
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -54,7 +55,7 @@ class Tiles:
     def __init__(self, service: Service) -> None:
         settings = service.settings
         self.server = TileServer(service.database, settings.statement_timeout_s, settings.tile_cache_mb * 2**20)
-        self.standings = Standings(self.server.check)
+        self.standings = Standings(partial(self.server.check, service.looking))
         self.boxes: dict[tuple[str, int], Box | None] = {}
 
 
@@ -117,7 +118,7 @@ async def read_tile(request: Request) -> Response:
     if tiles.server.may_have_shown(asker, wanted):
         made = await tiles.standings.kept(asker, lambda standing: tiles.server.shown_before(standing, wanted))
     if made is None:
-        made = await run_in_threadpool(tiles.server.show, asker, wanted)
+        made = await tiles.server.show_by(request.app.state.service.looking, asker, wanted)
     if not made.body:
         await _check_within(request, asker, kind, wanted)
     return as_tile(request, made, MVT)

@@ -1,9 +1,11 @@
 """The audit log: who did what and who looked at what, append-only; every agency has a hash chain of its own.
 
-What staff do is written in their own transaction (`record`). What an agency looks at is written by `look`, which
-returns once the entry is committed: concurrent looks of an agency in one process share a transaction.
+What staff do is written in their own transaction (`record`). What an agency looks at is written by `append`, which
+returns once the entry is committed: concurrent looks of an agency in one process share a transaction. For those of an
+event loop `LoopRecorder` does the same.
 """
 
+import asyncio
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +17,9 @@ import orjson
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from pipemap.async_db import AsyncDatabase
 from pipemap.db import Connection, Database, fetch_all
-from pipemap.errors import PipemapError
+from pipemap.errors import UsageError
 from pipemap.sql import queries
 
 STAFF_CHAIN = ""
@@ -68,21 +71,22 @@ def look(database: Database, grant: Agreed, key_sha256: str, action: str, detail
 
     `details` tell which area (`bbox`, `bbox_srid`), which features (`ids_sha256`), `count`, `bytes` and the format.
     """
-    looks(database, grant, key_sha256, action, [details])
+    append(database, looks_under(grant, key_sha256, action, [details]))
 
 
-def looks(database: Database, grant: Agreed, key_sha256: str, action: str, each: Sequence[Mapping[str, Any]]) -> None:
-    """The same of several looks at once, an entry for each."""
+def looks_under(grant: Agreed, key_sha256: str, action: str, each: Sequence[Mapping[str, Any]]) -> list[Look]:
+    """Entries of several looks of a key, each with what it is under."""
     under = {"agreement_id": grant.agreement_id, "purpose": grant.purpose, "key_sha256": key_sha256[:KEY_LETTERS]}
-    _append(database, [Look(grant.agency, action, under | dict(details)) for details in each])
+    return [Look(grant.agency, action, under | dict(details)) for details in each]
 
 
 def record_look(database: Database, entry: Look) -> None:
     """Append one entry to its agency's chain; committed when this returns."""
-    _append(database, [entry])
+    append(database, [entry])
 
 
-def _append(database: Database, entries: Sequence[Look]) -> None:
+def append(database: Database, entries: Sequence[Look]) -> None:
+    """Append entries to the chain of their agency, which is the same for all; committed when this returns."""
     with _recorders_lock:
         recorder = _recorders.setdefault(database, {}).setdefault(entries[0].agency, _Recorder())
     recorder.append(database, entries)
@@ -160,21 +164,84 @@ _recorders: WeakKeyDictionary[Database, dict[str, _Recorder]] = WeakKeyDictionar
 _recorders_lock = threading.Lock()
 
 
+class LoopRecorder:
+    """Looks of one event loop: while a batch of an agency is committed, its further looks gather for the next."""
+
+    def __init__(self, database: AsyncDatabase) -> None:
+        self._database = database
+        # What waits, by agency, as long as a batch of it is under way.
+        self._waiting: dict[str, list[_Unwritten]] = {}
+        self._writers: set[asyncio.Task[None]] = set()
+
+    async def append(self, entries: Sequence[Look]) -> None:
+        """Append entries to the chain of their agency, which is the same for all; committed when this returns."""
+        agency, mine = entries[0].agency, _Unwritten(entries, asyncio.get_running_loop().create_future())
+        if agency in self._waiting:
+            self._waiting[agency].append(mine)
+        else:
+            self._waiting[agency] = [mine]
+            # Not the first of them: who asked may go meanwhile, and the others must not wait in vain.
+            writer = asyncio.create_task(self._write_all(agency))
+            self._writers.add(writer)
+            writer.add_done_callback(self._writers.discard)
+        await mine.written
+
+    async def _write_all(self, agency: str) -> None:
+        while batch := self._waiting[agency]:
+            self._waiting[agency] = []
+            fault = await self._fault([entry for one in batch for entry in one.entries])
+            for one in batch:
+                # What fails for a value is written apart, so that none sinks another.
+                one.finish(await self._fault(one.entries) if isinstance(fault, UsageError) else fault)
+        del self._waiting[agency]
+
+    async def _fault(self, entries: Sequence[Look]) -> Exception | None:
+        """What went wrong with writing entries."""
+        try:
+            async with self._database.at_once() as connection:
+                await connection.execute(queries("audit")["append_looks"], _values(entries))
+        except Exception as error:
+            return error
+        return None
+
+
+@dataclass(frozen=True)
+class _Unwritten:
+    """Entries that are not committed yet, and what tells that they are."""
+
+    entries: Sequence[Look]
+    written: asyncio.Future[None]
+
+    def finish(self, error: Exception | None) -> None:
+        """Tell whoever waits for it, unless they have gone."""
+        if self.written.done():
+            return
+        if error is None:
+            self.written.set_result(None)
+        else:
+            self.written.set_exception(error)
+
+
 def _write(database: Database, entries: Sequence[Look]) -> None:
     """Write entries of one agency in one transaction."""
-    values = {
+    with database.at_once() as connection:
+        connection.execute(queries("audit")["append_looks"], _values(entries))
+
+
+def _values(entries: Sequence[Look]) -> dict[str, Any]:
+    """The values of the statement that appends entries of one agency."""
+    return {
         "chain": entries[0].agency,
         "actors": [one.agency for one in entries],
         "actions": [one.action for one in entries],
         "details": [orjson.dumps(one.details, default=str).decode() for one in entries],
     }
-    with database.at_once() as connection:
-        connection.execute(queries("audit")["append_looks"], values)
 
 
 def _fault_alone(database: Database, entries: Sequence[Look], cause: BaseException) -> BaseException | None:
     """Write what one thread waits for of a batch that failed, so that it sinks, and is sunk by, no other; its fault."""
-    if not isinstance(cause, PipemapError):
+    if not isinstance(cause, UsageError):
+        # A connection that was lost may have committed.
         return cause
     try:
         _write(database, entries)

@@ -4,14 +4,14 @@ The views ask the transaction's settings whose key it is, which part of the map 
 (schemas/sql/20_sharing.sql). Refusals are put on record here; what was read, by whoever hands it out.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-import psycopg.errors
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composable
 
@@ -19,12 +19,14 @@ from pipemap.crs import is_geographic
 from pipemap.db import Connection, Database, fetch_one
 from pipemap.errors import CrsError, PermissionDeniedError, StorageError, UsageError
 from pipemap.pages import Box, check_finite
-from pipemap.projects import project_srid
+from pipemap.projects import known_srid, project_srid
 from pipemap.sharing import audit
+from pipemap.sharing.reading import Reading, faults_of_place
 from pipemap.sql import queries
-from schemas.tables import attribute_names
+from schemas.tables import SHARED_KINDS, attribute_names
 
 UNKNOWN_AGENCY = "unknown"
+T = TypeVar("T")
 
 
 class UnknownKeyError(PermissionDeniedError):
@@ -67,8 +69,15 @@ class Grant:
 
     def columns(self, kind: str) -> tuple[str, ...]:
         """Columns of a kind that the agency is shown, geometry apart."""
-        granted = [name for name in ("source_key", *attribute_names(kind)) if name in self.attributes]
-        return ("class_code", *granted)
+        return self._columns[kind]
+
+    @cached_property
+    def _columns(self) -> dict[str, tuple[str, ...]]:
+        granted = set(self.attributes)
+        return {
+            kind: ("class_code", *(name for name in ("source_key", *attribute_names(kind)) if name in granted))
+            for kind in SHARED_KINDS
+        }
 
     def check_export(self) -> None:
         """Raise ViewOnlyError when nothing may be taken away as a file."""
@@ -97,9 +106,23 @@ def refusals_on_record(database: Database, key_sha256: str, *asked: Mapping[str,
     try:
         yield
     except UnknownKeyError:
-        for question in asked:
-            record_refusal(database, key_sha256, dict(question))
+        _record_refusals(database, key_sha256, asked)
         raise
+
+
+@asynccontextmanager
+async def recording_refusals(reading: Reading, key_sha256: str, *asked: Mapping[str, Any]) -> AsyncIterator[None]:
+    """The same in a coroutine."""
+    try:
+        yield
+    except UnknownKeyError:
+        await reading.run(_record_refusals, reading.database, key_sha256, asked)
+        raise
+
+
+def _record_refusals(database: Database, key_sha256: str, asked: Sequence[Mapping[str, Any]]) -> None:
+    for question in asked:
+        record_refusal(database, key_sha256, dict(question))
 
 
 def record_refusal(database: Database, key_sha256: str, asked: dict[str, Any]) -> None:
@@ -151,53 +174,66 @@ def grant_of(
         return grant
 
 
-def likely_grants(database: Database, key_sha256: str | None) -> Iterator[tuple[Grant | None, bool]]:
-    """What stands behind a key as it was last, then as it is, and whether that is certain; None for staff.
+async def read_under(
+    reading: Reading, key_sha256: str | None, read: Callable[[Grant | None, bool], Awaitable[T | None]]
+) -> T:
+    """What is read under the grant that stood behind a key meanwhile; under None for staff.
 
-    A reader takes the first whose digest its own statement finds, so that a key is asked about and read under at once.
-    UnknownKeyError when nothing in force stands behind it.
+    A key is asked about and read under at once: `read` is given what stood behind it last, and gives None when its own
+    statement finds another digest; then what stands behind it now, which it is told to be certain. UnknownKeyError when
+    nothing in force does.
     """
-    if key_sha256 is None:
-        yield None, True
-        return
-    known = _known.setdefault(database, {})
-    grant = known.get(key_sha256)
-    if grant is not None:
-        yield grant, False
+    known = _known.setdefault(reading.database, {})
+    grant, is_certain = (None, True) if key_sha256 is None else (known.get(key_sha256), False)
     while True:
+        if key_sha256 is not None and grant is None:
+            grant, is_certain = await reading.run(_grant_now, reading.database, key_sha256), True
+            known[key_sha256] = grant
+        found = await read(grant, is_certain)
+        if found is not None:
+            return found
+        if key_sha256 is None:
+            raise UnknownKeyError
         known.pop(key_sha256, None)
-        with database.transaction(read_only=True) as connection:
-            grant = known[key_sha256] = grant_of(connection, key_sha256)
-        yield grant, True
+        grant = None
 
 
-def read_at_once(
-    database: Database,
+def _grant_now(database: Database, key_sha256: str) -> Grant:
+    with database.transaction(read_only=True) as connection:
+        return grant_of(connection, key_sha256)
+
+
+async def read_at_once(
+    reading: Reading,
     key_sha256: str | None,
     place: Place,
     version: int | None,
-    timeout_s: int,
     statement: bytes,
     values: Mapping[str, Any],
-    is_planned_once: bool = False,
 ) -> list[DictRow]:
     """What a statement finds for whoever asks, None being staff, in one round trip.
 
-    It runs as the agency's role; what stands behind the key is for it to find out. `is_planned_once` says that no value
-    of it is worth a plan of its own.
+    It runs as the agency's role; what stands behind the key is for it to find out.
     """
-    srid = project_srid(database)
+    srid = await srid_of(reading)
     check_place(place, srid)
-    who = {"key_sha256": key_sha256 or "", "role": "none" if key_sha256 is None else "pipemap_agency"}
-    settings = {"version": version, "timeout": f"{timeout_s}s"}
-    settings["plans"] = "force_generic_plan" if is_planned_once else "auto"
-    with database.at_once() as connection:
-        with faults_of_place(), connection.pipeline():
-            connection.execute(queries("sharing")["introduce_at_once"], who | settings)
-            if place.bbox is not None:
-                want(connection, place, srid)
-            found = connection.execute(statement, values, binary=True)
-        return found.fetchall()
+    who = {"key_sha256": key_sha256 or "", "version": version}
+    where = {} if place.bbox is None else _box_values(place, srid)
+    asked = _asked_at_once(statement, has_box=place.bbox is not None)
+    return await reading.rows(key_sha256 is not None, asked, {**values, **who, **where})
+
+
+@lru_cache(256)
+def _asked_at_once(statement: bytes, has_box: bool) -> bytes:
+    wanted = queries("sharing")["want"] if has_box else "NULL"
+    asked = SQL(queries("sharing")["asked_at_once"]).format(wanted=SQL(wanted), statement=SQL("{statement}"))
+    return asked.as_bytes(None).replace(b"{statement}", statement)
+
+
+async def srid_of(reading: Reading) -> int:
+    """EPSG code of the project; 0 for a local grid."""
+    known = known_srid(reading.database)
+    return await reading.run(project_srid, reading.database) if known is None else known
 
 
 def introduce(connection: Connection, key_sha256: str, place: Place, srid: int, version: int | None = None) -> None:
@@ -209,11 +245,15 @@ def introduce(connection: Connection, key_sha256: str, place: Place, srid: int, 
 def want(connection: Connection, place: Place, srid: int) -> None:
     """Set for this transaction which box is wanted; checks box and CRS."""
     check_place(place, srid)
+    with faults_of_place():
+        connection.execute(queries("sharing")["want"], _box_values(place, srid))
+
+
+def _box_values(place: Place, srid: int) -> dict[str, Any]:
+    """The values of the statement `want`."""
     box, box_srid = place.bbox or (None, None, None, None), place.bbox_srid or srid
     values: dict[str, Any] = dict(zip(("min_x", "min_y", "max_x", "max_y"), box, strict=True))
-    values |= {"box_srid": box_srid, "srid": srid, "least": 10.0 ** -digits(box_srid), "step": straight(box_srid)}
-    with faults_of_place():
-        connection.execute(queries("sharing")["want"], values)
+    return values | {"box_srid": box_srid, "srid": srid, "least": 10.0 ** -digits(box_srid), "step": straight(box_srid)}
 
 
 def check_place(place: Place, srid: int) -> None:
@@ -225,15 +265,6 @@ def check_place(place: Place, srid: int) -> None:
     for asked in (place.bbox_srid, place.out_srid):
         if asked is not None and asked != srid:
             _check_reachable(asked, srid)
-
-
-@contextmanager
-def faults_of_place() -> Iterator[None]:
-    """Say of a box that cannot be transformed what is wrong with it."""
-    try:
-        yield
-    except psycopg.errors.InternalError_ as error:
-        raise UsageError("The box lies outside of where its coordinate reference system is defined.") from error
 
 
 def begin_reading(connection: Connection, timeout_s: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, LiteralString
 
 import numpy as np
@@ -17,20 +17,21 @@ from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
 from pipemap.db import Database
 from pipemap.errors import NotFoundError, PipemapError, UsageError
-from pipemap.projects import project_srid
 from pipemap.sharing import audit, ledger
 from pipemap.sharing.agreements import SHARED_KINDS, shareable_attributes
+from pipemap.sharing.audit import Look
 from pipemap.sharing.granted import (
     Grant,
     Place,
-    UnknownKeyError,
     digits,
     geometry_in,
-    likely_grants,
     read_at_once,
+    read_under,
     record_refusal,
-    refusals_on_record,
+    recording_refusals,
+    srid_of,
 )
+from pipemap.sharing.reading import BlockingReading, Reading, now
 from pipemap.sql import queries
 from pipemap.versions import SHARE_SCHEMA, relation, resolve_version
 from schemas.tables import attribute_names
@@ -98,6 +99,14 @@ class ItemsPage:
     ids_sha256: str
 
 
+@dataclass(frozen=True)
+class FoundPage:
+    """A page with the look at it that is not on record yet, None for staff: `hand_out` gives it."""
+
+    page: ItemsPage
+    look: Look | None
+
+
 def equals(name: str, value: str) -> Condition:
     """That a column has a value, given as text so that the server reads it as the column's own type."""
     return Condition(
@@ -113,10 +122,16 @@ class Readable:
     columns: dict[str, tuple[str, ...]]
 
 
+Ask = Callable[[Readable], ItemsRequest]
+
+
 def granted_columns(grant: Grant | None, kind: str) -> tuple[str, ...]:
     """Columns of a kind that are shown, geometry apart; without a grant, to staff, all of them."""
-    if grant is not None:
-        return grant.columns(kind)
+    return _every_column(kind) if grant is None else grant.columns(kind)
+
+
+@cache
+def _every_column(kind: str) -> tuple[str, ...]:
     every = (name for name in shareable_attributes() if name in ("source_key", *attribute_names(kind)))
     return ("class_code", *every)
 
@@ -129,87 +144,103 @@ def read_items(database: Database, key_sha256: str | None, request: ItemsRequest
     asked = _asked(request)
     if request.feature_id is None:
         return read_page(database, key_sha256, lambda _: request, request.version, asked, timeout_s)
-    wanted = [(request.feature_id, asked)]
-    return read_features(database, key_sha256, lambda _: request, request.version, wanted, timeout_s)[0]
+    reading, wanted = BlockingReading(database, timeout_s), [(request.feature_id, asked)]
+    found = now(find_features(reading, key_sha256, lambda _: request, request.version, wanted))
+    return now(hand_out(reading, found[0]))
 
 
 def read_page(
     database: Database,
     key_sha256: str | None,
-    ask: Callable[[Readable], ItemsRequest],
+    ask: Ask,
     version: int | datetime | None,
     asked: Mapping[str, Any],
     timeout_s: int = 30,
 ) -> ItemsPage:
     """The same for a question that is put together from what the key may read; `asked` goes on record if refused."""
-    with refusals_on_record(database, key_sha256 or "", asked):
-        wanted = None if version is None else _version(database, version)
-        grant, request, (row,) = _read(database, key_sha256, ask, wanted, timeout_s)
+    reading = BlockingReading(database, timeout_s)
+    return now(hand_out(reading, now(find_page(reading, key_sha256, ask, version, asked))))
+
+
+async def find_page(
+    reading: Reading, key_sha256: str | None, ask: Ask, version: int | datetime | None, asked: Mapping[str, Any]
+) -> FoundPage:
+    """The same but for the record."""
+    async with recording_refusals(reading, key_sha256 or "", asked):
+        wanted = None if version is None else await reading.run(_version, reading.database, version)
+        grant, request, (row,) = await _read(reading, key_sha256, ask, wanted)
     made = {name: row[name] for name in ("features", "next", "ids_sha256")}
-    page = ItemsPage(count=row["shown"], **made, **_origin(database, grant, request, row, wanted))
-    if grant is not None and key_sha256 is not None:
-        ledger.charge_window(database, grant, request.place, row["wanted"])
-        audit.look(database, grant, key_sha256, "share.items", _account(request, page))
-    return page
+    page = ItemsPage(count=row["shown"], **made, **await _origin(reading, grant, request, row, wanted))
+    if grant is None or key_sha256 is None:
+        return FoundPage(page, None)
+    await ledger.charge_window(reading, grant, request.place, row["wanted"])
+    (look,) = audit.looks_under(grant, key_sha256, "share.items", [_account(request, page)])
+    return FoundPage(page, look)
 
 
-def read_features(
-    database: Database,
+async def find_features(
+    reading: Reading,
     key_sha256: str | None,
-    ask: Callable[[Readable], ItemsRequest],
+    ask: Ask,
     version: int | datetime | None,
     asked: Sequence[tuple[int, Mapping[str, Any]]],
-    timeout_s: int = 30,
-) -> list[ItemsPage]:
-    """Single features by their identities in one statement: a page of one or none for each, each look on record.
+) -> list[FoundPage]:
+    """Single features by their identities in one statement: a page of one or none for each, with a look for each.
 
     `asked` has with each identity what goes on record if it is refused.
     """
     identities = [identity for identity, _ in asked]
-    with refusals_on_record(database, key_sha256 or "", *(question for _, question in asked)):
-        wanted = None if version is None else _version(database, version)
-        grant, request, rows = _read(database, key_sha256, ask, wanted, timeout_s, identities)
+    async with recording_refusals(reading, key_sha256 or "", *(question for _, question in asked)):
+        wanted = None if version is None else await reading.run(_version, reading.database, version)
+        grant, request, rows = await _read(reading, key_sha256, ask, wanted, identities)
     shown = {row["feature_id"]: row for row in rows if row["feature_id"] is not None}
-    origin = _origin(database, grant, request, rows[0], wanted)
+    origin = await _origin(reading, grant, request, rows[0], wanted)
     pages = [_single(shown.get(identity), identity, origin) for identity in identities]
-    if grant is not None and key_sha256 is not None:
-        ledger.charge_boxes(database, grant, np.reshape([row["box"] for row in shown.values()], (-1, 4)))
-        each = zip(identities, pages, strict=True)
-        accounts = [_account(replace(request, feature_id=identity), page) for identity, page in each]
-        audit.looks(database, grant, key_sha256, "share.items", accounts)
-    return pages
+    if grant is None or key_sha256 is None:
+        return [FoundPage(page, None) for page in pages]
+    await ledger.charge_features(reading, grant, np.reshape([row["box"] for row in shown.values()], (-1, 4)))
+    each = zip(identities, pages, strict=True)
+    accounts = [_account(replace(request, feature_id=identity), page) for identity, page in each]
+    looks = audit.looks_under(grant, key_sha256, "share.items", accounts)
+    return [FoundPage(page, look) for page, look in zip(pages, looks, strict=True)]
 
 
-def _read(
-    database: Database,
-    key_sha256: str | None,
-    ask: Callable[[Readable], ItemsRequest],
-    version: int | None,
-    timeout_s: int,
-    identities: Sequence[int] | None = None,
+async def hand_out(reading: Reading, found: FoundPage) -> ItemsPage:
+    """A page, once the look at it is on record."""
+    if found.look is not None:
+        await reading.record([found.look])
+    return found.page
+
+
+async def _read(
+    reading: Reading, key_sha256: str | None, ask: Ask, version: int | None, identities: Sequence[int] | None = None
 ) -> tuple[Grant | None, ItemsRequest, list[DictRow]]:
     """What is found under the grant that stood behind the key meanwhile: a page, or what has some identities."""
-    srid = project_srid(database)
-    for grant, is_certain in likely_grants(database, key_sha256):
+    srid = await srid_of(reading)
+
+    async def read(grant: Grant | None, is_certain: bool) -> tuple[Grant | None, ItemsRequest, list[DictRow]] | None:
         try:
             request = ask(Readable(srid, {kind: granted_columns(grant, kind) for kind in SHARED_KINDS}))
         except PipemapError:
             if is_certain:
                 raise
-            continue
+            return None
         _check(request)
-        rows = _found(database, key_sha256, grant, request, version, timeout_s, identities)
+        statement, values = _made(request, srid, grant, version, identities)
+        rows = await read_at_once(reading, key_sha256, request.place, version, statement, values)
         if rows and (grant is None or grant.digest == rows[0]["digest"]):
             return grant, request, rows
-    raise UnknownKeyError
+        return None
+
+    return await read_under(reading, key_sha256, read)
 
 
-def _origin(
-    database: Database, grant: Grant | None, request: ItemsRequest, row: DictRow, wanted: int | None
+async def _origin(
+    reading: Reading, grant: Grant | None, request: ItemsRequest, row: DictRow, wanted: int | None
 ) -> dict[str, Any]:
     """What pages tell of where they are from."""
     return {
-        "srid": request.place.out_srid or project_srid(database),
+        "srid": request.place.out_srid or await srid_of(reading),
         "version": row["version"] if grant is not None or wanted is None else wanted,
         "attributes": granted_columns(grant, request.kind),
     }
@@ -235,9 +266,15 @@ def _version(database: Database, version: int | datetime) -> int:
 
 def only_feature(database: Database, key_sha256: str | None, page: ItemsPage, kind: str, feature_id: int) -> bytes:
     """The one feature of a page as GeoJSON; NotFoundError alike, and on record, for a hidden and an absent one."""
+    return now(feature_of(BlockingReading(database), key_sha256, page, kind, feature_id))
+
+
+async def feature_of(reading: Reading, key_sha256: str | None, page: ItemsPage, kind: str, feature_id: int) -> bytes:
+    """The same in a coroutine."""
     if page.count == 0:
         if key_sha256 is not None:
-            record_refusal(database, key_sha256, {"kind": kind, "feature_id": feature_id})
+            missing = {"kind": kind, "feature_id": feature_id}
+            await reading.run(record_refusal, reading.database, key_sha256, missing)
         raise NotFoundError(f"There is no {kind} {feature_id}.")
     return page.features[1:-1]
 
@@ -247,21 +284,6 @@ def _check(request: ItemsRequest) -> None:
         raise UsageError(f"{request.kind} is not shared; what is shared: {', '.join(SHARED_KINDS)}.")
     if not 1 <= request.limit <= MAX_ITEMS:
         raise UsageError(f"A page holds 1 to {MAX_ITEMS} features; {request.limit} were asked for.")
-
-
-def _found(
-    database: Database,
-    key_sha256: str | None,
-    grant: Grant | None,
-    request: ItemsRequest,
-    version: int | None,
-    timeout_s: int,
-    identities: Sequence[int] | None,
-) -> list[DictRow]:
-    """What is found; no row when nothing in force stands behind the key."""
-    statement, values = _made(request, project_srid(database), grant, version, identities)
-    are_single = identities is not None
-    return read_at_once(database, key_sha256, request.place, version, timeout_s, statement, values, are_single)
 
 
 def _made(

@@ -25,6 +25,7 @@ from pipemap.projects import project_srid
 from pipemap.sharing import audit
 from pipemap.sharing.granted import Grant, Place, straight
 from pipemap.sharing.precision import EXACT
+from pipemap.sharing.reading import BlockingReading, Reading, now
 from pipemap.sharing.requests import allowed_km2
 from pipemap.sql import queries
 
@@ -56,6 +57,14 @@ class _Sheet:
         self.is_changed = True
         self.written_at_s = -np.inf
 
+    def begin_writing(self) -> bool:
+        """Whether it is time to write; it is taken for written then."""
+        now_s = time.monotonic()
+        if not self.is_changed or now_s - self.written_at_s < WRITE_EVERY_S:
+            return False
+        self.is_changed, self.written_at_s = False, now_s
+        return True
+
     def count(self, window: BaseGeometry, counts_outside: bool) -> None:
         """Count a window; AreaExceededError when it lies outside and is one too many."""
         rows, columns = self._cells(window)
@@ -79,12 +88,19 @@ class _Sheet:
 
     def take(self, read: BaseGeometry, outside: BaseGeometry) -> None:
         """Take in what others have counted."""
-        self.read[~self.read] = self._hold_middles(read, np.argwhere(~self.read))
+        cells = np.argwhere(~self.read)
+        self.read[tuple(cells[self._hold_middles(read, cells)].T)] = True
         if not outside.is_empty:
             rows, columns = self._cells(outside)
             cells = np.array([(row, column) for row in rows for column in columns])
             found = cells[self._hold_middles(outside, cells)]
             self.outside.update((int(row), int(column)) for row, column in found)
+
+    def copy(self) -> "_Sheet":
+        """The cells as they are now."""
+        made = _Sheet(self.area)
+        made.read, made.outside = self.read.copy(), set(self.outside)
+        return made
 
     def shapes(self) -> tuple[BaseGeometry, BaseGeometry]:
         """What was read and what was asked for outside, as polygons."""
@@ -158,11 +174,11 @@ _ledgers: WeakKeyDictionary[Database, _Ledger] = WeakKeyDictionary()
 def charge(database: Database, grant: Grant, place: Place, srid: int) -> None:
     """Count the window of a look; AreaExceededError when too much was asked for that is not granted."""
     window = None if place.bbox is None else shapely.to_wkb(_window(place, srid))
-    charge_window(database, grant, place, window)
+    now(charge_window(BlockingReading(database), grant, place, window))
 
 
-def charge_window(
-    database: Database, grant: Grant, place: Place, window: bytes | None, counts_outside: bool = True
+async def charge_window(
+    reading: Reading, grant: Grant, place: Place, window: bytes | None, counts_outside: bool = True
 ) -> None:
     """The same of a window that is known in the project's CRS, as WKB; None means the whole area.
 
@@ -170,12 +186,16 @@ def charge_window(
     """
     asked = _geometry(grant.area_wkt) if window is None else shapely.from_wkb(window)
     try:
-        _count(database, grant, lambda sheet: sheet.count(asked, counts_outside))
+        await _count(reading, grant, lambda sheet: sheet.count(asked, counts_outside))
     except AreaExceededError:
-        details = {"agreement_id": grant.agreement_id, "bbox": place.bbox, "bbox_srid": place.bbox_srid}
-        with database.transaction() as connection:
-            audit.record(connection, grant.agency, "share.stopped", details)
+        await reading.run(_record_stop, reading.database, grant, place)
         raise
+
+
+def _record_stop(database: Database, grant: Grant, place: Place) -> None:
+    details = {"agreement_id": grant.agreement_id, "bbox": place.bbox, "bbox_srid": place.bbox_srid}
+    with database.transaction() as connection:
+        audit.record(connection, grant.agency, "share.stopped", details)
 
 
 def charge_shown(database: Database, grant: Grant, features: bytes, srid: int) -> None:
@@ -194,7 +214,12 @@ def charge_places(database: Database, grant: Grant, text: str, srid: int) -> Non
 
 def charge_boxes(database: Database, grant: Grant, boxes: np.ndarray) -> None:
     """The same of features whose boxes (n, 4) are known in the project's CRS."""
-    _count(database, grant, lambda sheet: sheet.count_shown(boxes))
+    now(charge_features(BlockingReading(database), grant, boxes))
+
+
+async def charge_features(reading: Reading, grant: Grant, boxes: np.ndarray) -> None:
+    """The same in a coroutine."""
+    await _count(reading, grant, lambda sheet: sheet.count_shown(boxes))
 
 
 def _charge_boxes(database: Database, grant: Grant, boxes: np.ndarray, srid: int) -> None:
@@ -202,26 +227,36 @@ def _charge_boxes(database: Database, grant: Grant, boxes: np.ndarray, srid: int
     charge_boxes(database, grant, boxes if srid == own_srid else _in_project(boxes, _transformer(srid, own_srid)))
 
 
-def _count(database: Database, grant: Grant, count: Callable[[_Sheet], None]) -> None:
-    ledger = _ledgers.get(database) or _ledgers.setdefault(database, _Ledger())
+async def _count(reading: Reading, grant: Grant, count: Callable[[_Sheet], None]) -> None:
+    ledger = _ledgers.get(reading.database) or _ledgers.setdefault(reading.database, _Ledger())
     with ledger.lock:
         name = grant.agreement_id, grant.area_wkt
         sheet = ledger.sheets.get(name) or ledger.sheets.setdefault(name, _Sheet(_geometry(grant.area_wkt)))
         count(sheet)
-        if sheet.is_changed and time.monotonic() - sheet.written_at_s >= WRITE_EVERY_S:
-            with database.transaction() as connection:
-                _write(connection, grant, sheet)
+        is_due = sheet.begin_writing()
+    if is_due:
+        await reading.run(_bring_together, reading.database, ledger.lock, grant, sheet)
 
 
-def _write(connection: Connection, grant: Grant, sheet: _Sheet) -> None:
-    """Bring memory and database together."""
+def _bring_together(database: Database, lock: Lock, grant: Grant, sheet: _Sheet) -> None:
+    try:
+        with database.transaction() as connection:
+            _write(connection, lock, grant, sheet)
+    except BaseException:
+        sheet.is_changed = True
+        raise
+
+
+def _write(connection: Connection, lock: Lock, grant: Grant, sheet: _Sheet) -> None:
+    """Bring memory and database together; others count meanwhile."""
     row = fetch_one(connection, queries("ledger")["lock"], {"agreement_id": grant.agreement_id})
     assert row is not None
-    sheet.take(shapely.from_wkb(row["area"]), shapely.from_wkb(row["outside"]))
-    read, outside = sheet.shapes()
+    with lock:
+        sheet.take(shapely.from_wkb(row["area"]), shapely.from_wkb(row["outside"]))
+        counted = sheet.copy()
+    read, outside = counted.shapes()
     values = {"agreement_id": grant.agreement_id, "area": shapely.to_wkb(read), "outside": shapely.to_wkb(outside)}
     connection.execute(queries("ledger")["write"], values)
-    sheet.is_changed, sheet.written_at_s = False, time.monotonic()
     if grant.position_precision == EXACT:
         _watch_total(connection, grant, row["held_m2"])
 

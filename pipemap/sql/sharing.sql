@@ -61,16 +61,27 @@ SELECT set_config('statement_timeout', %(timeout)s, true), p.srid,
        coalesce((SELECT max(v.version) FROM pipemap.version AS v), 0) AS version
 FROM pipemap.project AS p
 
--- name: introduce_at_once
--- The same for statements that are sent together, which may only read, with a limit to each; the rest of them runs as
--- the role. How they are planned: by `auto`, or once for all values where the server would think each worth a plan.
+-- name: begin_at_once
+-- For the statement that is sent together with this: a limit to it, one plan for all values, as one for each would take
+-- longer to make than to carry out. It may only read, and runs as the role.
 SELECT
     set_config('statement_timeout', %(timeout)s, true),
-    set_config('plan_cache_mode', %(plans)s, true),
+    set_config('plan_cache_mode', 'force_generic_plan', true),
     set_config('transaction_read_only', 'on', true),
-    set_config('pipemap.key_sha256', %(key_sha256)s, true),
-    set_config('pipemap.version', coalesce(%(version)s::int::text, ''), true),
     set_config('role', %(role)s, true)
+
+-- name: asked_at_once
+-- What a statement finds once it is said who asks for which version and which box. It hangs on that by the condition, so
+-- nothing of it is looked for before.
+WITH asked AS MATERIALIZED (
+    SELECT
+        set_config('pipemap.key_sha256', %(key_sha256)s, true) AS key_sha256,
+        set_config('pipemap.version', coalesce(%(version)s::int::text, ''), true),
+        ({wanted})
+)
+SELECT found.*
+FROM asked
+CROSS JOIN LATERAL (SELECT f.* FROM ({statement}) AS f WHERE asked.key_sha256 IS NOT NULL OFFSET 0) AS found
 
 -- name: introduce
 -- Say for this transaction who asks and for which version.

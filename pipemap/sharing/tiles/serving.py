@@ -20,11 +20,12 @@ from pipemap.sharing.granted import (
     Grant,
     Place,
     UnknownKeyError,
-    likely_grants,
     read_at_once,
-    refusals_on_record,
+    read_under,
+    recording_refusals,
 )
 from pipemap.sharing.items import granted_columns
+from pipemap.sharing.reading import BlockingReading, Reading, now
 from pipemap.sharing.tiles import solid, tilesets, vector
 from pipemap.sharing.tiles.cache import Looks, Made, TileCache
 from pipemap.sharing.tiles.grids import Tile, find_tile, own_grid
@@ -92,9 +93,9 @@ class TileServer:
         """EPSG code of the project, which never changes; 0 for a local grid."""
         return project_srid(self._database)
 
-    def check(self, key_sha256: str | None, version: int | None = None) -> Standing:
+    async def check(self, reading: Reading, key_sha256: str | None, version: int | None = None) -> Standing:
         """What a key is worth at this moment, or staff where it is None; UnknownKeyError when it is not in force."""
-        rows = self._rows(key_sha256, version, Place(), _NOTHING)
+        rows = await self._rows(reading, key_sha256, version, Place(), _NOTHING)
         if not rows:
             raise UnknownKeyError
         return self._standing(key_sha256, version, rows[0])
@@ -116,20 +117,24 @@ class TileServer:
 
         Raises UnknownKeyError (on record too) when the key is not in force, NotFoundError for a strange version.
         """
+        return now(self.show_by(BlockingReading(self._database, self._timeout_s), key_sha256, wanted))
+
+    async def show_by(self, reading: Reading, key_sha256: str | None, wanted: Wanted) -> Made:
+        """The same in a coroutine."""
         asked = {"kind": wanted.kind, "format": wanted.form, "tile": _name(wanted.tile)}
-        with refusals_on_record(self._database, key_sha256 or "", asked):
+        async with recording_refusals(reading, key_sha256 or "", asked):
             if wanted.version is not None:
-                self._check_version(wanted.version)
-            made, standing, grant, window = self._made(key_sha256, wanted)
+                await reading.run(self._check_version, wanted.version)
+            made, standing, grant, window = await self._made(reading, key_sha256, wanted)
         key = wanted.seen_by(standing)
         self.cache.keep(key, made)
         if grant is not None:
             place = _place(wanted, self.project_srid()) or Place()
             if place.bbox is not None:
-                ledger.charge_window(self._database, grant, place, window, counts_outside=False)
+                await ledger.charge_window(reading, grant, place, window, counts_outside=False)
             where = {"bbox": place.bbox, "bbox_srid": place.bbox_srid}
             details = {**asked, **where, "version": standing.version, **_account(made)}
-            audit.look(self._database, grant, key_sha256 or "", "share.tile", details)
+            await reading.record(audit.looks_under(grant, key_sha256 or "", "share.tile", [details]))
             self._looks.remember((key_sha256, key))
         return made
 
@@ -137,36 +142,47 @@ class TileServer:
         with self._database.transaction(read_only=True) as connection:
             resolve_version(connection, version)
 
-    def _made(self, key_sha256: str | None, wanted: Wanted) -> tuple[Made, Standing, Grant | None, bytes | None]:
+    async def _made(
+        self, reading: Reading, key_sha256: str | None, wanted: Wanted
+    ) -> tuple[Made, Standing, Grant | None, bytes | None]:
         """A tile, kept or drawn, with what stood behind the key while it was looked for, and the window as WKB."""
-        for grant, _ in likely_grants(self._database, key_sha256):
-            found = self._found(key_sha256, wanted, grant)
-            if found is not None and (grant is None or grant.digest == found[1].digest):
-                made, standing, window = found
-                return made, standing, grant, window
-        raise UnknownKeyError
 
-    def _found(
-        self, key_sha256: str | None, wanted: Wanted, grant: Grant | None
+        async def read(grant: Grant | None, _: bool) -> tuple[Made, Standing, Grant | None, bytes | None] | None:
+            found = await self._found(reading, key_sha256, wanted, grant)
+            if found is None or (grant is not None and grant.digest != found[1].digest):
+                return None
+            made, standing, window = found
+            return made, standing, grant, window
+
+        return await read_under(reading, key_sha256, read)
+
+    async def _found(
+        self, reading: Reading, key_sha256: str | None, wanted: Wanted, grant: Grant | None
     ) -> tuple[Made, Standing, bytes | None] | None:
         """The same under a grant, in one round trip; None when nothing in force stands behind the key."""
-        likely = self._stood.get(key_sha256) if wanted.version is None else self.check(key_sha256, wanted.version)
+        likely = self._stood.get(key_sha256)
+        if wanted.version is not None:
+            likely = await self.check(reading, key_sha256, wanted.version)
         kept = None if likely is None else self.cache.get(wanted.seen_by(likely))
         drawing = _NOTHING if kept is not None else self._drawing(wanted, grant)
         place = _place(wanted, self.project_srid()) or Place()
-        rows = self._rows(key_sha256, wanted.version, place, drawing)
+        rows = await self._rows(reading, key_sha256, wanted.version, place, drawing)
         if not rows:
             return None
         standing = self._standing(key_sha256, wanted.version, rows[0])
         if kept is None:
             drawn = [row for row in rows if row["is_drawn"]]
             return drawing.make(drawn, standing.version), standing, rows[0]["wanted"]
-        return (kept, standing, rows[0]["wanted"]) if standing == likely else self._found(key_sha256, wanted, grant)
+        if standing == likely:
+            return kept, standing, rows[0]["wanted"]
+        return await self._found(reading, key_sha256, wanted, grant)
 
-    def _rows(self, key_sha256: str | None, version: int | None, place: Place, drawing: Drawing) -> list[DictRow]:
+    async def _rows(
+        self, reading: Reading, key_sha256: str | None, version: int | None, place: Place, drawing: Drawing
+    ) -> list[DictRow]:
         statement = _statement(drawing.statement, key_sha256 is None)
         values = {"version": version, "digest": _STAFF_DIGEST, **drawing.values}
-        return read_at_once(self._database, key_sha256, place, version, self._timeout_s, statement, values)
+        return await read_at_once(reading, key_sha256, place, version, statement, values)
 
     def _standing(self, key_sha256: str | None, version: int | None, row: DictRow) -> Standing:
         standing = Standing(key_sha256, row["of_version"], row["of_digest"])

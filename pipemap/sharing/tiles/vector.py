@@ -23,7 +23,7 @@ _PIXELS = 256
 MAX_FEATURES = 10_000
 # By parameters, so that the server plans it once for all tiles; read once, not once a feature.
 _BOX: LiteralString = "(SELECT ST_MakeEnvelope(%(x0)s::float8, %(y0)s::float8, %(x1)s::float8, %(y1)s::float8))"
-_IN_BOX: LiteralString = "v.geom && current_setting('pipemap.wanted')::geometry"
+_IN_BOX: LiteralString = "v.geom && (SELECT nullif(current_setting('pipemap.wanted', true), '')::geometry)"
 # From this level on every feature is there by its identity; below, segments are an overview and nodes are left out.
 FEATURES_FROM_LEVEL = 14
 
