@@ -1,4 +1,4 @@
-"""`/agreements`: what each agency may see and until when, its keys, and the buttons that give one out or end it."""
+"""`/agreements`: what an agency may see and until when, its keys, and the buttons that approve, give out and end."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from api.deps import STRICT, ActorDep, OffsetParam, Service, ServiceDep
 from api.staff_pages import Language, paging, read_form, staff_page
 from pipemap.errors import PipemapError, UsageError
-from pipemap.sharing import agreements
+from pipemap.sharing import agreements, proposals
 
 router = APIRouter(prefix="/agreements", include_in_schema=False, dependencies=[STRICT])
 AgreementId = Annotated[int, Path(ge=1, lt=2**31)]
@@ -57,6 +57,8 @@ def _do(service: Service, actor: str, agreement_id: int, form: dict[str, list[st
         match form.get("step"):
             case ["issue"]:
                 return _Issued(agreement_id, agreements.issue_key(connection, agreement_id, actor))
+            case ["approve"]:
+                proposals.approve(connection, agreement_id, actor)
             case ["revoke"]:
                 agreements.revoke(connection, agreement_id, actor, form.get("key", [None])[0])
             case _:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from psycopg.rows import DictRow
 
+from pipemap.actors import named
 from pipemap.commands import share_hooks, share_requests
 from pipemap.commands.moments import moment
 from pipemap.commands.session import open_database
+from pipemap.commands.share_requests import ByOption
 from pipemap.commands.words import CLASSES_TOLD, Words, clock
 from pipemap.errors import UsageError
 from pipemap.projects import read_project
@@ -65,8 +67,8 @@ def agree(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write an agreement: an agency may see these classes and attributes in this area until a day. 签订共享协议"""
-    from pipemap.sharing.requests import check_total
+    """Write an agreement: what an agency may see, where and until when, once somebody else approves it. 起草共享协议"""
+    from pipemap.sharing.proposals import propose
 
     settings = Settings()
     with open_database(settings) as database, database.transaction() as connection:
@@ -88,16 +90,35 @@ def agree(
             requests_per_minute=per_minute,
             concurrent_requests=at_once,
         )
-        check_total(connection, terms)
-        agreement_id = agreements.agree(connection, terms, settings.user)
+        agreement_id = propose(connection, terms, settings.user)
     _refresh(settings)
     if as_json:
         emit_json({"agreement_id": agreement_id})
     else:
         emit_text(
             Words().of(
-                f"Agreement {agreement_id} with {agency}. Give it a key: pipemap share key {agreement_id}",
-                f"已与{agency}签订协议 {agreement_id}。发放密钥：pipemap share key {agreement_id}",
+                f"Agreement {agreement_id} with {agency} waits until somebody else approves it: "
+                f"pipemap share agreement-approve {agreement_id}",
+                f"已起草与{agency}的协议 {agreement_id}，待他人批准：pipemap share agreement-approve {agreement_id}",
+            )
+        )
+
+
+@share.command()
+def agreement_approve(agreement: AgreementArgument, by: ByOption = None, as_json: JsonOption = False) -> None:
+    """Approve an agreement that somebody else wrote, so that it gets keys. 批准协议"""
+    from pipemap.sharing.proposals import approve
+
+    approver = named(by) if by else Settings().user
+    with open_database() as database, database.transaction() as connection:
+        approve(connection, agreement, approver)
+    if as_json:
+        emit_json({"agreement_id": agreement, "approved_by": approver})
+    else:
+        emit_text(
+            Words().of(
+                f"Approved. Give it a key: pipemap share key {agreement}",
+                f"已批准。发放密钥：pipemap share key {agreement}",
             )
         )
 

@@ -17,7 +17,7 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from pipemap.db import Connection, fetch_all, fetch_one
-from pipemap.errors import CrsError, NotFoundError, SourceError, UsageError
+from pipemap.errors import CrsError, NotFoundError, PermissionDeniedError, SourceError, UsageError
 from pipemap.sharing import audit
 from pipemap.sharing.precision import EXACT, check_precision
 from pipemap.sql import queries
@@ -60,11 +60,26 @@ def shareable_attributes() -> tuple[str, ...]:
     return tuple(name for name in names if name not in ("class_code", "geom"))
 
 
-def agree(connection: Connection, terms: Terms, actor: str) -> int:
-    """Write an agreement into the map and the audit log; returns its number."""
+def agree(connection: Connection, terms: Terms, approver: str, written_by: str | None = None) -> int:
+    """Write an agreement that is in force; returns its number.
+
+    Who approves it has seen to it that somebody else wrote what it is made of.
+    """
+    return write_agreement(connection, terms, "share.agree", written_by, approver)
+
+
+def write_agreement(
+    connection: Connection, terms: Terms, action: str, written_by: str | None, approved_by: str | None = None
+) -> int:
+    """Write an agreement into the map and, as an action, into the audit log; returns its number.
+
+    Without somebody who approved it, it waits for that.
+    """
     _check_terms(terms)
     resolve_version(connection, terms.frozen_version)
     values = vars(terms) | {
+        "written_by": written_by,
+        "approved_by": approved_by,
         "area": shapely.to_wkb(shapely.force_2d(terms.area)),
         "class_codes": list(terms.class_codes),
         "attributes": list(terms.attributes),
@@ -75,18 +90,29 @@ def agree(connection: Connection, terms: Terms, actor: str) -> int:
     agreement_id = int(row["agreement_id"])
     details = {name: value for name, value in values.items() if name not in ("area", "expires_at")}
     details |= {"area_wkt": shapely.to_wkt(terms.area, rounding_precision=3), "expires_at": str(terms.expires_at)}
-    audit.record(connection, actor, "share.agree", {"agreement_id": agreement_id, **details})
+    audit.record(connection, approved_by or written_by or "", action, {"agreement_id": agreement_id, **details})
     return agreement_id
 
 
 def issue_key(connection: Connection, agreement_id: int, actor: str) -> str:
     """A new API key of an agreement in force; only its hash is kept, so it can be shown this once."""
     key = KEY_PREFIX + secrets.token_urlsafe(_KEY_BYTES)
-    values = {"agreement_id": agreement_id, "key_sha256": bytes.fromhex(hash_key(key))}
-    if fetch_one(connection, queries("sharing")["add_key"], values) is None:
-        raise NotFoundError(f"There is no agreement {agreement_id} in force.")
+    add_key(connection, agreement_id, hash_key(key))
     audit.record(connection, actor, "share.key", {"agreement_id": agreement_id, "key_sha256": hash_key(key)})
     return key
+
+
+def add_key(connection: Connection, agreement_id: int, key_sha256: str) -> None:
+    """Let a hash stand for an agreement; NotFoundError unless it is in force, PermissionDeniedError till approved."""
+    values = {"agreement_id": agreement_id, "key_sha256": bytes.fromhex(key_sha256)}
+    if fetch_one(connection, queries("sharing")["add_key"], values) is not None:
+        return
+    if [row["state"] for row in list_agreements(connection, agreement_id=agreement_id)] == ["waiting"]:
+        raise PermissionDeniedError(
+            f"Agreement {agreement_id} waits until somebody else than its author has approved it.",
+            message_zh=f"协议 {agreement_id} 尚未由起草人以外的人员批准。",
+        )
+    raise NotFoundError(f"There is no agreement {agreement_id} in force.")
 
 
 def hash_key(key: str) -> str:

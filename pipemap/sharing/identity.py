@@ -20,10 +20,10 @@ from joserfc.jwk import ECKey, Key, KeySet, RSAKey
 
 from pipemap.actors import proven
 from pipemap.db import Connection, fetch_one
-from pipemap.errors import NotFoundError, SourceError, UsageError
+from pipemap.errors import SourceError, UsageError
 from pipemap.settings import Settings
 from pipemap.sharing import audit
-from pipemap.sharing.agreements import hash_key
+from pipemap.sharing.agreements import add_key, hash_key
 from pipemap.sharing.granted import UnknownKeyError
 from pipemap.sql import queries
 
@@ -160,9 +160,7 @@ def register(connection: Connection, agreement_id: int, issuer: str, subject: st
     known = fetch_one(connection, queries("sharing")["why_refused"], {"key_sha256": digest})
     if known is not None:
         raise UsageError(f"This identity stands for agreement {known['agreement_id']} already.")
-    values = {"agreement_id": agreement_id, "key_sha256": bytes.fromhex(digest)}
-    if fetch_one(connection, queries("sharing")["add_key"], values) is None:
-        raise NotFoundError(f"There is no agreement {agreement_id} in force.")
+    add_key(connection, agreement_id, digest)
     told = {"agreement_id": agreement_id, "key_sha256": digest, "issuer": issuer, "subject": subject}
     audit.record(connection, actor, "share.identity", told)
     return digest

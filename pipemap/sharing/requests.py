@@ -125,8 +125,8 @@ def approve(
     if not narrowing.is_none and not reason.strip():
         raise UsageError("What is narrowed is told with a reason.")
     terms = _terms(row, narrowing)
-    check_total(connection, terms)
-    agreement_id = agree(connection, terms, approver)
+    check_total(connection, terms.agency, terms.area, terms.position_precision)
+    agreement_id = agree(connection, terms, approver, written_by=row["author"])
     approval = Approval(agreement_id, issue_key(connection, agreement_id, approver))
     _decide(connection, row, approver, "approved" if narrowing.is_none else "narrowed", reason, agreement_id)
     return approval
@@ -161,16 +161,16 @@ def allow(connection: Connection, agency: str, km2: float, reason: str, actor: s
     audit.record(connection, actor, "share.allow", {"agency": agency, "km2": km2, "reason": reason})
 
 
-def check_total(connection: Connection, terms: Terms) -> None:
-    """Raise AreaApprovalError when these terms give an agency full-feature data of more than it may hold."""
-    if terms.position_precision != EXACT:
+def check_total(connection: Connection, agency: str, area: BaseGeometry, position_precision: str) -> None:
+    """Raise AreaApprovalError when with this area an agency holds full-feature data of more than it may."""
+    if position_precision != EXACT:
         return
-    _, exact = granted_before(connection, terms.agency)
-    total_km2 = shapely.union(exact, terms.area).area / 1e6
-    allowed = allowed_km2(connection, terms.agency)
+    _, exact = granted_before(connection, agency)
+    total_km2 = shapely.union(exact, area).area / 1e6
+    allowed = allowed_km2(connection, agency)
     if total_km2 > allowed:
         raise AreaApprovalError(
-            f"With this {terms.agency} would hold full-feature data of {total_km2:.1f} km², and {allowed:g} km² are "
+            f"With this {agency} would hold full-feature data of {total_km2:.1f} km², and {allowed:g} km² are "
             f"allowed: narrow it, grant a coarser position, or allow more with `pipemap share allow`. "
             f"合计 {total_km2:.1f} 平方公里，超过 {allowed:g} 平方公里，须另行批准。"
         )

@@ -44,7 +44,7 @@ SELECT
     ST_AsBinary(ST_Union(area) FILTER (WHERE revoked_at IS NULL AND expires_at > now())) AS in_force,
     ST_AsBinary(ST_Union(area) FILTER (WHERE position_precision = 'exact')) AS exact
 FROM pipemap.agreement
-WHERE agency = %(agency)s
+WHERE agency = %(agency)s AND approved_at IS NOT NULL
 
 -- name: allowance
 -- How much full-feature data an agency may hold, in km2; no row: as every agency.

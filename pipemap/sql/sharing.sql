@@ -2,32 +2,45 @@
 -- The new agreement's number; the area is given as WKB in the project CRS.
 INSERT INTO pipemap.agreement (
     agency, purpose, area, class_codes, attributes, expires_at, position_precision, depth_precision, frozen_version,
-    may_export, sites_telephone, requests_per_minute, concurrent_requests
+    may_export, sites_telephone, requests_per_minute, concurrent_requests, written_by, approved_by, approved_at
 )
 VALUES (
     %(agency)s, %(purpose)s,
     ST_Multi(ST_SetSRID(ST_GeomFromWKB(%(area)s), (SELECT srid FROM pipemap.project))),
     %(class_codes)s, %(attributes)s, %(expires_at)s, %(position_precision)s, %(depth_precision)s, %(frozen_version)s,
-    %(may_export)s, %(sites_telephone)s, %(requests_per_minute)s, %(concurrent_requests)s
+    %(may_export)s, %(sites_telephone)s, %(requests_per_minute)s, %(concurrent_requests)s, %(written_by)s,
+    %(approved_by)s, CASE WHEN %(approved_by)s::text IS NOT NULL THEN now() END
 )
 RETURNING agreement_id
 
 -- name: add_key
--- No row when there is no such agreement in force.
+-- No row when there is no such agreement in force, or it is not approved yet.
 INSERT INTO pipemap.api_key (key_sha256, agreement_id)
 SELECT %(key_sha256)s, agreement_id
 FROM pipemap.agreement
-WHERE agreement_id = %(agreement_id)s AND revoked_at IS NULL AND expires_at > now()
+WHERE agreement_id = %(agreement_id)s AND revoked_at IS NULL AND expires_at > now() AND approved_at IS NOT NULL
 RETURNING agreement_id
+
+-- name: lock_agreement
+-- One agreement for its approval, with its area as WKB.
+SELECT agency, position_precision, written_by, ST_AsBinary(area) AS area,
+       CASE WHEN approved_at IS NULL AND revoked_at IS NULL AND expires_at > now() THEN 'waiting' ELSE '' END AS state
+FROM pipemap.agreement
+WHERE agreement_id = %(agreement_id)s
+FOR UPDATE
+
+-- name: approve
+UPDATE pipemap.agreement SET approved_by = %(approved_by)s, approved_at = now() WHERE agreement_id = %(agreement_id)s
 
 -- name: agreements
 -- Agreements with their keys (only the hashes are known), newest first.
 SELECT
     a.agreement_id, a.agency, a.purpose, a.class_codes, a.attributes, a.created_at, a.expires_at, a.revoked_at,
     a.position_precision, a.depth_precision, a.frozen_version, a.may_export, a.sites_telephone,
-    a.requests_per_minute, a.concurrent_requests,
+    a.requests_per_minute, a.concurrent_requests, a.written_by, a.approved_by, a.approved_at,
     CASE WHEN a.revoked_at IS NOT NULL THEN 'revoked'
-         WHEN a.expires_at <= now() THEN 'expired' ELSE 'in_force' END AS state,
+         WHEN a.expires_at <= now() THEN 'expired'
+         WHEN a.approved_at IS NULL THEN 'waiting' ELSE 'in_force' END AS state,
     round((ST_Area(a.area) / 1e6)::numeric, 3)::float8 AS area_km2,
     ST_AsText(a.area, 3) AS area_wkt,
     (

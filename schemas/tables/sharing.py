@@ -31,6 +31,9 @@ agreement = Table(
     ),
     Column("requests_per_minute", INTEGER, comment="Null: as the service's own limit."),
     Column("concurrent_requests", INTEGER, comment="Null: as the service's own limit."),
+    Column("written_by", TEXT, comment="Null: not known."),
+    Column("approved_by", TEXT, comment="Somebody else; null: not approved, or not known by whom."),
+    Column("approved_at", TIMESTAMP(timezone=True), comment="Null: not approved, so that it has no key."),
 )
 
 # What the desensitised copies of the map are made to, and up to which version each is made.

@@ -32,9 +32,17 @@ def agree(run: Run, **changes: str) -> Result:
 
 def test_from_agreement_to_package_to_record(run: Run, database: Database, tmp_path: Path) -> None:
     number = str(json.loads(agree(run, attributes="all").stdout)["agreement_id"])
+    for words in (("key", number), ("agreement-approve", number), ("agreement-approve", number, "--by", "li")):
+        refusal = run("share", *words).exception
+        assert isinstance(refusal, PipemapError) and refusal.exit_code == 44, words
+    assert json.loads(run("share", "list", "--json").stdout)[0]["state"] == "waiting"
+    assert run("share", "agreement-approve", number, "--by", "wang").exit_code == 0
+    again = run("share", "agreement-approve", number, "--by", "wang").exception
+    assert isinstance(again, PipemapError) and again.exit_code == 2
     key = json.loads(run("share", "key", number, "--json").stdout)["key"]
     [listed] = json.loads(run("share", "list", "--json").stdout)
     assert (listed["agency"], listed["state"], listed["area_km2"]) == ("水务局", "in_force", 1)
+    assert (listed["written_by"], listed["approved_by"]) == ("li", "wang")
     assert key not in run("share", "list").stdout
 
     package = json.loads(run("share", "export", "--key", key, "--out", str(tmp_path), "--json").stdout)
@@ -44,7 +52,8 @@ def test_from_agreement_to_package_to_record(run: Run, database: Database, tmp_p
     assert [(one["actor"], one["action"]) for one in entries] == [
         ("水务局", "share.export"),
         ("li", "share.key"),
-        ("li", "share.agree"),
+        ("wang", "share.agree"),
+        ("li", "share.propose"),
     ]
     assert json.loads(run("audit", "list", "--until", "2000-01-01", "--json").stdout) == []
     assert run("share", "revoke", number).exit_code == 0

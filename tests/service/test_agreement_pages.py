@@ -8,7 +8,7 @@ import httpx
 import pytest
 import shapely
 
-from pipemap.sharing import agreements, audit
+from pipemap.sharing import agreements, audit, proposals
 from pipemap.sharing.agreements import Terms, hash_key
 from tests.service.conftest import X0, Y0, Town
 from tests.service.test_api import refused
@@ -25,9 +25,9 @@ def number(town: Town) -> int:
         return agreements.agree(connection, terms, "manager")
 
 
-def press(client: httpx.Client, number: int, **form: str) -> httpx.Response:
+def press(client: httpx.Client, number: int, language: str = "en", **form: str) -> httpx.Response:
     own = {"Origin": str(client.base_url).rstrip("/")}
-    return client.post(f"/agreements/{number}", data=form, params={"language": "en"}, headers=own)
+    return client.post(f"/agreements/{number}", data=form, params={"language": language}, headers=own)
 
 
 def opens(client: httpx.Client, key: str) -> bool:
@@ -63,6 +63,21 @@ def test_a_key_is_given_out_shown_once_and_taken_back(client: httpx.Client, town
             one["action"] for one in audit.list_entries(connection, audit.AuditFilter()) if one["actor"] != "manager"
         ]
     assert done.count("share.key") == 2 and done.count("share.revoke") == 2
+
+
+def test_an_agreement_is_approved_on_the_page_by_somebody_else(client: httpx.Client, town: Town) -> None:
+    area = shapely.box(X0, Y0, X0 + 200, Y0 + 500)
+    terms = Terms("热力集团", "巡检", area, ("water",), (), datetime.now(UTC) + timedelta(days=9))
+    with town.database.transaction() as connection:
+        number = proposals.propose(connection, terms, "li")
+    client.auth = httpx.BasicAuth("li", "")
+    assert "waits for approval" in client.get("/agreements?language=en").text
+    assert "不得审批" in press(client, number, step="approve", language="zh").text
+    assert 'role="alert"' in press(client, number, step="issue").text
+    client.auth = httpx.BasicAuth("wang", "")
+    assert press(client, number, step="approve").status_code == 303
+    assert "written by li, approved by token:wang" in client.get("/agreements?language=en").text
+    assert opens(client, issued(press(client, number, step="issue")))
 
 
 def test_what_cannot_be_done_is_told_on_the_page(client: httpx.Client, number: int) -> None:

@@ -67,6 +67,7 @@ QUESTIONS = [
 ]  # fmt: skip
 WORK = [
     f"share agree --agency a --purpose p --area {HERE} --classes storm,foul --attributes all --expires 2099-01-01",
+    "share agreement-approve 1 --by checker",
     "share key 1", "share hook 1 https://hooks.example.cn/pipemap", "share hook-approve 1",
     f"import {DRAINAGE} --dataset drainage --author surveyor", f"check {UPDATE}", f"submit {UPDATE}",
     f"approve {UPDATE}", f"publish {UPDATE} -m update", f"revert {UPDATE}", f"discard {UNDO}",
