@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from threading import RLock
 from typing import Any, TypeVar
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -151,8 +152,8 @@ class Network:
         wanted = np.array(list(pairs), np.int64).reshape(-1, 2)
         if len(np.unique(wanted, axis=0)) < len(wanted):
             raise UsageError("Two valves of the layer stand at the same end of a segment.")
-        segment = positions_of(self.segments.id, wanted[:, 0], "segment")
-        node = positions_of(self.nodes.id, wanted[:, 1], "node")
+        segment = positions_of(self.segments.id, wanted[:, 0].copy(), "segment")
+        node = positions_of(self.nodes.id, wanted[:, 1].copy(), "node")
         if ((self.segments.from_node[segment] != node) & (self.segments.to_node[segment] != node)).any():
             raise NotFoundError("A valve of the layer does not stand at an end of its segment.")
         state = code_positions(STATES, states, len(wanted), "open")
@@ -224,10 +225,20 @@ class Network:
 
 def positions_of(sorted_ids: Ints, wanted: Ints, what: str) -> Ints:
     """Positions of identities in a sorted array; NotFoundError names the first one that is not there."""
-    place, is_found = located(sorted_ids, wanted)
-    if np.count_nonzero(is_found) < len(wanted):
-        raise NotFoundError(f"There is no {what} {wanted[~is_found][0]} in this version of the map.")
+    place, found = _placed(sorted_ids, wanted)
+    if found < len(wanted):
+        raise NotFoundError(f"There is no {what} {wanted[found]} in this version of the map.")
     return place
+
+
+@numba.njit(cache=True, nogil=True)
+def _placed(sorted_ids: Ints, wanted: Ints) -> tuple[Ints, int]:  # pragma: no cover
+    """Positions of identities in a sorted array up to the first that is not there, and how many these are."""
+    place = np.searchsorted(sorted_ids, wanted)
+    for number, one in enumerate(place):
+        if one == len(sorted_ids) or sorted_ids[one] != wanted[number]:
+            return place, number
+    return place, len(wanted)
 
 
 def located(sorted_ids: Ints, wanted: Ints) -> tuple[Ints, Flags]:

@@ -74,18 +74,26 @@ def touching(
     boxes: Floats, levels: Ints, order: Ints, window: tuple[float, float, float, float]
 ) -> Ints:  # pragma: no cover
     """The same from the columns of a tree."""
-    rows = [np.int64(row) for row in range(levels[-1] - levels[-2])]
-    for level in range(len(levels) - 2, -1, -1):
-        inside = [row for row in rows[:0]]  # noqa: C416 (numba wants to know what the list holds)
-        for row in rows:
-            box = boxes[levels[level] + row]
-            if box[0] <= window[2] and box[2] >= window[0] and box[1] <= window[3] and box[3] >= window[1]:
-                inside.append(row)
+    west, south, east, north = window
+    top = len(levels) - 2
+    found = [np.int64(0) for _ in range(0)]
+    # Rows whose boxes are to be looked at, from the first on, and their level; at most a fan of each level waits.
+    waiting, depth = np.empty(_FAN * len(levels), np.int64), np.empty(_FAN * len(levels), np.int64)
+    count = levels[top + 1] - levels[top]
+    waiting[:count], depth[:count] = 0, top
+    while count > 0:
+        count -= 1
+        row, level = waiting[count], depth[count]
+        box = boxes[levels[level] + row]
+        if not (box[0] <= east and box[2] >= west and box[1] <= north and box[3] >= south):
+            continue
         if level == 0:
-            return np.array([order[row] for row in inside])
-        below = levels[level] - levels[level - 1]
-        rows = [np.int64(child) for row in inside for child in range(row * _FAN, min((row + 1) * _FAN, below))]
-    return order[:0]
+            found.append(order[row])
+            continue
+        for child in range(row * _FAN, min((row + 1) * _FAN, levels[level] - levels[level - 1])):
+            waiting[count], depth[count] = child, level - 1
+            count += 1
+    return np.array(found)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -94,29 +102,41 @@ def nearest(
 ) -> tuple[Ints, Floats]:  # pragma: no cover
     """The `wanted` boxes nearest to a place but for some (sorted positions), from the columns of a tree.
 
-    Nearest first, in order of position where that is the same; -1 (and infinity) where there are not so many. What
-    waits is looked at by its distance, groups of boxes before boxes.
+    Nearest first, in order of position where that is the same; -1 (and infinity) where there are not so many. Groups
+    of boxes wait for their turn by their distance, until one is farther than all that are wanted.
     """
     found, away = np.full(wanted, -1), np.full(wanted, np.inf)
-    top, count = len(levels) - 2, 0
-    if not (np.isfinite(place[0]) and np.isfinite(place[1])):
+    top = len(levels) - 2
+    if not (wanted and np.isfinite(place[0]) and np.isfinite(place[1])) or levels[top + 1] == levels[top]:
         return found, away
-    waiting = [(0.0, -top - 1, np.int64(0)) for _ in range(1)]
-    while len(waiting) > 0 and count < wanted:
-        far, depth, one = heappop(waiting)
-        if depth == 0:
-            found[count], away[count] = one, far
-            count += 1
-            continue
-        level = -depth - 1
+    waiting = [(0.0, top + 1, np.int64(0)) for _ in range(1)]
+    while len(waiting) > 0 and waiting[0][0] <= away[wanted - 1]:
+        _, depth, one = heappop(waiting)
+        level = depth - 1
         for row in range(one * _FAN, min((one + 1) * _FAN, levels[level + 1] - levels[level])):
             box = boxes[levels[level] + row]
             east = max(box[0] - place[0], place[0] - box[2], 0.0)
             north = max(box[1] - place[1], place[1] - box[3], 0.0)
-            what = order[row] if level == 0 else np.int64(row)
-            if level > 0 or not _is_among(what, but):
-                heappush(waiting, (np.hypot(east, north), -level, what))
+            far = np.hypot(east, north)
+            if far > away[wanted - 1]:
+                continue
+            if level > 0:
+                heappush(waiting, (far, level, np.int64(row)))
+            elif not _is_among(order[row], but):
+                _keep(found, away, order[row], far)
     return found, away
+
+
+@numba.njit(cache=True, nogil=True)
+def _keep(found: Ints, away: Floats, one: np.int64, far: float) -> None:  # pragma: no cover
+    """Put one where it belongs among the nearest so far; the last of them, or itself, goes."""
+    place = len(found) - 1
+    if far > away[place] or (far == away[place] and found[place] >= 0 and one > found[place]):
+        return
+    while place > 0 and (far < away[place - 1] or (far == away[place - 1] and one < found[place - 1])):
+        found[place], away[place] = found[place - 1], away[place - 1]
+        place -= 1
+    found[place], away[place] = one, far
 
 
 @numba.njit(cache=True, nogil=True)

@@ -4,11 +4,11 @@ Bursts, from the bottom up: `ports` says where devices part the pipes of a group
 network there (`dominators` has the graph theory), `sites` is where something has burst, `cuts` says what a cut isolates
 and dries (`floods` has the walks) and what exactly is meant, `dependants` whom it takes the supply from.
 
-On a cut: `walking` orders its valves, `alternatives` has the plans should one fail or hold, `backfeed` what opening a
-closed valve gives back, `hydrants` and `drainage` what they are called, `surroundings` what else lies there, `warnings`
-what it all rests on. `isolation` puts the answer together, `asking` takes the question as people put it.
-`criticality` answers for all segments at once, `shutdowns` for planned cuts that overlap. `places` finds what was
-meant, `describing` names things, `columns` makes networks from plain arrays.
+On a cut: `walking` orders its valves, `effects` counts what it takes from whom (`toll`, `hydrants`, `drainage`,
+`frayed`), `alternatives` has the plans should a valve fail or hold, `backfeed` what opening a closed one gives back,
+`surroundings` what else lies there, `warnings` what it all rests on. `isolation` puts the answer together, `asking`
+takes the question as people put it. `criticality` answers for all segments at once, `shutdowns` for planned cuts that
+overlap. `places` finds what was meant, `describing` names things, `columns` makes networks from plain arrays.
 
 Every other trace begins at a `starts.Start` and answers a `schemas.traces.TraceAnswer`; `drawing` makes it GeoJSON.
 `arcs` has its walks. Sewers: `gravity` says which way every pipe runs (`pits` where the water has no other way out),

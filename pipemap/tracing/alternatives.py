@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numba
 import numpy as np
 
-from pipemap.network import OPERABILITIES, STATES, Flags, Ints, Network, NodeKind
+from pipemap.network import OPERABILITIES, STATES, Flags, Ints, Network, NodeKind, SmallInts
 from pipemap.tracing.cuts import Assumed, Cut, cut_of_zones
 from pipemap.tracing.describing import device_columns
 
 # Each costs as much as the plan itself; what is left out can be asked for by naming the valve.
 MOST_ALTERNATIVES = 5
+_STUCK = int(NodeKind.STUCK_VALVE)
 _MAY_BE_FREED = [OPERABILITIES.index(code) for code in ("inoperable", "inaccessible")]
 
 
@@ -30,10 +32,10 @@ def alternatives_of(network: Network, cut: Cut, in_order: Ints) -> tuple[list[Ot
     `in_order` are the valves to close in their order. Doubtful are those of unknown state, and stuck ones
     inside the isolated zone that would narrow the cut if they could be closed.
     """
-    doubtful = in_order[is_state_unknown(network, in_order)]
-    stuck = _stuck_inside(network, cut)
+    doubtful, stuck = _in_doubt(_unknown_states(network), cut.touches.kind, in_order, cut.unusual)
     if not len(doubtful) and not len(stuck):
         return [], 0
+    stuck = stuck[_may_be_freed(network, cut, stuck)]
     found = [*_failing(cut, doubtful), *_holding(cut, stuck)]
     left_out = max(0, len(doubtful) - MOST_ALTERNATIVES) + max(0, len(stuck) - MOST_ALTERNATIVES)
     return found, left_out
@@ -41,13 +43,22 @@ def alternatives_of(network: Network, cut: Cut, in_order: Ints) -> tuple[list[Ot
 
 def is_state_unknown(network: Network, devices: Ints) -> Flags:
     """Whether the map does not say if a valve is open or closed."""
+    is_unknown: Flags = _unknown_states(network)[devices]
+    return is_unknown
 
+
+def _unknown_states(network: Network) -> Flags:
     def are_unknown() -> Flags:
         state = np.concatenate([network.nodes.state, network.pair_valves.state])
         return np.asarray((state < 0) | (state == STATES.index("unknown")))
 
-    is_unknown: Flags = network.once("state unknown", are_unknown, by_layout=True)[devices]
-    return is_unknown
+    return network.once("state unknown", are_unknown, by_layout=True)
+
+
+@numba.njit(cache=True, nogil=True)
+def _in_doubt(is_unknown: Flags, kind: SmallInts, valves: Ints, unusual: Ints) -> tuple[Ints, Ints]:  # pragma: no cover
+    """Valves of unknown state, in their order, and those of the other devices that are stuck valves."""
+    return valves[is_unknown[valves]], unusual[kind[unusual] == _STUCK]
 
 
 def stuck_one_by_one(cut: Cut, devices: Ints) -> Iterator[Cut]:
@@ -80,11 +91,7 @@ def _each_and_all(devices: Ints) -> Iterator[Ints]:
         yield devices
 
 
-def _stuck_inside(network: Network, cut: Cut) -> Ints:
-    """Stuck valves that isolated zones touch and that somebody might free, those named in the question included."""
-    devices: Ints = cut.unusual[cut.touches.kind[cut.unusual] == NodeKind.STUCK_VALVE]
-    if not len(devices):
-        return devices
-    _, _, operability = device_columns(network, devices)
-    stuck: Ints = devices[np.isin(operability, _MAY_BE_FREED) | np.isin(devices, cut.assumed.stuck)]
-    return stuck
+def _may_be_freed(network: Network, cut: Cut, stuck: Ints) -> Flags:
+    """Whether somebody might free each of some stuck valves, those named in the question included."""
+    _, _, operability = device_columns(network, stuck)
+    return np.isin(operability, _MAY_BE_FREED) | np.isin(stuck, cut.assumed.stuck)

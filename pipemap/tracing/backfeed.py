@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 
 from pipemap.network import Ints, Network, NodeKind
@@ -35,9 +36,9 @@ def regains_of(network: Network, cut: Cut, lost: Ints) -> list[Regain]:
     `lost` are the positions of the consumers that the cut leaves dry. A valve that cannot be moved is none.
     """
     unfed = _unfed_ways(network, cut, lost)
-    lost_zones = np.concatenate([cut.dry_zones, unfed])
-    if not len(lost_zones):
+    if not len(cut.dry_zones) and not len(unfed):
         return []
+    lost_zones = np.concatenate([cut.dry_zones, unfed])
     cut.status[unfed] = LOST
     entries = _entries(network, cut, lost_zones)
     merged = _merged(cut, entries, _has_one_way(cut, lost_zones))
@@ -56,14 +57,19 @@ def _unfed_ways(network: Network, cut: Cut, lost: Ints) -> Ints:
     zones, status, hops = cut.zones, cut.status, cut.zones.hops
     if len(cut.assumed.opened):
         status[(status == LOST) & (hops < 0)] = OPEN_QUESTION
-    at = network.consumers.node[lost]
-    at_devices = at[zones.node_zone[at] < 0]
+    at_devices = _at_devices(network.consumers.node, zones.node_zone, lost)
     if not len(at_devices) and not len(cut.dry_zones):
         return at_devices
     sides = np.unique(zones.ports.zone[zones.ports.of_devices(np.unique(at_devices))])
     sides = sides[(status[sides] == OPEN_QUESTION) & (hops[sides] < 0)]
     status[sides] = LOST
     return np.concatenate([sides, unfed_above(cut.touches, hops, status, np.concatenate([cut.dry_zones, sides]))])
+
+
+@numba.njit(cache=True, nogil=True)
+def _at_devices(node: Ints, node_zone: Ints, consumers: Ints) -> Ints:  # pragma: no cover
+    """The nodes of some consumers that are devices."""
+    return np.array([node[one] for one in consumers if node_zone[node[one]] < 0])
 
 
 def _entries(network: Network, cut: Cut, lost_zones: Ints) -> list[tuple[int, Ints]]:

@@ -17,7 +17,7 @@ from pipemap.errors import UsageError
 from pipemap.network import Flags, Floats, Ints, Network, NodeKind
 from pipemap.tracing.cuts import Cut, cut_of_zones
 from pipemap.tracing.dependants import Dependants, consumers_of
-from pipemap.tracing.outcomes import sum_of
+from pipemap.tracing.effects import sum_of
 from pipemap.tracing.pairing import Pairing, pairing_of
 from pipemap.tracing.pairs import consumers_out, stations_out, zones_with_partners
 from pipemap.tracing.served import served_nodes, served_of

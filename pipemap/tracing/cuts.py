@@ -29,21 +29,12 @@ not in service are not there. Exactly what is meant, and what the tests hold the
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from pipemap.network import Ints, NodeKind, SmallInts
-from pipemap.tracing.floods import (
-    FED,
-    OPEN_QUESTION,
-    Statuses,
-    Touches,
-    closure,
-    parted,
-    settle,
-    unfed_beside,
-    unusual,
-)
+from pipemap.tracing.floods import FED, OPEN_QUESTION, Statuses, Touches, parted, settle, unfed_beside
 from pipemap.tracing.ports import Flags
 from pipemap.tracing.sites import Site
 from pipemap.tracing.zones import Zones
@@ -83,20 +74,21 @@ class Assumed:
 AS_ON_THE_MAP = Assumed()
 
 
-@dataclass(frozen=True, eq=False)
-class Cut:
+class Cut(NamedTuple):
     """The plan in positions: devices as in `ports.Ports`, zones of `zones`, segments of the network.
 
-    `beside` are the devices that touch an isolated zone, `kept_closed` valves that the question would open but that
-    stand beside the burst.
+    `beside` are the devices that touch an isolated zone, `unusual` those of them that are no valves one could turn:
+    sources, one-way ones, stuck valves; `kept_closed` valves that the question would open but that stand beside the
+    burst.
     """
 
     zones: Zones
     assumed: Assumed
     touches: Touches
-    status: Statuses
     burst_zones: Ints
+    status: Statuses
     beside: Ints
+    unusual: Ints
     valves: Ints
     relied_on: Ints
     isolated_zones: Ints
@@ -105,12 +97,6 @@ class Cut:
     dry: Ints
     already_dry: Ints
     kept_closed: Ints
-
-    @cached_property
-    def unusual(self) -> Ints:
-        """Devices beside an isolated zone that are no valves one could turn: sources, one-way ones, stuck valves."""
-        found: Ints = unusual(self.touches.kind, self.beside)
-        return found
 
     def is_wet(self, some: Ints) -> Flags:
         """Whether a source still reaches some zones."""
@@ -130,34 +116,27 @@ def cut_at(site: Site, assumed: Assumed = AS_ON_THE_MAP) -> Cut:
 def cut_of_zones(zones: Zones, burst_zones: Ints, assumed: Assumed = AS_ON_THE_MAP) -> Cut:
     """The plan that parts some zones from every source."""
     touches = zones.touches if assumed.is_nothing else zones.touches._replace(kind=assumed.kinds(zones))
-    status = np.zeros(zones.count, np.uint8)
-    cluster = _lone_cluster(zones, burst_zones) if assumed.is_nothing else None
-    if cluster is None:
-        isolated, dry = closure(touches, status, burst_zones), _none()
-    else:
-        isolated, dry = _look_up(zones, cluster)
-    feeding, pipes = (zones.hops, zones.is_fed, zones.is_known), (zones.segments, zones.segment_bounds)
-    is_settled, anew = cluster is not None, bool(len(assumed.opened))
-    beside, valves, relied_on, dry, cut_off, left_dry = parted(
-        touches, feeding, pipes, status, isolated, dry, is_settled, anew
-    )
-    beside_burst = np.intersect1d(beside, assumed.opened) if len(assumed.opened) else assumed.opened
+    anew = bool(len(assumed.opened))
+    found = parted(touches.kind, *zones.columns, burst_zones, assumed.is_nothing, anew)
+    status, beside, unusual, valves, relied_on, isolated_zones, dry_zones, isolated, dry = found
+    beside_burst = np.intersect1d(beside, assumed.opened) if anew else assumed.opened
     if len(beside_burst):
         narrower = replace(assumed, opened=np.setdiff1d(assumed.opened, beside_burst))
-        return replace(cut_of_zones(zones, burst_zones, narrower), kept_closed=beside_burst)
+        return cut_of_zones(zones, burst_zones, narrower)._replace(kept_closed=beside_burst)
     return Cut(
         zones=zones,
         assumed=assumed,
         touches=touches,
-        status=status,
         burst_zones=burst_zones,
+        status=status,
         beside=beside,
+        unusual=unusual,
         valves=valves,
         relied_on=relied_on,
-        isolated_zones=isolated,
-        dry_zones=dry,
-        isolated=cut_off,
-        dry=left_dry,
+        isolated_zones=isolated_zones,
+        dry_zones=dry_zones,
+        isolated=isolated,
+        dry=dry,
         already_dry=_already_dry(zones, burst_zones, status),
         kept_closed=_none(),
     )
@@ -166,19 +145,6 @@ def cut_of_zones(zones: Zones, burst_zones: Ints, assumed: Assumed = AS_ON_THE_M
 def devices_beside(zones: Zones, isolated: Ints) -> Ints:
     """Every device that touches some zones."""
     return np.unique(zones.ports.device[zones.ports.of_zones(isolated)])
-
-
-def _lone_cluster(zones: Zones, burst_zones: Ints) -> int | None:
-    """The one cluster of all bursts, if taking it out shuts nothing else."""
-    first = int(zones.cluster[burst_zones[0]])
-    alone = not zones.needs_flood[first] and (len(burst_zones) == 1 or (zones.cluster[burst_zones] == first).all())
-    return first if alone else None
-
-
-def _look_up(zones: Zones, cluster: int) -> tuple[Ints, Ints]:
-    """The zones of a cluster, and those that it alone keeps supplied."""
-    first, end = zones.cluster_bounds.item(cluster), zones.cluster_bounds.item(cluster + 1)
-    return np.arange(first, end), np.arange(end, zones.subtree_end.item(cluster))
 
 
 def _already_dry(zones: Zones, burst_zones: Ints, status: Statuses) -> Ints:

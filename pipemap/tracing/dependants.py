@@ -1,6 +1,8 @@
 """What hangs on the nodes of a network (consumers, hydrants), and which of it a cut takes the supply from."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
 
 import numba
 import numpy as np
@@ -16,6 +18,10 @@ from pipemap.tracing.zones import Zones
 
 # Beyond so many places it is faster to ask for every consumer whether one is near.
 _MANY_PLACES = 500
+
+# Columns of Dependants, and of the devices and zones around them.
+Things: TypeAlias = tuple[Ints, Ints, Ints, Ints, Ints]
+Around: TypeAlias = tuple[Ints, Ints, Flags, Flags]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,28 +45,22 @@ class Dependants:
 
     def lost_in(self, isolated: Ints, dry: Ints, status: Statuses) -> tuple[Ints, Flags]:
         """The same for the zones of some cut: at a device a thing is lost when no side of it is fed any more."""
-        zones = self.zones
-        things = (self.members, self.bounds, self.straddling, self.straddling_bounds, self.device)
-        around = (zones.ports.device_bounds, zones.ports.zone, zones.is_fed, zones.is_known)
-        lost: tuple[Ints, Flags] = _lost(*things, *around, isolated, dry, status)
+        lost: tuple[Ints, Flags] = lost_among(self.columns, self.zones.around, isolated, dry, status)
         return lost
+
+    @cached_property
+    def columns(self) -> Things:
+        """What `lost_among` takes of them."""
+        return self.members, self.bounds, self.straddling, self.straddling_bounds, self.device
 
 
 @numba.njit(cache=True, nogil=True)
-def _lost(
-    members: Ints,
-    bounds: Ints,
-    straddling: Ints,
-    straddling_bounds: Ints,
-    device: Ints,
-    device_bounds: Ints,
-    port_zone: Ints,
-    is_fed: Flags,
-    is_known: Flags,
-    isolated: Ints,
-    dry: Ints,
-    status: Statuses,
+def lost_among(
+    things: Things, around: Around, isolated: Ints, dry: Ints, status: Statuses
 ) -> tuple[Ints, Flags]:  # pragma: no cover
+    """The same from the columns."""
+    members, bounds, straddling, straddling_bounds, device = things
+    device_bounds, port_zone, is_fed, is_known = around
     near, beyond = members[spread(bounds, isolated)], members[spread(bounds, dry)]
     between = np.unique(straddling[spread(straddling_bounds, np.concatenate((isolated, dry)))])
     touches = np.zeros(len(between), np.bool_)
@@ -72,6 +72,8 @@ def _lost(
             lost[number] &= status[zone] == ISOLATED or (is_unfed and is_known[zone])
     is_near = np.concatenate((np.ones(len(near), np.bool_), np.zeros(len(beyond), np.bool_), touches[lost]))
     found = np.concatenate((near, beyond, between[lost]))
+    if (found[1:] >= found[:-1]).all():
+        return found, is_near
     order = np.argsort(found)
     return found[order], is_near[order]
 

@@ -14,6 +14,8 @@ from schemas.codetables import code_table
 
 # Shape, width and height of every segment (pipemap/network/arrays.py), and the clear shares of the shapes.
 Sections: TypeAlias = tuple[SmallInts, Reals, Reals, Floats]
+# The same with whether a size is assumed, and by node whether it is a drain.
+Columns: TypeAlias = tuple[SmallInts, Reals, Reals, Floats, Flags, Flags]
 
 # Share of the enclosing rectangle that is clear: a circle (or ellipse); an egg of 2:3 (radii 1, 1/2 and 3).
 _CIRCLE = np.pi / 4
@@ -33,8 +35,8 @@ class Held(NamedTuple):
 def drainage_of(network: Network, isolated: Ints) -> Held:
     """The volume in isolated segments (positions) by their clear section; unknown ones are counted apart."""
     segments = network.segments
-    held = _held(_sections(network), segments.length_m, segments.is_bore_assumed, isolated)
-    return Held(*held, _outlets(network, isolated))
+    sections = (*sections_of(network), segments.is_bore_assumed, drains(network))
+    return Held(*held_in(sections, segments.from_node, segments.to_node, segments.length_m, isolated))
 
 
 def drainage_words(network: Network, held: Held) -> Words:
@@ -43,20 +45,21 @@ def drainage_words(network: Network, held: Held) -> Words:
 
 
 @numba.njit(cache=True, nogil=True)
-def _held(
-    sections: Sections, length_m: Floats, is_assumed: Flags, isolated: Ints
-) -> tuple[float, float, float]:  # pragma: no cover
-    """The known volume, the part of it that is assumed, and the length of unknown section."""
+def held_in(
+    columns: Columns, from_node: Ints, to_node: Ints, length_m: Floats, isolated: Ints
+) -> tuple[float, float, float, Ints]:  # pragma: no cover
+    """The known volume, the part of it that is assumed, the length of unknown section, and the outlets."""
+    shape, width_mm, height_mm, clear_shares, is_assumed, is_drain = columns
     known_m3 = assumed_m3 = unknown_length_m = 0.0
     for one in isolated:
-        volume_m3 = _clear_area_m2(sections, one) * length_m[one]
+        volume_m3 = _clear_area_m2((shape, width_mm, height_mm, clear_shares), one) * length_m[one]
         if not np.isfinite(volume_m3):
             unknown_length_m += length_m[one]
             continue
         known_m3 += volume_m3
         if is_assumed[one]:
             assumed_m3 += volume_m3
-    return known_m3, assumed_m3, unknown_length_m
+    return known_m3, assumed_m3, unknown_length_m, marked_ends(from_node, to_node, isolated, is_drain)
 
 
 def clear_area_m2(network: Network, segments: Ints) -> Floats:
@@ -64,11 +67,12 @@ def clear_area_m2(network: Network, segments: Ints) -> Floats:
 
     A shape that is neither round nor egg-shaped fills its width and height, which is the most it can.
     """
-    areas_m2: Floats = _clear_areas_m2(_sections(network), segments)
+    areas_m2: Floats = _clear_areas_m2(sections_of(network), segments)
     return areas_m2
 
 
-def _sections(network: Network) -> Sections:
+def sections_of(network: Network) -> Sections:
+    """Shapes and sizes of the segments."""
     segments = network.segments
     return segments.shape, segments.bore_width_mm, segments.bore_height_mm, _clear_shares()
 
@@ -99,12 +103,11 @@ def _clear_shares() -> Floats:
     return shares
 
 
-def _outlets(network: Network, isolated: Ints) -> Ints:
-    drains = network.once(
+def drains(network: Network) -> Flags:
+    """Whether each node lets water out."""
+    return network.once(
         "is drain", lambda: _are_drains()[network.nodes.appurtenance] & network.nodes.is_active, by_layout=True
     )
-    outlets: Ints = marked_ends(network.segments.from_node, network.segments.to_node, isolated, drains)
-    return outlets
 
 
 @cache

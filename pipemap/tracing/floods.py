@@ -62,31 +62,53 @@ def closure(at: Touches, status: Statuses, zones: Ints) -> Ints:  # pragma: no c
 
 @numba.njit(cache=True, nogil=True)
 def parted(
-    at: Touches,
-    feeding: tuple[Ints, Flags, Flags],
-    pipes: tuple[Ints, Ints],
-    status: Statuses,
-    isolated: Ints,
-    dry: Ints,
-    is_settled: bool,
+    kind: SmallInts,
+    device: Ints,
+    zone: Ints,
+    takes: Flags,
+    gives: Flags,
+    device_bounds: Ints,
+    zone_bounds: Ints,
+    by_zone: Ints,
+    hops: Ints,
+    is_fed: Flags,
+    is_known: Flags,
+    segments: Ints,
+    segment_bounds: Ints,
+    cluster: Ints,
+    cluster_bounds: Ints,
+    subtree_end: Ints,
+    needs_flood: Flags,
+    bursts: Ints,
+    as_on_the_map: bool,
     anew: bool,
-) -> tuple[Ints, Ints, Ints, Ints, Ints, Ints]:  # pragma: no cover
-    """What parting the isolated zones from the rest means; `status` is marked.
+) -> tuple[Statuses, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints]:  # pragma: no cover
+    """What parting some zones that burst from every source means, from the kinds of devices and columns of Zones.
 
-    Given are `hops`, `is_fed`, `is_known` of the zones, their `segments` with the bounds, and, when that `is_settled`,
-    the zones that go dry. Found are the devices beside, the valves to close and those relied on (`_turned`), the dry
-    zones, and the isolated and the dry segments, all sorted.
+    Found are the status of every zone, the devices beside, those of them that are no valves one could turn, the valves
+    to close and those relied on (`_turned`), the isolated and the dry zones, and the segments of both, all sorted.
     """
-    hops, is_fed, is_known = feeding
-    segments, bounds = pipes
-    status[isolated] = ISOLATED
-    status[dry] = LOST
+    at = Touches(device, zone, takes, gives, device_bounds, zone_bounds, by_zone, kind)
+    status = np.zeros(len(cluster), np.uint8)
+    first = cluster[bursts[0]]
+    is_alone = as_on_the_map and not needs_flood[first]
+    for one in bursts:
+        is_alone &= cluster[one] == first
+    if is_alone:
+        # Taking out the one cluster shuts nothing else: what goes dry is the range after it.
+        end = cluster_bounds[first + 1]
+        isolated, dry = np.arange(cluster_bounds[first], end), np.arange(end, subtree_end[first])
+        status[isolated], status[dry] = ISOLATED, LOST
+    else:
+        isolated, dry = closure(at, status, bursts), bursts[:0]
     beside, far = _rim(at, status, isolated)
-    if not is_settled:
-        dry = settle(at, hops, status, at.zone[far], anew)
+    if not is_alone:
+        dry = settle(at, hops, status, zone[far], anew)
     valves, relied_on = _turned(at, status, far, is_fed, is_known)
-    cut_off, left_dry = np.sort(segments[spread(bounds, isolated)]), np.sort(segments[spread(bounds, dry)])
-    return beside, valves, relied_on, dry, cut_off, left_dry
+    unusual = beside[(kind[beside] != _OPEN) & (kind[beside] != _CLOSED)]
+    cut_off = np.sort(segments[spread(segment_bounds, isolated)])
+    left_dry = np.sort(segments[spread(segment_bounds, dry)])
+    return status, beside, unusual, valves, relied_on, isolated, dry, cut_off, left_dry
 
 
 @numba.njit(cache=True, nogil=True)
@@ -297,10 +319,3 @@ def unfed_beside(
     segments, bounds = unfed
     there = segments[spread(bounds, np.unique(area[zones]))]
     return np.sort(there[status[segment_zone[there]] != ISOLATED])
-
-
-@numba.njit(cache=True, nogil=True)
-def unusual(kind: SmallInts, devices: Ints) -> Ints:  # pragma: no cover
-    """Those of some devices that are neither open nor closed valves."""
-    found: Ints = devices[(kind[devices] != _OPEN) & (kind[devices] != _CLOSED)]
-    return found

@@ -1,6 +1,7 @@
 """Hydrants that a cut takes the water from, and the nearest that still have it."""
 
 from itertools import islice
+from typing import TypeAlias
 
 import numba
 import numpy as np
@@ -8,10 +9,13 @@ import numpy as np
 from pipemap.network import Floats, Ints, Network
 from pipemap.network.boxes import BoxTree, nearest
 from pipemap.tracing.cuts import Cut
-from pipemap.tracing.dependants import hydrant_nodes, hydrants_of
+from pipemap.tracing.dependants import hydrant_nodes
 from pipemap.tracing.describing import Words, known_numbers
 from pipemap.tracing.ports import Flags
 from pipemap.tracing.zones import Zones
+
+# The columns of a tree of the fed hydrants (pipemap/network/boxes.py) and the places of all.
+Fed: TypeAlias = tuple[Floats, Ints, Ints, Floats]
 
 
 class FedHydrants:
@@ -33,10 +37,15 @@ class FedHydrants:
         found: tuple[Ints, Floats] = _nearest_left(self._columns, places_m, lost, wanted)
         return found
 
-    def instead_of(self, lost: Ints) -> tuple[Ints, Floats]:
-        """The same for the one nearest to each of those that are lost."""
-        found: tuple[Ints, Floats] = _instead(self._columns, self._place_m, lost)
+    def nearest_to(self, place_m: Floats, lost: Ints, wanted: int) -> tuple[Ints, Floats]:
+        """The same for one place (1, 2), without what is not there."""
+        found: tuple[Ints, Floats] = _nearest_there(self._columns, place_m, lost, wanted)
         return found
+
+    @property
+    def columns(self) -> Fed:
+        """What `instead_of` takes of them."""
+        return (*self._columns, self._place_m)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -50,8 +59,19 @@ def _nearest_left(
 
 
 @numba.njit(cache=True, nogil=True)
-def _instead(tree: tuple[Floats, Ints, Ints], place_m: Floats, lost: Ints) -> tuple[Ints, Floats]:  # pragma: no cover
-    found, away_m = _nearest_left(tree, place_m[lost], lost, 1)
+def _nearest_there(
+    tree: tuple[Floats, Ints, Ints], place_m: Floats, lost: Ints, wanted: int
+) -> tuple[Ints, Floats]:  # pragma: no cover
+    found, away_m = nearest(*tree, (place_m[0, 0], place_m[0, 1]), wanted, lost)
+    there = np.count_nonzero(found >= 0)
+    return found[:there], away_m[:there]
+
+
+@numba.njit(cache=True, nogil=True)
+def instead_of(fed: Fed, lost: Ints) -> tuple[Ints, Floats]:  # pragma: no cover
+    """For every hydrant that is lost the nearest one still fed, -1 for none, and how far it lies from it."""
+    boxes, levels, order, place_m = fed
+    found, away_m = _nearest_left((boxes, levels, order), place_m[lost], lost, 1)
     return found.ravel(), away_m.ravel()
 
 
@@ -60,34 +80,21 @@ def fed_hydrants(network: Network, zones: Zones) -> FedHydrants:
     return network.once(f"fed hydrants {zones.group}", lambda: FedHydrants(network, zones), by_layout=True)
 
 
-def lost_hydrants(network: Network, cut: Cut) -> Ints:
-    """Positions in `hydrant_nodes` of those without water."""
-    return hydrants_of(network, cut.zones).lost(cut)[0]
-
-
-def hydrants_instead(network: Network, cut: Cut, lost: Ints) -> tuple[Ints, Floats]:
-    """For every hydrant that is lost the nearest one still fed, -1 for none, and how far it lies from it."""
-    if not len(lost):
-        return lost, np.zeros(0)
-    return fed_hydrants(network, cut.zones).instead_of(lost)
-
-
 def nearest_hydrants(network: Network, cut: Cut, lost: Ints, places_m: Floats, wanted: int) -> tuple[Ints, Floats]:
     """The hydrants still fed that lie nearest to some places, nearest first, and how far they lie."""
-    found, away_m = fed_hydrants(network, cut.zones).nearest(places_m, lost, wanted)
-    if len(places_m) > 1:
-        found, away_m = (np.array(column) for column in _first_of_all(found, away_m, wanted))
-    there = np.count_nonzero(found >= 0)
-    return found.ravel()[:there], away_m.ravel()[:there]
+    fed = fed_hydrants(network, cut.zones)
+    if len(places_m) == 1:
+        return fed.nearest_to(places_m, lost, wanted)
+    return _first_of_all(*fed.nearest(places_m, lost, wanted), wanted)
 
 
-def _first_of_all(found: Ints, away_m: Floats, wanted: int) -> tuple[list[int], list[float]]:
+def _first_of_all(found: Ints, away_m: Floats, wanted: int) -> tuple[Ints, Floats]:
     """The first of those found for several places, each once."""
     nearest_m: dict[int, float] = {}
     for far_m, hydrant in sorted(zip(away_m.ravel().tolist(), found.ravel().tolist(), strict=True)):
         nearest_m.setdefault(hydrant, far_m)
     first = list(islice((one for one in nearest_m.items() if one[0] >= 0), wanted))
-    return [hydrant for hydrant, _ in first], [far_m for _, far_m in first]
+    return np.array([hydrant for hydrant, _ in first], np.int64), np.array([far_m for _, far_m in first])
 
 
 def near_words(network: Network, hydrants: Ints, away_m: Floats) -> list[Words]:

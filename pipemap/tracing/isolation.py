@@ -12,8 +12,9 @@ from pipemap.tracing.backfeed import Regain
 from pipemap.tracing.cuts import AS_ON_THE_MAP, Assumed, Cut, cut_at
 from pipemap.tracing.describing import Words, class_codes, described_valves, device_places
 from pipemap.tracing.drainage import drainage_words
+from pipemap.tracing.effects import sum_of
 from pipemap.tracing.hydrants import lost_words, near_words
-from pipemap.tracing.outcomes import Outcome, Plan, outcome_of, sum_of
+from pipemap.tracing.outcomes import Outcome, Plan, outcome_of
 from pipemap.tracing.pairs import pair_effect, pair_notes
 from pipemap.tracing.sites import Site, class_at, site_of
 from pipemap.tracing.tiers import tier_warnings, tiers_of
@@ -64,7 +65,8 @@ def outcome_words(network: Network, outcome: Outcome) -> Words:
     plan, pairing = outcome.plan, outcome.pairing
     site, cut = plan.site, plan.cut
     alternatives = zip(outcome.otherwise, outcome.plans_otherwise, strict=True)
-    warnings = [*warnings_of(network, cut, outcome.otherwise, plan.toll.uncounted), *tier_warnings(network, cut)]
+    warnings = warnings_of(network, cut, plan.effects.seen, outcome.otherwise, plan.toll.uncounted)
+    warnings += tier_warnings(network, cut)
     if pairing is not None:
         warnings += pair_notes(network, site, cut, pairing, has_back_feeds=bool(outcome.regains))
     return {
@@ -76,7 +78,7 @@ def outcome_words(network: Network, outcome: Outcome) -> Words:
         "alternatives_left_out": outcome.left_out,
         "back_feeds": _back_feeds(network, site, outcome.regains),
         "nearest_hydrants": near_words(network, outcome.nearest, outcome.nearest_m),
-        "drainage": drainage_words(network, outcome.held),
+        "drainage": drainage_words(network, plan.effects.held),
         "sources_not_refilled": device_places(network, outcome.not_refilled),
         "pumps_to_stop": device_places(network, outcome.pumps),
         "tiers": tiers_of(network, cut),
@@ -87,7 +89,7 @@ def outcome_words(network: Network, outcome: Outcome) -> Words:
 
 def plan_words(network: Network, plan: Plan) -> Words:
     """The fields of a BurstPlan."""
-    cut = plan.cut
+    cut, effects = plan.cut, plan.effects
     return {
         "order_basis": "walk" if plan.walk.is_along_pipes else "straight",
         "valves_to_close": described_valves(network, plan.walk),
@@ -95,11 +97,11 @@ def plan_words(network: Network, plan: Plan) -> Words:
         "sources_to_shut": device_places(network, sources_feeding(cut)),
         "isolated_segment_ids": network.segments.id[cut.isolated].tolist(),
         "dry_segment_ids": network.segments.id[cut.dry].tolist(),
-        "isolated_length_m": plan.isolated_m,
-        "dry_length_m": plan.dry_m,
+        "isolated_length_m": effects.isolated_m,
+        "dry_length_m": effects.dry_m,
         "consumers": toll_words(network, plan.toll),
         "consumer_ids": network.consumers.id[plan.toll.consumers].tolist(),
-        "hydrants_lost": lost_words(network, plan.hydrants, plan.instead, plan.instead_m),
+        "hydrants_lost": lost_words(network, effects.hydrants, effects.instead, effects.instead_m),
     }
 
 

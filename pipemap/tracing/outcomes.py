@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from pipemap.network import Floats, Ints, Network
@@ -10,9 +9,9 @@ from pipemap.network.kinds import has_role
 from pipemap.tracing.alternatives import Otherwise, alternatives_of
 from pipemap.tracing.backfeed import Regain, regains_of
 from pipemap.tracing.cuts import Cut
-from pipemap.tracing.drainage import Held, drainage_of
+from pipemap.tracing.effects import Effects, effects_of
 from pipemap.tracing.floods import ISOLATED, LOST
-from pipemap.tracing.hydrants import hydrants_instead, lost_hydrants, nearest_hydrants
+from pipemap.tracing.hydrants import nearest_hydrants
 from pipemap.tracing.pairing import Pairing
 from pipemap.tracing.pairs import consumers_out
 from pipemap.tracing.sites import Site
@@ -23,21 +22,13 @@ _NEAREST_HYDRANTS = 3
 
 
 class Plan(NamedTuple):
-    """A cut as a plan: the walk to its valves and what it takes from whom.
-
-    `hydrants` without water are positions in `dependants.hydrant_nodes`, `instead` the nearest one still fed to each,
-    -1 for none, and `instead_m` how far it lies.
-    """
+    """A cut as a plan: the walk to its valves, what it takes from whom, and what else it does (`effects.Effects`)."""
 
     site: Site
     cut: Cut
     walk: Walk
     toll: Toll
-    hydrants: Ints
-    instead: Ints
-    instead_m: Floats
-    isolated_m: float
-    dry_m: float
+    effects: Effects
 
 
 class Outcome(NamedTuple):
@@ -54,7 +45,6 @@ class Outcome(NamedTuple):
     regains: list[Regain]
     nearest: Ints
     nearest_m: Floats
-    held: Held
     not_refilled: Ints
     pumps: Ints
 
@@ -72,8 +62,7 @@ def outcome_of(network: Network, site: Site, cut: Cut, pairing: Pairing | None =
         [plan_of(network, site, one.cut, pairing) for one in otherwise],
         left_out,
         regains_of(network, cut, may_regain),
-        *nearest_hydrants(network, cut, plan.hydrants, site.place_m, _NEAREST_HYDRANTS),
-        drainage_of(network, cut.isolated),
+        *nearest_hydrants(network, cut, plan.effects.hydrants, site.place_m, _NEAREST_HYDRANTS),
         _not_refilled(cut),
         _pumps(network, cut),
     )
@@ -81,26 +70,9 @@ def outcome_of(network: Network, site: Site, cut: Cut, pairing: Pairing | None =
 
 def plan_of(network: Network, site: Site, cut: Cut, pairing: Pairing | None = None) -> Plan:
     """A cut as a plan; of heat, where pairs are given, with who loses either side."""
-    hydrants, length_m = lost_hydrants(network, cut), network.segments.length_m
-    return Plan(
-        site,
-        cut,
-        walk_to(network, site, cut, cut.valves),
-        toll_of(network, *consumers_out(network, cut, pairing)),
-        hydrants,
-        *hydrants_instead(network, cut, hydrants),
-        sum_of(length_m, cut.isolated),
-        sum_of(length_m, cut.dry),
-    )
-
-
-@numba.njit(cache=True, nogil=True)
-def sum_of(column: Floats, some: Ints) -> float:  # pragma: no cover
-    """The sum of some rows of a column."""
-    total = 0.0
-    for one in some:
-        total += column[one]
-    return total
+    effects = effects_of(network, cut)
+    toll = effects.toll if pairing is None else toll_of(network, *consumers_out(network, cut, pairing))
+    return Plan(site, cut, walk_to(network, site, cut, cut.valves), toll, effects)
 
 
 def _not_refilled(cut: Cut) -> Ints:
@@ -117,9 +89,9 @@ def _not_refilled(cut: Cut) -> Ints:
 
 def _pumps(network: Network, cut: Cut) -> Ints:
     """Pumps that draw from or press into an isolated zone."""
+    if not len(cut.unusual):
+        return cut.unusual
     devices = cut.unusual[cut.unusual < len(network.nodes.id)]
-    if not len(devices):
-        return devices
     is_pump = network.once("is pump", lambda: has_role(network, "pump"), by_layout=True)
     pumps: Ints = devices[is_pump[devices]]
     return pumps

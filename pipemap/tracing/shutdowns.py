@@ -137,7 +137,7 @@ def _interval(network: Network, stage: _Stage, sides: _Sides) -> Interval:
         "only_together": _only_together(network, stage, plan, sides),
         "close_at_start": _walked(network, stage, stage.closed),
         "reopen_at_end": _walked(network, stage, stage.reopened),
-        "warnings": warnings_of(network, stage.cut, otherwise, plan.toll.uncounted),
+        "warnings": warnings_of(network, stage.cut, plan.effects.seen, otherwise, plan.toll.uncounted),
     }
     return Interval.model_validate(fields)
 

@@ -1,21 +1,20 @@
 """Where pipes have burst: segments and nodes of one group of pressure classes, and the zones they lie in."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numba
 import numpy as np
 
 from pipemap.errors import UsageError
-from pipemap.network import Floats, Ints, Network, positions_of
+from pipemap.network import Flags, Floats, Ints, Network, SmallInts, positions_of
 from pipemap.network.adjacency import adjacency_of
 from pipemap.tracing.zones import Zones, zones_of
 from schemas.codetables import code_table
 
 
-@dataclass(frozen=True, eq=False)
-class Site:
+class Site(NamedTuple):
     """Bursts at some segments and nodes (positions in the network), all at once; `burst_zones` is sorted.
 
     `place_m` are plan positions (bursts, 2) of the middles of the segments and of the nodes, NaN where unknown.
@@ -44,17 +43,19 @@ def site_of(network: Network, segment_ids: Sequence[int], node_ids: Sequence[int
 
 
 def _named(ids: Ints, wanted: Sequence[int], what: str) -> Ints:
-    return positions_of(ids, np.array(sorted(set(wanted)), np.int64), what) if wanted else np.zeros(0, np.int64)
+    return positions_of(ids, np.array(sorted(set(wanted)), np.int64), what) if wanted else ids[:0]
 
 
 def site_at(network: Network, segments: Ints, nodes: Ints) -> Site:
     """Bursts at positions in the network."""
-    if np.count_nonzero(network.segments.is_active[segments]) < len(segments):
+    class_bits, are_live = _classes_of(network.segments.class_, network.segments.is_active, segments)
+    if not are_live:
         raise UsageError("The segment is not in service, so it cannot burst.")
-    beside = _beside(network, nodes)
-    zones = zones_of(network, pressure_group(network, np.concatenate([segments, beside])))
+    if len(nodes):
+        class_bits |= _classes_of(network.segments.class_, network.segments.is_active, _beside(network, nodes))[0]
+    zones = zones_of(network, _pressure_group(class_bits))
     places = (network.segments.x_m, network.segments.y_m, network.nodes.x_m, network.nodes.y_m)
-    burst_zones, place_m = _lying(segments, nodes, zones.segment_zone, _zones_at(zones, nodes), places)
+    burst_zones, place_m = _lying(segments, nodes, zones.segment_zone, _zones_at(zones, nodes), *places)
     return Site(zones, segments, nodes, burst_zones, place_m)
 
 
@@ -72,10 +73,12 @@ def _lying(
     nodes: Ints,
     segment_zone: Ints,
     zones_at_nodes: Ints,
-    places: tuple[Floats, Floats, Floats, Floats],
+    x_m: Floats,
+    y_m: Floats,
+    node_x_m: Floats,
+    node_y_m: Floats,
 ) -> tuple[Ints, Floats]:  # pragma: no cover
     """The zones of segments and nodes, each once, and their plan positions."""
-    x_m, y_m, node_x_m, node_y_m = places
     zones = np.unique(np.concatenate((segment_zone[segments], zones_at_nodes)))
     place_m = np.empty((len(segments) + len(nodes), 2))
     for row, one in enumerate(segments):
@@ -91,11 +94,22 @@ def class_at(network: Network, node: int) -> int:
     return network.segments.class_.item(beside[network.segments.is_active[beside]][0])
 
 
-def pressure_group(network: Network, segments: Ints) -> str:
-    """The one group of pressure classes that segments belong to; UsageError when there is none."""
-    if not len(segments):
+@numba.njit(cache=True, nogil=True)
+def _classes_of(class_: SmallInts, is_active: Flags, segments: Ints) -> tuple[int, bool]:  # pragma: no cover
+    """The classes of some segments as bits, and whether all of them are in service."""
+    bits, are_live = 0, True
+    for one in segments:
+        bits |= 1 << class_[one]
+        are_live &= is_active[one]
+    return bits, are_live
+
+
+@cache
+def _pressure_group(class_bits: int) -> str:
+    """The one group of pressure classes that classes, as bits, belong to; UsageError when there is none."""
+    if not class_bits:
         raise UsageError("Name at least one segment or node that has burst.")
-    classes = [_groups()[one] for one in set(network.segments.class_[segments].tolist())]
+    classes = [_groups()[one] for one in range(len(_groups())) if class_bits >> one & 1]
     groups: list[str] = sorted({group for group, _ in classes})
     if len(groups) > 1:
         raise UsageError("Segments of different utilities do not burst into one another; ask for each on its own.")
@@ -113,8 +127,6 @@ def _groups() -> list[tuple[str, bool]]:
 
 def _beside(network: Network, nodes: Ints) -> Ints:
     """The live segments at some nodes, each of which has at least one."""
-    if not len(nodes):
-        return nodes
     adjacency = adjacency_of(network)
     beside = adjacency.at(nodes)
     is_live = network.segments.is_active[beside]

@@ -5,7 +5,7 @@ Parts are what something is made of: part p is a line, or a single point, with t
 the distance is in space, else in plan.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numba
 import numpy as np
@@ -18,6 +18,11 @@ from pipemap.network.boxes import touching
 
 # A pipe that ends so near to another one may well be joined to it.
 OPEN_END_M = 0.3
+
+# Columns of the axes' boxes (pipemap/network/boxes.py), of the axes, and of the segments: class, stage of life, sizes.
+Tree: TypeAlias = tuple[Floats, Ints, Ints]
+Lines: TypeAlias = tuple[Floats, Ints]
+Sizes: TypeAlias = tuple[SmallInts, SmallInts, Reals, Reals]
 
 
 class Near(NamedTuple):
@@ -35,10 +40,8 @@ def near(network: Network, parts: Axes, radius_m: float, is_wanted: Flags) -> Ne
     `is_wanted` is by class and stage of life, as positions in their code tables, the last of both for the unknown.
     Nearest first, in order of identity where that is the same.
     """
-    segments, tree = network.segments, network.segments.axis.tree
-    lines = (segments.axis.points_m, segments.axis.bounds, parts.points_m, parts.bounds)
-    columns = (segments.class_, segments.lifecycle, segments.width_mm, segments.height_mm)
-    place, away_m, in_space, point_m = _near(tree.columns, lines, columns, is_wanted, radius_m, _widest_m(network))
+    columns = network.once("near", lambda: _columns(network))
+    place, away_m, in_space, point_m = _near(*columns, parts.points_m, parts.bounds, is_wanted, radius_m)
     if len(place) < 2:
         return Near(place, away_m, in_space, point_m)
     order = np.lexsort((place, away_m))
@@ -47,30 +50,30 @@ def near(network: Network, parts: Axes, radius_m: float, is_wanted: Flags) -> Ne
 
 def ready_near(network: Network) -> None:
     """Compute now what the first look around would otherwise wait for."""
-    _ = network.segments.axis.tree
-    _widest_m(network)
+    network.once("near", lambda: _columns(network))
 
 
-def _widest_m(network: Network) -> float:
-    """Half the widest section of all segments."""
-
-    def widest_m() -> float:
-        sizes_mm = np.fmax(network.segments.width_mm, network.segments.height_mm)
-        return float(np.nanmax(sizes_mm, initial=0)) / 2000
-
-    return network.once("widest", widest_m)
+def _columns(network: Network) -> tuple[Tree, Lines, Sizes, float]:
+    """What a look around takes of a network, last half the widest section of all segments."""
+    segments, axis = network.segments, network.segments.axis
+    sizes_mm = np.fmax(segments.width_mm, segments.height_mm)
+    widest_m = float(np.nanmax(sizes_mm, initial=0)) / 2000
+    columns = (segments.class_, segments.lifecycle, segments.width_mm, segments.height_mm)
+    return axis.tree.columns, (axis.points_m, axis.bounds), columns, widest_m
 
 
 @numba.njit(cache=True, nogil=True)
 def _near(
-    tree: tuple[Floats, Ints, Ints],
-    lines: tuple[Floats, Ints, Floats, Ints],
-    columns: tuple[SmallInts, SmallInts, Reals, Reals],
+    tree: Tree,
+    lines: Lines,
+    columns: Sizes,
+    widest_m: float,
+    parts: Floats,
+    part_bounds: Ints,
     is_wanted: Flags,
     radius_m: float,
-    widest_m: float,
 ) -> tuple[Ints, Floats, Flags, Floats]:  # pragma: no cover
-    points, bounds, parts, part_bounds = lines
+    points, bounds = lines
     class_, lifecycle, width_mm, height_mm = columns
     candidates = touching(*tree, _window(parts, radius_m + widest_m))
     found, in_space = np.empty(len(candidates), np.int64), np.empty(len(candidates), np.bool_)
@@ -140,8 +143,8 @@ def beside_nodes(network: Network, nodes: Ints, is_wanted: Flags, within_m: floa
 
 @numba.njit(cache=True, nogil=True)
 def _beside(
-    tree: tuple[Floats, Ints, Ints],
-    lines: tuple[Floats, Ints],
+    tree: Tree,
+    lines: Lines,
     columns: tuple[SmallInts, Flags, Ints, Ints],
     places: tuple[Floats, Floats],
     nodes: Ints,

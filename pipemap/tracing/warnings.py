@@ -1,19 +1,16 @@
 """What a plan rests on that a person has to know, in English and Chinese."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
-import numba
 import numpy as np
 
-from pipemap.network import Flags, Ints, Network, NodeKind, SmallInts
+from pipemap.network import Flags, Ints, Network, NodeKind
 from pipemap.network.adjacency import adjacency_of
 from pipemap.tracing.alternatives import Otherwise, is_state_unknown
 from pipemap.tracing.cuts import Cut
 from pipemap.tracing.dependants import unlinked_of
 from pipemap.tracing.describing import Words, class_codes, note
-from pipemap.tracing.ports import marked
-from pipemap.tracing.zones import Zones
+from pipemap.tracing.frayed import Seen
 from schemas.codetables import code_table
 
 _MOST_NAMED = 5
@@ -81,9 +78,10 @@ _TEXTS = {
 }
 
 
-def warnings_of(network: Network, cut: Cut, alternatives: Sequence[Otherwise], uncounted: int) -> list[Words]:
+def warnings_of(
+    network: Network, cut: Cut, seen: Seen, alternatives: Sequence[Otherwise], uncounted: int
+) -> list[Words]:
     """Everything the plan rests on; `uncounted` are the consumers lost of whom nobody knows how many people."""
-    seen = _seen(network, cut)
     found = [
         *_source_warnings(network, cut, seen),
         *_passage_warnings(network, cut),
@@ -96,40 +94,6 @@ def warnings_of(network: Network, cut: Cut, alternatives: Sequence[Otherwise], u
     if uncounted:
         found.append(_warning("people-unknown", count=uncounted))
     return found
-
-
-class _Seen(NamedTuple):
-    """The isolated zones at a glance.
-
-    Whether a source of the area of all is known, whether one reached any, whether the map is frayed there, and the
-    classes of their segments, as bits.
-    """
-
-    is_known: bool
-    is_fed: bool
-    is_frayed: bool
-    classes: int
-
-
-def _seen(network: Network, cut: Cut) -> _Seen:
-    zones = cut.zones
-    flags = zones.is_known, zones.is_fed, _frayed_zones(network, zones)
-    return _Seen(*_glance(flags, cut.isolated_zones, network.segments.class_, cut.isolated))
-
-
-@numba.njit(cache=True, nogil=True)
-def _glance(
-    flags: tuple[Flags, Flags, Flags], zones: Ints, class_: SmallInts, segments: Ints
-) -> tuple[bool, bool, bool, int]:  # pragma: no cover
-    known, fed, frayed = flags
-    is_known, is_fed, is_frayed, classes = True, False, False, 0
-    for zone in zones:
-        is_known &= known[zone]
-        is_fed |= fed[zone]
-        is_frayed |= frayed[zone]
-    for one in segments:
-        classes |= 1 << class_[one]
-    return is_known, is_fed, is_frayed, classes
 
 
 def _unlinked_near(network: Network, cut: Cut) -> int:
@@ -150,7 +114,7 @@ def sources_feeding(cut: Cut) -> Ints:
     return np.unique(device[(cut.touches.kind[device] == NodeKind.SOURCE) & cut.zones.ports.gives[ports]])
 
 
-def _source_warnings(network: Network, cut: Cut, seen: _Seen) -> Iterable[Words]:
+def _source_warnings(network: Network, cut: Cut, seen: Seen) -> Iterable[Words]:
     if not seen.is_known:
         yield _warning("no-source-known")
     elif not seen.is_fed:
@@ -207,7 +171,7 @@ def _state_warnings(network: Network, cut: Cut, alternatives: Sequence[Otherwise
         yield _warning("valves-state-unknown", count=len(rest), names=_names(network, rest))
 
 
-def _topology_warnings(network: Network, cut: Cut, seen: _Seen) -> Iterator[Words]:
+def _topology_warnings(network: Network, cut: Cut, seen: Seen) -> Iterator[Words]:
     """Where the map is such that the trace may have stopped too early, or run on where it should not."""
     segments = network.segments
     are_several = seen.classes & (seen.classes - 1)
@@ -227,18 +191,6 @@ def _topology_warnings(network: Network, cut: Cut, seen: _Seen) -> Iterator[Word
     idle = idle[np.isin(segments.class_[idle], classes)]
     if len(idle):
         yield _warning("out-of-service-joined", count=len(idle), names=_segment_names(network, idle))
-
-
-def _frayed_zones(network: Network, zones: Zones) -> Flags:
-    """By zone, whether a joint of it is not on the map or is an end of a segment that is not in service."""
-
-    def frayed() -> Flags:
-        segments = network.segments
-        ends = np.concatenate([segments.from_node[~segments.is_active], segments.to_node[~segments.is_active]])
-        touched = zones.node_zone[np.concatenate([ends, np.flatnonzero(network.nodes.is_missing)])]
-        return marked(zones.count, touched[touched >= 0])
-
-    return network.once(f"frayed zones {zones.group}", frayed, by_layout=True)
 
 
 def _joints(network: Network, cut: Cut) -> tuple[Ints, Ints]:

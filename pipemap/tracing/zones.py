@@ -12,6 +12,7 @@ all sources and has no segments.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from pipemap.tracing.dominators import dominator_tree, hops, tree_ranges
 from pipemap.tracing.floods import Touches
 from pipemap.tracing.ports import Elements, Flags, Ports, components, elements_of, marked, ports_of
 
+Columns: TypeAlias = tuple[
+    Ints, Ints, Flags, Flags, Ints, Ints, Ints, Ints, Flags, Flags, Ints, Ints, Ints, Ints, Ints, Flags
+]
 PASSABLE = (NodeKind.OPEN_VALVE, NodeKind.STUCK_VALVE, NodeKind.ONE_WAY)
 
 
@@ -68,6 +72,22 @@ class Zones:
         ports = self.ports
         columns = (ports.device, ports.zone, ports.takes, ports.gives, ports.device_bounds, ports.zone_bounds)
         return Touches(*columns, ports.by_zone, ports.kind)
+
+    @cached_property
+    def columns(self) -> Columns:
+        """What `floods.parted` takes of them and of the ports."""
+        ports = self.ports
+        return (
+            *(ports.device, ports.zone, ports.takes, ports.gives),
+            *(ports.device_bounds, ports.zone_bounds, ports.by_zone),
+            *(self.hops, self.is_fed, self.is_known, self.segments, self.segment_bounds),
+            *(self.cluster, self.cluster_bounds, self.subtree_end, self.needs_flood),
+        )
+
+    @cached_property
+    def around(self) -> tuple[Ints, Ints, Flags, Flags]:
+        """What `dependants.lost_among` takes of them."""
+        return self.ports.device_bounds, self.ports.zone, self.is_fed, self.is_known
 
     @cached_property
     def inlets(self) -> tuple[Ints, Ints]:
