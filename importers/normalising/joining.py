@@ -73,13 +73,18 @@ def join(
     With `draw_lost_points`, the drawn end of a line that names a point which no table has is that point. Ends within
     `snap_m` of a point, or of each other, are one. `class_words` are case-folded words for utility classes.
     """
-    nodes, segments = with_unique_numbers(_with_keys(nodes), segments, ledger, snap_m)
+    nodes = _with_keys(nodes)
     if not len(segments):
+        nodes, segments = with_unique_numbers(nodes, segments, ledger, snap_m)
         nodes, segments = classified(nodes, segments, class_words, ledger)
         return nodes, segments, Keys(_texts(nodes["source_key"]))
-    segments = with_known_spelling(nodes, segments, ledger)
-    nodes, segments = _snapped(nodes, segments, ledger, draw_lost_points, snap_m)
-    segments, keys = _numbered(nodes, segments)
+    numbered, keys, is_settled = _numbered(nodes, segments)
+    if not is_settled:
+        nodes, segments = with_unique_numbers(nodes, segments, ledger, snap_m)
+        segments = with_known_spelling(nodes, segments, ledger)
+        nodes, segments = _snapped(nodes, segments, ledger, draw_lost_points, snap_m)
+        numbered, keys, _ = _numbered(nodes, segments)
+    nodes, segments = nodes.drop(columns="content", errors="ignore"), numbered
     segments = _joined(len(nodes), segments, keys, ledger, snap_m)
     nodes, segments = classified(nodes, segments, class_words, ledger)
     segments = _without_repeats(_with_other_ends(segments), keys, ledger)
@@ -229,13 +234,19 @@ def _clusters(
     return labels[place_of], places[first]
 
 
-def _numbered(nodes: pd.DataFrame, segments: pd.DataFrame) -> tuple[pd.DataFrame, Keys]:
-    """Segments with numbers for the keys of their ends: those of nodes are the nodes' positions, -1 is none."""
+def _numbered(nodes: pd.DataFrame, segments: pd.DataFrame) -> tuple[pd.DataFrame, Keys, bool]:
+    """Segments with numbers for the keys of their ends: those of nodes are the nodes' positions, -1 is none.
+
+    And whether the numbers alone join everything: no two nodes share one, and every line names two nodes.
+    """
     columns = [_texts(column) for column in (nodes["source_key"], segments["from_key"], segments["to_key"])]
     found = pa.concat_arrays(columns).dictionary_encode()
-    numbers = np.split(found.indices.fill_null(-1).to_numpy(), np.cumsum([len(column) for column in columns])[:2])[1:]
-    numbered = segments.drop(columns=["from_key", "to_key"]).assign(from_node=numbers[0], to_node=numbers[1])
-    return numbered, Keys(found.dictionary)
+    numbers = found.indices.fill_null(-1).to_numpy()
+    own, of_ends = numbers[: len(nodes)], numbers[len(nodes) :]
+    is_settled = bool((np.diff(own) == 1).all() and of_ends.min() >= 0 and of_ends.max() < len(nodes))
+    start, end = np.split(of_ends, 2)
+    numbered = segments.drop(columns=["from_key", "to_key"]).assign(from_node=start, to_node=end)
+    return numbered, Keys(found.dictionary), is_settled
 
 
 def _pairs(segments: pd.DataFrame, is_reversed: bool = False) -> npt.NDArray[np.int64]:
