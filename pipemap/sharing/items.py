@@ -168,12 +168,11 @@ async def find_page(
     """The same but for the record."""
     async with recording_refusals(reading, key_sha256 or "", asked):
         wanted = None if version is None else await reading.run(_version, reading.database, version)
-        grant, request, (row,) = await _read(reading, key_sha256, ask, wanted)
-    made = {name: row[name] for name in ("features", "next", "ids_sha256")}
-    page = ItemsPage(count=row["shown"], **made, **await _origin(reading, grant, request, row, wanted))
+        grant, request, rows = await _read(reading, key_sha256, ask, wanted)
+    page = _joined(rows, request.limit, await _origin(reading, grant, request, rows[0], wanted))
     if grant is None or key_sha256 is None:
         return FoundPage(page, None)
-    await ledger.charge_window(reading, grant, request.place, row["wanted"])
+    await ledger.charge_window(reading, grant, request.place, rows[0]["wanted"])
     (look,) = audit.looks_under(grant, key_sha256, "share.items", [_account(request, page)])
     return FoundPage(page, look)
 
@@ -244,6 +243,16 @@ async def _origin(
         "version": row["version"] if grant is not None or wanted is None else wanted,
         "attributes": granted_columns(grant, request.kind),
     }
+
+
+def _joined(rows: Sequence[DictRow], limit: int, origin: Mapping[str, Any]) -> ItemsPage:
+    """The page that parts make; one beyond the limit says that there are more, a row without a place is none."""
+    parts = [row for row in rows if row["place"] is not None]
+    shown = [part for part in parts if part["place"] <= limit]
+    ids = hashlib.sha256(b"".join(part["ids"] for part in shown)).hexdigest()
+    features = b"[%b]" % b",".join(part["features"] for part in shown)
+    following = shown[-1]["last"] if len(parts) > len(shown) else None
+    return ItemsPage(features, sum(part["shown"] for part in shown), following, ids_sha256=ids, **origin)
 
 
 def _single(row: DictRow | None, identity: int, origin: Mapping[str, Any]) -> ItemsPage:

@@ -145,35 +145,39 @@ JOIN pipemap.agreement a USING (agreement_id)
 WHERE k.key_sha256 = decode(%(key_sha256)s, 'hex')
 
 -- name: items
--- One page of granted features as GeoJSON by identity, what it holds, and a digest of the identities; the version it
--- is of, the digest of the permission and the window as it lies in the project's system. The features come in order: an order within each sum would sort them again.
-SELECT standing.version, standing.digest, ST_AsBinary(standing.wanted) AS wanted, page.*
+-- One page of granted features as GeoJSON by identity, in parts of 64: an answer in one piece is copied six times on its
+-- way out. Each part with the place of its first feature, how many it holds, and their identities; a part whose place is
+-- beyond the limit says that there are more. With each the version, the digest of the permission and the window as it
+-- lies in the project's system. The features come in order: an order within each sum would sort them again.
+SELECT standing.version, standing.digest, ST_AsBinary(standing.wanted) AS wanted, part.*
 FROM {standing} AS standing
-CROSS JOIN (SELECT
-    count(*) FILTER (WHERE f.place <= %(limit)s) AS shown,
-    CASE WHEN count(*) > %(limit)s THEN max(f.feature_id) FILTER (WHERE f.place <= %(limit)s) END AS next,
-    encode(sha256(convert_to(coalesce(
-        string_agg(f.feature_id || E'\n', '') FILTER (WHERE f.place <= %(limit)s), ''
-    ), 'UTF8')), 'hex') AS ids_sha256,
-    convert_to('[' || coalesce(
-        string_agg({feature}, ',') FILTER (WHERE f.place <= %(limit)s), ''
-    ) || ']', 'UTF8') AS features
-FROM (
-    SELECT m.*, row_number() OVER (ORDER BY m.feature_id) AS place
+LEFT JOIN (
+    SELECT
+        min(f.place) AS place,
+        count(*) AS shown,
+        max(f.feature_id) AS last,
+        convert_to(string_agg(f.feature_id || E'\n', ''), 'UTF8') AS ids,
+        convert_to(string_agg({feature}, ','), 'UTF8') AS features
     FROM (
-        SELECT v.* FROM {relation} AS v
-        WHERE v.feature_id > %(after)s AND {conditions}
-        ORDER BY v.feature_id
-        LIMIT %(limit)s + 1
-    ) AS m
-) AS f
-CROSS JOIN LATERAL (SELECT {properties}) AS p) AS page
+        SELECT m.*, row_number() OVER (ORDER BY m.feature_id) AS place
+        FROM (
+            SELECT v.* FROM {relation} AS v
+            WHERE v.feature_id > %(after)s AND {conditions}
+            ORDER BY v.feature_id
+            LIMIT %(limit)s + 1
+        ) AS m
+    ) AS f
+    CROSS JOIN LATERAL (SELECT {properties}) AS p
+    GROUP BY (f.place - 1) / 64, f.place > %(limit)s
+) AS part ON true
+ORDER BY part.place
 
 -- name: feature
 -- One feature as GeoJSON.
-'{{"type":"Feature","id":' || f.feature_id
-|| ',"geometry":' || ST_AsGeoJSON({geometry}, %(digits)s, 0)
-|| ',"properties":' || row_to_json(p)::text || '}}'
+concat(
+    '{{"type":"Feature","id":', f.feature_id, ',"geometry":', ST_AsGeoJSON({geometry}, %(digits)s, 0),
+    ',"properties":', row_to_json(p), '}}'
+)
 
 -- name: singles
 -- Granted features of some identities as GeoJSON, each with its box, the version it is of and the digest of the

@@ -118,7 +118,7 @@ CREATE OR REPLACE FUNCTION pg_temp.shared_states(life text) RETURNS text LANGUAG
 $function$;
 
 -- What the views of a kind have in common, put into a view's frame:
--- {grant}: the grant, its attributes as switches in the order of the kind's columns, read once a statement;
+-- {grant}: the grant, with a switch for each attribute, read once a statement;
 -- {states}: the states it reads;
 -- {attributes}: every attribute, null unless granted; what was surveyed at an end, unless that end is in the area.
 CREATE OR REPLACE FUNCTION pg_temp.shared_view(frame text, kind text, life text) RETURNS text LANGUAGE sql AS $function$
@@ -131,9 +131,9 @@ CREATE OR REPLACE FUNCTION pg_temp.shared_view(frame text, kind text, life text)
     listed AS (
         SELECT
             string_agg(quote_ident(name), ', ' ORDER BY place) AS columns,
-            string_agg(quote_literal(name) || ' = ANY (attributes)', ', ' ORDER BY place) AS switches,
+            string_agg(format('%L = ANY (attributes) AS %I', name, 'shows_' || name), ', ' ORDER BY place) AS switches,
             string_agg(format(
-                'CASE WHEN g.shows[%s]%s THEN f.%I END AS %I', place,
+                'CASE WHEN g.%I%s THEN f.%I END AS %I', 'shows_' || name,
                 CASE WHEN name LIKE 'from\_%' THEN ' AND shown.from_end' WHEN name LIKE 'to\_%' THEN ' AND shown.to_end' END,
                 name, name
             ), ', ' ORDER BY place) AS attributes
@@ -141,7 +141,7 @@ CREATE OR REPLACE FUNCTION pg_temp.shared_view(frame text, kind text, life text)
     )
     SELECT replace(replace(replace(replace(replace(replace(
         frame,
-        '{grant}', '(SELECT granted.*, ARRAY[{switches}] AS shows FROM pipemap_share.granted OFFSET 0)'),
+        '{grant}', '(SELECT granted.*, {switches} FROM pipemap_share.granted OFFSET 0)'),
         '{states}', '(' || pg_temp.shared_states(life) || ')'),
         '{kind}', kind), '{columns}', columns), '{switches}', switches), '{attributes}', attributes)
     FROM listed
