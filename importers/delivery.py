@@ -14,6 +14,7 @@ from importers.archive import is_unpacked, unpacked
 from importers.base import Reader, RecordTable
 from importers.normalising import standalone
 from importers.normalising.closing import placed, schematic, unclassed, unmoved_heights
+from importers.normalising.column_findings import tell_lines_without_ends
 from importers.normalising.elevations import with_axis
 from importers.normalising.features import Sources, consumers_of, nodes_of, segments_of, structures_of
 from importers.normalising.joining import join
@@ -259,6 +260,8 @@ def _joined(context: Context, files: Sequence[SourceFile], dataset: str) -> Deli
     datums: list[DatumUse] = []
     if len(segments):
         nodes, segments, datums = with_axis(nodes, segments, keys, context)
+    else:
+        tell_lines_without_ends(context.of_lines, ledger)
     consumers = standalone.consumers(pools["consumer"].frame(), nodes, keys, ledger)
     structures = standalone.structures(pools["structure"].frame(), ledger)
     counts = ledger.counts()

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -26,13 +26,33 @@ _DIGITS = re.compile(r"\d+")
 
 
 # Foul, surface water and combined, as British sewer records have them.
-SEWER_LETTERS: Mapping[str, str] = {"f": "foul", "s": "storm", "c": "combined"}
+_BRITISH: Mapping[str, str] = {"f": "foul", "s": "storm", "c": "combined"}
+# Letters of other countries, each with those that no other's have: SW is foul where RW is storm, and storm where FW
+# is foul.
+_OF_COUNTRIES: Sequence[tuple[Mapping[str, str], frozenset[str]]] = (
+    ({"sw": "foul", "rw": "storm", "mw": "combined"}, frozenset({"rw", "mw"})),
+    ({"ks": "foul", "kr": "storm", "km": "combined"}, frozenset({"kr", "km"})),
+    ({"fw": "foul", "sw": "storm", "cw": "combined"}, frozenset({"fw"})),
+    ({"ks": "foul", "kd": "storm", "ko": "combined"}, frozenset({"kd", "ko"})),
+    ({"eu": "foul", "ep": "storm", "un": "combined"}, frozenset({"eu", "ep"})),
+)
+
+
+def sewer_letters(words: Iterable[str | None], *, are_sewers: bool = True) -> Mapping[str, str] | None:
+    """What letters for kinds of sewage mean where words are such letters alone, None where they are not.
+
+    British ones are of one letter, which can be anything unless the table is known to be one of sewers; without an
+    F, S can be sanitary, too.
+    """
+    letters = {word.casefold() for word in words if word is not None}
+    if are_sewers and len(letters) > 1 and "f" in letters and letters <= _BRITISH.keys():
+        return _BRITISH
+    return next((meant for meant, own in _OF_COUNTRIES if letters & own and letters <= meant.keys()), None)
 
 
 def are_sewer_letters(words: Iterable[str | None]) -> bool:
-    """Whether words are those letters alone; without an F, S can be anything, sanitary for one."""
-    letters = {word.casefold() for word in words if word is not None}
-    return len(letters) > 1 and "f" in letters and letters <= SEWER_LETTERS.keys()
+    """Whether words are letters for kinds of sewage alone."""
+    return sewer_letters(words) is not None
 
 
 class ClassColumn:
@@ -81,8 +101,8 @@ class ClassColumn:
         Words that no dictionary has are left to `extra` at once.
         """
         found = columns.cells("class")
-        if self.said is not None and self.said[0] == "combined" and are_sewer_letters(found.words):
-            self._letters = SEWER_LETTERS
+        are_sewers = self.said is not None and self.said[0] == "combined"
+        self._letters = self._letters or sewer_letters(found.words, are_sewers=are_sewers) or {}
         numbers = np.array([-1 if word is None else self._number(word) for word in found.words], dtype=np.int32)
         of_rows: npt.NDArray[np.int32] = numbers[found.index]
         if "class" not in columns:
@@ -126,9 +146,14 @@ class ClassColumn:
         )
         return False
 
-    def codes(self, numbers: npt.NDArray[np.int32]) -> pd.Categorical:
-        """The class of rows by the numbers of their words, else that of the sheet or the profile; else unknown."""
-        meanings = [meaning if self._is_believed else None for meaning in self._meanings]
+    def codes(self, numbers: npt.NDArray[np.int32], *, are_lines: bool) -> pd.Categorical:
+        """The class of rows by the numbers of their words, else that of the sheet or the profile; else unknown.
+
+        A line whose own word is in no dictionary is of another class than the title of its table; what class a point
+        has by the lines that it joins, it may have for all its word.
+        """
+        said = "unknown" if are_lines and self._is_believed else None
+        meanings = [meaning or self._fallback or said if self._is_believed else None for meaning in self._meanings]
         found = [meaning or self._fallback for meaning in [*meanings, None]]
         return pd.Categorical.from_codes(pd.Categorical(found, dtype=CLASS).codes[numbers], dtype=CLASS)
 

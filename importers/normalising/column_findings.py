@@ -4,7 +4,7 @@ An import takes columns by names that its profile knows. What a name reads as ot
 shows it and writes it into a profile.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from importers.normalising.ledger import Ledger, listed
 from importers.normalising.units import factor, unit_of
@@ -12,6 +12,8 @@ from importers.profiles import ATTRIBUTES, Profile, plain
 from importers.proposing.vocabulary import labels, readings
 from schemas.findings import Severity
 
+_SIZES = frozenset({"section", "diameter", "outer_diameter", "inner_diameter", "width_mm", "height_mm"})
+_OF_LINES = _SIZES | {"material", "burial", "hole_count", "cable_count"}
 # As sure as words that are all known.
 _TRUST = 0.75
 # Attributes that say more of a row, but without which it is whole; line numbers are the user's to decide on.
@@ -37,6 +39,29 @@ def tell_columns(
         left = {plain(name) for name in profile.leave.get(role, [])}
         unused = [name for name in columns if name not in mapping.values() and plain(name) not in left]
         _tell_unused(unused, mapping, role, ledger, number)
+
+
+def columns_of_lines(columns: Iterable[str], mapping: Mapping[str, str]) -> list[str]:
+    """Columns of a table of points that say what its lines are like, a size among them; else none."""
+    read = {name: next(iter(readings("segment", name)), None) for name in columns if name not in mapping.values()}
+    found = {name: best.attribute for name, best in read.items() if best is not None and best.trust >= _TRUST}
+    of_lines = [name for name, attribute in found.items() if attribute in _OF_LINES]
+    return of_lines if len(of_lines) > 1 and _SIZES & {found[name] for name in of_lines} else []
+
+
+def tell_lines_without_ends(columns: Mapping[int, Sequence[str]], ledger: Ledger) -> None:
+    """Say of tables of points that no lines were made of them, for nothing tells where they go."""
+    for number, names in columns.items():
+        ledger.note(
+            number,
+            Severity.WARNING,
+            "IMP-LINES",
+            f"Its columns tell what lines are like ({listed(names)}), but not which point each goes to: no line was "
+            "made, and they are kept with the points. Add a column of the next point's number.",
+            f"该表有管线属性列（{listed(names)}），但未说明各点与哪一点相连，未生成管线，属性随管点保留；"
+            "请补充连接点号列。",
+            details={"columns": list(names)},
+        )
 
 
 def _tell_units(mapping: Mapping[str, str], profile: Profile, ledger: Ledger, number: int) -> None:

@@ -16,7 +16,7 @@ from importers.normalising.extra import objects
 from importers.normalising.ledger import Ledger
 from importers.normalising.measures import number_in, parse_measure
 from importers.normalising.words import UnknownWords
-from importers.profiles import Profile
+from importers.profiles import OF_PIPES, Profile
 from schemas.findings import Severity
 
 _ELEMENT_CODE_DIGITS = 8
@@ -147,7 +147,9 @@ class Columns:
 
     def extra(self) -> pa.Array:
         """The source columns that no attribute took, and cells that were not understood, as JSON text per row."""
-        taken = {column for attribute, column in self.mapping.items() if attribute != "line_id"}
+        # Heights of pipes that stand with a point are of its lines, which may have their own.
+        kept_too = {"line_id", *(OF_PIPES if self.role == "node" else ())}
+        taken = {column for attribute, column in self.mapping.items() if attribute not in kept_too}
         kept = {str(name): self.rows[name] for name in self.rows.columns if name not in taken}
         for column, mask in self._kept.items():
             kept[column] = self.rows[column].astype(object).where(mask, None)

@@ -18,7 +18,7 @@ import shapely
 from importers.base import DERIVED, RecordTable
 from importers.normalising.cells import Floats, Mask
 from importers.normalising.classes import ClassColumn
-from importers.normalising.column_findings import tell_columns
+from importers.normalising.column_findings import columns_of_lines, tell_columns
 from importers.normalising.columns import Columns
 from importers.normalising.compact import COMPACT
 from importers.normalising.ledger import Ledger
@@ -60,6 +60,8 @@ class Context:
     disowned: set[int] = field(default_factory=set)
     # The source column of every attribute, by the number of its sheet.
     columns: dict[int, dict[str, str]] = field(default_factory=dict)
+    # Columns of tables of points that say what lines are like.
+    of_lines: dict[int, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         spool = Spool()
@@ -109,6 +111,8 @@ class Sheet:
             names = [str(name) for name in self._first.rows.columns if name != DERIVED]
             told = {name: column for name, column in self._mapping.items() if not self._is_of_the_system(name)}
             tell_columns(names, self._mapping, told, str(self.role), self.profile, self.ledger, self.number)
+            if self.role == "node" and (of_lines := columns_of_lines(names, self._mapping)):
+                self.context.of_lines[self.number] = of_lines
 
     def _is_of_the_system(self, attribute: str) -> bool:
         """Whether an attribute is a coordinate that stays in the unit of its system."""
@@ -174,7 +178,7 @@ class Sheet:
 
     def _hand_over(self, kind: str) -> None:
         frame = pd.concat(self._kept.pop(kind), ignore_index=True)
-        classes = self._class.codes(frame.pop("class_word").to_numpy())
+        classes = self._class.codes(frame.pop("class_word").to_numpy(), are_lines=kind == "pipe_segment")
         frame["class_code"] = "" if kind == "structure" else classes
         frame = self._with_ends(frame) if kind == "pipe_segment" else self._placed(frame)
         if self.role == "combined":

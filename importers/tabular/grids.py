@@ -15,6 +15,7 @@ import pandas as pd
 from importers.base import RecordTable
 from importers.normalising.ledger import listed
 from importers.profiles import plain
+from importers.tabular.beside import column_between
 from importers.tabular.headers import HEADER_WITHIN, Header, Merge, find_header, is_filled, labels, title
 from importers.tabular.stacked import Tables
 from importers.tabular.turned import Turned, turned
@@ -29,7 +30,7 @@ _MORE_UNTIL_NEXT_POINT = 1_000
 _ROWS_OF_HEADER = 3
 # More single lines than these above a table do not count among the rows its header is looked for in.
 _FEW_LINES, _MOST_LINES = 10, 1_000
-_ASCII_STARTS = ("total", "sum", "sub", "grand", "page", "- ")
+_ASCII_STARTS = ("total", "sum", "sub", "grand", "page", "- ", "razem", "gesamt", "somme", "totaal", "toplam", "celkem")
 
 _BLANK, _TOTALS, _SIGNED, _PAGES = "blank", "totals", "signatures", "page marks"
 _HEAD, _HEADER, _NUMBERING = "titles and remarks", "repeated headers", "column numbers"
@@ -43,7 +44,9 @@ _IN_CHINESE = {
 }
 _REASONS = {
     re.compile(
-        r"^[(（]?(?:合\s*计|总\s*计|小\s*计|共\s*计|累\s*计|(?:grand\s+|sub-?\s?)?total|sum)\b|^(?:合计|总计|小计|共计|累计)"
+        r"^[(（]?(?:合\s*计|总\s*计|小\s*计|共\s*计|累\s*计|(?:grand\s+|sub-?\s?)?total|totale|totaal|sum|suma|summe"
+        r"|somme|gesamt|razem|toplam|celkem|итого|всего|합\s*계|소\s*계|合\s*計|小\s*計|tổng(?:\s+cộng)?|المجموع|الإجمالي)\b"
+        r"|^(?:合计|总计|小计|共计|累计)"
         r"|(?:合计|总计|小计|共计|累计)\s*[:：]?$",
         re.IGNORECASE,
     ): _TOTALS,
@@ -91,8 +94,25 @@ def tables_of(grid: Grid, names: Names, chunk_rows: int = CHUNK_ROWS) -> Iterato
     a sheet of its own, named by the cell that it begins in: `热力!A19`.
     """
     for first_row, rows in Tables(grid.rows, names.known):
-        part = grid if not first_row else _another(grid, first_row)
-        yield from _tables_of_one(replace(part, rows=rows), names, chunk_rows, first_row)
+        part = grid if not first_row else _another(grid, first_row, 0)
+        for side in _sides(replace(part, rows=rows), first_row):
+            yield from _tables_of_one(side, names, chunk_rows, first_row)
+
+
+def _sides(grid: Grid, first_row: int) -> Iterator[Grid]:
+    """A table, or the two that stand beside each other; of those the right one has a sheet of its own: `热力!F1`."""
+    rows = iter(grid.rows)
+    first = list(islice(rows, _SAMPLE_ROWS))
+    at = column_between(first)
+    if at is None:
+        yield replace(grid, rows=chain(first, rows))
+        return
+    whole = [*first, *rows]
+    yield replace(grid, rows=[row[:at] for row in whole], merges=[merge for merge in grid.merges if merge[1][1] < at])
+    right = [
+        ((top, left - at - 1), (bottom, last - at - 1)) for (top, left), (bottom, last) in grid.merges if left > at
+    ]
+    yield replace(_another(grid, first_row, at + 1), rows=[row[at + 1 :] for row in whole], merges=right)
 
 
 def _tables_of_one(grid: Grid, names: Names, chunk_rows: int, first_row: int) -> Iterator[RecordTable]:
@@ -129,19 +149,26 @@ def _tables_of_one(grid: Grid, names: Names, chunk_rows: int, first_row: int) ->
         yielded = True
 
 
-def _another(grid: Grid, first_row: int) -> Grid:
-    """The next table of a sheet, which begins below so many rows."""
-    sheet = f"{grid.sheet}!A{first_row + 1}"
+def _another(grid: Grid, first_row: int, first_column: int) -> Grid:
+    """Another table of a sheet, which begins below so many rows and behind so many columns."""
+    cell = f"{_column_letters(first_column)}{first_row + 1}"
+    sheet = f"{grid.sheet}!{cell}"
     finding = Finding(
         rule="IMP-STACKED",
         severity=Severity.INFO,
-        message_en=f"Another table begins in row {first_row + 1} of {grid.sheet}; it is read by itself, as {sheet}.",
-        message_zh=f"{grid.sheet} 第 {first_row + 1} 行起为另一张表，按 {sheet} 单独读取。",
+        message_en=f"Another table begins in {cell} of {grid.sheet}; it is read by itself, as {sheet}.",
+        message_zh=f"{grid.sheet} 自 {cell} 起为另一张表，按 {sheet} 单独读取。",
         file=grid.file,
         sheet=sheet,
         row=first_row + 1,
     )
     return replace(grid, sheet=sheet, findings=[*grid.findings, finding])
+
+
+def _column_letters(at: int) -> str:
+    """The letters of a column as spreadsheets count them, from 0: A, Z, AA."""
+    before, letter = divmod(at, 26)
+    return (_column_letters(before - 1) if before else "") + chr(ord("A") + letter)
 
 
 def _of_turned(grid: Grid, names: Names, lies: Turned) -> RecordTable:

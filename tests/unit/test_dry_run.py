@@ -245,6 +245,18 @@ def test_unknown_words_come_with_the_nearest_known_one(tmp_path: Path) -> None:
     assert '# "老球墨铸铁" = "ductile_iron"' in found.text
 
 
+def test_codes_of_the_standard_are_read_where_a_column_holds_no_other_unknown_word(tmp_path: Path) -> None:
+    points, lines = network(9, seed=4)
+    for row, word in zip(lines, ["ZT", "QM", "G", "PE", "PE", "PE", "PE", "PE"], strict=True):
+        row[5] = word
+    found = tried([
+        write(tmp_path / "点.csv", list(POINT_NAMES), points), write(tmp_path / "线.csv", list(LINE_NAMES), lines)
+    ])  # fmt: skip
+    assert found.trial is not None
+    assert found.trial.segments["material_code"].tolist()[:4] == ["cast_iron", "ductile_iron", "steel", "pe"]
+    assert {word.said_by for word in found.words} == {"CJJ 61-2017 C.0.1"}
+
+
 def test_a_unit_in_a_header_or_in_the_values_is_proposed(tmp_path: Path) -> None:
     points, lines = network(9, seed=5)
     for row in lines:

@@ -55,6 +55,37 @@ def test_points_and_lines_one_below_the_other_are_two_tables(tmp_path: Path) -> 
     assert _only(delivery, "IMP-STACKED").row == 15
 
 
+def test_points_and_lines_beside_each_other_are_two_tables(tmp_path: Path) -> None:
+    points, lines = _POINTS[:8], _LINES
+    sides = [[*(points[n] if n < len(points) else [None] * 4), None, *lines[n]] for n in range(len(lines))]
+
+    delivery = _trial(_proposed([_workbook(tmp_path, {"给水": [["管点", *[None] * 4, "管线"], *sides]})]))
+
+    assert _drawn(delivery) == {f"J{n}": (x, y, z) for n, (x, y, z) in enumerate(_PLACES[:7])}
+    assert delivery.segments["source_key"].tolist() == [f"J{n}->J{n + 1}" for n in range(6)]
+    of_lines = [count for count in delivery.counts if count.sheet == "给水!F1"]
+    assert (sum(count.loaded for count in of_lines), sum(count.refused for count in of_lines)) == (6, 5)
+    assert "F1" in _only(delivery, "IMP-STACKED").message_zh
+
+
+def test_a_blank_column_within_a_table_parts_nothing(tmp_path: Path) -> None:
+    lines = [[*row[:2], None, *row[2:]] for row in _LINES]
+
+    delivery = _trial(_proposed([_workbook(tmp_path, {"给水点": _POINTS, "给水线": lines})]))
+
+    assert delivery.segments["section_text"].eq("DN200").all()
+
+
+def test_columns_of_pipes_with_points_that_go_nowhere_are_told(tmp_path: Path) -> None:
+    sheet = [["桩号", *_POINTS[0], "管径", "管材"]]
+    sheet += [[f"K0+{40 * n:03}", *row, "DN600", "混凝土"] for n, row in enumerate(_POINTS[1:])]
+
+    delivery = _trial(_proposed([_workbook(tmp_path, {"纵断面": sheet})]))
+
+    assert _only(delivery, "IMP-LINES").details["columns"] == ["管径", "管材"]
+    assert delivery.nodes["extra"].iloc[0]["管径"] == "DN600"
+
+
 @pytest.mark.parametrize("between", [[], [[]], [[None, None], ["注：以下为管线"]]])
 def test_another_header_begins_another_table_with_the_lines_above_it(between: list[Row]) -> None:
     rows: list[Row] = [*_POINTS, *between, *_DEPTHS]

@@ -110,6 +110,7 @@ def test_inverts_that_stand_with_the_manholes_are_those_of_the_pipes_there(tmp_p
     z_m = shapely.get_coordinates(delivery.segments["geom"].iloc[0], include_z=True)[:, 2]
     np.testing.assert_allclose(z_m, [10.0 + 0.1016, 10.1 + 0.1016])
     assert delivery.nodes["well_depth_m"].eq(2.5).all()
+    assert delivery.nodes["extra"].iloc[0]["Inv Elev (In)"] == 10.1
     assert "IMP-HEIGHT" in {finding.rule for finding in delivery.findings}
 
 

@@ -236,6 +236,33 @@ def test_a_sewer_register_is_understood_by_the_words_of_its_language(tmp_path: P
     assert pipe["material_code"] == "ceramic"
 
 
+@pytest.mark.parametrize(
+    ("letters", "codes"),
+    [
+        (["SW", "RW", "MW"], ["foul", "storm", "combined"]),
+        (["FW", "SW", "FW"], ["foul", "storm", "foul"]),
+        (["KS", "KR", "KM"], ["foul", "storm", "combined"]),
+        (["SW", "SW", "SW"], ["unknown"] * 3),
+    ],
+)
+def test_letters_for_kinds_of_sewage_are_of_the_country_that_has_them_all(
+    tmp_path: Path, letters: list[str], codes: list[str]
+) -> None:
+    wells = ["Schacht;Rechtswert;Hochwert;Deckelhöhe", *(f"S{n};{432100 + 30 * n};{5385200 + n};9.5" for n in range(7))]
+    pipes = ["Schacht oben;Schacht unten;Art;DN", *(f"S{n};S{n + 1};{letters[n % 3]};300" for n in range(6))]
+    files = [_written(tmp_path / "a.csv", wells), _written(tmp_path / "b.csv", pipes)]
+    assert _delivery(_proposed(files, "EPSG:25832")).segments["class_code"].tolist() == codes * 2
+
+
+def test_a_line_whose_word_for_its_class_nobody_knows_is_not_of_the_class_of_the_title(tmp_path: Path) -> None:
+    wells = [["Pozo", "X", "Y", "Cota tapa"], *([f"P{n}", x, y, 9.5] for n, (x, y) in enumerate(_PLACES))]
+    pipes = [["Pozo inicio", "Pozo fin", "Tipo de red", "Diámetro (mm)"]]
+    pipes += [[f"P{n}", f"P{n + 1}", "Pluviales" if n else "Zzyzx", 300] for n in range(11)]
+    file = _workbook(tmp_path / "saneamiento.xlsx", {"Pozos": wells, "Colectores": pipes})
+    segments = _delivery(_proposed([file], "EPSG:4547")).segments
+    assert segments["class_code"].tolist() == ["unknown", *["storm"] * 10]
+
+
 def test_a_shape_that_no_dictionary_has_is_unknown_and_no_box(tmp_path: Path) -> None:
     wells = ["putnummer;x;y;maaiveld", *(f"P{n};{122000 + 30 * n};{487000 + n};1.2" for n in range(6))]
     pipes = ["beginput;eindput;vorm;breedte;hoogte;bob begin;bob eind"]

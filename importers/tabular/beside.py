@@ -1,0 +1,44 @@
+"""Points and lines beside each other on one sheet, with a blank column between the two tables."""
+
+from collections.abc import Sequence
+
+from importers.profile_files import load_profile
+from importers.proposing.vocabulary import readings
+from importers.tabular.headers import HEADER_WITHIN, Row, is_filled, is_number
+
+_ENDS = frozenset({"from_key", "to_key"})
+_PLACES = (frozenset({"x", "y"}), frozenset({"easting_m", "northing_m"}))
+_LEAST_TRUST, _LEAST_NAMES = 0.75, 5
+
+
+def column_between(rows: Sequence[Row]) -> int | None:
+    """The blank column between a table of points and one of lines, None where a sheet holds one table.
+
+    Blank columns within a table part nothing: the names to one side have to place points, those to the other to name
+    both ends of lines.
+    """
+    for top, header in enumerate(rows[:HEADER_WITHIN]):
+        if sum(map(is_filled, header)) < _LEAST_NAMES or any(map(is_number, header)):
+            continue
+        between = (at for at in range(1, len(header) - 1) if not any(_is_filled_at(row, at) for row in rows[top:]))
+        for at in between:
+            if {_holds(header[:at]), _holds(header[at + 1 :])} == {"node", "segment"}:
+                return at
+    return None
+
+
+def _holds(cells: Row) -> str | None:
+    """What some cells of a header name the attributes of: lines by both ends, points by their places."""
+    names = [cell for cell in cells if isinstance(cell, str) and is_filled(cell)]
+    if _attributes("segment", names) >= _ENDS:
+        return "segment"
+    return "node" if any(_attributes("node", names) >= places for places in _PLACES) else None
+
+
+def _attributes(role: str, names: Sequence[str]) -> set[str]:
+    read = (found for name in names for found in readings(role, name)[:1] if found.trust >= _LEAST_TRUST)
+    return {*load_profile("default").mapping(role, names), *(found.attribute for found in read)}
+
+
+def _is_filled_at(row: Row, at: int) -> bool:
+    return at < len(row) and is_filled(row[at])
