@@ -24,6 +24,8 @@ from pipemap.settings import Settings
 from tests.postgis.deliveries import bring_in, delivery, node, publish_now, segment
 
 X0, Y0 = 500_000, 2_500_000
+# The first burst compiles what it needs, beside whatever else the machine does.
+_PATIENCE_S = 600
 
 
 @dataclass
@@ -34,14 +36,31 @@ class Town:
     ids: dict[str, int]
 
 
+@pytest.fixture(scope="session")
+def town_template(clone: Callable[..., str], template: str) -> str:
+    with Database(clone(template, "template_town")) as database:
+        published_town(database)
+    return "template_town"
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, clone: Callable[..., str], template: str) -> str:
+    """A database of its own, which holds the town already where a test asks for it."""
+    return clone(request.getfixturevalue("town_template") if "town" in request.fixturenames else template)
+
+
 @pytest.fixture
 def town(database: Database) -> Town:
-    return published_town(database)
+    return _town_in(database)
 
 
 def published_town(database: Database) -> Town:
     publish_now(database, bring_in(database, _delivery(gas=False, owner=None)))
     publish_now(database, bring_in(database, _delivery(gas=True, owner="供水公司")))
+    return _town_in(database)
+
+
+def _town_in(database: Database) -> Town:
     ids: dict[str, int] = {}
     with database.transaction(read_only=True) as connection:
         for kind in ("node", "pipe_segment", "consumer"):
@@ -50,8 +69,17 @@ def published_town(database: Database) -> Town:
     return Town(database, ids)
 
 
+@pytest.fixture(scope="session")
+def ending() -> Iterator[list[threading.Thread]]:
+    """Services that are told to stop, which takes them a moment that no test needs to wait for."""
+    threads: list[threading.Thread] = []
+    yield threads
+    for thread in threads:
+        thread.join()
+
+
 @pytest.fixture
-def serve(database_url: str) -> Iterator[Callable[..., httpx.Client]]:
+def serve(database_url: str, ending: list[threading.Thread]) -> Iterator[Callable[..., httpx.Client]]:
     """Start the service with some settings and get a client for it."""
     running: list[tuple[uvicorn.Server, threading.Thread, httpx.Client]] = []
 
@@ -63,7 +91,7 @@ def serve(database_url: str) -> Iterator[Callable[..., httpx.Client]]:
         thread.start()
         while not server.started:
             time.sleep(0.01)
-        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
+        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=_PATIENCE_S, trust_env=False)
         running.append((server, thread, client))
         return client
 
@@ -71,7 +99,7 @@ def serve(database_url: str) -> Iterator[Callable[..., httpx.Client]]:
     for server, thread, client in running:
         client.close()
         server.should_exit = True
-        thread.join()
+        ending.append(thread)
 
 
 def free_port() -> int:
