@@ -11,14 +11,18 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 # Hundreds of processes start in a run of the tests: what Python has compiled once is kept, whatever the environment says.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test setup system lint bench clean
+.PHONY: demo test pytest setup system lint bench clean
 
 demo: setup            ## load the sample district, publish it, serve it
 	$(RUN)/pipemap demo
 
 test: DEBIAN_PACKAGES += $(TEST_PACKAGES)
-test: setup lint       ## everything that must hold
-	$(RUN)/pytest -n 2 --dist loadfile
+test: setup            ## everything that must hold
+	@# Types alone keep one core busy for most of a minute.
+	$(MAKE) --no-print-directory --jobs=2 lint pytest
+
+pytest: setup
+	$(RUN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 setup: system $(VENV)/.ready viewer/static/vendor/.ready
 
