@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 UV_VERSION := 0.13.9
+DECK_GL_VERSION := 9.4.0
 DEBIAN_PACKAGES := postgresql-15 postgresql-15-postgis-3 mdbtools gdal-bin fonts-droid-fallback python3-venv
 TEST_PACKAGES := chromium fonts-noto-cjk
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -39,11 +40,15 @@ $(VENV)/.ready: uv.lock pyproject.toml
 	$(RUN)/uv sync --locked --inexact --quiet
 	touch $@
 
-viewer/static/vendor/.ready: viewer/package-lock.json | $(VENV)/.ready
-	cd viewer && PATH="$(abspath $(RUN)):$$PATH" npm ci --ignore-scripts --no-audit --no-fund --silent
+# npm would install 380 packages for the two files that the browser is served.
+viewer/static/vendor/.ready: viewer/libraries.sha512 | $(VENV)/.ready
 	mkdir -p $(@D)
-	cp viewer/node_modules/deck.gl/dist.min.js $(@D)/deck.min.js
-	cp viewer/node_modules/@deck.gl/json/dist.min.js $(@D)/deck-json.min.js
+	cd $(@D) && PATH="$(abspath $(RUN)):$$PATH" npm pack --silent --ignore-scripts \
+	  deck.gl@$(DECK_GL_VERSION) @deck.gl/json@$(DECK_GL_VERSION) >/dev/null
+	cd $(@D) && sha512sum --check --quiet $(abspath $<)
+	tar -xzOf $(@D)/deck.gl-$(DECK_GL_VERSION).tgz package/dist.min.js >$(@D)/deck.min.js
+	tar -xzOf $(@D)/deck.gl-json-$(DECK_GL_VERSION).tgz package/dist.min.js >$(@D)/deck-json.min.js
+	rm $(@D)/*.tgz
 	touch $@
 
 lint: setup
@@ -56,4 +61,4 @@ bench: setup           ## ratios against peers and floors, in one run
 	$(RUN)/python -m bench
 
 clean:
-	rm -rf $(VENV) viewer/node_modules viewer/static/vendor
+	rm -rf $(VENV) viewer/static/vendor
