@@ -161,4 +161,4 @@ def eventually(holds: Callable[[], Any], seconds: float = PATIENCE_S) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "it did not come to hold"
-        time.sleep(0.2)
+        time.sleep(0.05)

@@ -23,12 +23,14 @@ _NURSERY = """
 import gc, json, os, sys
 from importlib import import_module
 from importlib.metadata import entry_points
+import numba
 from pipemap import cli
 
 for point in entry_points(group="pipemap.commands"):
     point.load()
 for name in ("pipemap.sharing.exchange", "pipemap.tracing.isolation", "pipemap.network"):
     import_module(name)
+numba.njit(lambda: None)()
 # What is loaded stays shared between the processes, and nothing of it is taken down at their end.
 gc.freeze()
 for line in sys.stdin:
