@@ -22,6 +22,8 @@ _VIRTUAL = re.compile(
     r"""CREATE\s+VIRTUAL\s+TABLE\s+(?:"([^"]+)"|'([^']+)'|\[([^\]]+)\]|`([^`]+)`|(\w+))\s+USING\s+(\w+)""",
     re.IGNORECASE,
 )
+# Where a damaged schema is no text, neither are SQLite's words about it.
+_FAULTS = (sqlite3.Error, UnicodeDecodeError)
 # What lies in a journal beside the file counts where it can be read; GDAL takes the file alone where it cannot.
 _WITHOUT_JOURNAL, _WITH_JOURNAL = "mode=ro&immutable=1", "mode=ro"
 
@@ -56,9 +58,10 @@ def _is_geopackage(path: Path) -> bool:
 def _demand_own_tables(path: Path) -> None:
     try:
         foreign = sorted(_foreign_tables(path, _WITHOUT_JOURNAL))
-    except sqlite3.Error as error:
-        raise refusal(path, f"is damaged: {error}; ask for it again", "已损坏，请重新提供") from error
-    with suppress(sqlite3.Error):
+    except _FAULTS as error:
+        words = str(error) if isinstance(error, sqlite3.Error) else "its schema is no text"
+        raise refusal(path, f"is damaged: {words}; ask for it again", "已损坏，请重新提供") from error
+    with suppress(*_FAULTS):
         foreign = foreign or sorted(_foreign_tables(path, _WITH_JOURNAL))
     if foreign:
         raise refusal(

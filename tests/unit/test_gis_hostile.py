@@ -285,6 +285,13 @@ def test_a_field_that_goes_beyond_the_records_of_its_table_is_refused_or_read(tm
     assert sum(len(table.rows) + table.refused_rows for table in tables) == 3
 
 
+def test_a_database_whose_schema_is_no_text_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.gpkg"
+    pyogrio.write_dataframe(gpd.GeoDataFrame({"k": [1]}, geometry=[shapely.Point(1, 2)], crs=4326), file)
+    file.write_bytes(file.read_bytes().replace(b"CREATE TRIGGER", b"CREATE \x80RIGGER"))
+    assert "a.gpkg is damaged: its schema is no text" in refusal(file)
+
+
 @pytest.mark.parametrize("name", ["a.gpkg", "a.sqlite"])
 @pytest.mark.parametrize("journal", ["delete", "wal"])
 @pytest.mark.parametrize("made", ["VirtualText('{0}', 'UTF-8', 0, POINT, NONE, ',')", "VirtualOGR('{0}')"])
