@@ -20,7 +20,8 @@ from importers.normalising.features import Sources, consumers_of, nodes_of, segm
 from importers.normalising.joining import join
 from importers.normalising.normalise import GROUND
 from importers.normalising.sheets import Context, Sheets
-from importers.places.georeference import Georeference, parse_crs
+from importers.places.feet import foot_of
+from importers.places.georeference import Georeference, is_local, parse_crs
 from importers.places.local_grid import LocalGrid, read_local_grid
 from importers.places.place_readings import Bounds, own_axis
 from importers.places.surface import Floats, with_model, with_surface
@@ -110,7 +111,9 @@ def read_delivery(
     """
     said = on_progress or _quiet
     with seldom_collected(), unpacked(require_files(paths)) as files:
-        reading = with_own_axis(read_tables(files, profile, said, head_rows=1), parse_crs(f"EPSG:{srid}"), profile)
+        reading = with_own_axis(
+            read_tables(files, profile, said, head_rows=1, crs=source_crs), parse_crs(f"EPSG:{srid}"), profile
+        )
         if default_class is not None:
             reading = with_class(reading, default_class)
         grid = read_local_grid(crs_file) if crs_file is not None else None
@@ -128,11 +131,21 @@ def read_delivery(
 
 
 def read_tables(
-    paths: Sequence[Path], profile: str | Path | None, on_progress: OnProgress, head_rows: int = _HEAD_ROWS
+    paths: Sequence[Path],
+    profile: str | Path | None,
+    on_progress: OnProgress,
+    head_rows: int = _HEAD_ROWS,
+    crs: str | None = None,
 ) -> Reading:
-    """Read every table, of large files the first `head_rows` rows of each, and settle on a profile."""
+    """Read every table, of large files the first `head_rows` rows of each, and settle on a profile.
+
+    `crs` is the system that the user names for all of them.
+    """
     given = load_profile(profile) if profile is not None else None
+    named = crs or (given.crs if given else None)
     options: dict[str, Any] = {"delivered": [path.name for path in paths]}
+    if named is not None and not is_local(named):
+        options |= {"foot": foot} if (foot := foot_of(parse_crs(named))) else {}
     if given:
         options |= {**given.reader, "known_headers": headers_of(given), "profile": given}
     sources, left_out = _sources(paths, options)

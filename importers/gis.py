@@ -27,7 +27,6 @@ from importers.layers.layer import Layer
 from importers.layers.plain import are_plain
 from importers.layers.records import Record, RecordStream
 from importers.passing import plain
-from importers.places.feet import foot_of
 from schemas.findings import Severity
 
 DEFAULT_CHUNK_ROWS = 50_000
@@ -103,7 +102,7 @@ def _layers(path: Path, options: dict[str, Any]) -> Iterator[Generator[RecordTab
         file = formats.opened(path, Path(scratch), options.get("encoding"))
         for name in _layer_names(file):
             if wanted is None or name in wanted:
-                yield _read_layer(Layer(file, name), chunk_rows)
+                yield _read_layer(Layer(file, name, unsaid_foot=options.get("foot")), chunk_rows)
 
 
 def _layer_names(file: LayerFile) -> list[str]:
@@ -293,7 +292,7 @@ def _batch_tables(layer: Layer, batch: Any, decoded_here: str | None) -> Iterato
 
 def _geometry(layer: Layer, wkb: Any) -> shapes.Shapes | pa.Array:
     # Whether places can be degrees, and what heights in feet are, is for the layer to see.
-    if not layer.is_taken_for_degrees and foot_of(layer.crs) is None and are_plain(wkb):
+    if not layer.is_taken_for_degrees and layer.foot is None and are_plain(wkb):
         return wkb
     has_curves = np.isin(shapes.kinds(wkb), shapes.CURVES).any()
     geometry = _with_chords(layer, len(wkb)) if has_curves else shapes.from_wkb(wkb)

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from importers.normalising.accents import unaccented
 from importers.normalising.ideographs import simplified, traditional
-from importers.normalising.units import factor, unit_of
+from importers.normalising.units import factor, is_of_metres, unit_of
 from schemas.codetables import aliases, code_table, limits
 
 Role = Literal["node", "segment", "combined", "consumer", "structure", "ground"]
@@ -50,6 +51,7 @@ ELEVATIONS = frozenset(
     {"ground_elevation_m", "from_ground_m", "to_ground_m", "from_elevation_m", "to_elevation_m", "base_elevation_m",
      "top_elevation_m", "well_bottom_m", "pipe_elevation_m", "inlet_invert_m", "outlet_invert_m"}
 )  # fmt: skip
+_HEIGHTS = ELEVATIONS | {"from_depth_m", "to_depth_m", "depths", "pipe_depth_m", "well_depth_m"}
 # One of these sets of attributes must be there for a table to play the role.
 _ENOUGH: dict[str, tuple[frozenset[str], ...]] = {
     "segment": (
@@ -71,6 +73,7 @@ _ROLE_OF_GEOMETRY = {"Point": "node", "LineString": "segment", "Polygon": "struc
 LATIN_PARTS = r"[A-ZÀ-Þ]+(?![a-zß-ÿ])|[A-ZÀ-Þ]?[a-zß-ÿ]+"
 _NAME_PARTS = re.compile(LATIN_PARTS)
 _LEAST_LETTERS, _LETTERS_OF_A_PART = 3, 9
+_LETTERS_WITHOUT_ACCENTS = 4
 # Scripts without capitals or without blanks between words, and others than Latin.
 _OTHER_SCRIPT = re.compile(r"[\u0370-\u1dff\u3040-\ud7af][ \u0370-\u1dff\u3040-\ud7af]+")
 _DRAINAGE = {"storm", "foul", "combined"}
@@ -145,6 +148,7 @@ class Profile(BaseModel):
         default_factory=dict, description="Attribute to numbers or words that stand for unknown there alone."
     )
     millimetres: float = Field(1.0, description="Millimetres per unit of section sizes without a unit.", gt=0)
+    heights_in: str | None = Field(None, description="Unit of heights and depths whose columns state none.")
     units: dict[str, str] = Field(
         default_factory=dict, description="Attribute to the unit of its numbers; stronger than a unit in the header."
     )
@@ -227,9 +231,14 @@ class Profile(BaseModel):
 
     def factor(self, attribute: str, column: str) -> float:
         """What a column's numbers are multiplied with to be in the attribute's unit, as stated here or in its name."""
-        stated = self.units.get(attribute) or unit_of(column)
+        stated = self.units.get(attribute) or unit_of(column) or self.height_unit(attribute, column)
         known = factor(attribute, stated) if stated else None
         return known or (self.millimetres if attribute in ("section", "diameter", "casing_mm") else 1.0)
+
+    def height_unit(self, attribute: str, column: str) -> str | None:
+        """The unit of a height or depth whose column states none."""
+        is_open = attribute in _HEIGHTS and attribute not in self.units and not is_of_metres(column)
+        return self.heights_in if is_open else None
 
     def in_model(self, attribute: str, column: str, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The numbers of a column in the attribute's unit, elevations from the project's vertical datum."""
@@ -278,7 +287,7 @@ class Profile(BaseModel):
         Titles are believed in Chinese and its like alone, names of files and layers (`is_name`) in any script.
         """
         words = self.class_words()
-        name = _parts_of_name(text)
+        name, text = _parts_of_name(text), text.replace("_", " ")
         said = [word for word in words if _says(text.casefold(), word) or (is_name and _speaks_of(name, word))]
         whole = [word for word in said if not any(word != longer and word in longer for longer in said)]
         return one_class({words[word] for word in whole})
@@ -294,8 +303,9 @@ class Profile(BaseModel):
 
 
 def _in_all_characters(words: Mapping[str, str]) -> dict[str, str]:
-    """Words with themselves as Taiwan writes them; these are the weaker ones."""
-    return {**{traditional(word): code for word, code in words.items()}, **words}
+    """Words with themselves as Taiwan writes them, and without accents; these are the weaker ones."""
+    bare = {unaccented(word): code for word, code in words.items() if len(word) >= _LETTERS_WITHOUT_ACCENTS}
+    return {**bare, **{traditional(word): code for word, code in words.items()}, **words}
 
 
 @cache

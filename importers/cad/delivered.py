@@ -14,9 +14,12 @@ from importers.cad.pasted import PastedNetwork
 from importers.cad.sheets import Sheet, Sorting, settle_silent
 from importers.cad.sources import Source, SourceReader
 from importers.cad.tables import OWN_COLUMNS, ROLES, tables_of
+from importers.cad.units import UNITS
 from importers.profile_files import choose_profile, known_headers, load_profile
 from importers.profiles import Profile, plain
 from pipemap.errors import SourceError
+
+_DISTANCES = ("label_reach_m", "circle_radius_m", "ground_reach_m")
 
 
 class Delivered:
@@ -31,6 +34,9 @@ class Delivered:
         self._sources = SourceReader(self._is_name, pasted, options).read(path)
         self._profile: Profile = self._given or _fitting(self._sources)
         self._settings = {**self._base.reader, **self._profile.reader, **options}
+        self._reach_m = float(self._settings.get("label_reach_m", 0))
+        if "foot" in options:
+            self._settings |= _in_unit(UNITS[options["foot"]], self._settings)
 
     def tables(self) -> Iterator[RecordTable]:
         """The tables of all drawings; SourceError when none has a row."""
@@ -47,7 +53,7 @@ class Delivered:
     def _drawn(self, source: Source, sheets: Sequence[Sheet], sorting: Sorting) -> Drawn:
         drawn = Drawn(sheets, sorting, self._profile, self._settings)
         drawn.read(self._is_note, lambda: accounts.note_taken_in(source, settle_silent(sheets)))
-        accounts.note_labels(source, drawn.labels, float(self._settings.get("label_reach_m", 0)))
+        accounts.note_labels(source, drawn.labels, self._reach_m)
         accounts.note_drawn(source, drawn, sum(len(sheet.spots) for sheet in sheets), self._settings)
         accounts.note_hidden(source, sheets)
         return drawn
@@ -61,6 +67,11 @@ class Delivered:
         if self._profile.geometry_z != "axis" or self._settings.get("trust_z"):
             return False
         return accounts.note_heights(source, sheets, *lie_at_point_height(sheets))
+
+
+def _in_unit(unit_m: float, settings: dict[str, Any]) -> dict[str, float]:
+    """The distances among the settings in the unit that the drawing's places are in."""
+    return {name: float(settings[name]) / unit_m for name in _DISTANCES if name in settings}
 
 
 def _name_test(more: frozenset[str]) -> Callable[[str], bool]:

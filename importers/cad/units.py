@@ -41,14 +41,22 @@ def scale_of(
             )
         return _scaling(str(asked)), None
     xy = np.array([entity.vertices[0][:2] for entity in entities if entity.vertices]).reshape(-1, 2)
-    if not len(xy) or _is_in_metres(xy):
-        return None, _disagreement(drawing, header)
+    if _is_in_metres(xy):
+        foot = options.get("foot")
+        return (_heights_only(foot), _in_feet(drawing, foot)) if foot else (None, _disagreement(drawing, header))
     fitting = [unit for unit in _BELOW_METRES if _is_in_metres(xy * UNITS[unit])]
     unit = header if header in fitting else fitting[0] if len(fitting) == 1 else None
     return (_scaling(unit) if unit else None), _scaled(drawing, unit, header)
 
 
+def _heights_only(foot: str) -> Matrix44:
+    """Places stay in the unit of their system, which counts in feet; heights do not."""
+    return Matrix44.scale(1.0, 1.0, UNITS[foot])
+
+
 def _is_in_metres(xy: Any) -> bool:
+    if not len(xy):
+        return True
     east, north = np.median(np.abs(xy), axis=0)
     low, high = np.quantile(xy, [0.05, 0.95], axis=0)
     return bool(east <= _MAX_EASTING and north <= _MAX_NORTHING and (high - low).max() <= _MAX_SPAN)
@@ -68,6 +76,11 @@ def _disagreement(drawing: Drawing, header: str | None) -> Finding | None:
     )
     zh = f"图形单位标为 {header}，但坐标符合米制，按原值读取；如不对，请在配置文件 [reader] 中写明 units。"
     return _finding(drawing, Severity.INFO, en, zh, header)
+
+
+def _in_feet(drawing: Drawing, foot: str) -> Finding:
+    en = f"The coordinate system counts in {_NAMES[foot]}; drawn heights were taken for such and turned into metres."
+    return _finding(drawing, Severity.INFO, en, "坐标系以英尺为单位，图形高程按英尺换算为米。", foot)
 
 
 def _scaled(drawing: Drawing, unit: str | None, header: str | None) -> Finding:

@@ -28,10 +28,14 @@ _DEGREES_UNLESS_SAID = ("GeoJSON", "GeoJSONSeq", "TopoJSON", "Parquet")
 
 @dataclass
 class Layer:
-    """A layer being read: its fields, CRS and codes as soon as they are known, and how many rows have been read."""
+    """A layer being read: its fields, CRS and codes as soon as they are known, and how many rows have been read.
+
+    `unsaid_foot` is the foot that the system counts in which the user names for layers without one.
+    """
 
     file: LayerFile
     name: str
+    unsaid_foot: str | None = None
     fields: list[str] = field(default_factory=list)
     crs: CRS | None = None
     rows_read: int = 0
@@ -45,6 +49,11 @@ class Layer:
     def is_taken_for_degrees(self) -> bool:
         """Whether its format's standard says so, to which not every program keeps: the places have the last word."""
         return self.file.driver in _DEGREES_UNLESS_SAID and self.crs is not None and self.crs.is_geographic
+
+    @property
+    def foot(self) -> str | None:
+        """The foot that its system counts in, None for metres and degrees."""
+        return self.unsaid_foot if self.crs is None else foot_of(self.crs)
 
     def numbers(self, n_rows: int) -> npt.NDArray[np.int64]:
         """The numbers of the next rows, which count as read from now on."""
@@ -113,7 +122,7 @@ class Layer:
 
     def _in_metres(self, geometry: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
         """Heights in metres where the layer's system counts in feet."""
-        foot, raised = foot_of(self.crs), shapely.has_z(geometry)
+        foot, raised = self.foot, shapely.has_z(geometry)
         if foot is None or not raised.any():
             return geometry
         if not self._has_told_feet:

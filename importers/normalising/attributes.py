@@ -12,8 +12,8 @@ from importers.normalising.cells import Floats, Objects, coalesced, code_of, is_
 from importers.normalising.columns import Columns
 from importers.normalising.ledger import listed
 from importers.normalising.measures import datum_beside
-from importers.normalising.sections import Section, parse_section, sizes
-from importers.normalising.units import PRESSURES_MPA, VOLTAGES_KV
+from importers.normalising.sections import INCH_MM, LEAST_MM, Section, parse_section, sizes
+from importers.normalising.units import PRESSURES_MPA, VOLTAGES_KV, unit_of
 from schemas.codetables import codes_where
 from schemas.findings import Severity
 
@@ -30,6 +30,8 @@ _WIDTH_AND_HEIGHT = (
     ("width_mm", "height_mm"), ("height_mm", "width_mm"), ("inner_width_mm", "inner_height_mm"),
     ("inner_height_mm", "inner_width_mm"),
 )  # fmt: skip
+# Half of the pipes of a network are wider.
+_LEAST_USUAL_MM = 50.0
 _ZERO = frozenset({"0", "0.0", "0.00"})
 
 
@@ -140,7 +142,8 @@ def _sizes(
     columns: Columns, parsed: Sequence[Section], index: npt.NDArray[np.int64], material_codes: Objects
 ) -> dict[str, Any]:
     """Outer or stated, nominal and inner sizes: of columns that say which they hold, else of the text."""
-    own = {name: columns.numbers(name) for name in (*_SIZES, "wall_mm", "outer_diameter", "inner_diameter")}
+    own = {name: _in_mm(columns, name) for name in (*_SIZES, "outer_diameter", "inner_diameter")}
+    own["wall_mm"] = columns.numbers("wall_mm")
     outer, inner, wall = own["outer_diameter"], own["inner_diameter"], own["wall_mm"]
     row, cases = _cases(index, material_codes, wall)
     found = [sizes(parsed[place], material, wall_mm) for place, material, wall_mm in cases]
@@ -157,6 +160,44 @@ def _sizes(
     basis[is_unknown(basis) & is_inner & ~np.isnan(_first(known["width_mm"], known["height_mm"]))] = "inner"
     basis[~np.isnan(outer)] = "outer"
     return {**known, "size_basis_code": coalesced(columns.codes("size_basis", "size_basis"), basis)}
+
+
+def _in_mm(columns: Columns, attribute: str) -> Floats:
+    """Sizes of a column; those too small for millimetres are of metres where its unit is not stated: 0.3, 0.45, 1."""
+    found, column = columns.numbers(attribute), columns.mapping.get(attribute, "")
+    is_small = found < LEAST_MM
+    in_mm = _mm_per_unit(columns, attribute)
+    if in_mm != 1.0 or _has_unit(columns, attribute) or not (found[is_small] % 1.0).any():
+        return found * (in_mm / columns.factor(attribute))
+    if columns.first_place == 0:
+        _tell_metres(columns, column, [f"{size:g}" for size in np.unique(found[is_small])])
+    return np.where(is_small, found * 1000.0, found)
+
+
+def _has_unit(columns: Columns, attribute: str) -> bool:
+    return attribute in columns.profile.units or unit_of(columns.mapping.get(attribute, "")) is not None
+
+
+def _mm_per_unit(columns: Columns, attribute: str) -> float:
+    """What bare sizes are multiplied with; too small for millimetres where a system counts in feet, they are inches."""
+    stated, column = columns.factor(attribute), columns.mapping.get(attribute)
+    if column is None or columns.profile.heights_in is None or stated != 1.0 or _has_unit(columns, attribute):
+        return stated
+    bare = pd.to_numeric(columns.rows[column], errors="coerce")
+    if not 0 < bare[bare > 0].median() < _LEAST_USUAL_MM:
+        return stated
+    if columns.first_place == 0:
+        columns.ledger.note(
+            columns.number,
+            Severity.WARNING,
+            "IMP-UNIT",
+            f"Sizes in column {column} are too small for millimetres and the system counts in feet; they were read in "
+            f'inches. If that is wrong, say {attribute} = "mm" under [units] in a profile.',
+            f"列 {column} 的尺寸过小、不可能为毫米，且坐标系以英尺为单位，按英寸读取；"
+            f'如不对，请在配置文件 [units] 中写明 {attribute} = "mm"。',
+            column=column,
+        )
+    return INCH_MM
 
 
 def _casings_mm(columns: Columns) -> Floats:
@@ -195,8 +236,8 @@ def _parsed_sections(
     columns: Columns, class_codes: Objects, material_codes: Objects
 ) -> tuple[Objects, npt.NDArray[np.int64], list[Section]]:
     """Section texts, and each row's place among the distinct sections; the diameter fills blank sections."""
-    texts, in_mm = columns.texts("section"), np.full(len(columns.rows), columns.factor("section"))
-    in_mm[is_unknown(texts)] = columns.factor("diameter")
+    texts, in_mm = columns.texts("section"), np.full(len(columns.rows), _mm_per_unit(columns, "section"))
+    in_mm[is_unknown(texts)] = _mm_per_unit(columns, "diameter")
     texts = coalesced(texts, columns.texts("diameter"))
     texts[np.isin(texts.astype(str), list(_ZERO))] = None
     is_cable = np.isin(class_codes.astype(str), list(codes_where("utility_class", "flow", "cable")))
@@ -213,7 +254,7 @@ def _parsed_sections(
     index[stated] = row
     in_metres = [text for (text, *_), found in zip(cases, sections, strict=True) if found.is_in_metres]
     if in_metres and columns.first_place == 0:
-        _tell_metres(columns, in_metres)
+        _tell_metres(columns, columns.mapping.get("section", columns.mapping.get("diameter")), in_metres)
     unreadable = [text for (text, *_), found in zip(cases, sections, strict=True) if not found.is_known]
     for attribute in ("section", "diameter"):
         if unreadable and attribute in columns:
@@ -222,8 +263,7 @@ def _parsed_sections(
     return texts, index, [*sections, Section()]
 
 
-def _tell_metres(columns: Columns, texts: Sequence[str]) -> None:
-    column = columns.mapping.get("section", columns.mapping.get("diameter"))
+def _tell_metres(columns: Columns, column: str | None, texts: Sequence[str]) -> None:
     columns.ledger.note(
         columns.number,
         Severity.INFO,

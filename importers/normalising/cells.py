@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from importers.normalising.accents import unaccented
 from importers.normalising.numerals import number_written
 
 Objects = npt.NDArray[np.object_]
@@ -26,6 +27,7 @@ _JOINTS = re.compile(r"[-_./]+")
 _KIND_OF_THING = re.compile(r"(?:管材|管道|管|点|井|관)$")
 # What a pipe of a material bears, and how thick it is for its size: no part of the material's name.
 _GRADE = re.compile(r"[\s,(（-]*(?:sdr|pn|sn|k)\s*\d+(?:\.\d+)?\s*[)）]?$")
+_BEHIND_COMMA = re.compile(r"\s*[,，].*")
 _BLANK_AT_AN_END = r"^[\x00-\x20]|[\x00-\x20]$"
 
 
@@ -119,14 +121,16 @@ def codes(column: Cells, words: Mapping[str, str]) -> tuple[Objects, Mask]:
 def code_of(word: str, words: Mapping[str, str]) -> str | None:
     """The code of a word; None where the dictionary has it not.
 
-    It may be written with blanks (`PE 100`), and with or without what the field puts behind any such word: 铸铁管 is
-    铸铁, 转折 is 转折点.
+    It may be written with blanks (`PE 100`), without accents, with more behind a comma (`Concrete, precast`), and with
+    or without what the field puts behind any such word: 铸铁管 is 铸铁, 转折 is 转折点.
     """
     folded = word.casefold()
     if code := words.get(folded) or words.get("".join(folded.split())) or _spelt_otherwise(folded, words):
         return code
     if (bare := _GRADE.sub("", folded)) and bare != folded:
         return code_of(bare, words)
+    if code := words.get(unaccented(folded)) or words.get(_BEHIND_COMMA.sub("", folded)):
+        return code
     stem = _KIND_OF_THING.sub("", folded)
     if stem.isascii() and (len(stem) < 2 or stem.isdigit()):
         return None

@@ -66,7 +66,8 @@ def tell_lines_without_ends(columns: Mapping[int, Sequence[str]], ledger: Ledger
 
 def _tell_units(mapping: Mapping[str, str], profile: Profile, ledger: Ledger, number: int) -> None:
     for attribute, column in mapping.items():
-        unit = None if attribute in profile.units else unit_of(column)
+        stated = None if attribute in profile.units else unit_of(column)
+        unit = stated or profile.height_unit(attribute, column)
         times = factor(attribute, unit) if unit is not None else None
         if unit is None or times is None or times == 1.0:
             continue
@@ -74,8 +75,9 @@ def _tell_units(mapping: Mapping[str, str], profile: Profile, ledger: Ledger, nu
             number,
             Severity.INFO,
             "IMP-UNIT",
-            f"Column {column} is in {unit}, as its name says; its numbers were multiplied by {times:g}.",
-            f"列 {column} 按列名以 {unit} 为单位，数值已乘以 {times:g}。",
+            f"Column {column} is in {unit}, as {'its name' if stated else 'its coordinate system'} says; "
+            f"its numbers were multiplied by {times:g}.",
+            f"列 {column} 按{'列名' if stated else '坐标系'}以 {unit} 为单位，数值已乘以 {times:g}。",
             column=column,
             value=unit,
         )

@@ -18,9 +18,9 @@ from importers.normalising.pipe_materials import is_plastic_size, outer_diameter
 _LEAST_BOX_MM = 40.0
 _WALL_RATIO = 5.0
 # No pipe is narrower; a smaller number with decimals is of metres.
-_LEAST_MM = 10.0
+LEAST_MM = 10.0
 _MOST_BARRELS = 24
-_MM_PER_INCH = 25.4
+INCH_MM = 25.4
 # No section takes more characters; longer texts are remarks.
 _LONGEST = 60
 
@@ -201,7 +201,7 @@ class _Reading:
         if not match or not (match[1] or match[2]) or match[3] == "0":
             return None
         fraction = int(match[2]) / int(match[3]) if match[2] else 0.0
-        return _circle(round((float(match[1] or 0) + fraction) * _MM_PER_INCH, 1), "nominal")
+        return _circle(round((float(match[1] or 0) + fraction) * INCH_MM, 1), "nominal")
 
     def _pair(self, word: str) -> Section | None:
         match = _PAIR.fullmatch(word)
@@ -223,7 +223,7 @@ class _Reading:
 
     def _are_metres(self, *numbers: str) -> bool:
         """Whether numbers without a unit are too small for millimetres of a pipe, and decimals: 1.2×0.8."""
-        is_small = self.mm_per_unit == 1.0 and max(map(float, numbers)) < _LEAST_MM
+        is_small = self.mm_per_unit == 1.0 and max(map(float, numbers)) < LEAST_MM
         return is_small and any("." in number for number in numbers)
 
     def _in_metres(self) -> "_Reading":

@@ -41,8 +41,9 @@ from importers.normalising.refusals import numbered_only, placed_only, without_s
 from importers.normalising.spool import Spool
 from importers.normalising.units import factor, unit_of
 from importers.normalising.words import UnknownWords
-from importers.places.feet import is_same_foot, metres_per_unit
+from importers.places.feet import foot_of, is_same_foot, metres_per_unit
 from importers.places.georeference import Georeference, Place
+from importers.places.local_grid import LocalGrid
 from importers.profiles import Profile
 from schemas.findings import Finding, Severity
 from schemas.tables import FEATURE_KINDS
@@ -148,6 +149,7 @@ class Sheet:
             )
 
     def _read(self, table: RecordTable) -> None:
+        self.profile = self._counting()
         whole = _without_blanks(table)
         opened = {"segment": in_parts, "combined": one_by_one}.get(str(self.role))
         parts = whole if opened is None else opened(whole, self.profile)
@@ -160,6 +162,12 @@ class Sheet:
             self._delivered.append(source.geometry.delivered)
         for kind, read in READS[str(self.role)].items():
             self._keep(kind, read(source), columns.places(), words, cells)
+
+    def _counting(self) -> Profile:
+        """The profile with heights in the foot of a system that counts in feet, where it says nothing of them."""
+        crs = self.context.georeference.crs_of(self._first, self._is_layer)
+        foot = None if self.profile.heights_in or isinstance(crs, LocalGrid) else foot_of(crs)
+        return self.profile if foot is None else self.profile.model_copy(update={"heights_in": foot})
 
     def _geometry(self, table: RecordTable) -> Geometry | None:
         georeference = self.context.georeference

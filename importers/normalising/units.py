@@ -31,6 +31,11 @@ def unit_of(header: str) -> str | None:
     return next((unit for unit in match.groups() if unit), None) if match else None
 
 
+def is_of_metres(header: str) -> bool:
+    """Whether a header ends in an m of its own, as the attributes of the model do: `us_invert_m`."""
+    return _METRES.search(header) is not None
+
+
 def without_unit(header: str) -> str:
     """A header without the unit at its end."""
     text = unicodedata.normalize("NFKC", header).strip()

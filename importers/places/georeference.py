@@ -132,7 +132,7 @@ class Georeference:
     def _of_grid(self, grid: LocalGrid) -> LocalGrid:
         """The local system; CrsError when the profile is for another one."""
         named = self.profile.crs
-        if named is not None and named.startswith(_LOCAL) and named != grid.name:
+        if named is not None and is_local(named) and named != grid.name:
             raise CrsError(
                 f"The profile {self.profile.name} is for coordinates in {named}, not {grid.name}.",
                 message_zh=f"配置 {self.profile.name} 的坐标系为 {named}，不是 {grid.name}。",
@@ -141,7 +141,7 @@ class Georeference:
 
     def _of_profile(self) -> CRS | None:
         named = self.profile.crs
-        if named is not None and named.startswith(_LOCAL):
+        if named is not None and is_local(named):
             raise CrsError(
                 f"The profile {self.profile.name} is for coordinates in {named}; give its definition with --crs-file.",
                 message_zh=f"配置 {self.profile.name} 的坐标系为 {named}，请用 --crs-file 给出其定义文件。",
@@ -241,6 +241,11 @@ class Georeference:
         x, y = transformed(east, north, system, self.project)
         lost = ~np.isfinite(x) | ~np.isfinite(y)
         return (np.where(lost, np.nan, x), np.where(lost, np.nan, y)) if lost.any() else (x, y)
+
+
+def is_local(name: str) -> bool:
+    """Whether the name of a system is that of a local one, which a file of its own defines."""
+    return name.startswith(_LOCAL)
 
 
 def parse_crs(text: str) -> CRS:

@@ -24,6 +24,8 @@ System: TypeAlias = CRS | LocalGrid
 AXES = ("x_is_northing", "x_is_easting")
 # Areas of use end at zone borders; surveys do not.
 MARGIN_DEG = 0.5
+# Countries on two zones of UTM keep to one of them: Denmark 32, Spain 30, Italy 32.
+_UTM, _MARGIN_OF_UTM_DEG = "UTM zone", 4.0
 # Farther than this from everything the map holds, places are more likely in another zone than in another city.
 FAR_M = 50_000.0
 # Where either order of axes can be, the one within this of the map is it.
@@ -115,18 +117,18 @@ def beyond(east: Floats, north: Floats, system: System, home: CRS) -> Mask:
 
     Degrees are outside of a system of metres, also where those of its origin would be within.
     """
-    area = home.area_of_use
+    area, margin = home.area_of_use, _margin_deg(home)
     if isinstance(system, CRS) and system.is_projected and are_degrees(east, north):
         return ~np.isnan(east) & ~np.isnan(north)
     if area is None:
         return np.zeros(len(east), dtype=bool)
     crs = system.target if isinstance(system, LocalGrid) else system
-    if crs is system and _lies_within(east, north, crs, area):
+    if crs is system and _lies_within(east, north, crs, area, margin):
         return np.zeros(len(east), dtype=bool)
     lon, lat = transformed(east, north, system, crs.geodetic_crs or crs)
-    inside = (lon >= area.west - MARGIN_DEG) & (lon <= area.east + MARGIN_DEG)
+    inside = (lon >= area.west - margin) & (lon <= area.east + margin)
     if area.west > area.east:
-        inside = (lon >= area.west - MARGIN_DEG) | (lon <= area.east + MARGIN_DEG)
+        inside = (lon >= area.west - margin) | (lon <= area.east + margin)
     inside &= (lat >= area.south - MARGIN_DEG) & (lat <= area.north + MARGIN_DEG)
     return np.asarray(~inside & ~np.isnan(east) & ~np.isnan(north), dtype=bool)
 
@@ -145,7 +147,12 @@ def are_degrees(east: Floats, north: Floats) -> bool:
     )
 
 
-def _lies_within(east: Floats, north: Floats, crs: CRS, area: Any) -> bool:
+def _margin_deg(crs: CRS) -> float:
+    """How far to the east and west of its area of use a system may be used."""
+    return _MARGIN_OF_UTM_DEG if _UTM in crs.name else MARGIN_DEG
+
+
+def _lies_within(east: Floats, north: Floats, crs: CRS, area: Any, margin: float) -> bool:
     """Whether the rectangle around all places lies in an area of use, and with it each of them."""
     places = np.column_stack([east, north])
     places = places[~np.isnan(places).any(axis=1)]
@@ -158,7 +165,7 @@ def _lies_within(east: Floats, north: Floats, crs: CRS, area: Any) -> bool:
         return False
     # Not where they run across the date line or into infinity.
     is_plain = bounds[0] <= bounds[2] and bounds[1] <= bounds[3]
-    least, most = (area.west - MARGIN_DEG, area.south - MARGIN_DEG), (area.east + MARGIN_DEG, area.north + MARGIN_DEG)
+    least, most = (area.west - margin, area.south - MARGIN_DEG), (area.east + margin, area.north + MARGIN_DEG)
     return bool(is_plain and np.all(bounds[:2] >= np.array(least)) and np.all(bounds[2:] <= np.array(most)))
 
 

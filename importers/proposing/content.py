@@ -61,6 +61,8 @@ _LEAST_OF_A_DAY, _DAYS_OF_A_CAMPAIGN, _OF_A_SURVEY = 7, 366, 0.7
 _SMALLEST_MM, _LARGEST_M = 10.0, 5.0
 _LEAST_COORDINATE_M = 1_000.0
 _DEEPEST_M, _DEEPEST_CM = 15.0, 1500.0
+# A layer of one class says so in every row; letters alone could be a code of anything.
+_LETTERS_OF_A_WORD = 4
 # Few pipes of a city lie deeper.
 _SHALLOW_M = 8.0
 _FILLS = (-9999.0, -999.0, -99999.0)
@@ -190,7 +192,8 @@ def guess(attribute: str, sample: Sample) -> float:
         # What is a date in a column of dates alone, 98.6, is else a number.
         share = sample.share(lambda word: parse_date(word) is not None)
         return weight * share * (_OF_A_SURVEY if _are_of_one_campaign(sample) else 1.0)
-    return weight * (0.8 if len(sample.words) == 1 else 1.0) * (fit(attribute, sample) or 0.0)
+    is_only_one = len(sample.words) == 1 and not (attribute == "class" and len(sample.words[0]) >= _LETTERS_OF_A_WORD)
+    return weight * (0.8 if is_only_one else 1.0) * (fit(attribute, sample) or 0.0)
 
 
 def _are_of_one_campaign(sample: Sample) -> bool:

@@ -63,9 +63,9 @@ def dry_run(
     SourceError, CrsError
         As `read_tables`: when a file cannot be read.
     """
-    reading = with_own_axis(read_tables(paths, profile, on_progress), home.crs, profile)
-    tables = propose(reading, home)
+    reading = with_own_axis(read_tables(paths, profile, on_progress, crs=source_crs), home.crs, profile)
     given = read_local_grid(crs_file) if crs_file else parse_crs(source_crs) if source_crs else None
+    tables = propose(reading, home, given)
     places = _places(reading, tables, home, given)
     tables = [_set_right(table, places.get((table.file, table.sheet), [])) for table in tables]
     settled = replace(_settled(reading.profile, tables, places, home), default_class=default_class)

@@ -4,15 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from pyproj import CRS
 
 from importers.base import DERIVED, RecordTable
 from importers.delivery import Reading
 from importers.normalising.cells import Floats, cells, numbers
 from importers.normalising.listings import one_by_one
 from importers.normalising.normalise import role_of
-from importers.normalising.units import factor, unit_of
+from importers.normalising.units import factor, is_of_metres, unit_of
 from importers.places.feet import foot_of
-from importers.places.place_readings import Home
+from importers.places.place_readings import Home, System
 from importers.profiles import ATTRIBUTES, ELEVATIONS, ROLES, Profile, is_enough
 from importers.proposing.arithmetic import heights
 from importers.proposing.content import Sample, in_centimetres, in_inches, in_metres, in_volts, is_ground
@@ -81,14 +82,15 @@ class _Table:
     links: Links = field(default_factory=Links)
 
 
-def propose(reading: Reading, home: Home | None = None) -> list[TableProposal]:
+def propose(reading: Reading, home: Home | None = None, given: System | None = None) -> list[TableProposal]:
     """Every table that was read, in the order of the files; chunks of one count once.
 
-    `home` is where the map is; without it nothing is known of places.
+    `home` is where the map is; without it nothing is known of places. `given` is the system that the user names.
     """
+    named = given if isinstance(given, CRS) else None
     first = [_one_by_one(table, reading.profile) for table in _first_chunks(reading.tables, reading.profile)]
     tables = _linked([_Table(table, _samples(table, reading.profile)) for table in first], reading.profile)
-    proposals = [_with_wells(each, _table(each, reading.profile, home)) for each in tables]
+    proposals = [_with_wells(each, _table(each, reading.profile, home, named)) for each in tables]
     heights_m = _heights_m(tables, proposals)
     unsettled = [not _is_settled(each.table, reading.profile) for each in tables]
     return [
@@ -221,7 +223,7 @@ def _linked(tables: Sequence[_Table], profile: Profile) -> list[_Table]:
     return [replace(each, links=linked) for each, linked in zip(tables, found, strict=True)]
 
 
-def _table(each: _Table, profile: Profile, home: Home | None) -> TableProposal:
+def _table(each: _Table, profile: Profile, home: Home | None, given: CRS | None) -> TableProposal:
     table, known = each.table, role_of(each.table, profile)
     is_settled = _is_settled(table, profile)
     candidates = Candidates(
@@ -234,7 +236,7 @@ def _table(each: _Table, profile: Profile, home: Home | None) -> TableProposal:
         is_settled,
         table.role is not None and not OF_DRAWINGS & each.samples.keys(),
         has_geometry=table.shapes is not None,
-        foot=foot_of(table.crs),
+        foot=foot_of(given or table.crs),
     )
     if known == "node" and table.role is None and not is_settled and _names_other_points(candidates):
         why = Reason("its rows name a point and another one", "每行给出一个点号及与其相连的点号")
@@ -337,7 +339,8 @@ def _unit(attribute: str, column: str, sample: Sample, foot: str | None) -> str 
         return "in" if in_inches(sample) else "m" if in_metres(sample) else None
     if attribute in _DEPTHS_OF_PIPES and in_centimetres(sample):
         return "cm"
-    return foot if attribute in (*ELEVATIONS, *_DEPTHS_OF_PIPES, "well_depth_m") else None
+    is_height = attribute in (*ELEVATIONS, *_DEPTHS_OF_PIPES, "well_depth_m")
+    return foot if is_height and not is_of_metres(column) else None
 
 
 def _why_left(sample: Sample, near: Sequence[Match], holders: Mapping[str, str]) -> Reason:

@@ -10,6 +10,7 @@ from importlib.resources import files
 from itertools import islice, product
 from typing import Any
 
+from importers.normalising.accents import unaccented
 from importers.normalising.ideographs import simplified
 from importers.normalising.units import without_unit
 from importers.profiles import ATTRIBUTES, LATIN_PARTS
@@ -17,9 +18,6 @@ from importers.profiles import ATTRIBUTES, LATIN_PARTS
 Words = frozenset[str]
 
 _PIECES = re.compile(LATIN_PARTS + r"|\d+|[一-鿿々ぁ-ヿー가-힣]+|[Ͱ-Ͽ]+|[Ѐ-ԯ]+|[ء-ي]+")
-# Letters that are no accented ones for Unicode, and are typed as such.
-_PLAIN = str.maketrans("łŁđĐıøØё", "lLdDioOе") | {ord("ß"): "ss", ord("æ"): "ae"}
-_ACCENTED = re.compile(r"[À-ɏͰ-Ͽёأ-ئḀ-ỿἀ-῿]")
 _ARABIC_THE = re.compile(r"^ال(?=..)")
 _REMARK = re.compile(r"[(\[【].*?[)\]】]")
 # Between the words of a name these say nothing.
@@ -115,14 +113,6 @@ def _cuts(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:
     half = _cut(chinese, _vocabulary().words) if chinese and whole is not None and whole[1] else None
     if half is not None:
         yield half[0], _TRUST_IN_HALF * (1 - half[1]) ** 2
-
-
-def unaccented(text: str) -> str:
-    """A text without the accents of its letters, which many a header is typed without: średnica, Ø, ё."""
-    if not _ACCENTED.search(text):
-        return text
-    parts = (unicodedata.normalize("NFD", letter) if _ACCENTED.match(letter) else letter for letter in text)
-    return "".join(letter for letter in "".join(parts).translate(_PLAIN) if not unicodedata.combining(letter))
 
 
 def _in_phrases(pieces: list[str], known: dict[str, Words]) -> list[str]:

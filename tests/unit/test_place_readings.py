@@ -77,8 +77,13 @@ def test_any_numbers_are_read_or_not_without_fault(pairs: list[tuple[float, floa
         assert 0.5 < reading.inside <= 1
 
 
-@pytest.mark.parametrize(("zone", "home"), [(4547, 4547), (4513 + 13, 4547), (32633, 32633), (3857, 3857)])
-def test_places_around_the_edge_of_an_area_of_use_lie_outside_where_their_own_degrees_do(zone: int, home: int) -> None:
+@pytest.mark.parametrize(
+    ("zone", "home", "beside_deg"),
+    [(4547, 4547, MARGIN_DEG), (4513 + 13, 4547, MARGIN_DEG), (32633, 32633, 4.0), (3857, 3857, MARGIN_DEG)],
+)
+def test_places_around_the_edge_of_an_area_of_use_lie_outside_where_their_own_degrees_do(
+    zone: int, home: int, beside_deg: float
+) -> None:
     rng = np.random.default_rng(11)
     crs, area = CRS.from_epsg(zone), CRS.from_epsg(home).area_of_use
     assert area is not None
@@ -88,7 +93,7 @@ def test_places_around_the_edge_of_an_area_of_use_lie_outside_where_their_own_de
             places = to_plane.transform(rng.normal(lon, spread, 60), np.clip(rng.normal(lat, spread, 60), -89, 89))
             east, north = (np.where(rng.random(60) < 0.1, np.nan, each) for each in places)
             x, y = to_plane.transform(east, north, direction="INVERSE")
-            inside = (x >= area.west - MARGIN_DEG) & (x <= area.east + MARGIN_DEG)
+            inside = (x >= area.west - beside_deg) & (x <= area.east + beside_deg)
             inside &= (y >= area.south - MARGIN_DEG) & (y <= area.north + MARGIN_DEG)
             told = beyond(east, north, crs, CRS.from_epsg(home))
             assert told.tolist() == (~inside & ~np.isnan(east) & ~np.isnan(north)).tolist()

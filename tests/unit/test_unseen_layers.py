@@ -16,6 +16,7 @@ from pyproj import Transformer
 
 from importers.archive import unpacked
 from importers.cad.label_words import Vocabulary
+from importers.delivery import read_delivery
 from importers.places.georeference import parse_crs
 from importers.places.place_readings import Home
 from importers.profile_files import load_profile
@@ -50,6 +51,50 @@ def test_a_layer_in_feet_has_its_sizes_in_inches_and_its_heights_in_feet(tmp_pat
 def test_sizes_below_a_few_millimetres_are_metres(tmp_path: Path) -> None:
     file = _layer(tmp_path / "storm_sewer.gpkg", {"diameter": [0.3, 0.45, 0.6, 0.3, 0.3, 0.45, 1.2, 0.3]})
     assert _imported([file], "EPSG:4547").segments["width_mm"].tolist() == [300, 450, 600, 300, 300, 450, 1200, 300]
+
+
+def test_widths_and_heights_below_a_few_millimetres_are_metres(tmp_path: Path) -> None:
+    sizes = {"breite": [0.3, 0.6, 1.0, 0.3, 0.3, 2.0, 0.6, 0.3], "hoehe": [0.3, 0.9, 1.0, 0.3, 0.3, 1.5, 0.9, 0.3]}
+    segments = _imported([_layer(tmp_path / "regenwasser_haltungen.gpkg", sizes)], "EPSG:4547").segments
+    assert segments["width_mm"].tolist() == [300, 600, 1000, 300, 300, 2000, 600, 300]
+    assert segments["height_mm"].tolist() == [300, 900, 1000, 300, 300, 1500, 900, 300]
+
+
+def test_a_drawing_in_a_system_of_feet_has_its_heights_in_feet_and_its_places_where_they_are(tmp_path: Path) -> None:
+    places = [(6_300_000.0 + 100 * n, 1_850_000.0) for n in range(9)]
+    drawing = ezdxf.new("R2018")
+    drawing.units = ezdxf.units.FT
+    drawing.blocks.new("SSMH").add_attdef("RIM", (1, 1))
+    for place in places:
+        insert = drawing.modelspace().add_blockref("SSMH", place, dxfattribs={"layer": "C-SSWR-STRC"})
+        insert.add_auto_attribs({"RIM": "100.00"})
+    for ends in pairwise(places):
+        drawing.modelspace().add_line(*ends, dxfattribs={"layer": "C-SSWR-PIPE"})
+    # As far away as a text may stand: five feet, which are no five metres.
+    label = drawing.modelspace().add_text('8" PVC', dxfattribs={"layer": "C-SSWR-TEXT", "height": 1.0})
+    label.set_placement((6_300_050.0, 1_850_005.0), align=TextEntityAlignment.BOTTOM_CENTER)
+    drawing.saveas(tmp_path / "plan.dxf")
+
+    delivery = _imported([tmp_path / "plan.dxf"], "EPSG:32611", "EPSG:2230")
+
+    np.testing.assert_allclose(delivery.nodes["ground_elevation_m"].astype(float), 100 * 1200 / 3937)
+    assert delivery.segments["width_mm"].iloc[0] == pytest.approx(203.2)
+    first = Transformer.from_crs(2230, 32611, always_xy=True).transform(*places[0])
+    assert shapely.distance(shapely.Point(first), shapely.Point(delivery.segments["geom"].iloc[0].coords[0])) < 0.001
+
+
+def test_a_layer_without_a_system_is_in_feet_where_the_user_names_one_that_is(tmp_path: Path) -> None:
+    places = [(6_300_000.0 + 100 * n, 1_850_000.0, 100.0) for n in range(9)]
+    file = _layer(tmp_path / "water_main.shp", {"DIAMETER": [6, 8, 12, 6, 8, 12, 6, 8]}, places, 2230)
+    file.with_suffix(".prj").unlink()
+
+    for delivery in (
+        _imported([file], "EPSG:32611", "EPSG:2230"),
+        read_delivery([file], srid=32611, source_crs="EPSG:2230"),
+    ):
+        z_m = shapely.get_coordinates(delivery.segments["geom"].iloc[0], include_z=True)[:, 2]
+        np.testing.assert_allclose(z_m, 100 * 1200 / 3937)
+        assert delivery.segments["width_mm"].iloc[:3].tolist() == pytest.approx([152.4, 203.2, 304.8])
 
 
 def test_heights_that_are_drawn_in_a_system_of_feet_are_feet(tmp_path: Path) -> None:
@@ -91,6 +136,31 @@ def test_attributes_within_attributes_and_lines_beside_points_of_one_layer_are_p
     assert (len(delivery.nodes), len(delivery.segments)) == (9, 8)
     assert delivery.nodes["ground_elevation_m"].eq(20.5).all()
     assert delivery.segments["width_mm"].eq(200).all() and delivery.segments["material_code"].eq("steel").all()
+
+
+@pytest.mark.parametrize(
+    ("layer", "columns", "code"),
+    [
+        ("GX_RQ_L", {"管径": [200] * 8}, "gas"),
+        ("综合管线_YS_LINE", {"管径": [200] * 8}, "storm"),
+        ("strengen", {"stelsel": ["Vuilwater"] * 8, "diameter": [250] * 8}, "foul"),
+        ("下水道管渠", {"排除区分": ["分流雨水"] * 8, "管径": [250] * 8}, "storm"),
+        ("condotte_fognatura", {"tipo_acque": ["nere"] * 8, "diametro": [300] * 8}, "foul"),
+        ("ledning", {"vandtype": ["Spildevand"] * 8, "dimension": [200] * 8}, "foul"),
+        ("przewody", {"rodzaj_przewodu": ["wodociagowy"] * 8, "srednica": [110] * 8}, "water"),
+    ],
+)
+def test_names_and_words_of_many_countries_tell_the_class(
+    tmp_path: Path, layer: str, columns: dict[str, object], code: str
+) -> None:
+    segments = _imported([_layer(tmp_path / f"{layer}.gpkg", columns)], "EPSG:4547").segments
+    assert segments["class_code"].eq(code).all()
+
+
+def test_a_layer_beyond_its_zone_of_utm_is_where_it_says(tmp_path: Path) -> None:
+    copenhagen = [(724_000.0 + 30 * n, 6_175_000.0) for n in range(9)]
+    file = _layer(tmp_path / "drikkevand.gpkg", {"dimension": [110] * 8}, copenhagen, 25832)
+    assert _imported([file], "EPSG:25832").segments["geom"].iloc[0].coords[0] == copenhagen[0]
 
 
 def test_the_folder_in_an_archive_tells_the_class_that_nothing_else_tells(tmp_path: Path) -> None:
@@ -206,9 +276,12 @@ def test_letters_tell_what_flows_in_sewers_that_their_layer_does_not_tell(tmp_pa
 
 
 def test_words_are_known_however_their_parts_hang_together(tmp_path: Path) -> None:
-    words = ["Asbestos-Cement", "Ductile_Iron", "Kunststoff.Polyethylen", "ductile iron"] * 2
+    words = ["Asbestos-Cement", "Ductile_Iron", "Kunststoff.Polyethylen", "ductile iron"]
+    words += ["Concrete, Precast", "Hormigon", "zeliwo", "Ductile Iron, Class 52"]
     delivery = _imported([_layer(tmp_path / "water_main.gpkg", {"material": words, "dn": [100] * 8})], "EPSG:4547")
-    assert delivery.segments["material_code"].tolist() == ["asbestos", "ductile_iron", "pe", "ductile_iron"] * 2
+    assert delivery.segments["material_code"].tolist() == [
+        "asbestos", "ductile_iron", "pe", "ductile_iron", "concrete", "concrete", "cast_iron", "ductile_iron",
+    ]  # fmt: skip
 
 
 def test_depths_with_their_unit_in_the_cell(tmp_path: Path) -> None:
@@ -294,9 +367,9 @@ def test_lengths_and_levels_beside_a_size_are_no_depths(text: str, depths: str |
     assert label.depths == depths
 
 
-def _imported(files: Sequence[Path], crs: str) -> Delivery:
-    """What the proposed profile makes of files."""
-    found = dry_run(files, Home(parse_crs(crs)), on_progress=lambda *_: None)
+def _imported(files: Sequence[Path], crs: str, named: str | None = None) -> Delivery:
+    """What the proposed profile makes of files; `named` is the system that the user names for them."""
+    found = dry_run(files, Home(parse_crs(crs)), source_crs=named, on_progress=lambda *_: None)
     assert found.fault is None, found.fault
     assert found.trial is not None
     return found.trial
