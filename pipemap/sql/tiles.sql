@@ -14,32 +14,35 @@ LEFT JOIN (SELECT true AS is_drawn, d.* FROM ({drawing}) AS d) AS drawn ON true
 -- name: features
 -- One tile of single features as MVT, the lowest identities first when there are more than the cap; how many it
 -- shows, whether that is all, and a digest of their identities.
-WITH found AS MATERIALIZED (
-    SELECT * FROM (
-        SELECT v.feature_id, {attributes}, ST_AsMVTGeom({geometry}, {box}, %(extent)s, %(buffer)s) AS geom
-        FROM {relation} AS v
-        WHERE {condition}
-        -- Has each drawn once, not once more to see whether anything is left of it.
-        OFFSET 0
-    ) AS drawn
-    WHERE geom IS NOT NULL
-    ORDER BY feature_id
-    LIMIT %(cap)s + 1
-),
-shown AS (SELECT * FROM found ORDER BY feature_id LIMIT %(cap)s)
 SELECT
-    (SELECT count(*) FROM shown) AS shown,
-    (SELECT count(*) FROM found) > %(cap)s AS is_capped,
-    (
-        SELECT encode(sha256(convert_to(coalesce(string_agg(feature_id || E'\n', '' ORDER BY feature_id), ''), 'UTF8')), 'hex')
-        FROM shown
-    ) AS ids_sha256,
-    (SELECT ST_AsMVT(shown, %(layer)s, %(extent)s, 'geom', 'feature_id') FROM shown) || CASE
-        WHEN (SELECT count(*) FROM found) > %(cap)s THEN (
+    least(count(*), %(cap)s) AS shown,
+    count(*) > %(cap)s AS is_capped,
+    encode(sha256(convert_to(coalesce(
+        string_agg(f.feature_id || E'\n', '') FILTER (WHERE f.place <= %(cap)s), ''
+    ), 'UTF8')), 'hex') AS ids_sha256,
+    ST_AsMVT(t, %(layer)s, %(extent)s, 'geom', 'feature_id') FILTER (WHERE f.place <= %(cap)s) || CASE
+        WHEN count(*) > %(cap)s THEN (
             -- A layer that is there only where a tile could not show everything: its outline, how many features it shows.
             SELECT ST_AsMVT(tile, 'capped', %(extent)s, 'geom')
             FROM (SELECT ST_AsMVTGeom({box}, {box}, %(extent)s, 0) AS geom, %(cap)s::int AS shown) AS tile
         ) ELSE '' END AS body
+FROM (
+    SELECT m.*, row_number() OVER (ORDER BY m.feature_id) AS place
+    FROM (
+        SELECT drawn.*
+        FROM (
+            SELECT v.feature_id, {attributes}, ST_AsMVTGeom({geometry}, {box}, %(extent)s, %(buffer)s) AS geom
+            FROM {relation} AS v
+            WHERE {condition}
+            -- Has each drawn once, not once more to see whether anything is left of it.
+            OFFSET 0
+        ) AS drawn
+        WHERE geom IS NOT NULL
+        ORDER BY feature_id
+        LIMIT %(cap)s + 1
+    ) AS m
+) AS f
+CROSS JOIN LATERAL (SELECT f.feature_id, {names}, f.geom) AS t
 
 -- name: overview
 -- One tile as MVT with one feature a class: ends moved to the pixel they fall into, what falls into one pixel left

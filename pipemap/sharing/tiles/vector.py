@@ -166,13 +166,12 @@ def _made(rows: list[DictRow], _: int) -> Made:
 
 @lru_cache(256)
 def _statement(name: str, srid: int, source: Source) -> str:
-    attributes = [
-        SQL("{} AS {}").format(SQL(attribute.sql), Identifier(attribute.name))
-        for attribute in granted_attributes(source.kind, source.columns)
-    ]
+    granted = granted_attributes(source.kind, source.columns)
+    attributes = [SQL("{} AS {}").format(SQL(one.sql), Identifier(one.name)) for one in granted]
     column = Identifier("v", "geom")
     statement = SQL(queries("tiles")[name]).format(
         attributes=SQL(", ").join(attributes),
+        names=SQL(", ").join(Identifier("f", one.name) for one in granted),
         geometry=column if srid == source.srid else SQL("ST_Transform({}, {})").format(column, Literal(srid)),
         box=SQL(_BOX),
         relation=source.relation,
