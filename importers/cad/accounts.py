@@ -67,16 +67,18 @@ def note_taken_in(source: Source, n: int) -> None:
 
 def note_labels(source: Source, labels: Labels, reach_m: float) -> None:
     """Tell how many texts were matched to points and lines, and list those that were not."""
-    n_used, n_left = labels.n_numbers + labels.n_of_lines, len(labels.ambiguous) + len(labels.unused)
+    n_used = labels.n_numbers + labels.n_of_lines + labels.n_levels
+    n_left = len(labels.ambiguous) + len(labels.unused)
     if not n_used and not labels.ambiguous:
         return
+    levels = (f" and {n} levels of points", f"、管点高程 {n} 个") if (n := labels.n_levels) else ("", "")
     en = (
-        f"{labels.n_numbers} point numbers and {labels.n_of_lines} descriptions of pipes were taken from texts within "
-        f"{reach_m} m; {len(labels.ambiguous)} texts stand equally near to two{_shown(labels.ambiguous)}, "
+        f"{labels.n_numbers} point numbers and {labels.n_of_lines} descriptions of pipes{levels[0]} were taken from "
+        f"texts within {reach_m} m; {len(labels.ambiguous)} texts stand equally near to two{_shown(labels.ambiguous)}, "
         f"{len(labels.unused)} near to nothing that lacks what they say{_shown(labels.unused)}"
     )
     zh = (
-        f"按 {reach_m} m 内的文字读取点号 {labels.n_numbers} 个、管线注记 {labels.n_of_lines} 个；"
+        f"按 {reach_m} m 内的文字读取点号 {labels.n_numbers} 个、管线注记 {labels.n_of_lines} 个{levels[1]}；"
         f"{len(labels.ambiguous)} 个文字同时靠近两处{_shown(labels.ambiguous)}，{len(labels.unused)} 个未用"
         f"{_shown(labels.unused)}"
     )

@@ -45,7 +45,8 @@ class Delivered:
         sorting = Sorting(LayerNames(words, self._settings), self._settings)
         found = [(source, sorting.sheets(source.entities)) for source in self._sources]
         drawn = [self._drawn(source, sheets, sorting) for source, sheets in found]
-        if not any(sheet.rows[role] for _, sheets in found for sheet in sheets for role in ROLES):
+        has_rows = any(sheet.rows[role] for _, sheets in found for sheet in sheets for role in ROLES)
+        if not has_rows and not self._only_attaches():
             raise _without_signs(self._path, self._sources)
         for (source, sheets), told in zip(found, drawn, strict=True):
             yield from tables_of(source, sheets, told, self._is_flat(source, sheets))
@@ -57,6 +58,10 @@ class Delivered:
         accounts.note_drawn(source, drawn, sum(len(sheet.spots) for sheet in sheets), self._settings)
         accounts.note_hidden(source, sheets)
         return drawn
+
+    def _only_attaches(self) -> bool:
+        """Whether all it holds are drawings that are read on their own."""
+        return all(entity.is_container for source in self._sources for entity in source.entities)
 
     def _is_note(self, text: Entity) -> bool:
         """Whether the data of a text already names what it is about."""

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from importers.cad.entities import Entity
 from importers.cad.label_words import PipeLabel
-from importers.cad.labels import Candidate, Matching, candidates, match_lines, match_points, told_of_line
+from importers.cad.labels import Candidate, Matching, candidates, match_levels, match_lines, match_points, told_of_line
 from importers.cad.leaders import follow, point_out
 from importers.cad.sheets import Sheet, Sorting
 from importers.cad.spot_heights import ground_at, heights
@@ -20,6 +20,7 @@ _SIZE, _DEPTHS = ("section", "diameter"), ("depths", "from_depth_m", "from_eleva
 _OF_LINES = {
     "drawn_section": _SIZE, "drawn_material": ("material",), "drawn_depths": _DEPTHS, "drawn_class": ("class",),
 }  # fmt: skip
+_OF_LEVELS = {"ground": ("drawn_ground", "ground_elevation_m"), "bottom": ("drawn_bottom", "well_bottom_m")}
 _ON_POINT_M, _SAME_HEIGHT_M = 0.05, 0.01
 
 
@@ -28,6 +29,7 @@ class Labels:
     """The account of a drawing's texts that could be labels."""
 
     n_numbers: int = 0
+    n_levels: int = 0
     n_of_lines: int = 0
     n_contradicting: int = 0
     ambiguous: list[Candidate] = field(default_factory=list)
@@ -37,10 +39,11 @@ class Labels:
 class Drawn:
     """Columns `drawn_*` of the sheets of one drawing, each only where no attribute of the rows says the same.
 
-    `drawn_number` of points and `drawn_section`, `drawn_material`, `drawn_depths` and `drawn_class` of pipes come
-    from texts within `label_reach_m`, kept as `drawn_text`, or from layer names; `drawn_appurtenance` comes from
-    names of layers and blocks, `drawn_feature` from those of blocks. `drawn_z_m` is the height of a point,
-    `drawn_from_z_m` and `drawn_to_z_m` are those of the ends of a line, which no shipped profile takes for anything.
+    `drawn_number`, `drawn_ground` and `drawn_bottom` of points and `drawn_section`, `drawn_material`, `drawn_depths`
+    and `drawn_class` of pipes come from texts within `label_reach_m`, kept as `drawn_text`, or from layer names;
+    `drawn_appurtenance` comes from names of layers and blocks, `drawn_feature` from those of blocks. `drawn_z_m` is
+    the height of a point, `drawn_from_z_m` and `drawn_to_z_m` are those of the ends of a line, which no shipped
+    profile takes for anything.
     """
 
     def __init__(self, sheets: Sequence[Sheet], sorting: Sorting, profile: Profile, options: dict[str, Any]) -> None:
@@ -142,7 +145,29 @@ class Drawn:
         for row, about in matching.of.items():
             self._told[row]["drawn_number"] = about[0].number
         used |= {id(candidate) for about in matching.of.values() for candidate in about}
+        used |= self._levels([c for c in found if c.levels], reach_m)
         self._account(found, used, of_lines, matching)
+
+    def _levels(self, found: Sequence[Candidate], reach_m: float) -> set[int]:
+        """Give points the heights that texts beside them state and their data does not; the texts that were taken."""
+        wanting = {
+            what: [
+                (entity, sheet.told)
+                for sheet in self._sheets
+                if self.lacks(sheet, "node", attribute)
+                for entity in sheet.rows["node"]
+                if entity.vertices
+            ]
+            for what, (_, attribute) in _OF_LEVELS.items()
+        }
+        taken: set[int] = set()
+        for what, (column, _) in _OF_LEVELS.items():
+            matching = match_levels([c for c in found if what in c.levels], wanting[what], reach_m)
+            for row, about in matching.of.items():
+                self._told[row][column] = about[0].levels[what]
+                taken |= {id(candidate) for candidate in about}
+        self.labels.n_levels = len(taken)
+        return taken
 
     def _account(self, found: list[Candidate], used: set[int], of_lines: Matching, numbers: Matching) -> None:
         self.labels.n_of_lines, self.labels.n_numbers = of_lines.n_used, numbers.n_used

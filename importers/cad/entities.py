@@ -139,7 +139,7 @@ class EntityReader:
         if group.kind == "INSERT":
             entity.block = self.drawing.text(tags.get(2, ""))
         elif group.kind == "CIRCLE":
-            scale = 1.0 if to_world is None else abs(to_world.determinant()) ** (1 / 3)
+            scale = 1.0 if to_world is None else to_world.transform_direction((1.0, 0.0, 0.0)).magnitude
             entity.radius = _number(tags.get(40)) * scale
 
     def _read_attributes(self, entity: Entity, group: Group) -> None:

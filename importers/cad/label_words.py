@@ -15,7 +15,10 @@ _DUCTS = r"\d+\s*孔(?:\s*\d+\s*根)?"
 _MM = r"[1-9]\d{1,3}\s*mm"
 _INCHES = r"\d{1,3}(?:\.\d+|[ -]\d/\d)?\s*(?:\"|''|′′|”|in\b\.?|inch(?:es)?\b|寸)"
 _SECTION = re.compile(rf"(?<![A-Za-z0-9.])(?:{_SIGNED}|{_BOX}|{_MM}|{_DUCTS}|{_INCHES})(?![A-Za-z0-9.])", re.IGNORECASE)
-_GLUED = re.compile(r"(?<=[A-Za-z])(?=[一-鿿])|(?<=[一-鿿])(?=[A-Za-z0-9ΦφØ⌀∅])|(?<=\d)(?=[一-鿿])(?!孔|根|米)")
+_GLUED = re.compile(
+    r"(?<=[A-Za-z])(?=[一-鿿])|(?<=[一-鿿])(?=[A-Za-z0-9ΦφØ⌀∅])|(?<=\d)(?=[一-鿿])(?!孔|根|米)"
+    r"|(?<=\d)(?=[A-Z]{2,5}(?![A-Za-z0-9]))"
+)
 _DEPTH = r"-?\d{1,2}\.\d{1,3}"
 _DEPTHS = re.compile(rf"(?<![\w.])(?:埋深|深|[hH])?\s*[=:]?\s*({_DEPTH})(?:\s*[/~-]\s*({_DEPTH}))?(?:\s*m)?(?![\w.%‰])")
 # A number of metres that nothing calls a depth is the length of the pipe where pipes do not lie as deep.
@@ -25,6 +28,12 @@ _SHALLOW_M, _DEEPEST_M = 6.0, 15.0
 _REMARK = re.compile(
     r"(?<![\w.])(?:[iI]\s*=\s*[\d.]+\s*[%‰]?|[IVX]{1,3}\s*级|[\d.]+\s*[%‰]|[lL]\s*=?\s*[\d.]+\s*m?|PN\s*[\d.]+|SDR\s*[\d.]+|SN\s*\d+"
     r"|(?:IL|INV|CL|RL|BL)[.:=]?\s*-?\d+(?:\.\d+)?)(?![\w.])"
+)
+# Levels beside a point: of its cover and of its bottom, as five languages write them.
+_LEVEL = re.compile(
+    r"^(?:(?P<ground>KD|DOK|CL|RIM|TN|GL|地面|井面|井口)|(?P<bottom>KS|SOH|IL|INV|IE|FE|FIL|BOB|井底))"
+    r"[\s.:=]*(?P<height>-?\d{1,4}[.,]\d{1,3})\s*m?$",
+    re.IGNORECASE,
 )
 _PLAIN_SIZE = re.compile(r"^([1-9]\d{1,3})(?:mm)?$")
 _WORD_AND_SIZE = re.compile(r"^([A-Za-z]+(?:-[A-Za-z]+)?|[一-鿿]+)([1-9]\d{1,3})$")
@@ -153,6 +162,13 @@ class Vocabulary:
         """A text that is nothing but digits, as a size."""
         size = _PLAIN_SIZE.match(text.strip())
         return PipeLabel(size[1]) if size else None
+
+    def level(self, text: str) -> tuple[str, float] | None:
+        """The height that a text gives of the ground or of the bottom of a point, and which of them: `KD 123.45`."""
+        found = _LEVEL.match(unicodedata.normalize("NFKC", text).strip())
+        if found is None:
+            return None
+        return "ground" if found["ground"] else "bottom", float(found["height"].replace(",", "."))
 
     def point_number(self, text: str, digits_too: bool = False) -> str | None:
         """A text that can be the number of a point; `D300` can be that or a size."""

@@ -1,7 +1,7 @@
 """Texts matched to what they are about: the number of a point beside it, size, material and depth along a line."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,7 @@ class Candidate:
     label: PipeLabel | None
     number: str | None
     is_turned: bool
+    levels: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -59,7 +60,7 @@ def candidates(
     for entity in texts:
         if entity.text is not None and not is_note(entity):
             candidate = _candidate(entity, told(entity.layer), words)
-            if candidate.label is not None or candidate.number is not None:
+            if candidate.label is not None or candidate.number is not None or candidate.levels:
                 found.append(candidate)
     return found
 
@@ -72,7 +73,8 @@ def _candidate(entity: Entity, told: LayerName, words: Vocabulary) -> Candidate:
     if label is None and not told.numbers_points and (is_turned or told.is_annotation):
         label = words.bare_size(" ".join(lines))
     numbers = (words.point_number(line, told.numbers_points) for line in lines)
-    return Candidate(entity, told, label, next((number for number in numbers if number), None), is_turned)
+    levels = dict(level for line in reversed(lines) if (level := words.level(line)) is not None)
+    return Candidate(entity, told, label, next((number for number in numbers if number), None), is_turned, levels)
 
 
 class _Boxes:
@@ -100,12 +102,20 @@ class _Boxes:
 
 def match_points(found: Sequence[Candidate], nodes: Sequence[Feature], reach_m: float) -> Matching:
     """Numbers to points, each text and each point once, the nearest pair first."""
-    numbers = [candidate for candidate in found if candidate.number is not None]
+    return _matched([c for c in found if c.number is not None], nodes, reach_m, once=True)
+
+
+def match_levels(found: Sequence[Candidate], nodes: Sequence[Feature], reach_m: float) -> Matching:
+    """Levels to points, each text once."""
+    return _matched([c for c in found if c.levels], nodes, reach_m, once=False)
+
+
+def _matched(found: Sequence[Candidate], nodes: Sequence[Feature], reach_m: float, once: bool) -> Matching:
     places = shapely.points(np.array([entity.vertices[0][:2] for entity, _ in nodes]).reshape(-1, 2))
-    boxes = _Boxes(numbers)
+    boxes = _Boxes(found)
     of_text, of_point = _within(boxes, places, reach_m)
     pairs = _sorted(boxes.middles[of_text], places[of_point], of_text, of_point)
-    return _Assignment(numbers, nodes, _of_one_class(numbers, nodes, pairs), once=True).matching()
+    return _Assignment(found, nodes, _of_one_class(found, nodes, pairs), once).matching()
 
 
 def match_lines(found: Sequence[Candidate], lines: Sequence[Feature], reach_m: float) -> Matching:

@@ -38,6 +38,7 @@ def words() -> Vocabulary:
         ("16孔 PVC", "16孔", "PVC", None, None),
         ("Ø300", "Ø300", None, None, None),
         ("JS-DN300-铸铁-1.20", "DN300", "铸铁", "JS", "1.20/1.20"),
+        ("给DN200PE 埋深1.20", "DN200", "PE", "给", "1.20/1.20"),
     ],
 )
 def test_descriptions_of_pipes(
@@ -103,6 +104,26 @@ def test_numbers_sizes_materials_and_depths_reach_the_network(tmp_path: Path) ->
     assert "3 point numbers and 2 descriptions of pipes" in told.message_en
     assert (told.severity, told.limit) == (Severity.INFO, "2.0 m")
     assert pipes.loc["J1->J2", "extra"]["drawn_text"] == "DN300 铸铁 1.20"
+
+
+def test_levels_beside_points_are_those_of_ground_and_bottom(tmp_path: Path) -> None:
+    texts = {"S1": (10.5, 10.5), "KD 123.45": (10.5, 9.8), "KS 120,30": (10.5, 9.1), "RIM=122.90": (40.5, 10.5)}
+    file = tmp_path / "plan.dxf"
+    doc = ezdxf.new("R2010")
+    for x in (10, 40):
+        doc.modelspace().add_circle((500_000 + x, 2_490_010), 0.5, dxfattribs={"layer": "Schmutzwasser"})
+    doc.modelspace().add_line((500_010, 2_490_010), (500_040, 2_490_010), dxfattribs={"layer": "Schmutzwasser"})
+    for text, (x, y) in texts.items():
+        place = (500_000 + x, 2_490_000 + y)
+        doc.modelspace().add_text(text, dxfattribs={"layer": "Schachttext", "height": 0.5, "insert": place})
+    doc.saveas(file)
+
+    nodes = read_delivery([file], srid=4547).nodes.set_index("source_key")
+
+    assert nodes.loc["S1", "ground_elevation_m"] == 123.45
+    assert nodes.loc["S1", "well_depth_m"] == pytest.approx(3.15)
+    other = nodes.drop(index="S1").iloc[0]
+    assert (other["ground_elevation_m"], other["well_depth_m"]) == (122.9, pytest.approx(float("nan"), nan_ok=True))
 
 
 def test_a_text_out_of_reach_is_left_and_told(tmp_path: Path) -> None:

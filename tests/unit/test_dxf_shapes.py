@@ -367,3 +367,15 @@ def test_chains_of_lines_meet_at_their_points(tmp_path: Path) -> None:
 
     delivery = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547)
     assert delivery.segments["source_key"].tolist() == [f"J{n}->J{n + 1}" for n in range(5)]
+
+
+def test_a_sheet_of_nothing_but_drawings_that_are_delivered_themselves_refuses_none_of_them(tmp_path: Path) -> None:
+    def inner(drawing: Drawing) -> None:
+        drawing.modelspace().add_line(at(0, 5), at(9, 5), {"layer": "WSLINE"})
+
+    paths = [drawn(tmp_path / "sheet.dxf", lambda drawing: attach(drawing, "b.dxf")), drawn(tmp_path / "b.dxf", inner)]
+    delivery = read_delivery(paths, srid=4547)
+
+    assert len(delivery.segments) == 1
+    assert sum(count.rows for count in delivery.counts) == 2
+    assert "itself part of the delivery" in next(f.message_en for f in delivery.findings if f.rule == "IMP-XREF")

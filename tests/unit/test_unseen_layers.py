@@ -192,7 +192,8 @@ def test_a_map_of_no_system_is_read_in_the_one_its_places_fit(tmp_path: Path) ->
     [
         ("給水管", "water"), ("FOGNATURA_NERA", "foul"), ("P_SEWER_FOUL", "foul"), ("RISER_SEWER", "combined"),
         ("газопровод", "gas"), ("recycled_water", "reclaimed"), ("KANAL-RW", "storm"), ("하수관", "combined"),
-        ("ASSAINISSEMENT_EU", "foul"), ("W_管线", "foul"),
+        ("ASSAINISSEMENT_EU", "foul"), ("W_管线", "foul"), ("SANEAMIENTO PLUVIALES", "storm"),
+        ("VA-Spillvattenledning", "foul"),
     ],
 )  # fmt: skip
 def test_layers_of_a_drawing_are_of_the_class_they_are_named_for(tmp_path: Path, layer: str, code: str) -> None:
