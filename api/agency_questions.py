@@ -27,7 +27,7 @@ from api.deps import (
     parse_crs,
 )
 from api.excavation import DigQuestion
-from api.features import Height, Number, SearchParam
+from api.features import CorridorQuestion, Height, Number, SearchParam
 from api.scene import SCENE
 from api.sections import DrawnDep, LineParam, read_plan
 from api.statistics import AllParam, ByParam, DistrictQuestion
@@ -45,6 +45,7 @@ from pipemap.projects import read_project
 from pipemap.scene import encode_scene
 from pipemap.sections.cross import cross_section
 from pipemap.sections.profile import long_profile
+from pipemap.sharing.agreements import SHARED_KINDS
 from pipemap.sharing.asking import Packed, Put, Question, Told, as_ourselves, ask
 from pipemap.sharing.bursts import BurstReport, ask_agency_burst
 from pipemap.sharing.differences import read_difference
@@ -234,6 +235,26 @@ def near(
         return orjson.loads(page.collection())
 
     return _answer(service, key, question, put)
+
+
+@router.post("/corridor")
+def along(service: ServiceDep, key: KeyDep, question: CorridorQuestion) -> Response:
+    """Granted features within half a width of a line, in the order the line meets them."""
+    if question.kind not in SHARED_KINDS:
+        raise UsageError(f"{question.kind} is no kind of feature that is shared; {', '.join(SHARED_KINDS)} are.")
+    srid, told = parse_crs(question.crs), question.model_dump(mode="json", exclude_none=True)
+    asked = Question(
+        "corridor", _line(question.line), srid, reach_m=question.half_width_m, version=question.version, told=told
+    )
+
+    def put(connection: Connection, shown: GrantedVersion) -> Any:
+        page = lookup.corridor(
+            connection, question.line, question.half_width_m, kind=question.kind, line_srid=srid,
+            class_codes=question.class_code, version=shown, out_srid=srid, limit=question.limit,
+        )  # fmt: skip
+        return orjson.loads(page.collection())
+
+    return _answer(service, key, asked, put)
 
 
 @router.get("/statistics")

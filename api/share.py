@@ -13,6 +13,7 @@ from api.deps import STRICT, BboxCrsDep, BoxDep, CrsDep, KeyDep, ServiceDep
 from api.features import GEOJSON, as_json
 from api.html import STYLED
 from pipemap.sharing.asking import agreed
+from pipemap.sharing.digging import has_sheet
 from pipemap.sharing.digging_copies import digging_sheet
 from pipemap.sharing.exchange import export
 from pipemap.sharing.granted import Place, grant_of, refusals_on_record
@@ -30,7 +31,8 @@ def read_agreement(service: ServiceDep, key: KeyDep) -> Response:
     """What the agreement behind the key shows, in which manner, and until when."""
     with refusals_on_record(service.database, key, {"question": "agreement"}), service.reading() as connection:
         grant = grant_of(connection, key)
-    manner = {name: getattr(grant, name) for name in _MANNER}
+        manner = {name: getattr(grant, name) for name in _MANNER}
+        manner["has_sheet"] = has_sheet(connection, grant.agreement_id)
     return as_json(agreed(grant).model_dump(mode="json") | manner)
 
 

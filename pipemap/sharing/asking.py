@@ -107,7 +107,7 @@ def ask(database: Database, key_sha256: str, question: Question, put: Put, timeo
         record_refusal(database, key_sha256, asked)
         raise
     told = found if isinstance(found, Told) else Told(found, window)
-    place, packed = Place(told.window), _packed(told.answer, grant)
+    place, packed = Place(told.window if told.boxes is None else _around(told.boxes)), _packed(told.answer, grant)
     if told.boxes is None:
         ledger.charge(database, grant, place, srid)
     else:
@@ -181,6 +181,13 @@ def _in_project(place: BaseGeometry, place_srid: int, srid: int) -> BaseGeometry
     if isinstance(place, shapely.Polygon):
         return polygon_in_project(place, place_srid, srid)
     return line_in_project(place, place_srid, srid)
+
+
+def _around(boxes: npt.NDArray[np.float64]) -> Bounds | None:
+    if not len(boxes):
+        return None
+    low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
 def _packed(answer: Answer, grant: Grant) -> Packed:

@@ -54,6 +54,11 @@ class Digging:
         return [ClassCount(code, number[code], length_m[code]) for code in sorted(number)]
 
 
+def has_sheet(connection: Connection, agreement_id: int) -> bool:
+    """Whether an agreement was made of a request for digging or an emergency."""
+    return fetch_one(connection, queries("digging")["request"], {"agreement_id": agreement_id}) is not None
+
+
 def read_digging(connection: Connection, key_sha256: str, version: int | None = None) -> Digging | None:
     """The content of the sheet; None when the agreement was not made of a request for digging or an emergency."""
     project = read_project(connection)

@@ -20,7 +20,7 @@ _NARROWEST_M = 100.0
 # What tells of no place: nothing of the map was handed out.
 _NO_READS = (
     "share.refused", "share.stopped", "share.request", "share.hook", "share.hook.register", "share.export.ask",
-    "share.export.cancel",
+    "share.export.cancel", "share.sign-in", "share.sign-out",
 )  # fmt: skip
 
 

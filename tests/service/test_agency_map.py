@@ -176,7 +176,9 @@ def test_a_number_is_found_where_it_is_granted(client: httpx.Client, town: Town,
     assert found[0]["x_m"] == pytest.approx(X0 + 55), "the middle of what is granted of it"
     for hidden in ("W", "G0", "U1", "人民医院"):
         assert told(client.get("/share/search", params={"q": hidden})) == []
-    assert entries(town)[0]["details"]["asked"]["q"] == "人民医院"
+    missed, *_, hit = (one["details"] for one in entries(town)[:5])
+    assert (missed["asked"]["q"], missed["count"], hit["count"]) == ("人民医院", 0, 1)
+    assert hit["bbox"] == [X0 + 55, Y0 + 100, X0 + 55, Y0 + 100]
     sign_in(client, issue(attributes=("width_mm",))[1])
     assert told(client.get("/share/search", params={"q": "A"})) == []
 

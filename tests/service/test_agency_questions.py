@@ -173,6 +173,17 @@ def test_what_is_near_is_told_with_what_is_granted(client: httpx.Client, town: T
     assert [feature["id"] for feature in page["features"]] == [town.ids["G1->G2"]]
 
 
+def test_what_lies_along_a_line_is_told_with_what_is_granted(client: httpx.Client, town: Town, issue: Any) -> None:
+    line = {"line": [[X0 + 10, Y0 + 95], [X0 + 90, Y0 + 95]], "half_width_m": 6}
+    page = told(client.post("/share/corridor", json=line, headers=issue(("water",), (), EAST_HALF)))
+    assert [feature["id"] for feature in page["features"]] == [town.ids[key] for key in ("A->B", "B->V2", "V2->C")]
+    assert [feature["properties"].keys() for feature in page["features"]] == [
+        {"class_code", "station_m", "distance_m"}
+    ] * 3
+    assert page["features"][0]["properties"]["station_m"] == pytest.approx(40), "where what is granted begins"
+    refused(client.post("/share/corridor", json=line | {"kind": "consumer"}, headers=issue()))
+
+
 def test_counts_are_of_what_is_granted(client: httpx.Client, town: Town, issue: Any) -> None:
     whole = told(client.get("/share/statistics", headers=issue(("water", "gas"))))
     assert {group["group"]["class_code"]: group["segments"] for group in whole["groups"]} == {"water": 5, "gas": 2}

@@ -44,6 +44,7 @@ def words(page: str) -> str:
 def test_a_sheet_tells_what_is_granted_for_whom_and_how_long(client: httpx.Client, town: Town) -> None:
     hostile = '<img src=x onerror="alert(1)">'
     key = granted(client, reason=hostile, class_codes=["water"])
+    assert client.get("/share/agreement", headers=key).json()["has_sheet"]
     answer = client.get(SHEET, headers=key)
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
     seen = words(answer.text)

@@ -32,6 +32,9 @@ export function watchAgreement() {
   const look = () => getJson("/share/agreement").catch(() => {});
   setInterval(look, LOOK_AGAIN_MS);
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && look());
+  // A browser's way back may show a page as it was left.
+  byId("sign-out").addEventListener("submit", () => (document.body.hidden = true));
+  addEventListener("pageshow", ({ persisted }) => persisted && look());
 }
 
 export function showAgreement(agreement) {
@@ -54,13 +57,15 @@ export function showAgreement(agreement) {
     areaSign("granted", "terms_area"),
     ...(agreement.sites.length ? [areaSign("site", "terms_sites", ` ☎ ${agreement.sites_telephone}`)] : []),
     element("p", { class: "note" }, message(agreement)),
-    ...(agreement.may_export ? [element("a", { class: "button", id: "export", href: addressOf("/share/export", { format: "gpkg" }) }, text("terms_take"))] : []),
+    ...(agreement.has_sheet ? [link("sheet", "terms_sheet", "/share/sheet", { language: currentLanguage() })] : []),
+    ...(agreement.may_export ? [link("export", "terms_take", "/share/export", { format: "gpkg" })] : []),
   );
   byId("sign-out").hidden = false;
   byId("signed-in").textContent = agreement.agency;
   byId("sign-out").action = `/map/sign-out?language=${currentLanguage()}`;
 }
 
+const link = (id, words, path, query) => element("a", { class: "button", id, href: addressOf(path, query), target: "_blank", rel: "noopener" }, text(words));
 const areaSign = (kind, words, more = "") => element("p", { class: "sign" }, element("i", { class: `line-sign ${kind}` }), text(words) + more);
 
 // A class of precision in words: exact, shifted, masked, grid_5m, step_0.5m.

@@ -183,7 +183,7 @@ const ALL = {
 // Under an agreement: what /share answers too, a burst as far as it is shown.
 const SHARED = {
   burst: { ...ALL.burst, answer: sharedBurst, kinds: ["pipe_segment"], lists: ["segment_id"], always: {} },
-  ...Object.fromEntries(["clearance", "drawn", "dig", "section", "nearby", "statistics", "profile"].map((name) => [name, ALL[name]])),
+  ...Object.fromEntries(["clearance", "drawn", "dig", "section", "nearby", "corridor", "statistics", "profile"].map((name) => [name, ALL[name]])),
 };
 const QUESTIONS = isShared ? SHARED : ALL;
 

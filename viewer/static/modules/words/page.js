@@ -54,6 +54,7 @@ export const PAGE = {
   terms_files: ["Manner", "方式"],
   terms_export: ["files may be taken away", "允许导出文件"],
   terms_view_only: ["for viewing only", "仅供查看"],
+  terms_sheet: ["Sheet of the dig", "开挖告知单"],
   terms_take: ["Export (GeoPackage)", "导出 (GeoPackage)"],
   terms_area: ["Area of the agreement", "协议范围"],
   terms_sites: ["Sensitive site, not shown: call before work", "敏感场所，不予显示，作业前请致电"],
