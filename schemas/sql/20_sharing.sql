@@ -198,17 +198,18 @@ GROUP BY cell.i, cell.j, g.sites_telephone, g.area
 $view$, 'node', 'alive'); END $make_view$;
 
 -- Axes are cut at the edge of the area; what was surveyed at an end outside it is not shown. OFFSET 0 has each axis
--- looked at once, not once a column; the area comes first in ST_Covers so that it is prepared once for all of them.
+-- looked at once, not once a column; the area comes first in ST_Covers so that it is prepared once for all of them. An
+-- axis that lies in the area whole, as nearly all do, is not asked whether it meets it.
 DO $make_view$ BEGIN PERFORM pg_temp.make_views($view$
 WITH (security_barrier) AS
 SELECT f.feature_id, f.class_code, {attributes}, shown.geom
 FROM {grant} AS g
-JOIN LATERAL {states} AS f
-    ON f.class_code = ANY (g.class_codes)
-    AND (f.geom @ g.safe OR ST_Intersects(f.geom, g.area))
+JOIN LATERAL {states} AS f ON f.class_code = ANY (g.class_codes)
 CROSS JOIN LATERAL (
     SELECT
-        CASE WHEN is_whole THEN f.geom ELSE ST_CollectionExtract(ST_Intersection(f.geom, g.area), 2) END AS geom,
+        CASE WHEN is_whole THEN f.geom
+             WHEN ST_Intersects(f.geom, g.area) THEN ST_CollectionExtract(ST_Intersection(f.geom, g.area), 2)
+        END AS geom,
         is_whole OR ST_Intersects(ST_StartPoint(f.geom), g.area) AS from_end,
         is_whole OR ST_Intersects(ST_EndPoint(f.geom), g.area) AS to_end
     FROM (SELECT f.geom @ g.safe IS TRUE OR ST_Covers(g.area, f.geom) AS is_whole OFFSET 0) AS lies
