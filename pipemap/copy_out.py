@@ -40,8 +40,7 @@ class TextColumn:
 
     def __getitem__(self, index: int) -> str | None:
         """The text of one row, or None when it is null."""
-        start, end = self.offsets.item(index), self.offsets.item(index + 1)
-        return self.blob[start:end].tobytes().decode() if end > start else None
+        return self.between(self.offsets.item(index), self.offsets.item(index + 1))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -51,7 +50,11 @@ class TextColumn:
         if not len(self.blob):
             return [None] * len(positions)
         bounds = zip(self.offsets[positions].tolist(), self.offsets[positions + 1].tolist(), strict=True)
-        return [str(self._bytes[start:end], "utf-8") if end > start else None for start, end in bounds]
+        return [self.between(*one) for one in bounds]
+
+    def between(self, start: int, end: int) -> str | None:
+        """The text that stands between two of the offsets."""
+        return str(self._bytes[start:end], "utf-8") if end > start else None
 
     @cached_property
     def _bytes(self) -> memoryview:

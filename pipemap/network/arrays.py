@@ -201,12 +201,6 @@ class Network:
             return [None] * len(devices)
         return [self.device_segment_id(one) for one in devices.tolist()]
 
-    def device_keys(self, devices: Ints) -> list[str | None]:
-        """Keys of several devices."""
-        if not len(self.pair_valves.node):
-            return self.nodes.key.at(devices)
-        return [self.device_key(one) for one in devices.tolist()]
-
     def device_name(self, device: int) -> str:
         """What people call a device: its name, else its key, else its identity."""
         name = self.nodes.name[device] if device < len(self.nodes.id) else None

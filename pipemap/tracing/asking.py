@@ -109,14 +109,14 @@ def _answered(connection: Connection, network: Network, question: BurstQuestion)
     found = find_burst(connection, network, question)
     plan, pairing, around = found.outcome.plan, found.outcome.pairing, found.around
     answer, taken = outcome_words(network, found.outcome), [segment for segment, _ in found.clicked]
-    return {
-        **answer,
+    answer |= {
         "warnings": [*_far(found.clicked), *answer["warnings"], *open_end_notes(network, *found.open_ends)],
         "surroundings": None if around is None else surroundings_words(connection, network, around, question.radius_m),
         "fallbacks": fallbacks_of(network, plan.site, plan.cut, pairing) if question.fallbacks else [],
         "clicked": taken[0] if taken else None,
         "further_clicked": taken[1:],
     }
+    return answer
 
 
 def _clicked(connection: Connection, network: Network, question: BurstQuestion) -> list[tuple[ClickedSegment, Place]]:

@@ -4,7 +4,9 @@ They are given as the fields of their models in `schemas.isolation`: an answer i
 than from models, and is made a model where a program asks for one.
 """
 
+from collections.abc import Iterator
 from functools import cache
+from itertools import count
 from math import isfinite
 from typing import Any, TypeAlias
 
@@ -14,10 +16,16 @@ import numpy as np
 from pipemap.clearance.numbers import known
 from pipemap.network import OPERABILITIES, STATES, Flags, Floats, Ints, Network, SmallInts
 from pipemap.network.arrays import Reals
-from pipemap.tracing.walking import Walk, device_nodes
+from pipemap.tracing.walking import Walk
 from schemas.codetables import code_table
 
 Words: TypeAlias = dict[str, Any]
+_ValveColumns: TypeAlias = tuple[
+    tuple[Ints, SmallInts, SmallInts, SmallInts],
+    tuple[Ints, Ints, Ints],
+    tuple[Floats, Floats, Floats],
+    tuple[Ints, SmallInts, SmallInts],
+]
 
 # By position, the last for -1.
 _STATE_CODES, _OPERABILITY_CODES = (*STATES, "unknown"), (*OPERABILITIES, "unknown")
@@ -41,51 +49,107 @@ def described_valves(network: Network, walk: Walk) -> list[Words]:
     """The valves of a walk in its order, each as the fields of a BurstValve."""
     if not len(walk.devices):
         return []
-    nodes, node = network.nodes, device_nodes(network, walk.devices)
-    _, state, operability = device_columns(network, walk.devices)
-    measures = (widest_at_nodes_mm(network)[node], nodes.x_m[node], nodes.y_m[node], walk.distance_m, walk.walk_m)
-    columns = zip(
-        range(1, 1 + len(node)),
-        nodes.id[node].tolist(),
-        network.device_segment_ids(walk.devices),
-        network.device_keys(walk.devices),
-        (_STATE_CODES[one] for one in state.tolist()),
-        (_OPERABILITY_CODES[one] for one in operability.tolist()),
-        nodes.name.at(node),
-        nodes.address.at(node),
-        nodes.appurtenance[node].tolist(),
-        *map(known_numbers, measures),
-        strict=True,
-    )
+    columns = network.once("valves", lambda: _valve_columns(network))
+    rows, measures, are_known = _valve_rows(*columns, walk.devices, walk.distance_m, walk.walk_m)
+    keys, names, addresses = network.nodes.key.between, network.nodes.name.between, network.nodes.address.between
+    segments = network.device_segment_ids(walk.devices)
+    described = zip(count(1), rows.tolist(), _known_rows(measures, are_known), segments, strict=False)
     return [
         {
             "node_id": node_id,
-            "segment_id": segment_id,
-            "source_key": key,
+            "segment_id": on,
+            "source_key": keys(key, key_end) if on is None else f"{on}@{node_id}",
             "order": order,
-            "state_code": state_code,
-            "operability_code": operability_code,
+            "state_code": _STATE_CODES[state],
+            "operability_code": _OPERABILITY_CODES[operability],
             "width_mm": width_mm,
-            "name": name,
-            "address": address,
+            "name": names(name, name_end) if name_end > name else None,
+            "address": addresses(address, address_end) if address_end > address else None,
             "x_m": x_m,
             "y_m": y_m,
             "distance_m": distance_m,
             "walk_m": walk_m,
-            "notes": _noted(state_code, operability_code, kind, x_m is not None, address is not None),
+            "notes": _noted(state, operability, kind, x_m is not None, address_end > address),
         }
         for (
-            order, node_id, segment_id, key, state_code, operability_code, name, address, kind,
-            width_mm, x_m, y_m, distance_m, walk_m,
-        ) in columns
-    ]  # fmt: skip
+            order,
+            (node_id, state, operability, kind, key, key_end, name, name_end, address, address_end),
+            (width_mm, x_m, y_m, distance_m, walk_m),
+            on,
+        ) in described
+    ]
 
 
-def known_numbers(column: Floats) -> list[float | None]:
-    """Numbers, None for the unknown (NaN) and the endless."""
-    numbers: list[float] = column.tolist()
-    # Mostly all of them are known.
-    return [*numbers] if isfinite(sum(numbers)) else [one if isfinite(one) else None for one in numbers]
+def _valve_columns(network: Network) -> _ValveColumns:
+    nodes, layer = network.nodes, network.pair_valves
+    return (
+        (nodes.id, nodes.state, nodes.operability, nodes.appurtenance),
+        (nodes.key.offsets, nodes.name.offsets, nodes.address.offsets),
+        (widest_at_nodes_mm(network), nodes.x_m, nodes.y_m),
+        (layer.node, layer.state, layer.operability),
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _valve_rows(
+    codes: tuple[Ints, SmallInts, SmallInts, SmallInts],
+    texts: tuple[Ints, Ints, Ints],
+    places: tuple[Floats, Floats, Floats],
+    layer: tuple[Ints, SmallInts, SmallInts],
+    devices: Ints,
+    distance_m: Floats,
+    walk_m: Floats,
+) -> tuple[Ints, Floats, bool]:  # pragma: no cover
+    """Of every valve its node, state, operability, appurtenance and where its texts begin and end; and its measures.
+
+    Last whether all measures are known.
+    """
+    (ids, states, operabilities, kinds), (keys, names, addresses), (width_mm, x_m, y_m) = codes, texts, places
+    layer_node, layer_state, layer_operability = layer
+    rows, measures = np.empty((len(devices), 10), np.int64), np.empty((len(devices), 5))
+    for place, device in enumerate(devices):
+        row, measure, node = rows[place], measures[place], device
+        if device < len(ids):
+            row[1], row[2] = states[device], operabilities[device]
+        else:
+            on = device - len(ids)
+            node, row[1], row[2] = layer_node[on], layer_state[on], layer_operability[on]
+        row[0], row[3] = ids[node], kinds[node]
+        row[4], row[5] = keys[node], keys[node + 1]
+        row[6], row[7] = names[node], names[node + 1]
+        row[8], row[9] = addresses[node], addresses[node + 1]
+        measure[0], measure[1], measure[2] = width_mm[node], x_m[node], y_m[node]
+        measure[3], measure[4] = distance_m[place], walk_m[place]
+    return rows, measures, bool(np.isfinite(measures).all())
+
+
+def _known_rows(measures: Floats, are_known: bool) -> list[list[float | None]]:
+    """Rows of numbers, None for the unknown (NaN) and the endless."""
+    rows = measures.tolist()
+    if not are_known:
+        return [[one if isfinite(one) else None for one in row] for row in rows]
+    whole: list[list[float | None]] = rows
+    return whole
+
+
+def placed_nodes(network: Network, nodes: Ints) -> Iterator[tuple[int, str | None, float | None, float | None]]:
+    """Identity, key and place of some nodes."""
+    columns = (network.nodes.id, network.nodes.key.offsets, network.nodes.x_m, network.nodes.y_m)
+    rows, places, are_known = _node_rows(*columns, nodes)
+    key = network.nodes.key
+    for (node_id, start, end), (x_m, y_m) in zip(rows.tolist(), _known_rows(places, are_known), strict=True):
+        yield node_id, key.between(start, end), x_m, y_m
+
+
+@numba.njit(cache=True, nogil=True)
+def _node_rows(
+    ids: Ints, keys: Ints, x_m: Floats, y_m: Floats, nodes: Ints
+) -> tuple[Ints, Floats, bool]:  # pragma: no cover
+    rows, places = np.empty((len(nodes), 3), np.int64), np.empty((len(nodes), 2))
+    for place, node in enumerate(nodes):
+        rows[place, 0], rows[place, 1], rows[place, 2] = ids[node], keys[node], keys[node + 1]
+        places[place, 0], places[place, 1] = x_m[node], y_m[node]
+    return rows, places, bool(np.isfinite(places).all())
 
 
 def widest_at_nodes_mm(network: Network) -> Floats:
@@ -146,11 +210,11 @@ def note(code: str, texts: tuple[str, str], **values: object) -> Words:
 
 
 @cache
-def _noted(state_code: str, operability_code: str, kind: int, is_placed: bool, has_address: bool) -> tuple[Words, ...]:
+def _noted(state: int, operability: int, kind: int, is_placed: bool, has_address: bool) -> tuple[Words, ...]:
     """The notes on a valve; none of them has a value to fill in."""
     found = {
-        "state-unknown": state_code == "unknown",
-        "operability-unknown": operability_code == "unknown",
+        "state-unknown": _STATE_CODES[state] == "unknown",
+        "operability-unknown": _OPERABILITY_CODES[operability] == "unknown",
         "in-chamber": kind in _enclosed(),
         "no-place": not is_placed,
         "no-address": is_placed and not has_address,

@@ -14,8 +14,8 @@ from schemas.codetables import code_table
 
 # Shape, width and height of every segment (pipemap/network/arrays.py), and the clear shares of the shapes.
 Sections: TypeAlias = tuple[SmallInts, Reals, Reals, Floats]
-# The same with whether a size is assumed, and by node whether it is a drain.
-Columns: TypeAlias = tuple[SmallInts, Reals, Reals, Floats, Flags, Flags]
+# By segment its volume, NaN where it is unknown, and whether its size is assumed; by node whether it is a drain.
+Drained: TypeAlias = tuple[Floats, Flags, Flags]
 
 # Share of the enclosing rectangle that is clear: a circle (or ellipse); an egg of 2:3 (radii 1, 1/2 and 3).
 _CIRCLE = np.pi / 4
@@ -35,31 +35,46 @@ class Held(NamedTuple):
 def drainage_of(network: Network, isolated: Ints) -> Held:
     """The volume in isolated segments (positions) by their clear section; unknown ones are counted apart."""
     segments = network.segments
-    sections = (*sections_of(network), segments.is_bore_assumed, drains(network))
-    return Held(*held_in(sections, segments.from_node, segments.to_node, segments.length_m, isolated))
+    ends = segments.from_node, segments.to_node
+    return Held(*held_in(drained_columns(network), *ends, segments.length_m, isolated))
 
 
 def drainage_words(network: Network, held: Held) -> Words:
     """The fields of a Drainage."""
-    return {**held._asdict(), "outlets": device_places(network, held.outlets)}
+    return {
+        "volume_m3": held.volume_m3,
+        "assumed_m3": held.assumed_m3,
+        "unknown_length_m": held.unknown_length_m,
+        "outlets": device_places(network, held.outlets),
+    }
 
 
 @numba.njit(cache=True, nogil=True)
 def held_in(
-    columns: Columns, from_node: Ints, to_node: Ints, length_m: Floats, isolated: Ints
+    columns: Drained, from_node: Ints, to_node: Ints, length_m: Floats, isolated: Ints
 ) -> tuple[float, float, float, Ints]:  # pragma: no cover
     """The known volume, the part of it that is assumed, the length of unknown section, and the outlets."""
-    shape, width_mm, height_mm, clear_shares, is_assumed, is_drain = columns
+    volume_m3, is_assumed, is_drain = columns
     known_m3 = assumed_m3 = unknown_length_m = 0.0
     for one in isolated:
-        volume_m3 = _clear_area_m2((shape, width_mm, height_mm, clear_shares), one) * length_m[one]
-        if not np.isfinite(volume_m3):
+        if not np.isfinite(volume_m3[one]):
             unknown_length_m += length_m[one]
             continue
-        known_m3 += volume_m3
+        known_m3 += volume_m3[one]
         if is_assumed[one]:
-            assumed_m3 += volume_m3
+            assumed_m3 += volume_m3[one]
     return known_m3, assumed_m3, unknown_length_m, marked_ends(from_node, to_node, isolated, is_drain)
+
+
+def drained_columns(network: Network) -> Drained:
+    """What `held_in` looks at, put together once per network."""
+
+    def found() -> Drained:
+        segments = network.segments
+        volume_m3 = clear_area_m2(network, np.arange(len(segments.id))) * segments.length_m
+        return volume_m3, segments.is_bore_assumed, _are_drains()[network.nodes.appurtenance] & network.nodes.is_active
+
+    return network.once("drained", found)
 
 
 def clear_area_m2(network: Network, segments: Ints) -> Floats:
@@ -67,12 +82,11 @@ def clear_area_m2(network: Network, segments: Ints) -> Floats:
 
     A shape that is neither round nor egg-shaped fills its width and height, which is the most it can.
     """
-    areas_m2: Floats = _clear_areas_m2(sections_of(network), segments)
+    areas_m2: Floats = _clear_areas_m2(_sections(network), segments)
     return areas_m2
 
 
-def sections_of(network: Network) -> Sections:
-    """Shapes and sizes of the segments."""
+def _sections(network: Network) -> Sections:
     segments = network.segments
     return segments.shape, segments.bore_width_mm, segments.bore_height_mm, _clear_shares()
 
@@ -101,13 +115,6 @@ def _clear_shares() -> Floats:
     shares = np.ones(len(shapes) + 1)
     shares[shapes.index("circle")], shares[shapes.index("egg")] = _CIRCLE, _EGG
     return shares
-
-
-def drains(network: Network) -> Flags:
-    """Whether each node lets water out."""
-    return network.once(
-        "is drain", lambda: _are_drains()[network.nodes.appurtenance] & network.nodes.is_active, by_layout=True
-    )
 
 
 @cache

@@ -7,7 +7,7 @@ import numba
 from pipemap.network import Floats, Ints, Network, SmallInts
 from pipemap.tracing.cuts import Cut
 from pipemap.tracing.dependants import Around, Things, consumers_of, hydrants_of, lost_among
-from pipemap.tracing.drainage import Columns, Held, drains, held_in, sections_of
+from pipemap.tracing.drainage import Drained, Held, drained_columns, held_in
 from pipemap.tracing.floods import Statuses
 from pipemap.tracing.frayed import Seen, ZoneFlags, frayed_zones, glance
 from pipemap.tracing.hydrants import Fed, fed_hydrants, instead_of
@@ -15,7 +15,7 @@ from pipemap.tracing.toll import KINDS, People, Toll, counted
 from pipemap.tracing.zones import Zones
 
 Pipes: TypeAlias = tuple[Ints, Ints, Floats, SmallInts]
-_Columns: TypeAlias = tuple[Around, Things, People, Things, Fed, Pipes, Columns, ZoneFlags]
+_Columns: TypeAlias = tuple[Around, Things, People, Things, Fed, Pipes, Drained, ZoneFlags]
 
 
 class Effects(NamedTuple):
@@ -54,7 +54,7 @@ def _columns(network: Network, zones: Zones) -> _Columns:
         hydrants_of(network, zones).columns,
         fed_hydrants(network, zones).columns,
         (segments.from_node, segments.to_node, segments.length_m, segments.class_),
-        (*sections_of(network), segments.is_bore_assumed, drains(network)),
+        drained_columns(network),
         (zones.is_known, zones.is_fed, frayed_zones(network, zones)),
     )
 
@@ -67,7 +67,7 @@ def _effects(
     hydrants: Things,
     fed: Fed,
     pipes: Pipes,
-    sections: Columns,
+    drained: Drained,
     flags: ZoneFlags,
     status: Statuses,
     isolated_zones: Ints,
@@ -81,7 +81,7 @@ def _effects(
     without, _ = lost_among(hydrants, around, isolated_zones, dry_zones, status)
     instead, instead_m = instead_of(fed, without)
     lengths_m = sum_of(length_m, isolated), sum_of(length_m, dry)
-    held = held_in(sections, from_node, to_node, length_m, isolated)
+    held = held_in(drained, from_node, to_node, length_m, isolated)
     seen = glance(flags, isolated_zones, class_, isolated)
     return (lost, is_near, *toll), (without, instead, instead_m), lengths_m, held, seen
 

@@ -91,9 +91,7 @@ def parted(
     at = Touches(device, zone, takes, gives, device_bounds, zone_bounds, by_zone, kind)
     status = np.zeros(len(cluster), np.uint8)
     first = cluster[bursts[0]]
-    is_alone = as_on_the_map and not needs_flood[first]
-    for one in bursts:
-        is_alone &= cluster[one] == first
+    is_alone = as_on_the_map and not needs_flood[first] and (cluster[bursts] == first).all()
     if is_alone:
         # Taking out the one cluster shuts nothing else: what goes dry is the range after it.
         end = cluster_bounds[first + 1]

@@ -10,7 +10,7 @@ from pipemap.network import Floats, Ints, Network
 from pipemap.network.boxes import BoxTree, nearest
 from pipemap.tracing.cuts import Cut
 from pipemap.tracing.dependants import hydrant_nodes
-from pipemap.tracing.describing import Words, known_numbers
+from pipemap.tracing.describing import Words, placed_nodes
 from pipemap.tracing.ports import Flags
 from pipemap.tracing.zones import Zones
 
@@ -120,10 +120,8 @@ def lost_words(network: Network, lost: Ints, instead: Ints, instead_m: Floats) -
 def _described(network: Network, hydrants: Ints) -> list[Words]:
     if not len(hydrants):
         return []
-    nodes, node = network.nodes, hydrant_nodes(network)[hydrants]
-    places = known_numbers(nodes.x_m[node]), known_numbers(nodes.y_m[node])
-    columns = zip(nodes.id[node].tolist(), nodes.key.at(node), *places, strict=True)
-    return [{"node_id": one, "source_key": key, "x_m": x_m, "y_m": y_m} for one, key, x_m, y_m in columns]
+    placed = placed_nodes(network, hydrant_nodes(network)[hydrants])
+    return [{"node_id": one, "source_key": key, "x_m": x_m, "y_m": y_m} for one, key, x_m, y_m in placed]
 
 
 def _is_fed(zones: Zones, nodes: Ints) -> Flags:

@@ -69,11 +69,11 @@ def outcome_words(network: Network, outcome: Outcome) -> Words:
     warnings += tier_warnings(network, cut)
     if pairing is not None:
         warnings += pair_notes(network, site, cut, pairing, has_back_feeds=bool(outcome.regains))
-    return {
-        **plan_words(network, plan),
+    answer = plan_words(network, plan)
+    answer |= {
         "version": network.version,
         "burst": _places(network, site),
-        "already_dry_segment_ids": network.segments.id[cut.already_dry].tolist(),
+        "already_dry_segment_ids": _ids(network.segments.id, cut.already_dry),
         "alternatives": [_alternative(network, site, *one) for one in alternatives],
         "alternatives_left_out": outcome.left_out,
         "back_feeds": _back_feeds(network, site, outcome.regains),
@@ -85,6 +85,7 @@ def outcome_words(network: Network, outcome: Outcome) -> Words:
         "pair": None if pairing is None else pair_effect(network, site, cut, pairing, plan.toll.consumers),
         "warnings": warnings,
     }
+    return answer
 
 
 def plan_words(network: Network, plan: Plan) -> Words:
@@ -93,16 +94,25 @@ def plan_words(network: Network, plan: Plan) -> Words:
     return {
         "order_basis": "walk" if plan.walk.is_along_pipes else "straight",
         "valves_to_close": described_valves(network, plan.walk),
-        "closed_valves_relied_on": described_valves(network, listed(network, plan.site, cut.relied_on)),
+        "closed_valves_relied_on": _in_distance(network, plan.site, cut.relied_on),
         "sources_to_shut": device_places(network, sources_feeding(cut)),
-        "isolated_segment_ids": network.segments.id[cut.isolated].tolist(),
-        "dry_segment_ids": network.segments.id[cut.dry].tolist(),
+        "isolated_segment_ids": _ids(network.segments.id, cut.isolated),
+        "dry_segment_ids": _ids(network.segments.id, cut.dry),
         "isolated_length_m": effects.isolated_m,
         "dry_length_m": effects.dry_m,
         "consumers": toll_words(network, plan.toll),
-        "consumer_ids": network.consumers.id[plan.toll.consumers].tolist(),
+        "consumer_ids": _ids(network.consumers.id, plan.toll.consumers),
         "hydrants_lost": lost_words(network, effects.hydrants, effects.instead, effects.instead_m),
     }
+
+
+def _ids(column: Ints, some: Ints) -> list[int]:
+    found: list[int] = column[some].tolist() if len(some) else []
+    return found
+
+
+def _in_distance(network: Network, site: Site, valves: Ints) -> list[Words]:
+    return described_valves(network, listed(network, site, valves)) if len(valves) else []
 
 
 def assumed_of(network: Network, zones: Zones, inaccessible: Sequence[int], opened: Sequence[int]) -> Assumed:
@@ -160,7 +170,7 @@ def _burst_node(network: Network, node: int) -> Words:
 
 
 def _alternative(network: Network, site: Site, one: Otherwise, plan: Plan) -> Words:
-    valves = described_valves(network, listed(network, site, one.devices))
+    valves = _in_distance(network, site, one.devices)
     return {"outcome": one.outcome, "valves": valves, "plan": plan_words(network, plan)}
 
 
@@ -168,7 +178,7 @@ def _back_feeds(network: Network, site: Site, regains: list[Regain]) -> list[Wor
     """One entry a valve: in the order of what they give back, the nearer first where that is the same."""
     found: list[Words] = []
     for regain in regains:
-        also_close = described_valves(network, listed(network, site, regain.also_close))
+        also_close = _in_distance(network, site, regain.also_close)
         toll = toll_of(network, regain.consumers, np.zeros(len(regain.consumers), np.bool_))
         gives_back = {
             "also_close": also_close,
@@ -176,9 +186,9 @@ def _back_feeds(network: Network, site: Site, regains: list[Regain]) -> list[Wor
             "people": toll.people,
             "critical": network.consumers.name.at(regain.consumers[toll.critical]),
             "length_m": sum_of(network.segments.length_m, regain.segments),
-            "segment_ids": network.segments.id[regain.segments].tolist(),
+            "segment_ids": _ids(network.segments.id, regain.segments),
         }
-        for valve in described_valves(network, listed(network, site, regain.devices)):
+        for valve in _in_distance(network, site, regain.devices):
             if len(found) == _MOST_BACK_FEEDS:
                 return found
             found.append({"valve": {**valve, "order": len(found) + 1}, **gives_back})

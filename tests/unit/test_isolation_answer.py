@@ -167,6 +167,18 @@ def test_a_valve_is_told_with_the_width_of_its_widest_pipe_in_service() -> None:
     assert widths == {2: 300.0, 4: None}
 
 
+def test_a_valve_beside_its_node_is_named_by_segment_and_node_and_its_state_told() -> None:
+    nodes = {"id": [10, 20, 30], "appurtenance": ["waterworks", "", ""], "x_m": [0, 3, np.nan], "y_m": [0, 4, np.nan]}
+    network = network_from_arrays(nodes, {"id": [1, 2], "from_id": [10, 20], "to_id": [20, 30]})
+    layered = network.with_valves([(1, 20), (2, 30)], ["unknown", "open"], ["operable", "operable"])
+    valve = burst(layered, [2]).valves_to_close[0]
+    assert (valve.segment_id, valve.node_id, valve.source_key) == (1, 20, "1@20")
+    assert (valve.state_code, valve.operability_code, valve.x_m, valve.y_m) == ("unknown", "operable", 3.0, 4.0)
+    # The middle of pipe 2 is nowhere, as its far end is.
+    assert (valve.distance_m, valve.address) == (None, None)
+    assert [one.code for one in valve.notes] == ["state-unknown", "no-address"]
+
+
 def test_the_volume_to_drain_follows_the_clear_section_and_tells_what_is_unknown() -> None:
     network = network_from_arrays(
         {"id": [1, 2, 3], "appurtenance": ["", "drain_valve", ""]},
