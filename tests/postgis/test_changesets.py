@@ -85,7 +85,7 @@ def test_publishing_is_announced(database: Database, database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as listener:
         listener.execute("LISTEN pipemap_version")
         publish_now(database, bring_in(database, street()))
-        (heard,) = listener.notifies(timeout=10, stop_after=1)
+        (heard,) = listener.notifies(timeout=60, stop_after=1)
     assert heard.payload == "1"
 
 

@@ -70,7 +70,7 @@ def test_no_attribute_is_dropped(path: Path) -> None:
 
 def test_what_gdal_reads_it_reads_alike(path: Path, tmp_path: Path) -> None:
     command = ["ogr2ogr", "-f", "GPKG", str(tmp_path / "a.gpkg"), str(path)]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
     tables = {table.sheet: table for table in InterlisReader().read([path], {})}
     for name in ("Haltung", "Haltungspunkt", "Abwasserknoten", "Deckel", "Normschacht", "Gebaeude"):
         ours = tables[name]

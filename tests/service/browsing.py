@@ -20,7 +20,7 @@ from pipemap.db import Database
 from pipemap.settings import Settings
 from tests.service.streets import EAST, NORTH
 
-PATIENCE_S = 60  # a software rasteriser on a busy machine
+PATIENCE_S = 300  # a software rasteriser on a busy machine
 BROWSER_ARGUMENTS = [
     "--no-sandbox",
     "--use-angle=swiftshader",

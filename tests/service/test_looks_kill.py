@@ -45,7 +45,7 @@ class Asking:
 
     def ask(self, address: str, number: int) -> None:
         """Ask until there is no answer any more."""
-        with httpx.Client(base_url=address, headers=self.header, trust_env=False, timeout=60) as client:
+        with httpx.Client(base_url=address, headers=self.header, trust_env=False, timeout=600) as client:
             for turn in range(100_000):
                 name, path = self._question(number, turn)
                 self.asked[name] += 1

@@ -322,7 +322,7 @@ def test_gdal_reads_what_is_granted_with_its_heights(
     command = ["ogr2ogr", "-f", "GPKG", str(tmp_path / "got.gpkg"), url, "-oo", "PAGE_SIZE=3", *config]
     # Readers of deliveries leave GDAL without its drivers for services; this GDAL is another agency's.
     ran = subprocess.run(
-        command, check=False, capture_output=True, text=True, timeout=60, env={"PATH": os.environ["PATH"]}
+        command, check=False, capture_output=True, text=True, timeout=300, env={"PATH": os.environ["PATH"]}
     )
     assert ran.returncode == 0, ran.stderr
     segments = pyogrio.read_dataframe(tmp_path / "got.gpkg", layer="pipe_segment")

@@ -92,7 +92,7 @@ class Running:
         return 0 if row is None else int(row["n"])
 
     def _ask(self, header: dict[str, str]) -> int:
-        return httpx.get(self.address + ROUTE, headers=header, trust_env=False, timeout=60).status_code
+        return httpx.get(self.address + ROUTE, headers=header, trust_env=False, timeout=600).status_code
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def test_a_worker_and_a_serving_process_that_are_killed_are_replaced(service: Ru
     wait_for(lambda: len(children_of(service.pid)) == 3 and service.heard() == 2)
     assert {worker, serving} & set(children_of(service.pid)) == set() and other in children_of(service.pid)
     assert service.ask(header, 20) == [200] * 20
-    with httpx.Client(base_url=service.address, headers=header, trust_env=False, timeout=60) as client:
+    with httpx.Client(base_url=service.address, headers=header, trust_env=False, timeout=600) as client:
         job = client.post("/share/exports", json={"format": "csv"})
         assert job.status_code == 202, job.text
         address = job.headers["location"]

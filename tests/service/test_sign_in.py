@@ -333,7 +333,7 @@ def test_a_session_that_was_ended_is_ended_for_every_process_and_after_a_restart
     assert client.post("/sign-out", headers={"Origin": settings["public_url"]}).status_code == 303
     client.cookies.clear()
     assert not opens(client, kept)
-    until_s = time.monotonic() + 5
+    until_s = time.monotonic() + 60
     while opens(other, kept) and time.monotonic() < until_s:
         time.sleep(0.02)
     later = serve(**(settings | {"port": free_port()}))

@@ -158,7 +158,7 @@ def _repeat(data: bytearray, chance: random.Random) -> None:
 
 @pytest.mark.parametrize("version", ["R12", "R2000", "R2010", "R2018"])
 @given(seed=st.integers(0, 2**32), n_edits=st.sampled_from([1, 2, 5, 40]), in_entities=st.booleans())
-@settings(max_examples=25, deadline=10_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=60_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_mutated_drawings_are_refused_or_accounted_for(
     originals: dict[str, bytes], tmp_path: Path, version: str, seed: int, n_edits: int, in_entities: bool
 ) -> None:
