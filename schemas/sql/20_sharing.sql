@@ -207,12 +207,11 @@ FROM {grant} AS g
 JOIN LATERAL {states} AS f ON f.class_code = ANY (g.class_codes)
 CROSS JOIN LATERAL (
     SELECT
-        CASE WHEN is_whole THEN f.geom
-             WHEN ST_Intersects(f.geom, g.area) THEN ST_CollectionExtract(ST_Intersection(f.geom, g.area), 2)
-        END AS geom,
+        CASE WHEN is_whole THEN f.geom ELSE ST_CollectionExtract(ST_Intersection(f.geom, g.area), 2) END AS geom,
         is_whole OR ST_Intersects(ST_StartPoint(f.geom), g.area) AS from_end,
         is_whole OR ST_Intersects(ST_EndPoint(f.geom), g.area) AS to_end
     FROM (SELECT f.geom @ g.safe IS TRUE OR ST_Covers(g.area, f.geom) AS is_whole OFFSET 0) AS lies
+    WHERE is_whole OR ST_Intersects(f.geom, g.area)
     OFFSET 0
 ) AS shown
 WHERE NOT ST_IsEmpty(shown.geom)
