@@ -110,8 +110,13 @@ def _extended(own: Mapping[str, Any]) -> dict[str, Any]:
     base = own.get("extends")
     if base not in shipped():
         return dict(own)
-    inherited = _extended(tomllib.loads(profile_text(base)))
+    inherited = _shipped_tables(base)
     return _merged({**inherited, "columns": _left_to(inherited.get("columns", {}), own.get("columns", {}))}, own)
+
+
+@cache
+def _shipped_tables(name: str) -> Mapping[str, Any]:
+    return _extended(tomllib.loads(profile_text(name)))
 
 
 def _left_to(inherited: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
