@@ -1,8 +1,8 @@
 """Puts clearance answers together: conflicts with their words, and what cannot be told with what it would need."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,19 @@ class Pair:
     ground_accuracy_m: float = 0.0
 
 
+@dataclass(frozen=True)
+class _Alike:
+    """What conflicts of pairs with the same traits have in common: fields, and what is said without names and measures.
+
+    The second of the two sayings is for a shortfall within the accuracy.
+    """
+
+    limit_m: float
+    accuracy_m: float
+    sayings: tuple[Saying, Saying]
+    fields: dict[str, Any]
+
+
 def conflict(
     kind: ConflictKind,
     pair: Pair,
@@ -59,23 +72,38 @@ def conflict(
 ) -> Conflict:
     """One conflict, worded; a limit of None means that the bodies intersect."""
     places = _place((nearest[0] + nearest[1]) / 2), _place(nearest[0]), _place(nearest[1])
-    return Conflict(**_told(kind, pair, limit, measured_m, places, at_most))
+    return Conflict(**_told(pair, _alike(kind, pair, limit, at_most), measured_m, places))
 
 
-def _told(
-    kind: ConflictKind,
-    pair: Pair,
-    limit: Limit | None,
-    measured_m: float,
-    places: tuple[Place, Place, Place],
-    at_most: bool,
-) -> dict[str, Any]:
+def _told(pair: Pair, alike: _Alike, measured_m: float, places: tuple[Place, Place, Place]) -> dict[str, Any]:
     """The fields of a conflict; `places` are midway, on the axis asked about and on the other."""
+    shortfall_m = alike.limit_m - measured_m
+    within_accuracy = shortfall_m < alike.accuracy_m
+    other_name = pair.other.name if pair.other else None
+    saying = alike.sayings[within_accuracy]
+    english, chinese = conflict_words(pair.asked_name, other_name, saying, measured_m, alike.accuracy_m)
+    return {
+        **alike.fields,
+        "segment_id": _identity(pair.asked),
+        "segment_source_key": pair.asked.row["source_key"] if pair.asked else None,
+        "other_id": pair.other.feature_id if pair.other else None,
+        "other_source_key": pair.other.row["source_key"] if pair.other else None,
+        "measured_m": round(measured_m, 4),
+        "shortfall_m": round(shortfall_m, 4),
+        "within_accuracy": within_accuracy,
+        "point": places[0],
+        "nearest": places[1:],
+        "message_en": english,
+        "message_zh": chinese,
+    }
+
+
+def _alike(kind: ConflictKind, pair: Pair, limit: Limit | None, at_most: bool) -> _Alike:
+    """Of pipes nothing may be asked here but their `traits`."""
     accuracies_m = _accuracies(kind, pair)
     accuracy_m = math.hypot(*(each for each in accuracies_m if each is not None))
     giving = side_giving_way(pair)
     limit_m = limit.min_m if limit else 0.0
-    shortfall_m = limit_m - measured_m
     assumed = (*(limit.assumed if limit else ()), *_inferred(kind, pair))
     taken = _taken_as_outer(pair)
     said = Saying(
@@ -84,28 +112,21 @@ def _told(
         limit=limit,
         # The wall of an inner size is still to be added.
         at_most=at_most or any(basis == "inner" for _, basis in taken),
-        within_accuracy=shortfall_m < accuracy_m,
+        within_accuracy=False,
         assumed=assumed,
         to_be_confirmed=bool(assumed) or (limit is not None and limit.to_be_confirmed),
         sizes_taken=taken,
         casings=tuple((side, 2000 * pipe.half_width_m) for side, pipe in _sided(pair) if pipe.is_cased),
     )
-    other_name = pair.other.name if pair.other else None
-    english, chinese = conflict_words(pair.asked_name, other_name, said, measured_m, accuracy_m)
-    return {
+    fields = {
         "kind": kind,
-        "segment_id": _identity(pair.asked),
-        "segment_source_key": pair.asked.row["source_key"] if pair.asked else None,
         "segment_class_code": pair.asked.row["class_code"] if pair.asked else None,
-        **_other(pair.other),
+        "other_kind": _kind(pair.other),
         "other_class_code": _class_code(pair.other),
-        "measured_m": round(measured_m, 4),
         "limit_m": limit_m,
-        "shortfall_m": round(shortfall_m, 4),
         "accuracy_m": round(accuracy_m, 4),
         "segment_accuracy_m": accuracies_m[0],
         "other_accuracy_m": accuracies_m[1],
-        "within_accuracy": said.within_accuracy,
         "standard": limit.standard if limit else "",
         "clause": limit.clause if limit else "",
         "rule_id": limit.rule_id if limit else "COLLISION",
@@ -114,13 +135,10 @@ def _told(
         "measured_from_casing": tuple(side for side, pipe in _sided(pair) if pipe.is_cased),
         "taken_as_outer": tuple(f"{side}.{basis}" for side, basis in taken),
         "to_be_confirmed": said.to_be_confirmed,
-        "point": places[0],
-        "nearest": places[1:],
         "gives_way": giving[0] if giving else None,
         "gives_way_because": giving[1] if giving else None,
-        "message_en": english,
-        "message_zh": chinese,
     }
+    return _Alike(limit_m, accuracy_m, (said, replace(said, within_accuracy=True)), fields)
 
 
 def cannot_tell(kind: ConflictKind, pair: Pair, needs: Sequence[str]) -> CannotTell:
@@ -193,14 +211,16 @@ def conflicts_told(verdicts: Verdicts, segments: Sequence[Segment]) -> Iterator[
     """The fields of each conflict among the verdicts about `segments`: a hundred thousand in seconds."""
     midway = (verdicts.near_left + verdicts.near_right) / 2
     places = zip(*(_places(points) for points in (midway, verdicts.near_left, verdicts.near_right)), strict=True)
-    told_of = verdicts.is_conflict.tolist()
+    told_of, known_alike = verdicts.is_conflict.tolist(), dict[Hashable, _Alike]()
     measures = zip(told_of, places, verdicts.measured_m.tolist(), verdicts.bounded.tolist(), strict=True)
     for number, (is_conflict, of_pair, measured_m, at_most) in enumerate(measures):
         if is_conflict:
             asked, other = _sides(verdicts, number, segments)
-            pair = Pair(asked, asked.name, other)
+            pair, kind, limit = Pair(asked, asked.name, other), verdicts.kind[number], verdicts.limit[number]
+            traits = kind, limit, at_most, asked.traits, other.traits
+            alike = known_alike.get(traits) or known_alike.setdefault(traits, _alike(kind, pair, limit, at_most))
             angle_deg = float(verdicts.slant_deg[number])
-            told = _told(verdicts.kind[number], pair, verdicts.limit[number], measured_m, of_pair, at_most)
+            told = _told(pair, alike, measured_m, of_pair)
             yield told | {"crossing_deg": None if math.isnan(angle_deg) else round(angle_deg, 2)}
 
 
@@ -295,10 +315,14 @@ def _sided(pair: Pair) -> list[tuple[Side, Segment]]:
 
 
 def _other(other: Segment | Structure | None) -> dict[str, str | int | None]:
+    identity, key = (other.feature_id, other.row["source_key"]) if other else (None, None)
+    return {"other_kind": _kind(other), "other_id": identity, "other_source_key": key}
+
+
+def _kind(other: Segment | Structure | None) -> str | None:
     if other is None:
-        return {"other_kind": None, "other_id": None, "other_source_key": None}
-    kind = "pipe_segment" if isinstance(other, Segment) else "structure"
-    return {"other_kind": kind, "other_id": other.feature_id, "other_source_key": other.row["source_key"]}
+        return None
+    return "pipe_segment" if isinstance(other, Segment) else "structure"
 
 
 def _class_code(other: Segment | Structure | None) -> str | None:

@@ -1,7 +1,7 @@
 """What stands near a place in one version of the map, with what the clearance rules ask about it."""
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -15,6 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from pipemap.clearance.conditions import Party
 from pipemap.clearance.core import Pipes
 from pipemap.clearance.geometry3d import Floats
+from pipemap.clearance.numbers import known
 from pipemap.clearance.surveyed import Surveyed
 from pipemap.clearance.tables import STANDARD, LimitTables, limits_in_force
 from pipemap.clearance.words import Name, drawn_name, segment_name, structure_name
@@ -69,6 +70,16 @@ class Segment:
         if self.is_drawn:
             return drawn_name(self.row["class_code"])
         return segment_name(self.row["class_code"], self.row["source_key"])
+
+    @cached_property
+    def traits(self) -> tuple[Hashable, ...]:
+        """All that is told of it in a conflict beside identity and name: pipes that share them are told of alike."""
+        words = ("burial_code", "material_code", "lifecycle_code")
+        sizes_m = self.half_width_m, self.half_height_m, *self.own_half_m
+        return (
+            self.row["class_code"], self.is_drawn, self.is_inferred, self.is_cased, self.size_taken_as_outer,
+            *map(self.row.get, words), *map(known, sizes_m), self.horizontal_accuracy_m, self.vertical_accuracy_m,
+        )  # fmt: skip
 
     @property
     def ground_m(self) -> Floats | None:
