@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pipemap.checks.axes import Axes
-from pipemap.checks.columns import Floats, Ints
+from pipemap.checks.columns import Bools, Floats, Ints
 
 _SMALLEST_CELL_M = 5.0
 _LARGEST_CELL_M = 500.0
+_LAST = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,17 +44,28 @@ class Pieces:
         return cls(np.hstack([xy[rows], xy[rows]]), rows, _spread(reach_m, len(rows)), group_of_each)
 
 
-def near_pairs(left: Pieces, right: Pieces) -> tuple[Ints, Ints, Floats]:
+def near_pairs(left: Pieces, right: Pieces, is_mutual: Bools | None = None) -> tuple[Ints, Ints, Floats]:
     """Owners of pieces whose distance in plan is within the sum of their reaches, and that distance in metres.
 
     A pair of owners comes once for each two pieces of theirs; pieces with an unknown end have no neighbours.
+    `is_mutual` marks pieces of `right` whose owner is looked around too: of such a pair the lower owner comes first,
+    and not the other way round.
     """
     cell_m = _cell_m(left, right)
     slots, heads, cells = _grid(right.ends, right.reach_m, cell_m)
+    # An owner that is not looked around itself comes after all others.
+    rank = right.owner if is_mutual is None else np.where(is_mutual, right.owner, _LAST)
+    after = np.full(len(left.ends), -1) if is_mutual is None else left.owner
     a, b, distance_m = _search(
-        left.ends, left.reach_m, left.group, right.ends, right.reach_m, right.group, slots, heads, cells, cell_m
-    )
+        left.ends, left.reach_m, left.group, after,
+        right.ends, right.reach_m, right.group, rank, slots, heads, cells, cell_m,
+    )  # fmt: skip
     return left.owner[a], right.owner[b], distance_m
+
+
+def pairs_among(pieces: Pieces) -> tuple[Ints, Ints, Floats]:
+    """As `near_pairs` of pieces among themselves: pairs of two owners, the lower one first."""
+    return near_pairs(pieces, pieces, np.ones(len(pieces.ends), np.bool_))
 
 
 def _spread(value: npt.ArrayLike, count: int, dtype: Any = np.float64) -> npt.NDArray[Any]:
@@ -128,8 +140,8 @@ def _grid(ends: Floats, reach: Floats, cell: float) -> tuple[Ints, Ints, Ints]: 
 
 @numba.njit(cache=True)
 def _search(
-    ends: Floats, reach: Floats, group: Ints,
-    other_ends: Floats, other_reach: Floats, other_group: Ints,
+    ends: Floats, reach: Floats, group: Ints, after: Ints,
+    other_ends: Floats, other_reach: Floats, other_group: Ints, other_rank: Ints,
     pieces: Ints, heads: Ints, cells: Ints, cell: float,
 ) -> tuple[Ints, Ints, Floats]:  # pragma: no cover  # fmt: skip
     found_a, found_b = np.empty(max(16, len(ends)), np.int64), np.empty(max(16, len(ends)), np.int64)
@@ -145,6 +157,8 @@ def _search(
                 for at in range(heads[slot], heads[slot + 1]):
                     other = pieces[at]
                     if cells[at] != number or seen_by[other] == piece or other_group[other] != group[piece]:
+                        continue
+                    if other_rank[other] <= after[piece]:
                         continue
                     seen_by[other] = piece
                     within = reach[piece] + other_reach[other]

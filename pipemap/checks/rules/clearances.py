@@ -103,14 +103,14 @@ def _neighbours(scope: Scope, pipes: Pipes) -> tuple[Ints, Ints]:
     class_code = scope.segments.words("class_code")
     reach_m, half_m = _reach_m(class_code, scope.limits), np.nan_to_num(pipes.half_width_m)
     farthest_m = reach_m.max(axis=1, initial=0.0)[class_code.codes] + half_m
+    around = Pieces.of_axes(scope.axes, others, half_m[others])
+    # A pair of two touched segments is told of by the one that comes first.
     left, right, apart_m = near_pairs(
-        Pieces.of_axes(scope.axes, asked, farthest_m[asked]), Pieces.of_axes(scope.axes, others, half_m[others])
+        Pieces.of_axes(scope.axes, asked, farthest_m[asked]), around, touched[around.owner]
     )
     standing = class_code.codes
     near = apart_m <= reach_m[standing[left], standing[right]] + half_m[left] + half_m[right]
-    # A pair of two touched segments is told of by the one that comes first.
-    once = (left < right) | ~touched[right]
-    pairs = distinct(left[near & once] * len(touched) + right[near & once])
+    pairs = distinct(left[near] * len(touched) + right[near])
     return pairs // max(len(touched), 1), pairs % max(len(touched), 1)
 
 

@@ -6,7 +6,7 @@ import shapely
 from pipemap.checks.check import Check, Positions, Says, Told
 from pipemap.checks.columns import Bools, Floats
 from pipemap.checks.links import connected
-from pipemap.checks.near import Pieces, near_pairs
+from pipemap.checks.near import Pieces, pairs_among
 from pipemap.checks.registry import rule
 from pipemap.checks.scope import Scope
 from schemas.findings import Severity
@@ -50,8 +50,8 @@ def repeated_place(check: Check) -> Told:
 def close_nodes(scope: Scope, tolerance_m: float) -> tuple[Positions, Positions]:
     """Pairs of nodes within a tolerance of one another in plan, the earlier one first."""
     pieces = Pieces.of_points(scope.node_xy, np.arange(len(scope.nodes)), tolerance_m / 2)
-    one, other, _ = near_pairs(pieces, pieces)
-    return one[one < other], other[one < other]
+    one, other, _ = pairs_among(pieces)
+    return one, other
 
 
 def _all_but_first(count: int, one: Positions, other: Positions) -> tuple[Positions, Positions]:

@@ -6,7 +6,7 @@ import shapely
 from pipemap.checks.breaches import Breaches
 from pipemap.checks.check import Check, Positions, Says, Told
 from pipemap.checks.columns import Bools, Floats, Objects
-from pipemap.checks.near import Pieces, near_pairs
+from pipemap.checks.near import Pieces, near_pairs, pairs_among
 from pipemap.checks.registry import rule
 from pipemap.checks.rules.duplicates import touched_first
 from pipemap.checks.rules.meetings import class_groups
@@ -146,10 +146,9 @@ def _ends_near_points(check: Check) -> Breaches:
     scope = check.scope
     loose, level = np.flatnonzero(_loose_ends(scope, check["near_m"])), _node_level(scope)
     ends = Pieces.of_points(scope.node_xy, loose, check["near_m"] / 2, scope.nodes.words("class_code").codes[loose])
-    one, other, gap = near_pairs(ends, ends)
+    one, other, gap = pairs_among(ends)
     # Points in one and the same place are told of by R09 and P13.
-    apart = ~(np.abs(level[one] - level[other]) > check["level_m"]) & (gap > check["same_m"])
-    kept = (one < other) & apart
+    kept = ~(np.abs(level[one] - level[other]) > check["level_m"]) & (gap > check["same_m"])
     lead, second = touched_first(scope.nodes.values("touched"), one[kept], other[kept])
     says = Says(
         en="{class_en} lines end at {key} and at {other}, {gap:.2f} m apart, and are not joined",
@@ -199,13 +198,12 @@ def _crossing_pairs(scope: Scope, near_m: float) -> tuple[Positions, Positions, 
     """Live lines of one class that cross away from their ends, and where."""
     live = np.flatnonzero(scope.active)
     pieces = Pieces.of_axes(scope.axes, live, 0.0, scope.segments.words("class_code").codes[live])
-    one, other, _ = near_pairs(pieces, pieces)
+    one, other, _ = pairs_among(pieces)
     shared = np.zeros(len(one), np.bool_)
     for left in (scope.from_pos, scope.to_pos):
         for right in (scope.from_pos, scope.to_pos):
             shared |= left[one] == right[other]
-    kept = (one < other) & ~shared
-    one, other = np.unique(np.stack([one[kept], other[kept]]), axis=1)
+    one, other = np.unique(np.stack([one[~shared], other[~shared]]), axis=1)
     lines, others = scope.axes.lines(one), scope.axes.lines(other)
     spot = shapely.point_on_surface(shapely.intersection(shapely.force_2d(lines), shapely.force_2d(others)))
     met = ~shapely.is_empty(spot)
