@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from typing import Annotated, Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -108,7 +109,18 @@ def service_of(request: Request) -> Service:
 def own_address(request: Request) -> str:
     """Address of the service as others reach it: as configured, else as it was asked."""
     configured: str | None = request.app.state.service.settings.public_url
-    return (configured or str(request.base_url)).rstrip("/")
+    if configured:
+        return configured.rstrip("/")
+    scope = request.scope
+    here = scope.get("app_root_path", scope.get("root_path", ""))
+    return _address(scope["scheme"], request.headers.get("host"), scope.get("server"), here)
+
+
+@lru_cache(256)
+def _address(scheme: str, host: str | None, server: tuple[str, int | None] | None, root_path: str) -> str:
+    headers = [(b"host", host.encode("latin-1"))] if host else []
+    told = {"scheme": scheme, "server": server, "root_path": root_path, "headers": headers}
+    return str(Request({"type": "http", "path": "", "query_string": b"", **told}).base_url).rstrip("/")
 
 
 async def require_staff(
@@ -385,8 +397,7 @@ def _parameter_names(dependant: Dependant) -> Iterator[str]:
 
 def refuse_unreadable(request: Request) -> None:
     """Refuse parameters that no text of the database can hold."""
-    given = request.query_params.multi_items()
-    if any("\0" in name + value for name, value in given):
+    if b"%00" in request.scope["query_string"] or b"\0" in request.scope["query_string"]:
         raise UsageError("A parameter holds a zero character.")
 
 

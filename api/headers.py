@@ -1,6 +1,5 @@
 """What every answer is wrapped in: security headers, and compression where it pays."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -12,6 +11,7 @@ _SECURITY = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+_SECURITY_RAW = [(name.lower().encode(), value.encode()) for name, value in _SECURITY.items()]
 _SMALLEST_WORTH_IT = 2_000
 # Measured on GeoJSON: level 1 takes a third of the time of level 4 and makes a fifteenth of the text instead of an
 # eighteenth.
@@ -29,16 +29,16 @@ class SecurityHeaders:
 
         async def complete(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _SECURITY.items():
-                    headers.setdefault(name, value)
+                headers = message.setdefault("headers", [])
+                set_by_answer = {name.lower() for name, _ in headers}
+                message["headers"] = [*headers, *(one for one in _SECURITY_RAW if one[0] not in set_by_answer)]
             await send(message)
 
         await self.app(scope, receive, complete)
 
 
 class Compression:
-    """Compresses large answers; packages are compressed already."""
+    """Compresses large answers for those who take them so; packages are compressed already."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.plain = app
@@ -46,5 +46,10 @@ class Compression:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on the way that suits its answer."""
-        is_package = scope["type"] == "http" and scope["path"].endswith(("/export", "/package"))
-        await (self.plain if is_package else self.zipped)(scope, receive, send)
+        await (self.zipped if _pays(scope) else self.plain)(scope, receive, send)
+
+
+def _pays(scope: Scope) -> bool:
+    if scope["type"] != "http" or scope["path"].endswith(("/export", "/package")):
+        return False
+    return any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"])

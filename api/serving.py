@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -19,6 +20,7 @@ from pipemap.sharing.identity import read_verifier
 _GC_THRESHOLD = 50_000
 # A process that says nothing for so long, which on a busy machine its start alone may take, is replaced.
 _HUNG_AFTER_S = 60
+_QUIET: dict[str, Any] = {"log_level": "warning", "access_log": False, "server_header": False}
 
 
 @contextmanager
@@ -26,7 +28,7 @@ def server(settings: Settings, url: str, host: str, port: int) -> Iterator[Calla
     """What runs the service until it is told to end; a process that ends before is replaced."""
     if settings.processes == 1:
         app = _ready(settings, url)
-        yield partial(uvicorn.run, app, host=host, port=port, log_level="warning", server_header=False)
+        yield partial(uvicorn.run, app, host=host, port=port, **_QUIET)
         return
     # What is wrong with a provider's keys is told once, not by each process.
     read_verifier(settings)
@@ -37,8 +39,7 @@ def server(settings: Settings, url: str, host: str, port: int) -> Iterator[Calla
             workers=settings.processes,
             host=host,
             port=port,
-            log_level="warning",
-            server_header=False,
+            **_QUIET,
             timeout_worker_healthcheck=_HUNG_AFTER_S,
         )
         with closing(config.bind_socket()) as listening:

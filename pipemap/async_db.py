@@ -1,14 +1,11 @@
 """The way to the database from an event loop, without threads, for what is asked most; else `pipemap.db`."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import TypeAlias
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import psycopg
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
-
-from pipemap.db import translated_errors
 
 AsyncConnection: TypeAlias = psycopg.AsyncConnection[DictRow]
 
@@ -39,12 +36,13 @@ class AsyncDatabase:
         """Close every connection."""
         await self._pool.close()
 
-    @asynccontextmanager
-    async def at_once(self) -> AsyncIterator[AsyncConnection]:
-        """A connection on which a statement is a transaction of its own and takes one round trip."""
-        with translated_errors():
-            async with self._pool.connection() as connection:
-                yield connection
+    async def rows(self, statement: bytes, values: Mapping[str, Any]) -> list[DictRow]:
+        """What a statement finds, committed when this returns; `translated_errors` is for the caller."""
+        connection = await self._pool.getconn()
+        try:
+            return await (await connection.execute(statement, values, binary=True)).fetchall()
+        finally:
+            await self._pool.putconn(connection)
 
     async def _configure(self, connection: AsyncConnection) -> None:
         names_values = [list(self._settings), list(self._settings.values())]

@@ -88,7 +88,7 @@ def known_kind(kind: str, readable: Readable) -> str:
 
 def asked_of(request: Request) -> dict[str, str]:
     """What goes on record of a question that is refused."""
-    return {"path": request.url.path, **request.query_params}
+    return {"path": request.scope["path"], **dict(request.query_params.items())}
 
 
 def extent_of(service: Service, asker: str | None, request: Request) -> Extent:

@@ -6,7 +6,7 @@ as the register has it; CRS84 is longitude first.
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from pyproj import CRS
 
@@ -45,6 +45,7 @@ def epsg_uri(srid: int) -> str:
     return f"http://www.opengis.net/def/crs/EPSG/0/{srid}"
 
 
+@lru_cache(256)
 def read_crs(uri: str | None, project_srid: int) -> OgcCrs:
     """The system of a parameter, CRS84 when there is none; UsageError when it is not offered."""
     uri = CRS84 if uri is None else uri.strip("[]<>")

@@ -72,7 +72,7 @@ ROUTES = (
 
 
 async def _list(reading: Reading, request: Request, asker: str | None, encoding: Encoding) -> Response:
-    kind, given = request.path_params["kind"], request.query_params
+    kind, given = request.path_params["kind"], dict(request.query_params.items())
     limit = read_limit(given.get("limit"))
     page, moment = read_page_mark(given.get("page")), read_moment(given.get("datetime"))
     bbox, filter_text = given.get("bbox"), given.get("filter")

@@ -33,19 +33,27 @@ def link(href: str, rel: str, media_type: str, title: str, **more: Any) -> dict[
 
 def self_links(request: Request, media_type: str, alternates: dict[str, str]) -> list[dict[str, Any]]:
     """A link to what is answered and one to each other encoding (media type by its `f`)."""
+    query = request.scope["query_string"].decode("latin-1")
+    here = _here(request) + (f"?{query}" if query else "")
+    others = {name: other for name, other in alternates.items() if other != media_type}
+    if "f" in request.query_params:
+        addresses = {name: asked_again(request, f=name) for name in others}
+    else:
+        # To take the parameters apart and put them together again takes longer than all else of a small answer.
+        addresses = {name: f"{here}{'&' if query else '?'}f={name}" for name in others}
     return [
-        link(asked_again(request), "self", media_type, "This document"),
-        *(
-            link(asked_again(request, f=name), "alternate", other, f"This document as {name}")
-            for name, other in alternates.items()
-            if other != media_type
-        ),
+        link(here, "self", media_type, "This document"),
+        *(link(addresses[name], "alternate", other, f"This document as {name}") for name, other in others.items()),
     ]
 
 
 def asked_again(request: Request, **changed: str | None) -> str:
     """The address that was asked with some parameters changed, or left out where they are None."""
     given = dict(request.query_params.multi_items()) | changed
-    path = request.url.path.removeprefix(ROOT)
     query = urlencode({name: value for name, value in given.items() if value is not None})
-    return base_of(request) + path + (f"?{query}" if query else "")
+    return _here(request) + (f"?{query}" if query else "")
+
+
+def _here(request: Request) -> str:
+    path: str = request.scope["path"]
+    return base_of(request) + path.removeprefix(ROOT)

@@ -18,7 +18,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from pipemap.async_db import AsyncDatabase
-from pipemap.db import Connection, Database, fetch_all
+from pipemap.db import Connection, Database, fetch_all, translated_errors
 from pipemap.errors import UsageError
 from pipemap.sql import queries
 
@@ -198,8 +198,8 @@ class LoopRecorder:
     async def _fault(self, entries: Sequence[Look]) -> Exception | None:
         """What went wrong with writing entries."""
         try:
-            async with self._database.at_once() as connection:
-                await connection.execute(queries("audit")["append_looks"], _values(entries))
+            with translated_errors():
+                await self._database.rows(queries("audit")["append_looks"].encode(), _values(entries))
         except Exception as error:
             return error
         return None

@@ -8,15 +8,15 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ctypes import Structure, c_char, c_double, c_int32, sizeof
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from math import ceil
 from mmap import mmap
 from pathlib import Path
 from threading import Lock
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import ClassVar
 
 from pipemap.db import Database, fetch_one
 from pipemap.errors import PipemapError
@@ -25,10 +25,19 @@ from pipemap.sql import queries
 MOST_PROCESSES = 16
 # A key has its use in one of the places of its set.
 _SETS, _PLACES = 2_048, 8
-_USE = np.dtype([("name", "S32"), ("full_at_s", "f8"), ("running", "i4", MOST_PROCESSES)])
-_PIDS_BYTES = 4 * MOST_PROCESSES
-_FILE_BYTES = _PIDS_BYTES + _SETS * _PLACES * _USE.itemsize
 _ROUNDING_S = 1e-6
+
+
+class _Use(Structure):
+    """What a key has in use: when its bucket is full again, and how much each process has running for it."""
+
+    _fields_: ClassVar = [("name", c_char * 32), ("full_at_s", c_double), ("running", c_int32 * MOST_PROCESSES)]
+
+
+class _Counts(Structure):
+    """What the processes of a service share."""
+
+    _fields_: ClassVar = [("pids", c_int32 * MOST_PROCESSES), ("uses", _Use * (_SETS * _PLACES))]
 
 
 class TooManyRequestsError(PipemapError):
@@ -63,31 +72,30 @@ class Limiter:
         self._file = os.open(shared, os.O_RDWR) if shared else None
         with self._alone():
             if self._file is not None:
-                os.truncate(self._file, _FILE_BYTES)
-            memory = mmap(-1 if self._file is None else self._file, _FILE_BYTES)
-            self._pids: np.ndarray = np.frombuffer(memory, np.int32, MOST_PROCESSES)
-            self._uses: np.ndarray = np.frombuffer(memory, _USE, offset=_PIDS_BYTES).reshape(_SETS, _PLACES)
+                os.truncate(self._file, sizeof(_Counts))
+            memory = mmap(-1 if self._file is None else self._file, sizeof(_Counts))
+            self._counts = _Counts.from_buffer(memory)
             self._own = self._take_place()
 
     def enter(self, key: str, limits: Limits) -> None:
         """Begin a request, to be ended by `leave`; TooManyRequestsError when it may not begin now."""
         with self._alone():
             use, now_s = self._use(key), self._clock()
-            if use["running"].sum() >= limits.concurrent_requests:
+            if sum(use.running) >= limits.concurrent_requests:
                 raise TooManyRequestsError(1, f"At most {limits.concurrent_requests} requests at the same time.")
             # A bucket that a minute fills tells all about itself by when it will be full again.
-            full_at_s = max(float(use["full_at_s"]), now_s) + 60 / limits.requests_per_minute
+            full_at_s = max(use.full_at_s, now_s) + 60 / limits.requests_per_minute
             wait_s = full_at_s - now_s - 60
             if wait_s > _ROUNDING_S:
                 told_s = max(ceil(wait_s), 1)
                 raise TooManyRequestsError(told_s, f"At most {limits.requests_per_minute} requests a minute.")
-            use["full_at_s"] = full_at_s
-            use["running"][self._own] += 1
+            use.full_at_s = full_at_s
+            use.running[self._own] += 1
 
     def leave(self, key: str) -> None:
         """End a request."""
         with self._alone():
-            running = self._use(key)["running"]
+            running = self._use(key).running
             running[self._own] = max(running[self._own] - 1, 0)
 
     @contextmanager
@@ -105,23 +113,33 @@ class Limiter:
 
     def _take_place(self) -> int:
         """The column this process counts in, which nobody has or somebody had who is gone."""
-        free = next((place for place, pid in enumerate(self._pids) if not _is_alive(int(pid))), None)
+        pids = self._counts.pids
+        free = next((place for place, pid in enumerate(pids) if not _is_alive(pid)), None)
         if free is None:
             raise PipemapError(f"At most {MOST_PROCESSES} processes share one service.")
-        self._pids[free] = os.getpid()
-        self._uses["running"][..., free] = 0
+        pids[free] = os.getpid()
+        for use in self._counts.uses:
+            use.running[free] = 0
         return free
 
-    def _use(self, key: str) -> Any:
+    def _use(self, key: str) -> _Use:
         """The use of a key; one that is idle, its bucket the fullest, makes room for a new one."""
-        name = sha256(key.encode()).hexdigest()[:32].encode()
-        places = self._uses[int(name[:8], 16) % _SETS]
-        known = np.flatnonzero(places["name"] == name)
-        if known.size:
-            return places[known[0]]
-        use = places[np.lexsort((places["full_at_s"], places["running"].sum(axis=1) > 0))[0]]
-        use["name"], use["full_at_s"], use["running"] = name, 0.0, 0
+        name, first = _place(key)
+        for place in range(first, first + _PLACES):
+            use: _Use = self._counts.uses[place]
+            if use.name == name:
+                return use
+        use = min(self._counts.uses[first : first + _PLACES], key=lambda one: (any(one.running), one.full_at_s))
+        use.name, use.full_at_s = name, 0.0
+        use.running[:] = [0] * MOST_PROCESSES
         return use
+
+
+@lru_cache(4_096)
+def _place(key: str) -> tuple[bytes, int]:
+    """The name of a key, and where its set begins."""
+    name = sha256(key.encode()).hexdigest()[:32]
+    return name.encode(), int(name[:8], 16) % _SETS * _PLACES
 
 
 def _is_alive(pid: int) -> bool:

@@ -12,7 +12,7 @@ import psycopg.errors
 from psycopg.rows import DictRow
 
 from pipemap.async_db import AsyncDatabase
-from pipemap.db import Database
+from pipemap.db import Database, translated_errors
 from pipemap.errors import UsageError
 from pipemap.sharing import audit
 from pipemap.sharing.audit import Look, LoopRecorder
@@ -92,9 +92,8 @@ class LoopReading:
 
     async def rows(self, is_agency: bool, statement: bytes, values: Mapping[str, Any]) -> list[DictRow]:
         """The same."""
-        async with (self._agency if is_agency else self._staff).at_once() as connection:
-            with faults_of_place():
-                return await (await connection.execute(statement, values, binary=True)).fetchall()
+        with translated_errors(), faults_of_place():
+            return await (self._agency if is_agency else self._staff).rows(statement, values)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The same, in a thread."""
