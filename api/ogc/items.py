@@ -177,7 +177,7 @@ def _page(request: Request, encoding: Encoding, page: ItemsPage, answered_in: Og
     if encoding == "html":
         document = {**members, "features": orjson.loads(page.features), "attributes": page.attributes}
         return answer(encoding, document, GEOJSON, "ogc_items.html")
-    body = orjson.dumps(members)[:-1] + b',"features":' + page.features + b"}"
+    body = b"".join((orjson.dumps(members)[:-1], b',"features":', page.features, b"}"))
     return Response(body, media_type=GEOJSON, headers=_content_crs(answered_in))
 
 

@@ -21,8 +21,9 @@ from pipemap.sql import queries
 P = ParamSpec("P")
 T = TypeVar("T")
 _AGENCY = "pipemap_agency"
-# Shared out between the processes of a service. The record needs few: the looks of an agency wait for one another.
-_OF_AGENCIES, _OF_STAFF, _OF_THE_RECORD = 32, 16, 4
+# Shared out between the processes of a service. One agency may ask 32 times at a time and leaves some to others; the
+# record needs few, as the looks of an agency wait for one another.
+_OF_AGENCIES, _OF_STAFF, _OF_THE_RECORD = 40, 16, 4
 
 
 class Reading(Protocol):
