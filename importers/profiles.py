@@ -344,12 +344,14 @@ def _names(name: str, word: str) -> bool:
 
 
 def _says(text: str, word: str) -> bool:
-    return _OTHER_SCRIPT.fullmatch(word) is not None and word in text
+    return word in text and _OTHER_SCRIPT.fullmatch(word) is not None
 
 
 def _speaks_of(name: str, word: str) -> bool:
     """Whether a word of letters stands in a name; a long one also as a part of another: Regenwasserkanal."""
-    if len(word) < _LEAST_LETTERS or any(character.isdigit() or character > "\u024f" for character in word):
+    if len(word) < _LEAST_LETTERS or word.replace("_", " ") not in name:
+        return False
+    if any(character.isdigit() or character > "\u024f" for character in word):
         return False
     return (len(word) >= _LETTERS_OF_A_PART and word in name) or _names(name, word)
 

@@ -36,6 +36,8 @@ _ROUNDING = 1e-6
 # CGCS2000: zone forms by zone number, forms without zone by central meridian (standards.md section 5).
 _THREE_DEGREE_ZONES = {zone: 4513 + zone - 25 for zone in range(25, 46)}
 _SIX_DEGREE_ZONES = {zone: 4491 + zone - 13 for zone in range(13, 24)}
+# Krovak's axes run south and west; surveyors count along them, and GIS against them.
+_AS_SURVEYED: dict[int | None, int] = {5514: 5513}
 _WITHOUT_ZONE = {meridian: 4534 + (meridian - 75) // 3 for meridian in range(75, 136, 3)}
 
 
@@ -223,6 +225,8 @@ def _systems(east: Floats, north: Floats, home: Home, declared: System | None) -
     if float(np.abs(east).max()) <= _MOST_LON_DEG and float(np.abs(north).max()) <= _MOST_LAT_DEG:
         yield CRS.from_epsg(4490 if _is_cgcs2000(home.crs) else 4326)
         return
+    if home.crs.to_epsg() in _AS_SURVEYED:
+        yield CRS.from_epsg(_AS_SURVEYED[home.crs.to_epsg()])
     zone, rest = divmod(float(np.median(east)), 1_000_000)
     for zones in (_THREE_DEGREE_ZONES, _SIX_DEGREE_ZONES):
         if int(zone) in zones and 0 < rest < 1_000_000:

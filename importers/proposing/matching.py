@@ -280,7 +280,8 @@ def _merged(named: Iterable[Match], valued: Iterable[Match]) -> list[Match]:
         held = best.get(match.attribute)
         if held is not None and match.by_values and not held.by_values and held.certainty >= ADOPTED:
             surer = max(held.certainty, 1 - (1 - held.certainty) * (1 - match.certainty))
-            best[match.attribute] = replace(held, certainty=min(surer, max(held.certainty, _IN_A_LAYOUT)))
+            most = max(held.certainty, match.certainty, _IN_A_LAYOUT)
+            best[match.attribute] = replace(held, certainty=min(surer, most))
         elif held is None or held.certainty < match.certainty:
             best[match.attribute] = match
     return sorted(best.values(), key=lambda match: -match.certainty)

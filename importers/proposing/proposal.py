@@ -236,7 +236,7 @@ def _table(each: _Table, profile: Profile, home: Home | None, given: CRS | None)
         is_settled,
         table.role is not None and not OF_DRAWINGS & each.samples.keys(),
         has_geometry=table.shapes is not None,
-        foot=foot_of(given or table.crs),
+        foot=foot_of(given or table.crs or (home.crs if home else None)),
     )
     if known == "node" and table.role is None and not is_settled and _names_other_points(candidates):
         why = Reason("its rows name a point and another one", "每行给出一个点号及与其相连的点号")

@@ -26,6 +26,7 @@ _JOINING = frozenset(
      "в", "на", "и", "по", "w", "za", "של")
 )  # fmt: skip
 _MOST_WORDS_OF_A_PHRASE = 4
+_LEAST_STEM, _LONGEST_ENDING = 5, 3
 # "Depth to crown" is no depth at the "to" end.
 _DOWN_TO = re.compile(r"(?<![a-z])(depth|distance)[\s_]+to[\s_]+(?=[a-z])", re.IGNORECASE)
 # "Invert (in)" is of the inlet, not in inches.
@@ -53,9 +54,13 @@ class NameReading:
 
 @dataclass(frozen=True)
 class _Vocabulary:
-    """Words and initials with the concepts each can stand for, and per role what concepts make of a name."""
+    """Words and initials with the concepts each can stand for, and per role what concepts make of a name.
+
+    `foreign` words are of one language alone, and mean nothing within a word of another: takarás is no akar.
+    """
 
     words: dict[str, Words]
+    foreign: frozenset[str]
     initials: dict[str, Words]
     homophones: dict[int, str]
     rules: dict[str, list[tuple[str, Words, Words]]]
@@ -139,6 +144,8 @@ def _cut(pieces: Iterable[str], known: dict[str, Words]) -> tuple[list[tuple[str
     lost_letters = length = 0
     for piece in pieces:
         parts, lost = _segmented(piece, known)
+        if lost and not _vocabulary().foreign.isdisjoint(parts) and not _is_inflected(piece, parts):
+            parts, lost = _segmented(piece, {word: known[word] for word in known.keys() - _vocabulary().foreign})
         words += [(part, known[part]) for part in parts]
         lost_letters += lost
         length += len(piece)
@@ -161,6 +168,16 @@ def _segmented(piece: str, known: dict[str, Words]) -> tuple[list[str], int]:
         best.append(min(choices, key=lambda choice: choice[:2]))
     lost, _, words = best[-1]
     return words, lost
+
+
+def _is_inflected(piece: str, parts: list[str]) -> bool:
+    """Whether a piece is a known word with another ending."""
+    return (
+        len(parts) == 1
+        and len(parts[0]) >= _LEAST_STEM
+        and piece.startswith(parts[0])
+        and len(piece) - len(parts[0]) < _LONGEST_ENDING
+    )
 
 
 def _stands_alone(piece: str, start: int, known: dict[str, Words]) -> bool:
@@ -196,7 +213,10 @@ def _vocabulary() -> _Vocabulary:
              for role in told if role in ATTRIBUTES}  # fmt: skip
     listed = [*told["words"].items(), *(item for words in told["languages"].values() for item in words.items())]
     homophones = {ord(typed): meant for meant, typed_for in told["homophones"].items() for typed in typed_for}
-    return _Vocabulary(_inverted(listed), _inverted(told["initials"].items()), homophones, rules)
+    common, abroad = _inverted(told["words"].items()), _inverted(listed)
+    return _Vocabulary(
+        abroad, frozenset(abroad.keys() - common.keys()), _inverted(told["initials"].items()), homophones, rules
+    )
 
 
 def _inverted(listed: Iterable[tuple[str, list[str]]]) -> dict[str, Words]:

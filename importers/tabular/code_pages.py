@@ -15,6 +15,8 @@ _SIGN_IN_A_WORD = re.compile(r"(?<=[^\W\d_])[^\w\s](?=[a-zà-ÿ])|(?<=[^\W\d_])[
 _MOSTLY, _NEARLY_ALL, _LEAST_CHARACTERS = 0.85, 0.9, 10
 _LOWER_CYRILLIC = 0.55
 _HANGUL = re.compile("[가-힣]")
+_GREEK = bytes((0xA2, 0xB8, 0xB9, 0xBA, 0xBC, 0xBE, 0xBF, *range(0xC1, 0xFF)))
+_CAPITAL_WITHIN = re.compile(r"[а-яёα-ώ][А-ЯЁΑ-ΫΆ-Ώ]")
 
 
 def western(head: bytes) -> str:
@@ -29,6 +31,15 @@ def is_cyrillic(head: bytes) -> bool:
         return False
     n_letters, n_small = n_among(head, _CYRILLIC), n_among(head, _SMALL_CYRILLIC)
     return n_letters >= _MOSTLY * n_beyond and n_small >= _LOWER_CYRILLIC * n_beyond
+
+
+def is_greek(head: bytes) -> bool:
+    """Whether bytes beyond ASCII are letters of Windows-1253, the accented ones of which are capitals in Russia's."""
+    n_beyond = n_among(head, BEYOND_ASCII)
+    if n_beyond < _LEAST_CHARACTERS or n_among(head, _GREEK) < _NEARLY_ALL * n_beyond:
+        return False
+    russian, greek = (len(_CAPITAL_WITHIN.findall(head.decode(page, "replace"))) for page in ("cp1251", "cp1253"))
+    return russian > 1 and greek * 4 < russian
 
 
 def is_korean(head: bytes) -> bool:

@@ -10,7 +10,15 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from importers.tabular.code_pages import BEYOND_ASCII, is_cyrillic, is_korean, is_nearly_all_letters, n_among, western
+from importers.tabular.code_pages import (
+    BEYOND_ASCII,
+    is_cyrillic,
+    is_greek,
+    is_korean,
+    is_nearly_all_letters,
+    n_among,
+    western,
+)
 from pipemap.errors import SourceError
 
 _DELIMITERS = (",", ";", "\t", "|", "，")
@@ -109,6 +117,8 @@ def _encoding(path: Path) -> tuple[str, bool]:
         raise _not_text(path)
     if _decodes(path, "utf-8"):
         return "utf-8", False
+    if is_greek(head) and _decodes(path, "cp1253"):
+        return "cp1253", False
     is_western = _looks_western(head)
     found = western(head) if is_western else "cp1251" if is_cyrillic(head) else _east_asian(head)
     if _decodes(path, found):

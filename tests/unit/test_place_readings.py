@@ -47,6 +47,16 @@ def test_degrees_are_no_metres_where_the_origin_of_the_map_lies_in_its_own_area(
     assert not beyond(np.array([12.25, 60.5]), np.array([7.125, 33.0]), japan, japan).any()
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_places_counted_along_the_axes_of_krovak_are_found_in_a_map_that_counts_against_them(swapped: bool) -> None:
+    west, south = 742_345.0 + 30 * np.arange(9), 1_043_210.0 + 2 * np.arange(9)
+    first, second = (south, west) if swapped else (west, south)
+    best = next(r for r in place_readings(first, second, Home(CRS.from_epsg(5514)), None, "x_is_easting") if r.fits)
+    east, north = (first, second) if best.axis == "x_is_easting" else (second, first)
+    x, y = Transformer.from_crs(best.crs, 5514, always_xy=True).transform(east, north)
+    np.testing.assert_allclose([x, y], [-west, -south], atol=1e-3)
+
+
 def test_a_neighbouring_zone_cannot_be_told_while_the_map_is_empty() -> None:
     first, second = columns(4548, swapped=False)
     assert not [reading for reading in place_readings(first, second, Home(PROJECT), None, "x_is_northing")

@@ -208,6 +208,11 @@ _ABROAD = {
         ["Начальный колодец", "Конечный колодец", "Назначение", "Диаметр, мм", "Материал труб", "Балансодержатель",
          "Год прокладки"], ["дождевая канализация", "300", "керамика", "Водоканал", "1987"], 32637, (6178000, 412000),
     ),
+    "cp1253": (
+        ["Αριθμός φρεατίου", "Χ", "Υ", "Υψόμετρο καλύμματος", "Υψόμετρο πυθμένα", "Οδός"], "Οδός Ερμού",
+        ["Φρεάτιο ανάντη", "Φρεάτιο κατάντη", "Δίκτυο", "Διάμετρος (mm)", "Υλικό", "Φορέας", "Έτος κατασκευής"],
+        ["Όμβρια", "300", "κεραμικό", "ΕΥΔΑΠ", "1987"], 2100, (4203000, 476000),
+    ),
     "utf-8": (
         ["Mã hố ga", "Tọa độ X (m)", "Tọa độ Y (m)", "Cao độ mặt đất (m)", "Cao độ đáy (m)", "Tuyến đường"],
         "Đường Nguyễn Huệ", ["Hố ga đầu", "Hố ga cuối", "Loại", "Đường kính (mm)", "Vật liệu", "Đơn vị quản lý",
@@ -219,7 +224,10 @@ _ABROAD = {
 @pytest.mark.parametrize("encoding", _ABROAD)
 def test_a_sewer_register_is_understood_by_the_words_of_its_language(tmp_path: Path, encoding: str) -> None:
     of_wells, street, of_pipes, told, srid, (north, east) = _ABROAD[encoding]
-    wells = [";".join(of_wells), *(f"S{n};{north + n},5;{east + 30 * n},5;110,{n};107,{n};{street}" for n in range(9))]
+    first, second = (east, north) if encoding == "cp1253" else (north, east)
+    places = [(first + n * (30 if first == east else 1), second + n * (30 if second == east else 1)) for n in range(9)]
+    wells = [";".join(of_wells)]
+    wells += [f"S{n};{x},5;{y},5;110,{n};107,{n};{street}" for n, (x, y) in enumerate(places)]
     pipes = [";".join(of_pipes), *(";".join([f"S{n}", f"S{n + 1}", *told]) for n in range(8))]
     files = [tmp_path / "a.csv", tmp_path / "b.csv"]
     for file, lines in zip(files, (wells, pipes), strict=True):
@@ -261,6 +269,22 @@ def test_a_line_whose_word_for_its_class_nobody_knows_is_not_of_the_class_of_the
     file = _workbook(tmp_path / "saneamiento.xlsx", {"Pozos": wells, "Colectores": pipes})
     segments = _delivery(_proposed([file], "EPSG:4547")).segments
     assert segments["class_code"].tolist() == ["unknown", *["storm"] * 10]
+
+
+def test_heights_are_in_the_foot_of_the_map_and_the_points_numbered_as_lines_refer_to_them(tmp_path: Path) -> None:
+    wells = [["No", "Label", "NORTHING", "EASTING", "RIM_ELEV"]]
+    wells += [[n + 1, f"CB-{n}", 2112345.2 + n, 6123456.1 + 120 * n, 320.5] for n in range(9)]
+    pipes = [["No", "UP_STRUCT", "DN_STRUCT", "DIAM_IN", "INV_UP", "INV_DN"]]
+    pipes += [[n + 1, f"CB-{n}", f"CB-{n + 1}", 18, 310.5, 310.4] for n in range(8)]
+    file = _workbook(tmp_path / "storm.xlsx", {"Structures": wells, "Pipes": pipes})
+
+    delivery = _delivery(_proposed([file], "EPSG:2227"))
+
+    assert delivery.nodes["source_key"].tolist() == [f"CB-{n}" for n in range(9)]
+    us_ft = 1200 / 3937
+    np.testing.assert_allclose(delivery.nodes["ground_elevation_m"], 320.5 * us_ft)
+    z_m = shapely.get_coordinates(delivery.segments["geom"].iloc[0], include_z=True)[:, 2]
+    np.testing.assert_allclose(z_m, np.array([310.5, 310.4]) * us_ft + 18 * 0.0254 / 2)
 
 
 def test_a_shape_that_no_dictionary_has_is_unknown_and_no_box(tmp_path: Path) -> None:
