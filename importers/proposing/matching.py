@@ -12,7 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
-from importers.normalising.units import unit_of
+from importers.normalising.units import is_of_metres, unit_of
 from importers.places.place_readings import Home, place_readings
 from importers.profile_files import load_profile, shipped
 from importers.profiles import ATTRIBUTES, Profile, plain
@@ -119,7 +119,8 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
             continue
         named = [] if plain(column) in left else _by_name(table.profile, role, column, known.get(column))
         weighed = [_weighed(match, sample, table, role, column) for match in named]
-        is_own = column in OF_DRAWINGS or column.startswith(_DRAWN)
+        # What a reader measures itself and names no attribute is none: the level of the water in a tank.
+        is_own = column in OF_DRAWINGS or column.startswith(_DRAWN) or (table.is_fixed and is_of_metres(column))
         if column not in known and (table.is_settled or is_own or plain(column) in left):
             found[column] = [replace(match, certainty=min(match.certainty, _LEFT)) for match in weighed]
             continue

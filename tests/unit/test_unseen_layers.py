@@ -239,6 +239,21 @@ def test_sizes_and_grades_beside_a_pipe_are_read(tmp_path: Path, text: str, widt
     assert (pipe["width_mm"], pipe["material_code"]) == (pytest.approx(width_mm), material)
 
 
+def test_neither_the_water_in_a_tank_is_ground_nor_a_reducing_valve_a_material(tmp_path: Path) -> None:
+    model = tmp_path / "town.inp"
+    model.write_text(
+        "[JUNCTIONS]\nJ1 20\nJ2 21\nJ3 22\n[TANKS]\nT1 60 3.5 0.5 5 12 0\n[PIPES]\nP1 T1 J1 100 300 110 0 Open\n"
+        "P2 J1 J2 100 200 110 0 Open\n[VALVES]\nV1 J2 J3 200 PRV 30 0\n[OPTIONS]\nUnits LPS\n[COORDINATES]\n"
+        "T1 512000 2611000\nJ1 512100 2611000\nJ2 512200 2611000\nJ3 512210 2611000\n[END]\n"
+    )
+
+    delivery = _imported([model], "EPSG:4547")
+
+    ground_m = delivery.nodes.set_index("source_key")["ground_elevation_m"].astype(float)
+    np.testing.assert_array_equal(ground_m[["J1", "J2", "J3", "T1"]], [20.0, 21.0, 22.0, np.nan])
+    assert delivery.segments["material_code"].isna().all()
+
+
 def test_sizes_of_models_are_taken_though_boxes_stand_among_the_circles(tmp_path: Path) -> None:
     forms = ['<CircPipe diameter="12" material="RCP"/>', '<RectPipe width="48" height="36" material="Concrete"/>'] * 2
     structs = "".join(
