@@ -13,6 +13,7 @@ from pipemap.network.adjacency import adjacency_of
 from pipemap.network.kinds import pressure_groups
 from pipemap.tracing.dependants import consumers_of, hydrants_of, unlinked_of
 from pipemap.tracing.describing import Words, widest_at_nodes_mm
+from pipemap.tracing.effects import ready_effects
 from pipemap.tracing.fallbacks import fallbacks_of
 from pipemap.tracing.hydrants import fed_hydrants
 from pipemap.tracing.isolation import assumed_of, outcome_words
@@ -132,6 +133,8 @@ def make_ready(network: Network) -> None:
     ready_near(network)
     widest_at_nodes_mm(network)
     make_layout_ready(network)
+    for group in pressure_groups(network):
+        ready_effects(network, zones_of(network, group))
 
 
 def make_layout_ready(network: Network) -> None:

@@ -37,15 +37,19 @@ class Effects(NamedTuple):
 
 def effects_of(network: Network, cut: Cut) -> Effects:
     """All that a cut does by itself; who loses the other side of heat is not in the toll."""
-    zones = cut.zones
-    columns = network.once(f"effects {zones.group}", lambda: _columns(network, zones))
-    found = _effects(*columns, cut.status, cut.isolated_zones, cut.dry_zones, cut.isolated, cut.dry)
+    found = _effects(
+        *ready_effects(network, cut.zones), cut.status, cut.isolated_zones, cut.dry_zones, cut.isolated, cut.dry
+    )
     toll, (hydrants, instead, instead_m), (isolated_m, dry_m), held, seen = found
     return Effects(Toll(*toll), hydrants, instead, instead_m, isolated_m, dry_m, Held(*held), Seen(*seen))
 
 
-def _columns(network: Network, zones: Zones) -> _Columns:
+def ready_effects(network: Network, zones: Zones) -> _Columns:
     """All columns that counting looks at, put together once per network."""
+    return network.once(f"effects {zones.group}", lambda: _columns(network, zones))
+
+
+def _columns(network: Network, zones: Zones) -> _Columns:
     consumers, segments = network.consumers, network.segments
     return (
         zones.around,

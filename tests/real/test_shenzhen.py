@@ -1,9 +1,11 @@
 """The Shenzhen survey in its four forms: totals as in its PROVENANCE.md, heights against each other."""
 
+import csv
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,9 @@ from importers.delivery import read_delivery
 from pipemap.changesets import get_changeset
 from pipemap.db import Database
 from pipemap.ingest import create_import
+from pipemap.network import load_network
+from pipemap.tracing.outages import ask_outage
+from pipemap.tracing.starts import Start
 from schemas.delivery import Delivery
 from tests.postgis.deliveries import publish_now
 
@@ -165,3 +170,33 @@ def test_the_drawing_of_a_part_takes_nothing_away(deliveries: dict[str, Delivery
             [number],
         ).fetchall()
     assert row["poorer"] == 0
+
+
+def test_a_cut_duct_bank_tells_its_cables_and_all_that_is_joined(
+    deliveries: dict[str, Delivery], database: Database, shared_data: Path
+) -> None:
+    # The survey has cables as numbers in their banks, and neither circuits nor sources.
+    publish_now(database, create_import(database, deliveries["mdb"], title="survey", author="tester"))
+    groups = {"D": "telecom", "DT": "telecom", "L": "power", "LD": "power", "XH": "power"}
+    with (shared_data / "cn-shennan-survey" / "管线调查表.csv").open(encoding="utf-8") as file:
+        cables = [row for row in csv.DictReader(file) if row["CODE"] in groups]
+    banks = [row for row in cables if row["D_TYPE"] == "管块"][::25]
+    assert len(banks) > 5 and any(row["CAB_COUNT"] > "0" for row in banks)
+    joined: dict[str, nx.Graph[str]] = {name: nx.Graph() for name in groups.values()}
+    for row in cables:
+        joined[groups[row["CODE"]]].add_edge(row["S_POINT"], row["E_POINT"])
+    with database.transaction(read_only=True) as connection:
+        network = load_network(connection)
+        keys = [network.segments.key[place] or "" for place in range(len(network.segments.id))]
+        ids = dict(zip(keys, network.segments.id.tolist(), strict=True))
+        for row in banks:
+            bank, graph = ids[f"{row['S_POINT']}->{row['E_POINT']}"], joined[groups[row["CODE"]]]
+            around = graph.subgraph(nx.node_connected_component(graph, row["S_POINT"]))
+            answer = ask_outage(connection, network, Start(segment_ids=[bank]))
+            (lost,) = answer.circuits
+            assert (lost.circuit, lost.is_source_known, lost.cut_segment_ids) == (None, False, [bank])
+            places = np.searchsorted(network.segments.id, answer.segment_ids).tolist()
+            assert {frozenset(keys[one].split("->")) for one in places} == {frozenset(edge) for edge in around.edges}
+            inside = {"cables-not-drawn": int(row["CAB_COUNT"])} if row["CAB_COUNT"] > "0" else {}
+            told = {one.code: one.count for one in answer.assumptions}
+            assert told == {"no-circuit": 1, "source-unknown": 1, **inside}
