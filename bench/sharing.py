@@ -177,6 +177,7 @@ def sharing_lines(segments: int) -> Iterator[Line]:
             for case in ("items 500 m", "items 100 m", "by id"):
                 yield from _lines(city, case, [ours, staff, *peers])
             yield from _lines(city, "by id under an area of 1,450 vertices", [ragged, ours])
+            yield _hidden_line(city, ours)
             yield from _lines(
                 city, "MVT z16 uncached", [uncached, replace(uncached, name="staff", key="", does=_STAFF), *peers]
             )
@@ -189,6 +190,30 @@ def _lines(city: _City, case: str, asked: list[_Asked]) -> Iterator[Line]:
     ours, *others = _in_turn(city, case, asked)
     for one, other in zip(asked[1:], others, strict=True):
         yield Line(case, 1 / median(ours.rates), 1 / median(other.rates), one.name, f"{ours} against {other}")
+
+
+def _hidden_line(city: _City, asked: _Asked) -> Line:
+    """How long one waits for 404: for segments beside an area within the box around it, and for none, by turns."""
+    size_m = city.side * _STEP_M
+    corner = shapely.Point(city.middle + 0.28 * size_m).buffer(300)
+    with Database(city.url) as database, database.transaction() as connection:
+        key = granted_key(connection, _ragged(city.middle, 0.4 * size_m))
+        rows = connection.execute(
+            "SELECT feature_id FROM pipemap.pipe_segment WHERE geom && ST_GeomFromWKB(%s, 4547)", [corner.wkb]
+        ).fetchall()
+    waited: dict[str, list[float]] = {"hidden": [], "absent": []}
+    with httpx.Client(headers={"X-API-Key": key}, timeout=60, trust_env=False) as client:
+        for place, row in enumerate(rows):
+            for name, feature_id in (("hidden", row["feature_id"]), ("absent", 900_000_000 + place)):
+                begin = time.perf_counter()
+                status = client.get(f"http://127.0.0.1:{asked.port}{asked.items}/{feature_id}").status_code
+                waited[name].append(time.perf_counter() - begin)
+                if status != 404:
+                    raise SystemExit(f"Segment {feature_id} was answered with {status}.")
+    hidden_s, absent_s = median(waited["hidden"]), median(waited["absent"])
+    return Line(
+        "by id of a hidden segment", hidden_s, absent_s, "absent", f"{len(rows)} each; an area of 1,450 vertices"
+    )
 
 
 def _in_turn(city: _City, case: str, asked: list[_Asked]) -> list[_Taken]:
