@@ -78,13 +78,15 @@ def join(
         nodes, segments = with_unique_numbers(nodes, segments, ledger, snap_m)
         nodes, segments = classified(nodes, segments, class_words, ledger)
         return nodes, segments, Keys(_texts(nodes["source_key"]))
-    numbered, keys, is_settled = _numbered(nodes, segments)
-    if not is_settled:
+    numbers, keys = _numbered(nodes, segments)
+    if not _join_everything(numbers, len(nodes)):
         nodes, segments = with_unique_numbers(nodes, segments, ledger, snap_m)
         segments = with_known_spelling(nodes, segments, ledger)
         nodes, segments = _snapped(nodes, segments, ledger, draw_lost_points, snap_m)
-        numbered, keys, _ = _numbered(nodes, segments)
-    nodes, segments = nodes.drop(columns="content", errors="ignore"), numbered
+        numbers, keys = _numbered(nodes, segments)
+    nodes = nodes.drop(columns="content", errors="ignore")
+    start, end = np.split(numbers[len(nodes) :], 2)
+    segments = segments.drop(columns=["from_key", "to_key"]).assign(from_node=start, to_node=end)
     segments = _joined(len(nodes), segments, keys, ledger, snap_m)
     nodes, segments = classified(nodes, segments, class_words, ledger)
     segments = _without_repeats(_with_other_ends(segments), keys, ledger)
@@ -234,19 +236,17 @@ def _clusters(
     return labels[place_of], places[first]
 
 
-def _numbered(nodes: pd.DataFrame, segments: pd.DataFrame) -> tuple[pd.DataFrame, Keys, bool]:
-    """Segments with numbers for the keys of their ends: those of nodes are the nodes' positions, -1 is none.
-
-    And whether the numbers alone join everything: no two nodes share one, and every line names two nodes.
-    """
+def _numbered(nodes: pd.DataFrame, segments: pd.DataFrame) -> tuple[Ints, Keys]:
+    """Numbers for the keys of nodes, of starts and of ends: those of nodes are their positions, -1 is none."""
     columns = [_texts(column) for column in (nodes["source_key"], segments["from_key"], segments["to_key"])]
     found = pa.concat_arrays(columns).dictionary_encode()
-    numbers = found.indices.fill_null(-1).to_numpy()
-    own, of_ends = numbers[: len(nodes)], numbers[len(nodes) :]
-    is_settled = bool((np.diff(own) == 1).all() and of_ends.min() >= 0 and of_ends.max() < len(nodes))
-    start, end = np.split(of_ends, 2)
-    numbered = segments.drop(columns=["from_key", "to_key"]).assign(from_node=start, to_node=end)
-    return numbered, Keys(found.dictionary), is_settled
+    return found.indices.fill_null(-1).to_numpy(), Keys(found.dictionary)
+
+
+def _join_everything(numbers: Ints, node_count: int) -> bool:
+    """Whether no two nodes share a number, and every line names two nodes."""
+    own, of_ends = numbers[:node_count], numbers[node_count:]
+    return bool((np.diff(own) == 1).all() and of_ends.min() >= 0 and of_ends.max() < node_count)
 
 
 def _pairs(segments: pd.DataFrame, is_reversed: bool = False) -> npt.NDArray[np.int64]:
