@@ -104,6 +104,25 @@ def raw(database: Database, statement: str, key: str | None = None) -> list[tupl
         return connection.execute(statement).fetchall()
 
 
+def test_what_reaches_a_hand_beyond_the_edge_of_the_area_is_not_shown_there(street: Database) -> None:
+    """Boxes are compared in single precision, whose steps at 2.5 million are 25 cm."""
+    edge, beyond = 2_500_000.05, 2_500_000.15
+    with street.transaction() as connection:
+        connection.execute(
+            "UPDATE pipemap.node SET geom = ST_SetSRID(ST_MakePoint(500000, %s), 4547) WHERE feature_id = 1", [beyond]
+        )
+        connection.execute(
+            """UPDATE pipemap.pipe_segment SET geom = ST_SetSRID(
+                 ST_MakeLine(ST_MakePoint(500000, 2499950), ST_MakePoint(500000, %s)), 4547)
+               WHERE source_key = 'water0->water1'""",
+            [beyond],
+        )
+    key = make_key(street, shapely.box(499_900, 2_499_900, 500_100, edge))
+    assert visible(street, key, "node") == []
+    (segment,) = visible(street, key, "pipe_segment")
+    assert shape(segment["geometry"]).bounds[3] == pytest.approx(edge, abs=1e-3)
+
+
 @pytest.mark.parametrize(
     "table",
     ["node", "pipe_segment", "consumer", "structure", "node_history", "pipe_segment_delta", "agreement", "api_key"],
