@@ -25,7 +25,7 @@ test: setup            ## everything that must hold
 pytest: setup
 	$(RUN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-setup: system $(VENV)/.ready viewer/static/vendor/.ready
+setup: system $(VENV)/.ready $(VENV)/.steps viewer/static/vendor/.ready
 
 system:
 	@for package in $(DEBIAN_PACKAGES); do \
@@ -38,6 +38,11 @@ $(VENV)/.ready: uv.lock pyproject.toml
 	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
 	$(RUN)/python -m pip install -q uv==$(UV_VERSION)
 	$(RUN)/uv sync --locked --inexact --quiet
+	touch $@
+
+# Numba keeps a compiled step until its own file changes, even where a step of another file that it calls has changed.
+$(VENV)/.steps: $(shell grep --recursive --files-with-matches --include=*.py njit pipemap) | $(VENV)/.ready
+	find pipemap -name '*.nb[ci]' -delete
 	touch $@
 
 # npm would install 380 packages for the two files that the browser is served.

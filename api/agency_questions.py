@@ -20,7 +20,6 @@ from api.deps import (
     KeyDep,
     LimitParam,
     OffsetParam,
-    Service,
     ServiceDep,
     VersionDep,
     box_numbers,
@@ -30,6 +29,7 @@ from api.excavation import DigQuestion
 from api.features import CorridorQuestion, Height, Number, SearchParam
 from api.scene import SCENE
 from api.sections import DrawnDep, LineParam, read_plan
+from api.service import Service
 from api.statistics import AllParam, ByParam, DistrictQuestion
 from api.trace_parameters import SegmentIds, read_place
 from pipemap import lookup

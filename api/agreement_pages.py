@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from api.deps import STRICT, ActorDep, OffsetParam, Service, ServiceDep
+from api.deps import STRICT, ActorDep, OffsetParam, ServiceDep
+from api.service import Service
 from api.staff_pages import Language, paging, read_form, staff_page
 from pipemap.errors import PipemapError, UsageError
 from pipemap.sharing import agreements, proposals

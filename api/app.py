@@ -42,13 +42,14 @@ from api import (
     traces,
     webhook_pages,
 )
-from api.deps import STAFF, Service, ServiceDep
+from api.deps import STAFF, ServiceDep
 from api.features import as_json
 from api.headers import Compression, SecurityHeaders
 from api.limits import RequestLimits
 from api.ogc import collections, editing, items, landing, solid, tiles
 from api.ogc.links import ROOT
 from api.problems import add_problems
+from api.service import Service
 from pipemap.db import Database
 from pipemap.settings import Settings
 from pipemap.sharing.anchors import Anchoring, anchor_file

@@ -8,8 +8,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from markupsafe import Markup
 
 from api import review
-from api.deps import STRICT, ActorDep, OffsetParam, Service, ServiceDep
+from api.deps import STRICT, ActorDep, OffsetParam, ServiceDep
 from api.history import ChangesetId
+from api.service import Service
 from api.staff_pages import Language, paging, read_form, staff_page
 from pipemap import changesets
 from pipemap.checks.registry import all_rules

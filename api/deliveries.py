@@ -10,10 +10,11 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import OWN_SITE, STRICT, ActorDep, LimitParam, OffsetParam, Service, ServiceDep, own_address, parse_crs
+from api.deps import OWN_SITE, STRICT, ActorDep, LimitParam, OffsetParam, ServiceDep, own_address, parse_crs
 from api.features import as_json
 from api.history import ChangesetId
 from api.problems import STATUS_OF
+from api.service import Service
 from pipemap.errors import UsageError
 from pipemap.jobs import deliveries
 from pipemap.jobs.deliveries import Incoming, TooLargeError, Wanted

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import KEY_DOOR, STRICT, Service, ServiceDep, is_https, key_cookie, own_address
+from api.deps import KEY_DOOR, STRICT, ServiceDep, is_https, key_cookie, own_address
+from api.service import Service
 from api.staff_pages import Language, read_form, staff_page
 from pipemap.errors import PermissionDeniedError, PipemapError
 from pipemap.sharing.granted import UnknownKeyError

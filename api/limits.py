@@ -8,8 +8,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.deps import KEY_DOOR, Service, key_of
+from api.deps import KEY_DOOR, key_of
 from api.problems import problem
+from api.service import Service
 from pipemap.sharing.granted import UnknownKeyError
 from pipemap.sharing.limits import Limiter, Limits, TooManyRequestsError, limits_of
 

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.deps import OWN_SITE, STRICT, ActorDep, Service, ServiceDep
+from api.deps import OWN_SITE, STRICT, ActorDep, ServiceDep
 from api.features import as_json
 from api.history import ChangesetId
+from api.service import Service
 from pipemap import changesets
 from pipemap.changesets import Changeset
 from pipemap.errors import PipemapError

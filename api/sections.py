@@ -8,8 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import ValidationError
 
-from api.deps import STRICT, ClassCodesDep, CrsDep, Service, ServiceDep, VersionDep
+from api.deps import STRICT, ClassCodesDep, CrsDep, ServiceDep, VersionDep
 from api.pictures import DrawingFormatParam, ExaggerationParam, LanguageDep, picture
+from api.service import Service
 from api.trace_parameters import Id
 from pipemap.db import Connection
 from pipemap.errors import UsageError

@@ -7,8 +7,9 @@ from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import StrictUndefined
 
-from api.deps import Service, refuse_other_sites, signed_in
+from api.deps import refuse_other_sites, signed_in
 from api.html import FORM, PAGES
+from api.service import Service
 from pipemap.errors import PermissionDeniedError, UsageError
 from schemas.codetables import CODED, code_table
 

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api import hooks as routes
-from api.deps import STRICT, ActorDep, OffsetParam, Service, ServiceDep
+from api.deps import STRICT, ActorDep, OffsetParam, ServiceDep
 from api.hooks import HookId
+from api.service import Service
 from api.staff_pages import Language, paging, read_form, staff_page
 from pipemap.errors import PipemapError, UsageError
 from pipemap.sharing import hooks

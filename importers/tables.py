@@ -14,10 +14,11 @@ from importers.profile_files import known_headers, load_profile, shipped
 from importers.profiles import plain
 from importers.tabular import markup
 from importers.tabular.drawn_columns import with_shapes
-from importers.tabular.grids import CHUNK_ROWS, Grid, Names, tables_of
+from importers.tabular.grids import CHUNK_ROWS, tables_of
 from importers.tabular.headers import header_score
 from importers.tabular.long_tables import with_things_as_rows
 from importers.tabular.place_pairs import with_places_apart
+from importers.tabular.records import Grid, Names
 from importers.tabular.text_files import text_format, text_rows, with_point
 from importers.tabular.unit_columns import with_units_beside
 from importers.tabular.unread import remarks_on_cells

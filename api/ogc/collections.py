@@ -4,10 +4,11 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from api.deps import STRICT, AskerDep, Service, ServiceDep
+from api.deps import STRICT, AskerDep, ServiceDep
 from api.ogc.answers import EncodingDep, answer
 from api.ogc.crs import CRS84, epsg_uri, offered_crs
 from api.ogc.links import GEOJSON, HTML, JSON, QUERYABLES, SCHEMA, TILESETS, base_of, link, self_links
+from api.service import Service
 from pipemap.errors import NotFoundError
 from pipemap.sharing.collections import Extent, read_collections, read_extent
 from pipemap.sharing.items import Readable

@@ -13,13 +13,14 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from api.deps import STRICT, AskerDep, Service, ServiceDep, staff_of
+from api.deps import STRICT, AskerDep, ServiceDep, staff_of
 from api.ogc.answers import tag_of
 from api.ogc.collections import readable_of
 from api.ogc.crs import OgcCrs, read_crs
 from api.ogc.items import identity_of
 from api.ogc.links import JSON, ROOT, base_of, link
 from api.problems import STATUS_OF
+from api.service import Service
 from pipemap.changesets import create_edit
 from pipemap.errors import PermissionDeniedError, UsageError
 from pipemap.sharing.granted import Place

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
-from api.deps import STRICT, AskerDep, Service, ServiceDep, read_asker, refuse_parameters_but
+from api.deps import STRICT, AskerDep, ServiceDep, read_asker, refuse_parameters_but
 from api.ogc.answers import EncodingDep, answer, is_known
 from api.ogc.collections import TITLES, extent_of, readable_of
 from api.ogc.crs import epsg_uri, is_northing_first
 from api.ogc.links import HTML, JSON, MVT, ROOT, TILING_SCHEME, asked_again, base_of, link
 from api.ogc.standing import Standings
+from api.service import Service
 from pipemap.errors import NotFoundError, UsageError
 from pipemap.pages import Box
 from pipemap.sharing.collections import Extent

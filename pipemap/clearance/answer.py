@@ -11,8 +11,9 @@ from pipemap.clearance.core import Verdicts
 from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.giving_way import side_giving_way_of
 from pipemap.clearance.numbers import TOLERANCE_M, known
+from pipemap.clearance.parties import clearance_class_of
 from pipemap.clearance.rules import Limit
-from pipemap.clearance.site import DRAWN_ID, Segment, Structure, clearance_class_of
+from pipemap.clearance.site import DRAWN_ID, Segment, Structure
 from pipemap.clearance.words import Name, Saying, conflict_words
 from schemas.clearance import CannotTell, ClearanceAnswer, Conflict, ConflictKind, Place, Side, Slant
 

@@ -17,7 +17,8 @@ from pipemap.clearance.conditions import Party
 from pipemap.clearance.core import Pipes
 from pipemap.clearance.geometry3d import Bools, Floats
 from pipemap.clearance.numbers import Ints
-from pipemap.clearance.site import BANKS, NOT_IN_THE_GROUND, party_of, structure_party
+from pipemap.clearance.parties import party_of, structure_party
+from pipemap.clearance.site import BANKS, NOT_IN_THE_GROUND
 from pipemap.clearance.surveyed import Surveyed
 from pipemap.clearance.tables import STANDARD, LimitTables, limits_in_force
 from pipemap.copy_out import copy_blocks

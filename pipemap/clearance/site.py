@@ -16,6 +16,7 @@ from pipemap.clearance.conditions import Party
 from pipemap.clearance.core import Pipes
 from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.numbers import known
+from pipemap.clearance.parties import party_of, structure_party
 from pipemap.clearance.surveyed import Surveyed
 from pipemap.clearance.tables import STANDARD, LimitTables, limits_in_force
 from pipemap.clearance.words import Name, drawn_name, segment_name, structure_name
@@ -27,9 +28,8 @@ from pipemap.pages import Version
 from pipemap.projects import read_project
 from pipemap.sql import queries
 from pipemap.versions import GrantedVersion, current_version, relation, resolve_version
-from schemas.codetables import code_table, codes_where
+from schemas.codetables import codes_where
 
-_TRENCHES = frozenset({"trench", "passage", "tunnel", "civil_defence"})
 # Ways of lying in which several lines may share one outer section.
 BANKS = ("duct_block", "trench", "passage", "tunnel")
 NOT_IN_THE_GROUND = frozenset({"overhead", "surface", "rack", "in_well"})
@@ -303,34 +303,6 @@ def _parts(place: BaseGeometry, length_m: float) -> list[BaseGeometry]:
     return [shapely.LineString(vertices[one:other]) for one, other in zip(first, past, strict=True)]
 
 
-def party_of(row: dict[str, Any], limits: LimitTables = STANDARD) -> Party:
-    """The party a segment is to the rules; attributes its class is never asked for are left out."""
-    clearance_class = clearance_class_of(row["class_code"])
-    is_gas = clearance_class == "gas"
-    return Party(
-        clearance_class,
-        burial=_burial(row["burial_code"]),
-        pressure_code=row["pressure_code"] if is_gas else None,
-        pressure_mpa=row["pressure_mpa"] if is_gas else None,
-        width_mm=row["width_mm"],
-        voltage_kv=row["voltage_kv"] if clearance_class == "power" else None,
-        limits=limits,
-    )
-
-
-def structure_party(kind_code: str, limits: LimitTables = STANDARD) -> Party | None:
-    """The party a kind of structure is to the rules; None when they know nothing of it."""
-    known = code_table("structure_kind").get(kind_code)
-    clearance_class = known.fields["clearance_class"] if known else ""
-    return Party(clearance_class, limits=limits) if clearance_class else None
-
-
-def clearance_class_of(class_code: str) -> str:
-    """What the limits call a utility class."""
-    known = code_table("utility_class").get(class_code)
-    return known.fields["clearance_class"] if known else class_code
-
-
 def as_pipes(segments: list[Segment]) -> Pipes:
     """The segments as the arrays the core works on, in their order."""
     parties: dict[Party, int] = {}
@@ -396,15 +368,6 @@ def _surveyed(rows: Sequence[dict[str, Any]], axes: Sequence[Floats]) -> Surveye
         numbers("vertical_accuracy_m")[:, 0],
         numbers("casing_mm")[:, 0],
     )
-
-
-def _burial(code: str | None) -> str | None:
-    if code is None:
-        return None
-    if code in _TRENCHES:
-        return "trench"
-    known = code_table("burial").get(code)
-    return (known.fields["clearance_condition"] if known else "") or code
 
 
 def _or_none(identity: int | None) -> int:

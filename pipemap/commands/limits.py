@@ -10,7 +10,7 @@ import typer
 from pipemap.clearance.conditions import Party
 from pipemap.clearance.explaining import limits_between, limits_over
 from pipemap.clearance.local_tables import add_table, list_tables, remove_table
-from pipemap.clearance.site import party_of, structure_party
+from pipemap.clearance.parties import party_of, structure_party
 from pipemap.clearance.tables import LimitTables, TableName, limits_in_force
 from pipemap.clearance.words import clause_zh
 from pipemap.commands.session import open_database

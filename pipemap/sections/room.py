@@ -11,8 +11,9 @@ import shapely
 from pipemap.clearance.casings import check_casing
 from pipemap.clearance.ground import ground_at
 from pipemap.clearance.numbers import ACROSS_DEG, WIDEST_NEIGHBOUR_M, known_or
+from pipemap.clearance.parties import party_of
 from pipemap.clearance.rules import Limit, Party, cover_limit, strictest, widest
-from pipemap.clearance.site import Segment, Site, Structure, party_of
+from pipemap.clearance.site import Segment, Site, Structure
 from pipemap.crs import line_in_project
 from pipemap.db import Connection
 from pipemap.errors import UsageError

@@ -118,8 +118,9 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-@pytest.mark.parametrize("token", [signed(), signed(EC, "ES256", "ec"), signed(aud=["x", AUDIENCE])])
-def test_a_registered_identity_sees_its_agreement(client: httpx.Client, registered: int, token: str) -> None:
+@pytest.mark.parametrize("told", [{}, {"key": EC, "algorithm": "ES256", "kid": "ec"}, {"aud": ["x", AUDIENCE]}])
+def test_a_registered_identity_sees_its_agreement(client: httpx.Client, registered: int, told: dict[str, Any]) -> None:
+    token = signed(**told)
     for route in ROUTES:
         assert client.get(route, headers=bearer(token)).status_code == 200, route
     features = client.get(ROUTES[0], headers=bearer(token)).json()["features"]

@@ -11,8 +11,8 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.deps import Service
 from api.limits import LOOK_AGAIN_S, RequestLimits
+from api.service import Service
 from pipemap.settings import Settings
 from pipemap.sharing import agreements
 from pipemap.sharing.agreements import Terms

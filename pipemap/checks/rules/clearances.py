@@ -16,8 +16,9 @@ from pipemap.checks.scope import ABOVE_GROUND, Scope
 from pipemap.clearance.answer import conflicts_told
 from pipemap.clearance.city import pipes_of
 from pipemap.clearance.core import Pipes, Verdicts, conflicts_between
+from pipemap.clearance.parties import party_of
 from pipemap.clearance.rules import strictest
-from pipemap.clearance.site import Segment, party_of
+from pipemap.clearance.site import Segment
 from pipemap.clearance.tables import LimitTables
 from schemas.clearance import ConflictKind
 from schemas.findings import Severity
