@@ -148,7 +148,7 @@ WHERE k.key_sha256 = decode(%(key_sha256)s, 'hex')
 -- One page of granted features as GeoJSON by identity, in parts of 64: an answer in one piece is copied six times on its
 -- way out. Each part with the place of its first feature, how many it holds, and their identities; a part whose place is
 -- beyond the limit says that there are more. With each the version, the digest of the permission and the window as it
--- lies in the project's system. The features come in order: an order within each sum would sort them again.
+-- lies in the project's system. The features come in order to be grouped: an order within each sum would sort them again.
 SELECT standing.version, standing.digest, ST_AsBinary(standing.wanted) AS wanted, part.*
 FROM {standing} AS standing
 LEFT JOIN (
@@ -159,16 +159,20 @@ LEFT JOIN (
         convert_to(string_agg(f.feature_id || E'\n', ''), 'UTF8') AS ids,
         convert_to(string_agg({feature}, ','), 'UTF8') AS features
     FROM (
-        SELECT m.*, row_number() OVER (ORDER BY m.feature_id) AS place
+        SELECT n.*, (n.place - 1) / 64 AS number, n.place > %(limit)s AS is_beyond
         FROM (
-            SELECT v.* FROM {relation} AS v
-            WHERE v.feature_id > %(after)s AND {conditions}
-            ORDER BY v.feature_id
-            LIMIT %(limit)s + 1
-        ) AS m
+            SELECT m.*, row_number() OVER (ORDER BY m.feature_id) AS place
+            FROM (
+                SELECT v.* FROM {relation} AS v
+                WHERE v.feature_id > %(after)s AND {conditions}
+                ORDER BY v.feature_id
+                LIMIT %(limit)s + 1
+            ) AS m
+        ) AS n
+        ORDER BY number, is_beyond, n.place
     ) AS f
     CROSS JOIN LATERAL (SELECT {properties}) AS p
-    GROUP BY (f.place - 1) / 64, f.place > %(limit)s
+    GROUP BY f.number, f.is_beyond
 ) AS part ON true
 ORDER BY part.place
 
