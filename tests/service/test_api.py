@@ -427,7 +427,8 @@ def test_the_document_of_the_api_lists_every_route(client: httpx.Client) -> None
         /share/section /share/clearance/line /share/clearance/polygon /share/clearance/segments/{segment_id}
         /share/clearance/conflicts
         /share/near /share/profile /share/statistics /share/trace/burst /share/diff
-        /share/agreement /share/export /share/sheet /share/sites
+        /share/agreement /share/export /share/sheet /share/sites /share/scene /share/search
+        /share/features/{kind}/{feature_id} /share/corridor /share/excavation
         /share/exports /share/exports/{job_id} /share/exports/{job_id}/package"""
     assert set(document["paths"]) == set(expected.split())
     for methods in document["paths"].values():
