@@ -195,12 +195,12 @@ def _lines(city: _City, case: str, asked: list[_Asked]) -> Iterator[Line]:
 def _hidden_line(city: _City, asked: _Asked) -> Line:
     """How long one waits for 404: for segments beside an area within the box around it, and for none, by turns."""
     size_m = city.side * _STEP_M
-    corner = shapely.Point(city.middle + 0.28 * size_m).buffer(300)
+    area = _ragged(city.middle, 0.4 * size_m)
+    corner = shapely.Point(city.middle + 0.28 * size_m).buffer(300).difference(area)
     with Database(city.url) as database, database.transaction() as connection:
-        key = granted_key(connection, _ragged(city.middle, 0.4 * size_m))
-        rows = connection.execute(
-            "SELECT feature_id FROM pipemap.pipe_segment WHERE geom && ST_GeomFromWKB(%s, 4547)", [corner.wkb]
-        ).fetchall()
+        key = granted_key(connection, area)
+        statement = "SELECT feature_id FROM pipemap.pipe_segment WHERE ST_Contains(ST_GeomFromWKB(%s, 4547), geom)"
+        rows = connection.execute(statement, [corner.wkb]).fetchall()
     waited: dict[str, list[float]] = {"hidden": [], "absent": []}
     with httpx.Client(headers={"X-API-Key": key}, timeout=60, trust_env=False) as client:
         for place, row in enumerate(rows):
