@@ -5,7 +5,8 @@ read, that goes with requests of this site's own pages alone and not longer than
 """
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -57,7 +58,7 @@ async def begin(
     except PermissionDeniedError as error:
         return _form(request, service, path, language, error)
     answer = RedirectResponse(_view(path), HTTPStatus.SEE_OTHER)
-    _keep(answer, request, session)
+    answer.set_cookie(key_cookie(request), session, **_cookie_terms(request))
     return answer
 
 
@@ -66,7 +67,7 @@ def end(request: Request, service: ServiceDep, language: Language = None) -> Res
     """End the session, here and wherever a copy of it is kept."""
     service.key_sessions.end(request.cookies.get(key_cookie(request), ""))
     answer = RedirectResponse(f"{KEY_DOOR}?language={language or service.settings.language}", HTTPStatus.SEE_OTHER)
-    answer.delete_cookie(key_cookie(request), secure=is_https(request), httponly=True, samesite="strict")
+    answer.delete_cookie(key_cookie(request), **_cookie_terms(request))
     return answer
 
 
@@ -89,7 +90,7 @@ def _form(
 def _view(path: str) -> str:
     """A view of the map that may be gone on with; the map for any other address."""
     view = own_path(path)
-    return view if view.partition("?")[0].partition("#")[0] == MAP else MAP
+    return view if urlsplit(view).path == MAP else MAP
 
 
 def _demand_encrypted(request: Request) -> None:
@@ -100,5 +101,5 @@ def _demand_encrypted(request: Request) -> None:
         )
 
 
-def _keep(answer: Response, request: Request, session: str) -> None:
-    answer.set_cookie(key_cookie(request), session, secure=is_https(request), httponly=True, samesite="strict")
+def _cookie_terms(request: Request) -> dict[str, Any]:
+    return {"secure": is_https(request), "httponly": True, "samesite": "strict"}

@@ -21,14 +21,13 @@ from pyproj import CRS
 from importers.base import Reader, RecordTable
 from importers.layers.plain import octets_and_bounds
 from pipemap.confined import confined
+from pipemap.repeating import is_repeating
 from pipemap.sandbox import Limits
 from schemas.findings import Finding
 
 # Types of cells that go from one process to the other as they are.
 _PLAIN = frozenset({str, int, float, bool, NoneType})
 _TEXT = frozenset({str, NoneType})
-# So many cells of a column tell whether its texts come again and again.
-_FIRST_CELLS = 1_000
 
 
 @runtime_checkable
@@ -144,8 +143,7 @@ def _packed_texts(cells: npt.NDArray[np.object_]) -> tuple[Any, ...] | None:
         texts = pa.array(cells, pa.string())
     except UnicodeEncodeError:
         return None
-    first = texts.slice(0, _FIRST_CELLS)
-    if 2 * len(first.unique()) > len(first):
+    if not is_repeating(texts):
         return "T", *_octets_of(texts)
     words = texts.dictionary_encode()
     return "W", *_octets_of(words.dictionary), words.indices.fill_null(-1).to_numpy().tobytes()

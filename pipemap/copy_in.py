@@ -23,13 +23,12 @@ from sqlalchemy.types import TypeEngine
 
 from pipemap.ahead import ahead
 from pipemap.db import Connection
+from pipemap.repeating import is_repeating
 from pipemap.statements import columns
 
 Progress: TypeAlias = Callable[[int], None]
 
 _CHUNK_ROWS = 50_000
-# So many rows of a column tell whether its texts come again and again.
-_FIRST_ROWS = 1_000
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _TRAILER = b"\xff\xff"
 _NULL = b"\xff\xff\xff\xff"
@@ -146,10 +145,8 @@ def _numbers(kind: pa.DataType, network_type: str, shift: int = 0) -> Callable[[
 
 def _text(series: "pd.Series[Any]") -> pa.Array:
     texts = _arrow(series, pa.string())
-    first = texts.slice(0, _FIRST_ROWS)
-    if 2 * len(first.unique()) > len(first):
+    if not is_repeating(texts):
         return _texts(texts)
-    # Texts that come again and again are encoded once.
     words = texts.dictionary_encode(null_encoding="encode")
     return _texts(words.dictionary).take(words.indices)
 

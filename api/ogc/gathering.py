@@ -1,13 +1,9 @@
 """Questions of many requests that are answered by one call: what comes while a call is running waits for the next."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import suppress
-from functools import partial
-from inspect import iscoroutinefunction
-from typing import Any, Generic, TypeVar
-
-from starlette.concurrency import run_in_threadpool
+from typing import Generic, TypeVar
 
 # About as long as it takes to find what is asked for.
 _PATIENCE_S = 0.002
@@ -20,15 +16,11 @@ class Gathered(Generic[Group, Question, Answer]):
     """Answers the questions of a group together; each answer comes from a call that began after it had been asked.
 
     `answer` gives for each question of a group, in order, what is answered or the error to raise; an error that it
-    raises itself is every question's. One that is no coroutine function runs in a thread.
+    raises itself is every question's.
     """
 
-    def __init__(
-        self,
-        answer: Callable[[Group, Sequence[Question]], Sequence[Answer | Exception]]
-        | Callable[[Group, Sequence[Question]], Coroutine[Any, Any, Sequence[Answer | Exception]]],
-    ) -> None:
-        self._answer = _awaited(answer)
+    def __init__(self, answer: Callable[[Group, Sequence[Question]], Awaitable[Sequence[Answer | Exception]]]) -> None:
+        self._answer = answer
         self._waiting: dict[Group, list[tuple[Question, asyncio.Future[Answer]]]] = {}
         self._running: dict[Group, asyncio.Task[None]] = {}
         self._enough: dict[Group, tuple[int, asyncio.Event]] = {}
@@ -64,8 +56,7 @@ class Gathered(Generic[Group, Question, Answer]):
 
     async def _found(self, group: Group, questions: list[Question]) -> Sequence[Answer | Exception]:
         try:
-            found: Sequence[Answer | Exception] = await self._answer(group, questions)
-            return found
+            return await self._answer(group, questions)
         except Exception as error:
             return [error] * len(questions)
 
@@ -78,7 +69,3 @@ def _settle(answer: asyncio.Future[Answer], found: Answer | Exception) -> None:
         answer.set_exception(found)
     else:
         answer.set_result(found)
-
-
-def _awaited(answer: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
-    return answer if iscoroutinefunction(answer) else partial(run_in_threadpool, answer)

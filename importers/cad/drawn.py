@@ -10,7 +10,16 @@ from scipy.spatial import cKDTree
 
 from importers.cad.entities import Entity
 from importers.cad.label_words import PipeLabel
-from importers.cad.labels import Candidate, Matching, candidates, match_levels, match_lines, match_points, told_of_line
+from importers.cad.labels import (
+    Candidate,
+    Feature,
+    Matching,
+    candidates,
+    match_levels,
+    match_lines,
+    match_points,
+    told_of_line,
+)
 from importers.cad.leaders import follow, point_out
 from importers.cad.sheets import Sheet, Sorting
 from importers.cad.spot_heights import ground_at, heights
@@ -134,14 +143,7 @@ class Drawn:
 
     def _numbers(self, found: list[Candidate], of_lines: Matching, reach_m: float) -> None:
         used = {id(candidate) for about in of_lines.of.values() for candidate in about}
-        wanting = [
-            (entity, sheet.told)
-            for sheet in self._sheets
-            if self.lacks(sheet, "node", "key")
-            for entity in sheet.rows["node"]
-            if entity.vertices
-        ]
-        matching = match_points([c for c in found if id(c) not in used], wanting, reach_m)
+        matching = match_points([c for c in found if id(c) not in used], self._points_without("key"), reach_m)
         for row, about in matching.of.items():
             self._told[row]["drawn_number"] = about[0].number
         used |= {id(candidate) for about in matching.of.values() for candidate in about}
@@ -150,24 +152,24 @@ class Drawn:
 
     def _levels(self, found: Sequence[Candidate], reach_m: float) -> set[int]:
         """Give points the heights that texts beside them state and their data does not; the texts that were taken."""
-        wanting = {
-            what: [
-                (entity, sheet.told)
-                for sheet in self._sheets
-                if self.lacks(sheet, "node", attribute)
-                for entity in sheet.rows["node"]
-                if entity.vertices
-            ]
-            for what, (_, attribute) in _OF_LEVELS.items()
-        }
         taken: set[int] = set()
-        for what, (column, _) in _OF_LEVELS.items():
-            matching = match_levels([c for c in found if what in c.levels], wanting[what], reach_m)
+        for what, (column, attribute) in _OF_LEVELS.items():
+            stating = [c for c in found if what in c.levels]
+            matching = match_levels(stating, self._points_without(attribute), reach_m)
             for row, about in matching.of.items():
                 self._told[row][column] = about[0].levels[what]
                 taken |= {id(candidate) for candidate in about}
         self.labels.n_levels = len(taken)
         return taken
+
+    def _points_without(self, attribute: str) -> list[Feature]:
+        return [
+            (entity, sheet.told)
+            for sheet in self._sheets
+            if self.lacks(sheet, "node", attribute)
+            for entity in sheet.rows["node"]
+            if entity.vertices
+        ]
 
     def _account(self, found: list[Candidate], used: set[int], of_lines: Matching, numbers: Matching) -> None:
         self.labels.n_of_lines, self.labels.n_numbers = of_lines.n_used, numbers.n_used

@@ -145,7 +145,7 @@ def _cut(pieces: Iterable[str], known: dict[str, Words]) -> tuple[list[tuple[str
     for piece in pieces:
         parts, lost = _segmented(piece, known)
         if lost and not _vocabulary().foreign.isdisjoint(parts) and not _is_inflected(piece, parts):
-            parts, lost = _segmented(piece, {word: known[word] for word in known.keys() - _vocabulary().foreign})
+            parts, lost = _segmented(piece, _without_foreign(known is _vocabulary().initials))
         words += [(part, known[part]) for part in parts]
         lost_letters += lost
         length += len(piece)
@@ -168,6 +168,12 @@ def _segmented(piece: str, known: dict[str, Words]) -> tuple[list[str], int]:
         best.append(min(choices, key=lambda choice: choice[:2]))
     lost, _, words = best[-1]
     return words, lost
+
+
+@cache
+def _without_foreign(are_initials: bool) -> dict[str, Words]:
+    known = _vocabulary().initials if are_initials else _vocabulary().words
+    return {word: known[word] for word in known.keys() - _vocabulary().foreign}
 
 
 def _is_inflected(piece: str, parts: list[str]) -> bool:

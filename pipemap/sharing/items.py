@@ -141,31 +141,26 @@ def read_items(database: Database, key_sha256: str | None, request: ItemsRequest
 
     Raises UsageError, CrsError, NotFoundError (no such version) or UnknownKeyError.
     """
-    asked = _asked(request)
+    return now(_read_items(BlockingReading(database, timeout_s), key_sha256, request))
+
+
+async def _read_items(reading: Reading, key_sha256: str | None, request: ItemsRequest) -> ItemsPage:
+    asked, version = _asked(request), request.version
     if request.feature_id is None:
-        return read_page(database, key_sha256, lambda _: request, request.version, asked, timeout_s)
-    reading, wanted = BlockingReading(database, timeout_s), [(request.feature_id, asked)]
-    found = now(find_features(reading, key_sha256, lambda _: request, request.version, wanted))
-    return now(hand_out(reading, found[0]))
-
-
-def read_page(
-    database: Database,
-    key_sha256: str | None,
-    ask: Ask,
-    version: int | datetime | None,
-    asked: Mapping[str, Any],
-    timeout_s: int = 30,
-) -> ItemsPage:
-    """The same for a question that is put together from what the key may read; `asked` goes on record if refused."""
-    reading = BlockingReading(database, timeout_s)
-    return now(hand_out(reading, now(find_page(reading, key_sha256, ask, version, asked))))
+        found = await find_page(reading, key_sha256, lambda _: request, version, asked)
+    else:
+        wanted = [(request.feature_id, asked)]
+        (found,) = await find_features(reading, key_sha256, lambda _: request, version, wanted)
+    return await hand_out(reading, found)
 
 
 async def find_page(
     reading: Reading, key_sha256: str | None, ask: Ask, version: int | datetime | None, asked: Mapping[str, Any]
 ) -> FoundPage:
-    """The same but for the record."""
+    """One page of a question that is put together from what the key may read, to be handed out by `hand_out`.
+
+    `asked` goes on record if it is refused.
+    """
     async with recording_refusals(reading, key_sha256 or "", asked):
         wanted = None if version is None else await reading.run(_version, reading.database, version)
         grant, request, rows = await _read(reading, key_sha256, ask, wanted)

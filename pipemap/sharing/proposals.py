@@ -29,7 +29,7 @@ def approve(connection: Connection, agreement_id: int, approver: str) -> None:
     row = fetch_one(connection, queries("sharing")["lock_agreement"], {"agreement_id": agreement_id})
     if row is None:
         raise NotFoundError(f"There is no agreement {agreement_id}.")
-    if row["state"] != "waiting":
+    if not row["is_waiting"]:
         raise UsageError(
             f"Agreement {agreement_id} does not wait for approval.", message_zh=f"协议 {agreement_id} 不在待批准状态。"
         )

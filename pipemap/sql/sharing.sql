@@ -24,7 +24,7 @@ RETURNING agreement_id
 -- name: lock_agreement
 -- One agreement for its approval, with its area as WKB.
 SELECT agency, position_precision, written_by, ST_AsBinary(area) AS area,
-       CASE WHEN approved_at IS NULL AND revoked_at IS NULL AND expires_at > now() THEN 'waiting' ELSE '' END AS state
+       approved_at IS NULL AND revoked_at IS NULL AND expires_at > now() AS is_waiting
 FROM pipemap.agreement
 WHERE agreement_id = %(agreement_id)s
 FOR UPDATE

@@ -32,13 +32,6 @@ class Held(NamedTuple):
     outlets: Ints
 
 
-def drainage_of(network: Network, isolated: Ints) -> Held:
-    """The volume in isolated segments (positions) by their clear section; unknown ones are counted apart."""
-    segments = network.segments
-    ends = segments.from_node, segments.to_node
-    return Held(*held_in(drained_columns(network), *ends, segments.length_m, isolated))
-
-
 def drainage_words(network: Network, held: Held) -> Words:
     """The fields of a Drainage."""
     return {

@@ -11,7 +11,7 @@ from pipemap.tracing.drainage import Drained, Held, drained_columns, held_in
 from pipemap.tracing.floods import Statuses
 from pipemap.tracing.frayed import Seen, ZoneFlags, frayed_zones, glance
 from pipemap.tracing.hydrants import Fed, fed_hydrants, instead_of
-from pipemap.tracing.toll import KINDS, People, Toll, counted
+from pipemap.tracing.toll import People, Toll, counted, people_of
 from pipemap.tracing.zones import Zones
 
 Pipes: TypeAlias = tuple[Ints, Ints, Floats, SmallInts]
@@ -50,11 +50,11 @@ def ready_effects(network: Network, zones: Zones) -> _Columns:
 
 
 def _columns(network: Network, zones: Zones) -> _Columns:
-    consumers, segments = network.consumers, network.segments
+    segments = network.segments
     return (
         zones.around,
         consumers_of(network, zones).columns,
-        (consumers.people, consumers.kind, consumers.is_critical),
+        people_of(network),
         hydrants_of(network, zones).columns,
         fed_hydrants(network, zones).columns,
         (segments.from_node, segments.to_node, segments.length_m, segments.class_),
@@ -81,7 +81,7 @@ def _effects(
 ) -> Any:  # pragma: no cover
     from_node, to_node, length_m, class_ = pipes
     lost, is_near = lost_among(consumers, around, isolated_zones, dry_zones, status)
-    toll = counted(people, lost, KINDS)
+    toll = counted(people, lost)
     without, _ = lost_among(hydrants, around, isolated_zones, dry_zones, status)
     instead, instead_m = instead_of(fed, without)
     lengths_m = sum_of(length_m, isolated), sum_of(length_m, dry)

@@ -93,10 +93,8 @@ def open_end_notes(network: Network, nodes: Ints, others: Ints) -> list[Words]:
 
 
 def _burst_classes(network: Network, site: Site) -> frozenset[int]:
-    of_segments = frozenset(network.segments.class_[site.segments].tolist())
-    return (
-        of_segments.union(class_at(network, node) for node in site.nodes.tolist()) if len(site.nodes) else of_segments
-    )
+    at_nodes = (class_at(network, node) for node in site.nodes.tolist())
+    return frozenset((*network.segments.class_[site.segments].tolist(), *at_nodes))
 
 
 def _parts(network: Network, site: Site, clicked: Sequence[tuple[ClickedSegment, Place]]) -> Iterator[Floats]:

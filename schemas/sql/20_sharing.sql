@@ -27,9 +27,10 @@ $join_role$;
 
 -- The agreement behind the request's key: no row when the key is unknown, revoked or expired, or when nobody has approved
 -- the agreement. `version` is the one that is read: what is asked for or frozen, else the newest; of a desensitised store
--- (0: the map itself) none that it is not yet made to. `safe` is a box that lies in the area with all that is in it, so that nothing in it needs a closer look;
--- null where there is none. It keeps 10 m off its edge: `@` compares boxes in single precision, which at coordinates of 38
--- million is off by 4 m. OFFSET 0 has all this worked out once, not once a feature.
+-- (0: the map itself) none that it is not yet made to. `safe` is a box that lies in the area with all that is in it, so
+-- that nothing in it needs a closer look; null where there is none. It keeps 10 m off its edge: `@` compares boxes in
+-- single precision, which at coordinates of 38 million is off by 4 m. OFFSET 0 has all this worked out once, not once a
+-- feature.
 CREATE VIEW pipemap_share.granted WITH (security_barrier) AS
 SELECT
     a.agreement_id, a.agency, a.purpose, area.whole AS area, a.class_codes, a.attributes, a.expires_at,

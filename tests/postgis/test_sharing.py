@@ -26,6 +26,7 @@ from pipemap.sharing.agreements import SHARED_KINDS, Terms, shareable_attributes
 from pipemap.sharing.granted import Place, UnknownKeyError
 from pipemap.sharing.items import ItemsRequest
 from pipemap.sharing.ledger import AreaExceededError
+from pipemap.sharing.reading import BlockingReading, now
 from schemas.codetables import codes_where
 from schemas.tables import attribute_names
 
@@ -488,7 +489,7 @@ def test_what_was_known_of_a_key_does_not_outlive_it(street: Database) -> None:
         raise UsageError("There is no such column.")
 
     with pytest.raises(UnknownKeyError):
-        items.read_page(street, hashed, strange, None, {})
+        now(items.find_page(BlockingReading(street), hashed, strange, None, {}))
 
 
 def test_a_reading_leaves_nothing_of_it_on_its_connection(street: Database) -> None:

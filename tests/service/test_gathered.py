@@ -1,7 +1,6 @@
 """Requests that come at the same moment are answered together, each as if it were alone."""
 
 import asyncio
-import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -20,18 +19,18 @@ from tests.service.conftest import X0, Y0, Town
 
 def test_what_is_asked_while_a_call_runs_is_answered_by_the_next_and_errors_go_to_who_asked() -> None:
     calls: list[list[int]] = []
-    first_runs, may_end = threading.Event(), threading.Event()
+    first_runs, may_end = asyncio.Event(), asyncio.Event()
 
-    def double(_: str, asked: Sequence[int]) -> list[int | Exception]:
+    async def double(_: str, asked: Sequence[int]) -> list[int | Exception]:
         calls.append(list(asked))
         first_runs.set()
-        may_end.wait(10)
+        await asyncio.wait_for(may_end.wait(), 10)
         return [NotFoundError(f"{one}") if one % 5 == 0 else 2 * one for one in asked]
 
     async def ask_all() -> list[int | BaseException]:
         gathered = Gathered(double)
         first = asyncio.create_task(gathered.ask("key", 1))
-        await asyncio.to_thread(first_runs.wait, 10)
+        await asyncio.wait_for(first_runs.wait(), 10)
         others = [asyncio.create_task(gathered.ask("key", number)) for number in range(2, 12)]
         await asyncio.sleep(0)
         may_end.set()
@@ -48,7 +47,7 @@ def test_who_was_answered_together_is_waited_for_to_be_answered_together_again(m
     monkeypatch.setattr("api.ogc.gathering._PATIENCE_S", 0.2)
     calls: list[int] = []
 
-    def answer(_: str, asked: Sequence[int]) -> list[int]:
+    async def answer(_: str, asked: Sequence[int]) -> list[int]:
         calls.append(len(asked))
         return list(asked)
 
@@ -72,7 +71,7 @@ def test_who_was_answered_together_is_waited_for_to_be_answered_together_again(m
 def test_a_call_that_fails_fails_all_that_it_was_for_and_nothing_after() -> None:
     fails = [True]
 
-    def answer(_: str, asked: Sequence[int]) -> list[int]:
+    async def answer(_: str, asked: Sequence[int]) -> list[int]:
         if fails.pop() if fails else False:
             raise NotFoundError("all")
         return list(asked)

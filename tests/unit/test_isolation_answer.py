@@ -13,7 +13,7 @@ from pipemap.tracing.alternatives import MOST_ALTERNATIVES, alternatives_of
 from pipemap.tracing.columns import network_from_arrays
 from pipemap.tracing.cuts import cut_at
 from pipemap.tracing.dependants import Unlinked
-from pipemap.tracing.drainage import drainage_of
+from pipemap.tracing.drainage import Held, drained_columns, held_in
 from pipemap.tracing.fallbacks import fallbacks_of
 from pipemap.tracing.isolation import burst
 from pipemap.tracing.sites import site_of
@@ -192,7 +192,9 @@ def test_the_volume_to_drain_follows_the_clear_section_and_tells_what_is_unknown
             "bore_height_mm": [200, 500, 1500, np.nan, 100],
         },
     )
-    drained = drainage_of(network, np.arange(4))
+    pipes = network.segments
+    columns = (drained_columns(network), pipes.from_node, pipes.to_node, pipes.length_m)
+    drained = Held(*held_in(*columns, np.arange(4)))
     # An egg of 2:3 made of its four arcs: radii 1/2 (top), 3/2 (sides) and 1/4 (invert) of the width.
     assert drained.volume_m3 == pytest.approx(100 * (np.pi * 0.1**2 + 0.5 + egg_area()), rel=1e-3)
     assert (drained.unknown_length_m, drained.assumed_m3) == (100, 0)
