@@ -287,7 +287,7 @@ class Profile(BaseModel):
         Titles are believed in Chinese and its like alone, names of files and layers (`is_name`) in any script.
         """
         words = self.class_words()
-        name, text = _parts_of_name(text), text.replace("_", " ")
+        name, text = _parts_of_name(unaccented(text)), text.replace("_", " ")
         said = [word for word in words if _says(text.casefold(), word) or (is_name and _speaks_of(name, word))]
         whole = [word for word in said if not any(word != longer and word in longer for longer in said)]
         return one_class({words[word] for word in whole})

@@ -116,9 +116,11 @@ def section(columns: Columns, class_codes: Objects, material_codes: Objects) -> 
     told_shape = columns.codes("shape", "section_shape")
     # A word that no dictionary has says that a pipe is another than sizes alone would make of it: an egg, a mouth.
     is_strange = columns.cells("shape").where(bool) & is_unknown(told_shape)
-    shape = coalesced(told_shape, in_text_shape)
     material_codes = coalesced(material_codes, in_text_material)
     measured = _sizes(columns, sections, index, material_codes)
+    # A bare number beside a height of its own is a width, no diameter.
+    is_flat = (in_text_shape == "circle") & (np.abs(measured["width_mm"] - measured["height_mm"]) > 0)
+    shape = coalesced(told_shape, np.where(is_flat, "unknown", in_text_shape))
     for one, other in _WIDTH_AND_HEIGHT:
         measured[one] = np.where(shape == "circle", _first(measured[one], measured[other]), measured[one])
     is_own = ~np.isnan(measured["width_mm"]) & ~np.isnan(measured["height_mm"]) & (shape == "unknown")
@@ -236,10 +238,10 @@ def _parsed_sections(
     columns: Columns, class_codes: Objects, material_codes: Objects
 ) -> tuple[Objects, npt.NDArray[np.int64], list[Section]]:
     """Section texts, and each row's place among the distinct sections; the diameter fills blank sections."""
-    texts, in_mm = columns.texts("section"), np.full(len(columns.rows), _mm_per_unit(columns, "section"))
+    texts, diameters = (_without_zero(columns.texts(name)) for name in ("section", "diameter"))
+    in_mm = np.full(len(columns.rows), _mm_per_unit(columns, "section"))
     in_mm[is_unknown(texts)] = _mm_per_unit(columns, "diameter")
-    texts = coalesced(texts, columns.texts("diameter"))
-    texts[np.isin(texts.astype(str), list(_ZERO))] = None
+    texts = coalesced(texts, diameters)
     is_cable = np.isin(class_codes.astype(str), list(codes_where("utility_class", "flow", "cable")))
     stated = np.flatnonzero(~is_unknown(texts))
     row, cases = _cases(texts[stated], in_mm[stated], material_codes[stated], is_cable[stated])
@@ -261,6 +263,12 @@ def _parsed_sections(
             found = columns.cells(attribute)
             columns.unknown_words(attribute, found, np.isin(found.texts().astype(str), unreadable), "IMP-SECTION")
     return texts, index, [*sections, Section()]
+
+
+def _without_zero(texts: Objects) -> Objects:
+    texts = texts.copy()
+    texts[np.isin(texts.astype(str), list(_ZERO))] = None
+    return texts
 
 
 def _tell_metres(columns: Columns, column: str | None, texts: Sequence[str]) -> None:

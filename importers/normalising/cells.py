@@ -27,6 +27,7 @@ _JOINTS = re.compile(r"[-_./]+")
 _KIND_OF_THING = re.compile(r"(?:管材|管道|管|点|井|관)$")
 # What a pipe of a material bears, and how thick it is for its size: no part of the material's name.
 _GRADE = re.compile(r"[\s,(（-]*(?:sdr|pn|sn|k)\s*\d+(?:\.\d+)?\s*[)）]?$")
+_PARTS = re.compile(r"[^\W一-鿿]+(?:[ .-][^\W一-鿿]+)*|[一-鿿]+")
 _BEHIND_COMMA = re.compile(r"\s*[,，].*")
 _BLANK_AT_AN_END = r"^[\x00-\x20]|[\x00-\x20]$"
 
@@ -134,7 +135,19 @@ def code_of(word: str, words: Mapping[str, str]) -> str | None:
     stem = _KIND_OF_THING.sub("", folded)
     if stem.isascii() and (len(stem) < 2 or stem.isdigit()):
         return None
-    return next((code for each in (stem, *(stem + kind for kind in "点井管")) if (code := words.get(each))), None)
+    stems = (stem, *(stem + kind for kind in "点井管"))
+    return next((code for each in stems if (code := words.get(each))), None) or _of_parts(folded, words)
+
+
+def _of_parts(word: str, words: Mapping[str, str]) -> str | None:
+    """The code that all parts of a word have, in brackets or in another script: UPVC双壁波纹管, Koruge (HDPE)."""
+    parts = [part for part in _PARTS.findall(word) if part.strip()]
+    if len(parts) < 2:
+        return None
+    found = {words.get(part.strip()) for part in parts}
+    if found & {"pe", "pvc"}:
+        found.discard("plastic")
+    return found.pop() if len(found) == 1 else None
 
 
 def _spelt_otherwise(word: str, words: Mapping[str, str]) -> str | None:

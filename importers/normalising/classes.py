@@ -19,9 +19,11 @@ from importers.normalising.extra import members
 from importers.normalising.ledger import Ledger, listed
 from importers.normalising.words import UnknownWords
 from importers.profiles import SECRET, Profile
+from importers.proposing.vocabulary import datum_in_name
 from schemas.findings import Severity
 
 _MOST_TOLD = 5
+_MOST_WORDS_OF_A_TITLE = 12
 _DIGITS = re.compile(r"\d+")
 
 
@@ -84,14 +86,13 @@ class ClassColumn:
 
         It is for rows of which neither they nor what they are joined to tell the class.
         """
-        for text, is_name in (
-            (table.sheet, True),
-            # A title of one word is a name: that of a model, for example.
-            (table.title, table.title is not None and len(table.title.split()) == 1),
-            (Path(table.file).stem, True),
-            (table.folder, True),
+        for text, is_line in (
+            (table.sheet, False),
+            (table.title, True),
+            (Path(table.file).stem, False),
+            (table.folder, False),
         ):
-            if text and (code := self._in_name(profile, text) or profile.class_said(text, is_name=is_name)):
+            if text and (code := self._in_name(profile, text) or _said_in(text, profile, is_line=is_line)):
                 return code, text
         return None
 
@@ -101,7 +102,7 @@ class ClassColumn:
         Words that no dictionary has are left to `extra` at once.
         """
         found = columns.cells("class")
-        are_sewers = self.said is not None and self.said[0] == "combined"
+        are_sewers = self._are_sewers(columns)
         self._letters = self._letters or sewer_letters(found.words, are_sewers=are_sewers) or {}
         numbers = np.array([-1 if word is None else self._number(word) for word in found.words], dtype=np.int32)
         of_rows: npt.NDArray[np.int32] = numbers[found.index]
@@ -116,6 +117,13 @@ class ClassColumn:
             rows = columns.rows.index.to_numpy()[unknown]
             self._unknown.add("R12", column, Severity.WARNING, found.texts()[unknown], rows)
         return of_rows, members(column, columns.rows[column].astype(object).where(~unknown, None))
+
+    def _are_sewers(self, columns: Columns) -> bool:
+        """Whether the table is said to be of sewers, or gives the inner bottom of its pipes, as only theirs do."""
+        header = columns.mapping.get("from_elevation_m")
+        return (self.said is not None and self.said[0] == "combined") or (
+            header is not None and datum_in_name(header) == "invert"
+        )
 
     def meanings(self, numbers: npt.NDArray[np.int32]) -> Objects:
         """The class of rows by the numbers of their words as far as the words alone tell, None where they do not."""
@@ -184,6 +192,19 @@ class ClassColumn:
                 f"{len(self._read)} values of the class were understood by a word in them: {taken}.",
                 f"{len(self._read)} 个类别取值按其中的词识别：{taken}。",
             )
+
+
+def _said_in(text: str, profile: Profile, *, is_line: bool) -> str | None:
+    """The class that a name, or a line above a table, speaks of.
+
+    A long line in letters is a remark, and water stands in the names of companies.
+    """
+    is_name = not is_line or len(text.split()) == 1
+    code = profile.class_said(text, is_name=is_name)
+    if code or is_name or len(text.split()) > _MOST_WORDS_OF_A_TITLE:
+        return code
+    code = profile.class_said(text, is_name=True)
+    return None if code == "water" else code
 
 
 def _class_of(word: str, dictionary: dict[str, str]) -> str | None:

@@ -19,6 +19,7 @@ _MOSTLY = 0.95
 # Words for foul and storm water in one pipe.
 _OF_BOTH = re.compile(r"combin|合流|混流|misch|unitair|mixt|mist[aoe]|gemengd|합류", re.IGNORECASE)
 Ints = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
 
 
 def classified(
@@ -31,32 +32,49 @@ def classified(
         start, end = segments["from_node"].to_numpy(), segments["to_node"].to_numpy()
         own = codes(segments["class_code"])
         own = np.where(own < 0, of_node[start], own)
-        own = _filled(own, segments["table"].to_numpy(), numbers.take(start), class_words, ledger)
+        own = _by_titles(own, segments["table"].to_numpy(), own < 0, ledger)
+        # Of lines whose table says nothing, that of their points may.
+        of_node = _by_titles(of_node, nodes["table"].to_numpy(), _marked(start[own < 0], len(nodes)), ledger)
+        own = np.where(own < 0, of_node[start], own)
+        own = _by_numbers(own, segments["table"].to_numpy(), numbers.take(start), class_words, ledger)
         segments = segments.assign(class_code=pd.Categorical.from_codes(own, dtype=CLASS))
         of_line = np.full(len(nodes), -1)
         # The first line at a node wins, one that starts there before any that ends there: written last.
         of_line[np.concatenate([start, end])[::-1]] = np.concatenate([own, own])[::-1]
         of_node = np.where(of_node < 0, of_line, of_node)
         ledger.classify(segments)
-    of_node = _filled(of_node, nodes["table"].to_numpy(), numbers, class_words, ledger)
+    of_node = _by_titles(of_node, nodes["table"].to_numpy(), of_node < 0, ledger)
+    of_node = _by_numbers(of_node, nodes["table"].to_numpy(), numbers, class_words, ledger)
     nodes = nodes.assign(class_code=pd.Categorical.from_codes(of_node, dtype=CLASS))
     ledger.classify(nodes[nodes["row"] >= 0])
     return nodes, segments
 
 
-def _filled(
+def _marked(places: Ints, length: int) -> Mask:
+    marked = np.zeros(length, dtype=bool)
+    marked[places] = True
+    return marked
+
+
+def _by_titles(found: Ints, tables: Ints, wanted: Mask, ledger: Ledger) -> Ints:
+    """Classes with those that are wanted and missing by what stands above each table."""
+    found, is_missing = found.copy(), wanted & (found < 0)
+    for table in np.unique(tables[is_missing]):
+        if said := ledger.accounts[table].said_class:
+            is_blank = is_missing & (tables == table)
+            found[is_blank] = _position(said[0])
+            _tell_said(int(is_blank.sum()), said, ledger, int(table))
+    return found
+
+
+def _by_numbers(
     found: Ints, tables: Ints, numbers: "pd.Series[str]", class_words: Mapping[str, str], ledger: Ledger
 ) -> Ints:
-    """Classes with those that are missing by what stands above each table or by the letters of its point numbers."""
+    """Classes with those that are missing by the letters of the point numbers of each table, else unknown."""
     found = found.copy()
     for table in np.unique(tables[found < 0]):
         is_blank = (found < 0) & (tables == table)
-        said = ledger.accounts[table].said_class
-        if said:
-            found[is_blank] = _position(said[0])
-            _tell_said(int(is_blank.sum()), said, ledger, int(table))
-        else:
-            found[is_blank] = _by_letters(numbers[is_blank], class_words, ledger, table)
+        found[is_blank] = _by_letters(numbers[is_blank], class_words, ledger, table)
     return found
 
 

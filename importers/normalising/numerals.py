@@ -46,7 +46,8 @@ def _of_a_place(word: str) -> str | None:
     if match := _ANGLE.fullmatch(word):
         before, degrees, minutes, seconds, after = match.groups()
         side = before or after
-        if int(minutes) >= _SIXTY or float(seconds) >= _SIXTY or (":" in word and "." not in seconds and not side):
+        # Programs that round 59.9996 write 60.
+        if int(minutes) > _SIXTY or float(seconds) > _SIXTY or (":" in word and "." not in seconds and not side):
             return None
         return _signed(side, degrees, int(minutes) / _SIXTY + float(seconds) / _SIXTY**2)
     if match := _DEGREES.fullmatch(word):

@@ -24,7 +24,8 @@ INCH_MM = 25.4
 # No section takes more characters; longer texts are remarks.
 _LONGEST = 60
 
-_SIGN = r"(HDN|DN\s*/\s*OD|DN\s*/\s*ID|DN|DE|DW|DA|OD|ID|NW|NB|D|[ΦφϕØøФф¢⌀∅])?"
+_SIGNS = r"HDN|DN\s*/\s*OD|DN\s*/\s*ID|DN|DE|DW|DA|OD|ID|NW|NB|Ду|Дн|D|[ΦφϕØøФф¢⌀∅]"
+_SIGN = rf"({_SIGNS})?"
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _UNIT = r"(mm|cm|m|毫米|厘米|米)?"
 _ONE = rf"{_SIGN}[\s=.:]*{_NUMBER}\s*{_UNIT}"
@@ -44,7 +45,9 @@ _HOLES = re.compile(r"(\d+)\s*孔\s*(?:\(\s*\d+\s*[x×*]\s*\d+\s*\))?(?:[\s/,，
 _HOLES_IN_ROWS = re.compile(rf"(\d+){_BY}(\d+)\s*孔", re.IGNORECASE)
 _CABLES = re.compile(r"(\d+)\s*[根条]")
 _HOLES_OF_ONE = re.compile(rf"(\d+)\s*孔(?:{_JOINED}|{_BY}|\s*)(\D*\d.*)|(.*\d\D*?){_BY}(\d+)\s*孔", re.IGNORECASE)
-_SEVERAL = re.compile(rf"(\d+)(?:{_JOINED}|\s*孔\s*|{_BY}(?=\D|\d+(?:\.\d+)?\s*[x×*]))(.+)", re.IGNORECASE)
+_SEVERAL = re.compile(
+    rf"(\d+)(?:{_JOINED}|\s*孔\s*|{_BY}(?=\D|\d+(?:\.\d+)?\s*[x×*])|\s*(?=(?:{_SIGNS})\s*\d))(.+)", re.IGNORECASE
+)
 _RATIO = re.compile(r"SDR\s*(\d+(?:\.\d+)?)", re.IGNORECASE)
 _COLUMNS_BY_ROWS = re.compile(rf"[1-9]{_BY}[1-9]", re.IGNORECASE)
 _THOUSANDS = re.compile(r"[1-9]\d?,\d{3}")
@@ -52,8 +55,8 @@ _LABEL = re.compile(r"^(?:管径|直径|口径|断面尺寸|断面|规格|尺寸
 _SIDE = re.compile(r"\s*\(?\s*(内径|净空|净|内|外径|外)\s*\)?$")
 
 _BASIS = {
-    **dict.fromkeys(("HDN", "DN", "NW", "NB"), "nominal"),
-    **dict.fromkeys(("DE", "DW", "DA", "OD", "DN/OD"), "outer"),
+    **dict.fromkeys(("HDN", "DN", "NW", "NB", "ДУ"), "nominal"),
+    **dict.fromkeys(("DE", "DW", "DA", "OD", "DN/OD", "ДН"), "outer"),
     **dict.fromkeys(("ID", "DN/ID"), "inner"),
 }
 _SHAPES = {

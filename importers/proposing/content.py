@@ -32,7 +32,7 @@ _CODES = {
     "class": "utility_class", "material": "material", "burial": "burial", "feature": "feature",
     "appurtenance": "appurtenance", "lifecycle": "lifecycle", "flow_direction": "flow_direction",
     "valve_state": "valve_state", "operability": "operability", "depth_datum": "depth_datum",
-    "size_basis": "size_basis",
+    "size_basis": "size_basis", "shape": "section_shape",
 }  # fmt: skip
 _SIZES_MM = frozenset(
     (15, 20, 25, 32, 40, 50, 63, 65, 75, 80, 90, 100, 110, 125, 140, 150, 160, 180, 200, 225, 250, 280, 300, 315, 350,
@@ -63,6 +63,8 @@ _LEAST_COORDINATE_M = 1_000.0
 _DEEPEST_M, _DEEPEST_CM = 15.0, 1500.0
 # A layer of one class says so in every row; letters alone could be a code of anything.
 _LETTERS_OF_A_WORD = 4
+# C and R are shapes only in a column that is called so.
+_LETTERS_OF_A_SHAPE = 2
 # Few pipes of a city lie deeper.
 _SHALLOW_M = 8.0
 _FILLS = (-9999.0, -999.0, -99999.0)
@@ -187,6 +189,8 @@ def guess(attribute: str, sample: Sample) -> float:
     if attribute == "section":
         return weight * sample.share(lambda word: bool(_MARKED.search(word)) and parse_section(word).is_known)
     if attribute == "key" and sample.n_known < _LEAST_NUMBERS:
+        return 0.0
+    if attribute == "shape" and min(map(len, sample.words)) < _LETTERS_OF_A_SHAPE:
         return 0.0
     if attribute == "installed_on":
         # What is a date in a column of dates alone, 98.6, is else a number.
@@ -392,7 +396,7 @@ _LOOKS: dict[str, Callable[[Sample], float]] = {
 _TELLING = {
     "key": 0.5, "class": 0.6, "material": 0.75, "burial": 0.65, "feature": 0.7, "appurtenance": 0.7, "lifecycle": 0.55,
     "flow_direction": 0.4, "section": 0.7, "diameter": 0.55, "installed_on": 0.55, "pressure": 0.5, "voltage": 0.55,
-    "owner": 0.6, "address": 0.5, "ground_elevation_m": 0.35, "depths": 0.35,
+    "owner": 0.6, "shape": 0.7, "address": 0.5, "ground_elevation_m": 0.35, "depths": 0.35,
 }  # fmt: skip
 # Attributes that a column can be taken for by its values alone, without regard to other columns.
 TOLD_BY_SIGHT = frozenset(_TELLING) - {"key"}

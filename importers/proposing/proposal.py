@@ -20,6 +20,7 @@ from importers.proposing.content import Sample, in_centimetres, in_inches, in_me
 from importers.proposing.matching import ADOPTED, MENTIONED, OF_DRAWINGS, Candidates, Match, Reason, assigned, matches
 from importers.proposing.point_heights import well_heights
 from importers.proposing.references import Links, links
+from importers.proposing.twins import other_ends
 from importers.proposing.vocabulary import readings, says_else
 
 _SAMPLES = 3
@@ -142,11 +143,19 @@ def _with_heights(
     """The proposal with free columns of lines that heights tell."""
     if proposal.role not in ("segment", "combined"):
         return proposal
+    proposal = _with_other_ends(each, proposal)
     ends = {column.attribute: column.column for column in proposal.columns if column.attribute is not None}
     free = [column.column for column in proposal.columns if column.attribute is None]
     found = heights(each.samples, free, ends, ground_m, bottom_m)
     told = assigned({name: [m for m in options if m.attribute not in ends] for name, options in found.items()})
     return _with_told(proposal, told)
+
+
+def _with_other_ends(each: _Table, proposal: TableProposal) -> TableProposal:
+    """The proposal with free columns that are the known ones' of the other end by their names."""
+    free = [column.column for column in proposal.columns if column.attribute is None]
+    taken = {column.attribute: column.column for column in proposal.columns if column.attribute is not None}
+    return _with_told(proposal, other_ends(each.samples, free, taken))
 
 
 def _with_told(proposal: TableProposal, told: Mapping[str, Match]) -> TableProposal:

@@ -102,7 +102,7 @@ def _cuts(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:
     text = unaccented(simplified(_DOWN_TO.sub(r"\1 ", without_unit(text))))
     found = [_ARABIC_THE.sub("", piece.casefold()) for piece in _PIECES.findall(_REMARK.sub(" ", text))]
     found = _in_phrases(found, _vocabulary().words)
-    pieces = [piece for piece in found if piece not in _JOINING] or found
+    pieces = [piece for place, piece in enumerate(found) if not _is_joining(place, found)] or found
     whole = _cut(pieces, _vocabulary().words)
     if whole is not None:
         yield whole[0], _TRUST_IN_WORDS * (1 - whole[1]) ** 2
@@ -118,6 +118,12 @@ def _cuts(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:
     half = _cut(chinese, _vocabulary().words) if chinese and whole is not None and whole[1] else None
     if half is not None:
         yield half[0], _TRUST_IN_HALF * (1 - half[1]) ** 2
+
+
+def _is_joining(place: int, pieces: list[str]) -> bool:
+    """Whether a piece says nothing; Polish and Czech do is "to" where it is no Portuguese "of the" between words."""
+    is_outside = place in (0, len(pieces) - 1) and len(pieces) > 1
+    return pieces[place] in _JOINING and not (is_outside and pieces[place] in _vocabulary().words)
 
 
 def _in_phrases(pieces: list[str], known: dict[str, Words]) -> list[str]:

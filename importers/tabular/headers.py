@@ -24,6 +24,8 @@ _END_WORDS = frozenset(
      "上流", "下流", "start", "end", "from", "to", "upstream", "downstream", "us", "ds", "amont", "aval", "oben",
      "unten", "von", "nach")
 )  # fmt: skip
+# Shorter ones begin other words, too: 自来水.
+_LONG_END_WORDS = tuple(word for word in _END_WORDS if not word.isascii() and len(word) > 1)
 _LABEL = re.compile(r"([^\s:：]{1,15})\s*[:：]\s*")
 
 
@@ -64,6 +66,7 @@ def find_header(rows: Sequence[Row], known: frozenset[str], merges: Sequence[Mer
     if not top < bottom:
         return None
     bottom += bottom - top < _MOST_ROWS and _goes_on(rows[bottom - 1], rows[bottom] if bottom < len(rows) else ())
+    top -= bottom - top < _MOST_ROWS and top > 0 and _is_begun_above(rows[top - 1], rows[top])
     n_again = _n_in_another_language(rows, bottom)
     units = bottom + n_again
     has_units = _is_row_of_units(rows, units)
@@ -135,7 +138,7 @@ def _name(parts: Sequence[str], known: frozenset[str]) -> str:
     units = [match[0] for part in parts if (match := _UNIT.search(part) or _BARE_UNIT.fullmatch(part))]
     bare = [word for part in parts if not _BARE_UNIT.fullmatch(part) and (word := _UNIT.sub("", part).strip())]
     unit = f"({_bare_unit(units[-1])})" if units else ""
-    needed = {bare[-1], *filter(is_end, bare)} if bare else set()
+    needed = {bare[-1], *filter(_begins_with_end, bare)} if bare else set()
     for size in range(len(bare), 0, -1):
         for chosen in permutations(reversed(bare), size):
             is_end_alone = size == 1 and is_end(chosen[0])
@@ -181,7 +184,22 @@ def _rows_of_names(rows: Sequence[Row], known: frozenset[str], merges: Sequence[
     is_alone = score[0] == 1 and (is_below or any(is_number(cell) for row in rows[slice(*best)] for cell in row))
     if score[0] > 1 or (score[0] and not is_alone and widths[best[0]] + 2 >= widths[widest]):
         return best
-    return (0, 0) if any(map(is_number, rows[widest])) else (widest, widest + 1)
+    if not any(map(is_number, rows[widest])):
+        return widest, widest + 1
+    return _rows_of_groups(rows, is_of_words, merges, widths[widest])
+
+
+def _rows_of_groups(
+    rows: Sequence[Row], is_of_words: Sequence[bool], merges: Sequence[Merge], width: int
+) -> tuple[int, int]:
+    """The first row of words that its groups make as wide as the rows of numbers are, though no name is known."""
+    for place, row in enumerate(rows[:HEADER_WITHIN]):
+        below = rows[place + 1] if place + 1 < len(rows) else ()
+        if not is_of_words[place] or not sum(map(is_filled, row)) > _FEW_COLUMNS or not _goes_on(row, below):
+            continue
+        if sum(map(bool, _parts(rows[place : place + 2], place, merges))) >= width:
+            return place, place + 1
+    return 0, 0
 
 
 def _goes_on(row: Row, below: Row) -> bool:
@@ -194,6 +212,13 @@ def _goes_on(row: Row, below: Row) -> bool:
         and (n in blank or n + 1 in under or is_end(below[n]) or _BARE_UNIT.fullmatch(_text(below[n])))
         for n in filled
     )
+
+
+def _is_begun_above(above: Row, row: Row) -> bool:
+    """Whether a row only parts the groups of the one above it, which names columns that the row leaves blank."""
+    alone = [n for n, cell in enumerate(above) if is_filled(cell) and not (n < len(row) and is_filled(row[n]))]
+    is_of_words = not any(is_number(cell) or _LABEL.match(_text(cell)) for cell in above)
+    return len(alone) > 1 and is_of_words and _goes_on(above, row)
 
 
 def _n_in_another_language(rows: Sequence[Row], place: int) -> int:
@@ -223,6 +248,12 @@ def _text(cell: Any) -> str:
 def is_end(cell: Any) -> bool:
     """Whether a cell says nothing but at which end of a pipe, or at both: 起/止."""
     return all(plain(part) in _END_WORDS for part in re.split("[/、]", _text(cell)))
+
+
+def _begins_with_end(part: str) -> bool:
+    """Whether a cell of a header says of which end the cells below it are, alone or before another word: 起点坐标."""
+    first = plain(part.split()[0])
+    return is_end(part) or first in _END_WORDS or any(part.startswith(word) for word in _LONG_END_WORDS)
 
 
 def is_filled(cell: Any) -> bool:

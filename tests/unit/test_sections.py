@@ -133,7 +133,7 @@ def test_ducts_of_cables_are_counted_and_leave_the_block_without_size(text: str)
 
 @pytest.mark.parametrize(
     ("text", "size", "basis"),
-    [("2-DN300", 300, "nominal"), ("DN300×2", 300, "nominal"), ("2×DN300", 300, "nominal"),
+    [("2-DN300", 300, "nominal"), ("DN300×2", 300, "nominal"), ("2×DN300", 300, "nominal"), ("2Ду150", 150, "nominal"),
      ("2×2000×1500", 2000, "unknown"), ("2孔2000×1500", 2000, "unknown"), ("箱涵2-2000×1500", 2000, "unknown")],
 )  # fmt: skip
 def test_pipes_side_by_side_have_the_size_of_one_and_none_as_a_whole(text: str, size: float, basis: str) -> None:

@@ -423,6 +423,74 @@ def test_points_and_lines_as_text_in_one_table_are_both_read(tmp_path: Path) -> 
     assert sum(count.rows for count in delivery.counts) == sum(count.loaded for count in delivery.counts) == 23
 
 
+def test_a_header_in_two_rows_is_found_though_none_of_its_names_is_known(tmp_path: Path) -> None:
+    wells = [["BẢNG THỐNG KÊ HỐ GA THOÁT NƯỚC MƯA"], ["STT", "Tên hố ga", "Tọa độ", None, "Cao độ nắp (m)", "Ghi chú"]]
+    wells += [[None, None, "X", "Y", None, None]]
+    wells += [[n, f"GT{n}", y, x, 6.25, "-"] for n, (x, y) in enumerate(_PLACES)]
+    pipes = [["BẢNG THỐNG KÊ CỐNG"], ["STT", "Hố ga đầu", "Hố ga cuối", "Cao độ đáy cống", None, "Chủ sở hữu"]]
+    pipes += [[None, None, None, "Đầu", "Cuối", None]]
+    pipes += [[n, f"GT{n}", f"GT{n + 1}", 4.5, 4.4, "Đô thị"] for n in range(11)]
+    merged = {"Hố ga": ["A1:F1", "C2:D2"], "Cống": ["A1:F1", "D2:E2"]}
+    file = _workbook(tmp_path / "hồ sơ.xlsx", {"Hố ga": wells, "Cống": pipes}, merged)
+
+    delivery = _delivery(_proposed([file], "EPSG:4547"))
+
+    assert delivery.nodes["ground_elevation_m"].tolist() == [6.25] * 12
+    assert [(count.rows, count.class_code) for count in delivery.counts] == [(12, "storm"), (11, "storm")]
+    first = delivery.segments.iloc[0]
+    assert (first["from_elevation_m"], first["to_elevation_m"], first["owner"]) == (4.5, 4.4, "Đô thị")
+
+
+def test_what_stands_under_the_coordinates_of_an_end_is_of_that_end(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["管段编号", "起点坐标", None, None, "终点坐标", None, None, "管径"]]
+    rows += [[None, "X", "Y", "地面标高", "X", "Y", "地面标高", "mm"]]
+    rows += [[n, y, x, 4.1, y2, x2, 4.2, "d600"] for n, ((x, y), (x2, y2)) in enumerate(pairwise(_PLACES[:8]))]
+    file = _workbook(tmp_path / "雨水.xlsx", {"成果": rows}, {"成果": ["B1:D1", "E1:G1"]})
+    delivery = _delivery(_proposed([file], "EPSG:4547"))
+    # Each point is the end of one pipe and the start of the next: what is told first holds.
+    assert sorted(delivery.nodes["ground_elevation_m"]) == [4.1] * 7 + [4.2]
+
+
+def test_the_height_of_the_other_end_is_found_beside_a_name_that_is_one_word_away(tmp_path: Path) -> None:
+    wells = [["Pozo", "X", "Y", "Cota tapa"], *([f"P{n}", x, y, 9.5] for n, (x, y) in enumerate(_PLACES))]
+    pipes = [["Pozo inicio", "Pozo fin", "Cota solera inicio", "Cota solera remate", "Longitud"]]
+    pipes += [[f"P{n}", f"P{n + 1}", 7.55, 7.45, 30.1] for n in range(11)]
+    file = _workbook(tmp_path / "fecal.xlsx", {"Pozos": wells, "Colectores": pipes})
+    delivery = _delivery(_proposed([file], "EPSG:4547"))
+    assert delivery.segments["from_elevation_m"].tolist() == [7.55] * 11
+    assert delivery.segments["to_elevation_m"].tolist() == [7.45] * 11
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells", "told"),
+    [
+        ("断面形式,断面数据(mm),断面数据2(mm)", "圆形,400,", ("circle", 400.0, 400.0)),
+        ("断面形式,断面数据(mm),断面数据2(mm)", "矩形,2000,1500", ("rect", 2000.0, 1500.0)),
+        ("管径,高度(mm),管长", "2000,1500,30.1", ("rect", 2000.0, 1500.0)),
+        ("SHAPE,DIAM_MM,BOX_W,BOX_H", "RCBC,,1200,600", ("rect", 1200.0, 600.0)),
+        ("SECTION,PROFILE", "600x900,EGG", ("egg", 600.0, 900.0)),
+        # A size of 0 stands where the other column gives the size.
+        ("GJ,DMCC", "300,0", ("circle", 300.0, 300.0)),
+    ],
+)
+def test_a_section_in_several_columns_is_read_from_all_of_them(
+    tmp_path: Path, columns: str, cells: str, told: tuple[str, float, float]
+) -> None:
+    points = ["物探点号,X,Y", *(f"P{n},{y},{x}" for n, (x, y) in enumerate(_PLACES))]
+    lines = [f"起点点号,终点点号,{columns}", *(f"P{n},P{n + 1},{cells}" for n in range(11))]
+    files = [_written(tmp_path / "雨水点.csv", points), _written(tmp_path / "雨水线.csv", lines)]
+    segments = _delivery(_proposed(files, "EPSG:4547")).segments
+    assert segments[["shape_code", "width_mm", "height_mm"]].drop_duplicates().values.tolist() == [list(told)]
+
+
+def test_letters_for_kinds_of_sewage_are_believed_beside_the_bottom_of_pipes(tmp_path: Path) -> None:
+    wells = ["Node Ref,Easting,Northing", *(f"N{n},{x},{y}" for n, (x, y) in enumerate(_PLACES))]
+    pipes = ["US Node,DS Node,Use,US Invert,DS Invert", *(f"N{n},N{n + 1},{'FSC'[n % 3]},3.5,3.4" for n in range(9))]
+    files = [_written(tmp_path / "a.csv", wells), _written(tmp_path / "b.csv", pipes)]
+    segments = _delivery(_proposed(files, "EPSG:4547")).segments
+    assert segments["class_code"].tolist() == ["foul", "storm", "combined"] * 3
+
+
 def _proposed(files: Sequence[Path], crs: str) -> DryRun:
     return dry_run(files, Home(parse_crs(crs)), on_progress=lambda *_: None)
 
