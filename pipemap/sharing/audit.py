@@ -7,7 +7,8 @@ event loop `LoopRecorder` does the same.
 
 import asyncio
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -24,6 +25,8 @@ from pipemap.sql import queries
 
 STAFF_CHAIN = ""
 KEY_LETTERS = 12
+# A commit takes as much work as writing ten looks; about as long as finding a page takes.
+_PATIENCE_S = 0.002
 
 
 @dataclass(frozen=True)
@@ -165,13 +168,29 @@ _recorders_lock = threading.Lock()
 
 
 class LoopRecorder:
-    """Looks of one event loop: while a batch of an agency is committed, its further looks gather for the next."""
+    """Looks of one event loop: a batch of an agency waits a moment for looks that are on their way to it.
+
+    While it is committed, further looks gather for the next.
+    """
 
     def __init__(self, database: AsyncDatabase) -> None:
         self._database = database
         # What waits, by agency, as long as a batch of it is under way.
         self._waiting: dict[str, list[_Unwritten]] = {}
         self._writers: set[asyncio.Task[None]] = set()
+        self._on_their_way = 0
+        self._all_are_here = asyncio.Event()
+
+    @contextmanager
+    def expecting(self) -> Iterator[None]:
+        """A block at whose end there will be looks to append."""
+        self._on_their_way += 1
+        try:
+            yield
+        finally:
+            self._on_their_way -= 1
+            if self._on_their_way == 0:
+                self._all_are_here.set()
 
     async def append(self, entries: Sequence[Look]) -> None:
         """Append entries to the chain of their agency, which is the same for all; committed when this returns."""
@@ -187,13 +206,22 @@ class LoopRecorder:
         await mine.written
 
     async def _write_all(self, agency: str) -> None:
-        while batch := self._waiting[agency]:
-            self._waiting[agency] = []
+        while self._waiting[agency]:
+            await self._let_in()
+            batch, self._waiting[agency] = self._waiting[agency], []
             fault = await self._fault([entry for one in batch for entry in one.entries])
             for one in batch:
                 # What fails for a value is written apart, so that none sinks another.
                 one.finish(await self._fault(one.entries) if isinstance(fault, UsageError) else fault)
         del self._waiting[agency]
+
+    async def _let_in(self) -> None:
+        """Wait a moment for looks that are on their way."""
+        if self._on_their_way:
+            self._all_are_here.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE_S):
+                    await self._all_are_here.wait()
 
     async def _fault(self, entries: Sequence[Look]) -> Exception | None:
         """What went wrong with writing entries."""

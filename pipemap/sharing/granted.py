@@ -21,6 +21,7 @@ from pipemap.errors import CrsError, PermissionDeniedError, StorageError, UsageE
 from pipemap.pages import Box, check_finite
 from pipemap.projects import known_srid, project_srid
 from pipemap.sharing import audit
+from pipemap.sharing.precision import EXACT
 from pipemap.sharing.reading import Reading, faults_of_place
 from pipemap.sql import queries
 from schemas.tables import SHARED_KINDS, attribute_names
@@ -78,6 +79,13 @@ class Grant:
             kind: ("class_code", *(name for name in ("source_key", *attribute_names(kind)) if name in granted))
             for kind in SHARED_KINDS
         }
+
+    def view(self, kind: str, version: int | None, is_listed: bool = False) -> str:
+        """The view in `pipemap_share` that shows a kind at a version: soonest by place, or listed by identity."""
+        is_exact = self.position_precision == EXACT == self.depth_precision
+        if is_listed:
+            return f"{kind}_listed"
+        return f"{kind}_now" if version is None and is_exact and self.frozen_version is None else kind
 
     def check_export(self) -> None:
         """Raise ViewOnlyError when nothing may be taken away as a file."""

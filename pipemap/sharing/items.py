@@ -37,6 +37,9 @@ from pipemap.versions import SHARE_SCHEMA, relation, resolve_version
 from schemas.tables import attribute_names
 
 MAX_ITEMS = 10_000
+# So many identities are looked through for each feature of a page that is not bound by a box.
+_REACHES = (4, 64)
+_LARGEST_ID = 2**63 - 1
 # What is of unknown height meets any range of heights: nobody can say that it lies elsewhere.
 _MEETS_HEIGHTS: LiteralString = (
     "(ST_NDims(v.geom) = 2 OR (ST_ZMax(v.geom) >= %(min_z)s::float8 AND ST_ZMin(v.geom) <= %(max_z)s::float8))"
@@ -76,9 +79,12 @@ class ItemsRequest:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What a statement is made of beside what is granted: its conditions as they are written."""
+    """What a statement is made of: the view of an agency (None for staff), and its conditions as they are written."""
 
     kind: str
+    view: str | None
+    columns: tuple[str, ...]
+    version: int | None
     srid: int
     out_srid: int | None
     northing_first: bool
@@ -164,7 +170,7 @@ async def find_page(
     async with recording_refusals(reading, key_sha256 or "", asked):
         wanted = None if version is None else await reading.run(_version, reading.database, version)
         grant, request, rows = await _read(reading, key_sha256, ask, wanted)
-    page = _joined(rows, request.limit, await _origin(reading, grant, request, rows[0], wanted))
+    page = _page(rows[0], request.limit, await _origin(reading, grant, request, rows[0], wanted))
     if grant is None or key_sha256 is None:
         return FoundPage(page, None)
     await ledger.charge_window(reading, grant, request.place, rows[0]["wanted"])
@@ -220,13 +226,27 @@ async def _read(
                 raise
             return None
         _check(request)
-        statement, values = _made(request, srid, grant, version, identities)
-        rows = await read_at_once(reading, key_sha256, request.place, version, statement, values)
-        if rows and (grant is None or grant.digest == rows[0]["digest"]):
-            return grant, request, rows
-        return None
+        for up_to in _reaches(request, grant, identities):
+            statement, values = _made(request, srid, grant, version, identities, up_to)
+            rows = await read_at_once(reading, key_sha256, request.place, version, statement, values)
+            if not rows or (grant is not None and grant.digest != rows[0]["digest"]):
+                return None
+            if up_to is None or len(rows[0]["ids"] or ()) > request.limit:
+                break
+        return grant, request, rows
 
     return await read_under(reading, key_sha256, read)
+
+
+def _reaches(request: ItemsRequest, grant: Grant | None, identities: Sequence[int] | None) -> list[int | None]:
+    """Up to which identity to look for a page, one after the other until it is full; None for all of them.
+
+    What is not bound by a box is found by identity where it is common. By place all of the area would be read for each
+    page of it.
+    """
+    if grant is None or identities is not None or request.place.bbox is not None:
+        return [None]
+    return [*(min(request.after + reach * request.limit, _LARGEST_ID) for reach in _REACHES), None]
 
 
 async def _origin(
@@ -240,14 +260,13 @@ async def _origin(
     }
 
 
-def _joined(rows: Sequence[DictRow], limit: int, origin: Mapping[str, Any]) -> ItemsPage:
-    """The page that parts make; one beyond the limit says that there are more, a row without a place is none."""
-    parts = [row for row in rows if row["place"] is not None]
-    shown = [part for part in parts if part["place"] <= limit]
-    ids = hashlib.sha256(b"".join(part["ids"] for part in shown)).hexdigest()
-    features = b"[%b]" % b",".join(part["features"] for part in shown)
-    following = shown[-1]["last"] if len(parts) > len(shown) else None
-    return ItemsPage(features, sum(part["shown"] for part in shown), following, ids_sha256=ids, **origin)
+def _page(row: DictRow, limit: int, origin: Mapping[str, Any]) -> ItemsPage:
+    """The page that was found; one identity beyond the limit says that there are more."""
+    found = row["ids"] or []
+    shown = found[:limit]
+    digest = hashlib.sha256(b"".join(b"%d\n" % identity for identity in shown)).hexdigest()
+    following = shown[-1] if len(found) > limit else None
+    return ItemsPage(b"[%b]" % (row["features"] or b""), len(shown), following, ids_sha256=digest, **origin)
 
 
 def _single(row: DictRow | None, identity: int, origin: Mapping[str, Any]) -> ItemsPage:
@@ -291,43 +310,57 @@ def _check(request: ItemsRequest) -> None:
 
 
 def _made(
-    request: ItemsRequest, srid: int, grant: Grant | None, version: int | None, identities: Sequence[int] | None
+    request: ItemsRequest,
+    srid: int,
+    grant: Grant | None,
+    version: int | None,
+    identities: Sequence[int] | None,
+    up_to: int | None,
 ) -> tuple[bytes, dict[str, Any]]:
-    """The statement of a request and its values."""
-    conditions = tuple(condition.sql.as_string(None) for condition in _conditions(request))
+    """The statement of a request and its values; `up_to` is the last identity to look at."""
+    conditions = _conditions(request)
+    if up_to is not None:
+        conditions.append(Condition(SQL("v.feature_id <= %(up_to)s::bigint"), {"up_to": up_to}))
     asked = _Asked(
-        request.kind, srid, request.place.out_srid, request.northing_first, conditions, identities is not None
+        request.kind,
+        None if grant is None else grant.view(request.kind, version, is_listed=up_to is not None),
+        granted_columns(grant, request.kind),
+        version,
+        srid,
+        request.place.out_srid,
+        request.northing_first,
+        tuple(condition.sql.as_string(None) for condition in conditions),
+        identities is not None,
     )
-    granted = None if grant is None else granted_columns(grant, request.kind)
-    values = _values(request, srid) | ({} if identities is None else {"identities": list(identities)})
-    return _statement(asked, granted, version), values
+    values = _values(request, conditions, srid) | ({} if identities is None else {"identities": list(identities)})
+    return _statement(asked), values
 
 
 @lru_cache(256, typed=True)
-def _statement(asked: _Asked, granted: tuple[str, ...] | None, version: int | None) -> bytes:
-    """The statement for an agency that is granted columns, or for staff; to put it together takes as long as to ask."""
+def _statement(asked: _Asked) -> bytes:
+    """The statement for an agency, or for staff; to put it together takes as long as to ask."""
     place = geometry_in(Identifier("f", "geom"), asked.srid, asked.out_srid)
-    columns = granted_columns(None, asked.kind) if granted is None else granted
     geometry = SQL("ST_FlipCoordinates({})").format(place) if asked.northing_first else place
+    is_staff = asked.view is None
     statement = SQL(queries("sharing")["singles" if asked.are_single else "items"]).format(
-        standing=SQL(queries("sharing")["staff_standing"]) if granted is None else Identifier(SHARE_SCHEMA, "granted"),
-        relation=relation(asked.kind, version) if granted is None else Identifier(SHARE_SCHEMA, asked.kind),
+        standing=SQL(queries("sharing")["staff_standing"]) if is_staff else Identifier(SHARE_SCHEMA, "granted"),
+        relation=relation(asked.kind, asked.version) if asked.view is None else Identifier(SHARE_SCHEMA, asked.view),
         feature=SQL(queries("sharing")["feature"]).format(geometry=geometry),
-        properties=SQL(", ").join(Identifier("f", name) for name in columns),
+        properties=SQL(", ").join(Identifier("f", name) for name in asked.columns),
         # Written by `Condition`, so as trustworthy as a literal.
         conditions=SQL(" AND ".join(("true", *asked.conditions))),
     )
     return statement.as_bytes(None)
 
 
-def _values(request: ItemsRequest, srid: int) -> dict[str, Any]:
+def _values(request: ItemsRequest, conditions: Sequence[Condition], srid: int) -> dict[str, Any]:
     values = {
         "limit": request.limit,
         "after": request.after,
         "out_srid": request.place.out_srid,
         "digits": digits(request.place.out_srid or srid),
     }
-    for condition in _conditions(request):
+    for condition in conditions:
         values |= condition.params
     return values
 

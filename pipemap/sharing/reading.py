@@ -94,7 +94,10 @@ class LoopReading:
     async def rows(self, is_agency: bool, statement: bytes, values: Mapping[str, Any]) -> list[DictRow]:
         """The same."""
         with translated_errors(), faults_of_place():
-            return await (self._agency if is_agency else self._staff).rows(statement, values)
+            if not is_agency:
+                return await self._staff.rows(statement, values)
+            with self._recorder.expecting():
+                return await self._agency.rows(statement, values)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The same, in a thread."""

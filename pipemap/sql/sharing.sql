@@ -145,36 +145,25 @@ JOIN pipemap.agreement a USING (agreement_id)
 WHERE k.key_sha256 = decode(%(key_sha256)s, 'hex')
 
 -- name: items
--- One page of granted features as GeoJSON by identity, in parts of 64: an answer in one piece is copied six times on its
--- way out. Each part with the place of its first feature, how many it holds, and their identities; a part whose place is
--- beyond the limit says that there are more. With each the version, the digest of the permission and the window as it
--- lies in the project's system. The features come in order to be grouped: an order within each sum would sort them again.
-SELECT standing.version, standing.digest, ST_AsBinary(standing.wanted) AS wanted, part.*
+-- One page of granted features as GeoJSON by identity, with their identities: one more than the page holds when there are
+-- more. With the version, the digest of the permission and the window as it lies in the project's system.
+SELECT standing.version, standing.digest, ST_AsBinary(standing.wanted) AS wanted, page.*
 FROM {standing} AS standing
 LEFT JOIN (
     SELECT
-        min(f.place) AS place,
-        count(*) AS shown,
-        max(f.feature_id) AS last,
-        convert_to(string_agg(f.feature_id || E'\n', ''), 'UTF8') AS ids,
-        convert_to(string_agg({feature}, ','), 'UTF8') AS features
+        array_agg(f.feature_id) AS ids,
+        convert_to(string_agg({feature}, ',') FILTER (WHERE f.place <= %(limit)s), 'UTF8') AS features
     FROM (
-        SELECT n.*, (n.place - 1) / 64 AS number, n.place > %(limit)s AS is_beyond
+        SELECT m.*, row_number() OVER () AS place
         FROM (
-            SELECT m.*, row_number() OVER (ORDER BY m.feature_id) AS place
-            FROM (
-                SELECT v.* FROM {relation} AS v
-                WHERE v.feature_id > %(after)s AND {conditions}
-                ORDER BY v.feature_id
-                LIMIT %(limit)s + 1
-            ) AS m
-        ) AS n
-        ORDER BY number, is_beyond, n.place
+            SELECT v.* FROM {relation} AS v
+            WHERE v.feature_id > %(after)s AND {conditions}
+            ORDER BY v.feature_id
+            LIMIT %(limit)s + 1
+        ) AS m
     ) AS f
     CROSS JOIN LATERAL (SELECT {properties}) AS p
-    GROUP BY f.number, f.is_beyond
-) AS part ON true
-ORDER BY part.place
+) AS page ON true
 
 -- name: feature
 -- One feature as GeoJSON.

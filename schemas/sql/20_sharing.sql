@@ -77,10 +77,15 @@ OFFSET 0;
 -- Which states a view of a kind reads, by what is asked: those that are alive at the version that is read, those that
 -- began after an earlier version and are alive at it, those that were alive at the earlier one and have ended up to it.
 -- They are read of the map now, of its history, or of a desensitised store; a part is not looked at when the grant has
--- no use for it. What is alive is found by the index of places, what has changed by the indexes of versions: `IS TRUE`
--- keeps the former out.
+-- no use for it. What is alive is found by the index of places; what is listed by identity, and what has changed by the
+-- indexes of versions: `IS TRUE` keeps the index of places out. `now` is what is alive for a grant that reads the map
+-- itself at the newest version, as most do: it is begun in half the time.
 CREATE OR REPLACE FUNCTION pg_temp.shared_states(life text) RETURNS text LANGUAGE sql AS $function$
     SELECT CASE life
+    WHEN 'now' THEN $states$
+        SELECT feature_id, class_code, geom, {columns} FROM pipemap.{kind}
+        WHERE g.store_id = 0 AND g.version = g.newest_version AND geom && g.sought
+    $states$
     WHEN 'alive' THEN $states$
         SELECT feature_id, class_code, geom, {columns} FROM pipemap.{kind}
         WHERE g.store_id = 0 AND geom && g.sought
@@ -137,7 +142,7 @@ CREATE OR REPLACE FUNCTION pg_temp.shared_view(frame text, kind text, life text)
             string_agg(format('%L = ANY (attributes) AS %I', name, 'shows_' || name), ', ' ORDER BY place) AS switches,
             string_agg(format(
                 'CASE WHEN g.%I%s THEN f.%I END AS %I', 'shows_' || name,
-                CASE WHEN name LIKE 'from\_%' THEN ' AND shown.from_end' WHEN name LIKE 'to\_%' THEN ' AND shown.to_end' END,
+                CASE WHEN name LIKE 'from\_%' THEN ' AND within.part & 1 > 0' WHEN name LIKE 'to\_%' THEN ' AND within.part & 2 > 0' END,
                 name, name
             ), ', ' ORDER BY place) AS attributes
         FROM attribute
@@ -145,15 +150,20 @@ CREATE OR REPLACE FUNCTION pg_temp.shared_view(frame text, kind text, life text)
     SELECT replace(replace(replace(replace(replace(replace(
         frame,
         '{grant}', '(SELECT granted.*, {switches} FROM pipemap_share.granted OFFSET 0)'),
-        '{states}', '(' || pg_temp.shared_states(life) || ')'),
+        '{states}', '(' || CASE life
+            WHEN 'listed' THEN replace(pg_temp.shared_states('alive'), 'geom && g.sought', '(geom && g.sought) IS TRUE')
+            ELSE pg_temp.shared_states(life) END || ')'),
         '{kind}', kind), '{columns}', columns), '{switches}', switches), '{attributes}', attributes)
     FROM listed
 $function$;
 
--- The view of a kind, and the same of the states that began and that ended between two versions.
+-- The view of a kind, the same for a grant of the map as it is now, the same for those who list it by identity, and the
+-- states that began and that ended between two versions.
 CREATE OR REPLACE FUNCTION pg_temp.make_views(frame text, kind text) RETURNS void LANGUAGE plpgsql AS $function$
 BEGIN
     EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind} ' || frame, kind, 'alive');
+    EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind}_now ' || frame, kind, 'now');
+    EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind}_listed ' || frame, kind, 'listed');
     EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind}_begun ' || frame, kind, 'begun');
     EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind}_ended ' || frame, kind, 'ended');
 END
@@ -200,24 +210,26 @@ WHERE f.appurtenance_code IN (
 GROUP BY cell.i, cell.j, g.sites_telephone, g.area
 $view$, 'node', 'alive'); END $make_view$;
 
--- Axes are cut at the edge of the area; what was surveyed at an end outside it is not shown. OFFSET 0 has each axis
--- looked at once, not once a column; the area comes first in ST_Covers so that it is prepared once for all of them. An
--- axis that lies in the area whole, as nearly all do, is not asked whether it meets it.
+-- Axes are cut at the edge of the area; what was surveyed at an end outside it is not shown. `part` tells which part of an
+-- axis lies in the area: 1 its start, 2 its end, 4 all of it. OFFSET 0 has it found out once, not once a column; the area
+-- comes first in ST_Covers so that it is prepared once for all of them. An axis that lies in the area whole, as nearly all
+-- do, is not asked whether it meets it.
 DO $make_view$ BEGIN PERFORM pg_temp.make_views($view$
 WITH (security_barrier) AS
-SELECT f.feature_id, f.class_code, {attributes}, shown.geom
+SELECT
+    f.feature_id, f.class_code, {attributes},
+    CASE WHEN within.part = 7 THEN f.geom ELSE ST_CollectionExtract(ST_Intersection(f.geom, g.area), 2) END AS geom
 FROM {grant} AS g
 JOIN LATERAL {states} AS f ON f.class_code = ANY (g.class_codes)
 CROSS JOIN LATERAL (
     SELECT
-        CASE WHEN is_whole THEN f.geom ELSE ST_CollectionExtract(ST_Intersection(f.geom, g.area), 2) END AS geom,
-        is_whole OR ST_Intersects(ST_StartPoint(f.geom), g.area) AS from_end,
-        is_whole OR ST_Intersects(ST_EndPoint(f.geom), g.area) AS to_end
-    FROM (SELECT f.geom @ g.safe IS TRUE OR ST_Covers(g.area, f.geom) AS is_whole OFFSET 0) AS lies
-    WHERE is_whole OR ST_Intersects(f.geom, g.area)
+        CASE WHEN f.geom @ g.safe IS TRUE OR ST_Covers(g.area, f.geom) THEN 7
+             ELSE ST_Intersects(ST_StartPoint(f.geom), g.area)::int + 2 * ST_Intersects(ST_EndPoint(f.geom), g.area)::int
+        END AS part
     OFFSET 0
-) AS shown
-WHERE NOT ST_IsEmpty(shown.geom)
+) AS within
+WHERE within.part = 7
+   OR ST_Intersects(f.geom, g.area) AND NOT ST_IsEmpty(ST_CollectionExtract(ST_Intersection(f.geom, g.area), 2))
 $view$, 'pipe_segment'); END $make_view$;
 
 REVOKE ALL ON ALL TABLES IN SCHEMA pipemap, pipemap_app, pipemap_share FROM pipemap_agency, PUBLIC;

@@ -195,7 +195,8 @@ class TileServer:
         if _place(wanted, srid) is None:
             return _NOTHING
         columns = granted_columns(grant, wanted.kind)
-        source = Source(wanted.kind, columns, srid, grant is not None, wanted.version, wanted.tile is None)
+        view = None if grant is None else grant.view(wanted.kind, wanted.version)
+        source = Source(wanted.kind, columns, srid, view, wanted.version, wanted.tile is None)
         if wanted.tile is None:
             return tilesets.drawing(own_grid(srid), source)
         if wanted.form == "glb":

@@ -41,27 +41,27 @@ class TileAttribute:
 
 @dataclass(frozen=True)
 class Source:
-    """What is drawn of a kind, in the project's CRS: what an agreement shows of it, or to staff the map at a version.
+    """What is drawn of a kind, in the project's CRS: what a view shows an agency of it, or the map at a version.
 
-    An agency's view looks into the wanted box alone; staff are shown what meets it, or everything.
+    The view looks into the wanted box alone; staff are shown what meets it, or everything.
     """
 
     kind: str
     columns: tuple[str, ...]
     srid: int
-    is_granted: bool
+    view: str | None
     version: int | None = None
     is_everywhere: bool = False
 
     @property
     def relation(self) -> Composable:
         """Where it is read, as a FROM item."""
-        return Identifier(SHARE_SCHEMA, self.kind) if self.is_granted else relation(self.kind, self.version)
+        return relation(self.kind, self.version) if self.view is None else Identifier(SHARE_SCHEMA, self.view)
 
     @property
     def condition(self) -> Composable:
         """What it meets, over the alias `v`."""
-        return SQL("true" if self.is_granted or self.is_everywhere else _IN_BOX)
+        return SQL(_IN_BOX if self.view is None and not self.is_everywhere else "true")
 
 
 @dataclass(frozen=True)
