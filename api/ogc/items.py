@@ -1,5 +1,7 @@
 """The features of a collection: a page at a time, or one by its identity."""
 
+import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -35,6 +37,8 @@ from pipemap.sharing.items import (
 from pipemap.sharing.reading import BlockingReading, Reading, now
 
 _LARGEST_ID = 2**63 - 1
+# When it is told that something is not there: in steps several times as long as it takes to find out.
+_NOT_FOUND_EVERY_S = 0.025
 _ENCODINGS = {"json": GEOJSON, "html": HTML}
 # Of one feature, and of a page; every property of the collection is a parameter of a page too.
 _OF_ONE = ("f", "datetime", "crs")
@@ -59,8 +63,13 @@ async def read_one(request: Request) -> Response:
     encoding, moment = encoding_of(request), read_moment(given.get("datetime"))
     identity = identity_of(kind, request.path_params["feature_id"])
     singles: Singles = request.app.state.singles
-    question = _Question(asker, kind, given.get("crs"), moment)
-    answered_in, feature = await singles.find(question, identity, asked_of(request))
+    question, began_s = _Question(asker, kind, given.get("crs"), moment), time.monotonic()
+    try:
+        answered_in, feature = await singles.find(question, identity, asked_of(request))
+    except NotFoundError:
+        # A hidden one takes longer to look at than none.
+        await asyncio.sleep((began_s - time.monotonic()) % _NOT_FOUND_EVERY_S)
+        raise
     return _one(request, encoding, kind, answered_in, feature)
 
 

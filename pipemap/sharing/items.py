@@ -198,7 +198,7 @@ async def find_features(
     pages = [_single(shown.get(identity), identity, origin) for identity in identities]
     if grant is None or key_sha256 is None:
         return [FoundPage(page, None) for page in pages]
-    await ledger.charge_features(reading, grant, np.reshape([row["box"] for row in shown.values()], (-1, 4)))
+    await ledger.charge_features(reading, grant, np.array([row["box"] for row in shown.values()]).reshape(-1, 4))
     each = zip(identities, pages, strict=True)
     accounts = [_account(replace(request, feature_id=identity), page) for identity, page in each]
     looks = audit.looks_under(grant, key_sha256, "share.items", accounts)
