@@ -37,8 +37,8 @@ from pipemap.versions import SHARE_SCHEMA, relation, resolve_version
 from schemas.tables import attribute_names
 
 MAX_ITEMS = 10_000
-# So many identities are looked through for each feature of a page that is not bound by a box.
-_REACHES = (4, 64)
+# So many identities are looked through first for each feature of a page that is not bound by a box, and at most.
+_NEAREST, _FURTHEST = 4, 64
 _LARGEST_ID = 2**63 - 1
 # What is of unknown height meets any range of heights: nobody can say that it lies elsewhere.
 _MEETS_HEIGHTS: LiteralString = (
@@ -226,27 +226,29 @@ async def _read(
                 raise
             return None
         _check(request)
-        for up_to in _reaches(request, grant, identities):
+        up_to = None if grant is None or identities is not None else _nearest(request)
+        while True:
             statement, values = _made(request, srid, grant, version, identities, up_to)
             rows = await read_at_once(reading, key_sha256, request.place, version, statement, values)
             if not rows or (grant is not None and grant.digest != rows[0]["digest"]):
                 return None
             if up_to is None or len(rows[0]["ids"] or ()) > request.limit:
-                break
-        return grant, request, rows
+                return grant, request, rows
+            up_to = _further(request, up_to, len(rows[0]["ids"] or ()))
 
     return await read_under(reading, key_sha256, read)
 
 
-def _reaches(request: ItemsRequest, grant: Grant | None, identities: Sequence[int] | None) -> list[int | None]:
-    """Up to which identity to look for a page, one after the other until it is full; None for all of them.
+def _nearest(request: ItemsRequest) -> int | None:
+    """Up to which identity to look first for a page without a box: by place, all of the area would be read."""
+    return None if request.place.bbox is not None else request.after + _NEAREST * request.limit
 
-    What is not bound by a box is found by identity where it is common. By place all of the area would be read for each
-    page of it.
-    """
-    if grant is None or identities is not None or request.place.bbox is not None:
-        return [None]
-    return [*(min(request.after + reach * request.limit, _LARGEST_ID) for reach in _REACHES), None]
+
+def _further(request: ItemsRequest, up_to: int, found: int) -> int | None:
+    """Up to which identity a page is likely to be full; None for all of them where it is better found by place."""
+    looked_at = up_to - request.after
+    wanted = looked_at * (request.limit + 1) * 3 // (2 * max(found, 1))
+    return request.after + wanted if looked_at < wanted <= _FURTHEST * request.limit else None
 
 
 async def _origin(
@@ -320,7 +322,7 @@ def _made(
     """The statement of a request and its values; `up_to` is the last identity to look at."""
     conditions = _conditions(request)
     if up_to is not None:
-        conditions.append(Condition(SQL("v.feature_id <= %(up_to)s::bigint"), {"up_to": up_to}))
+        conditions.append(Condition(SQL("v.feature_id <= %(up_to)s::bigint"), {"up_to": min(up_to, _LARGEST_ID)}))
     asked = _Asked(
         request.kind,
         None if grant is None else grant.view(request.kind, version, is_listed=up_to is not None),

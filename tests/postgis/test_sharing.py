@@ -255,7 +255,13 @@ def test_a_box_in_another_crs_finds_the_same(street: Database) -> None:
     assert items[0]["geometry"]["coordinates"][0] == pytest.approx([x, y, 2], abs=1e-8)
 
 
-def test_pages_follow_each_other_without_loss_or_repeat(street: Database) -> None:
+@pytest.mark.parametrize("furthest", [1, 4, 64])
+def test_pages_follow_each_other_without_loss_or_repeat(
+    street: Database, monkeypatch: pytest.MonkeyPatch, furthest: int
+) -> None:
+    # How far to look by identity before looking by place is a matter of speed alone.
+    monkeypatch.setattr(items, "_NEAREST", 1)
+    monkeypatch.setattr(items, "_FURTHEST", furthest)
     key, seen, after = make_key(street), [], 0
     for _ in range(20):
         page = items.read_items(street, agreements.hash_key(key), ItemsRequest("node", limit=3, after=after))
