@@ -9,10 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
+from importers.tabular.code_pages import is_cyrillic, is_greek, is_korean, western
 from importers.tabular.text_files import EVERYDAY, everyday_share
 
 # Language driver byte -> encoding; 0x57 (the maker's Windows code page) and 0x00 say nothing.
-_LANGUAGE_DRIVERS = {0x4D: "gb18030", 0x7A: "gb18030", 0x4F: "cp950", 0x78: "cp950", 0x13: "cp932", 0x7B: "cp932"}
+_LANGUAGE_DRIVERS = {
+    0x4D: "gb18030", 0x7A: "gb18030", 0x4F: "cp950", 0x78: "cp950", 0x13: "cp932", 0x7B: "cp932", 0x4E: "cp949",
+    0x79: "cp949", 0xC8: "cp1250", 0xC9: "cp1251", 0xCA: "cp1254", 0xCB: "cp1253",
+}  # fmt: skip
+_TOLD_BY_LETTERS = (("cp949", is_korean), ("cp1253", is_greek), ("cp1251", is_cyrillic))
 _SAMPLE_RECORDS = 5_000
 _HEADER = struct.Struct("<4xIHH")
 _FIELD_BYTES = 32
@@ -27,37 +32,47 @@ _BEYOND_ASCII = 0x80
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
 
 
-def dbf_encoding(dbf: Path, declared: str | None) -> tuple[str, bool]:
+def dbf_encoding(dbf: Path, declared: str | None, likely: str | None = None) -> tuple[str, bool]:
     """Encoding of the table's text, and whether it had to be guessed.
 
     `declared` (the .cpg file's content) and then the table's language driver are believed as long as
-    the text can be read with them; else UTF-8, GB18030 and Latin-1 are tried in this order, on the
-    column names and the first records.
+    the text can be read with them; else column names and the first records tell (see `text_encoding`, which has
+    `likely` too).
     """
     texts = list(_texts_beyond_ascii(dbf))
     for encoding in (_python_name(declared), _language_driver(dbf)):
         if encoding and _fits(texts, encoding):
             return encoding, False
-    return text_encoding(texts)
+    return text_encoding(texts, likely)
 
 
-def text_encoding(texts: list[bytes]) -> tuple[str, bool]:
+def text_encoding(texts: list[bytes], likely: str | None = None) -> tuple[str, bool]:
     """The encoding that all texts can be read with, and whether it is a guess.
 
-    UTF-8 before the one of China, Japan and Taiwan in which most characters are everyday ones, Latin-1 where bytes
-    beyond ASCII stand alone.
+    UTF-8 before `likely`, the one of the country that the data lies in, before the pages that the letters of Korea,
+    Greece and Russia tell, these before the one of China, Japan and Taiwan in which most characters are everyday ones;
+    a page of Latin letters where bytes beyond ASCII stand alone.
     """
     if all(text.isascii() for text in texts):
         return "utf-8", False
     if _fits(texts, "utf-8"):
         return "utf-8", True
+    if likely is not None and _fits(texts, likely):
+        return likely, True
+    together = b"\n".join(texts)
+    for encoding, is_told in _TOLD_BY_LETTERS:
+        if is_told(together) and _fits(texts, encoding):
+            return encoding, True
     fitting = [encoding for encoding in EVERYDAY if _fits(texts, encoding)]
     shares = {encoding: everyday_share(_joined(texts, encoding), encoding) for encoding in fitting}
     best = max(shares, key=lambda encoding: shares[encoding], default=None)
     if best == "cp932" and shares[best] >= _MOSTLY_EVERYDAY:
         # The second byte of kana can be that of a Latin letter.
         return best, True
-    return best if best and _comes_in_pairs(texts) else "iso-8859-1", True
+    if best and _comes_in_pairs(texts):
+        return best, True
+    page = western(together)
+    return page if page != "cp1252" and _fits(texts, page) else "iso-8859-1", True
 
 
 def _joined(texts: list[bytes], encoding: str) -> bytes:
@@ -100,7 +115,7 @@ class Table:
             head = file.read(self._header_bytes)
         whole = bytearray(head)
         for place in _field_places(head):
-            name = head[place : place + _NAME_BYTES].split(b"\x00")[0]
+            name = _name_at(head, place)
             whole[place : place + len(name)] = _whole(name, encoding).ljust(len(name), b"\x00")
         if whole == head:
             return self._dbf
@@ -158,13 +173,14 @@ def _texts_beyond_ascii(dbf: Path) -> set[bytes]:
             return set()
         n_records, header_bytes, record_bytes = _HEADER.unpack(head)
         file.seek(0)
-        fields = _fields(file.read(header_bytes))
+        head_bytes = file.read(header_bytes)
+        fields = _fields(head_bytes)
         file.seek(header_bytes)
         sample = file.read(min(n_records * record_bytes, _SAMPLE_RECORDS * record_bytes, _SCANNED_BYTES))
     n_whole = len(sample) // record_bytes if record_bytes else 0
     records = np.frombuffer(sample, np.uint8, n_whole * record_bytes).reshape(n_whole, record_bytes)
-    texts = {name for name, _, _ in fields if not name.isascii()}
-    for _, start, end in fields:
+    texts = {name for place in _field_places(head_bytes) if not (name := _name_at(head_bytes, place)).isascii()}
+    for start, end in fields:
         cells = records[(records[:, start:end] >= _BEYOND_ASCII).any(axis=1), start:end]
         # Fields of a damaged table go beyond its records.
         if cells.size:
@@ -172,13 +188,17 @@ def _texts_beyond_ascii(dbf: Path) -> set[bytes]:
     return texts
 
 
-def _fields(head: bytes) -> list[tuple[bytes, int, int]]:
-    """Name and place within a record of the text columns."""
+def _name_at(head: bytes, place: int) -> bytes:
+    return head[place : place + _NAME_BYTES].split(b"\x00")[0]
+
+
+def _fields(head: bytes) -> list[tuple[int, int]]:
+    """Place within a record of the text columns."""
     fields, offset = [], 1
     for place in _field_places(head):
         descriptor = head[place : place + _FIELD_BYTES]
         if descriptor[11:12] == b"C":
-            fields.append((descriptor[:_NAME_BYTES].split(b"\x00")[0], offset, offset + descriptor[16]))
+            fields.append((offset, offset + descriptor[16]))
         offset += descriptor[16]
     return fields
 

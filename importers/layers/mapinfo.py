@@ -23,6 +23,11 @@ _CHARSETS = {
     "gb18030": b"WindowsSimpChinese",
     "cp932": b"WindowsJapanese",
     "cp950": b"WindowsTradChinese",
+    "cp949": b"WindowsKorean",
+    "cp1250": b"WindowsLatin2",
+    "cp1251": b"WindowsCyrillic",
+    "cp1253": b"WindowsGreek",
+    "cp1254": b"WindowsTurkish",
     "iso-8859-1": b"WindowsLatin1",
 }
 _ASKS_FOR_MORE = b"<OGR"

@@ -1,5 +1,6 @@
 """Shapefiles and lone dBASE tables: all parts together, under names that GDAL finds, with a known encoding."""
 
+import re
 import struct
 from pathlib import Path
 
@@ -10,6 +11,12 @@ _SHAPEFILE_CODE = b"\x00\x00\x27\x0a"
 _SHAPEFILE_HEADER_BYTES = 100
 _INDEX_ENTRY_BYTES = 8
 _PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
+# Of countries whose few characters could as well be those of another.
+_OF_COUNTRIES = (
+    (re.compile(rb"korea", re.IGNORECASE), "cp949"),
+    (re.compile(rb"japan|jgd_?(?:2000|2011)|tokyo", re.IGNORECASE), "cp932"),
+    (re.compile(rb"twd_?(?:67|97)|taiwan", re.IGNORECASE), "cp950"),
+)
 _DBASE_VERSIONS = (0x02, 0x03, 0x04, 0x05, 0x30, 0x31, 0x32, 0x83, 0x8B, 0x8C, 0xF5, 0xFB)
 
 
@@ -48,7 +55,7 @@ def _with_table(path: Path, parts: dict[str, Path], scratch: Path, encoding: str
         place = linked(scratch, path.stem, parts)
         return LayerFile(path, "ESRI Shapefile", place, declared_rows=n_shapes, lacks_attributes=True)
     declared = encoding or (cpg.read_text("ascii", "replace") if cpg else None)
-    found, guessed = dbf_encoding(dbf, declared)
+    found, guessed = dbf_encoding(dbf, declared, _of_country(parts.get(".prj")))
     table = Table(dbf)
     parts[".dbf"] = table.with_whole_names(found, scratch / "names.dbf")
     n_pairs = table.n_records if n_shapes is None else min(n_shapes, table.n_records)
@@ -63,6 +70,12 @@ def _with_table(path: Path, parts: dict[str, Path], scratch: Path, encoding: str
         lost_rows=0 if n_shapes is None else abs(n_shapes - table.n_records),
         deleted_rows=n_deleted,
     )
+
+
+def _of_country(prj: Path | None) -> str | None:
+    """The encoding that tables of the country are written in whose own coordinate system a .prj names."""
+    system = prj.read_bytes() if prj is not None else b""
+    return next((encoding for named, encoding in _OF_COUNTRIES if named.search(system)), None)
 
 
 def _in_utf8(prj: Path, copy: Path) -> Path:

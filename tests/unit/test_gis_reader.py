@@ -161,6 +161,29 @@ def test_text_without_a_true_cpg(tmp_path: Path, encoding: str, cpg: str | None)
     assert [note.rule for note in table.findings] == ["IMP-ENCODING"] * guessed
 
 
+@pytest.mark.parametrize(
+    ("encoding", "crs", "name", "words"),
+    [
+        ("cp949", "EPSG:5186", "관재질", ["강관", "닥타일주철관"]),
+        ("cp1251", "EPSG:32637", "Материал", ["чугун", "сталь оцинкованная"]),
+        ("cp1253", "EPSG:2100", "Υλικό", ["χυτοσίδηρος", "χάλυβας"]),
+        ("cp1250", "EPSG:2178", "Materiał", ["żeliwo sferoidalne", "stal kwasoodporna, łączona"]),
+    ],
+)
+def test_tables_of_other_countries_without_a_cpg(
+    tmp_path: Path, encoding: str, crs: str, name: str, words: list[str]
+) -> None:
+    line = shapely.LineString([(0, 0), (9, 9)])
+    path = write(tmp_path / "a.shp", gpd.GeoDataFrame({name: words}, geometry=[line, line], crs=crs), encoding=encoding)
+    path.with_suffix(".cpg").unlink()
+    # Neither does the table say it: its language driver.
+    octets = bytearray(path.with_suffix(".dbf").read_bytes())
+    octets[29] = 0
+    path.with_suffix(".dbf").write_bytes(octets)
+    [table] = read(path)
+    assert table.rows[name].tolist() == words
+
+
 def test_a_stated_encoding_wins(tmp_path: Path) -> None:
     frame = gpd.GeoDataFrame({"street": ["Große Straße"]}, geometry=[shapely.Point(1, 2)], crs="EPSG:4547")
     path = write(tmp_path / "a.shp", frame, encoding="ISO-8859-1")
