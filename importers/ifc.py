@@ -136,9 +136,10 @@ class _Model:
             "to_key": found.to_key,
             "id": element["name"],
             **_common(element),
-            "kind": _word(element),
+            "ifc_entity": _word(element),
             **_sizes(element),
-            "material": element["material"],
+            # Left out where it is not told: a property of the maker's own may tell it.
+            **({"material": element["material"]} if element["material"] is not None else {}),
             "from_elevation_m": path[0][2] if path else UNKNOWN,
             "to_elevation_m": path[-1][2] if path else UNKNOWN,
             "depth_datum": "axis",
@@ -158,7 +159,7 @@ def _common(element: Plain) -> _Row:
     of_ports = next((port["system"] for port in element["ports"] if port["system"] not in _UNTOLD), None)
     told = (system["predefined"], system["type"], of_ports, system["name"])
     status = next((value for name, value in element["properties"].items() if name.endswith("Common.Status")), None)
-    return {
+    held = {
         "class": next((word for word in told if word not in _UNTOLD), None),
         "name": element["description"],
         "lifecycle": status,
@@ -166,6 +167,7 @@ def _common(element: Plain) -> _Row:
         "tag": element["tag"],
         "system": system["name"],
     }
+    return {name: value for name, value in held.items() if value is not None}
 
 
 def _word(element: Plain) -> str:

@@ -15,6 +15,9 @@ from hypothesis import strategies as st
 from importers.base import DERIVED, RecordTable
 from importers.delivery import read_delivery, reader_of
 from importers.ifc import IfcReader
+from importers.places.georeference import parse_crs
+from importers.places.place_readings import Home
+from importers.proposing.dry_run import dry_run
 from pipemap.errors import CrsError, PipemapError, SourceError
 from schemas.delivery import Delivery
 from tests.unit.ifc_models import HEIGHT, Model, drop, on_map, sewer
@@ -105,6 +108,27 @@ def test_classes_words_and_properties(edition: tuple[str, Delivery]) -> None:
     rules = {found.rule for found in delivery.findings}
     assert {"IMP-MESH", "IMP-JOIN"} <= rules
     assert not rules & {"R03", "R06", "R20", "IMP-ENDS", "IMP-SCALE", "IMP-RECORD"}
+
+
+def test_properties_of_the_maker_tell_class_and_material_where_the_model_does_not(tmp_path: Path) -> None:
+    model = Model()
+    for number in range(3):
+        pipe = model.pipe(f"P{number}", (number * 9000, 0, 0), (number * 9000 + 8000, 0, 0), 100)
+        model.properties(pipe, "管线属性", 管线类型="污水", 材质="球墨铸铁")
+    file = model.write(tmp_path / "a.ifc")
+    home = Home(parse_crs("EPSG:4547"))
+    found = dry_run([file], home, source_crs="EPSG:4547", on_progress=lambda *_: None)
+    assert found.trial is not None
+    assert set(found.trial.segments["class_code"]) == {"foul"}
+    assert set(found.trial.segments["material_code"]) == {"ductile_iron"}
+
+
+def test_system_classifications_of_revit_are_classes(tmp_path: Path) -> None:
+    model = Model()
+    pipe = model.pipe("P", (0, 0, 0), (8000, 0, 0), 100)
+    model.properties(pipe, "PSet_Revit_Mechanical", **{"System Classification": "Sanitary"})
+    delivery = read_delivery([model.write(tmp_path / "a.ifc")], srid=4547)
+    assert delivery.segments["class_code"].tolist() == ["foul"]
 
 
 def test_the_map_is_the_one_the_library_finds(tmp_path: Path) -> None:
