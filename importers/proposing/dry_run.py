@@ -104,13 +104,13 @@ def _tried(paths: Sequence[Path], text: str, home: Home, crs_file: Path | None, 
 def _places(
     reading: Reading, tables: Sequence[TableProposal], home: Home, given: System | None
 ) -> dict[tuple[str, str], list[PlaceReading]]:
-    """The ways to read the coordinates of every table that has columns of them, and of layers that say no system."""
+    """The ways to read the coordinates of tables that have some, and of layers and drawings that say no system."""
     found: dict[tuple[str, str], list[PlaceReading]] = {}
     by_place = {(table.file, table.sheet): table for table in tables}
     for record, reader in reading.tables:
         place = (record.file, record.sheet)
         named = given or record.crs or (parse_crs(reading.profile.crs) if reading.profile.crs else None)
-        if place not in found and record.geometry is not None and reader == "gis" and named is None:
+        if place not in found and record.geometry is not None and reader in ("gis", "dxf") and named is None:
             found[place] = _drawn_places(record, home)
         pair = _pair_of(by_place[place])
         if place in found or pair is None or record.geometry is not None:

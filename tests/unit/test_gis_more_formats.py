@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import ezdxf
 import geopandas as gpd
 import numpy as np
 import pyarrow as pa
@@ -34,6 +35,15 @@ def _imported(files: Sequence[Path], crs: str = "EPSG:4547") -> Delivery:
     assert found.fault is None, found.fault
     assert found.trial is not None
     return found.trial
+
+
+def test_a_drawing_whose_eastings_begin_with_the_zone_is_read_in_it(tmp_path: Path) -> None:
+    drawing = ezdxf.new("R2010")
+    drawing.modelspace().add_line((38_512_100.0, 2_611_900.0), (38_512_130.0, 2_611_902.0), {"layer": "JS"})
+    drawing.saveas(tmp_path / "a.dxf")
+    [line] = _imported([tmp_path / "a.dxf"]).segments["geom"]
+    wanted = [[512_100.0, 2_611_900.0], [512_130.0, 2_611_902.0]]
+    assert shapely.get_coordinates(line) == pytest.approx(np.array(wanted), abs=1e-6)
 
 
 def _mains() -> gpd.GeoDataFrame:
