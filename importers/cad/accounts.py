@@ -65,6 +65,18 @@ def note_taken_in(source: Source, n: int) -> None:
         )
 
 
+def note_rims(source: Source, n: int) -> None:
+    """Tell how many ends of lines were led from the rim of a symbol to its middle."""
+    if n:
+        source.note(
+            "IMP-RIMS",
+            Severity.INFO,
+            f"{n} ends of lines stop at the rim of a point's circle; they were led on to its middle.",
+            f"{n} 个线端止于管点符号圆周，已延伸至圆心。",
+            details={"rows": n},
+        )
+
+
 def note_labels(source: Source, labels: Labels, reach_m: float) -> None:
     """Tell how many texts were matched to points and lines, and list those that were not."""
     n_used = labels.n_numbers + labels.n_of_lines + labels.n_levels

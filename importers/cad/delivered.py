@@ -11,6 +11,7 @@ from importers.cad.drawn import Drawn, lie_at_point_height
 from importers.cad.entities import Entity
 from importers.cad.layer_names import LayerNames
 from importers.cad.pasted import PastedNetwork
+from importers.cad.rims import drawn_to_centres
 from importers.cad.sheets import Sheet, Sorting, settle_silent
 from importers.cad.sources import Source, SourceReader
 from importers.cad.tables import OWN_COLUMNS, ROLES, tables_of
@@ -52,6 +53,7 @@ class Delivered:
             yield from tables_of(source, sheets, told, self._is_flat(source, sheets))
 
     def _drawn(self, source: Source, sheets: Sequence[Sheet], sorting: Sorting) -> Drawn:
+        accounts.note_rims(source, drawn_to_centres(sheets))
         drawn = Drawn(sheets, sorting, self._profile, self._settings)
         drawn.read(self._is_note, lambda: accounts.note_taken_in(source, settle_silent(sheets)))
         accounts.note_labels(source, drawn.labels, self._reach_m)

@@ -16,6 +16,7 @@ _UTF8_FROM = "AC1021"
 _FROZEN, _XREF, _OVERLAY = 1, 4, 8
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
 _SAMPLE_BYTES, _CHINESE_SHARE = 1 << 24, 0.9
+_ON_BASE = 0.05
 _KEPT_OBJECTS = ("DICTIONARY", "XRECORD")
 
 
@@ -27,6 +28,18 @@ class Block:
     base: Vertex
     xref: str | None
     groups: list[Group] = field(default_factory=list)
+
+    def radius(self) -> float:
+        """Of the largest circle round its base, 0 where there is none."""
+        circles = (group.tags() for group in self.groups if group.kind == "CIRCLE")
+        return max((radius for circle in circles if (radius := self._round_base(circle))), default=0.0)
+
+    def _round_base(self, circle: dict[int, Any]) -> float:
+        try:
+            off = math.dist(point(circle, 10)[:2], self.base[:2])
+            return float(circle[40]) if off < _ON_BASE * float(circle[40]) else 0.0
+        except MALFORMED:
+            return 0.0
 
 
 class Drawing:

@@ -28,6 +28,9 @@ from importers.profiles import Profile
 _SIZE, _DEPTHS = ("section", "diameter"), ("depths", "from_depth_m", "from_elevation_m")
 _OF_LINES = {
     "drawn_section": _SIZE, "drawn_material": ("material",), "drawn_depths": _DEPTHS, "drawn_class": ("class",),
+    "drawn_voltage": ("voltage", "pressure_or_voltage"), "drawn_pressure": ("pressure", "pressure_or_voltage"),
+    "drawn_holes": ("holes", "hole_count", "used_holes"), "drawn_hole_count": ("holes", "hole_count", "used_holes"),
+    "drawn_cable_count": ("cable_count",), "drawn_burial": ("burial",),
 }  # fmt: skip
 _OF_LEVELS = {"ground": ("drawn_ground", "ground_elevation_m"), "bottom": ("drawn_bottom", "well_bottom_m")}
 _ON_POINT_M, _SAME_HEIGHT_M = 0.05, 0.01
@@ -48,8 +51,8 @@ class Labels:
 class Drawn:
     """Columns `drawn_*` of the sheets of one drawing, each only where no attribute of the rows says the same.
 
-    `drawn_number`, `drawn_ground` and `drawn_bottom` of points and `drawn_section`, `drawn_material`, `drawn_depths`
-    and `drawn_class` of pipes come from texts within `label_reach_m`, kept as `drawn_text`, or from layer names;
+    `drawn_number`, `drawn_ground` and `drawn_bottom` of points and `drawn_section`, `drawn_material`, `drawn_depths`,
+    `drawn_class` and the like of pipes come from texts within `label_reach_m`, kept as `drawn_text`, or layer names;
     `drawn_appurtenance` comes from names of layers and blocks, `drawn_feature` from those of blocks. `drawn_z_m` is
     the height of a point, `drawn_from_z_m` and `drawn_to_z_m` are those of the ends of a line, which no shipped
     profile takes for anything.
@@ -147,16 +150,22 @@ class Drawn:
         for row, about in matching.of.items():
             self._told[row]["drawn_number"] = about[0].number
         used |= {id(candidate) for about in matching.of.values() for candidate in about}
-        used |= self._levels([c for c in found if c.levels], reach_m)
+        used |= self._levels([c for c in found if c.levels], matching, reach_m)
         self._account(found, used, of_lines, matching)
 
-    def _levels(self, found: Sequence[Candidate], reach_m: float) -> set[int]:
-        """Give points the heights that texts beside them state and their data does not; the texts that were taken."""
+    def _levels(self, found: Sequence[Candidate], numbered: Matching, reach_m: float) -> set[int]:
+        """Give points the heights that texts beside them state and their data does not; the texts that were taken.
+
+        What stands under a number is of the point with that number.
+        """
         taken: set[int] = set()
         for what, (column, attribute) in _OF_LEVELS.items():
-            stating = [c for c in found if what in c.levels]
-            matching = match_levels(stating, self._points_without(attribute), reach_m)
-            for row, about in matching.of.items():
+            wanting = self._points_without(attribute)
+            rows = {entity.row for entity, _ in wanting}
+            of = {row: told for row, about in numbered.of.items() if row in rows and (told := _stating(about, what))}
+            of_number = {id(candidate) for about in numbered.of.values() for candidate in about}
+            matching = match_levels([c for c in _stating(found, what) if id(c) not in of_number], wanting, reach_m)
+            for row, about in (*matching.of.items(), *of.items()):
                 self._told[row][column] = about[0].levels[what]
                 taken |= {id(candidate) for candidate in about}
         self.labels.n_levels = len(taken)
@@ -197,11 +206,12 @@ class Drawn:
             self._heights_of_ends(sheet.rows["segment"])
 
     def _named_pipes(self, sheet: Sheet, label: PipeLabel) -> None:
-        for name, value, attributes in (
-            ("drawn_section", label.section, _SIZE),
-            ("drawn_material", label.material, ("material",)),
+        for name, value in (
+            ("drawn_section", label.section),
+            ("drawn_material", label.material),
+            *((f"drawn_{other}", said) for other, said in label.others),
         ):
-            if value and self.lacks(sheet, "segment", *attributes):
+            if value and self.lacks(sheet, "segment", *_OF_LINES[name]):
                 for entity in sheet.rows["segment"]:
                     self._told[entity.row].setdefault(name, value)
 
@@ -235,6 +245,10 @@ class Drawn:
             if any(vertex[2] for vertex in entity.vertices):
                 for name, vertex in (("drawn_from_z_m", entity.vertices[0]), ("drawn_to_z_m", entity.vertices[-1])):
                     self._told[entity.row][name] = round(vertex[2], 4)
+
+
+def _stating(found: Sequence[Candidate], what: str) -> list[Candidate]:
+    return [candidate for candidate in found if what in candidate.levels]
 
 
 def lie_at_point_height(sheets: Sequence[Sheet]) -> tuple[int, int]:

@@ -78,6 +78,7 @@ class EntityReader:
         self.n_too_deep = 0
         self._is_name, self._holds_network, self._to_world = is_name, holds_network, to_world
         self._containers: dict[str, bool] = {}
+        self._radii: dict[str, float] = {}
         self._pasted: list[tuple[Block, Matrix44, str]] = []
         self._dictionaries: list[tuple[Entity, str]] = []
         self._tips: dict[str, tuple[float, float]] = {}
@@ -138,9 +139,18 @@ class EntityReader:
         )
         if group.kind == "INSERT":
             entity.block = self.drawing.text(tags.get(2, ""))
+            entity.radius = self._symbol_radius(entity.block, tags, to_world)
         elif group.kind == "CIRCLE":
-            scale = 1.0 if to_world is None else to_world.transform_direction((1.0, 0.0, 0.0)).magnitude
-            entity.radius = _number(tags.get(40)) * scale
+            entity.radius = _number(tags.get(40)) * _scale(to_world)
+
+    def _symbol_radius(self, name: str, tags: dict[int, Any], to_world: Matrix44 | None) -> float:
+        """Of the largest circle round the base of a block, as it is inserted; 0 where there is none."""
+        block = self.drawing.blocks.get(name.upper())
+        if block is None:
+            return 0.0
+        if block.name not in self._radii:
+            self._radii[block.name] = block.radius()
+        return self._radii[block.name] * abs(_number(tags.get(41, 1))) * _scale(to_world)
 
     def _read_attributes(self, entity: Entity, group: Group) -> None:
         codec = self.drawing.codec
@@ -185,6 +195,10 @@ class EntityReader:
         for handle, tip in self._tips.items():
             if handle in self._by_handle:
                 self._by_handle[handle].target = tip
+
+
+def _scale(to_world: Matrix44 | None) -> float:
+    return 1.0 if to_world is None else to_world.transform_direction((1.0, 0.0, 0.0)).magnitude
 
 
 def _number(value: Any) -> float:

@@ -17,7 +17,7 @@ _INCHES = r"\d{1,3}(?:\.\d+|[ -]\d/\d)?\s*(?:\"|''|′′|”|in\b\.?|inch(?:es)
 _SECTION = re.compile(rf"(?<![A-Za-z0-9.])(?:{_SIGNED}|{_BOX}|{_MM}|{_DUCTS}|{_INCHES})(?![A-Za-z0-9.])", re.IGNORECASE)
 _GLUED = re.compile(
     r"(?<=[A-Za-z])(?=[一-鿿])|(?<=[一-鿿])(?=[A-Za-z0-9ΦφØ⌀∅])|(?<=\d)(?=[一-鿿])(?!孔|根|米)"
-    r"|(?<=\d)(?=[A-Z]{2,5}(?![A-Za-z0-9]))"
+    r"|(?<=\d)(?=[A-Z]{2,5}(?![A-Za-z0-9]))|(?<=[A-Z]{2})(?=(?:DN|De|[Dd])\d{3,4}(?!\d))"
 )
 _DEPTH = r"-?\d{1,2}\.\d{1,3}"
 _DEPTHS = re.compile(rf"(?<![\w.])(?:埋深|深|[hH])?\s*[=:]?\s*({_DEPTH})(?:\s*[/~-]\s*({_DEPTH}))?(?:\s*m)?(?![\w.%‰])")
@@ -32,9 +32,16 @@ _REMARK = re.compile(
 # Levels beside a point: of its cover and of its bottom, as five languages write them.
 _LEVEL = re.compile(
     r"^(?:(?P<ground>KD|DOK|CL|RIM|TN|GL|地面|井面|井口)|(?P<bottom>KS|SOH|IL|INV|IE|FE|FIL|BOB|井底))"
-    r"[\s.:=]*(?P<height>-?\d{1,4}[.,]\d{1,3})\s*m?$",
+    r"(?:[\s.]*(?:ELEV?|IN|OUT))?[\s.:=]*(?P<height>-?\d{1,4}[.,]\d{1,3})\s*(?:m|'|ft)?(?:\s*\([A-Z]{1,3}\))?$",
     re.IGNORECASE,
 )
+# What notes of cables, ducts and gas mains hold besides: voltage, holes in all and in use, cables.
+_VOLTAGE = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,2})?\s*k?V(?!\w)", re.IGNORECASE)
+_HOLES = re.compile(r"(?<![\w./])(\d{1,2})/(\d{1,2})(?![\w./])")
+_HOLES_BESIDE = re.compile(r"(?<![\w.])(\d{1,3})\s*孔")
+_CABLES = re.compile(r"(?<![\w.])(\d{1,3})\s*[根条]")
+# Polish base maps write the kind of pipe in small letters before its size: w110, ks200, gn63.
+_KIND_AND_SIZE = re.compile(r"^(?:w|k[sdopl]?|g[nwsp]?|c[wpn]?)[ABNXZ]?([1-9]\d{1,3})$")
 _PLAIN_SIZE = re.compile(r"^([1-9]\d{1,3})(?:mm)?$")
 _WORD_AND_SIZE = re.compile(r"^([A-Za-z]+(?:-[A-Za-z]+)?|[一-鿿]+)([1-9]\d{1,3})$")
 _GRADE = re.compile(r"^(PE)(?:63|80|100)$", re.IGNORECASE)
@@ -46,23 +53,43 @@ _MAX_STRANGE = 6
 
 @dataclass(frozen=True)
 class PipeLabel:
-    """What a text says of a pipe, each part as it is written; `depths` are one or two numbers joined by `/`."""
+    """What a text says of a pipe, each part as it is written; `depths` are one or two numbers joined by `/`.
 
-    section: str
+    `others` are what only some classes have, by the attribute: voltage, pressure, holes, cables, burial.
+    """
+
+    section: str | None
     material: str | None = None
     class_word: str | None = None
     depths: str | None = None
+    others: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_signed(self) -> bool:
         """Whether the size is written as one (DN300, 700X400) and not only a number."""
-        return not self.section.isdigit()
+        return self.section is not None and not self.section.isdigit()
 
 
 def _without_lengths(number: re.Match[str]) -> str:
     """Nothing in place of a number with decimals that is too large for a depth, else what stands there."""
     most_m = _SHALLOW_M if number[0].endswith("m") else _DEEPEST_M
     return " " if "." in number[1] and float(number[1]) > most_m else number[0]
+
+
+def _others(text: str) -> tuple[dict[str, str], str]:
+    """Voltage, holes and cables that a text states, and the text without them; holes alone are the section itself."""
+    found: dict[str, str] = {}
+    if voltage := _VOLTAGE.search(text):
+        found["voltage"], text = voltage[0], text.replace(voltage[0], " ", 1)
+    if (holes := _HOLES.search(text)) and int(holes[1]) >= int(holes[2]):
+        found["holes"], text = holes[0], text.replace(holes[0], " ", 1)
+    sections = [match[0] for match in _SECTION.finditer(text)]
+    ducts = _HOLES_BESIDE.search(text)
+    if ducts and "holes" not in found and any("孔" not in section for section in sections):
+        found["hole_count"], text = ducts[1], text.replace(ducts[0], " ", 1)
+    if (cables := _CABLES.search(text)) and "孔" not in text:
+        found["cable_count"], text = cables[1], text.replace(cables[0], " ", 1)
+    return found, text
 
 
 class Vocabulary:
@@ -82,6 +109,11 @@ class Vocabulary:
     @cached_property
     def _materials(self) -> dict[str, str]:
         return self._profile.code_words("material")
+
+    @cached_property
+    def _manners(self) -> dict[str, str]:
+        """Words for how a pipe is laid and for the pressure in it, and which of them it is."""
+        return {word: table for table in ("burial", "pressure") for word in self._profile.code_words(table)}
 
     @cached_property
     def _features(self) -> dict[str, str]:
@@ -109,9 +141,9 @@ class Vocabulary:
 
     def _pipe_label(self, text: str) -> PipeLabel | None:
         """Size and what stands with it; None where there is no size or too much that is not understood."""
-        rest = unicodedata.normalize("NFKC", text).strip()
-        found = _SECTION.search(_GLUED.sub(" ", rest))
-        rest = _GLUED.sub(" ", rest)
+        said = unicodedata.normalize("NFKC", text).strip()
+        others, rest = _others(_GLUED.sub(" ", said))
+        found = _SECTION.search(rest)
         section = None
         if found is not None and parse_section(found[0], self._millimetres).is_known:
             section, rest = found[0].replace(" ", ""), f"{rest[: found.start()]} {rest[found.end() :]}"
@@ -120,12 +152,15 @@ class Vocabulary:
         depths = _DEPTHS.search(rest)
         rest = _DEPTHS.sub(" ", rest, count=1)
         words = [word for word in re.split(r"[\s,，;；、()\[\]/_@\-]+", rest) if word]
-        label = self._with_words(section, depths, words)
+        others |= {self._manners[word]: word for word in words if word in self._manners}
+        label = self._with_words(section, depths, [word for word in words if word not in self._manners], others)
         # JS-12 and 给12 are numbers of points, 给 200 is a pipe.
         is_number = section is None and label is not None and label.material is None and " " not in text.strip()
         return None if is_number else label
 
-    def _with_words(self, section: str | None, depths: re.Match[str] | None, words: list[str]) -> PipeLabel | None:
+    def _with_words(
+        self, section: str | None, depths: re.Match[str] | None, words: list[str], others: dict[str, str]
+    ) -> PipeLabel | None:
         material = class_word = plain = None
         strange = ""
         for word in words:
@@ -141,10 +176,10 @@ class Vocabulary:
         if section is None and (strange or not (material or class_word)):
             return None
         size = section or plain
-        if size is None or len(strange) > _MAX_STRANGE:
+        if (size is None and not others) or len(strange) > _MAX_STRANGE:
             return None
         told = "/".join((depths[1], depths[2] or depths[1])) if depths else None
-        return PipeLabel(size, material, class_word, told)
+        return PipeLabel(size, material, class_word, told, tuple(others.items()))
 
     def _taken_apart(self, word: str) -> list[tuple[str, str | None]]:
         """Words with the size glued to them: `PVC110`; `给水铸铁` is two words; PE100 is a grade of the material."""
@@ -159,8 +194,8 @@ class Vocabulary:
         return [(name, size)]
 
     def bare_size(self, text: str) -> PipeLabel | None:
-        """A text that is nothing but digits, as a size."""
-        size = _PLAIN_SIZE.match(text.strip())
+        """A text that is nothing but digits, or these behind small letters for the kind of pipe, as a size."""
+        size = _PLAIN_SIZE.match(text.strip()) or _KIND_AND_SIZE.match(text.strip())
         return PipeLabel(size[1]) if size else None
 
     def level(self, text: str) -> tuple[str, float] | None:

@@ -12,6 +12,7 @@ import shapely
 from importers.cad.entities import Entity
 from importers.cad.label_words import PipeLabel, Vocabulary
 from importers.cad.layer_names import LayerName
+from importers.cad.stacks import levels_of, stacked
 
 # Two candidates whose distances differ by less than this are equally near.
 TIE_M = 0.05
@@ -57,8 +58,8 @@ def candidates(
 ) -> list[Candidate]:
     """Texts that can be a label; `is_note` tells those whose own data already names what they are about."""
     found = []
-    for entity in texts:
-        if entity.text is not None and not is_note(entity):
+    for entity in stacked([entity for entity in texts if not is_note(entity)], words):
+        if entity.text is not None:
             candidate = _candidate(entity, told(entity.layer), words)
             if candidate.label is not None or candidate.number is not None or candidate.levels:
                 found.append(candidate)
@@ -73,8 +74,11 @@ def _candidate(entity: Entity, told: LayerName, words: Vocabulary) -> Candidate:
     if label is None and not told.numbers_points and (is_turned or told.is_annotation):
         label = words.bare_size(" ".join(lines))
     numbers = (words.point_number(line, told.numbers_points) for line in lines)
+    number = next((number for number in numbers if number), None)
     levels = dict(level for line in reversed(lines) if (level := words.level(line)) is not None)
-    return Candidate(entity, told, label, next((number for number in numbers if number), None), is_turned, levels)
+    if number is not None and len(lines) > 1:
+        levels = levels or levels_of(lines)
+    return Candidate(entity, told, None if number and levels else label, number, is_turned, levels)
 
 
 class _Boxes:
@@ -216,6 +220,7 @@ def told_of_line(found: Sequence[Candidate]) -> tuple[dict[str, Any], bool]:
         for name, value in (
             ("drawn_section", label.section), ("drawn_material", label.material),
             ("drawn_depths", label.depths), ("drawn_class", label.class_word),
+            *((f"drawn_{name}", value) for name, value in label.others),
         ):  # fmt: skip
             contradicts |= value is not None and told.setdefault(name, value) != value
     return told, contradicts

@@ -126,6 +126,87 @@ def test_levels_beside_points_are_those_of_ground_and_bottom(tmp_path: Path) -> 
     assert (other["ground_elevation_m"], other["well_depth_m"]) == (122.9, pytest.approx(float("nan"), nan_ok=True))
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [("W12", "34.795", "31.100"), ("W12", "34.795/31.100"), ("W12", "RIM=34.795", "INV OUT=31.100 (N)")],
+)
+@pytest.mark.parametrize("as_one", [True, False])
+def test_what_stands_under_the_number_of_a_well_is_its_ground_and_bottom(
+    tmp_path: Path, lines: tuple[str, ...], as_one: bool
+) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        space.add_line(at(0), at(30), {"layer": "污水管线"})
+        for east in (0, 30):
+            space.add_circle(at(east), 0.5, {"layer": "污水井"})
+        if as_one:
+            space.add_mtext("\\P".join(lines), dxfattribs={"layer": "标注", "char_height": 1, "insert": at(1, 4)})
+            return
+        for line, text in enumerate(lines):
+            label(space, text, at(1, 3 - 1.4 * line), "标注")
+
+    nodes = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547).nodes.set_index("source_key")
+    assert nodes.loc["W12", "ground_elevation_m"] == 34.795
+    assert nodes.loc["W12", "well_depth_m"] == pytest.approx(3.695)
+    assert nodes.loc["W12", "geom"].x == at(0)[0]
+    assert nodes.drop(index="W12")["ground_elevation_m"].isna().all()
+
+
+@pytest.mark.parametrize("under", [("34.795",), ("31.100", "34.795"), ("34.795", "2.40")])
+def test_numbers_under_a_number_that_can_be_no_levels_are_none(tmp_path: Path, under: tuple[str, ...]) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = street(drawing)
+        for line, text in enumerate(under):
+            label(space, text, at(0.5, -0.9 - 1.4 * line), "JS点注记")
+
+    nodes = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547).nodes.set_index("source_key")
+    assert nodes.loc["J1", "geom"].x == at(0)[0]
+    assert nodes["ground_elevation_m"].isna().all()
+
+
+def test_lines_that_stop_at_the_circle_of_a_well_lead_to_its_middle(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        drawing.blocks.new("WELL").add_circle((0, 0), 1)
+        space.add_circle(at(0), 0.5, {"layer": "污水井"})
+        space.add_blockref("WELL", at(30), dxfattribs={"layer": "污水井", "xscale": 0.4, "yscale": 0.4})
+        space.add_line(at(0.5), at(29.6), {"layer": "污水管线"})
+        space.add_line(at(30, 0.4), at(30, 20), {"layer": "污水管线"})
+        # Passes by: it ends on the rim and points elsewhere.
+        space.add_line(at(-20, 0.5), at(0, 0.5), {"layer": "污水管线"})
+
+    delivery = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547)
+    courses = {
+        tuple(end for x, y in line.coords for end in (x - at(0)[0], y - at(0)[1])) for line in delivery.segments["geom"]
+    }
+    assert courses == {(0, 0, 30, 0), (30, 0, 30, 20), (-20, 0.5, 0, 0.5)}
+    assert len(delivery.nodes) == 5
+    [told] = [finding for finding in delivery.findings if finding.rule == "IMP-RIMS"]
+    assert told.details["rows"] == 3
+
+
+@pytest.mark.parametrize(
+    ("layer", "text", "wanted"),
+    [
+        ("DLLINE", "DL 10kV 铜 600×400 12/4 直埋", {"width_mm": 600, "height_mm": 400, "voltage_kv": 10,
+                                                   "hole_count": 12, "used_hole_count": 4, "burial_code": "direct"}),
+        ("DXLINE", "DX 12孔 PVC 400X300", {"width_mm": 400, "hole_count": 12, "material_code": "pvc"}),
+        ("LDLINE", "LD 0.38kV 铜 2根", {"voltage_kv": 0.38, "material_code": "copper", "cable_count": 2}),
+        ("RQLINE", "RQ 钢 DN200 低压", {"nominal_mm": 200, "material_code": "steel", "pressure_code": "low"}),
+        ("YSLINE", "PVCD800", {"width_mm": 800, "material_code": "pvc"}),
+        ("GESUT_GAZOWE", "gn63", {"width_mm": 63, "class_code": "gas"}),
+    ],
+)  # fmt: skip
+def test_notes_along_cables_ducts_and_mains(tmp_path: Path, layer: str, text: str, wanted: dict[str, Any]) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        space.add_line(at(0), at(20, 20), {"layer": layer})
+        label(space, text, at(6, 6.5), layer.replace("LINE", "注记"), rotation=45)
+
+    [found] = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547).segments.to_dict("records")
+    assert {name: found[name] for name in wanted} == pytest.approx(wanted)
+
+
 def test_a_text_out_of_reach_is_left_and_told(tmp_path: Path) -> None:
     def draw(drawing: Drawing) -> None:
         space = street(drawing)
