@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from importers.normalising.cells import Floats, Objects, coalesced, code_of, is_fill_number, is_unknown
+from importers.normalising.cells import Floats, Objects, coalesced, code_of, is_unknown
 from importers.normalising.columns import Columns
 from importers.normalising.ledger import listed
-from importers.normalising.measures import datum_beside
+from importers.normalising.measures import datum_beside, two_numbers
 from importers.normalising.sections import INCH_MM, LEAST_MM, Section, parse_section, sizes
 from importers.normalising.units import PRESSURES_MPA, VOLTAGES_KV, unit_of
 from schemas.codetables import codes_where
@@ -22,7 +22,6 @@ _DASH = re.compile(r"\s*[-—–－]+\s*")
 _VOLTAGE = re.compile(r"^(\d+(?:\.\d+)?)\s*(kv|v|千伏|伏)?$", re.IGNORECASE)
 _PRESSURE = re.compile(r"^(\d+(?:\.\d+)?)\s*(mpa|kpa|bar|兆帕|千帕)?$", re.IGNORECASE)
 _UNITS = VOLTAGES_KV | PRESSURES_MPA
-_TWO_NUMBERS = re.compile(r"(-?\d+(?:\.\d+)?)(?:\s*[/~～—–-]+\s*(-?\d+(?:\.\d+)?))?")
 _COUNTS = ("hole_count", "cable_count")
 _SIZES = ("width_mm", "height_mm", "nominal_mm", "inner_width_mm", "inner_height_mm")
 # A circle's sizes, each known from the other.
@@ -379,22 +378,13 @@ def _split(columns: Columns, attribute: str) -> tuple[Floats, Floats]:
 
     def both(word: str) -> tuple[float, float] | None:
         measured = columns.measure(attribute, word) if attribute == "depths" else None
-        return _two_numbers(word) or (None if measured is None else (measured, np.nan))
+        return two_numbers(word) or (None if measured is None else (measured, np.nan))
 
     pairs = columns.parsed(attribute, both, "IMP-NUMBER", lambda pair: pair is not None)
     first, second = (_floats(pair and pair[place] for pair in pairs) * columns.factor(attribute) for place in (0, 1))
     if "from_depth_m" in columns.profile.zero_is_unknown:
         first, second = (np.where(depths_m == 0, np.nan, depths_m) for depths_m in (first, second))
     return first, second
-
-
-def _two_numbers(word: str) -> tuple[float, float] | None:
-    match = _TWO_NUMBERS.fullmatch(word)
-    if not match:
-        return None
-    both = np.array([float(match[1]), float(match[2]) if match[2] else np.nan])
-    first, second = np.where(is_fill_number(both), np.nan, both)
-    return float(first), float(second)
 
 
 def _floats(values: Iterable[Any]) -> Floats:

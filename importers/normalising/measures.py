@@ -3,6 +3,9 @@
 import re
 from dataclasses import dataclass
 
+import numpy as np
+
+from importers.normalising.cells import is_fill_number
 from importers.normalising.units import factor
 
 _DATUMS = {
@@ -21,6 +24,7 @@ _MEASURE = re.compile(
     rf"({_UNIT})?\s*(?:{_REMARK})?\s*(?:\(?\s*({_DATUM})\s*\)?)?",
     re.IGNORECASE,
 )
+_TWO_NUMBERS = re.compile(r"(-?\d+(?:\.\d+)?)(?:\s*[/~～—–-]+\s*(-?\d+(?:\.\d+)?))?")
 
 
 _COUNT = re.compile(r"(\d+)\s*(?:孔|根|条|个|只|holes?|ducts?|cables?)", re.IGNORECASE)
@@ -64,3 +68,13 @@ def datum_beside(word: str) -> str | None:
     """The datum that a text says its number refers to, None where it says none."""
     found = parse_measure(word)
     return None if found is None else found.datum
+
+
+def two_numbers(word: str) -> tuple[float, float] | None:
+    """The numbers of `0.85/0.92`, the second NaN where there is one alone; None where it is neither."""
+    match = _TWO_NUMBERS.fullmatch(word)
+    if not match:
+        return None
+    both = np.array([float(match[1]), float(match[2]) if match[2] else np.nan])
+    first, second = np.where(is_fill_number(both), np.nan, both)
+    return float(first), float(second)
