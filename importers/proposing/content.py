@@ -371,11 +371,9 @@ def _share_of_voltages(values_kv: Floats) -> float:
 
 def _whole_number(sample: Sample) -> float:
     values = sample.known_numbers
-    return (
-        sample.number_share * float(((values == np.round(values)) & (values >= 0) & (values < 1000)).mean())
-        if len(values)
-        else 0.0
-    )
+    if not len(values):
+        return 0.0
+    return sample.number_share * float(((values == np.round(values)) & (values >= 0) & (values < 1000)).mean())
 
 
 _LOOKS: dict[str, Callable[[Sample], float]] = {
