@@ -13,6 +13,7 @@ from importers.base import RecordTable
 from importers.profile_files import known_headers, load_profile, shipped
 from importers.profiles import plain
 from importers.tabular import markup
+from importers.tabular.chainages import with_points_joined
 from importers.tabular.drawn_columns import with_shapes
 from importers.tabular.grids import CHUNK_ROWS, tables_of
 from importers.tabular.headers import header_score
@@ -88,6 +89,7 @@ def _opened(tables: Iterable[RecordTable], names: Names) -> Iterator[RecordTable
     told: set[tuple[str, str]] = set()
     for table in with_things_as_rows(tables, names.known):
         whole = with_places_apart(with_units_beside(with_rows_for_links(table, names.keys)))
+        whole = with_points_joined(whole)
         if whole is not table and (table.file, table.sheet) in told:
             whole = replace(whole, findings=table.findings)
         told.add((table.file, table.sheet))

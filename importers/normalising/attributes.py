@@ -1,27 +1,24 @@
 """Groups of attributes that one or several source columns tell together: sections, pressures, heights."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from importers.normalising.cells import Floats, Objects, coalesced, code_of, is_unknown
+from importers.normalising.cells import ZERO, Floats, Objects, coalesced, code_of, is_unknown
 from importers.normalising.columns import Columns
 from importers.normalising.ledger import listed
 from importers.normalising.measures import datum_beside, two_numbers
 from importers.normalising.sections import INCH_MM, LEAST_MM, Section, parse_section, sizes
-from importers.normalising.units import PRESSURES_MPA, VOLTAGES_KV, unit_of
+from importers.normalising.units import unit_of
 from schemas.codetables import codes_where
 from schemas.findings import Severity
 
 _PAIR = re.compile(r"\s*(?:->|[,，;；~～→至到])\s*")
 _DASH = re.compile(r"\s*[-—–－]+\s*")
-_VOLTAGE = re.compile(r"^(\d+(?:\.\d+)?)\s*(kv|v|千伏|伏)?$", re.IGNORECASE)
-_PRESSURE = re.compile(r"^(\d+(?:\.\d+)?)\s*(mpa|kpa|bar|兆帕|千帕)?$", re.IGNORECASE)
-_UNITS = VOLTAGES_KV | PRESSURES_MPA
 _COUNTS = ("hole_count", "cable_count")
 _SIZES = ("width_mm", "height_mm", "nominal_mm", "inner_width_mm", "inner_height_mm")
 # A circle's sizes, each known from the other.
@@ -31,7 +28,6 @@ _WIDTH_AND_HEIGHT = (
 )  # fmt: skip
 # Half of the pipes of a network are wider.
 _LEAST_USUAL_MM = 50.0
-_ZERO = frozenset({"0", "0.0", "0.00"})
 
 
 def feature_and_appurtenance(columns: Columns) -> tuple[Objects, Objects]:
@@ -208,7 +204,7 @@ def _casings_mm(columns: Columns) -> Floats:
     def diameter_mm(word: str) -> float | None:
         casing = parse_section(word, mm_per_unit)
         if casing.shape_code != "circle":
-            return np.nan if word in _ZERO else None
+            return np.nan if word in ZERO else None
         return sizes(casing, casing.material_code).width_mm
 
     return _floats(columns.parsed("casing_mm", diameter_mm, "IMP-SECTION", lambda size: size is not None))
@@ -266,7 +262,7 @@ def _parsed_sections(
 
 def _without_zero(texts: Objects) -> Objects:
     texts = texts.copy()
-    texts[np.isin(texts.astype(str), list(_ZERO))] = None
+    texts[np.isin(texts.astype(str), list(ZERO))] = None
     return texts
 
 
@@ -292,58 +288,6 @@ def _holes(columns: Columns) -> tuple[Floats, Floats]:
             total = np.where(np.isnan(total), in_text[0], total)
             used = np.where(np.isnan(used), in_text[1], used)
     return total, used
-
-
-def pressure_and_voltage(columns: Columns) -> dict[str, Any]:
-    """Pressure as class or MPa and voltage in kV; a column for both is told apart by what it says."""
-    words = columns.profile.code_words("pressure")
-    pressure, voltage, shared = (columns.cells(name) for name in ("pressure", "voltage", "pressure_or_voltage"))
-
-    def code(word: str) -> str | None:
-        return words.get(word.casefold())
-
-    def kv(word: str) -> float | None:
-        return _voltage_kv(word, columns.factor("voltage"))
-
-    def mpa(word: str) -> float | None:
-        return None if code(word) else _pressure_mpa(word, columns.factor("pressure"))
-
-    def marked_kv(word: str) -> float | None:
-        return _voltage_kv(word) if word[-1:].casefold() in ("v", "伏") else None
-
-    known: dict[str, tuple[Callable[[str], Any], ...]] = {
-        "pressure": (code, mpa),
-        "voltage": (kv,),
-        "pressure_or_voltage": (code, marked_kv),
-    }
-    for attribute, parsers in known.items():
-        _report_unread(columns, attribute, parsers)
-    own_code, own_kv = pressure.each(code), voltage.each(kv)
-    return {
-        "pressure_code": coalesced(own_code, shared.each(code)),
-        "pressure_mpa": _floats(pressure.each(mpa)),
-        "voltage_kv": _floats(coalesced(own_kv, shared.each(marked_kv))),
-    }
-
-
-def _report_unread(columns: Columns, attribute: str, parsers: Sequence[Callable[[str], Any]]) -> None:
-    found = columns.cells(attribute)
-    lost = found.where(lambda word: word not in _ZERO and not any(parse(word) for parse in parsers))
-    columns.unknown_words(attribute, found, lost)
-
-
-def _voltage_kv(word: str, factor: float = 1.0) -> float | None:
-    match = _VOLTAGE.match(word)
-    if not match or float(match[1]) == 0:
-        return None
-    return float(match[1]) * (_UNITS[match[2].casefold()] if match[2] else factor)
-
-
-def _pressure_mpa(word: str, factor: float = 1.0) -> float | None:
-    match = _PRESSURE.match(word)
-    if not match or float(match[1]) == 0:
-        return None
-    return float(match[1]) * (_UNITS[match[2].casefold()] if match[2] else factor)
 
 
 def heights(columns: Columns) -> dict[str, Floats]:

@@ -23,11 +23,13 @@ Mask = npt.NDArray[np.bool_]
 # Fill values that software writes where a person would leave the cell empty.
 _FILL_NUMBERS = (-9999.0, -99999.0, -999.0)
 _BEYOND_ANY_MEASURE = 1e20
+# As texts, a size or a voltage that nobody knows.
+ZERO = frozenset({"0", "0.0", "0.00"})
 _JOINTS = re.compile(r"[-_./]+")
 _KIND_OF_THING = re.compile(r"(?:管材|管道|管|点|井|관)$")
 # What a pipe of a material bears, and how thick it is for its size: no part of the material's name.
 _GRADE = re.compile(r"[\s,(（-]*(?:sdr|pn|sn|k)\s*\d+(?:\.\d+)?\s*[)）]?$")
-_PARTS = re.compile(r"[^\W一-鿿]+(?:[ .-][^\W一-鿿]+)*|[一-鿿]+")
+_PARTS = re.compile(r"[^\W一-鿿]+(?:[.-][^\W一-鿿]+)*|[一-鿿]+")
 _BEHIND_COMMA = re.compile(r"\s*[,，].*")
 _BLANK_AT_AN_END = r"^[\x00-\x20]|[\x00-\x20]$"
 
@@ -140,11 +142,11 @@ def code_of(word: str, words: Mapping[str, str]) -> str | None:
 
 
 def _of_parts(word: str, words: Mapping[str, str]) -> str | None:
-    """The code that all parts of a word have, in brackets or in another script: UPVC双壁波纹管, Koruge (HDPE)."""
-    parts = [part for part in _PARTS.findall(word) if part.strip()]
+    """The code that all parts of a word have, in brackets or in another script: UPVC双壁波纹管, Plast PVC."""
+    parts = _PARTS.findall(word)
     if len(parts) < 2:
         return None
-    found = {words.get(part.strip()) for part in parts}
+    found = {words.get(part) for part in parts}
     if found & {"pe", "pvc"}:
         found.discard("plastic")
     return found.pop() if len(found) == 1 else None

@@ -19,6 +19,7 @@ _OF_TWO_DIGITS = re.compile(r"^(\d{2})[-/.](\d{1,2})(?:[-/.](\d{1,2}))?$")
 # A number of two digits beyond this is a year, not a day.
 _MOST_DAYS = 31
 _MONTHS_OF_A_YEAR = 12
+_YEARS_OF_BUDDHA = range(2400, 2700)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NAMED = re.compile(rf"^(?:(\d{{1,2}})[-\s.]*)?({'|'.join(_MONTHS)})[a-z]*\.?[-\s,]*(\d{{4}}|\d{{2}})$", re.IGNORECASE)
 _ABOUT = re.compile(r"^(?:约|大约|大概|circa|ca?\.|~|≈)\s*(?=\d)", re.IGNORECASE)
@@ -127,6 +128,8 @@ def _serial(word: str) -> date | None:
 def _date(year: int, month: int, day: int) -> date | None:
     if year < 100:
         year += 1900 if year > 60 else 2000
+    # Thailand counts from the death of the Buddha.
+    year -= 543 if year in _YEARS_OF_BUDDHA else 0
     try:
         return date(year, month, day) if 1850 <= year <= 2150 else None
     except ValueError:

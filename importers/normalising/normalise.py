@@ -21,12 +21,12 @@ from importers.normalising.attributes import (
     feature_and_appurtenance,
     heights,
     life,
-    pressure_and_voltage,
     section,
 )
 from importers.normalising.cells import Floats, Objects, coalesced, is_fill_number, is_unknown
 from importers.normalising.columns import Columns
 from importers.normalising.pool import content_hash
+from importers.normalising.pressures import pressure_and_voltage
 from importers.places.georeference import Georeference
 from importers.places.place_readings import System
 from importers.profiles import OF_PIPES, Profile

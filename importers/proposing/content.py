@@ -26,8 +26,7 @@ from importers.proposing.code_words import akin
 _LOOK_AT = 2_000
 # What a few words that come again and again, none of them known, are worth as codes.
 OF_A_DICTIONARY = 0.3
-_KNOWN_CODES = 0.8
-_SEWER_LETTERS = 0.7
+_KNOWN_CODES, _SEWER_LETTERS = 0.8, 0.7
 _CODES = {
     "class": "utility_class", "material": "material", "burial": "burial", "feature": "feature",
     "appurtenance": "appurtenance", "lifecycle": "lifecycle", "flow_direction": "flow_direction",
@@ -54,8 +53,7 @@ _DECIMAL = re.compile(r"-?\d+\.\d+")
 _MARKED = re.compile(r"[a-zΦφØ⌀￠¢]|[x×*]|孔", re.IGNORECASE)
 # Columns of more words than this hold no code words.
 _MOST_CODE_WORDS = 200
-_FEW_WORDS, _MOST_CODE = 60, 1_000
-_LEAST_NUMBERS = 3
+_FEW_WORDS, _MOST_CODE, _LEAST_NUMBERS = 60, 1_000, 3
 # Days, not months, of at most a year; what they are worth as dates of building.
 _LEAST_OF_A_DAY, _DAYS_OF_A_CAMPAIGN, _OF_A_SURVEY = 7, 366, 0.7
 _SMALLEST_MM, _LARGEST_M = 10.0, 5.0

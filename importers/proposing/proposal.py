@@ -17,6 +17,7 @@ from importers.places.place_readings import Home, System
 from importers.profiles import ATTRIBUTES, ELEVATIONS, ROLES, Profile, is_enough
 from importers.proposing.arithmetic import heights
 from importers.proposing.content import Sample, in_centimetres, in_inches, in_metres, in_volts, is_ground
+from importers.proposing.line_ends import numbers_at_ends
 from importers.proposing.matching import ADOPTED, MENTIONED, OF_DRAWINGS, Candidates, Match, Reason, assigned, matches
 from importers.proposing.point_heights import well_heights
 from importers.proposing.references import Links, links
@@ -143,7 +144,7 @@ def _with_heights(
     """The proposal with free columns of lines that heights tell."""
     if proposal.role not in ("segment", "combined"):
         return proposal
-    proposal = _with_other_ends(each, proposal)
+    proposal = _with_numbered_ends(each, _with_other_ends(each, proposal))
     ends = {column.attribute: column.column for column in proposal.columns if column.attribute is not None}
     free = [column.column for column in proposal.columns if column.attribute is None]
     found = heights(each.samples, free, ends, ground_m, bottom_m)
@@ -156,6 +157,15 @@ def _with_other_ends(each: _Table, proposal: TableProposal) -> TableProposal:
     free = [column.column for column in proposal.columns if column.attribute is None]
     taken = {column.attribute: column.column for column in proposal.columns if column.attribute is not None}
     return _with_told(proposal, other_ends(each.samples, free, taken))
+
+
+def _with_numbered_ends(each: _Table, proposal: TableProposal) -> TableProposal:
+    """The proposal of drawn lines with the columns that number their ends by where they meet."""
+    geometry = each.table.geometry
+    if geometry is None or proposal.column_of("from_key") or proposal.column_of("to_key"):
+        return proposal
+    free = [column.column for column in proposal.columns if column.attribute is None]
+    return _with_told(proposal, numbers_at_ends(each.samples, free, geometry))
 
 
 def _with_told(proposal: TableProposal, told: Mapping[str, Match]) -> TableProposal:

@@ -21,7 +21,17 @@ _CAPITAL_WITHIN = re.compile(r"[а-яёα-ώ][А-ЯЁΑ-ΫΆ-Ώ]")
 
 def western(head: bytes) -> str:
     """The code page of a text of Latin letters; Windows-1252 where nothing speaks for another."""
+    if _is_hungarian(head):
+        return "cp1250"
     return max(_LETTERS, key=lambda page: _likeness(head, page))
+
+
+def _is_hungarian(head: bytes) -> bool:
+    """Whether letters beyond ASCII are those of Hungarian alone, whose ő and ű are õ and û in Windows-1252."""
+    letters = {letter for letter in head.decode("cp1252", "ignore").lower() if letter > "\x7f" and letter.isalpha()}
+    n_long = len(letters & {"õ", "û"})
+    is_sure = n_long == 2 or (n_long == 1 and bool(letters & {"ö", "ü"}))
+    return is_sure and bool(letters & set("áíó")) and letters <= set("áéíóöõúüû")
 
 
 def is_cyrillic(head: bytes) -> bool:

@@ -491,6 +491,82 @@ def test_letters_for_kinds_of_sewage_are_believed_beside_the_bottom_of_pipes(tmp
     assert segments["class_code"].tolist() == ["foul", "storm", "combined"] * 3
 
 
+@pytest.mark.parametrize("marks", ["K0+{:07.3f}", "{:.2f}"])
+def test_points_whose_figures_along_the_line_agree_with_their_distances_are_joined(tmp_path: Path, marks: str) -> None:
+    along = [0.0, *np.cumsum([np.hypot(x2 - x, y2 - y) for (x, y), (x2, y2) in pairwise(_PLACES)])]
+    rows: list[list[object]] = [
+        ["Y1 雨水管道纵断面"],
+        ["桩号", "X坐标", "Y坐标", "地面标高(m)", "管底标高(m)", "管径(mm)"],
+    ]
+    rows += [
+        [marks.format(m), y, x, 6.1, round(4.2 - n / 100, 3), 500]
+        for n, (m, (x, y)) in enumerate(zip(along, _PLACES, strict=True))
+    ]
+    file = _workbook(tmp_path / "a.xlsx", {"Y1": rows, "Y2": [rows[0], rows[1], *rows[3:1:-1], *rows[4:]]})
+
+    delivery = _delivery(_proposed([file], "EPSG:4547"))
+
+    lines = delivery.segments[delivery.segments["source_sheet"] == "Y1"]
+    assert (len(lines), lines["width_mm"].unique().tolist()) == (11, [500.0])
+    np.testing.assert_allclose(lines[["from_elevation_m", "to_elevation_m"]].iloc[0], [4.2, 4.19])
+    assert shapely.get_coordinates(lines["geom"].iloc[3]).tolist() == [list(_PLACES[3]), list(_PLACES[4])]
+    # The points of the other sheet are in no order.
+    assert len(delivery.segments) == 11
+    assert "IMP-CHAINAGE" in {finding.rule for finding in delivery.findings}
+
+
+@pytest.mark.parametrize("column", ["长度", "桩号"])
+def test_points_are_not_joined_by_figures_that_are_no_chainage(tmp_path: Path, column: str) -> None:
+    rows: list[list[object]] = [["点号", "X坐标", "Y坐标", column, "管径(mm)"]]
+    rows += [[f"P{n}", y, x, 30 + (n % 3) if column == "长度" else 45 * n, 500] for n, (x, y) in enumerate(_PLACES)]
+    delivery = _delivery(_proposed([_workbook(tmp_path / "雨水.xlsx", {"点": rows})], "EPSG:4547"))
+    assert (len(delivery.nodes), len(delivery.segments)) == (12, 0)
+
+
+def test_ends_of_drawn_lines_are_numbered_by_the_columns_that_have_one_value_at_each_place(tmp_path: Path) -> None:
+    rows = [
+        f'"LINESTRING ({x} {y}, {x2} {y2})",High Street,SD{n},CB{n},CB{n + 1},300'
+        for n, ((x, y), (x2, y2)) in enumerate(pairwise(_PLACES))
+    ]
+    file = _written(tmp_path / "storm_drains.csv", ["the_geom,AlongStr,StormID,AtStr,ToStr,Size_mm", *rows])
+    segments = _delivery(_proposed([file], "EPSG:4547")).segments
+    assert segments["from_key"].tolist() == [f"CB{n}" for n in range(11)]
+    assert segments["to_key"].tolist() == [f"CB{n + 1}" for n in range(11)]
+
+
+def test_up_and_downstream_are_told_by_their_letters_with_a_stroke_between(tmp_path: Path) -> None:
+    wells = ["MH No.,Easting,Northing", *(f"N{n},{x},{y}" for n, (x, y) in enumerate(_PLACES))]
+    pipes = ["U/S MH,D/S MH,D/S IL (m),U/S IL (m)", *(f"N{n},N{n + 1},3.4,3.5" for n in range(9))]
+    files = [_written(tmp_path / "a.csv", wells), _written(tmp_path / "foul.csv", pipes)]
+    segments = _delivery(_proposed(files, "EPSG:4547")).segments
+    assert segments[["from_elevation_m", "to_elevation_m"]].drop_duplicates().values.tolist() == [[3.5, 3.4]]
+
+
+def test_hungarian_letters_and_thai_words_and_years_are_read(tmp_path: Path) -> None:
+    hungarian = tmp_path / "csapadékvíz.csv"
+    pipes = ["Kezdő akna;Végakna;Folyásfenék kezdő;Folyásfenék vég;Tulajdonos"]
+    pipes += [f"A{n};A{n + 1};3,5;3,4;Csatornázási Művek" for n in range(9)]
+    hungarian.write_bytes("\n".join(pipes).encode("cp1250"))
+    wells = ["Akna;EOV Y;EOV X", *(f"A{n};{650300 + 30 * n},5;{238400 + n},2" for n in range(10))]
+    delivery = _delivery(_proposed([hungarian, _written(tmp_path / "b.csv", wells)], "EPSG:23700"))
+    assert delivery.segments["owner"].unique().tolist() == ["Csatornázási Művek"]
+
+    shafts: list[list[object]] = [["หมายเลขบ่อพัก", "พิกัด E", "พิกัด N", "ระดับฝาบ่อ (ม.)"]]
+    shafts += [[f"MH{n}", 665300.1 + 30 * n, 1522400.2 + n, 3.25] for n in range(9)]
+    lines: list[list[object]] = [["จากบ่อ", "ถึงบ่อ", "ระดับท้องท่อต้นทาง", "ระดับท้องท่อปลายทาง", "ชนิดท่อ", "ปีที่ก่อสร้าง"]]
+    lines += [[f"MH{n}", f"MH{n + 1}", 1.5, 1.4, "คสล.", 2555] for n in range(8)]
+    file = _workbook(tmp_path / "ท่อรวบรวมน้ำเสีย.xlsx", {"บ่อพัก": shafts, "ท่อ": lines})
+    delivery = _delivery(_proposed([file], "EPSG:32647"))
+    first = delivery.segments.iloc[0]
+    assert (first["class_code"], first["material_code"], str(first["installed_on"])) == (
+        "foul",
+        "concrete",
+        "2012-01-01",
+    )
+    assert (first["from_elevation_m"], first["to_elevation_m"]) == (1.5, 1.4)
+    assert delivery.nodes["ground_elevation_m"].eq(3.25).all()
+
+
 def _proposed(files: Sequence[Path], crs: str) -> DryRun:
     return dry_run(files, Home(parse_crs(crs)), on_progress=lambda *_: None)
 

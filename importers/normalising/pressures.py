@@ -1,0 +1,67 @@
+"""Pressure and voltage, in columns of their own or in one for both."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from importers.normalising.cells import ZERO, coalesced
+from importers.normalising.columns import Columns
+from importers.normalising.units import PRESSURES_MPA, VOLTAGES_KV
+
+_VOLTAGE = re.compile(r"^(\d+(?:\.\d+)?)\s*(kv|v|千伏|伏)?$", re.IGNORECASE)
+_PRESSURE = re.compile(r"^(\d+(?:\.\d+)?)\s*(mpa|kpa|bar|兆帕|千帕)?$", re.IGNORECASE)
+_UNITS = VOLTAGES_KV | PRESSURES_MPA
+
+
+def pressure_and_voltage(columns: Columns) -> dict[str, Any]:
+    """Pressure as class or MPa and voltage in kV; a column for both is told apart by what it says."""
+    words = columns.profile.code_words("pressure")
+    pressure, voltage, shared = (columns.cells(name) for name in ("pressure", "voltage", "pressure_or_voltage"))
+
+    def code(word: str) -> str | None:
+        return words.get(word.casefold())
+
+    def kv(word: str) -> float | None:
+        return _voltage_kv(word, columns.factor("voltage"))
+
+    def mpa(word: str) -> float | None:
+        return None if code(word) else _pressure_mpa(word, columns.factor("pressure"))
+
+    def marked_kv(word: str) -> float | None:
+        return _voltage_kv(word) if word[-1:].casefold() in ("v", "伏") else None
+
+    known: dict[str, tuple[Callable[[str], Any], ...]] = {
+        "pressure": (code, mpa),
+        "voltage": (kv,),
+        "pressure_or_voltage": (code, marked_kv),
+    }
+    for attribute, parsers in known.items():
+        _report_unread(columns, attribute, parsers)
+    own_code, own_kv = pressure.each(code), voltage.each(kv)
+    return {
+        "pressure_code": coalesced(own_code, shared.each(code)),
+        "pressure_mpa": pressure.each(mpa).astype(np.float64),
+        "voltage_kv": coalesced(own_kv, shared.each(marked_kv)).astype(np.float64),
+    }
+
+
+def _report_unread(columns: Columns, attribute: str, parsers: Sequence[Callable[[str], Any]]) -> None:
+    found = columns.cells(attribute)
+    lost = found.where(lambda word: word not in ZERO and not any(parse(word) for parse in parsers))
+    columns.unknown_words(attribute, found, lost)
+
+
+def _voltage_kv(word: str, factor: float = 1.0) -> float | None:
+    match = _VOLTAGE.match(word)
+    if not match or float(match[1]) == 0:
+        return None
+    return float(match[1]) * (_UNITS[match[2].casefold()] if match[2] else factor)
+
+
+def _pressure_mpa(word: str, factor: float = 1.0) -> float | None:
+    match = _PRESSURE.match(word)
+    if not match or float(match[1]) == 0:
+        return None
+    return float(match[1]) * (_UNITS[match[2].casefold()] if match[2] else factor)
