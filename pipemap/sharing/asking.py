@@ -6,7 +6,6 @@ hidden and an absent identity answer alike. Every answer names the agreement it 
 for ground without pipes; every look is on record and charged to the ledger before it is handed out.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -208,7 +207,7 @@ def _account(question: Question, grant: Grant, place: Place, packed: Packed) -> 
         "version": grant.version,
         "count": len(named),
         "bytes": len(packed.body),
-        "ids_sha256": hashlib.sha256("".join(f"{one}\n" for one in named).encode()).hexdigest(),
+        "ids_sha256": audit.digest_of(named),
     }
 
 

@@ -6,8 +6,9 @@ event loop `LoopRecorder` does the same.
 """
 
 import asyncio
+import hashlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,6 +82,11 @@ def looks_under(grant: Agreed, key_sha256: str, action: str, each: Sequence[Mapp
     """Entries of several looks of a key, each with what it is under."""
     under = {"agreement_id": grant.agreement_id, "purpose": grant.purpose, "key_sha256": key_sha256[:KEY_LETTERS]}
     return [Look(grant.agency, action, under | dict(details)) for details in each]
+
+
+def digest_of(identities: Iterable[int]) -> str:
+    """SHA-256 in hex over the identities of what was shown, in ascending order, a line each."""
+    return hashlib.sha256(b"".join(b"%d\n" % identity for identity in identities)).hexdigest()
 
 
 def record_look(database: Database, entry: Look) -> None:

@@ -4,7 +4,6 @@ A page belongs to one version: the next one is asked of the same, so that a publ
 loses a feature.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -266,16 +265,16 @@ def _page(row: DictRow, limit: int, origin: Mapping[str, Any]) -> ItemsPage:
     """The page that was found; one identity beyond the limit says that there are more."""
     found = row["ids"] or []
     shown = found[:limit]
-    digest = hashlib.sha256(b"".join(b"%d\n" % identity for identity in shown)).hexdigest()
     following = shown[-1] if len(found) > limit else None
-    return ItemsPage(b"[%b]" % (row["features"] or b""), len(shown), following, ids_sha256=digest, **origin)
+    return ItemsPage(
+        b"[%b]" % (row["features"] or b""), len(shown), following, ids_sha256=audit.digest_of(shown), **origin
+    )
 
 
 def _single(row: DictRow | None, identity: int, origin: Mapping[str, Any]) -> ItemsPage:
     """A page of one feature or, where that is None, of nothing."""
-    listed, feature = (b"", b"") if row is None else (b"%d\n" % identity, row["feature"])
-    digest = hashlib.sha256(listed).hexdigest()
-    return ItemsPage(b"[%b]" % feature, int(row is not None), None, ids_sha256=digest, **origin)
+    shown, feature = ([], b"") if row is None else ([identity], row["feature"])
+    return ItemsPage(b"[%b]" % feature, len(shown), None, ids_sha256=audit.digest_of(shown), **origin)
 
 
 def _version(database: Database, version: int | datetime) -> int:

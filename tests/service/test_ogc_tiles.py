@@ -1,5 +1,6 @@
 """OGC API Tiles (OGC 20-057, 17-083r4): what GDAL finds in a tile is what the items of its box are, and no more."""
 
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -113,15 +114,15 @@ def test_depth_and_size_are_whole_numbers_and_only_what_is_granted(
 
 
 def test_a_place_is_kept_to_a_unit_of_the_tile(client: httpx.Client, town: Town, tmp_path: Path) -> None:
-    for grid in (WEB, OWN):
-        tile = tile_at(grid, X0 + 45, Y0 + 99, 18)
+    for grid, level in itertools.product((WEB, OWN), (14, 15, 18)):
+        tile = tile_at(grid, X0 + 45, Y0 + 99, level)
         found = opened(asked(client, "pipe_segment", tile, make_key(town.database)).content, tile, tmp_path)
         shown = found["pipe_segment"].set_index("mvt_id").geometry[town.ids["A->B"]]
         to_grid = Transformer.from_crs(4547, grid.srid, always_xy=True).transform
         true = shapely.transform(
             shapely.LineString([(X0 + 40, Y0 + 100), (X0 + 60, Y0 + 100)]), to_grid, interleaved=False
         )
-        assert shapely.hausdorff_distance(shown, true) <= grid.side_at(18) / 4096
+        assert shapely.hausdorff_distance(shown, true) <= grid.side_at(level) / 4096
 
 
 def test_low_levels_are_an_overview_that_says_for_how_many_it_stands(

@@ -166,13 +166,18 @@ class TileServer:
         kept = None if likely is None else self.cache.get(wanted.seen_by(likely))
         drawing = _NOTHING if kept is not None else self._drawing(wanted, grant)
         place = _place(wanted, self.project_srid()) or Place()
-        rows = await self._rows(reading, key_sha256, wanted.version, place, drawing)
-        if not rows:
-            return None
-        standing = self._standing(key_sha256, wanted.version, rows[0])
-        if kept is None:
-            drawn = [row for row in rows if row["is_drawn"]]
-            return drawing.make(drawn, standing.version), standing, rows[0]["wanted"]
+        while True:
+            rows = await self._rows(reading, key_sha256, wanted.version, place, drawing)
+            if not rows:
+                return None
+            standing = self._standing(key_sha256, wanted.version, rows[0])
+            if kept is not None:
+                break
+            made = drawing.make([row for row in rows if row["is_drawn"]], standing.version)
+            if made is not None:
+                return made, standing, rows[0]["wanted"]
+            assert drawing.otherwise is not None
+            drawing = drawing.otherwise
         if standing == likely:
             return kept, standing, rows[0]["wanted"]
         return await self._found(reading, key_sha256, wanted, grant)

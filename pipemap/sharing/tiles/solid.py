@@ -4,7 +4,6 @@ Round ones are tubes, others boxes; a segment whose size is not known, or not gr
 segment of unknown height is in no tile: the tileset counts it.
 """
 
-import hashlib
 from functools import lru_cache, partial
 from typing import Any, LiteralString
 
@@ -13,6 +12,7 @@ import shapely
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Identifier
 
+from pipemap.sharing import audit
 from pipemap.sharing.tiles.cache import Made
 from pipemap.sharing.tiles.gltf import Part, Property, pack
 from pipemap.sharing.tiles.grids import Tile
@@ -53,9 +53,8 @@ def drawing(tile: Tile, source: Source) -> Drawing:
 def _made(tile: Tile, source: Source, rows: list[DictRow], _: int) -> Made:
     if not rows:
         return Made(b"")
-    digest = hashlib.sha256("".join(f"{row['feature_id']}\n" for row in rows).encode()).hexdigest()
     body = pack(_parts(rows, frame_of(tile)), len(rows), _properties(source.kind, rows, source.columns))
-    return Made(body, len(rows), ids_sha256=digest)
+    return Made(body, len(rows), ids_sha256=audit.digest_of(row["feature_id"] for row in rows))
 
 
 def frame_of(tile: Tile) -> Frame:

@@ -10,6 +10,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from pipemap.crs import area_of_use, within_use
 from pipemap.pages import Box
+from pipemap.sharing import audit
 from pipemap.sharing.granted import Place
 from pipemap.sharing.tiles.cache import Made
 from pipemap.sharing.tiles.grids import Tile
@@ -24,6 +25,9 @@ MAX_FEATURES = 10_000
 # By parameters, so that the server plans it once for all tiles; read once, not once a feature.
 _BOX: LiteralString = "(SELECT ST_MakeEnvelope(%(x0)s::float8, %(y0)s::float8, %(x1)s::float8, %(y1)s::float8))"
 _IN_BOX: LiteralString = "v.geom && (SELECT nullif(current_setting('pipemap.wanted', true), '')::geometry)"
+_STRAIGHT: LiteralString = "ST_Affine(v.geom, s.xx, s.xy, s.yx, s.yy, s.x, s.y)"
+# From this level on the tile's system is as good as straight, which takes a fifth of the time.
+_STRAIGHT_FROM_LEVEL = 15
 # From this level on every feature is there by its identity; below, segments are an overview and nodes are left out.
 FEATURES_FROM_LEVEL = 14
 
@@ -66,11 +70,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Drawing:
-    """How something is drawn: a statement with its values, and what the rows it finds make of a version."""
+    """How something is drawn: a statement with its values, and what the rows it finds make of a version.
+
+    They make nothing when there is too much, which is then drawn `otherwise`.
+    """
 
     statement: str
     values: Mapping[str, Any]
-    make: Callable[[list[DictRow], int], Made]
+    make: Callable[[list[DictRow], int], Made | None]
+    otherwise: "Drawing | None" = None
 
 
 _CLASS = TileAttribute("class_code", (), "v.class_code", "string", "Utility class 管线类别")
@@ -156,28 +164,49 @@ def drawing(tile: Tile, source: Source) -> Drawing | None:
     values: dict[str, Any] = {"extent": EXTENT, "buffer": _BUFFER, "cap": MAX_FEATURES}
     values |= {"layer": layer_of(source.kind, tile.level), "pixel": tile.grid.side_at(tile.level) / _PIXELS}
     values |= dict(zip(("x0", "y0", "x1", "y1"), tile.box, strict=True))
-    return Drawing(_statement("overview" if is_overview else "features", tile.grid.srid, source), values, _made)
+    if is_overview:
+        return Drawing(_statement("overview", tile, source), values, _made)
+    capped = Drawing(_statement("capped_features", tile, source), values, _made)
+    return Drawing(_statement("features", tile, source), values, _made, capped)
 
 
-def _made(rows: list[DictRow], _: int) -> Made:
+def _made(rows: list[DictRow], _: int) -> Made | None:
     (row,) = rows
-    return Made(bytes(row["body"] or b""), int(row["shown"]), bool(row["is_capped"]), row["ids_sha256"])
+    if row["body"] is None and row["shown"] > 0:
+        return None
+    ids = None if row["ids"] is None else audit.digest_of(sorted(row["ids"]))
+    return Made(bytes(row["body"] or b""), int(row["shown"]), bool(row["is_capped"]), ids)
+
+
+def _statement(name: str, tile: Tile, source: Source) -> str:
+    return _written(name, tile.grid.srid, tile.level >= _STRAIGHT_FROM_LEVEL, source)
 
 
 @lru_cache(256)
-def _statement(name: str, srid: int, source: Source) -> str:
+def _written(name: str, srid: int, is_straight: bool, source: Source) -> str:
     granted = granted_attributes(source.kind, source.columns)
-    attributes = [SQL("{} AS {}").format(SQL(one.sql), Identifier(one.name)) for one in granted]
-    column = Identifier("v", "geom")
-    statement = SQL(queries("tiles")[name]).format(
-        attributes=SQL(", ").join(attributes),
-        names=SQL(", ").join(Identifier("f", one.name) for one in granted),
-        geometry=column if srid == source.srid else SQL("ST_Transform({}, {})").format(column, Literal(srid)),
-        box=SQL(_BOX),
-        relation=source.relation,
-        condition=source.condition,
-    )
-    return statement.as_string(None)
+    of_features = {
+        "attributes": SQL(", ").join(SQL("{} AS {}").format(SQL(one.sql), Identifier(one.name)) for one in granted),
+        "box": SQL(_BOX),
+        "relation": source.relation,
+        "condition": source.condition,
+        **_geometry(srid, is_straight, source),
+    }
+    drawn = SQL(queries("tiles")["feature_drawn"]).format(**of_features)
+    names = SQL(", ").join(Identifier("f", one.name) for one in granted)
+    return SQL(queries("tiles")[name]).format(**of_features, drawn=drawn, names=names).as_string(None)
+
+
+def _geometry(srid: int, is_straight: bool, source: Source) -> dict[str, Composable]:
+    """A feature's geometry in the tile's system, and what has to stand before and beside it in a statement."""
+    nothing = SQL("")
+    if srid == source.srid:
+        return {"geometry": Identifier("v", "geom"), "straight": nothing, "beside": nothing}
+    if not is_straight:
+        transformed = SQL("ST_Transform(v.geom, {})").format(Literal(srid))
+        return {"geometry": transformed, "straight": nothing, "beside": nothing}
+    straight = SQL(queries("tiles")["straight"]).format(srid=Literal(srid), own_srid=Literal(source.srid))
+    return {"geometry": SQL(_STRAIGHT), "straight": straight, "beside": SQL(" CROSS JOIN straight AS s")}
 
 
 def layer_of(kind: str, level: int) -> str:
