@@ -21,6 +21,7 @@ from sample_data.district import Dataset, District
 from sample_data.streets import plan_xy_m
 
 AUTHOR = "demo"
+_APPROVER = "demo-approver"
 _AGENCY = "青禾区消防救援大队"
 WAIVER = "planted fault of the sample district"
 # Nobody has these.
@@ -43,7 +44,7 @@ def load_district(database: Database, district: District, say: Say) -> None:
 
 
 def worth_trying(database: Database, district: District, address: str, program: str, words: Words) -> list[str]:
-    """Five things to try on the loaded district, each a line to click or to copy; `program` starts pipemap."""
+    """Six things to try on the loaded district, each a line to click or to copy; `program` starts pipemap."""
     key = json.loads(district.answer_key.read_text(encoding="utf-8"))
     clash = next(fault for fault in district.faults if fault.name == "collision")
     with database.transaction() as connection:
@@ -60,7 +61,8 @@ def worth_trying(database: Database, district: District, address: str, program: 
         ("what changed, and who changed it:                       ", "改了什么，谁改的：",
          f"{program} log && {program} diff 1..2"),
         ("what the fire service may see (water only, one quarter): ", "消防部门可见内容（仅给水，四分之一片区）：",
-         share),
+         f"{address}/map  ({words.of('its key', '密钥')}: {agency_key})"),
+        ("the same to take away:                                  ", "打包取用同样的内容：", share),
     )  # fmt: skip
     return [words.of(english, chinese) + what for english, chinese, what in tried]
 
@@ -68,7 +70,7 @@ def worth_trying(database: Database, district: District, address: str, program: 
 def _agency_key(connection: Connection) -> str:
     """A fresh key of the fire service's agreement, which is made on the first run."""
     found = list_agreements(connection, agency=_AGENCY)
-    agreement = int(found[0]["agreement_id"]) if found else agree(connection, _terms(connection), AUTHOR)
+    agreement = int(found[0]["agreement_id"]) if found else agree(connection, _terms(connection), _APPROVER, AUTHOR)
     return issue_key(connection, agreement, AUTHOR)
 
 
