@@ -51,6 +51,7 @@ class _Sheet:
         self.area = area
         low_x, low_y, high_x, high_y = area.bounds
         self.low_x, self.low_y = low_x, low_y
+        self.lower_left = np.array([low_x, low_y, low_x, low_y])
         self.side_m = max(high_x - low_x, high_y - low_y, 1e-3) / _CELLS_A_SIDE
         self.read = np.zeros((_CELLS_A_SIDE + 1, _CELLS_A_SIDE + 1), dtype=bool)
         self.outside: set[_Cell] = set()
@@ -79,7 +80,7 @@ class _Sheet:
 
     def count_shown(self, boxes: np.ndarray) -> None:
         """Count the cells that boxes (n, 4) of what was shown meet; they lie in the area."""
-        cells = np.floor((boxes - [self.low_x, self.low_y, self.low_x, self.low_y]) / self.side_m).astype(int)
+        cells = np.floor((boxes - self.lower_left) / self.side_m).astype(int)
         for low_column, low_row, high_column, high_row in set(map(tuple, cells.tolist())):
             clipped = self.read[max(low_row, 0) : high_row + 1, max(low_column, 0) : high_column + 1]
             if not clipped.all():
