@@ -7,6 +7,8 @@ fields, and Arrow joins the columns row by row.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -42,29 +44,28 @@ def copy_frames(
     types: dict[str, TypeEngine[Any]],
     on_rows: Progress | None = None,
 ) -> None:
-    """Append the rows of frames to a table in one COPY; a column that a frame lacks is null.
+    """Append the rows of frames to a table, in one COPY as long as they have the same columns.
 
-    `types` names the columns to write and their database types. Geometries are shapely ones that
-    carry their SRID, or EWKB as Arrow, JSONB cells are dicts, or JSON text as Arrow, and missing values of
-    any kind become null.
+    `types` names the columns to write and their database types; one that a frame lacks is left to the table's default,
+    null where it has none. Geometries are shapely ones that carry their SRID, or EWKB as Arrow, JSONB cells are dicts,
+    or JSON text as Arrow, and missing values of any kind become null.
     """
-    with (
-        connection.cursor().copy(_statement(target, types)) as copy,
-        closing(ahead(_encoded(frames, types))) as encoded,
-    ):
-        copy.write(_HEADER)
-        done = 0
-        for count, rows in encoded:
-            copy.write(rows)
-            done += count
-            if on_rows is not None:
-                on_rows(done)
-        copy.write(_TRAILER)
+    done = 0
+    with closing(ahead(_encoded(frames, types))) as encoded:
+        for names, parts in groupby(encoded, itemgetter(0)):
+            with connection.cursor().copy(_statement(target, names)) as copy:
+                copy.write(_HEADER)
+                for _, count, rows in parts:
+                    copy.write(rows)
+                    done += count
+                    if on_rows is not None:
+                        on_rows(done)
+                copy.write(_TRAILER)
 
 
 def packed_rows(frame: pd.DataFrame, types: dict[str, TypeEngine[Any]]) -> bytes:
-    """The rows of a frame as `copy_packed` takes them; see `copy_frames`."""
-    return b"".join(bytes(rows) for _, rows in _encoded([frame], types))
+    """The rows of a frame that has all of the columns as `copy_packed` takes them; see `copy_frames`."""
+    return b"".join(bytes(rows) for _, _, rows in _encoded([frame], types))
 
 
 def copy_packed(connection: Connection, target: Composable, rows: bytes, types: dict[str, TypeEngine[Any]]) -> None:
@@ -74,13 +75,17 @@ def copy_packed(connection: Connection, target: Composable, rows: bytes, types: 
             copy.write(part)
 
 
-def _statement(target: Composable, types: dict[str, TypeEngine[Any]]) -> Composed:
-    return SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(target, columns(types))
+def _statement(target: Composable, names: Iterable[str]) -> Composed:
+    return SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(target, columns(names))
 
 
-def _encoded(frames: Iterable[pd.DataFrame], types: dict[str, TypeEngine[Any]]) -> Iterator[tuple[int, memoryview]]:
+def _encoded(
+    frames: Iterable[pd.DataFrame], types: dict[str, TypeEngine[Any]]
+) -> Iterator[tuple[tuple[str, ...], int, memoryview]]:
+    """Names of the columns that there are, number of rows and the rows, some thousand at a time."""
     for chunk in _chunks(frames):
-        yield len(chunk), _rows([_fields(chunk, name, kind) for name, kind in types.items()])
+        names = tuple(name for name in types if name in chunk.columns)
+        yield names, len(chunk), _rows([_ENCODERS[type(types[name])](chunk[name]) for name in names])
 
 
 def _chunks(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -89,17 +94,11 @@ def _chunks(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
             yield frame.iloc[start : start + _CHUNK_ROWS]
 
 
-def _rows(fields: Sequence[pa.Array | pa.Scalar]) -> memoryview:
+def _rows(fields: Sequence[pa.Array]) -> memoryview:
     field_count = pa.scalar(len(fields).to_bytes(2, "big"), pa.binary())
     rows = pc.binary_join_element_wise(field_count, *fields, pa.scalar(b"", pa.binary()))
     _, offsets, data = rows.buffers()
     return memoryview(data)[: int(np.frombuffer(offsets, np.int32)[len(rows)])]
-
-
-def _fields(frame: pd.DataFrame, name: str, kind: TypeEngine[Any]) -> pa.Array | pa.Scalar:
-    if name not in frame.columns:
-        return pa.scalar(_NULL, pa.binary())
-    return _ENCODERS[type(kind)](frame[name])
 
 
 def _variable(payload: pa.Array) -> pa.Array:

@@ -307,14 +307,11 @@ def heights(columns: Columns) -> dict[str, Floats]:
 def datums_beside(columns: Columns) -> Objects:
     """What words beside the depths and elevations of a row say that they refer to, None where they do not or differ."""
     names = ("from_depth_m", "to_depth_m", "depths", "from_elevation_m", "to_elevation_m")
-    said = [columns.cells(name).each(datum_beside) for name in names if name in columns]
-    return _objects(datums.pop() if len(datums := {*row} - {None}) == 1 else None for row in _rows_of(said, columns))
-
-
-def _rows_of(said: Sequence[Objects], columns: Columns) -> Iterable[tuple[Any, ...]]:
-    if not any((each != None).any() for each in said):  # noqa: E711 (cell by cell)
-        return ((),) * len(columns.rows)
-    return zip(*said, strict=True)
+    said = [found.each(datum_beside) for name in names if (found := columns.cells(name)).says(datum_beside)]
+    if not said:
+        return np.full(len(columns.rows), None, dtype=object)
+    rows = zip(*said, strict=True)
+    return _objects(datums.pop() if len(datums := {*row} - {None}) == 1 else None for row in rows)
 
 
 def _split(columns: Columns, attribute: str) -> tuple[Floats, Floats]:

@@ -52,6 +52,10 @@ class Cells:
         answers = np.array([word is not None and is_so(word) for word in self.words], dtype=bool)
         return answers[self.index]
 
+    def says(self, parse: Callable[[str], Any]) -> bool:
+        """Whether `parse` makes anything but None of any word."""
+        return any(word is not None and parse(word) is not None for word in self.words)
+
     def texts(self) -> Objects:
         """The text of every row, None where unknown."""
         words = np.empty(len(self.words), dtype=object)
@@ -165,7 +169,7 @@ def _spelt_otherwise(word: str, words: Mapping[str, str]) -> str | None:
 
 def is_unknown(values: Objects) -> Mask:
     """Which objects are None."""
-    return np.array([value is None for value in values], dtype=bool)
+    return np.equal(values, None).astype(bool)
 
 
 def coalesced(first: Objects, second: Objects) -> Objects:
