@@ -91,12 +91,19 @@ class CopiedRows:
     def __len__(self) -> int:
         return len(self.starts)
 
+    def are_null(self, column: int) -> npt.NDArray[np.bool_]:
+        """Which rows have no value in a column."""
+        return np.asarray(self.lengths[:, column] < 0)
+
     def numbers(self, column: int, dtype: npt.DTypeLike, null: float = 0) -> npt.NDArray[Any]:
         """One column of int2, int4, int8, float4, float8 or bool, as the SQL type's own width; nulls become `null`."""
-        kind = np.dtype(dtype)
+        kind, is_null = np.dtype(dtype), self.are_null(column)
+        if is_null.all():
+            return np.full(len(self), null, kind)
         raw = _gather(self.stream, self.starts[:, column], self.lengths[:, column], kind.itemsize)
         values = raw.view(kind.newbyteorder(">")).ravel().astype(kind)
-        values[self.lengths[:, column] < 0] = null
+        if is_null.any():
+            values[is_null] = null
         return values
 
     def text(self, column: int, order: npt.NDArray[np.int64]) -> TextColumn:

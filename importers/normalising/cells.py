@@ -169,7 +169,7 @@ def _spelt_otherwise(word: str, words: Mapping[str, str]) -> str | None:
 
 def is_unknown(values: Objects) -> Mask:
     """Which objects are None."""
-    return np.equal(values, None).astype(bool)
+    return np.asarray(values == None, dtype=bool)  # noqa: E711 (cell by cell)
 
 
 def coalesced(first: Objects, second: Objects) -> Objects:

@@ -96,15 +96,15 @@ class _Numbers:
         return self._shelf.array()
 
     def _decoded(self, block: CopiedRows, place: int) -> npt.NDArray[Any]:
-        unknown = block.lengths[:, place] < 0
         if isinstance(self._kind, BIGINT) or self._is_numbering:
             return block.numbers(place, np.int64 if isinstance(self._kind, BIGINT) else np.int32, UNKNOWN)
         if isinstance(self._kind, DATE):
             days = block.numbers(place, np.int32).astype("timedelta64[D]") + np.datetime64("2000-01-01")
-            days[unknown] = np.datetime64("NaT")
+            days[block.are_null(place)] = np.datetime64("NaT")
             return days
         if isinstance(self._kind, INTEGER):
-            return np.where(unknown, np.float32(np.nan), block.numbers(place, np.int32).astype(np.float32))
+            amounts = block.numbers(place, np.int32).astype(np.float32)
+            return np.where(block.are_null(place), np.float32(np.nan), amounts)
         return block.numbers(place, np.float32 if isinstance(self._kind, REAL) else np.float64, np.nan)
 
 
@@ -114,6 +114,9 @@ class _Words:
         self._codes = Shelf(np.int32)
 
     def add(self, block: CopiedRows, place: int) -> None:
+        if block.are_null(place).all():
+            self._codes.add(np.full(len(block), UNKNOWN))
+            return
         encoded = _texts(block, place).dictionary_encode()
         words = encoded.dictionary.to_pylist()
         codes = [self._number.setdefault(word, len(self._number)) if word else UNKNOWN for word in words]

@@ -14,7 +14,7 @@ from pipemap.clearance.numbers import TOLERANCE_M, known
 from pipemap.clearance.parties import clearance_class_of
 from pipemap.clearance.rules import Limit
 from pipemap.clearance.site import DRAWN_ID, Segment, Structure
-from pipemap.clearance.words import Name, Saying, conflict_words
+from pipemap.clearance.words import Name, Saying, conflict_words, sentences
 from schemas.clearance import CannotTell, ClearanceAnswer, Conflict, ConflictKind, Place, Side, Slant
 
 # Measured in plan, whatever the heights.
@@ -54,12 +54,12 @@ class Pair:
 class _Alike:
     """What conflicts of pairs with the same traits have in common: fields, and what is said without names and measures.
 
-    The second of the two sayings is for a shortfall within the accuracy.
+    The second of the two things said, each in both languages, is for a shortfall within the accuracy.
     """
 
     limit_m: float
     accuracy_m: float
-    sayings: tuple[Saying, Saying]
+    said: tuple[tuple[str, str], tuple[str, str]]
     fields: dict[str, Any]
 
 
@@ -81,8 +81,8 @@ def _told(pair: Pair, alike: _Alike, measured_m: float, places: tuple[Place, Pla
     shortfall_m = alike.limit_m - measured_m
     within_accuracy = shortfall_m < alike.accuracy_m
     other_name = pair.other.name if pair.other else None
-    saying = alike.sayings[within_accuracy]
-    english, chinese = conflict_words(pair.asked_name, other_name, saying, measured_m, alike.accuracy_m)
+    said = alike.said[within_accuracy]
+    english, chinese = conflict_words(pair.asked_name, other_name, said, measured_m, alike.accuracy_m)
     return {
         **alike.fields,
         "segment_id": _identity(pair.asked),
@@ -139,7 +139,7 @@ def _alike(kind: ConflictKind, pair: Pair, limit: Limit | None, at_most: bool) -
         "gives_way": giving[0] if giving else None,
         "gives_way_because": giving[1] if giving else None,
     }
-    return _Alike(limit_m, accuracy_m, (said, replace(said, within_accuracy=True)), fields)
+    return _Alike(limit_m, accuracy_m, (sentences(said), sentences(replace(said, within_accuracy=True))), fields)
 
 
 def cannot_tell(kind: ConflictKind, pair: Pair, needs: Sequence[str]) -> CannotTell:
@@ -210,19 +210,28 @@ def slants_told(verdicts: Verdicts, segments: Sequence[Segment]) -> Iterator[Sla
 
 def conflicts_told(verdicts: Verdicts, segments: Sequence[Segment]) -> Iterator[dict[str, Any]]:
     """The fields of each conflict among the verdicts about `segments`: a hundred thousand in seconds."""
-    midway = (verdicts.near_left + verdicts.near_right) / 2
-    places = zip(*(_places(points) for points in (midway, verdicts.near_left, verdicts.near_right)), strict=True)
-    told_of, known_alike = verdicts.is_conflict.tolist(), dict[Hashable, _Alike]()
-    measures = zip(told_of, places, verdicts.measured_m.tolist(), verdicts.bounded.tolist(), strict=True)
-    for number, (is_conflict, of_pair, measured_m, at_most) in enumerate(measures):
-        if is_conflict:
-            asked, other = _sides(verdicts, number, segments)
-            pair, kind, limit = Pair(asked, asked.name, other), verdicts.kind[number], verdicts.limit[number]
-            traits = kind, limit, at_most, asked.traits, other.traits
-            alike = known_alike.get(traits) or known_alike.setdefault(traits, _alike(kind, pair, limit, at_most))
-            angle_deg = float(verdicts.slant_deg[number])
-            told = _told(pair, alike, measured_m, of_pair)
-            yield told | {"crossing_deg": None if math.isnan(angle_deg) else round(angle_deg, 2)}
+    told = verdicts.part(np.flatnonzero(verdicts.is_conflict))
+    places = zip(*map(_places, ((told.near_left + told.near_right) / 2, told.near_left, told.near_right)), strict=True)
+    angles_deg = (None if math.isnan(angle) else round(angle, 2) for angle in told.slant_deg.tolist())
+    measures = zip(told.measured_m.tolist(), told.bounded.tolist(), places, angles_deg, strict=True)
+    sides = zip(told.left.tolist(), told.right.tolist(), _numbered_traits(told, segments), strict=True)
+    known_alike: dict[Hashable, _Alike] = {}
+    for kind, limit, (left, right, traits), measured in zip(told.kind, told.limit, sides, measures, strict=True):
+        measured_m, at_most, of_pair, angle_deg = measured
+        pair = Pair(segments[left], segments[left].name, segments[right])
+        # A limit stands for itself: there are few, and to look into each of them takes longest.
+        case = kind, id(limit), at_most, traits
+        alike = known_alike.get(case) or known_alike.setdefault(case, _alike(kind, pair, limit, at_most))
+        yield {**_told(pair, alike, measured_m, of_pair), "crossing_deg": angle_deg}
+
+
+def _numbered_traits(verdicts: Verdicts, segments: Sequence[Segment]) -> Iterator[tuple[int, int]]:
+    """A number for the traits of either side of each pair, the same where they are the same."""
+    numbers: dict[Hashable, int] = {}
+    involved, place = np.unique(np.concatenate([verdicts.left, verdicts.right]), return_inverse=True)
+    of_involved = [numbers.setdefault(segments[at].traits, len(numbers)) for at in involved.tolist()]
+    left, right = np.split(np.array(of_involved, np.int64)[place], 2)
+    return zip(left.tolist(), right.tolist(), strict=True)
 
 
 def side_giving_way(pair: Pair) -> tuple[Side, str] | None:
@@ -339,4 +348,7 @@ def _place(point: Floats) -> Place:
 
 def _places(points: Floats) -> list[Place]:
     """Places to a tenth of a millimetre, z None where unknown."""
-    return [(x, y, known(z)) for x, y, z in points.round(4).tolist()]
+    rounded = points.round(4)
+    if np.isfinite(rounded[:, 2]).all():
+        return list(map(tuple, rounded.tolist()))
+    return [(x, y, known(z)) for x, y, z in rounded.tolist()]

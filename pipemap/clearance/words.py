@@ -81,10 +81,10 @@ def clause_zh(clause: str) -> str:
 
 
 def conflict_words(
-    one: Name, other: Name | None, saying: Saying, measured_m: float, accuracy_m: float
+    one: Name, other: Name | None, told: tuple[str, str], measured_m: float, accuracy_m: float
 ) -> tuple[str, str]:
-    """One sentence about a conflict with what may be said about its certainty, in English and Chinese."""
-    english, chinese = _sentences(saying)
+    """One of the `sentences` about a conflict with its names and measures, in English and Chinese."""
+    english, chinese = told
     measures = {"measured_m": measured_m, "depth_m": -measured_m, "accuracy_m": accuracy_m}
     other = other or one
     return (
@@ -94,8 +94,11 @@ def conflict_words(
 
 
 @lru_cache(_SENTENCES_AT_ONCE)
-def _sentences(saying: Saying) -> tuple[str, str]:
-    """The sentence in both languages with places for `segment`, `other` and the measures."""
+def sentences(saying: Saying) -> tuple[str, str]:
+    """The sentence in both languages, with what may be said about its certainty.
+
+    It has places for `segment`, `other` and the measures.
+    """
     english, chinese = _collision(saying) if saying.limit is None else _shortfall(saying, saying.limit)
     doubts_en, doubts_zh = _doubts(saying)
     return f"{english}{doubts_en}.", f"{chinese}{doubts_zh}。"

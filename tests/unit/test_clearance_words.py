@@ -7,7 +7,7 @@ from pipemap.clearance.core import Verdicts
 from pipemap.clearance.judging import CONFLICT
 from pipemap.clearance.rules import Limit
 from pipemap.clearance.site import DRAWN_ID, Segment
-from pipemap.clearance.words import Saying, conflict_words, segment_name
+from pipemap.clearance.words import Saying, conflict_words, segment_name, sentences
 from schemas.clearance import ConflictKind, Side
 
 GAS, WATER = segment_name("RQ", "{0}"), segment_name("JS", "W{other}")
@@ -17,7 +17,7 @@ def said(limit: Limit | None, kind: ConflictKind, **more: object) -> tuple[str, 
     """The sentence about a gas and a water pipe that are 0.304 m apart, or meet by as much."""
     known = {"at_most": False, "within_accuracy": False, "assumed": (), "to_be_confirmed": False} | more
     saying = Saying(kind, True, limit, **known)  # type: ignore[arg-type]
-    return conflict_words(GAS, WATER, saying, 0.304 if limit else -0.304, 0.1)
+    return conflict_words(GAS, WATER, sentences(saying), 0.304 if limit else -0.304, 0.1)
 
 
 def test_braces_in_numbers_of_pipes_and_in_a_citys_table_are_told_as_they_are() -> None:
