@@ -34,6 +34,9 @@ AGREEMENT_M = 0.02
 _AT_ONCE = 50_000
 # Depths below this say nothing about whether a column holds ground or pipe elevations.
 _TELLING_DEPTH_M = 0.1
+_MEASURED, _INFERRED, _UNKNOWN = (
+    list(ELEVATION_SOURCE.categories).index(code) for code in ("measured", "inferred", "unknown")
+)
 
 
 def with_axis(
@@ -62,11 +65,11 @@ def with_axis(
         _tell_doubtful(segments, is_doubtful, ledger)
         axis_m, is_inferred = np.where(is_filled, drawn_m, axis_m), is_inferred | is_doubtful
     is_unknown = np.isnan(axis_m).any(axis=1)
-    source = np.where(is_unknown, "unknown", np.where(is_inferred.any(axis=1), "inferred", "measured"))
+    source = np.where(is_unknown, _UNKNOWN, np.where(is_inferred.any(axis=1), _INFERRED, _MEASURED))
     segments = segments.assign(
         from_axis_m=axis_m[:, 0],
         to_axis_m=axis_m[:, 1],
-        elevation_source_code=pd.Categorical(source, dtype=ELEVATION_SOURCE),
+        elevation_source_code=pd.Categorical.from_codes(source, dtype=ELEVATION_SOURCE),
         is_reversed=is_reversed,
     )
     return nodes, segments, uses

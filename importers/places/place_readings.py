@@ -156,13 +156,13 @@ def _margin_deg(crs: CRS) -> float:
 
 def _lies_within(east: Floats, north: Floats, crs: CRS, area: Any, margin: float) -> bool:
     """Whether the rectangle around all places lies in an area of use, and with it each of them."""
-    places = np.column_stack([east, north])
-    places = places[~np.isnan(places).any(axis=1)]
-    corners = np.append(places.min(axis=0, initial=np.inf), places.max(axis=0, initial=-np.inf))
+    known = ~(np.isnan(east) | np.isnan(north))
+    sides = east[known], north[known]
+    corners = [*(side.min(initial=np.inf) for side in sides), *(side.max(initial=-np.inf) for side in sides)]
     if area.west > area.east or not np.isfinite(corners).all():
         return False
     try:
-        bounds = transformer(crs, crs.geodetic_crs or crs).transform_bounds(*corners.tolist())
+        bounds = transformer(crs, crs.geodetic_crs or crs).transform_bounds(*corners)
     except ProjError:
         return False
     # Not where they run across the date line or into infinity.

@@ -39,8 +39,8 @@ class Tiles:
         told = {kind: np.flatnonzero(scope.told[kind]).astype(np.int32) for kind in KINDS}
         self._kind = np.concatenate([np.full(len(told[kind]), number, np.int8) for number, kind in enumerate(KINDS)])
         self._row = np.concatenate([told[kind] for kind in KINDS])
-        middles = np.concatenate([_middles(self._sides[kind], told[kind]) for kind in KINDS])
-        self._homes = list(_split(middles, np.arange(len(middles), dtype=np.int32), size))
+        middles = np.concatenate([_middles(self._sides[kind], told[kind]) for kind in KINDS], axis=1)
+        self._homes = list(_split(middles, np.arange(len(self._row), dtype=np.int32), size))
         let_go()
 
     def __len__(self) -> int:
@@ -57,17 +57,18 @@ def _split(middles: Singles, members: Rows, size: int) -> Iterator[Rows]:
     if len(members) <= size:
         yield members
         return
-    sides = np.ptp(middles[members], axis=0)
-    along = middles[members, int(np.argmax(sides))]
+    # One direction after the other: numpy is slow along the short side of an array.
+    one, other = middles[0][members], middles[1][members]
+    along = one if np.ptp(one) >= np.ptp(other) else other
     order = np.argpartition(along, len(members) // 2)
     yield from _split(middles, members[order[: len(members) // 2]], size)
     yield from _split(middles, members[order[len(members) // 2 :]], size)
 
 
 def _middles(sides: Sides, rows: Rows) -> Singles:
-    """About the middle of some features, good enough to part them by."""
+    """About the middle of some features, good enough to part them by; shape (2, rows)."""
     west, south, east, north = sides
-    middles = np.column_stack([west[rows] + east[rows], south[rows] + north[rows]]) / 2
+    middles = np.stack([west[rows] + east[rows], south[rows] + north[rows]]) / 2
     with np.errstate(over="ignore"):
         return np.nan_to_num(middles.astype(np.float32), copy=False)
 
