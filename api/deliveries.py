@@ -39,7 +39,7 @@ async def hand_in(
     class_code: Annotated[str | None, Query(description="Class of rows that name none")] = None,
     partial: Annotated[bool, Query(description="Keep what the delivery does not mention")] = False,
 ) -> Response:
-    """Hand in one file, or a zip of several, as the body of the request; the answer names the job."""
+    """Hand in one file, or a zip, RAR or 7z of several, as the body of the request; the answer names the job."""
     if request.headers.get("content-type", "").split(";")[0].strip().lower() in _FORM:
         raise UsageError(
             "A delivery is the body of the request itself, not a form: curl --data-binary @survey.zip -H "

@@ -39,7 +39,10 @@ app = typer.Typer()
 
 _OPS = ("insert", "update", "delete")
 
-FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files of one delivery. 同一成果的文件")]
+FilesArgument = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE...", help="Files of one delivery, also packed (zip, rar, 7z). 同一成果的文件或压缩包"),
+]
 
 
 @app.command("import")

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import libarchive
 import networkx as nx
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from pipemap.tracing.outages import ask_outage
 from pipemap.tracing.starts import Start
 from schemas.delivery import Delivery
 from tests.postgis.deliveries import publish_now
+from tests.unit.rar_files import write_rar4
 
 # Points and lines per class; D and DT are both telecom.
 POINTS = {"street_light": 245, "telecom": 176, "power": 129, "storm": 110, "water": 109, "traffic_signal": 55,
@@ -58,6 +60,19 @@ def ends_apart(one: pd.DataFrame, other: pd.DataFrame) -> "pd.Series[float]":
         for a, b in pairs
     ]
     return pd.Series(apart, index=one.index)
+
+
+def test_packed_it_is_the_same_delivery(deliveries: dict[str, Delivery], shared_data: Path, tmp_path: Path) -> None:
+    files = {name: (shared_data / "cn-shennan-survey" / name).read_bytes() for name in FORMS["gbk"]}
+    with libarchive.file_writer(str(tmp_path / "深南.7z"), "7zip") as packed:
+        for name, content in files.items():
+            packed.add_file_from_memory(f"成果/{name}", len(content), content)
+    as_rar = write_rar4(tmp_path / "深南.rar", {f"成果\\{name}".encode("gbk"): files[name] for name in files})
+    for path in (tmp_path / "深南.7z", as_rar):
+        delivery = read_delivery([path], srid=4547)
+        assert [file.name for file in delivery.files] == [file.name for file in deliveries["gbk"].files]
+        pd.testing.assert_frame_equal(delivery.nodes, deliveries["gbk"].nodes)
+        pd.testing.assert_frame_equal(delivery.segments, deliveries["gbk"].segments)
 
 
 @pytest.mark.parametrize("form", ["mdb", "utf8", "gbk"])

@@ -10,7 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import geopandas as gpd
+import libarchive
 import shapely
+
+from tests.unit.rar_files import link_5, write_rar4, write_rar5
 
 Maker = Callable[[Path], list[Path]]
 MAKERS: dict[str, Maker] = {}
@@ -168,6 +171,35 @@ def zip_that_is_its_own_content(folder: Path) -> list[Path]:
     for depth in range(6):
         (path,) = zipped(folder, {f"{depth}.zip" if depth else "a.csv": inner}, "deep.zip")
         inner = path.read_bytes()
+    return [path]
+
+
+@hostile
+def bomb_as_7z(folder: Path) -> list[Path]:
+    with libarchive.file_writer(str(folder / "a.7z"), "7zip") as archive:
+        archive.add_file_from_memory("points.csv", 2**26, b"0" * 2**26)
+    return [folder / "a.7z"]
+
+
+@hostile
+def rar_with_two_dots(folder: Path) -> list[Path]:
+    return [write_rar4(folder / "a.rar", {b"..\\..\\outside.csv": b"a,b\n1,2\n"})]
+
+
+@hostile
+def rar_with_an_absolute_name(folder: Path) -> list[Path]:
+    return [write_rar5(folder / "a.rar", {"/tmp/pipemap-outside.csv": b"a,b\n1,2\n"})]
+
+
+@hostile
+def rar_with_a_link(folder: Path) -> list[Path]:
+    return [write_rar5(folder / "a.rar", {"points.csv": b""}, file_extra=link_5("/etc/passwd"))]
+
+
+@hostile
+def rar_of_a_thousand_million_bytes_that_are_not_there(folder: Path) -> list[Path]:
+    path = write_rar4(folder / "a.rar", {b"points.csv": b"1" * 1000})
+    path.write_bytes(path.read_bytes().replace(struct.pack("<II", 1000, 1000), struct.pack("<II", 1000, 2**32 - 1)))
     return [path]
 
 

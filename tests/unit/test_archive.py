@@ -1,10 +1,13 @@
-"""Zipped deliveries: what is inside comes out, what reaches outside is refused by name."""
+"""Packed deliveries: what is inside comes out, what reaches outside is refused by name."""
 
+import base64
 import random
 import stat
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
+import libarchive
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,6 +15,15 @@ from hypothesis import strategies as st
 from importers import archive
 from importers.archive import unpacked
 from pipemap.errors import SourceError
+from tests.unit import rar_files
+from tests.unit.rar_files import write_rar4, write_rar5
+
+# One file in it, encrypted, as 7-Zip does it.
+ENCRYPTED_7Z = base64.b64decode(
+    "N3q8ryccAASKFKuhfQAAAAAAAAAUAAAAAAAAAIZK20mx6/8jFXXd1tVohWlpGa4OAQBoAQQGAAEJEAoBs4BldAAHCwEAAiQG8QcBElMPchI/EG0H"
+    "g7lUt+XcfS2doQEAAQAMAwMACAoBm2wOKwAABQEZBAAAAAARDQBhAC4AYwBzAHYAAAAUCgEAgIIbIxd+3QEVBgEAIICAgQAAABcGEAEJbQAHCwEA"
+    "ASEhARgMaQAA"
+)
 
 
 def make_zip(path: Path, members: dict[str, bytes]) -> Path:
@@ -19,6 +31,21 @@ def make_zip(path: Path, members: dict[str, bytes]) -> Path:
         for name, content in members.items():
             opened.writestr(name, content)
     return path
+
+
+def make_7z(path: Path, members: dict[str, bytes]) -> Path:
+    with libarchive.file_writer(str(path), "7zip") as opened:
+        for name, content in members.items():
+            opened.add_file_from_memory(name, len(content), content)
+    return path
+
+
+def make_rar4(path: Path, members: dict[str, bytes]) -> Path:
+    """With names as a Chinese Windows writes them."""
+    return write_rar4(path, {name.replace("/", "\\").encode("gbk"): content for name, content in members.items()})
+
+
+MAKERS = {".7z": make_7z, ".rar": make_rar4, ".RAR": write_rar5}
 
 
 def patched(path: Path, old: bytes, new: bytes) -> Path:
@@ -124,7 +151,8 @@ def test_a_symbolic_link(tmp_path: Path) -> None:
 
 
 def test_an_archive_in_the_archive(tmp_path: Path) -> None:
-    assert "another archive, 'b.RAR'" in refusal(make_zip(tmp_path / "a.zip", {"b.RAR": b"Rar!"}))
+    assert "another archive, 'b.TAR'" in refusal(make_zip(tmp_path / "a.zip", {"b.TAR": b"ustar"}))
+    assert "b.RAR is damaged" in refusal(make_zip(tmp_path / "b.zip", {"b.RAR": b"Rar!"}))
     assert "b.ZIP is damaged" in refusal(make_zip(tmp_path / "c.zip", {"b.ZIP": b"PK"}))
 
 
@@ -227,3 +255,72 @@ def test_damage_is_refused_or_harmless(tmp_path: Path, cut: int, flips: list[tup
             assert all(file.resolve().is_relative_to(top) for file in files)
     except SourceError as error:
         assert error.message.startswith("d.zip ")
+
+
+@pytest.mark.parametrize("suffix", MAKERS)
+def test_what_is_in_a_rar_or_7z_comes_out_by_its_name(tmp_path: Path, suffix: str) -> None:
+    lines = random.Random(2).randbytes(700_000)
+    packed = MAKERS[suffix](tmp_path / f"成果{suffix}", {"排水/管点表.csv": b"1,2", "管线.csv": lines, "空.txt": b""})
+    with unpacked([packed]) as files:
+        found = {(archive.folder_within(file), file.name): file.read_bytes() for file in files}
+    assert found == {("排水", "管点表.csv"): b"1,2", (None, "管线.csv"): lines, (None, "空.txt"): b""}
+
+
+def test_an_archive_is_what_it_holds_and_not_what_it_is_called(tmp_path: Path) -> None:
+    named_otherwise = [
+        write_rar5(tmp_path / "a.zip", {"1.csv": b"1"}),
+        make_7z(tmp_path / "b.rar", {"2.csv": b"2"}),
+        make_zip(tmp_path / "c.7z", {"3.csv": b"3"}),
+    ]
+    with unpacked(named_otherwise) as files:
+        assert [file.name for file in files] == ["1.csv", "2.csv", "3.csv"]
+
+
+def test_archives_of_all_kinds_in_one_another(tmp_path: Path) -> None:
+    inner = write_rar5(tmp_path / "in.rar", {"a.csv": b"1"}).read_bytes()
+    middle = make_7z(tmp_path / "mid.7z", {"in.rar": inner}).read_bytes()
+    with unpacked([make_zip(tmp_path / "out.zip", {"mid.7z": middle})]) as files:
+        assert [(file.parent.name, file.name) for file in files] == [("in", "a.csv")]
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (lambda path: write_rar4(path, {b"a.csv": b"1"}, rar_files.VOLUME_4), "one volume of several"),
+        (lambda path: write_rar5(path, {"a.csv": b"1"}, rar_files.VOLUME_5), "one volume of several"),
+        (lambda path: write_rar4(path, {b"a.csv": b"1"}, rar_files.ENCRYPTED_HEADERS_4), "by a password"),
+        (lambda path: write_rar4(path, {b"a.csv": b"1"}, file_flags=rar_files.ENCRYPTED_4), "by a password"),
+        (lambda path: write_rar4(path, {b"a": b"1", b"b": b"2"}, 0x8, 0x10), "solid"),
+        (lambda path: write_rar5(path, {"a.csv": b"1"}, file_extra=rar_files.encryption_5()), "by a password"),
+        (lambda path: rar_files.write_encrypted_headers_5(path), "by a password"),
+        (lambda path: path.write_bytes(ENCRYPTED_7Z), "by a password"),
+        (lambda path: write_rar4(path, {b"a.csv": b"/etc/passwd"}, mode=0o120777), "which is a link"),
+        (lambda path: write_rar5(path, {"a.csv": b""}, file_extra=rar_files.link_5("/etc/passwd")), "which is a link"),
+        (lambda path: write_rar5(path, {"a.csv": b""}, file_extra=rar_files.link_5("b.csv", 4)), "which is a link"),
+        (lambda path: write_rar4(path, {b"..\\..\\a.csv": b"1"}), "leads outside"),
+        (lambda path: write_rar5(path, {"/etc/a.csv": b"1"}), "leads outside"),
+        (lambda path: make_7z(path, {"a/../../b.csv": b"1"}), "leads outside"),
+        (lambda path: make_7z(path, {"a.csv": bytes(20_000_000)}), "100 times its size (at 'a.csv')"),
+    ],
+)
+def test_what_is_refused_of_a_rar_or_7z(tmp_path: Path, made: Callable[[Path], object], says: str) -> None:
+    made(tmp_path / "a.rar")
+    assert says in refusal(tmp_path / "a.rar")
+
+
+@pytest.mark.parametrize("suffix", MAKERS)
+def test_a_rar_or_7z_that_is_cut_or_changed_is_refused(tmp_path: Path, suffix: str) -> None:
+    content = random.Random(3).randbytes(5_000)
+    whole = MAKERS[suffix](tmp_path / f"a{suffix}", {"a.csv": content, "b.csv": content}).read_bytes()
+    path = tmp_path / f"b{suffix}"
+    for cut in (1, 7, 8, 40, 3_000, len(whole) - 20):
+        path.write_bytes(whole[:-cut])
+        assert refusal(path)
+    for place in (1_000, 3_000):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert "damaged" in refusal(path)
+
+
+def test_entries_of_a_rar_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "MAX_ENTRIES", 3)
+    assert "more than 3" in refusal(write_rar5(tmp_path / "a.rar", {f"{n}.csv": b"" for n in range(5)}))
