@@ -1,7 +1,7 @@
 """What names, blocks and texts of a drawing tell, as columns beside the data of its entities."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from importers.cad.labels import (
     match_points,
     told_of_line,
 )
-from importers.cad.leaders import follow, point_out
+from importers.cad.leaders import fly, follow, point_out
 from importers.cad.sheets import Sheet, Sorting
 from importers.cad.spot_heights import ground_at, heights
 from importers.profiles import Profile
@@ -52,10 +52,10 @@ class Drawn:
     """Columns `drawn_*` of the sheets of one drawing, each only where no attribute of the rows says the same.
 
     `drawn_number`, `drawn_ground` and `drawn_bottom` of points and `drawn_section`, `drawn_material`, `drawn_depths`,
-    `drawn_class` and the like of pipes come from texts within `label_reach_m`, kept as `drawn_text`, or layer names;
-    `drawn_appurtenance` comes from names of layers and blocks, `drawn_feature` from those of blocks. `drawn_z_m` is
-    the height of a point, `drawn_from_z_m` and `drawn_to_z_m` are those of the ends of a line, which no shipped
-    profile takes for anything.
+    `drawn_class` and the like of pipes come from texts within `label_reach_m`, kept as `drawn_text`, or names of
+    layers and linetypes; `drawn_appurtenance` comes from names of layers and blocks, `drawn_feature` from those of
+    blocks. `drawn_z_m` is the height of a point, `drawn_from_z_m` and `drawn_to_z_m` are those of the ends of a line,
+    which no shipped profile takes for anything.
     """
 
     def __init__(self, sheets: Sequence[Sheet], sorting: Sorting, profile: Profile, options: dict[str, Any]) -> None:
@@ -75,6 +75,7 @@ class Drawn:
         found = candidates(texts, self._sorting.names.read, self._words, is_note)
         point_out([each.entity for each in found], [e for s in self._sheets for e in s.entities if e.kind == "LEADER"])
         self._follow_leaders([c for c in found if c.number is not None and c.label is None])
+        self._fly_flags(found)
         reach_m = float(self._options.get("label_reach_m", 0))
         of_lines = self._labels_of_lines(found, reach_m)
         take_in()
@@ -88,6 +89,32 @@ class Drawn:
         points = [entity for sheet in self._sheets for entity in sheet.rows["node"]]
         lines = [entity for entity in notes if entity.role == "segment"]
         follow([number.entity for number in numbers], lines, points)
+
+    def _fly_flags(self, found: Sequence[Candidate]) -> None:
+        """Let descriptions of several pipes at a line across these be about them."""
+        texts = [
+            (c.entity.text, code)
+            for c in found
+            if c.entity.text is not None and c.label is not None and c.label.class_word
+            if c.entity.text.target is None and (code := self._words.class_code(c.label.class_word))
+        ]
+        lines = [e for s in self._sheets for e in (s.entities if s.told.is_annotation else s.silent)]
+        pipes = [
+            (entity, sheet.told.class_code)
+            for sheet in self._sheets
+            if sheet.told.class_code
+            for entity in sheet.rows["segment"]
+            if len(entity.vertices) > 1
+        ]
+        flags = fly(texts, [line for line in lines if line.role == "segment"], pipes)
+        for sheet in self._sheets:
+            sheet.silent = [entity for entity in sheet.silent if not self._is_flag(entity, sheet, flags)]
+
+    def _is_flag(self, entity: Entity, sheet: Sheet, flags: Set[int]) -> bool:
+        if entity.row not in flags:
+            return False
+        sheet.leave_out(entity, "flag")
+        return True
 
     def cells(self, entity: Entity) -> dict[str, Any]:
         """The drawn columns of one row."""
@@ -189,10 +216,7 @@ class Drawn:
 
     def _names(self, sheet: Sheet) -> None:
         told = sheet.told
-        for role in ("node", "segment"):
-            if told.class_word and self.lacks(sheet, role, "class"):
-                for entity in sheet.rows[role]:
-                    self._told[entity.row].setdefault("drawn_class", told.class_word)
+        self._name_class(sheet)
         if told.label is not None:
             self._named_pipes(sheet, told.label)
         for entity in sheet.rows["node"]:
@@ -204,6 +228,16 @@ class Drawn:
             self._heights(sheet.rows["node"])
         if self.lacks(sheet, "segment", "from_elevation_m", "to_elevation_m"):
             self._heights_of_ends(sheet.rows["segment"])
+
+    def _name_class(self, sheet: Sheet) -> None:
+        """The class that the layer is named for, else, of lines, their linetype: GAS_LINE, 上水."""
+        for role in ("node", "segment"):
+            for entity in sheet.rows[role] if self.lacks(sheet, role, "class") else ():
+                word = sheet.told.class_word
+                if word is None and role == "segment" and entity.linetype:
+                    word = self._sorting.names.read(entity.linetype).class_word
+                if word:
+                    self._told[entity.row].setdefault("drawn_class", word)
 
     def _named_pipes(self, sheet: Sheet, label: PipeLabel) -> None:
         for name, value in (

@@ -31,6 +31,7 @@ class Entity:
     layer: str
     handle: str | None
     block: str | None = None
+    linetype: str | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
     vertices: Vertices = field(default_factory=list)
     is_closed: bool = False
@@ -111,6 +112,7 @@ class EntityReader:
         tags, text = group.tags(), self.drawing.text
         handle = text(tags[5]) if 5 in tags else None
         entity = Entity(self._n_read, group.kind, text(tags.get(8, b"0")), handle)
+        entity.linetype = text(tags[6]) if 6 in tags else None
         if group.kind in ROLES:
             self._read_shape(entity, group, tags, to_world)
         elif group.kind in texts.KINDS:

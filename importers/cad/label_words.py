@@ -27,7 +27,8 @@ _SHALLOW_M, _DEEPEST_M = 6.0, 15.0
 # Slope, length, pressure, wall rating and levels of other parts: beside the point, but no reason to doubt the rest.
 _REMARK = re.compile(
     r"(?<![\w.])(?:[iI]\s*=\s*[\d.]+\s*[%‰]?|[IVX]{1,3}\s*级|[\d.]+\s*[%‰]|[lL]\s*=?\s*[\d.]+\s*m?|PN\s*[\d.]+|SDR\s*[\d.]+|SN\s*\d+"
-    r"|(?:IL|INV|CL|RL|BL)[.:=]?\s*-?\d+(?:\.\d+)?)(?![\w.])"
+    r"|(?:IL|INV|CL|RL|BL)[.:=]?\s*-?\d+(?:\.\d+)?|\d+(?:\.\d+)?\s*LF(?:\s+OF)?|@\s*[\d.]+\s*%?|SDR-?[\d.]+|S\s*=\s*[\d.]+\s*%?"
+    r"|[A-Z]{2,6}\d{0,2}-\d[\d.+×xX*]*)(?![\w.])"
 )
 # Levels beside a point: of its cover and of its bottom, as five languages write them.
 _LEVEL = re.compile(
@@ -68,6 +69,11 @@ class PipeLabel:
     def is_signed(self) -> bool:
         """Whether the size is written as one (DN300, 700X400) and not only a number."""
         return self.section is not None and not self.section.isdigit()
+
+    @property
+    def tells_only_others(self) -> bool:
+        """Whether it says neither size nor material nor class: 10kV."""
+        return not (self.section or self.material or self.class_word)
 
 
 def _without_lengths(number: re.Match[str]) -> str:
@@ -173,7 +179,7 @@ class Vocabulary:
                     plain = name
                 else:
                     strange += name
-        if section is None and (strange or not (material or class_word)):
+        if section is None and (strange or not (material or class_word or others)):
             return None
         size = section or plain
         if (size is None and not others) or len(strange) > _MAX_STRANGE:
@@ -197,6 +203,11 @@ class Vocabulary:
         """A text that is nothing but digits, or these behind small letters for the kind of pipe, as a size."""
         size = _PLAIN_SIZE.match(text.strip()) or _KIND_AND_SIZE.match(text.strip())
         return PipeLabel(size[1]) if size else None
+
+    def bare_material(self, text: str) -> PipeLabel | None:
+        """A text that is nothing but the name of a material."""
+        name = self.material(unicodedata.normalize("NFKC", text).strip())
+        return PipeLabel(None, name) if name else None
 
     def level(self, text: str) -> tuple[str, float] | None:
         """The height that a text gives of the ground or of the bottom of a point, and which of them: `KD 123.45`."""

@@ -12,7 +12,7 @@ import shapely
 from importers.cad.entities import Entity
 from importers.cad.label_words import PipeLabel, Vocabulary
 from importers.cad.layer_names import LayerName
-from importers.cad.stacks import levels_of, stacked
+from importers.cad.stacks import levels_of, one_under_another, stacked
 
 # Two candidates whose distances differ by less than this are equally near.
 TIE_M = 0.05
@@ -68,11 +68,13 @@ def candidates(
 
 def _candidate(entity: Entity, told: LayerName, words: Vocabulary) -> Candidate:
     assert entity.text is not None
-    lines, (dx, dy) = entity.text.lines, entity.text.along
+    lines, (dx, dy) = one_under_another(entity.text.lines, words), entity.text.along
     is_turned = abs(dy) > 0.01 * abs(dx)
     label = words.pipe_label(" ".join(lines)) or next((x for x in map(words.pipe_label, lines) if x), None)
     if label is None and not told.numbers_points and (is_turned or told.is_annotation):
-        label = words.bare_size(" ".join(lines))
+        label = words.bare_size(" ".join(lines)) or (words.bare_material(lines[0]) if told.is_annotation else None)
+    if label is not None and label.tells_only_others and told.class_code is None:
+        label = None
     numbers = (words.point_number(line, told.numbers_points) for line in lines)
     number = next((number for number in numbers if number), None)
     levels = dict(level for line in reversed(lines) if (level := words.level(line)) is not None)

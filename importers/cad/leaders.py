@@ -1,5 +1,6 @@
 """Leaders without a text of their own, and plain lines for them: from beside a text to what it is about."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,9 @@ from importers.cad.texts import Text
 _ON_POINT_M = 0.1
 # How far a text may stand from its leader, in heights of its letters.
 _BESIDE = 1.0
+# A line across a single pipe can be anything.
+_LEAST_CROSSED = 2
+_MOST_STEP = 3.0
 
 
 def follow(texts: Sequence[Entity], lines: Sequence[Entity], points: Sequence[Entity]) -> None:
@@ -42,6 +46,63 @@ def point_out(texts: Sequence[Entity], leaders: Sequence[Entity]) -> None:
     if courses and wanting:
         ends = shapely.points([course[-1] for course in courses])
         _lead(wanting, ends, np.array([course[0] for course in courses]))
+
+
+def fly(texts: Sequence[tuple[Text, str]], lines: Sequence[Entity], pipes: Sequence[tuple[Entity, str]]) -> set[int]:
+    """Let texts at a line across several pipes (扯旗) be about the pipe that it crosses of their class.
+
+    Texts and pipes come with their class. Returns the rows of the lines that are such flags, and no pipes.
+    """
+    drawn = [line for line in lines if len(line.vertices) > 1]
+    if not drawn or not pipes or not texts:
+        return set()
+    courses, candidates = _courses(drawn), _courses([pipe for pipe, _ in pipes])
+    boxes = np.array([_box(text) for text, _ in texts], dtype=object)
+    reach_m = _BESIDE * max(float(np.hypot(*text.up)) for text, _ in texts)
+    crossed = _by_first(shapely.STRtree(candidates).query(courses, predicate="intersects"))
+    beside = _by_first(shapely.STRtree(boxes).query(courses, predicate="dwithin", distance=reach_m))
+    flags: set[int] = set()
+    for at in crossed.keys() & beside.keys():
+        if len({pipes[pipe][1] for pipe in crossed[at]}) < _LEAST_CROSSED:
+            continue
+        told = [texts[text] for text in beside[at]]
+        if len({said for _, said in told}) < len(told) or not _is_column([text for text, _ in told]):
+            continue
+        of_class = {said: [candidates[pipe] for pipe in crossed[at] if pipes[pipe][1] == said] for _, said in told}
+        tips = [(text, tip) for text, said in told if (tip := _crossing(courses[at], of_class[said]))]
+        if len(tips) >= _LEAST_CROSSED:
+            flags.add(drawn[at].row)
+            for text, tip in tips:
+                text.target = text.target or tip
+    return flags
+
+
+def _is_column(texts: Sequence[Text]) -> bool:
+    """Whether texts stand close under each other, one beginning where the other does."""
+    up, along = np.array(texts[0].up), np.array(texts[0].along)
+    height, length = float(np.hypot(*up)), float(np.hypot(*along))
+    if not height or not length:
+        return False
+    corners = np.array([text.corner for text in texts]) - texts[0].corner
+    above, across = np.sort(corners @ up / height), corners @ along / length
+    return bool((np.diff(above) <= _MOST_STEP * height).all() and np.ptp(across) <= height)
+
+
+def _courses(lines: Sequence[Entity]) -> npt.NDArray[np.object_]:
+    return np.array([shapely.LineString([vertex[:2] for vertex in line.vertices]) for line in lines], dtype=object)
+
+
+def _by_first(pairs: npt.NDArray[np.int64]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = defaultdict(list)
+    for first, second in pairs.T.tolist():
+        found[first].append(second)
+    return found
+
+
+def _crossing(flag: shapely.Geometry, pipes: Sequence[shapely.Geometry]) -> tuple[float, float] | None:
+    """Where a flag crosses the only one of some pipes."""
+    place = flag.intersection(pipes[0]) if len(pipes) == 1 else None
+    return (place.x, place.y) if isinstance(place, shapely.Point) and not place.is_empty else None
 
 
 def _without_target(texts: Sequence[Entity]) -> list[Text]:

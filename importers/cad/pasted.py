@@ -36,13 +36,18 @@ class PastedNetwork:
         return self._answers[place]
 
     def _has_pipes(self, drawing: Drawing, block: Block) -> bool:
-        # A symbol may be drawn on a layer of the network, but with a few strokes only.
-        least = 1 if block.name.upper().startswith(_PASTED) else _MAX_STROKES
+        # A symbol may be drawn on a layer of the network, but with a few strokes only, and says no size.
+        is_network = block.name.upper().startswith(_PASTED) or any(self._is_label(drawing, g) for g in block.groups)
+        least = 1 if is_network else _MAX_STROKES
         return sum(self._is_pipe(drawing, group) for group in block.groups) >= least
 
     def _is_pipe(self, drawing: Drawing, group: Group) -> bool:
         layer = self._names.read(drawing.text(group.tags().get(8, "")))
         return ROLES.get(group.kind) == "segment" and layer.is_network and not layer.is_annotation
+
+    def _is_label(self, drawing: Drawing, group: Group) -> bool:
+        label = self._names.words.pipe_label(drawing.text(group.tags().get(1, ""))) if group.kind == "TEXT" else None
+        return label is not None and label.is_signed
 
     def _has_data(self, drawing: Drawing, block: Block) -> bool:
         return any(self._speaks(drawing, group) for group in block.groups if group.kind in ROLES)

@@ -20,22 +20,25 @@ Floats = npt.NDArray[np.float64]
 def drawn_to_centres(sheets: Sequence[Sheet]) -> int:
     """Let lines that end on the rim of a point's symbol, and point at its middle, end there; how many ends did."""
     symbols = [(e, s) for s in sheets for e in s.rows["node"] if e.vertices and e.radius > _ON_RIM_M]
-    if not symbols:
+    lines = [(e, s) for s in sheets for e in s.rows["segment"] if len(e.vertices) > 1 and not e.is_closed]
+    if not symbols or not lines:
         return 0
     centres = np.array([entity.vertices[0][:2] for entity, _ in symbols])
     radii = np.array([entity.radius for entity, _ in symbols])
-    tree, points = cKDTree(centres), _points(sheets)
+    ends = [(line, sheet, at, before) for line, sheet in lines for at, before in ((0, 1), (-1, -2))]
+    tree, places = cKDTree(centres), np.array([line.vertices[at][:2] for line, _, at, _ in ends])
+    reach_m = float(radii.max()) + _ON_RIM_M
+    is_apart = np.asarray(_points(sheets).query(places, distance_upper_bound=_AT_POINT_M)[0]) > _AT_POINT_M
+    is_near = np.asarray(tree.query(places, distance_upper_bound=reach_m)[0]) <= reach_m
     moved = 0
-    for sheet in sheets:
-        for line in sheet.rows["segment"]:
-            for at, before in ((0, 1), (-1, -2)) if len(line.vertices) > 1 and not line.is_closed else ():
-                end = np.array(line.vertices[at][:2])
-                near = tree.query_ball_point(end, float(radii.max()) + _ON_RIM_M)
-                fitting = [i for i in near if _is_on_rim(line.vertices, at, before, centres[i], radii[i])]
-                fitting = [i for i in fitting if _can_meet(sheet, symbols[i][1])]
-                if len(fitting) == 1 and points.query(end)[0] > _AT_POINT_M:
-                    line.vertices[at] = (*centres[fitting[0]].tolist(), line.vertices[at][2])
-                    moved += 1
+    for place in np.flatnonzero(is_apart & is_near).tolist():
+        line, sheet, at, before = ends[place]
+        near = tree.query_ball_point(places[place], reach_m)
+        fitting = [i for i in near if _is_on_rim(line.vertices, at, before, centres[i], radii[i])]
+        fitting = [i for i in fitting if _can_meet(sheet, symbols[i][1])]
+        if len(fitting) == 1:
+            line.vertices[at] = (*centres[fitting[0]].tolist(), line.vertices[at][2])
+            moved += 1
     return moved
 
 

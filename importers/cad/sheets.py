@@ -19,6 +19,7 @@ REASONS = {
     "spot": ("spot height", "高程点"),
     "base": ("on a layer of frames or of the base map", "图框或底图图层"),
     "silent": ("nothing says that its layer holds pipes", "无属性，图层名也无法识别"),
+    "flag": ("leads from texts to pipes", "扯旗线"),
     "outline": ("closed line or circle without attributes", "无属性的闭合线或圆"),
     "twin": ("draws a point that is there already", "已有管点的符号"),
     "kind": ("of a kind that holds no pipe", "不含管线的图元类型"),

@@ -16,6 +16,9 @@ from importers.cad.texts import Text
 
 _BARE = re.compile(r"^-?\d{1,4}\.\d{1,3}$")
 _PAIR = re.compile(r"^(-?\d{1,4}\.\d{1,3})\s*/\s*(-?\d{1,4}\.\d{1,3})$")
+_IN_ONE_LINE = re.compile(r"^([^\s()]+?)\s*[\s(]\s*([^()]+\)?)$")
+# A height or depth of which letters say what it is, not to us: H=34.80 h=2.10.
+_NAMED = re.compile(r"^[A-Za-z]{1,3}[=:]-?\d+\.\d+$")
 # Of lines under each other, in heights of their letters: how far apart, and how far out of line.
 _LEAST_STEP, _MOST_STEP, _MOST_ASIDE = 0.9, 2.6, 0.6
 _PARALLEL = 0.99
@@ -52,6 +55,16 @@ def levels_of(lines: Sequence[str]) -> dict[str, float]:
     if len(heights) < 2 or not _SHALLOWEST_M <= heights[0] - min(heights) <= _DEEPEST_M or heights[0] < max(heights):
         return {}
     return {"ground": heights[0], "bottom": min(heights)}
+
+
+def one_under_another(lines: Sequence[str], words: Vocabulary) -> list[str]:
+    """Lines of a text; a number with its levels behind it in one line, `W12 34.80/31.10`, as if they stood under it."""
+    found = _IN_ONE_LINE.match(unicodedata.normalize("NFKC", lines[0]).strip()) if len(lines) == 1 else None
+    if found is None or words.point_number(found[1]) is None:
+        return list(lines)
+    behind = found[2].strip("() ").split()
+    are_levels = levels_of(behind) or any(words.level(each) for each in behind)
+    return [found[1], *behind] if are_levels or all(map(_NAMED.match, behind)) else list(lines)
 
 
 def _is_line_of_stack(line: str, words: Vocabulary) -> bool:

@@ -15,14 +15,17 @@ from importers.cad.entities import Entity
 from importers.cad.geometry import Vertex
 from importers.cad.sheets import Sheet
 from importers.cad.sources import Source
+from importers.cad.stops import Stops
 
 OWN_COLUMNS = ("layer", "entity", "handle", "block")
+# What is of the ends of a whole line.
+_OF_ENDS = ("from_key", "to_key", "pair_key", "from_depth_m", "to_depth_m", "from_elevation_m", "to_elevation_m")
 ROLES = ("node", "segment", "structure")
 
 
 def tables_of(source: Source, sheets: Sequence[Sheet], drawn: Drawn, is_flat: bool) -> Iterator[RecordTable]:
     """The tables of a drawing, layer by layer, with what is to be said of it on the first; lines without z if flat."""
-    notes = source.notes
+    notes, stops = source.notes, Stops(sheets)
     for sheet in sheets:
         name = source.prefix + sheet.name
         findings = [*notes, *left_out(source.file, name, sheet)]
@@ -32,8 +35,11 @@ def tables_of(source: Source, sheets: Sequence[Sheet], drawn: Drawn, is_flat: bo
         for place, role in enumerate(roles or [None]):
             rows = sheet.rows[role] if role else []
             table = _table(source.file, name, role, rows, drawn, is_flat)
+            if role == "segment" and drawn.lacks(sheet, role, *_OF_ENDS):
+                table = stops.parted(table, sheet.told.class_code)
             if place == 0:
-                table.skipped_rows, table.refused_rows, table.findings = n_skipped, sheet.n_custom, findings
+                table.skipped_rows, table.refused_rows = n_skipped, sheet.n_custom
+                table.findings = [*findings, *table.findings]
             yield table
 
 

@@ -11,11 +11,17 @@ _SHAPEFILE_CODE = b"\x00\x00\x27\x0a"
 _SHAPEFILE_HEADER_BYTES = 100
 _INDEX_ENTRY_BYTES = 8
 _PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
-# Of countries whose few characters could as well be those of another.
+# Of countries whose few characters, or letters, could as well be those of another.
 _OF_COUNTRIES = (
     (re.compile(rb"korea", re.IGNORECASE), "cp949"),
     (re.compile(rb"japan|jgd_?(?:2000|2011)|tokyo", re.IGNORECASE), "cp932"),
     (re.compile(rb"twd_?(?:67|97)|taiwan", re.IGNORECASE), "cp950"),
+    (
+        re.compile(rb"s_?-?jtsk|krovak|poland|hd_?72|eov|hungar|croatia|htrs96|dealul|stereo_?70", re.IGNORECASE),
+        "cp1250",
+    ),
+    (re.compile(rb"greek|ggrs", re.IGNORECASE), "cp1253"),
+    (re.compile(rb"turef|turkey", re.IGNORECASE), "cp1254"),
 )
 _DBASE_VERSIONS = (0x02, 0x03, 0x04, 0x05, 0x30, 0x31, 0x32, 0x83, 0x8B, 0x8C, 0xF5, 0xFB)
 

@@ -108,7 +108,7 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
     """For every column what it may be in a table of this role, the surest first."""
     taken = table.profile.mapping(role, table.samples)
     known = {column: attribute for attribute, column in taken.items()}
-    linked = [column for column in table.samples if table.links.get(column, (0.0, ""))[0] >= _LINKED]
+    linked = _linked(table, role, known)
     is_placed = table.has_geometry or "x" not in ATTRIBUTES[role] or {"x", "easting_m"} & taken.keys()
     places = {} if is_placed else _by_places(table)
     left = {plain(name) for name in table.profile.leave.get(role, [])}
@@ -132,6 +132,25 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
         valued += [replace(match, certainty=min(match.certainty, most)) for match in by_sight]
         found[column] = _merged(weighed, valued)
     return found
+
+
+def _linked(table: Candidates, role: str, known: Mapping[str, str]) -> list[str]:
+    """Columns of numbers of another table's points; of a line those that are named as its start and end, in this order.
+
+    The lines' own numbers may be like those of points.
+    """
+    linked = [column for column in table.samples if table.links.get(column, (0.0, ""))[0] >= _LINKED]
+    if role != "segment":
+        return linked
+    named = {
+        match.attribute: column
+        for column in reversed(linked)
+        for match in _by_name(table.profile, role, column, known.get(column))
+        if match.attribute in _ENDS and match.certainty >= ADOPTED
+    }
+    others = iter([column for column in linked if column not in named.values()])
+    ends = [named.get(end) or next(others, None) for end in ("from_key", "to_key")]
+    return [end for end in ends if end is not None]
 
 
 def assigned(found: Mapping[str, Sequence[Match]]) -> dict[str, Match]:

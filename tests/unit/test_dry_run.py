@@ -126,6 +126,17 @@ def test_a_known_delivery_gives_the_same_with_the_written_profile(tmp_path: Path
     same(with_written(paths, tried(paths).text, tmp_path), read_delivery(paths, srid=4547))
 
 
+def test_numbers_of_lines_that_are_like_those_of_points_are_no_ends(tmp_path: Path) -> None:
+    points = [[f"YS{n}", 512100 + 30 * n, 2611900 + n % 3, 30 + n] for n in range(1, 10)]
+    lines = [[f"YS{n - 1}", f"YS{n}", f"YS{n + 1}", 300 + n] for n in range(1, 9)]
+    files = [
+        write(tmp_path / "井.csv", ["编码", "横坐标", "纵坐标", "地面高程"], points),
+        write(tmp_path / "管线.csv", ["管线编码", "起点编码", "终点编码", "管径"], lines),
+    ]
+    found = taken(tried(files), "管线")
+    assert (found["起点编码"], found["终点编码"]) == ("from_key", "to_key")
+
+
 def test_heights_take_no_column_of_a_layout_that_a_shipped_profile_settles(tmp_path: Path) -> None:
     path, at = tmp_path / "ws.gpkg", np.arange(8)
     east, north = 420_000 + 30 * at, np.full(8, 4_577_000)

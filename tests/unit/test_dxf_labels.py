@@ -128,8 +128,11 @@ def test_levels_beside_points_are_those_of_ground_and_bottom(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     "lines",
-    [("W12", "34.795", "31.100"), ("W12", "34.795/31.100"), ("W12", "RIM=34.795", "INV OUT=31.100 (N)")],
-)
+    [
+        ("W12", "34.795", "31.100"), ("W12", "34.795/31.100"), ("W12", "RIM=34.795", "INV OUT=31.100 (N)"),
+        ("W12 34.795/31.100",), ("W12(34.795/31.100)",),
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("as_one", [True, False])
 def test_what_stands_under_the_number_of_a_well_is_its_ground_and_bottom(
     tmp_path: Path, lines: tuple[str, ...], as_one: bool
@@ -140,10 +143,12 @@ def test_what_stands_under_the_number_of_a_well_is_its_ground_and_bottom(
         for east in (0, 30):
             space.add_circle(at(east), 0.5, {"layer": "污水井"})
         if as_one:
-            space.add_mtext("\\P".join(lines), dxfattribs={"layer": "标注", "char_height": 1, "insert": at(1, 4)})
+            space.add_mtext(
+                "\\P".join(lines), dxfattribs={"layer": "标注", "char_height": 1, "insert": at(1, 1.7 * len(lines))}
+            )
             return
         for line, text in enumerate(lines):
-            label(space, text, at(1, 3 - 1.4 * line), "标注")
+            label(space, text, at(1, 1.4 * (len(lines) - line) - 1), "标注")
 
     nodes = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547).nodes.set_index("source_key")
     assert nodes.loc["W12", "ground_elevation_m"] == 34.795
@@ -195,6 +200,8 @@ def test_lines_that_stop_at_the_circle_of_a_well_lead_to_its_middle(tmp_path: Pa
         ("RQLINE", "RQ 钢 DN200 低压", {"nominal_mm": 200, "material_code": "steel", "pressure_code": "low"}),
         ("YSLINE", "PVCD800", {"width_mm": 800, "material_code": "pvc"}),
         ("GESUT_GAZOWE", "gn63", {"width_mm": 63, "class_code": "gas"}),
+        ("DLLINE", "10kV 2根 YJV22-3×300", {"voltage_kv": 10, "cable_count": 2}),
+        ("C-SSWR-PIPE", '150 LF OF 8" PVC SDR-35 @ 0.40%', {"width_mm": 203.2, "material_code": "pvc"}),
     ],
 )  # fmt: skip
 def test_notes_along_cables_ducts_and_mains(tmp_path: Path, layer: str, text: str, wanted: dict[str, Any]) -> None:
@@ -205,6 +212,60 @@ def test_notes_along_cables_ducts_and_mains(tmp_path: Path, layer: str, text: st
 
     [found] = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547).segments.to_dict("records")
     assert {name: found[name] for name in wanted} == pytest.approx(wanted)
+
+
+def test_a_flag_across_several_pipes_describes_each_by_its_class(tmp_path: Path) -> None:
+    told = {"JS": "JS 铸铁 DN300 1.20", "WS": "WS 砼 D400 2.35", "RQ": "RQ 钢 DN200 0.95"}
+
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        for north, code in enumerate(told):
+            space.add_line(at(0, 3 * north), at(60, 3 * north), {"layer": f"{code}LINE"})
+        space.add_lwpolyline([at(30, -1)[:2], at(30, 20)[:2], at(46, 20)[:2]], dxfattribs={"layer": "0"})
+        for line, text in enumerate(told.values()):
+            label(space, text, at(30.5, 18 - 1.6 * line), "0")
+        # Another line across, beside which stands no text.
+        space.add_line(at(10, -5), at(10, 30), {"layer": "DLSS"})
+
+    delivery = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547)
+    pipes = delivery.segments.set_index("class_code")
+    wanted = ["material_code", "from_depth_m"]
+    assert pipes.loc["water", wanted].tolist() == ["cast_iron", pytest.approx(1.2)]
+    assert pipes.loc["foul", wanted].tolist() == ["concrete", pytest.approx(2.35)]
+    assert pipes.loc["gas", wanted].tolist() == ["steel", pytest.approx(0.95)]
+    assert len(pipes) == 3
+
+
+def test_material_under_the_line_and_size_over_it_are_of_one_pipe(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = street(drawing)
+        label(space, "DN300", at(20, 0.4), "JS注记")
+        label(space, "铸铁", at(20, -1.4), "JS注记")
+
+    pipes = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547).segments.set_index("source_key")
+    assert pipes.loc["J1->J2", ["nominal_mm", "material_code"]].tolist() == [300, "cast_iron"]
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_line_through_the_wells_of_a_street_is_a_pipe_from_each_to_the_next(tmp_path: Path, is_told: bool) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        street_line = space.add_lwpolyline([at(east)[:2] for east in (0, 10, 30, 60)], dxfattribs={"layer": "YSLINE"})
+        if is_told:
+            tagged(street_line, "GX", "起点点号:Y0", "终点点号:Y60")
+        for east in (0, 30, 60):
+            space.add_circle(at(east), 0.4, {"layer": "YSPOINT"})
+            label(space, f"Y{east}", at(east + 0.6, 0.6), "YS点注记")
+        # Of another class, and only crossed.
+        space.add_circle(at(10), 0.4, {"layer": "JSPOINT"})
+        label(space, "d600 砼", at(40, 0.5), "YS注记")
+
+    delivery = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547)
+    pipes = delivery.segments.set_index("source_key")
+    assert [*pipes.index] == (["Y0->Y60"] if is_told else ["Y0->Y30", "Y30->Y60"])
+    assert set(pipes["width_mm"]) == {600}
+    assert sum(finding.rule == "IMP-STOPS" for finding in delivery.findings) == (not is_told)
+    assert all(count.rows == count.loaded + count.refused + count.skipped for count in delivery.counts)
 
 
 def test_a_text_out_of_reach_is_left_and_told(tmp_path: Path) -> None:

@@ -309,3 +309,25 @@ def test_a_drawing_of_which_nothing_is_told(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no layer name or text says what they are") as raised:
         Read(path)
     assert "network_layers" in raised.value.details["message_zh"]
+
+
+def test_linetypes_tell_the_class_where_the_layer_does_not(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        for north, linetype in enumerate(("GAS_LINE", "上水", "CENTER")):
+            drawing.linetypes.add(linetype, [1.0, 0.6, -0.4])
+            drawing.modelspace().add_line(at(0, 5 * north), at(30, 5 * north), {"layer": "GXYZ", "linetype": linetype})
+
+    delivery = read_delivery([drawn(tmp_path / "a.dxf", draw)], profile="cass-drawing", srid=4547)
+    assert sorted(delivery.segments["class_code"]) == ["gas", "unknown", "water"]
+
+
+@pytest.mark.parametrize("text", ["DN200 PE", "阀"])
+def test_a_block_of_few_lines_is_a_network_where_it_says_a_size(tmp_path: Path, text: str) -> None:
+    def draw(drawing: Drawing) -> None:
+        block = drawing.blocks.new("管网")
+        block.add_line((0, 0), (30, 0), {"layer": "给水管线"})
+        block.add_text(text, dxfattribs={"layer": "给水注记", "insert": (12, 0.5)})
+        drawing.modelspace().add_blockref("管网", at(0), {"layer": "给水管点"})
+
+    read = Read(drawn(tmp_path / "a.dxf", draw))
+    assert (("给水管线", "segment") in read.tables) == (text == "DN200 PE")

@@ -168,6 +168,7 @@ def test_text_without_a_true_cpg(tmp_path: Path, encoding: str, cpg: str | None)
         ("cp1251", "EPSG:32637", "Материал", ["чугун", "сталь оцинкованная"]),
         ("cp1253", "EPSG:2100", "Υλικό", ["χυτοσίδηρος", "χάλυβας"]),
         ("cp1250", "EPSG:2178", "Materiał", ["żeliwo sferoidalne", "stal kwasoodporna, łączona"]),
+        ("cp1250", "EPSG:5514", "vlastník", ["Vodárna Plzeň", "obec"]),
     ],
 )
 def test_tables_of_other_countries_without_a_cpg(
