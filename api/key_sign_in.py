@@ -1,7 +1,8 @@
 """`/map/sign-in`: an agency's people give its key once, to see on the map what it is granted (viewer), and sign out.
 
 The key comes in a form, never in an address, and is kept nowhere: a sealed cookie stands for it that no script can
-read, that goes with requests of this site's own pages alone and not longer than the browser runs.
+read, that goes with requests of this site's own pages alone and not longer than the browser runs. Those with an
+identity at the provider go there instead (`/sign-in`).
 """
 
 from http import HTTPStatus
@@ -57,6 +58,11 @@ async def begin(
         return _form(request, service, path, language, refusal)
     except PermissionDeniedError as error:
         return _form(request, service, path, language, error)
+    return open_map(request, session, path)
+
+
+def open_map(request: Request, session: str, path: str) -> Response:
+    """Send a browser on to the map, with its session."""
     answer = RedirectResponse(_view(path), HTTPStatus.SEE_OTHER)
     answer.set_cookie(key_cookie(request), session, **_cookie_terms(request))
     return answer
@@ -79,9 +85,8 @@ def _form(
     fault: PipemapError | None = None,
     has_ended: bool = False,
 ) -> Response:
-    page = staff_page(
-        request, service, "key_sign_in.html", language, fault=fault, path=_view(path), has_ended=has_ended
-    )
+    shown = {"fault": fault, "path": _view(path), "has_ended": has_ended, "by_identity": service.sign_in is not None}
+    page = staff_page(request, service, "key_sign_in.html", language, **shown)
     if fault is not None:
         page.status_code = HTTPStatus.FORBIDDEN
     return page
@@ -90,7 +95,12 @@ def _form(
 def _view(path: str) -> str:
     """A view of the map that may be gone on with; the map for any other address."""
     view = own_path(path)
-    return view if urlsplit(view).path == MAP else MAP
+    return view if is_map(view) else MAP
+
+
+def is_map(path: str) -> bool:
+    """Whether an address is a view of an agency's map."""
+    return urlsplit(path).path == MAP
 
 
 def _demand_encrypted(request: Request) -> None:

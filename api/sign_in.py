@@ -1,4 +1,7 @@
-"""`/sign-in`: staff sign in at the OIDC provider with a browser, and out again; absent unless it is configured."""
+"""`/sign-in`: staff sign in at the OIDC provider with a browser, and out again; absent unless it is configured.
+
+Whoever is not of the staff but stands for an agreement is let in to the agency's map.
+"""
 
 import logging
 from http import HTTPStatus
@@ -9,12 +12,15 @@ from fastapi.responses import RedirectResponse, Response
 
 from api.deps import STRICT, ServiceDep, cookie_name, refuse_other_sites, session_cookie, signed_in, staff_of
 from api.features import as_json
+from api.key_sign_in import is_map, open_map
 from api.problems import UnauthorizedError
+from api.service import Service
 from api.staff_pages import Language, staff_page
 from pipemap.errors import NotFoundError, PermissionDeniedError
 from pipemap.sharing import audit
+from pipemap.sharing.granted import UnknownKeyError
 from pipemap.sharing.provider import SignInError
-from pipemap.sharing.sign_in import ASKING_S, SESSION_S, SignIn
+from pipemap.sharing.sign_in import ASKING_S, SESSION_S, SignedIn, SignIn
 
 router = APIRouter(prefix="/sign-in", include_in_schema=False)
 out = APIRouter(include_in_schema=False, dependencies=[STRICT])
@@ -54,17 +60,32 @@ def back(request: Request, service: ServiceDep, sign_in: SignInDep) -> Response:
     """Where the provider sends the browser back to: the session begins, or the page says why not."""
     came = dict(request.query_params)
     try:
-        begun = sign_in.finish(request.cookies.get(note_cookie(sign_in), ""), came)
+        signed = sign_in.finish(request.cookies.get(note_cookie(sign_in), ""), came)
+        answer = _let_in(request, service, sign_in, signed)
     except SignInError as error:
         _log.warning("a sign-in was refused: %s", error.message)
-        answer: Response = _told(request, service, error, None)
-    else:
-        with service.database.transaction() as connection:
-            audit.record(connection, begun.actor, "staff.sign-in", {})
-        answer = RedirectResponse(begun.path, HTTPStatus.SEE_OTHER)
-        _keep(answer, sign_in, session_cookie(sign_in), begun.session, SESSION_S)
+        answer = _told(request, service, error, None)
     _keep(answer, sign_in, note_cookie(sign_in), "", 0)
     return answer
+
+
+def _let_in(request: Request, service: Service, sign_in: SignIn, signed: SignedIn) -> Response:
+    """Begin the session of one of the staff, or of an agency; SignInError for who is neither."""
+    actor, identity_sha256 = signed.who.staff, signed.who.key_sha256
+    if actor is not None:
+        with service.database.transaction() as connection:
+            audit.record(connection, actor, "staff.sign-in", {})
+        # The map behind an agency's door is none of theirs.
+        answer = RedirectResponse("/" if is_map(signed.path) else signed.path, HTTPStatus.SEE_OTHER)
+        _keep(answer, sign_in, session_cookie(sign_in), sign_in.session(actor), SESSION_S)
+        return answer
+    try:
+        return open_map(request, service.key_sessions.begin_as(identity_sha256 or ""), signed.path)
+    except UnknownKeyError as error:
+        raise SignInError(
+            "You are not signed in: you are known, but neither one of the staff nor of an agency with an agreement.",
+            message_zh="登录未成功：您已通过认证，但既不是本系统工作人员，也不属于有生效协议的单位。",
+        ) from error
 
 
 @router.get("/who", dependencies=[STRICT])

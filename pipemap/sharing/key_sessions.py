@@ -1,6 +1,6 @@
-"""Sessions of an agency's people: its key, given once to the page of the map, and what stands for it meanwhile.
+"""Sessions of an agency's people: its key, given once to the page of the map, or an identity that stands for one.
 
-A session holds the hash of the key and nothing of what the key opens: that is asked anew at each look, so that what is
+A session holds the hash of it and nothing of what the key opens: that is asked anew at each look, so that what is
 revoked or has expired opens nothing any more, whoever is signed in with it. Like the key itself it is of one agreement.
 """
 
@@ -25,7 +25,10 @@ class KeySessions:
 
     def begin(self, key: str) -> str:
         """A session for who holds a key that is in force, on record; UnknownKeyError, on record, for any other."""
-        key_sha256 = hash_key(key)
+        return self.begin_as(hash_key(key))
+
+    def begin_as(self, key_sha256: str) -> str:
+        """The same by the hash of a key, or of an identity that somebody has proven."""
         with refusals_on_record(self._database, key_sha256, {"question": "sign-in"}):
             grant = self._grant(key_sha256)
         audit.look(self._database, grant, key_sha256, "share.sign-in", {})

@@ -1,4 +1,4 @@
-"""Signing staff in by a browser: OpenID Connect's authorization code flow with PKCE, and the session it begins.
+"""Signing people in by a browser: OpenID Connect's authorization code flow with PKCE, and the session of staff.
 
 Nothing is kept between: what was asked for goes along in a sealed cookie and is held against what comes back, once. A
 session is a sealed cookie too, of bounded life; its subject and name are those that a bearer token would prove.
@@ -19,7 +19,7 @@ from pipemap.errors import SourceError, UsageError
 from pipemap.settings import Settings
 from pipemap.sharing.ended_sessions import EndedSessions
 from pipemap.sharing.granted import UnknownKeyError
-from pipemap.sharing.identity import Verifier
+from pipemap.sharing.identity import Presented, Verifier
 from pipemap.sharing.provider import Provider, SignInError, is_safe
 from pipemap.sharing.sealed import Seals
 
@@ -38,15 +38,14 @@ class Begun:
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Who signed in, as it goes on record, the sealed session, and the page to go on with."""
+    """Who signed in, one of the staff or of whoever may be an agency, and the page to go on with."""
 
-    actor: str
-    session: str
+    who: Presented
     path: str
 
 
 class SignIn:
-    """Signs staff in at one provider, for a service at one address."""
+    """Signs people in at one provider, for a service at one address."""
 
     def __init__(
         self, provider: Provider, verifier: Verifier, public_url: str, seals: Seals, ended: EndedSessions
@@ -95,6 +94,11 @@ class SignIn:
         token = self._provider.id_token(code, asked["verifier"], self._redirect_uri)
         return self._welcome(token, asked)
 
+    def session(self, actor: str) -> str:
+        """A sealed session for one of the staff."""
+        held = {"id": secrets.token_urlsafe(16), "actor": actor, "of": self._of}
+        return self._seals.sealed("session", held, SESSION_S)
+
     def actor(self, session: str) -> str | None:
         """Who of the staff a sealed session is of; None when it does not hold any more, or never did."""
         held = self._seals.opened("session", session)
@@ -127,10 +131,7 @@ class SignIn:
         is_ours_alone = isinstance(claims["aud"], str) or len(claims["aud"]) == 1
         if claims.get("azp", self._provider.client_id if is_ours_alone else None) != self._provider.client_id:
             raise _refused("the identity token was given to another", "身份令牌颁发给了其他应用")
-        if presented.staff is None:
-            raise _refused("you are known, but not one of the staff", "您已通过认证，但不是本系统工作人员")
-        held = {"id": secrets.token_urlsafe(16), "actor": presented.staff, "of": self._of}
-        return SignedIn(presented.staff, self._seals.sealed("session", held, SESSION_S), str(asked["path"]))
+        return SignedIn(presented, str(asked["path"]))
 
 
 def own_path(path: str) -> str:

@@ -6,22 +6,25 @@ import hmac
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+import shapely
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
 from api.app import create_app
 from pipemap.errors import UsageError
 from pipemap.settings import Settings
-from pipemap.sharing import audit, sign_in
+from pipemap.sharing import agreements, audit, identity, sign_in
+from pipemap.sharing.agreements import Terms
 from pipemap.sharing.sign_in import own_path
 from tests.service.browsing import PATIENCE_S, chromium
-from tests.service.conftest import Town, free_port
+from tests.service.conftest import X0, Y0, Town, free_port
 from tests.service.providing import CLIENT, KEY, SECRET, OidcProvider, providing
 from tests.service.test_api import refused
 from tests.service.test_designs import PIPE
@@ -60,6 +63,16 @@ def settings(provider: OidcProvider, tmp_path: Path) -> dict[str, Any]:
 def client(town: Town, serve: Any, settings: dict[str, Any]) -> httpx.Client:
     running: httpx.Client = serve(**settings)
     return running
+
+
+def brigade(town: Town, provider: OidcProvider, subject: str = "3e10") -> int:
+    """An agreement that an identity of the provider stands for."""
+    area, until = shapely.box(X0 - 100, Y0 - 100, X0 + 300, Y0 + 300), datetime.now(UTC) + timedelta(days=9)
+    with town.database.transaction() as connection:
+        terms = Terms("消防队", "火灾扑救", area, ("water",), ("width_mm",), until)
+        number = agreements.agree(connection, terms, "manager")
+        identity.register(connection, number, provider.issuer, subject, "manager")
+    return number
 
 
 def asked_for(client: httpx.Client, path: str = "/changesets") -> dict[str, str]:
@@ -209,7 +222,7 @@ def test_forged_signatures_sign_nobody_in(client: httpx.Client, provider: OidcPr
 
 
 def test_who_is_known_but_not_of_the_staff_is_told_so(client: httpx.Client, provider: OidcProvider) -> None:
-    assert "不是本系统工作人员" in nobody(client, come_back(client, provider, "3e10"))
+    assert "既不是本系统工作人员" in nobody(client, come_back(client, provider, "3e10"))
 
 
 def test_a_provider_that_names_itself_otherwise_is_not_used(client: httpx.Client, provider: OidcProvider) -> None:
@@ -339,3 +352,31 @@ def test_a_session_that_was_ended_is_ended_for_every_process_and_after_a_restart
     later = serve(**(settings | {"port": free_port()}))
     for at in (client, other, later):
         assert not opens(at, kept) and opens(at, still)
+
+
+def test_an_agencys_people_open_their_map_by_their_own_account(
+    client: httpx.Client, town: Town, provider: OidcProvider, settings: dict[str, Any]
+) -> None:
+    number, url = brigade(town, provider), settings["public_url"]
+    with chromium() as browser:
+        page = browser.new_page(locale="zh-CN")
+        page.set_default_timeout(PATIENCE_S * 1000)
+        page.goto(f"{url}/map?language=zh")
+        page.click("#identity")
+        page.click("[id='3e10']")
+        page.wait_for_selector("#legend-classes li")
+        assert urlsplit(page.url).path == "/map"
+        assert page.locator("#legend-classes li").all_inner_texts()[0].startswith("给水")
+        assert page.request.get(f"{url}/api/changesets").status == 401, "no member of staff"
+        assert page.request.get(f"{url}/share/agreement").json()["agency"] == "消防队"
+        with town.database.transaction() as connection:
+            agreements.revoke(connection, number, "manager")
+        assert page.request.get(f"{url}/share/agreement").status == 401
+    with town.database.transaction(read_only=True) as connection:
+        (entry,) = audit.list_entries(connection, audit.AuditFilter(action="share.sign-in"))
+    assert entry["actor"] == "消防队"
+
+
+def test_staff_who_come_by_an_agencys_door_go_to_their_own_map(client: httpx.Client, provider: OidcProvider) -> None:
+    answer = come_back(client, provider, "8f2c", "/map?language=zh")
+    assert answer.status_code == 303 and answer.headers["location"] == "/"
