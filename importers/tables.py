@@ -14,6 +14,7 @@ from importers.profile_files import known_headers, load_profile, shipped
 from importers.profiles import plain
 from importers.tabular import markup
 from importers.tabular.chainages import with_points_joined
+from importers.tabular.decimal_commas import with_decimal_points
 from importers.tabular.drawn_columns import with_shapes
 from importers.tabular.grids import CHUNK_ROWS, tables_of
 from importers.tabular.headers import header_score
@@ -87,8 +88,10 @@ def _opened(tables: Iterable[RecordTable], names: Names) -> Iterator[RecordTable
     How is told once a sheet.
     """
     told: set[tuple[str, str]] = set()
+    decimal: set[str] = set()
     for table in with_things_as_rows(tables, names.known):
-        whole = with_places_apart(with_units_beside(with_rows_for_links(table, names.keys)))
+        whole = with_rows_for_links(with_decimal_points(table, decimal), names.keys)
+        whole = with_places_apart(with_units_beside(whole))
         whole = with_points_joined(whole)
         if whole is not table and (table.file, table.sheet) in told:
             whole = replace(whole, findings=table.findings)

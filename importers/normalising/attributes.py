@@ -242,7 +242,7 @@ def _parsed_sections(
     row, cases = _cases(texts[stated], in_mm[stated], material_codes[stated], is_cable[stated])
     # Codes of a dictionary, numbers or single letters, do not stand beside a size.
     materials = columns.profile.code_words("material").items()
-    words = {word: code for word, code in materials if len(word) > 1 and word[:1].isalpha()}
+    words = {word: code for word, code in materials if word[:1].isalpha() and (len(word) > 1 or word > "\u3000")}
     sections = [
         parse_section(text, mm_per_unit, material=material, is_cable=of_cable, materials=words)
         for text, mm_per_unit, material, of_cable in cases

@@ -159,7 +159,9 @@ def _uses(segments: pd.DataFrame, said_by: Ints) -> list[DatumUse]:
 def _tell(segments: pd.DataFrame, uses: Sequence[DatumUse], found: Mapping[str, Evidence], ledger: Ledger) -> None:
     for use in uses:
         heights = found.get(use.class_code, Evidence())
-        if not heights.is_telling and use.said_by != "column":
+        # Of pipes of which nobody knows what they are, the standard says nothing that can be relied on.
+        is_open = use.class_code == "unknown" and use.said_by == "standard" and _has_heights(segments, use.class_code)
+        if not heights.is_telling and use.said_by != "column" and not is_open:
             continue
         number = int(segments["table"][segments["class_code"] == use.class_code].iloc[0])
         name = code_table("utility_class")[use.class_code]
@@ -168,7 +170,7 @@ def _tell(segments: pd.DataFrame, uses: Sequence[DatumUse], found: Mapping[str, 
         differs_en, differs_zh = _differing(heights) if use.said_by == "evidence" else ("", "")
         ledger.note(
             number,
-            Severity.WARNING if is_odd else Severity.INFO,
+            Severity.WARNING if is_odd or is_open else Severity.INFO,
             "IMP-DATUM",
             f"Depths and pipe elevations of {name.name_en} ({use.rows} lines) refer to the {datum.name_en}: {by_en}."
             f"{differs_en} Joints and wells that fit within {TOLERANCE_M} m: {heights.crown} crown, {heights.invert} "
@@ -179,6 +181,11 @@ def _tell(segments: pd.DataFrame, uses: Sequence[DatumUse], found: Mapping[str, 
             value=use.datum_code,
             details={"class": use.class_code, "said_by": use.said_by, "rows": use.rows, **vars(heights)},
         )
+
+
+def _has_heights(segments: pd.DataFrame, class_code: str) -> bool:
+    names = ["from_depth_m", "to_depth_m", "from_elevation_m", "to_elevation_m"]
+    return bool(segments.loc[segments["class_code"] == class_code, names].notna().to_numpy().any())
 
 
 def _reason(use: DatumUse, heights: Evidence) -> tuple[str, str, bool]:

@@ -29,6 +29,7 @@ def with_known_spelling(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Led
         return segments
     spelt = _by_fold(known.to_pylist())
     by_figures = _by_figures(nodes)
+    without_zeros = _without_zeros(known.to_pylist())
     segments = segments.copy()
     for end, rows in lost.items():
         written = segments.loc[rows, end].astype(object)
@@ -36,15 +37,16 @@ def with_known_spelling(nodes: pd.DataFrame, segments: pd.DataFrame, ledger: Led
         meant = written.map(lambda key: spelt.get(folded(key)))
         bare = [by_figures.get(pair) for pair in zip(classes.astype(str), written, strict=True)]
         meant = meant.where(meant.notna(), pd.Series(bare, index=rows, dtype=object))
+        meant = meant.where(meant.notna(), written.map(without_zeros.get))
         found = meant[meant.notna()]
         segments.loc[found.index, end] = found
         ledger.report(
             segments.loc[found.index, ["table", "place"]].assign(written=written[found.index], meant=found),
             Severity.WARNING,
             "R20",
-            "Point {written} is not in the point table; {meant} was taken, the same but for case, blanks, dashes "
-            "or the letters of its class.",
-            "点号 {written} 不在管点表中；按仅大小写、空格、连字符或类别字母不同的 {meant} 连接。",
+            "Point {written} is not in the point table; {meant} was taken, the same but for case, blanks, dashes, "
+            "zeros before it or the letters of its class.",
+            "点号 {written} 不在管点表中；按仅大小写、空格、连字符、前导零或类别字母不同的 {meant} 连接。",
             kind="pipe_segment",
             value="written",
         )
@@ -67,6 +69,15 @@ def _by_fold(keys: Iterable[str]) -> dict[str, str]:
         if spelt.setdefault(fold, key) != key:
             several.add(fold)
     return {fold: key for fold, key in spelt.items() if fold not in several}
+
+
+def _without_zeros(keys: Iterable[str]) -> dict[str, str]:
+    """The point of each number as a spreadsheet writes it, 1 for 0001, where no two are the same."""
+    meant: dict[str, list[str]] = defaultdict(list)
+    for key in keys:
+        if key.isdecimal() and key.startswith("0"):
+            meant[key.lstrip("0")].append(key)
+    return {figures: found[0] for figures, found in meant.items() if len(found) == 1}
 
 
 def _by_figures(nodes: pd.DataFrame) -> dict[tuple[str, str], str]:

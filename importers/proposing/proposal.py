@@ -275,6 +275,8 @@ def _table(each: _Table, profile: Profile, home: Home | None, given: CRS | None)
         why = Reason("nothing in its columns says what it holds", "各列均无法说明该表内容")
         columns = _left(each.samples, Reason("the table is not recognised", "该表未识别"))
         return _proposed(table, None, None, why, False, columns)
+    if role == "node" and table.role is None and _names_other_points(candidates):
+        role = "combined"
     why = Reason("what its columns seem to hold makes it one", "由各列内容推断")
     return _proposed(table, role, certainty, why, False, _columns(candidates, role))
 

@@ -23,6 +23,7 @@ _REMARK = re.compile(r"[(\[【].*?[)\]】]")
 # Between the words of a name these say nothing.
 _JOINING = frozenset(
     ("de", "du", "des", "d", "la", "le", "del", "di", "der", "of", "eau", "the", "other", "others", "txt", "do", "da",
+     "et", "and", "und",
      "в", "на", "и", "по", "w", "za", "של")
 )  # fmt: skip
 _MOST_WORDS_OF_A_PHRASE = 4

@@ -18,9 +18,12 @@ from schemas.findings import Finding, Severity
 _LEAST_TRUST, _LEAST_ROWS, _MOST_ROWS = 0.75, 4, 20_000
 _EASTINGS, _NORTHINGS = ("x", "easting_m"), ("y", "northing_m")
 _OF_ENDS = frozenset(("from_key", "to_key", "pair_key", "from_x", "to_x"))
-_OF_LINES = frozenset(("diameter", "section", "material", "width_mm"))
+# Wells have levels, too, beside pipes in another table; only pipes have sizes.
+_OF_LINES = frozenset(("diameter", "section", "width_mm"))
 # The distance between two points is what the figures along the line differ by, but for rounding and slight bends.
 _ROUNDING_M, _ROUNDING_SHARE, _MOSTLY, _LEAST_STRAIGHT = 0.1, 0.01, 0.8, 0.7
+# Points nearer than this, and degrees, can agree with any figures.
+_LEAST_APART_M = 1.0
 # K0+025.5 counts kilometres and metres, 12+50 in America hundreds of feet.
 _STATION = re.compile(r"\D*?(\d+)\+(\d+(?:\.\d+)?)")
 _PER_STATION = (1000.0, 100.0)
@@ -45,7 +48,8 @@ def with_points_joined(table: RecordTable) -> RecordTable:
     if not _LEAST_ROWS <= len(table.rows) <= _MOST_ROWS:
         return table
     apart_m = np.hypot(*(np.diff(_numbers(table.rows[name])) for name in places))
-    found = ((name, _joined(table.rows[name], apart_m)) for name in names if name not in places)
+    open_names = (name for name in names if _told("node", name) in (None, "key", "address"))
+    found = ((name, _joined(table.rows[name], apart_m)) for name in open_names)
     chainage, joined = next(((name, each) for name, each in found if each is not None), (None, None))
     return table if chainage is None or joined is None else _with_ends(table, chainage, joined)
 
@@ -61,7 +65,7 @@ def _places(names: Sequence[str]) -> tuple[str, str] | None:
 
 
 def _has_lines(names: Sequence[str]) -> bool:
-    return any(_told("segment", name) in _OF_LINES or _height(name) for name in names)
+    return any(_told("segment", name) in _OF_LINES for name in names)
 
 
 def _told(role: str, name: str) -> str | None:
@@ -72,7 +76,8 @@ def _told(role: str, name: str) -> str | None:
 def _height(name: str) -> str | None:
     """What the heights of the inner bottom or the outer top of pipes are called, None for any other column."""
     attribute, datum = str(_told("node", name)), datum_in_name(name)
-    kind = "depth" if "depth" in attribute else "elevation" if attribute.endswith(("bottom_m", "elevation_m")) else ""
+    is_level = attribute in ("well_bottom_m", "pipe_elevation_m", "inlet_invert_m", "outlet_invert_m")
+    kind = "depth" if attribute == "pipe_depth_m" else "elevation" if is_level else ""
     return _HEIGHTS.get((kind, datum or ""))
 
 
@@ -84,7 +89,7 @@ def _joined(column: "pd.Series[Any]", apart_m: Floats) -> Mask | None:
     """
     for along in _figures(column):
         steps = np.diff(along)
-        is_known = np.isfinite(steps) & np.isfinite(apart_m) & (steps != 0) & (apart_m > 0)
+        is_known = np.isfinite(steps) & np.isfinite(apart_m) & (steps != 0) & (apart_m > _LEAST_APART_M)
         onward = steps * (-1.0 if (steps[is_known] < 0).sum() * 2 > is_known.sum() else 1.0)
         fits = is_known & (np.abs(np.abs(steps) - apart_m) <= _ROUNDING_M + _ROUNDING_SHARE * apart_m)
         is_onward = is_known & (onward > 0)

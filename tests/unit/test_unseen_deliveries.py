@@ -523,6 +523,13 @@ def test_points_are_not_joined_by_figures_that_are_no_chainage(tmp_path: Path, c
     assert (len(delivery.nodes), len(delivery.segments)) == (12, 0)
 
 
+def test_degrees_that_differ_by_little_agree_with_no_figures(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["StructureID", "Lat", "Long", "Invert", "Pipe dia (mm)"]]
+    rows += [[f"S{n}", -26.2 - n / 9999, 28.04 + n / 9999, 1447.6 - n / 20, 300] for n in range(12)]
+    file = _workbook(tmp_path / "storm.xlsx", {"Structures": rows})
+    assert len(_delivery(_proposed([file], "EPSG:2053")).segments) == 0
+
+
 def test_ends_of_drawn_lines_are_numbered_by_the_columns_that_have_one_value_at_each_place(tmp_path: Path) -> None:
     rows = [
         f'"LINESTRING ({x} {y}, {x2} {y2})",High Street,SD{n},CB{n},CB{n + 1},300'
@@ -565,6 +572,70 @@ def test_hungarian_letters_and_thai_words_and_years_are_read(tmp_path: Path) -> 
     )
     assert (first["from_elevation_m"], first["to_elevation_m"]) == (1.5, 1.4)
     assert delivery.nodes["ground_elevation_m"].eq(3.25).all()
+
+
+def test_point_numbers_that_lost_their_zeros_in_the_lines_are_joined_all_the_same(tmp_path: Path) -> None:
+    wells = [["Manhole ID", "Easting", "Northing"], *([f"{n:04}", x, y] for n, (x, y) in enumerate(_PLACES, start=1))]
+    pipes = [["Upstream MH", "Downstream MH", "Size (mm)"], *([n, n + 1, 200] for n in range(1, 12))]
+    file = _workbook(tmp_path / "foul.xlsx", {"Manholes": wells, "Pipes": pipes})
+    delivery = _delivery(_proposed([file], "EPSG:4547"))
+    assert delivery.segments["from_key"].tolist() == [f"{n:04}" for n in range(1, 12)]
+    assert {finding.rule for finding in delivery.findings} >= {"R20"}
+
+
+def test_commas_in_texts_of_a_workbook_are_decimal_where_its_other_numbers_tell(tmp_path: Path) -> None:
+    wells: list[list[object]] = [["№ колодца", "X", "Y", "Отметка люка"]]
+    wells += [[f"К{n}", f"6 171 5{n:02},250", f"7 413 2{n:02},500", "150,884"] for n in range(12)]
+    pipes: list[list[object]] = [["От колодца", "До колодца", "Отметка лотка начало", "Отметка лотка конец"]]
+    pipes += [[f"К{n}", f"К{n + 1}", "149,394", "149,374"] for n in range(11)]
+    file = _workbook(tmp_path / "ливневая канализация.xlsx", {"Колодцы": wells, "Участки": pipes})
+    delivery = _delivery(_proposed([file], "EPSG:28407"))
+    assert delivery.nodes["ground_elevation_m"].unique().tolist() == [150.884]
+    assert delivery.segments["to_elevation_m"].unique().tolist() == [149.374]
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "told"),
+    [
+        ("材质规格", "钢 DN200", ("steel", 200.0)),
+        ("Nature et diamètre", "PVC 110", ("pvc", 110.0)),
+        ("管径", "1,200", (None, 1200.0)),
+    ],
+)
+def test_material_and_size_in_one_column_are_both_read(
+    tmp_path: Path, column: str, cell: str, told: tuple[str | None, float]
+) -> None:
+    points = [["点号", "X", "Y"], *([f"P{n}", y, x] for n, (x, y) in enumerate(_PLACES))]
+    lines = [["起点点号", "终点点号", column], *([f"P{n}", f"P{n + 1}", cell] for n in range(11))]
+    file = _workbook(tmp_path / "燃气.xlsx", {"点": points, "线": lines})
+    first = _delivery(_proposed([file], "EPSG:4547")).segments.iloc[0]
+    assert (first["material_code"], first["width_mm"]) == told
+
+
+def test_wells_that_name_the_next_one_under_names_that_no_profile_has_are_pipes(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["检查井编号", "X", "Y", "井面标高", "下游井号", "下游管底标高", "管径(mm)"]]
+    rows += [[f"W{n}", y, x, 5.1, f"W{n + 1}" if n < 11 else None, 3.4, 300] for n, (x, y) in enumerate(_PLACES)]
+    delivery = _delivery(_proposed([_workbook(tmp_path / "污水.xlsx", {"Sheet1": rows})], "EPSG:4547"))
+    assert (len(delivery.nodes), len(delivery.segments)) == (12, 11)
+    assert delivery.segments[["width_mm", "to_elevation_m"]].drop_duplicates().values.tolist() == [[300.0, 3.4]]
+
+
+def test_what_heights_of_pipes_of_an_unknown_kind_refer_to_is_told_to_be_open(tmp_path: Path) -> None:
+    points = [["点号", "X", "Y"], *([f"P{n}", y, x] for n, (x, y) in enumerate(_PLACES))]
+    lines = [["起点点号", "终点点号", "起点高程", "终点高程"], *([f"P{n}", f"P{n + 1}", 3.5, 3.4] for n in range(11))]
+    delivery = _delivery(_proposed([_workbook(tmp_path / "a.xlsx", {"点": points, "线": lines})], "EPSG:4547"))
+    (told,) = [finding for finding in delivery.findings if finding.rule == "IMP-DATUM"]
+    assert (told.severity, told.value) == ("warning", "crown")
+
+
+def test_codes_are_read_by_the_table_of_them_that_comes_with_a_delivery(tmp_path: Path) -> None:
+    points = [["点号", "X", "Y"], *([f"P{n}", y, x] for n, (x, y) in enumerate(_PLACES))]
+    lines = [["起点号", "终点号", "管材代码"], *([f"P{n}", f"P{n + 1}", 1 + n % 3] for n in range(11))]
+    legend = [["管材代码", "名称"], [1, "钢筋混凝土"], [2, "PVC"], [3, "PE"]]
+    file = _workbook(tmp_path / "雨水.xlsx", {"点": points, "线": lines, "代码说明": legend})
+    found = _proposed([file], "EPSG:4547")
+    assert found.tables[1].column_of("material") == "管材代码"
+    assert {word.word: word.near.code for word in found.words if word.near} == {"1": "concrete", "2": "pvc", "3": "pe"}
 
 
 def _proposed(files: Sequence[Path], crs: str) -> DryRun:
