@@ -5,6 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 UV_VERSION := 0.13.9
 DECK_GL_VERSION := 9.4.0
+GLTF_VALIDATOR_VERSION := 2.0.0-dev.3.10
 DEBIAN_PACKAGES := postgresql-15 postgresql-15-postgis-3 mdbtools gdal-bin libarchive13 fonts-droid-fallback python3-venv
 TEST_PACKAGES := chromium fonts-noto-cjk
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -25,7 +26,7 @@ test: setup            ## everything that must hold
 pytest: setup
 	$(RUN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-setup: system $(VENV)/.ready $(VENV)/.steps viewer/static/vendor/.ready
+setup: system $(VENV)/.ready $(VENV)/.steps viewer/static/vendor/.ready $(VENV)/gltf-validator/.ready
 
 system:
 	@for package in $(DEBIAN_PACKAGES); do \
@@ -53,6 +54,16 @@ viewer/static/vendor/.ready: viewer/libraries.sha512 | $(VENV)/.ready
 	cd $(@D) && sha512sum --check --quiet $(abspath $<)
 	tar -xzOf $(@D)/deck.gl-$(DECK_GL_VERSION).tgz package/dist.min.js >$(@D)/deck.min.js
 	tar -xzOf $(@D)/deck.gl-json-$(DECK_GL_VERSION).tgz package/dist.min.js >$(@D)/deck-json.min.js
+	rm $(@D)/*.tgz
+	touch $@
+
+# What the tests hold every glTF against; nothing of it is served.
+$(VENV)/gltf-validator/.ready: tests/service/validators.sha512 | $(VENV)/.ready
+	mkdir -p $(@D)
+	cd $(@D) && PATH="$(abspath $(RUN)):$$PATH" npm pack --silent --ignore-scripts \
+	  gltf-validator@$(GLTF_VALIDATOR_VERSION) >/dev/null
+	cd $(@D) && sha512sum --check --quiet $(abspath $<)
+	tar -xzf $(@D)/gltf-validator-$(GLTF_VALIDATOR_VERSION).tgz -C $(@D) --strip-components=1
 	rm $(@D)/*.tgz
 	touch $@
 

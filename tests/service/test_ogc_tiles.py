@@ -35,9 +35,13 @@ DEGREES = Transformer.from_crs(4547, 4326, always_xy=True)
 
 
 def make_key(
-    database: Database, area: Any = EVERYWHERE, classes: tuple[str, ...] = ("water", "gas"), names: Any = SIZES
+    database: Database,
+    area: Any = EVERYWHERE,
+    classes: tuple[str, ...] = ("water", "gas"),
+    names: Any = SIZES,
+    **further: Any,
 ) -> str:
-    terms = Terms("消防局", "抢险", area, classes, names, datetime.now(UTC) + timedelta(days=9))
+    terms = Terms("消防局", "抢险", area, classes, names, datetime.now(UTC) + timedelta(days=9), **further)
     with database.transaction() as connection:
         return agreements.issue_key(connection, agreements.agree(connection, terms, "manager"), "manager")
 
