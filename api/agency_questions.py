@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Response
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from api.clearance import BodyQuestion, CertainParam, KindsDep, LineQuestion, read_polygon
+from api.clearance import BodyQuestion, CertainParam, KindsDep, LineQuestion, SinceParam, read_polygon
 from api.deps import (
     STRICT,
     BoxDep,
@@ -35,7 +35,7 @@ from api.trace_parameters import SegmentIds, read_place
 from pipemap import lookup
 from pipemap.clearance import drawn, dug, questions
 from pipemap.clearance.numbers import WIDEST_NEIGHBOUR_M
-from pipemap.clearance.within import conflicts_within
+from pipemap.clearance.within import Pair, conflicts_within, pairs_within
 from pipemap.crs import polygon_in_project
 from pipemap.db import Connection
 from pipemap.errors import UsageError
@@ -46,7 +46,7 @@ from pipemap.scene import encode_scene
 from pipemap.sections.cross import cross_section
 from pipemap.sections.profile import long_profile
 from pipemap.sharing.agreements import SHARED_KINDS
-from pipemap.sharing.asking import Packed, Put, Question, Told, as_ourselves, ask
+from pipemap.sharing.asking import Packed, Put, Question, Told, as_ourselves, ask, at
 from pipemap.sharing.bursts import BurstReport, ask_agency_burst
 from pipemap.sharing.differences import read_difference
 from pipemap.sharing.granted import Place, check_place
@@ -190,21 +190,31 @@ def conflicts(
     crs: CrsDep,
     version: VersionDep,
     kinds: KindsDep,
+    since: SinceParam = None,
     certain: CertainParam = False,
     limit: LimitParam = 1000,
     offset: OffsetParam = 0,
 ) -> Response:
-    """What of the granted pipes is too near another, in a window: judged anew on what is granted, worst first."""
+    """What of the granted pipes is too near another, in a window: judged anew on what is granted, worst first.
+
+    `since` leaves out what was so, on what is granted, at an older version.
+    """
     sides = plan_of(box_numbers(bbox))
     check_place(Place(sides), 0)
     window = shapely.box(*sides)
-    told = {"kind": kinds, "certain": certain, "limit": limit, "offset": offset}
+    told = {"kind": kinds, "since": since, "certain": certain, "limit": limit, "offset": offset}
     asked = Question("conflicts", window, crs, reach_m=_CLEARANCE_REACH_M, version=version, told=told)
 
     def put(connection: Connection, shown: GrantedVersion) -> Any:
         srid = read_project(connection).srid
-        box = window if crs is None else polygon_in_project(window, crs, srid)
-        return conflicts_within(connection, box.bounds, shown, kinds=kinds, certain=certain, limit=limit, offset=offset)
+        box = (window if crs is None else polygon_in_project(window, crs, srid)).bounds
+        known = frozenset[Pair]()
+        if since is not None:
+            with at(connection, since, shown) as before:
+                known = pairs_within(connection, box, before)
+        return conflicts_within(
+            connection, box, shown, kinds=kinds, certain=certain, known=known, limit=limit, offset=offset
+        )
 
     return _answer(service, key, asked, put)
 

@@ -63,6 +63,7 @@ async def read_kinds(
 
 
 KindsDep = Annotated[list[str], Depends(read_kinds)]
+SinceParam = Annotated[int | None, Query(ge=0, lt=2**31, description="Only what this version did not have")]
 CertainParam = Annotated[bool, Query(description="Only what is beyond survey accuracy and confirmed")]
 
 
@@ -103,7 +104,7 @@ def city_clearance(
     version: VersionDep,
     bbox: BoxDep,
     kinds: KindsDep,
-    since: Annotated[int | None, Query(ge=0, lt=2**31, description="Only what this version did not have")] = None,
+    since: SinceParam = None,
     certain: CertainParam = False,
     limit: LimitParam = 1000,
     offset: OffsetParam = 0,

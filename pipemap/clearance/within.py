@@ -1,8 +1,8 @@
 """Conflicts within a window, judged anew: of what an agreement shows of a version there is no stored run."""
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import shapely
@@ -24,6 +24,14 @@ from schemas.clearance import Conflict, ConflictKind, ConflictsWithin, FoundCoun
 MOST_KM2 = 4.0
 # Shortfalls that differ by less are listed as equal.
 _DECIMALS = 6
+# By what a conflict is known again at another version: its kind and both sides.
+Pair: TypeAlias = tuple[str, int, int | None]
+
+
+def pairs_within(connection: Connection, bbox: Box, version: Version = None) -> frozenset[Pair]:
+    """The conflicts in a window of the project CRS, as `conflicts_within` leaves them out."""
+    *_, found = _found_within(connection, bbox, version)
+    return frozenset(map(_pair, _in_order(found, (), certain=False)))
 
 
 def conflicts_within(
@@ -33,21 +41,18 @@ def conflicts_within(
     *,
     kinds: Sequence[str] = (),
     certain: bool = False,
+    known: Collection[Pair] = (),
     limit: int = 1000,
     offset: int = 0,
 ) -> ConflictsWithin:
     """What a city-wide run would find midway in a window of the project CRS, the certain and worst first, with counts.
 
-    `certain` leaves out what is within the survey accuracy or to be confirmed. UsageError for a window of more than
-    4 km2.
+    `certain` leaves out what is within the survey accuracy or to be confirmed, `known` what is known already.
+    UsageError for a window of more than 4 km2.
     """
-    _check_size(bbox)
-    site, window = Site(connection, version), shapely.box(*bbox)
-    reach_m = widest_of_all(site.limits) + 2 * WIDEST_NEIGHBOUR_M
-    segments = [found for found in site.around_and_joined(window, reach_m) if found.is_live]
-    structures = site.structures(window, reach_m)
-    found = _judged(site, segments, structures, bbox)
-    page = _in_order(found, kinds, certain)[offset : offset + limit]
+    site, segments, structures, found = _found_within(connection, bbox, version)
+    news = [row for row in _in_order(found, kinds, certain) if _pair(row) not in known]
+    page = news[offset : offset + limit]
     return ConflictsWithin(
         version=site.version,
         bbox=(bbox[0], bbox[1], bbox[2], bbox[3]),
@@ -56,6 +61,21 @@ def conflicts_within(
         counts=_counts(found),
         conflicts=_told(page, segments, structures),
     )
+
+
+def _found_within(
+    connection: Connection, bbox: Box, version: Version
+) -> tuple[Site, list[Segment], list[Structure], list[dict[str, Any]]]:
+    _check_size(bbox)
+    site, window = Site(connection, version), shapely.box(*bbox)
+    reach_m = widest_of_all(site.limits) + 2 * WIDEST_NEIGHBOUR_M
+    segments = [found for found in site.around_and_joined(window, reach_m) if found.is_live]
+    structures = list(site.structures(window, reach_m))
+    return site, segments, structures, _judged(site, segments, structures, bbox)
+
+
+def _pair(row: Mapping[str, Any]) -> Pair:
+    return row["kind"], row["segment_id"], row["other_id"]
 
 
 def _check_size(bbox: Box) -> None:

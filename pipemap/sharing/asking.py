@@ -123,6 +123,16 @@ def as_ourselves(connection: Connection) -> Iterator[None]:
     connection.execute(SQL("SET LOCAL ROLE pipemap_agency"))
 
 
+@contextmanager
+def at(connection: Connection, version: int, shown: GrantedVersion) -> Iterator[GrantedVersion]:
+    """Look at another version for a block of a question, as the agreement shows it; NotFoundError for one not there."""
+    with as_ourselves(connection):
+        resolve_version(connection, version)
+    connection.execute(queries("sharing")["look_at"], {"version": version})
+    yield GrantedVersion(version, shown.columns)
+    connection.execute(queries("sharing")["look_at"], {"version": int(shown)})
+
+
 def agreed(grant: Grant) -> Agreed:
     """What an answer is under, in words a reader cannot miss."""
     names = [code_table("utility_class")[code] for code in grant.class_codes]

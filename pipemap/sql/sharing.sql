@@ -102,6 +102,10 @@ SELECT
     set_config('pipemap.key_sha256', %(key_sha256)s, true),
     set_config('pipemap.version', coalesce(%(version)s::int::text, ''), true)
 
+-- name: look_at
+-- Say for this transaction which version is meant.
+SELECT set_config('pipemap.version', (%(version)s::int)::text, true)
+
 -- name: want
 -- Say for this transaction which box is wanted; an absent box means the whole area. One without width or height is
 -- widened by a tenth of a millimetre, as a polygon of no area meets nothing. Sides that are curved in the project's system

@@ -315,6 +315,22 @@ def test_conflicts_are_judged_anew_on_what_is_granted(client: httpx.Client, crow
     assert {one["other_id"] for one in alone["conflicts"]} <= {None}
 
 
+def test_what_an_older_version_had_too_is_left_out_on_what_is_granted(
+    client: httpx.Client, crowded: Town, issue: Any
+) -> None:
+    def pairs(header: dict[str, str], **params: Any) -> set[tuple[str, int, int | None]]:
+        found = too_near(client, header, **params)["conflicts"]
+        return {(one["kind"], one["segment_id"], one["other_id"]) for one in found}
+
+    newest = too_near(client, issue(("water",)))["version"]
+    for classes in (("water", "gas", "foul"), ("water", "gas"), ("foul",)):
+        key = issue(classes)
+        for since in range(newest + 1):
+            assert pairs(key, since=since) == pairs(key) - pairs(key, version=since)
+    assert pairs(issue(("water", "gas")), since=newest - 1), "the main that came with the newest"
+    refused(client.get(CONFLICTS, params={"bbox": NEAR_TOWN, "since": 99}, headers=key), 404)
+
+
 def test_a_stored_verdict_on_hidden_depths_is_not_told(client: httpx.Client, crowded: Town, issue: Any) -> None:
     """Levels that are masked, and the ground of a model over them, decide nothing that is told."""
     grid = Grid(X0 - 500, Y0 + 500, 10, 10, 101, 101)
