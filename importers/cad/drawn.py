@@ -230,12 +230,13 @@ class Drawn:
             self._heights_of_ends(sheet.rows["segment"])
 
     def _name_class(self, sheet: Sheet) -> None:
-        """The class that the layer is named for, else, of lines, their linetype: GAS_LINE, 上水."""
+        """The class that the layer is named for, else a line's linetype, GAS_LINE, or a device's block, 给水_阀门井."""
         for role in ("node", "segment"):
             for entity in sheet.rows[role] if self.lacks(sheet, role, "class") else ():
                 word = sheet.told.class_word
-                if word is None and role == "segment" and entity.linetype:
-                    word = self._sorting.names.read(entity.linetype).class_word
+                other = entity.linetype if role == "segment" else entity.block
+                if word is None and other and (role == "segment" or self._words.appurtenance_of(other)):
+                    word = self._sorting.names.read(other).class_word
                 if word:
                     self._told[entity.row].setdefault("drawn_class", word)
 
@@ -250,8 +251,8 @@ class Drawn:
                     self._told[entity.row].setdefault(name, value)
 
     def _device(self, entity: Entity, sheet: Sheet) -> None:
-        if entity.block and self._words.is_appurtenance(entity.block):
-            self._told[entity.row]["drawn_appurtenance"] = entity.block
+        if entity.block and (device := self._words.appurtenance_of(entity.block)):
+            self._told[entity.row]["drawn_appurtenance"] = device
         elif sheet.told.appurtenance:
             self._told[entity.row]["drawn_appurtenance"] = sheet.told.appurtenance
         elif self._sorting.is_manhole(entity, sheet):

@@ -9,18 +9,26 @@ from importers.normalising.columns import class_of
 from importers.normalising.sections import parse_section
 from importers.profiles import Profile
 
-_SIGNED = r"(?:HDN|DN|DE|[Dd]|[ΦφØøФф¢⌀∅])\s*\d{2,4}(?:\.\d+)?(?:\s*mm)?"
+_SIGNED = (
+    r"(?:HDN|DN|DE|[Dd]|[ΦφØøФф¢⌀∅])\s*=?\s*\d{2,4}(?:\.\d+)?(?:\s*[xX×*]\s*\d{1,2}(?:\.\d+)?(?![\d.]))?(?:\s*mm)?"
+)
+_WIDTH_BY_HEIGHT = r"[BbWw宽]\s*[xX×*]\s*[Hh高]\s*=\s*\d+(?:\.\d+)?\s*[xX×*]\s*\d+(?:\.\d+)?(?:\s*mm?)?"
 _BOX = r"\d{2,5}(?:\.\d+)?\s*[xX×*]\s*\d{2,5}(?:\.\d+)?(?:\s*mm)?"
 _DUCTS = r"\d+\s*孔(?:\s*\d+\s*根)?"
 _MM = r"[1-9]\d{1,3}\s*mm"
 _INCHES = r"\d{1,3}(?:\.\d+|[ -]\d/\d)?\s*(?:\"|''|′′|”|in\b\.?|inch(?:es)?\b|寸)"
-_SECTION = re.compile(rf"(?<![A-Za-z0-9.])(?:{_SIGNED}|{_BOX}|{_MM}|{_DUCTS}|{_INCHES})(?![A-Za-z0-9.])", re.IGNORECASE)
+_SECTION = re.compile(
+    rf"(?<![A-Za-z0-9.])(?:{_WIDTH_BY_HEIGHT}|{_SIGNED}|{_BOX}|{_MM}|{_DUCTS}|{_INCHES})(?![A-Za-z0-9.])", re.IGNORECASE
+)
+_SIGN_OF_SIZE = re.compile(r"^([A-Za-zΦφØøФф¢⌀∅]{1,3})=(?=\d)")
 _GLUED = re.compile(
     r"(?<=[A-Za-z])(?=[一-鿿])|(?<=[一-鿿])(?=[A-Za-z0-9ΦφØ⌀∅])|(?<=\d)(?=[一-鿿])(?!孔|根|米)"
     r"|(?<=\d)(?=[A-Z]{2,5}(?![A-Za-z0-9]))|(?<=[A-Z]{2})(?=(?:DN|De|[Dd])\d{3,4}(?!\d))"
 )
 _DEPTH = r"-?\d{1,2}\.\d{1,3}"
-_DEPTHS = re.compile(rf"(?<![\w.])(?:埋深|深|[hH])?\s*[=:]?\s*({_DEPTH})(?:\s*[/~-]\s*({_DEPTH}))?(?:\s*m)?(?![\w.%‰])")
+_DEPTHS = re.compile(
+    rf"(?<![\w.])(?:埋深|深|[hH])?\s*[=:]?\s*({_DEPTH})(?:\s*[/~-]\s*({_DEPTH}))?(?:\s*(?:m|米))?(?![\w.%‰])"
+)
 # A number of metres that nothing calls a depth is the length of the pipe where pipes do not lie as deep.
 _LENGTH = re.compile(r"(?<![\w.=:深])(?<![深hH]\s)(\d{1,4}(?:\.\d+)?)\s*m?(?![\w.%‰])")
 _SHALLOW_M, _DEEPEST_M = 6.0, 15.0
@@ -32,7 +40,8 @@ _REMARK = re.compile(
 )
 # Levels beside a point: of its cover and of its bottom, as five languages write them.
 _LEVEL = re.compile(
-    r"^(?:(?P<ground>KD|DOK|CL|RIM|TN|GL|地面|井面|井口)|(?P<bottom>KS|SOH|IL|INV|IE|FE|FIL|BOB|井底))"
+    r"^(?:(?P<ground>KD|DOK|CL|RIM|TN|GL|CT|(?:地面|井面|井口|井盖)(?:标高|高程)?)"
+    r"|(?P<bottom>KS|SOH|IL|INV|IE|FE|FIL|BOB|CF|井底(?:标高|高程)?))"
     r"(?:[\s.]*(?:ELEV?|IN|OUT))?[\s.:=]*(?P<height>-?\d{1,4}[.,]\d{1,3})\s*(?:m|'|ft)?(?:\s*\([A-Z]{1,3}\))?$",
     re.IGNORECASE,
 )
@@ -141,6 +150,15 @@ class Vocabulary:
         """Whether a word names an appurtenance."""
         return word.casefold() in self._appurtenances
 
+    def appurtenance_of(self, name: str) -> str | None:
+        """The word for an appurtenance that a name is, or in Chinese ends with behind its class: 污水_检查井."""
+        if self.is_appurtenance(name):
+            return name
+        parts = (name[at:] for at in range(1, len(name) - 1) if not name[at:].isascii())
+        word = next((part for part in parts if self.is_appurtenance(part)), None)
+        before = name.removesuffix(word or "").strip("_- ")
+        return word if word and self.class_code(before) else None
+
     def is_feature(self, word: str) -> bool:
         """Whether a word names what a point is in the run of a pipe (a bend, a tee) and no appurtenance."""
         return word.casefold() in self._features and word.casefold() not in self._appurtenances
@@ -152,7 +170,10 @@ class Vocabulary:
         found = _SECTION.search(rest)
         section = None
         if found is not None and parse_section(found[0], self._millimetres).is_known:
-            section, rest = found[0].replace(" ", ""), f"{rest[: found.start()]} {rest[found.end() :]}"
+            section, rest = (
+                _SIGN_OF_SIZE.sub(r"\1", found[0].replace(" ", "")),
+                f"{rest[: found.start()]} {rest[found.end() :]}",
+            )
         rest = _REMARK.sub(" ", rest)
         rest = _LENGTH.sub(_without_lengths, rest)
         depths = _DEPTHS.search(rest)

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,8 @@ _MAX_ANGLE_DEG = 15.0
 # A leader points at what it means.
 _TARGET_REACH_M = 0.5
 _STEP_M = 0.1
+# Of the space that a line of a text of several takes.
+_LETTERS_OF_A_LINE = 0.6
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -58,12 +60,30 @@ def candidates(
 ) -> list[Candidate]:
     """Texts that can be a label; `is_note` tells those whose own data already names what they are about."""
     found = []
-    for entity in stacked([entity for entity in texts if not is_note(entity)], words):
+    spoken = [part for entity in texts if not is_note(entity) for part in _apart(entity, words)]
+    for entity in stacked(spoken, words):
         if entity.text is not None:
             candidate = _candidate(entity, told(entity.layer), words)
             if candidate.label is not None or candidate.number is not None or candidate.levels:
                 found.append(candidate)
     return found
+
+
+def _apart(entity: Entity, words: Vocabulary) -> list[Entity]:
+    """A text of which several lines describe pipes of one class each as a text for each line."""
+    text = entity.text
+    if text is None or len(text.lines) < 2:
+        return [entity]
+    classes = [label.class_word for line in text.lines if (label := words.pipe_label(line)) is not None]
+    if None in classes or len(set(classes)) < 2:
+        return [entity]
+    step = np.array(text.up) / len(text.lines)
+    corners = [tuple((np.array(text.corner) + step * at).tolist()) for at in reversed(range(len(text.lines)))]
+    up = tuple((step * _LETTERS_OF_A_LINE).tolist())
+    return [
+        replace(entity, text=replace(text, lines=[line], corner=corner, up=up))
+        for line, corner in zip(text.lines, corners, strict=True)
+    ]
 
 
 def _candidate(entity: Entity, told: LayerName, words: Vocabulary) -> Candidate:

@@ -39,6 +39,9 @@ def words() -> Vocabulary:
         ("Ø300", "Ø300", None, None, None),
         ("JS-DN300-铸铁-1.20", "DN300", "铸铁", "JS", "1.20/1.20"),
         ("给DN200PE 埋深1.20", "DN200", "PE", "给", "1.20/1.20"),
+        ("污水D=400 砼", "D400", "砼", "污水", None),
+        ("Φ159×6 钢 埋深1.5米", "Φ159×6", "钢", None, "1.5/1.5"),
+        ("雨水 B×H=1.2×1.0m", "B×H=1.2×1.0m", None, "雨水", None),
     ],
 )
 def test_descriptions_of_pipes(
@@ -214,7 +217,8 @@ def test_notes_along_cables_ducts_and_mains(tmp_path: Path, layer: str, text: st
     assert {name: found[name] for name in wanted} == pytest.approx(wanted)
 
 
-def test_a_flag_across_several_pipes_describes_each_by_its_class(tmp_path: Path) -> None:
+@pytest.mark.parametrize("as_one", [True, False])
+def test_a_flag_across_several_pipes_describes_each_by_its_class(tmp_path: Path, as_one: bool) -> None:
     told = {"JS": "JS 铸铁 DN300 1.20", "WS": "WS 砼 D400 2.35", "RQ": "RQ 钢 DN200 0.95"}
 
     def draw(drawing: Drawing) -> None:
@@ -222,7 +226,9 @@ def test_a_flag_across_several_pipes_describes_each_by_its_class(tmp_path: Path)
         for north, code in enumerate(told):
             space.add_line(at(0, 3 * north), at(60, 3 * north), {"layer": f"{code}LINE"})
         space.add_lwpolyline([at(30, -1)[:2], at(30, 20)[:2], at(46, 20)[:2]], dxfattribs={"layer": "0"})
-        for line, text in enumerate(told.values()):
+        if as_one:
+            space.add_mtext("\\P".join(told.values()), dxfattribs={"char_height": 1, "insert": at(30.5, 19)})
+        for line, text in enumerate(() if as_one else told.values()):
             label(space, text, at(30.5, 18 - 1.6 * line), "0")
         # Another line across, beside which stands no text.
         space.add_line(at(10, -5), at(10, 30), {"layer": "DLSS"})

@@ -331,3 +331,16 @@ def test_a_block_of_few_lines_is_a_network_where_it_says_a_size(tmp_path: Path, 
 
     read = Read(drawn(tmp_path / "a.dxf", draw))
     assert (("给水管线", "segment") in read.tables) == (text == "DN200 PE")
+
+
+def test_blocks_named_for_class_and_device_are_both(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        for place, name in enumerate(("给水_阀门井", "污水检查井", "路灯杆件")):
+            drawing.blocks.new(name).add_circle((0, 0), 0.3)
+            drawing.modelspace().add_blockref(name, at(10 * place), {"layer": "附属"})
+
+    nodes = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547).nodes
+    assert sorted(zip(nodes["class_code"], nodes["appurtenance_code"], strict=True)) == [
+        ("foul", "manhole"),
+        ("water", "valve_well"),
+    ]
