@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from importers.profiles import SECRET
 from schemas.codetables import code_table
@@ -20,6 +21,16 @@ COMPACT: dict[str, Any] = {
     "burial_code": BURIAL,
     "depth_datum_code": DATUM,
 }
+
+
+def compact(values: Any, kind: Any) -> Any:
+    """Texts as one of these types: by way of Arrow, which makes each of them once and compares few."""
+    texts = pa.array(values, pa.large_string(), from_pandas=True)
+    if kind == TEXT:
+        return pd.array(texts, dtype=TEXT)
+    words = texts.dictionary_encode()
+    numbers = np.append(kind.categories.get_indexer(words.dictionary.to_pylist()), -1)
+    return pd.Categorical.from_codes(numbers[words.indices.fill_null(-1).to_numpy()], dtype=kind)
 
 
 def codes(column: "pd.Series[Any]") -> Any:

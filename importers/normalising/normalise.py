@@ -25,7 +25,7 @@ from importers.normalising.attributes import (
 )
 from importers.normalising.cells import Floats, Objects, coalesced, is_fill_number, is_unknown
 from importers.normalising.columns import Columns
-from importers.normalising.pool import content_hash
+from importers.normalising.pool import as_arrow, content_hash
 from importers.normalising.pressures import pressure_and_voltage
 from importers.places.georeference import Georeference
 from importers.places.place_readings import System
@@ -112,15 +112,16 @@ def nodes(source: Source) -> Part:
         "address": columns.texts("address"),
         **life(columns),
     }
+    spooled = as_arrow(attributes)
     kept = {
         "source_key": columns.texts("key"),
         **_places(source),
         "ground_elevation_m": ground_m,
         **{name: columns.numbers(name) for name in OF_PIPES if name in columns},
         "well_depth_m": attributes["well_depth_m"].astype(np.float32),
-        "content": content_hash(attributes),
+        "content": content_hash(spooled),
     }
-    return Part(kept, {**attributes, "extra": columns.extra()})
+    return Part(kept, {**spooled, "extra": columns.extra()})
 
 
 def _well_depth_m(columns: Columns, ground_m: Floats) -> Floats:
@@ -205,6 +206,7 @@ def segments(source: Source) -> Part:
         "container_key": container_keys(columns),
         **life(columns),
     }
+    spooled = as_arrow(attributes)
     lines, vertices = _lines(source)
     kept = {
         "from_key": from_key,
@@ -215,14 +217,14 @@ def segments(source: Source) -> Part:
         "inner_height_mm": attributes["inner_height_mm"],
         **heights(columns),
         **lines,
-        "content": content_hash({name: attributes[name] for name in _SAME}),
+        "content": content_hash({name: spooled[name] for name in _SAME}),
         "has_line_id": ~is_unknown(attributes["line_id"]),
         "both_ways": np.full(len(columns.rows), columns.role == "combined"),
         # Between its parts a line has no numbers.
         "is_part": columns.rows.index.duplicated(keep=False),
     }
-    del attributes["line_id"]
-    return Part(kept, {**attributes, "vertices": vertices, "extra": columns.extra()})
+    del spooled["line_id"]
+    return Part(kept, {**spooled, "vertices": vertices, "extra": columns.extra()})
 
 
 def _lines(source: Source) -> tuple[dict[str, Floats], Objects]:

@@ -35,7 +35,7 @@ class Pool:
 
     def lay_by(self, columns: Mapping[str, Any]) -> npt.NDArray[np.int32]:
         """Spool columns of equal length and return the numbers of their rows; a column without a value is left out."""
-        arrays = {name: _arrow(values) for name, values in columns.items()}
+        arrays = as_arrow(columns)
         count = len(next(iter(arrays.values())))
         known = {name: array for name, array in arrays.items() if array.null_count < count} or {"": pa.nulls(count)}
         number = self._spool.add(pa.RecordBatch.from_arrays(list(known.values()), names=list(known)))
@@ -62,9 +62,14 @@ class Pool:
                 yield slice(int(start), int(stop)), self._spool.get(batch.number).take(places)
 
 
+def as_arrow(columns: Mapping[str, Any]) -> dict[str, pa.Array]:
+    """Columns as Arrow has them; what is so already stays as it is."""
+    return {name: _arrow(values) for name, values in columns.items()}
+
+
 def content_hash(columns: Mapping[str, Any]) -> Hashes:
     """A hash of each row over columns, whatever their order; an unknown value counts for nothing."""
-    arrays = {name: _arrow(values) for name, values in columns.items()}
+    arrays = as_arrow(columns)
     total = np.zeros(len(next(iter(arrays.values()))), dtype=np.uint64)
     for name, array in arrays.items():
         if array.null_count < len(array):

@@ -20,7 +20,7 @@ from importers.normalising.cells import Floats, Mask
 from importers.normalising.classes import ClassColumn
 from importers.normalising.column_findings import columns_of_lines, tell_columns
 from importers.normalising.columns import Columns
-from importers.normalising.compact import COMPACT
+from importers.normalising.compact import COMPACT, compact
 from importers.normalising.ledger import Ledger
 from importers.normalising.listings import one_by_one
 from importers.normalising.normalise import (
@@ -181,7 +181,7 @@ class Sheet:
     ) -> None:
         rows = self.context.pools[kind].lay_by({**part.spooled, "class_cell": cells})
         known = {"row": rows, "table": np.int32(self.number), "place": places.astype(np.int32), "class_word": words}
-        kept = {name: pd.array(part.kept[name], dtype=COMPACT[name]) for name in part.kept.keys() & COMPACT}
+        kept = {name: compact(part.kept[name], COMPACT[name]) for name in part.kept.keys() & COMPACT}
         self._kept.setdefault(kind, []).append(pd.DataFrame({**known, **part.kept, **kept}))
 
     def _hand_over(self, kind: str) -> None:
