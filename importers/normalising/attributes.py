@@ -233,11 +233,13 @@ def _parsed_sections(
     columns: Columns, class_codes: Objects, material_codes: Objects
 ) -> tuple[Objects, npt.NDArray[np.int64], list[Section]]:
     """Section texts, and each row's place among the distinct sections; the diameter fills blank sections."""
-    texts, diameters = (_without_zero(columns.texts(name)) for name in ("section", "diameter"))
+    texts, diameters = (
+        columns.cells(name).each(lambda word: None if word in ZERO else word) for name in ("section", "diameter")
+    )
     in_mm = np.full(len(columns.rows), _mm_per_unit(columns, "section"))
     in_mm[is_unknown(texts)] = _mm_per_unit(columns, "diameter")
     texts = coalesced(texts, diameters)
-    is_cable = np.isin(class_codes.astype(str), list(codes_where("utility_class", "flow", "cable")))
+    is_cable = pd.Series(class_codes, dtype=object).isin(codes_where("utility_class", "flow", "cable")).to_numpy()
     stated = np.flatnonzero(~is_unknown(texts))
     row, cases = _cases(texts[stated], in_mm[stated], material_codes[stated], is_cable[stated])
     # Codes of a dictionary, numbers or single letters, do not stand beside a size.
@@ -258,12 +260,6 @@ def _parsed_sections(
             found = columns.cells(attribute)
             columns.unknown_words(attribute, found, np.isin(found.texts().astype(str), unreadable), "IMP-SECTION")
     return texts, index, [*sections, Section()]
-
-
-def _without_zero(texts: Objects) -> Objects:
-    texts = texts.copy()
-    texts[np.isin(texts.astype(str), list(ZERO))] = None
-    return texts
 
 
 def _tell_metres(columns: Columns, column: str | None, texts: Sequence[str]) -> None:
