@@ -59,6 +59,8 @@ _NUMBER = re.compile(r"^(?:[A-Za-z]{1,4}|[一-鿿]{1,2})[-_]?\d{1,6}(?:[-_]\d{1,
 _DIGITS = re.compile(r"^\d{1,5}$")
 _AMBIGUOUS_SIZE = re.compile(r"^D\d+$")
 _MAX_STRANGE = 6
+# Each number of a point is looked at more than once, too.
+_REMEMBERED = 65_536
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,8 @@ class Vocabulary:
         self._profile = profile
         self._millimetres = profile.millimetres
         # The same few words and texts come thousands of times.
-        self.class_code = lru_cache(maxsize=4096)(self._class_code)
-        self.pipe_label = lru_cache(maxsize=4096)(self._pipe_label)
+        self.class_code = lru_cache(maxsize=_REMEMBERED)(self._class_code)
+        self.pipe_label = lru_cache(maxsize=_REMEMBERED)(self._pipe_label)
 
     @cached_property
     def _classes(self) -> dict[str, str]:

@@ -68,15 +68,19 @@ def one_under_another(lines: Sequence[str], words: Vocabulary) -> list[str]:
 
 
 def _is_line_of_stack(line: str, words: Vocabulary) -> bool:
+    return _is_height(line, words) or words.point_number(line) is not None
+
+
+def _is_height(line: str, words: Vocabulary) -> bool:
     said = unicodedata.normalize("NFKC", line).strip()
-    return bool(_BARE.match(said) or _PAIR.match(said) or words.level(said) or words.point_number(said))
+    return bool(_BARE.match(said) or _PAIR.match(said) or words.level(said))
 
 
 def _stacks(entities: Sequence[Entity], words: Vocabulary) -> Iterator[list[Entity]]:
     """A number and the lines under it, down to the next number, where they tell levels."""
     texts = [entity.text for entity in entities if entity.text is not None]
     under = _nearest_below(texts)
-    heads = {each for each, text in enumerate(texts) if words.point_number(text.lines[0])}
+    heads = {each for each, text in enumerate(texts) if not _is_height(text.lines[0], words)}
     for head in sorted(heads):
         stack = [head]
         while (below := under.get(stack[-1])) is not None and below not in heads:
