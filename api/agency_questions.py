@@ -211,6 +211,8 @@ def conflicts(
         known = frozenset[Pair]()
         if since is not None:
             with at(connection, since, shown) as before:
+                if before > shown:
+                    raise UsageError("The version since which news are asked for comes before the other.")
                 known = pairs_within(connection, box, before)
         return conflicts_within(
             connection, box, shown, kinds=kinds, certain=certain, known=known, limit=limit, offset=offset

@@ -29,8 +29,11 @@ Pair: TypeAlias = tuple[str, int, int | None]
 
 
 def pairs_within(connection: Connection, bbox: Box, version: Version = None) -> frozenset[Pair]:
-    """The conflicts in a window of the project CRS, as `conflicts_within` leaves them out."""
-    *_, found = _found_within(connection, bbox, version)
+    """The conflicts of what reaches a window of the project CRS, as `conflicts_within` leaves them out.
+
+    Wherever along them: what is midway in the window today may have been so outside of it.
+    """
+    *_, found = _found_around(connection, bbox, version)
     return frozenset(map(_pair, _in_order(found, (), certain=False)))
 
 
@@ -50,7 +53,9 @@ def conflicts_within(
     `certain` leaves out what is within the survey accuracy or to be confirmed, `known` what is known already.
     UsageError for a window of more than 4 km2.
     """
-    site, segments, structures, found = _found_within(connection, bbox, version)
+    site, segments, structures, found = _found_around(connection, bbox, version)
+    west, south, east, north = bbox
+    found = [row for row in found if west <= row["x_m"] <= east and south <= row["y_m"] <= north]
     news = [row for row in _in_order(found, kinds, certain) if _pair(row) not in known]
     page = news[offset : offset + limit]
     return ConflictsWithin(
@@ -63,7 +68,7 @@ def conflicts_within(
     )
 
 
-def _found_within(
+def _found_around(
     connection: Connection, bbox: Box, version: Version
 ) -> tuple[Site, list[Segment], list[Structure], list[dict[str, Any]]]:
     _check_size(bbox)
@@ -71,7 +76,7 @@ def _found_within(
     reach_m = widest_of_all(site.limits) + 2 * WIDEST_NEIGHBOUR_M
     segments = [found for found in site.around_and_joined(window, reach_m) if found.is_live]
     structures = list(site.structures(window, reach_m))
-    return site, segments, structures, _judged(site, segments, structures, bbox)
+    return site, segments, structures, _judged(site, segments, structures)
 
 
 def _pair(row: Mapping[str, Any]) -> Pair:
@@ -87,16 +92,12 @@ def _check_size(bbox: Box) -> None:
         )
 
 
-def _judged(
-    site: Site, segments: Sequence[Segment], structures: Sequence[Structure], bbox: Box
-) -> list[dict[str, Any]]:
-    """Rows as a run stores them, of pairs that are midway in the window."""
+def _judged(site: Site, segments: Sequence[Segment], structures: Sequence[Structure]) -> list[dict[str, Any]]:
+    """Rows as a run stores them."""
     if not segments:
         return []
     found = judge_tile(changeset_tile(_city(site, segments, structures)))
-    west, south, east, north = bbox
-    is_inside = found["x_m"].between(west, east) & found["y_m"].between(south, north)
-    return [plain_row(row) for row in found[is_inside].to_dict("records")]
+    return [plain_row(row) for row in found.to_dict("records")]
 
 
 def _city(site: Site, segments: Sequence[Segment], structures: Sequence[Structure]) -> City:

@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from shapely.geometry.base import BaseGeometry
 
 from pipemap.crs import Bounds, line_in_project, polygon_in_project
-from pipemap.db import Connection, Database, fetch_all
+from pipemap.db import Connection, Database, fetch_all, fetch_one
 from pipemap.errors import NotFoundError
 from pipemap.sharing import audit, ledger
 from pipemap.sharing.agreements import SHARED_KINDS
@@ -125,10 +125,16 @@ def as_ourselves(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def at(connection: Connection, version: int, shown: GrantedVersion) -> Iterator[GrantedVersion]:
-    """Look at another version for a block of a question, as the agreement shows it; NotFoundError for one not there."""
+    """Look at another version for a block of a question, as the agreement shows it.
+
+    NotFoundError for one that is not there, or that the agreement does not show.
+    """
     with as_ourselves(connection):
         resolve_version(connection, version)
     connection.execute(queries("sharing")["look_at"], {"version": version})
+    grant = fetch_one(connection, queries("sharing")["granted"])
+    if grant is None or grant["version"] != version:
+        raise NotFoundError(f"Version {version} is not shown.")
     yield GrantedVersion(version, shown.columns)
     connection.execute(queries("sharing")["look_at"], {"version": int(shown)})
 

@@ -331,6 +331,28 @@ def test_what_an_older_version_had_too_is_left_out_on_what_is_granted(
     refused(client.get(CONFLICTS, params={"bbox": NEAR_TOWN, "since": 99}, headers=key), 404)
 
 
+def test_news_are_told_since_a_version_that_is_shown(client: httpx.Client, crowded: Town, issue: Any) -> None:
+    frozen = issue(("water", "gas", "foul"), frozen_version=3)
+    assert too_near(client, frozen)["conflicts"], "so nothing new would be wrong"
+    refused(client.get(CONFLICTS, params={"bbox": NEAR_TOWN, "since": 2}, headers=frozen), 404)
+    refused(client.get(CONFLICTS, params={"bbox": NEAR_TOWN, "since": 3, "version": 2}, headers=issue()), 400)
+
+
+def test_a_conflict_that_has_moved_into_the_window_is_not_new(client: httpx.Client, crowded: Town, issue: Any) -> None:
+    nodes = [node(f"{key}{x}", x or 5, y, class_code=code) for key, y, code in BESIDE for x in (0, 100)]
+    shorter = [
+        segment(f"{key}0", f"{key}100", [(5, y, 8), (100, y, 8)], class_code=code, width_mm=200.0, owner="某公司",
+                shape_code="circle", depth_datum_code="axis", elevation_source_code="measured")
+        for key, y, code in BESIDE
+    ]  # fmt: skip
+    publish_now(crowded.database, bring_in(crowded.database, delivery(nodes, shorter, dataset="crowd")))
+    east = {"bbox": f"{X0 + 3},{Y0 + 60},{X0 + 120},{Y0 + 130}"}
+    key = issue(("water", "gas", "foul"))
+    then, now = (len(too_near(client, key, **east, version=version)["conflicts"]) for version in (3, 4))
+    assert then < now, "in this window alone some look new"
+    assert too_near(client, key, **east, since=3)["conflicts"] == []
+
+
 def test_a_stored_verdict_on_hidden_depths_is_not_told(client: httpx.Client, crowded: Town, issue: Any) -> None:
     """Levels that are masked, and the ground of a model over them, decide nothing that is told."""
     grid = Grid(X0 - 500, Y0 + 500, 10, 10, 101, 101)
