@@ -64,7 +64,12 @@ def _format(archive: Path) -> str | None:
 
 def _told(archive: Path) -> Iterator[Any]:
     # It looks for its library when it is imported, which only those who have such an archive need wait for.
-    import libarchive
+    try:
+        import libarchive
+    except (OSError, AttributeError) as error:
+        raise refusal(
+            archive, "cannot be unpacked: install libarchive13", "无法解压：请在本机安装 libarchive13"
+        ) from error
 
     # In any other it could not say every name.
     locale.setlocale(locale.LC_CTYPE, "C.UTF-8")

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from ctypes.util import find_library
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions
 from importlib.resources import files
@@ -50,6 +51,7 @@ def examine(settings: Settings) -> Iterator[Symptom]:
         "Access databases are read by a slower fallback; install mdbtools.",
         "Access 数据库改用较慢的方式读取；请安装 mdbtools。",
     )
+    yield _unpacking()
     yield _reading()
     yield _viewer_bundle()
     yield _server(settings)
@@ -72,6 +74,13 @@ def _program(name: str, remedy: str, remedy_zh: str) -> Symptom:
     path = shutil.which(name)
     told = (name, path or "未安装", "" if path else remedy_zh)
     return Symptom(name, path is not None, path or "not installed", "" if path else remedy, told)
+
+
+def _unpacking() -> Symptom:
+    name = find_library("archive")
+    remedy, remedy_zh = "RAR and 7z are not unpacked; install libarchive13.", "不能解压 RAR、7z；请安装 libarchive13。"
+    told = ("libarchive", name or "未安装", "" if name else remedy_zh)
+    return Symptom("libarchive", name is not None, name or "not installed", "" if name else remedy, told)
 
 
 def _reading() -> Symptom:

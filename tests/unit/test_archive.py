@@ -1,8 +1,11 @@
 """Packed deliveries: what is inside comes out, what reaches outside is refused by name."""
 
 import base64
+import os
 import random
 import stat
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -324,3 +327,12 @@ def test_a_rar_or_7z_that_is_cut_or_changed_is_refused(tmp_path: Path, suffix: s
 def test_entries_of_a_rar_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "MAX_ENTRIES", 3)
     assert "more than 3" in refusal(write_rar5(tmp_path / "a.rar", {f"{n}.csv": b"" for n in range(5)}))
+
+
+def test_where_the_library_is_missing_it_is_named(tmp_path: Path) -> None:
+    path = write_rar5(tmp_path / "a.rar", {"a.csv": b"1"})
+    attempt = f"from importers.archive import *\nwith unpacked([Path({str(path)!r})]): pass"
+    told = subprocess.run(
+        [sys.executable, "-c", attempt], env=os.environ | {"LIBARCHIVE": "/nowhere"}, capture_output=True, text=True
+    )
+    assert "a.rar cannot be unpacked: install libarchive13." in told.stderr
