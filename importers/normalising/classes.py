@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from importers.base import RecordTable
 from importers.normalising.cells import Objects
+from importers.normalising.classing import is_open_sewer
 from importers.normalising.columns import Columns, class_of
 from importers.normalising.compact import CLASS
 from importers.normalising.extra import members
@@ -36,6 +37,7 @@ _OF_COUNTRIES: Sequence[tuple[Mapping[str, str], frozenset[str]]] = (
     ({"ks": "foul", "kr": "storm", "km": "combined"}, frozenset({"kr", "km"})),
     ({"fw": "foul", "sw": "storm", "cw": "combined"}, frozenset({"fw"})),
     ({"ks": "foul", "kd": "storm", "ko": "combined"}, frozenset({"kd", "ko"})),
+    ({"sp": "foul", "ov": "storm", "af": "combined"}, frozenset({"sp", "ov"})),
     ({"eu": "foul", "ep": "storm", "un": "combined"}, frozenset({"eu", "ep"})),
 )
 
@@ -84,17 +86,23 @@ class ClassColumn:
     def _in_title(self, profile: Profile, table: RecordTable) -> tuple[str, str] | None:
         """The class that the table's name, the line above it, the file's name or its folder speaks of, and that text.
 
-        It is for rows of which neither they nor what they are joined to tell the class.
+        It is for rows of which neither they nor what they are joined to tell the class. Where one speaks of sewers
+        alone, the next may say what flows in them.
         """
+        open_sewer = None
         for text, is_line in (
             (table.sheet, False),
             (table.title, True),
             (Path(table.file).stem, False),
             (table.folder, False),
         ):
-            if text and (code := self._in_name(profile, text) or _said_in(text, profile, is_line=is_line)):
+            code = text and (self._in_name(profile, text) or _said_in(text, profile, is_line=is_line))
+            if not text or not code or (open_sewer and code not in ("foul", "storm")):
+                continue
+            if not is_open_sewer(code, text):
                 return code, text
-        return None
+            open_sewer = code, text
+        return open_sewer
 
     def add(self, columns: Columns) -> tuple[npt.NDArray[np.int32], pa.Array]:
         """The number of each row's word, -1 for none, and the cells that `extra` holds should the column be disowned.

@@ -78,10 +78,15 @@ def _by_numbers(
     return found
 
 
+def is_open_sewer(code: str, text: str) -> bool:
+    """Whether a text speaks of sewers alone, and does not tell what flows in them."""
+    return code == "combined" and _OF_BOTH.search(text) is None
+
+
 def _tell_said(n_rows: int, said: tuple[str, str], ledger: Ledger, table: int) -> None:
     """Say what the class was taken from; a name that speaks of sewers alone does not tell what flows in them."""
     code, text = said
-    is_open = code == "combined" and _OF_BOTH.search(text) is None
+    is_open = is_open_sewer(code, text)
     ledger.note(
         table,
         Severity.WARNING if is_open else Severity.INFO,

@@ -7,7 +7,7 @@ import numpy as np
 
 from importers.normalising.cells import Floats
 from importers.normalising.units import unit_of
-from importers.proposing.content import Sample, fit, is_ground
+from importers.proposing.content import Sample, fit, in_centimetres, is_ground
 from importers.proposing.matching import Match, Reason
 from importers.proposing.vocabulary import readings, says_else
 
@@ -18,6 +18,8 @@ _TRUST, _TRUST_IN_ORDER = 0.9, 0.5
 _MOST_COLUMNS = 12
 _LEAST_DEPTH_M, _DEEPEST_M = 0.2, 15.0
 _TRUST_BELOW, _NEARLY_ALL = 0.55, 0.95
+# Most pipes of a street lie less deep.
+_USUAL_DEPTH_M = 5.0
 
 
 def heights(
@@ -61,7 +63,11 @@ def _below_ground(
         return {}
     at = [[_ground(samples, ends.get(f"{end}_key"), by_point) for by_point in heights_m] for end in ("from", "to")]
     are_bottoms_known = all(bottom is not None for _, bottom in at)
-    telling = [name for name in left if are_bottoms_known or is_ground(samples[name])]
+    telling = [
+        name
+        for name in left
+        if are_bottoms_known or is_ground(samples[name]) or _median(samples[name]) > _USUAL_DEPTH_M
+    ]
     alike = [name for name in telling if all(_is_between(samples[name].head, *end) for end in at)]
     if len(alike) != 2:
         return {}
@@ -143,9 +149,13 @@ def _is_depth(name: str, sample: Sample) -> bool:
     """Whether a column can be depths of a street: decimals, not too small, and not said to be something else."""
     if says_else("segment", name) or unit_of(name) not in (None, "m", "cm", "米", "厘米"):
         return False
-    values = sample.known_numbers[sample.known_numbers != 0]
-    is_deep = len(values) > 0 and float(np.median(values)) > _LEAST_DEPTH_M
+    is_deep = _LEAST_DEPTH_M < _median(sample) <= _USUAL_DEPTH_M * (100 if in_centimetres(sample) else 1)
     return is_deep and sample.decimal_share > 0.3 and (fit("from_depth_m", sample) or 0.0) > 0.95
+
+
+def _median(sample: Sample) -> float:
+    values = sample.known_numbers[sample.known_numbers != 0]
+    return float(np.median(values)) if len(values) else 0.0
 
 
 def _ground(samples: Mapping[str, Sample], column: str | None, ground_m: Mapping[str, float]) -> Floats | None:

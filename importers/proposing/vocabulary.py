@@ -17,7 +17,7 @@ from importers.profiles import ATTRIBUTES, LATIN_PARTS
 
 Words = frozenset[str]
 
-_PIECES = re.compile(LATIN_PARTS + r"|\d+|[一-鿿々ぁ-ヿー가-힣]+|[Ͱ-Ͽ]+|[Ѐ-ԯ]+|[ء-ي]+|[ก-๙]+")
+_PIECES = re.compile(LATIN_PARTS + r"|\d+|[一-鿿々ぁ-ヿー가-힣]+|[Ͱ-Ͽ]+|[Ѐ-ԯ]+|[ء-يپچژکگی]+|[ก-๙]+")
 _ARABIC_THE = re.compile(r"^ال(?=..)")
 _REMARK = re.compile(r"[(\[【].*?[)\]】]")
 # Between the words of a name these say nothing.

@@ -250,6 +250,7 @@ def test_a_sewer_register_is_understood_by_the_words_of_its_language(tmp_path: P
         (["SW", "RW", "MW"], ["foul", "storm", "combined"]),
         (["FW", "SW", "FW"], ["foul", "storm", "foul"]),
         (["KS", "KR", "KM"], ["foul", "storm", "combined"]),
+        (["SP", "OV", "AF"], ["foul", "storm", "combined"]),
         (["SW", "SW", "SW"], ["unknown"] * 3),
     ],
 )
@@ -467,6 +468,8 @@ def test_the_height_of_the_other_end_is_found_beside_a_name_that_is_one_word_awa
         ("断面形式,断面数据(mm),断面数据2(mm)", "圆形,400,", ("circle", 400.0, 400.0)),
         ("断面形式,断面数据(mm),断面数据2(mm)", "矩形,2000,1500", ("rect", 2000.0, 1500.0)),
         ("管径,高度(mm),管长", "2000,1500,30.1", ("rect", 2000.0, 1500.0)),
+        ("管径/渠宽(mm),渠高(mm)", "2500,1800", ("rect", 2500.0, 1800.0)),
+        ("Dia of pipe in mm", "150", ("circle", 150.0, 150.0)),
         ("SHAPE,DIAM_MM,BOX_W,BOX_H", "RCBC,,1200,600", ("rect", 1200.0, 600.0)),
         ("SECTION,PROFILE", "600x900,EGG", ("egg", 600.0, 900.0)),
         # A size of 0 stands where the other column gives the size.
@@ -636,6 +639,23 @@ def test_codes_are_read_by_the_table_of_them_that_comes_with_a_delivery(tmp_path
     found = _proposed([file], "EPSG:4547")
     assert found.tables[1].column_of("material") == "管材代码"
     assert {word.word: word.near.code for word in found.words if word.near} == {"1": "concrete", "2": "pvc", "3": "pe"}
+
+
+def test_what_flows_in_sewers_is_told_by_the_file_where_the_sheet_speaks_of_sewers_alone(tmp_path: Path) -> None:
+    wells = [["MH No", "Easting", "Northing"], *([f"M{n}", x, y] for n, (x, y) in enumerate(_PLACES))]
+    pipes = [["From MH", "To MH", "Size (mm)"], *([f"M{n}", f"M{n + 1}", 200] for n in range(11))]
+    for name, code in (("foul 2020.xlsx", "foul"), ("gas.xlsx", "combined"), ("2020.xlsx", "combined")):
+        file = _workbook(tmp_path / name, {"Manholes": wells, "Sewer details": pipes})
+        assert _delivery(_proposed([file], "EPSG:4547")).segments["class_code"].unique().tolist() == [code]
+
+
+def test_levels_of_pipes_in_a_low_town_are_no_depths(tmp_path: Path) -> None:
+    wells = [["Zxq", "X", "Y", "Wvu"], *([f"M{n}", y, x, 9.2 + n % 3 / 10] for n, (x, y) in enumerate(_PLACES))]
+    pipes = [["Qp", "Rt", "Gh sa", "Gh fu"]]
+    pipes += [[f"M{n}", f"M{n + 1}", 7.4 - n / 50, 7.38 - n / 50] for n in range(11)]
+    delivery = _delivery(_proposed([_workbook(tmp_path / "a.xlsx", {"A": wells, "B": pipes})], "EPSG:4547"))
+    assert delivery.segments["from_elevation_m"].round(2).tolist()[:2] == [7.4, 7.38]
+    assert delivery.segments["from_depth_m"].isna().all()
 
 
 def _proposed(files: Sequence[Path], crs: str) -> DryRun:
