@@ -21,6 +21,8 @@ MALFORMED = (
 
 FAR = 1e15
 _MAX_CHORDS = 100_000
+# No curve of a city reaches so far, in whatever unit; the chords of a wider one, or of one to nowhere, fill the memory.
+_WIDEST_CURVE = 1e10
 _CLOSED, _SPLINE_FRAME, _MESH = 1, 16, 16 | 64
 
 Vertex = tuple[float, float, float]
@@ -140,6 +142,9 @@ def _curve(group: Group, _tags: dict[int, Any], to_world: Matrix44 | None) -> Ve
     path = make_path(entity)
     if to_world is not None:
         path = path.transform(to_world)
+    first, *others = path.control_vertices()
+    if not all(abs(part) < _WIDEST_CURVE for other in others for part in (other - first).xyz):
+        raise ValueError("a curve without an end")
     chords: Vertices = []
     for x, y, z in path.flattening(SAGITTA_M):
         chords.append((x, y, z))

@@ -173,6 +173,18 @@ def test_mutated_drawings_are_refused_or_accounted_for(
     accounted(path)
 
 
+@pytest.mark.parametrize("far", [1e200, 1e12])
+def test_a_curve_to_nowhere_is_told_and_takes_no_time(tmp_path: Path, far: float) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        space.add_lwpolyline([(*at(0, 9)[:2], 0.4), (far, 9, 0)], format="xyb", dxfattribs={"layer": "YS"})
+        space.add_line(at(0), at(30), {"layer": "JSLINE"})
+
+    delivery = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547)
+    assert len(delivery.segments) == 1
+    assert any("YS" in f"{found.sheet} {found.value} {found.message_en}" for found in delivery.findings)
+
+
 @pytest.mark.parametrize("version", ["R12", "R2000", "R2010", "R2018"])
 def test_the_originals_are_whole(originals: dict[str, bytes], tmp_path: Path, version: str) -> None:
     path = tmp_path / "a.dxf"
