@@ -370,9 +370,7 @@ function choose(changes) {
 // Something further that the service has to say on the answer shown; it is kept under a name of the choice.
 async function consult(name, path) {
   const { question } = state;
-  say(text("asking"));
   const told = await getJson(path, { ...question.params, version: state.version });
-  say("");
   if (state.question === question) choose({ [name]: told });
 }
 
