@@ -22,6 +22,7 @@ from pipemap.sharing.agreements import KEY_PREFIX, hash_key
 from pipemap.sharing.granted import UnknownKeyError
 from pipemap.sharing.identity import Presented, is_token
 from pipemap.sharing.sign_in import SignIn
+from schemas.tables import LARGEST_ID
 
 Box: TypeAlias = tuple[float, float, float, float]
 
@@ -36,7 +37,6 @@ _PRESENTED, _NOT_HOLDING = "pipemap.presented", Presented(key_sha256="")
 SHARE = "/share/"
 KEY_DOOR = "/map/sign-in"
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-_LARGEST_ID = 2**63 - 1
 _LARGEST_VERSION = 2**31 - 1
 
 
@@ -325,8 +325,8 @@ BboxCrsDep = Annotated[int | None, Depends(read_bbox_crs)]
 VersionDep = Annotated[int | datetime | None, Depends(read_version)]
 ClassCodesDep = Annotated[list[str], Depends(read_class_codes)]
 ConditionsDep = Annotated[dict[str, str], Depends(read_conditions)]
-FeatureId = Annotated[int, Path(ge=1, le=_LARGEST_ID)]
-AfterParam = Annotated[int, Query(ge=0, le=_LARGEST_ID, description="Identity the last page ended with")]
+FeatureId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+AfterParam = Annotated[int, Query(ge=0, le=LARGEST_ID, description="Identity the last page ended with")]
 LimitParam = Annotated[int, Query(ge=1, le=10_000)]
 OffsetParam = Annotated[int, Query(ge=0, le=_LARGEST_VERSION)]
 STRICT = Depends(refuse_strange_parameters)

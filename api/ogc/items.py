@@ -35,8 +35,8 @@ from pipemap.sharing.items import (
     hand_out,
 )
 from pipemap.sharing.reading import BlockingReading, Reading, now
+from schemas.tables import LARGEST_ID
 
-_LARGEST_ID = 2**63 - 1
 # When it is told that something is not there: in steps several times as long as it takes to find out.
 _NOT_FOUND_EVERY_S = 0.025
 _ENCODINGS = {"json": GEOJSON, "html": HTML}
@@ -200,7 +200,7 @@ def _with_members(feature: bytes, members: Mapping[str, Any]) -> bytes:
 
 def identity_of(kind: str, text: str) -> int:
     """The identity in an address; NotFoundError for what cannot be one."""
-    if not (text.isascii() and text.isdecimal() and int(text) <= _LARGEST_ID):
+    if not (text.isascii() and text.isdecimal() and int(text) <= LARGEST_ID):
         raise NotFoundError(f"There is no {kind} {text}.")
     return int(text)
 

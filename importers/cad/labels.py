@@ -11,7 +11,7 @@ import shapely
 
 from importers.cad.entities import Entity
 from importers.cad.label_words import PipeLabel, Vocabulary
-from importers.cad.layer_names import LayerName
+from importers.cad.layer_names import LayerName, can_meet
 from importers.cad.stacks import levels_of, one_under_another, stacked
 
 # Two candidates whose distances differ by less than this are equally near.
@@ -177,7 +177,7 @@ def _sorted(origins: Objects, shapes: Objects, of_text: Integers, of_shape: Inte
 def _of_one_class(found: Sequence[Candidate], features: Sequence[Feature], pairs: list[Pair]) -> list[Pair]:
     """The pairs whose layers do not name two classes."""
     classes = [candidate.told.class_code for candidate in found]
-    return [p for p in pairs if len({classes[p[1]], features[p[2]][1].class_code} - {None}) < 2]
+    return [p for p in pairs if can_meet(classes[p[1]], features[p[2]][1].class_code)]
 
 
 def _runs_along(along: Floats, centres: Objects, lines: Objects) -> npt.NDArray[np.bool_]:

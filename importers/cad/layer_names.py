@@ -34,6 +34,11 @@ class LayerName:
         return bool(told) and not self.is_drawing_matter
 
 
+def can_meet(one: str | None, other: str | None) -> bool:
+    """Whether what two layers hold can belong together: their names do not say two classes."""
+    return one is None or other is None or one == other
+
+
 class LayerNames:
     """Reads layer names by the patterns and words of a profile.
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from importers.cad.geometry import Vertex
+from importers.cad.layer_names import can_meet
 from importers.cad.sheets import Sheet
 
 _ON_RIM_M, _AT_POINT_M = 0.02, 0.01
@@ -35,7 +36,7 @@ def drawn_to_centres(sheets: Sequence[Sheet]) -> int:
         line, sheet, at, before = ends[place]
         near = tree.query_ball_point(places[place], reach_m)
         fitting = [i for i in near if _is_on_rim(line.vertices, at, before, centres[i], radii[i])]
-        fitting = [i for i in fitting if _can_meet(sheet, symbols[i][1])]
+        fitting = [i for i in fitting if can_meet(sheet.told.class_code, symbols[i][1].told.class_code)]
         if len(fitting) == 1:
             line.vertices[at] = (*centres[fitting[0]].tolist(), line.vertices[at][2])
             moved += 1
@@ -54,7 +55,3 @@ def _is_on_rim(line: Sequence[Vertex], at: int, before: int, centre: Floats, rad
         return False
     aside = abs(float(way[0] * inwards[1] - way[1] * inwards[0])) / length
     return aside <= _BESIDE * radius and float(way @ inwards) > 0
-
-
-def _can_meet(line: Sheet, symbol: Sheet) -> bool:
-    return len({line.told.class_code, symbol.told.class_code} - {None}) < 2

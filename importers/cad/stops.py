@@ -11,6 +11,7 @@ import shapely
 from scipy.spatial import cKDTree
 
 from importers.base import DERIVED, RecordTable
+from importers.cad.layer_names import can_meet
 from importers.cad.sheets import Sheet
 from schemas.findings import Finding, Severity
 
@@ -67,7 +68,7 @@ class Stops:
     def _is_stop(self, place: npt.NDArray[np.float64], class_code: str | None) -> bool:
         assert self._tree is not None
         near = self._tree.query_ball_point(place, _AT_POINT_M)
-        return any(len({self._classes[each], class_code} - {None}) < 2 for each in near)
+        return any(can_meet(self._classes[each], class_code) for each in near)
 
 
 def _told(table: RecordTable, n_lines: int, n_more: int) -> Finding:

@@ -83,6 +83,11 @@ def readings(role: str, header: str) -> tuple[NameReading, ...]:
     return tuple(sorted(best.values(), key=lambda found: -found.trust))
 
 
+def sure_readings(header: str, least_trust: float) -> Iterator[NameReading]:
+    """What a column name surely stands for, in a table of points or of lines."""
+    return (found for role in ("node", "segment") for found in readings(role, header) if found.trust >= least_trust)
+
+
 @cache
 def says_else(role: str, header: str) -> bool:
     """Whether all words of a name are known and make it something that no attribute is: a length, a remark, a sheet."""

@@ -5,7 +5,7 @@ from functools import cache
 
 from importers.profile_files import load_profile, shipped
 from importers.profiles import plain
-from importers.proposing.vocabulary import readings
+from importers.proposing.vocabulary import sure_readings
 
 _LEAST_TRUST = 0.75
 _CODES = ("utility_class", "feature", "appurtenance", "material", "burial", "lifecycle")
@@ -17,8 +17,7 @@ def is_name(word: str, known: frozenset[str]) -> bool:
         return True
     # 1 says "at the first end", but a number is more often one of a thing.
     is_word = any(letter.isalpha() for letter in word)
-    roles = ("node", "segment")
-    return is_word and any(found.trust >= _LEAST_TRUST for role in roles for found in readings(role, word))
+    return is_word and any(sure_readings(word, _LEAST_TRUST))
 
 
 def names_among(cells: Iterable[object], known: frozenset[str]) -> list[str]:

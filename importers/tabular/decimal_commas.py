@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from importers.base import RecordTable
-from importers.proposing.vocabulary import readings
+from importers.proposing.vocabulary import sure_readings
 
 _LEAST_TRUST, _LOOK_AT = 0.5, 200
 _NUMBER = re.compile(r"[-+]?\d+,\d+")
@@ -50,5 +50,5 @@ def _texts(rows: pd.DataFrame) -> Iterator[tuple[str, "pd.Series[Any]"]]:
 
 
 def _is_of_numbers(name: str) -> bool:
-    told = (found for role in ("node", "segment") for found in readings(role, name) if found.trust >= _LEAST_TRUST)
-    return any(found.attribute in _NUMBERS or found.attribute.endswith("_m") for found in told)
+    attributes = (found.attribute for found in sure_readings(name, _LEAST_TRUST))
+    return any(attribute in _NUMBERS or attribute.endswith("_m") for attribute in attributes)

@@ -11,7 +11,7 @@ import pandas as pd
 from importers.base import RecordTable
 from importers.normalising.cells import Floats, Mask
 from importers.normalising.numerals import number_written
-from importers.proposing.vocabulary import NameReading, readings
+from importers.proposing.vocabulary import NameReading, readings, sure_readings
 from schemas.findings import Finding, Severity
 
 _MOSTLY, _LEAST_ROWS = 0.8, 3
@@ -114,8 +114,7 @@ def _reads_as_place(role: str, name: str) -> bool:
 
 def _reads_as_else(name: str) -> bool:
     """Whether a name surely says an attribute that is no place, as depths at both ends are none: 0.8512/1.2034."""
-    sure = (found for role in ("node", "segment") for found in readings(role, name) if found.trust >= _LEAST_TRUST)
-    return any(_bare(found) not in _MAY_HOLD_PLACES for found in sure)
+    return any(_bare(found) not in _MAY_HOLD_PLACES for found in sure_readings(name, _LEAST_TRUST))
 
 
 def _bare(found: NameReading) -> str:

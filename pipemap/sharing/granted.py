@@ -81,10 +81,10 @@ class Grant:
         }
 
     def view(self, kind: str, version: int | None, is_listed: bool = False) -> str:
-        """The view in `pipemap_share` that shows a kind at a version: soonest by place, or listed by identity."""
-        is_exact = self.position_precision == EXACT == self.depth_precision
+        """The view in `pipemap_share` that shows a kind at a version (None: as it is now), by place or by identity."""
         if is_listed:
             return f"{kind}_listed"
+        is_exact = self.position_precision == EXACT == self.depth_precision
         return f"{kind}_now" if version is None and is_exact and self.frozen_version is None else kind
 
     def check_export(self) -> None:

@@ -33,12 +33,11 @@ from pipemap.sharing.granted import (
 from pipemap.sharing.reading import BlockingReading, Reading, now
 from pipemap.sql import queries
 from pipemap.versions import SHARE_SCHEMA, relation, resolve_version
-from schemas.tables import attribute_names
+from schemas.tables import LARGEST_ID, attribute_names
 
 MAX_ITEMS = 10_000
 # So many identities are looked through first for each feature of a page that is not bound by a box, and at most.
 _NEAREST, _FURTHEST = 4, 64
-_LARGEST_ID = 2**63 - 1
 # What is of unknown height meets any range of heights: nobody can say that it lies elsewhere.
 _MEETS_HEIGHTS: LiteralString = (
     "(ST_NDims(v.geom) = 2 OR (ST_ZMax(v.geom) >= %(min_z)s::float8 AND ST_ZMin(v.geom) <= %(max_z)s::float8))"
@@ -231,9 +230,9 @@ async def _read(
             rows = await read_at_once(reading, key_sha256, request.place, version, statement, values)
             if not rows or (grant is not None and grant.digest != rows[0]["digest"]):
                 return None
-            if up_to is None or len(rows[0]["ids"] or ()) > request.limit:
+            if up_to is None or len(rows[0]["ids"]) > request.limit:
                 return grant, request, rows
-            up_to = _further(request, up_to, len(rows[0]["ids"] or ()))
+            up_to = _further(request, up_to, len(rows[0]["ids"]))
 
     return await read_under(reading, key_sha256, read)
 
@@ -263,12 +262,9 @@ async def _origin(
 
 def _page(row: DictRow, limit: int, origin: Mapping[str, Any]) -> ItemsPage:
     """The page that was found; one identity beyond the limit says that there are more."""
-    found = row["ids"] or []
-    shown = found[:limit]
-    following = shown[-1] if len(found) > limit else None
-    return ItemsPage(
-        b"[%b]" % (row["features"] or b""), len(shown), following, ids_sha256=audit.digest_of(shown), **origin
-    )
+    shown = row["ids"][:limit]
+    following = shown[-1] if len(row["ids"]) > limit else None
+    return ItemsPage(b"[%b]" % row["features"], len(shown), following, ids_sha256=audit.digest_of(shown), **origin)
 
 
 def _single(row: DictRow | None, identity: int, origin: Mapping[str, Any]) -> ItemsPage:
@@ -321,7 +317,7 @@ def _made(
     """The statement of a request and its values; `up_to` is the last identity to look at."""
     conditions = _conditions(request)
     if up_to is not None:
-        conditions.append(Condition(SQL("v.feature_id <= %(up_to)s::bigint"), {"up_to": min(up_to, _LARGEST_ID)}))
+        conditions.append(Condition(SQL("v.feature_id <= %(up_to)s::bigint"), {"up_to": min(up_to, LARGEST_ID)}))
     asked = _Asked(
         request.kind,
         None if grant is None else grant.view(request.kind, version, is_listed=up_to is not None),

@@ -155,8 +155,8 @@ SELECT standing.version, standing.digest, ST_AsBinary(standing.wanted) AS wanted
 FROM {standing} AS standing
 LEFT JOIN (
     SELECT
-        array_agg(f.feature_id) AS ids,
-        convert_to(string_agg({feature}, ',') FILTER (WHERE f.place <= %(limit)s), 'UTF8') AS features
+        coalesce(array_agg(f.feature_id), '{{}}') AS ids,
+        convert_to(coalesce(string_agg({feature}, ',') FILTER (WHERE f.place <= %(limit)s), ''), 'UTF8') AS features
     FROM (
         SELECT m.*, row_number() OVER () AS place
         FROM (

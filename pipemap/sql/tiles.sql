@@ -64,7 +64,7 @@ CROSS JOIN LATERAL (SELECT f.feature_id, {names}, f.geom) AS t
 -- name: capped_features
 -- The same of a tile that has more features than the cap: the lowest identities, and a layer that is there only where a
 -- tile could not show everything: its outline, how many features it shows.
-{straight}SELECT count(*) AS shown, true AS is_capped, coalesce(array_agg(f.feature_id), '{{}}') AS ids,
+{straight}SELECT count(*) AS shown, true AS is_capped, array_agg(f.feature_id) AS ids,
        ST_AsMVT(t, %(layer)s, %(extent)s, 'geom', 'feature_id') || (
            SELECT ST_AsMVT(tile, 'capped', %(extent)s, 'geom')
            FROM (SELECT ST_AsMVTGeom({box}, {box}, %(extent)s, 0) AS geom, %(cap)s::int AS shown) AS tile

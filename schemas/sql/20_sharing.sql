@@ -79,7 +79,7 @@ OFFSET 0;
 -- They are read of the map now, of its history, or of a desensitised store; a part is not looked at when the grant has
 -- no use for it. What is alive is found by the index of places; what is listed by identity, and what has changed by the
 -- indexes of versions: `IS TRUE` keeps the index of places out. `now` is what is alive for a grant that reads the map
--- itself at the newest version, as most do: it is begun in half the time.
+-- itself at the newest version, as most do: one table is opened for it and not three.
 CREATE OR REPLACE FUNCTION pg_temp.shared_states(life text) RETURNS text LANGUAGE sql AS $function$
     SELECT CASE life
     WHEN 'now' THEN $states$

@@ -2,10 +2,18 @@
 
 from schemas.tables import clearance, deliveries, exports, ground, hooks, requests, sharing, versions
 from schemas.tables.base import SCHEMA, metadata
-from schemas.tables.features import FEATURE_KINDS, SHARED_KINDS, attribute_names, feature_id_sequence, state_names
+from schemas.tables.features import (
+    FEATURE_KINDS,
+    LARGEST_ID,
+    SHARED_KINDS,
+    attribute_names,
+    feature_id_sequence,
+    state_names,
+)
 
 __all__ = [
     "FEATURE_KINDS",
+    "LARGEST_ID",
     "SCHEMA",
     "SHARED_KINDS",
     "attribute_names",

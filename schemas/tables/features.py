@@ -43,6 +43,8 @@ FEATURE_KINDS = ("node", "pipe_segment", "consumer", "structure")
 # What other agencies can be shown.
 SHARED_KINDS = ("node", "pipe_segment")
 
+# What its column can hold.
+LARGEST_ID = 2**63 - 1
 # One sequence for every kind, so that an identity alone names a feature.
 feature_id_sequence = Sequence("feature_id_seq", metadata=metadata)
 

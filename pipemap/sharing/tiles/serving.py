@@ -165,22 +165,28 @@ class TileServer:
             likely = await self.check(reading, key_sha256, wanted.version)
         kept = None if likely is None else self.cache.get(wanted.seen_by(likely))
         drawing = _NOTHING if kept is not None else self._drawing(wanted, grant)
-        place = _place(wanted, self.project_srid()) or Place()
-        while True:
-            rows = await self._rows(reading, key_sha256, wanted.version, place, drawing)
-            if not rows:
-                return None
-            standing = self._standing(key_sha256, wanted.version, rows[0])
-            if kept is not None:
-                break
-            made = drawing.make([row for row in rows if row["is_drawn"]], standing.version)
-            if made is not None:
-                return made, standing, rows[0]["wanted"]
-            assert drawing.otherwise is not None
-            drawing = drawing.otherwise
+        found = await self._drawn(reading, key_sha256, wanted, drawing)
+        if found is None or kept is None:
+            return found
+        _, standing, window = found
         if standing == likely:
-            return kept, standing, rows[0]["wanted"]
+            return kept, standing, window
         return await self._found(reading, key_sha256, wanted, grant)
+
+    async def _drawn(
+        self, reading: Reading, key_sha256: str | None, wanted: Wanted, drawing: Drawing
+    ) -> tuple[Made, Standing, bytes | None] | None:
+        """The same of what is drawn now."""
+        place = _place(wanted, self.project_srid()) or Place()
+        rows = await self._rows(reading, key_sha256, wanted.version, place, drawing)
+        if not rows:
+            return None
+        standing = self._standing(key_sha256, wanted.version, rows[0])
+        made = drawing.make([row for row in rows if row["is_drawn"]], standing.version)
+        if made is not None:
+            return made, standing, rows[0]["wanted"]
+        assert drawing.otherwise is not None
+        return await self._drawn(reading, key_sha256, wanted, drawing.otherwise)
 
     async def _rows(
         self, reading: Reading, key_sha256: str | None, version: int | None, place: Place, drawing: Drawing
