@@ -4,6 +4,7 @@ import itertools
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from pipemap.projects import create_database, init_project
 
 SHARED_DATA = Path(os.environ.get("PIPEMAP_REAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 _numbers = itertools.count()
+_PREFIX = "pipemap-test-"
+_ABANDONED_AFTER_S = 3600
 
 
 def pytest_report_header() -> str:
@@ -31,13 +34,22 @@ def started_numba() -> None:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    folder = Path(tempfile.mkdtemp(prefix="pipemap-test-"))
+    _sweep()
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     folder.chmod(0o755)
     server = Cluster(folder, durable=False)
     server.start()
     yield server
     server.stop()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep() -> None:
+    """Remove the servers of runs that were killed: each left gigabytes behind."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        is_old = time.time() - folder.stat().st_mtime > _ABANDONED_AFTER_S
+        if is_old and not Cluster(folder).is_running():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -52,8 +64,7 @@ def template(cluster: Cluster) -> str:
 def clone(cluster: Cluster) -> Callable[..., str]:
     """Copy a template into a database of its own: the URL of that."""
 
-    def copied(template: str, name: str | None = None) -> str:
-        name = name or f"test_{next(_numbers)}"
+    def copied(template: str, name: str) -> str:
         with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
             # Files copied as they are take a third of the processor time that pages through the log take.
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
@@ -63,8 +74,18 @@ def clone(cluster: Cluster) -> Callable[..., str]:
 
 
 @pytest.fixture
-def database_url(clone: Callable[..., str], template: str) -> str:
-    return clone(template)
+def database_template(template: str) -> str:
+    """What the database of a test is a copy of."""
+    return template
+
+
+@pytest.fixture
+def database_url(cluster: Cluster, clone: Callable[..., str], database_template: str) -> Iterator[str]:
+    """A database of its own, gone with the test: a thousand of them would fill a disk."""
+    name = f"test_{next(_numbers)}"
+    yield clone(database_template, name)
+    with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -44,9 +44,9 @@ def town_template(clone: Callable[..., str], template: str) -> str:
 
 
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest, clone: Callable[..., str], template: str) -> str:
-    """A database of its own, which holds the town already where a test asks for it."""
-    return clone(request.getfixturevalue("town_template") if "town" in request.fixturenames else template)
+def database_template(request: pytest.FixtureRequest, template: str) -> str:
+    """Where a test asks for the town, its database holds it already."""
+    return str(request.getfixturevalue("town_template")) if "town" in request.fixturenames else template
 
 
 @pytest.fixture
