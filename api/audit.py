@@ -14,6 +14,7 @@ from api.staff_pages import Language, paging, staff_page
 from pipemap.errors import UsageError
 from pipemap.sharing.looks import LooksFilter, as_document, draw_looks, list_agencies, list_looks
 from schemas.codetables import code_table
+from schemas.tables import LARGEST_ID
 
 router = APIRouter(tags=["sharing"], prefix="/audit", dependencies=[STRICT])
 page = APIRouter(prefix="/audit", include_in_schema=False, dependencies=[STRICT])
@@ -60,7 +61,7 @@ async def read_filter(
     feature_id: Annotated[str, Query(description="Only reads whose answer can have held this feature")] = "",
 ) -> LooksFilter:
     """The filters of a list of looks; an empty one is none, as a form sends it."""
-    if feature_id and not (feature_id.isdecimal() and int(feature_id) < 2**63):
+    if feature_id and not (feature_id.isdecimal() and int(feature_id) <= LARGEST_ID):
         raise UsageError(f"{feature_id} is not the number of a feature.")
     return LooksFilter(
         agency or None,

@@ -10,6 +10,7 @@ from api.deps import STRICT, BoxDep, FeatureId, LimitParam, OffsetParam, Service
 from pipemap.clearance import drawn, dug, questions, stored
 from pipemap.errors import UsageError
 from schemas.clearance import ClearanceAnswer, Conflict, ConflictKind, DrawnPipe, StoredConflicts
+from schemas.tables import LARGEST_ID
 
 router = APIRouter(tags=["questions"], dependencies=[STRICT])
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -122,8 +123,8 @@ def city_clearance(
 def city_conflict(
     service: ServiceDep,
     version: VersionDep,
-    segment_id: Annotated[int, Query(ge=1, lt=2**63)],
-    other_id: Annotated[int | None, Query(ge=1, lt=2**63, description="None for the cover of the segment")] = None,
+    segment_id: Annotated[int, Query(ge=1, le=LARGEST_ID)],
+    other_id: Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="None for the cover of the segment")] = None,
 ) -> Conflict:
     """One conflict that the run of a version found, with a move that clears it and makes no new one."""
     with service.reading() as connection:

@@ -22,6 +22,7 @@ from api.deps import (
 )
 from pipemap import lookup, versions
 from pipemap.errors import NotFoundError, UsageError
+from schemas.tables import LARGEST_ID
 
 GEOJSON = "application/geo+json"
 router = APIRouter(tags=["features"])
@@ -70,7 +71,7 @@ def list_features(
     z_min: Height = None,
     z_max: Height = None,
     limit: LimitParam = 1000,
-    after: Annotated[int | None, Query(ge=0, lt=2**63, description="Identity the last page ended with")] = None,
+    after: Annotated[int | None, Query(ge=0, le=LARGEST_ID, description="Identity the last page ended with")] = None,
 ) -> Response:
     """Features of a kind that meet every condition; any attribute of the kind is a parameter too."""
     low, high = heights or (None, None)

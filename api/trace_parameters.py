@@ -11,8 +11,9 @@ from api.deps import ClassCodesDep, CrsDep
 from pipemap.errors import UsageError
 from pipemap.tracing.starts import Start
 from pipemap.tracing.surroundings import Place
+from schemas.tables import LARGEST_ID
 
-Id = Annotated[int, Query(ge=1, lt=2**63)]
+Id = Annotated[int, Query(ge=1, le=LARGEST_ID)]
 SegmentIds = Annotated[list[Id] | None, Query(description="Segments to start at; may be repeated")]
 NodeIds = Annotated[list[Id] | None, Query(description="Nodes to start at; may be repeated")]
 Places = Annotated[

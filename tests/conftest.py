@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import numba
 import psycopg
@@ -15,6 +16,9 @@ import pytest
 from pipemap.cluster import Cluster
 from pipemap.db import Database
 from pipemap.projects import create_database, init_project
+
+# Given the name of a template and of the copy: the URL of that.
+Clone: TypeAlias = Callable[[str, str], str]
 
 SHARED_DATA = Path(os.environ.get("PIPEMAP_REAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 _numbers = itertools.count()
@@ -34,7 +38,6 @@ def started_numba() -> None:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    _sweep()
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     folder.chmod(0o755)
     server = Cluster(folder, durable=False)
@@ -44,8 +47,10 @@ def cluster() -> Iterator[Cluster]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _sweep() -> None:
-    """Remove the servers of runs that were killed: each left gigabytes behind."""
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Remove the servers of runs that were killed; workers share one folder, so the process that starts them does."""
+    if hasattr(session.config, "workerinput"):
+        return
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         is_old = time.time() - folder.stat().st_mtime > _ABANDONED_AFTER_S
         if is_old and not Cluster(folder).is_running():
@@ -61,7 +66,7 @@ def template(cluster: Cluster) -> str:
 
 
 @pytest.fixture(scope="session")
-def clone(cluster: Cluster) -> Callable[..., str]:
+def clone(cluster: Cluster) -> Clone:
     """Copy a template into a database of its own: the URL of that."""
 
     def copied(template: str, name: str) -> str:
@@ -80,7 +85,7 @@ def database_template(template: str) -> str:
 
 
 @pytest.fixture
-def database_url(cluster: Cluster, clone: Callable[..., str], database_template: str) -> Iterator[str]:
+def database_url(cluster: Cluster, clone: Clone, database_template: str) -> Iterator[str]:
     """A database of its own, gone with the test: a thousand of them would fill a disk."""
     name = f"test_{next(_numbers)}"
     yield clone(database_template, name)

@@ -35,6 +35,7 @@ from pipemap.sharing.precision import EXACT
 from pipemap.sql import queries
 from pipemap.statements import compose
 from pipemap.versions import SHARE_SCHEMA, current_version
+from schemas.tables import LARGEST_ID
 
 MAX_CHANGES = 10_000
 OPS = ("added", "changed", "removed")
@@ -122,7 +123,7 @@ def parse_cursor(text: str) -> Cursor:
     if len(parts) != 4 or not (parts[0].isdecimal() and parts[3].isdecimal()) or parts[2] not in SHARED_KINDS:
         raise UsageError(f"{text} is no cursor of a page of changes; take `next` of the page before.")
     version, feature_id = int(parts[0]), int(parts[3])
-    if version >= 2**31 or feature_id >= 2**63:
+    if version >= 2**31 or feature_id > LARGEST_ID:
         raise UsageError(f"{text} is no cursor of a page of changes; take `next` of the page before.")
     return Cursor(version, parts[1], parts[2], feature_id)
 

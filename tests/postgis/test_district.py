@@ -7,12 +7,10 @@ from typing import Any
 import networkx as nx
 import numpy as np
 import pytest
-from psycopg import connect
 
 from importers.delivery import read_delivery
 from pipemap.changesets import list_deltas
 from pipemap.clearance.questions import segment_clearance
-from pipemap.cluster import Cluster
 from pipemap.db import Database, fetch_all
 from pipemap.ingest import create_import
 from pipemap.network import class_groups, load_network
@@ -23,6 +21,7 @@ from pipemap.versions import find_feature
 from sample_data.demo import load_district
 from sample_data.district import Dataset, District, write_district
 from sample_data.water import build_water
+from tests.conftest import Clone
 from tests.postgis.around import WHOLE, assert_all_around
 
 _SRID = 4547
@@ -34,10 +33,8 @@ def district(tmp_path_factory: pytest.TempPathFactory) -> District:
 
 
 @pytest.fixture(scope="module")
-def city(cluster: Cluster, template: str, district: District) -> Iterator[Database]:
-    with connect(cluster.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE district TEMPLATE {template}")
-    with Database(cluster.url("district")) as database:
+def city(clone: Clone, template: str, district: District) -> Iterator[Database]:
+    with Database(clone(template, "district")) as database:
         load_district(database, district, lambda _: None)
         yield database
 

@@ -4,9 +4,7 @@ from collections.abc import Iterator
 
 import networkx as nx
 import pytest
-from psycopg import connect
 
-from pipemap.cluster import Cluster
 from pipemap.db import Database, fetch_all
 from pipemap.network import Network, load_network
 from pipemap.tracing.asking import BurstQuestion, ask_burst
@@ -19,14 +17,13 @@ from sample_data.cables import build_cables
 from sample_data.demo import load_district
 from sample_data.district import write_district
 from schemas.outages import OutageAnswer
+from tests.conftest import Clone
 
 
 @pytest.fixture(scope="module")
-def city(cluster: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def city(clone: Clone, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     district = write_district(tmp_path_factory.mktemp("deliveries"))
-    with connect(cluster.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE services TEMPLATE {template}")
-    with Database(cluster.url("services")) as database:
+    with Database(clone(template, "services")) as database:
         load_district(database, district, lambda _: None)
         yield database
 

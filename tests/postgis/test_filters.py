@@ -10,15 +10,14 @@ import pytest
 import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from psycopg import connect
 
-from pipemap.cluster import Cluster
 from pipemap.db import Database
 from pipemap.errors import UsageError
 from pipemap.projects import init_project
 from pipemap.sharing.filters import Geometries, compile_filter
 from pipemap.sharing.granted import Place
 from pipemap.sharing.items import ItemsRequest, read_items
+from tests.conftest import Clone
 from tests.postgis.planting import plant, plant_version, wkt
 
 EAST, NORTH = 500_000.0, 2_500_000.0
@@ -59,10 +58,8 @@ PIPES = _pipes()
 
 
 @pytest.fixture(scope="module")
-def city(cluster: Cluster, template: str) -> Iterator[Database]:
-    with connect(cluster.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE filters TEMPLATE {template}")
-    with Database(cluster.url("filters")) as database:
+def city(clone: Clone, template: str) -> Iterator[Database]:
+    with Database(clone(template, "filters")) as database:
         init_project(database, "test", 4547)
         with database.transaction() as connection:
             plant_version(connection, 1)

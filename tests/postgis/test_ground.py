@@ -58,12 +58,8 @@ def test_beyond_the_posts_and_beside_unknown_ones_nothing_is_told(database: Data
 
 
 @pytest.fixture(scope="module")
-def rough(cluster, template, tmp_path_factory) -> "tuple[Database, Path]":  # type: ignore[no-untyped-def]
-    import psycopg
-
-    with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE rough_ground TEMPLATE {template}")
-    database = Database(cluster.url("rough_ground"))
+def rough(clone, template, tmp_path_factory) -> "tuple[Database, Path]":  # type: ignore[no-untyped-def]
+    database = Database(clone(template, "rough_ground"))
     random = np.random.default_rng(11)
     z = (20 + random.normal(0, 3, (150, 140))).astype("float32")
     z[random.random(z.shape) < 0.02] = -9999.0

@@ -12,7 +12,6 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
-import psycopg
 import pytest
 import shapely
 from hypothesis import HealthCheck, assume, event, given, settings
@@ -22,7 +21,6 @@ from pipemap.clearance.drawn import line_clearance
 from pipemap.clearance.dug import polygon_clearance
 from pipemap.clearance.questions import segment_clearance
 from pipemap.clearance.within import conflicts_within
-from pipemap.cluster import Cluster
 from pipemap.db import Database
 from pipemap.errors import NotFoundError, UsageError
 from pipemap.lookup import near
@@ -38,6 +36,7 @@ from pipemap.statistics.counting import statistics
 from pipemap.tracing.asking import BurstQuestion, ask_burst, make_ready
 from schemas.clearance import DrawnPipe
 from schemas.isolation import BurstAnswer
+from tests.conftest import Clone
 from tests.postgis.test_sharing_oracle import (
     ABSENT,
     CASES,
@@ -70,11 +69,8 @@ class Room:
 
 
 @pytest.fixture
-def room(city: Database, cluster: Cluster, template: str) -> Iterator[Room]:
-    name = f"twin_{uuid4().hex}"
-    with psycopg.connect(cluster.url("postgres"), autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    with Database(cluster.url(name)) as twin:
+def room(city: Database, clone: Clone, template: str) -> Iterator[Room]:
+    with Database(clone(template, f"twin_{uuid4().hex}")) as twin:
         with twin.transaction() as connection:
             connection.execute("INSERT INTO pipemap.dataset (dataset_id, name) VALUES (1, 'survey')")
             connection.execute(

@@ -9,13 +9,11 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
-import psycopg
 import uvicorn
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from api.app import create_app
-from pipemap.cluster import Cluster
 from pipemap.db import Database
 from pipemap.settings import Settings
 from tests.service.streets import EAST, NORTH
@@ -34,13 +32,8 @@ BROWSER_ARGUMENTS = [
 
 
 @contextmanager
-def served(
-    cluster: Cluster, template: str, name: str, lay: Callable[[Database], Any], settings: Settings | None = None
-) -> Iterator[str]:
-    """The address of a service on a new database that `lay` has filled."""
-    url = cluster.url(name)
-    with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+def served(url: str, lay: Callable[[Database], Any], settings: Settings | None = None) -> Iterator[str]:
+    """The address of a service on a new database that `lay` fills."""
     with Database(url) as database:
         lay(database)
     with socket.socket() as listener:

@@ -21,6 +21,7 @@ import uvicorn
 from api.app import create_app
 from pipemap.db import Database
 from pipemap.settings import Settings
+from tests.conftest import Clone
 from tests.postgis.deliveries import bring_in, delivery, node, publish_now, segment
 
 X0, Y0 = 500_000, 2_500_000
@@ -37,7 +38,7 @@ class Town:
 
 
 @pytest.fixture(scope="session")
-def town_template(clone: Callable[..., str], template: str) -> str:
+def town_template(clone: Clone, template: str) -> str:
     with Database(clone(template, "template_town")) as database:
         published_town(database)
     return "template_town"

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import shapely
 
-from pipemap.cluster import Cluster
 from pipemap.contacts import set_contact
 from pipemap.db import Database
 from pipemap.settings import Settings
 from pipemap.sharing import agreements
 from pipemap.sharing.agreements import Terms, shareable_attributes
+from tests.conftest import Clone
 from tests.service.browsing import PATIENCE_S, Map, chromium, eventually, served
 from tests.service.streets import EAST, NORTH
 from tests.service.test_viewer_page import HUES, lay_street
@@ -65,12 +65,13 @@ class SharedMap(Map):
 
 
 @pytest.fixture(scope="module")
-def brigade(cluster: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brigade]:
+def brigade(clone: Clone, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brigade]:
     settings = Settings(_env_file=None, data_dir=tmp_path_factory.mktemp("map"), staff_token="a long secret")  # type: ignore[call-arg, arg-type]
+    database_url = clone(template, "agency_map")
     with (
         chromium() as browser,
-        served(cluster, template, "agency_map", lay_street, settings) as url,
-        Database(cluster.url("agency_map")) as database,
+        served(database_url, lay_street, settings) as url,
+        Database(database_url) as database,
     ):
         with database.transaction() as connection:
             set_contact(connection, "某某水务公司", "96968", "manager")

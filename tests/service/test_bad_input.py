@@ -15,6 +15,7 @@ from pipemap import cli
 from pipemap.changesets import reject
 from pipemap.cluster import Cluster
 from pipemap.db import Database, translated_errors
+from tests.conftest import Clone
 from tests.postgis.deliveries import bring_in, delivery, node, publish_now, segment
 from tests.service.bad_files import EAST, NORTH, write_bad_files
 from tests.service.program import PROGRAM, Outcome, Program, contents
@@ -194,11 +195,11 @@ CASES = {typed: (code, said) for typed, code, said in (*IMPORTS, *ARGUMENTS)}
 
 
 @pytest.fixture(scope="module")
-def program(cluster: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory) -> Program:
+def program(clone: Clone, template: str, tmp_path_factory: pytest.TempPathFactory) -> Program:
     """A folder of bad files beside a published main and sewer; changesets 1 published, 2 draft, 3 rejected."""
     folder = tmp_path_factory.mktemp("bad")
     write_bad_files(folder)
-    url = _clone(cluster, template, "bad_input")
+    url = clone(template, "bad_input")
     sewer = {"class_code": "foul"}
     mains = delivery(
         [node("W", 0), node("V", 10), node("S1", 0, 50, **sewer), node("S2", 10, 50, **sewer)],
@@ -257,8 +258,8 @@ def test_an_error_is_said_in_chinese_where_it_knows_how(program: Program) -> Non
     assert one_sentence(ended) == f"{error['code']}: {error['message_zh']}" != f"{error['code']}: {error['message']}"
 
 
-def test_letters_in_a_number_column_are_a_finding_in_an_import_that_adds_up(cluster: Cluster, program: Program) -> None:
-    apart = Program(program.folder, _clone(cluster, "template_pipemap", "letters"))
+def test_letters_in_a_number_column_are_a_finding_in_an_import_that_adds_up(clone: Clone, program: Program) -> None:
+    apart = Program(program.folder, clone("template_pipemap", "letters"))
     ended = apart.run("import", "points.csv", "lines.csv", "--json")
     assert (ended.exit_code, ended.err) == (0, "")
     answer = ended.document
@@ -358,12 +359,6 @@ def one_sentence(outcome: Outcome) -> str:
     assert len(outcome.err.splitlines()) == 1, outcome.err
     assert outcome.err.rstrip().endswith((".", "。")), outcome.err
     return outcome.err.strip()
-
-
-def _clone(cluster: Cluster, template: str, name: str) -> str:
-    with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    return cluster.url(name)
 
 
 def _wait_for_a_session(url: str, running: subprocess.Popen[str]) -> None:

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-import psycopg
 import pytest
 from playwright.sync_api import Browser
 from typer.testing import CliRunner
 
-from pipemap.cluster import Cluster
 from pipemap.commands.tracing import app
 from pipemap.db import Database
 from pipemap.network import load_network
@@ -22,6 +20,7 @@ from pipemap.tracing.places import segment_by_key
 from sample_data.demo import load_district
 from sample_data.district import write_district
 from schemas.isolation import BackFeed, BurstAnswer, CriticalConsumer, Note, Surroundings
+from tests.conftest import Clone
 from tests.service.browsing import chromium
 from tests.service.conftest import Town
 
@@ -38,12 +37,10 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def sheets(cluster: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Sheet]]:
+def sheets(clone: Clone, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Sheet]]:
     """Sheets in both languages: of the hospital's main, and of a burst in every fortieth main at once."""
     district = write_district(tmp_path_factory.mktemp("district"))
-    with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE burst_sheet TEMPLATE {template}")
-    with Database(cluster.url("burst_sheet")) as database:
+    with Database(clone(template, "burst_sheet")) as database:
         load_district(database, district, lambda _: None)
         with database.transaction(read_only=True) as opened:
             network = load_network(opened)

@@ -12,12 +12,12 @@ import pytest
 import typer
 
 from pipemap.cli import build
-from pipemap.cluster import Cluster
 from pipemap.commands.vocabulary import COLUMNS
 from pipemap.db import Database
 from sample_data.demo import load_district
 from sample_data.district import write_district
 from schemas.tables import SCHEMA
+from tests.conftest import Clone
 from tests.service.program import Outcome, Program
 
 # `serve` answers over HTTP.
@@ -102,13 +102,11 @@ COMMANDS = dict(_commands(typer.main.get_command(build())))
 
 
 @pytest.fixture(scope="module")
-def program(cluster: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory) -> Program:
+def program(clone: Clone, template: str, tmp_path_factory: pytest.TempPathFactory) -> Program:
     folder = tmp_path_factory.mktemp("district")
     district = write_district(folder / "district")
     (folder / "limits.csv").write_text(OWN_LIMITS, encoding="utf-8")
-    with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE command_line TEMPLATE {template}")
-    url = cluster.url("command_line")
+    url = clone(template, "command_line")
     with Database(url) as database:
         load_district(database, district, lambda _: None)
     return Program(folder, url)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from pipemap.cluster import Cluster
+from tests.conftest import Clone
 from tests.service.program import Outcome, Program
 
 README = Path(__file__).parents[2] / "README.md"
@@ -29,10 +29,8 @@ TOUR = [line for line in TYPED if line.startswith("pipemap ")]
 
 
 @pytest.fixture(scope="module")
-def program(cluster: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory) -> Program:
-    with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE readme TEMPLATE {template}")
-    return Program(tmp_path_factory.mktemp("tour"), cluster.url("readme"))
+def program(clone: Clone, template: str, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    return Program(tmp_path_factory.mktemp("tour"), clone(template, "readme"))
 
 
 @pytest.fixture(scope="module")

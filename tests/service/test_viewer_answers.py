@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
-from pipemap.cluster import Cluster
 from pipemap.contacts import set_contact
 from pipemap.db import Database
+from tests.conftest import Clone
 from tests.service.browsing import Map, chromium, eventually, opened, served
 from tests.service.streets import EAST, NORTH, Street, ground
 from viewer.palette import LOOKS, RAMP
@@ -83,8 +83,8 @@ def _lay_sewer(street: Street) -> None:
 
 
 @pytest.fixture(scope="module")
-def browser_at(cluster: Cluster, template: str) -> Iterator[tuple[Browser, str]]:
-    with chromium() as browser, served(cluster, template, "viewer_answers", lay_main) as url:
+def browser_at(clone: Clone, template: str) -> Iterator[tuple[Browser, str]]:
+    with chromium() as browser, served(clone(template, "viewer_answers"), lay_main) as url:
         yield browser, url
 
 

@@ -15,6 +15,7 @@ import pytest
 from pipemap.clearance.running import run_city
 from pipemap.cluster import Cluster
 from pipemap.db import Database
+from tests.conftest import Clone
 from tests.service.browsing import Map, chromium, eventually, opened, served
 from tests.service.streets import EAST, NORTH, Street, ground
 
@@ -51,11 +52,12 @@ def judged(url: str) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def opened_map(cluster: Cluster, template: str) -> Iterator[Map]:
+def opened_map(clone: Clone, template: str) -> Iterator[Map]:
+    database_url = clone(template, "viewer_crossing")
     with (
         chromium() as browser,
-        served(cluster, template, "viewer_crossing", lay_crossing) as url,
-        judged(cluster.url("viewer_crossing")),
+        served(database_url, lay_crossing) as url,
+        judged(database_url),
         opened(browser, url) as page,
     ):
         yield page

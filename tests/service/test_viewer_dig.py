@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipemap.cluster import Cluster
 from pipemap.db import Database
+from tests.conftest import Clone
 from tests.service.browsing import Map, chromium, eventually, opened, served
 from tests.service.streets import EAST, NORTH, Street, ground
 
@@ -28,10 +28,10 @@ def lay_main(database: Database) -> Street:
 
 
 @pytest.fixture(scope="module")
-def opened_map(cluster: Cluster, template: str) -> Iterator[Map]:
+def opened_map(clone: Clone, template: str) -> Iterator[Map]:
     with (
         chromium() as browser,
-        served(cluster, template, "viewer_dig", lay_main) as url,
+        served(clone(template, "viewer_dig"), lay_main) as url,
         opened(browser, url) as page,
     ):
         yield page

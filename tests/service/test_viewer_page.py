@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipemap.cluster import Cluster
 from pipemap.db import Database
+from tests.conftest import Clone
 from tests.service.browsing import Map, chromium, eventually, opened, served
 from tests.service.streets import EAST, GROUND, NORTH, Street, ground
 
@@ -82,10 +82,10 @@ def _people_and_houses(street: Street) -> None:
 
 
 @pytest.fixture(scope="module")
-def opened_map(cluster: Cluster, template: str) -> Iterator[Map]:
+def opened_map(clone: Clone, template: str) -> Iterator[Map]:
     with (
         chromium() as browser,
-        served(cluster, template, "viewer_street", lay_street) as url,
+        served(clone(template, "viewer_street"), lay_street) as url,
         opened(browser, url) as page,
     ):
         yield page

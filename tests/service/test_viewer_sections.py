@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipemap.cluster import Cluster
 from pipemap.db import Database
+from tests.conftest import Clone
 from tests.service.browsing import Map, chromium, eventually, opened, served
 from tests.service.streets import EAST, NORTH, Street, ground
 
@@ -33,10 +33,10 @@ def lay_street(database: Database) -> Street:
 
 
 @pytest.fixture(scope="module")
-def opened_map(cluster: Cluster, template: str) -> Iterator[Map]:
+def opened_map(clone: Clone, template: str) -> Iterator[Map]:
     with (
         chromium() as browser,
-        served(cluster, template, "viewer_sections", lay_street) as url,
+        served(clone(template, "viewer_sections"), lay_street) as url,
         opened(browser, url) as page,
     ):
         yield page
