@@ -85,7 +85,7 @@ def create_app(settings: Settings, database_url: str, shared: Path | None = None
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         current_default_thread_limiter().total_tokens = threads
-        await service.open()
+        service.watch()
         anchoring.start()
         yield
         anchoring.close()

@@ -33,13 +33,8 @@ class Service:
         self.key_sessions = KeySessions(database, seals, self._ended_sessions)
         self._overview: dict[str, Any] = {}
 
-    async def open(self) -> None:
-        """Begin in the event loop that runs, until `close`."""
-        await self.looking.open()
-        self._watch()
-
-    def _watch(self) -> None:
-        """Follow what is published and which sessions are ended, in the background."""
+    def watch(self) -> None:
+        """Until `close`, follow what is published and which sessions are ended, in the background."""
         self.networks.watch()
         self._ended_sessions.watch()
 

@@ -81,11 +81,6 @@ class LoopReading:
         self._record = AsyncDatabase(database.url, max(_OF_THE_RECORD // processes, 1))
         self._recorder = LoopRecorder(self._record)
 
-    async def open(self) -> None:
-        """Begin, in the event loop that runs."""
-        for one in (self._agency, self._staff, self._record):
-            await one.open()
-
     async def close(self) -> None:
         """Close every connection."""
         for one in (self._agency, self._staff, self._record):

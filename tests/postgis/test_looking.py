@@ -18,7 +18,6 @@ T = TypeVar("T")
 def on_loop(database: Database, work: Callable[[LoopReading], Awaitable[T]], timeout_s: int = 30) -> T:
     async def run() -> T:
         reading = LoopReading(database, timeout_s)
-        await reading.open()
         try:
             return await work(reading)
         finally:
@@ -49,6 +48,42 @@ def test_a_question_that_takes_too_long_is_stopped(database: Database) -> None:
 
     with pytest.raises(StorageError, match="too long"):
         on_loop(database, ask, timeout_s=1)
+
+
+def test_a_connection_is_used_again_before_others_and_no_more_are_made_than_allowed(database: Database) -> None:
+    async def pids(reading: LoopReading, statement: bytes, count: int) -> list[int]:
+        found = await asyncio.gather(*(reading.rows(False, statement, {}) for _ in range(count)))
+        return [row["pid"] for rows in found for row in rows]
+
+    async def ask(reading: LoopReading) -> tuple[list[int], list[int]]:
+        at_once = await pids(reading, b"SELECT pg_backend_pid() AS pid, pg_sleep(0.05)", 40)
+        in_turn = [await pids(reading, b"SELECT pg_backend_pid() AS pid", 1) for _ in range(20)]
+        return at_once, [pid for each in in_turn for pid in each]
+
+    at_once, in_turn = on_loop(database, ask)
+    assert len(at_once) == 40 and 1 < len(set(at_once)) <= 16
+    assert len(in_turn) == 20 and len(set(in_turn)) == 1
+
+
+def test_once_the_server_has_dropped_every_connection_one_question_fails_and_the_next_is_answered(
+    database: Database,
+) -> None:
+    statement = b"SELECT pg_backend_pid() AS pid, pg_sleep(0.01)"
+
+    async def ask(reading: LoopReading) -> tuple[set[int], set[int]]:
+        before = [row["pid"] for rows in await ask_all(reading) for row in rows]
+        with database.transaction() as connection:
+            connection.execute("SELECT pg_terminate_backend(pid, 5000) FROM unnest(%s::int[]) AS t (pid)", [before])
+        with pytest.raises(StorageError):
+            await reading.rows(False, statement, {})
+        after = [row["pid"] for rows in await ask_all(reading) for row in rows]
+        return set(before), set(after)
+
+    async def ask_all(reading: LoopReading) -> list[Any]:
+        return await asyncio.gather(*(reading.rows(False, statement, {}) for _ in range(4)))
+
+    before, after = on_loop(database, ask)
+    assert len(before) == len(after) == 4 and not before & after
 
 
 def test_looks_at_the_same_moment_share_a_commit_and_what_cannot_be_written_sinks_no_other(database: Database) -> None:
