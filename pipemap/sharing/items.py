@@ -320,7 +320,9 @@ def _made(
         conditions.append(Condition(SQL("v.feature_id <= %(up_to)s::bigint"), {"up_to": min(up_to, LARGEST_ID)}))
     asked = _Asked(
         request.kind,
-        None if grant is None else grant.view(request.kind, version, is_listed=up_to is not None),
+        None
+        if grant is None
+        else grant.view(request.kind, version, is_listed=up_to is not None or identities is not None),
         granted_columns(grant, request.kind),
         version,
         srid,

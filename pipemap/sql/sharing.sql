@@ -184,9 +184,7 @@ FROM {standing} AS standing
 LEFT JOIN (
     SELECT f.feature_id, {feature} AS feature,
            ARRAY[ST_XMin(f.geom), ST_YMin(f.geom), ST_XMax(f.geom), ST_YMax(f.geom)] AS box
-    FROM unnest(%(identities)s::bigint[]) AS wanted (feature_id)
-    -- One after the other, each by its identity: several at once would be looked for in the whole area.
-    CROSS JOIN LATERAL (SELECT v.* FROM {relation} AS v WHERE v.feature_id = wanted.feature_id AND {conditions} OFFSET 0) AS f
+    FROM (SELECT v.* FROM {relation} AS v WHERE v.feature_id = ANY (%(identities)s::bigint[]) AND {conditions} OFFSET 0) AS f
     CROSS JOIN LATERAL (SELECT {properties}) AS p
 ) AS found ON true
 
