@@ -86,7 +86,8 @@ def looks_under(grant: Agreed, key_sha256: str, action: str, each: Sequence[Mapp
 
 def digest_of(identities: Iterable[int]) -> str:
     """SHA-256 in hex over the identities of what was shown, in ascending order, a line each."""
-    return hashlib.sha256(b"".join(b"%d\n" % identity for identity in identities)).hexdigest()
+    shown = tuple(identities)
+    return hashlib.sha256(b"%d\n" * len(shown) % shown).hexdigest()
 
 
 def record_look(database: Database, entry: Look) -> None:

@@ -3,9 +3,11 @@
 import re
 from functools import cache
 from importlib.resources import files
-from typing import LiteralString, cast
+from typing import LiteralString
 
 _HEAD = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
+# Not sent: psycopg reads a statement of more than 4,096 bytes anew each time.
+_COMMENT = re.compile(r"^ *--.*\n", re.MULTILINE)
 
 
 @cache
@@ -15,4 +17,4 @@ def queries(topic: str) -> dict[str, LiteralString]:
     _, *parts = _HEAD.split(text)
     names, bodies = parts[::2], parts[1::2]
     # The files ship with the program, so their text is as trustworthy as a literal.
-    return {name: cast(LiteralString, body.strip()) for name, body in zip(names, bodies, strict=True)}
+    return {name: _COMMENT.sub("", body).strip() for name, body in zip(names, bodies, strict=True)}

@@ -26,9 +26,12 @@ DECLARE
     head pipemap.audit_head;
     entry pipemap.audit_log;
 BEGIN
-    INSERT INTO pipemap.audit_head (chain, seq, hash)
-    VALUES (audit_append.chain, 0, sha256(convert_to(audit_append.chain, 'UTF8'))) ON CONFLICT DO NOTHING;
-    SELECT * INTO STRICT head FROM pipemap.audit_head AS h WHERE h.chain = audit_append.chain FOR UPDATE;
+    SELECT * INTO head FROM pipemap.audit_head AS h WHERE h.chain = audit_append.chain FOR UPDATE;
+    IF NOT FOUND THEN
+        INSERT INTO pipemap.audit_head (chain, seq, hash)
+        VALUES (audit_append.chain, 0, sha256(convert_to(audit_append.chain, 'UTF8'))) ON CONFLICT DO NOTHING;
+        SELECT * INTO STRICT head FROM pipemap.audit_head AS h WHERE h.chain = audit_append.chain FOR UPDATE;
+    END IF;
     FOR place IN 1 .. cardinality(actors) LOOP
         entry.chain := head.chain;
         entry.seq := head.seq + 1;

@@ -26,6 +26,8 @@ MAX_FEATURES = 10_000
 _BOX: LiteralString = "(SELECT ST_MakeEnvelope(%(x0)s::float8, %(y0)s::float8, %(x1)s::float8, %(y1)s::float8))"
 _IN_BOX: LiteralString = "v.geom && (SELECT nullif(current_setting('pipemap.wanted', true), '')::geometry)"
 _STRAIGHT: LiteralString = "ST_Affine(v.geom, s.xx, s.xy, s.yx, s.yy, s.x, s.y)"
+# What was cut at the edge of an area may be in several parts; most is in one, whose end is found in half the time.
+_END: LiteralString = "coalesce(ST_EndPoint(v.geom), ST_EndPoint(ST_GeometryN(v.geom, ST_NumGeometries(v.geom))))"
 # From this level on the tile's system is as good as straight, which spares a tenth of the time to draw it.
 _STRAIGHT_FROM_LEVEL = 15
 # From this level on every feature is there by its identity; below, segments are an overview and nodes are left out.
@@ -86,12 +88,12 @@ ATTRIBUTES: dict[str, tuple[TileAttribute, ...]] = {
     "pipe_segment": (
         _CLASS,
         TileAttribute(
-            "z0_cm", (), "round(ST_Z(ST_StartPoint(ST_GeometryN(v.geom, 1))) * 100)::int", "integer",
+            "z0_cm", (), "round(ST_Z(ST_StartPoint(v.geom)) * 100)::int", "integer",
             "Elevation of the axis where its shown part starts, cm 起点中轴高程",
         ),
         TileAttribute(
-            "z1_cm", (), "round(ST_Z(ST_EndPoint(ST_GeometryN(v.geom, ST_NumGeometries(v.geom)))) * 100)::int",
-            "integer", "Elevation of the axis where its shown part ends, cm 终点中轴高程",
+            "z1_cm", (), f"round(ST_Z({_END}) * 100)::int", "integer",
+            "Elevation of the axis where its shown part ends, cm 终点中轴高程",
         ),
         TileAttribute(
             "d0_cm", ("from_depth_m",), "round(v.from_depth_m * 100)::int", "integer",
