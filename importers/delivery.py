@@ -163,6 +163,8 @@ def read_tables(
     used = {_read_as(source) for source in sources if any(map(_is_data, source.tables))}
     sheets = {table.sheet for table in tables}
     chosen, why = (given, "it was asked for") if given else choose_profile(columns, used, sheets)
+    for source in sources:
+        source.decode(chosen.codes)
     files = [SourceFile(s.name, sha256(s.path), s.reader.name, chosen.name) for s in sources]
     return Reading(sources, files, chosen, why, left_out)
 

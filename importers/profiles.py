@@ -172,6 +172,9 @@ class Profile(BaseModel):
     leave: dict[str, list[str]] = Field(
         default_factory=dict, description="Role to source columns that no attribute takes, whatever they are called."
     )
+    codes: dict[str, dict[str, str]] = Field(
+        default_factory=dict, description="Source column to its codes, as written, and the words they stand for."
+    )
     classes: dict[str, str] = Field(default_factory=dict, description="Source code (or prefix*) to class or `secret`.")
     words: dict[str, dict[str, str]] = Field(default_factory=dict, description="Code table, source word, code.")
     datum: Datum = Field(default_factory=Datum)
@@ -251,6 +254,11 @@ class Profile(BaseModel):
     def raised_m(self) -> float:
         """What is added to every elevation to count it from the map's vertical datum."""
         return self.vertical.offset_m or 0.0
+
+    @property
+    def null_heights(self) -> list[float]:
+        """Heights of drawn lines that stand for unknown: those that do in their elevations."""
+        return [null for null in self.null_values.get("from_elevation_m", []) if isinstance(null, float)]
 
     def null_words(self, attribute: str) -> frozenset[str]:
         """Words that stand for unknown in this attribute alone, case-folded."""

@@ -2,14 +2,16 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from importers.archive import folder_within
 from importers.base import Reader, RecordTable
+from importers.layers.domains import decoded
 from importers.passing import StreamingReader, heads_confined, read_confined, size_bytes
+from importers.profiles import plain
 
 # Files up to this size are read once and held; of larger ones the first rows are read, and all of it as it is used.
 _HELD_BYTES = 16 * 2**20
@@ -25,6 +27,7 @@ class Source:
     options: dict[str, Any]
     tables: list[RecordTable] = field(default_factory=list)
     is_whole: bool = True
+    codes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def open(self, head_rows: int) -> None:
         """Read what the file holds, of a large one `head_rows` rows of each table; SourceError as `Reader.read`."""
@@ -34,10 +37,15 @@ class Source:
         self.is_whole = heads is None
         self.tables = [self._named(table) for table in (self._read() if heads is None else heads)]
 
+    def decode(self, codes: Mapping[str, Mapping[str, str]]) -> None:
+        """Read columns by the words that their codes stand for (`Profile.codes`), from now on and in what is held."""
+        self.codes = {plain(column): words for column, words in codes.items()}
+        self.tables = [self._decoded(table) for table in self.tables]
+
     def all_tables(self) -> Iterator[RecordTable]:
         """Every table from first to last; those that were held are let go."""
         if not self.is_whole:
-            yield from map(self._named, self._read())
+            yield from map(self._decoded, map(self._named, self._read()))
         while self.is_whole and self.tables:
             yield self.tables.pop(0)
 
@@ -50,6 +58,13 @@ class Source:
             return table
         findings = [finding.model_copy(update={"file": self.name}) for finding in table.findings]
         return replace(table, file=self.name, findings=findings)
+
+    def _decoded(self, table: RecordTable) -> RecordTable:
+        coded = [name for name in table.rows.columns if plain(str(name)) in self.codes]
+        if not coded:
+            return table
+        read = {name: decoded(table.rows[name].to_numpy(object), self.codes[plain(str(name))]) for name in coded}
+        return replace(table, rows=table.rows.assign(**read))
 
 
 def distinct_names(paths: Sequence[Path]) -> list[str]:

@@ -1,7 +1,7 @@
 """The tables of one layer, chunk by chunk, and what is found wrong with its rows."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import shapely
 from pyproj import CRS
 
 from importers.base import DERIVED, RecordTable
-from importers.layers import shapes
+from importers.layers import osm, shapes
 from importers.layers.descriptions import with_described
 from importers.layers.domains import Domains, decoded
 from importers.layers.files import LayerFile
@@ -22,6 +22,7 @@ from importers.places.feet import foot_of
 from schemas.findings import Finding, Severity
 
 _DEGREES = 360.0
+_AREA = 2
 # Formats that are in degrees by their standard, whatever some programs write into them.
 _DEGREES_UNLESS_SAID = ("GeoJSON", "GeoJSONSeq", "TopoJSON", "Parquet")
 
@@ -42,6 +43,7 @@ class Layer:
     domains: Domains = field(default_factory=dict)
     notes: list[Finding] = field(default_factory=list)
     _has_told_feet: bool = False
+    _has_told_others: bool = False
     _units: dict[str, str] = field(default_factory=dict)
     _described: list[str] | None = None
 
@@ -72,10 +74,39 @@ class Layer:
             columns = with_units(columns, self._units)
         if self.file.driver == "LIBKML":
             columns, self._described = with_described(columns, self._described)
+        if osm.are_tags(list(columns)):
+            yield from self._of_networks(index, columns, geometry)
+            return
         for name, names in self.domains.items():
             if name in columns:
                 columns[name] = decoded(columns[name], names)
         rows = pd.DataFrame({name: _series(cells, index) for name, cells in columns.items()}, index=index)
+        yield from self._by_shape(rows, numbers, geometry)
+
+    def _of_networks(
+        self, index: "pd.Index[Any]", columns: dict[str, Any], geometry: shapes.Shapes | pa.Array | None
+    ) -> Iterator[RecordTable]:
+        """The rows of an extract of OpenStreetMap that are of a network, and the account of all others."""
+        columns, is_network = osm.with_told(columns)
+        rows = pd.DataFrame({name: _series(cells, index) for name, cells in columns.items()}, index=index)
+        if isinstance(geometry, pa.Array):
+            geometry = shapes.from_wkb(geometry)
+        if geometry is not None:
+            # Buildings are structures.
+            is_network |= shapely.get_dimensions(geometry) == _AREA
+        n_left = int((~is_network).sum())
+        if n_left and not self._has_told_others:
+            self._has_told_others = True
+            en = "Features of the extract that no tag says are pipes, cables or their devices were left out."
+            self.note("IMP-SKIPPED", Severity.INFO, en, "数据中标签未表明为管线或其附属物的要素未读取。")
+        shown = None if geometry is None else geometry[is_network]
+        numbers = index.to_numpy()[is_network]
+        yield replace(self._table(rows.iloc[:0], None), skipped_rows=n_left)
+        yield from self._by_shape(rows[is_network], numbers, shown)
+
+    def _by_shape(
+        self, rows: pd.DataFrame, numbers: npt.NDArray[np.int64], geometry: shapes.Shapes | pa.Array | None
+    ) -> Iterator[RecordTable]:
         if geometry is None or isinstance(geometry, pa.Array):
             yield self._table(rows, geometry)
             return

@@ -42,6 +42,25 @@ _OF_COUNTRIES: Sequence[tuple[Mapping[str, str], frozenset[str]]] = (
 )
 
 
+# Of American plans; some are codes of other classes elsewhere (SS of water), so these are believed together alone.
+_AMERICAN: Mapping[str, str] = {
+    "w": "water", "wat": "water", "wtr": "water", "fw": "water", "rw": "reclaimed", "recl": "reclaimed",
+    "ss": "foul", "san": "foul", "fm": "foul", "sd": "storm", "stm": "storm", "strm": "storm",
+    "g": "gas", "gas": "gas", "ng": "gas", "e": "power", "elec": "power", "ele": "power", "sl": "street_light",
+    "t": "telecom", "tel": "telecom", "fo": "telecom", "foc": "telecom", "tv": "telecom", "catv": "telecom",
+    "com": "telecom", "comm": "telecom", "stl": "street_light", "ts": "traffic_signal", "unk": "unknown",
+}  # fmt: skip
+_AMERICAN_ALONE = frozenset({"sd", "fo", "foc", "catv", "tel", "elec", "strm"})
+_LEAST_AMERICAN = 4
+
+
+def american_letters(words: Iterable[str | None]) -> Mapping[str, str]:
+    """What the letters of American plans mean, where words are several of them and nothing else."""
+    letters = {word.casefold() for word in words if word is not None}
+    are_all = len(letters) >= _LEAST_AMERICAN and letters <= _AMERICAN.keys() and letters & _AMERICAN_ALONE
+    return _AMERICAN if are_all else {}
+
+
 def sewer_letters(words: Iterable[str | None], *, are_sewers: bool = True) -> Mapping[str, str] | None:
     """What letters for kinds of sewage mean where words are such letters alone, None where they are not.
 
@@ -54,9 +73,10 @@ def sewer_letters(words: Iterable[str | None], *, are_sewers: bool = True) -> Ma
     return next((meant for meant, own in _OF_COUNTRIES if letters & own and letters <= meant.keys()), None)
 
 
-def are_sewer_letters(words: Iterable[str | None]) -> bool:
-    """Whether words are letters for kinds of sewage alone."""
-    return sewer_letters(words) is not None
+def are_class_letters(words: Iterable[str | None]) -> bool:
+    """Whether words are letters for kinds of sewage alone, or those of American plans."""
+    letters = list(words)
+    return sewer_letters(letters) is not None or bool(american_letters(letters))
 
 
 class ClassColumn:
@@ -73,6 +93,7 @@ class ClassColumn:
         self._numbers: dict[str, int] = {}
         self._read: dict[str, str] = {}
         self._letters: Mapping[str, str] = {}
+        self._american: Mapping[str, str] = {}
         self._spoken: dict[str, str | None] = {}
         self._rows = 0
         self._unknown_rows = 0
@@ -111,6 +132,7 @@ class ClassColumn:
         """
         found = columns.cells("class")
         are_sewers = self._are_sewers(columns)
+        self._american = self._american or american_letters(found.words)
         self._letters = self._letters or sewer_letters(found.words, are_sewers=are_sewers) or {}
         numbers = np.array([-1 if word is None else self._number(word) for word in found.words], dtype=np.int32)
         of_rows: npt.NDArray[np.int32] = numbers[found.index]
@@ -176,8 +198,12 @@ class ClassColumn:
     def _number(self, word: str) -> int:
         if word not in self._numbers:
             self._numbers[word] = len(self._meanings)
-            meaning = _class_of(word, self._dictionary)
-            read = self._letters.get(word.casefold()) or self._spoken_of(_DIGITS.sub("", word))
+            meaning = None if word.casefold() in self._american else _class_of(word, self._dictionary)
+            read = (
+                self._american.get(word.casefold())
+                or self._letters.get(word.casefold())
+                or self._spoken_of(_DIGITS.sub("", word))
+            )
             if meaning is None and read:
                 meaning = self._read[word] = read
             self._meanings.append(meaning)

@@ -5,7 +5,7 @@ column; `spooled` is laid by until features are handed over. Places are raw: `fi
 the columns that may be x and y, or x and y of the geometry in the project CRS.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,17 +77,17 @@ def role_of(table: RecordTable, profile: Profile) -> str | None:
     return profile.role_of(table.sheet, map(str, table.rows.columns), shape)
 
 
-def geometry_of(shapes: Objects, crs: System, georeference: Georeference) -> Geometry:
-    """Geometries brought into the project CRS; heights that stand for none are none."""
-    return Geometry(georeference.shifted(_without_fill_heights(shapes), crs), first_points(shapes))
+def geometry_of(shapes: Objects, crs: System, georeference: Georeference, null_heights: Sequence[float]) -> Geometry:
+    """Geometries brought into the project CRS; heights that stand for none, `null_heights` among them, are none."""
+    return Geometry(georeference.shifted(_without_fill_heights(shapes, null_heights), crs), first_points(shapes))
 
 
-def _without_fill_heights(shapes: Objects) -> Objects:
+def _without_fill_heights(shapes: Objects, null_heights: Sequence[float]) -> Objects:
     raised = np.flatnonzero(shapely.has_z(shapes))
     if not len(raised):
         return shapes
     coordinates, owner = shapely.get_coordinates(shapes[raised], include_z=True, return_index=True)
-    is_fill = is_fill_number(coordinates[:, 2])
+    is_fill = is_fill_number(coordinates[:, 2]) | np.isin(coordinates[:, 2], null_heights)
     if not is_fill.any():
         return shapes
     coordinates[is_fill, 2] = np.nan

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from importers.normalising.cells import ZERO, coalesced
+from importers.normalising.cells import ZERO, Cells, coalesced
 from importers.normalising.columns import Columns
 from importers.normalising.units import PRESSURES_MPA, VOLTAGES_KV
 
 _VOLTAGE = re.compile(r"^(\d+(?:\.\d+)?)\s*(kv|v|千伏|伏)?$", re.IGNORECASE)
 _PRESSURE = re.compile(r"^(\d+(?:\.\d+)?)\s*(mpa|kpa|bar|兆帕|千帕)?$", re.IGNORECASE)
 _UNITS = VOLTAGES_KV | PRESSURES_MPA
+# Above any line that was built, 1,150 kV of alternating current.
+_MOST_KV = 1_200
 
 
 def pressure_and_voltage(columns: Columns) -> dict[str, Any]:
@@ -23,8 +25,10 @@ def pressure_and_voltage(columns: Columns) -> dict[str, Any]:
     def code(word: str) -> str | None:
         return words.get(word.casefold())
 
+    kv_per_unit = _kv_per_unit(voltage, columns.factor("voltage"))
+
     def kv(word: str) -> float | None:
-        return _voltage_kv(word, columns.factor("voltage"))
+        return _voltage_kv(word, kv_per_unit)
 
     def mpa(word: str) -> float | None:
         return None if code(word) else _pressure_mpa(word, columns.factor("pressure"))
@@ -45,6 +49,12 @@ def pressure_and_voltage(columns: Columns) -> dict[str, Any]:
         "pressure_mpa": pressure.each(mpa).astype(np.float64),
         "voltage_kv": coalesced(own_kv, shared.each(marked_kv)).astype(np.float64),
     }
+
+
+def _kv_per_unit(found: Cells, stated: float) -> float:
+    """What bare numbers of a column are multiplied with: as stated, but volts where no line is of so many kilovolts."""
+    highest_kv = max((kv for word in found.words if word and (kv := _voltage_kv(word, stated))), default=0.0)
+    return stated * VOLTAGES_KV["v"] if highest_kv > _MOST_KV else stated
 
 
 def _report_unread(columns: Columns, attribute: str, parsers: Sequence[Callable[[str], Any]]) -> None:

@@ -174,7 +174,7 @@ class Sheet:
         crs = georeference.crs_of(self._first, self._is_layer)
         if table.geometry is None or not self._has_geometry:
             return None
-        return geometry_of(table.geometry, crs, georeference)
+        return geometry_of(table.geometry, crs, georeference, self.profile.null_heights)
 
     def _keep(
         self, kind: str, part: Part, places: npt.NDArray[np.int64], words: npt.NDArray[np.int32], cells: pa.Array

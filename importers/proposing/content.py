@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from importers.normalising.cells import Cells, Floats, cells, numbers
-from importers.normalising.classes import are_sewer_letters
+from importers.normalising.classes import are_class_letters
 from importers.normalising.columns import class_of
 from importers.normalising.dates import date_parser, parse_date
 from importers.normalising.measures import parse_measure
@@ -42,7 +42,8 @@ _SIZES_IN = (2, 3, 4, 6, 8, 10, 12, 14, 15, 16, 18, 20, 21, 24, 27, 30, 33, 36, 
 # Those of inches rounded to whole millimetres are usual, too.
 _USUAL_MM = sorted(_SIZES_MM | {round(size * 25.4) for size in _SIZES_IN})
 _IN_INCHES, _MOSTLY = 0.6, 0.8
-_VOLTAGES_KV = frozenset((0.22, 0.38, 0.4, 6, 10, 20, 35, 66, 110, 220, 330, 500))
+_VOLTAGES_KV = frozenset((0.22, 0.38, 0.4, 6, 10, 11, 13.8, 15, 20, 22, 30, 33, 35, 50, 60, 66, 69, 90, 110, 115, 132,
+                          138, 150, 220, 225, 230, 275, 330, 345, 380, 400, 500, 750, 1000))  # fmt: skip
 _VOLTAGE = re.compile(r"\d+(?:\.\d+)?\s*(?:kv|v|千伏|伏)", re.IGNORECASE)
 _PRESSURE = re.compile(r"\d+(?:\.\d+)?\s*(?:mpa|kpa|bar|兆帕|千帕)", re.IGNORECASE)
 _OWNER = re.compile(
@@ -171,7 +172,7 @@ def fit(attribute: str, sample: Sample) -> float | None:
 
 def guess(attribute: str, sample: Sample) -> float:
     """How far the values alone say that a column is the attribute: never more than a name would."""
-    if attribute == "class" and are_sewer_letters(sample.words):
+    if attribute == "class" and are_class_letters(sample.words):
         return _SEWER_LETTERS
     weight = _TELLING.get(attribute, 0.0)
     looks = {"owner": _OWNER, "address": _ROAD}
@@ -208,7 +209,7 @@ def is_of_another_code(attribute: str, sample: Sample) -> bool:
     """Whether nearly all values are words of another code table than the attribute's own."""
     if attribute not in _CODES or sample.number_share > 0.5:
         return False
-    if attribute != "class" and are_sewer_letters(sample.words):
+    if attribute != "class" and are_class_letters(sample.words):
         return True
     others = [sample.profile.code_words(table) for name, table in _CODES.items() if name not in ("class", attribute)]
     return any(_known_share(sample, words) >= _KNOWN_CODES for words in others)

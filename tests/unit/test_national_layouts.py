@@ -1,0 +1,95 @@
+"""Layouts of countries and of open maps, imported by what a dry run proposes."""
+
+import json
+from pathlib import Path
+
+import geopandas as gpd
+import pytest
+import shapely
+
+from importers.delivery import read_delivery
+from importers.places.georeference import parse_crs
+from importers.places.place_readings import Home
+from importers.proposing.dry_run import dry_run
+from schemas.delivery import Delivery
+
+
+def _imported(file: Path, srid: int) -> Delivery:
+    found = dry_run([file], Home(parse_crs(f"EPSG:{srid}")), on_progress=lambda *_: None)
+    assert found.trial is not None, found.fault
+    return found.trial
+
+
+def test_a_french_register_is_read_by_the_words_of_its_codes(tmp_path: Path) -> None:
+    file = tmp_path / "reseaux.gpkg"
+    sewer, main = (shapely.LineString([(845_000, y), (845_040, y)]) for y in (6_520_000, 6_520_020))
+    shared = {"enservice": "O", "anfinpose": "1999", "mouvrage": "Ville"}
+    sewers = {"idcana": "A1", "materiau": "13", "diametre": 200, "typreseau": "02", "zamont": 201.5, "zaval": 201.2}
+    mains = {"idcana": "B1", "materiau": "11", "diametre": 100, "profgen": 1.2}
+    gpd.GeoDataFrame([sewers | shared], geometry=[sewer], crs=2154).to_file(file, layer="raepa_canalass_l")
+    gpd.GeoDataFrame([mains | shared], geometry=[main], crs=2154).to_file(file, layer="raepa_canalaep_l")
+    valve = gpd.GeoDataFrame({"idappareil": ["V1"], "fnappaep": ["03"]}, geometry=[shapely.Point(main.coords[0])])
+    valve.set_crs(2154).to_file(file, layer="raepa_apparaep_p")
+    inlet = gpd.GeoDataFrame({"idouvrage": ["R1"], "fnouvass": ["07"]}, geometry=[shapely.Point(sewer.coords[0])])
+    inlet.set_crs(2154).to_file(file, layer="raepa_ouvrass_p")
+
+    for delivery in (_imported(file, 2154), read_delivery([file], srid=2154)):
+        lines = delivery.segments.set_index("class_code")
+        assert lines["material_code"].to_dict() == {"foul": "ceramic", "water": "ductile_iron"}
+        assert lines.loc["foul", ["from_elevation_m", "to_elevation_m"]].tolist() == [201.5, 201.2]
+        assert lines.loc["water", "from_depth_m"] == pytest.approx(1.2)
+        assert set(lines["lifecycle_code"]) == {"in_service"}
+        assert set(delivery.nodes["appurtenance_code"].dropna()) == {"valve", "storm_grate"}
+
+
+_LER = """<gml:FeatureCollection xmlns:gml="http://www.opengis.net/gml/3.2"
+ xmlns:ler="http://data.gov.dk/schemas/LER/2/gml"><gml:featureMember><ler:Gasledning gml:id="g1">
+<ler:lerid>g1</ler:lerid>
+<ler:driftsstatus>permanent ude af drift</ler:driftsstatus><ler:vejledendeDybde uom="m">0.9</ler:vejledendeDybde>
+<ler:udvendigDiameter uom="mm">63</ler:udvendigDiameter><ler:geometri><gml:LineString
+ srsName="urn:ogc:def:crs:EPSG::25832" srsDimension="3"><gml:posList>725000 6175000 -99 725033 6175000 -99</gml:posList>
+</gml:LineString></ler:geometri></ler:Gasledning></gml:featureMember></gml:FeatureCollection>"""
+
+
+def test_a_danish_pipe_of_unknown_height_has_its_guiding_depth_alone(tmp_path: Path) -> None:
+    file = tmp_path / "pakke.gml"
+    file.write_text(_LER, encoding="utf-8")
+    [line] = _imported(file, 25832).segments.to_dict("records")
+    assert not line["geom"].has_z
+    assert line["from_depth_m"] == pytest.approx(0.9)
+    assert (line["class_code"], line["lifecycle_code"], line["width_mm"]) == ("gas", "abandoned", 63)
+
+
+def test_an_extract_of_the_open_map_is_its_pipes_and_cables_alone(tmp_path: Path) -> None:
+    tags = [
+        {"man_made": "pipeline", "substance": "hot_water", "diameter": "DN 250"},
+        {"power": "cable", "voltage": "400"},
+        {"power": "cable", "voltage": "110000"},
+        {"disused:man_made": "pipeline", "substance": "gas"},
+        {"highway": "residential"},
+    ]
+    lines = [shapely.LineString([(11.57, 48.13 + n / 1000), (11.58, 48.13 + n / 1000)]) for n in range(len(tags))]
+    members = [
+        {"type": "Feature", "properties": {"@id": f"way/{n}", **own}, "geometry": shapely.geometry.mapping(line)}
+        for n, (own, line) in enumerate(zip(tags, lines, strict=True))
+    ]
+    file = tmp_path / "export.geojson"
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": members}), encoding="utf-8")
+    delivery = _imported(file, 25832)
+    assert sorted(delivery.segments["class_code"]) == ["gas", "heat", "power", "power"]
+    assert sorted(delivery.segments["voltage_kv"].dropna()) == pytest.approx([0.4, 110])
+    assert (delivery.segments["lifecycle_code"] == "abandoned").sum() == 1
+    assert sum(count.skipped for count in delivery.counts) == 1
+
+
+def test_letters_of_american_plans_are_believed_together(tmp_path: Path) -> None:
+    letters = {"W": "water", "G": "gas", "SS": "foul", "SD": "storm", "E": "power", "FO": "telecom"}
+    lines = [shapely.LineString([(500_000, 4_000_000 + n), (500_040, 4_000_000 + n)]) for n in range(len(letters))]
+    gpd.GeoDataFrame({"UTIL_TYPE": list(letters)}, geometry=lines, crs=32611).to_file(tmp_path / "sue.shp")
+    assert _imported(tmp_path / "sue.shp", 32611).segments["class_code"].tolist() == list(letters.values())
+
+
+def test_voltages_beyond_any_line_are_volts(tmp_path: Path) -> None:
+    lines = [shapely.LineString([(500_000, 4_000_000 + n), (500_040, 4_000_000 + n)]) for n in range(2)]
+    gpd.GeoDataFrame({"voltage": [400, 22_000]}, geometry=lines, crs=32611).to_file(tmp_path / "power.shp")
+    assert read_delivery([tmp_path / "power.shp"], srid=32611).segments["voltage_kv"].tolist() == [0.4, 22.0]
