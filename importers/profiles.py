@@ -285,6 +285,7 @@ class Profile(BaseModel):
     def sheet_appurtenance(self, sheet: str) -> str | None:
         """The appurtenance that the name of a sheet or layer says its points are: of several words, the longest."""
         words = self.code_words("appurtenance")
+        sheet = unicodedata.normalize("NFKC", sheet)
         name = f"{sheet.casefold().replace('_', ' ')} {_parts_of_name(sheet)}"
         found = (word for word in sorted(words, key=len, reverse=True) if len(word) > 1 and _names(name, word))
         return next((words[word] for word in found), None)
@@ -294,7 +295,7 @@ class Profile(BaseModel):
 
         Titles are believed in Chinese and its like alone, names of files and layers (`is_name`) in any script.
         """
-        words = self.class_words()
+        words, text = self.class_words(), unicodedata.normalize("NFKC", text)
         name, text = _parts_of_name(unaccented(text)), text.replace("_", " ")
         said = [word for word in words if _says(text.casefold(), word) or (is_name and _speaks_of(name, word))]
         whole = [word for word in said if not any(word != longer and word in longer for longer in said)]
@@ -311,7 +312,11 @@ class Profile(BaseModel):
 
 
 def _in_all_characters(words: Mapping[str, str]) -> dict[str, str]:
-    """Words with themselves as Taiwan writes them, and without accents; these are the weaker ones."""
+    """Words with themselves as Taiwan writes them, and without accents; these are the weaker ones.
+
+    Cells are compared in normal form KC, in which a vowel of Thai is two letters.
+    """
+    words = {unicodedata.normalize("NFKC", word): code for word, code in words.items()}
     bare = {unaccented(word): code for word, code in words.items() if len(word) >= _LETTERS_WITHOUT_ACCENTS}
     return {**bare, **{traditional(word): code for word, code in words.items()}, **words}
 

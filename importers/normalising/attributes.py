@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from importers.normalising.cells import ZERO, Floats, Objects, coalesced, code_of, is_unknown
+from importers.normalising.cells import ZERO, Floats, Objects, coalesced, code_in, code_of, is_unknown
 from importers.normalising.columns import Columns
 from importers.normalising.ledger import listed
 from importers.normalising.measures import datum_beside, two_numbers
-from importers.normalising.sections import INCH_MM, LEAST_MM, Section, parse_section, sizes
+from importers.normalising.sections import INCH_MM, LEAST_MM, Section, parse_section, sizes, with_box
 from importers.normalising.units import unit_of
 from schemas.codetables import codes_where
 from schemas.findings import Severity
@@ -33,10 +33,18 @@ _LEAST_USUAL_MM = 50.0
 def feature_and_appurtenance(columns: Columns) -> tuple[Objects, Objects]:
     """Both codes; a word that only the other dictionary has is taken there, where it says nothing yet."""
     tables = {name: columns.profile.code_words(name) for name in ("feature", "appurtenance")}
+    if not any(name in columns for name in tables):
+        said_by = "name" if "name" in columns else "class"
+        return _codes_in(said_by, columns, tables["feature"]), _codes_in(said_by, columns, tables["appurtenance"])
     own, others = {}, {}
     for name, other in (("feature", "appurtenance"), ("appurtenance", "feature")):
         own[name], others[other] = _codes_of_either(columns, name, tables[name], tables[other])
     return coalesced(own["feature"], others["feature"]), coalesced(own["appurtenance"], others["appurtenance"])
+
+
+def _codes_in(attribute: str, columns: Columns, words: Mapping[str, str]) -> Objects:
+    """The codes of what things are called, 信号灯, where no column says what they are; a proper name has none."""
+    return columns.cells(attribute).each(lambda word: code_of(word, words) or (code_in(word, words) or (None,))[0])
 
 
 def _codes_of_either(
@@ -46,9 +54,11 @@ def _codes_of_either(
     found = columns.cells(name)
     own = found.each(lambda word: code_of(word, words))
     other = found.each(lambda word: None if code_of(word, words) else code_of(word, instead))
-    columns.unknown_words(
-        name, found, found.where(lambda word: not code_of(word, words) and not code_of(word, instead))
-    )
+    unknown = found.where(lambda word: not code_of(word, words) and not code_of(word, instead))
+    if unknown.any():
+        own = coalesced(own, columns.read_by_parts(name, found, unknown, words))
+        unknown &= is_unknown(own)
+    columns.unknown_words(name, found, unknown)
     return own, other
 
 
@@ -238,22 +248,27 @@ def _parsed_sections(
     )
     in_mm = np.full(len(columns.rows), _mm_per_unit(columns, "section"))
     in_mm[is_unknown(texts)] = _mm_per_unit(columns, "diameter")
+    boxes = diameters.copy()
+    boxes[is_unknown(texts)] = None
     texts = coalesced(texts, diameters)
     is_cable = pd.Series(class_codes, dtype=object).isin(codes_where("utility_class", "flow", "cable")).to_numpy()
     stated = np.flatnonzero(~is_unknown(texts))
-    row, cases = _cases(texts[stated], in_mm[stated], material_codes[stated], is_cable[stated])
+    row, cases = _cases(texts[stated], in_mm[stated], material_codes[stated], is_cable[stated], boxes[stated])
     # Codes of a dictionary, numbers or single letters, do not stand beside a size.
     materials = columns.profile.code_words("material").items()
     words = {word: code for word, code in materials if word[:1].isalpha() and (len(word) > 1 or word > "\u3000")}
     sections = [
-        parse_section(text, mm_per_unit, material=material, is_cable=of_cable, materials=words)
-        for text, mm_per_unit, material, of_cable in cases
+        with_box(parse_section(text, mm_per_unit, material=material, is_cable=of_cable, materials=words), box)
+        for text, mm_per_unit, material, of_cable, box in cases
     ]
     index = np.full(len(texts), len(sections))
     index[stated] = row
     in_metres = [text for (text, *_), found in zip(cases, sections, strict=True) if found.is_in_metres]
     if in_metres and columns.first_place == 0:
         _tell_metres(columns, columns.mapping.get("section", columns.mapping.get("diameter")), in_metres)
+    several = [text for (text, *_), found in zip(cases, sections, strict=True) if found.is_of_several]
+    if several and columns.first_place == 0:
+        _tell_several(columns, several)
     unreadable = [text for (text, *_), found in zip(cases, sections, strict=True) if not found.is_known]
     for attribute in ("section", "diameter"):
         if unreadable and attribute in columns:
@@ -269,6 +284,20 @@ def _tell_metres(columns: Columns, column: str | None, texts: Sequence[str]) -> 
         "IMP-UNIT",
         f"Sizes in column {column} that are too small for millimetres were read in metres: {listed(texts)}.",
         f"列 {column} 中数值过小、不可能为毫米的尺寸按米读取：{listed(texts)}。",
+        column=column,
+        value=texts[0],
+    )
+
+
+def _tell_several(columns: Columns, texts: Sequence[str]) -> None:
+    column = columns.mapping.get("section", columns.mapping.get("diameter"))
+    columns.ledger.note(
+        columns.number,
+        Severity.INFO,
+        "IMP-SEVERAL",
+        f"Sizes in column {column} are of several equal pipes side by side ({listed(texts)}); a line stands for all of "
+        "them: how wide they are together is unknown. Deliver a line for each to have them told apart.",
+        f"列 {column} 的规格为多根并排的同径管（{listed(texts)}），一条管线代表全部，其总宽未知；如需区分请逐根提交。",
         column=column,
         value=texts[0],
     )

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -30,6 +30,15 @@ _KIND_OF_THING = re.compile(r"(?:管材|管道|管|点|井|관)$")
 # What a pipe of a material bears, and how thick it is for its size: no part of the material's name.
 _GRADE = re.compile(r"[\s,(（-]*(?:sdr|pn|sn|k)\s*\d+(?:\.\d+)?\s*[)）]?$")
 _PARTS = re.compile(r"[^\W一-鿿]+(?:[.-][^\W一-鿿]+)*|[一-鿿]+")
+_BRACKETED = re.compile(r"[(（\[].*?[)）\]]")
+_LETTERS = re.compile(r"[^\W\d_一-鿿]+\d*")
+_DENIED = re.compile(
+    r"^(?:无(?!缝)|非|未|待|拟)|[?？]|\b(?:no|not|non|without|or|unknown|ohne|oder|unbekannt|sin|sans|ou|o|sem|bez|brak|lub"
+    r"|без|не|или|або|ei|ikke|inte|ingen|geen|niet|of|fara|sau|nincs|vagy)\b"
+)
+_MOST_PARTS = 3
+# What both words say is the first: PE is a plastic.
+_NARROWER = (("pe", "plastic"), ("pvc", "plastic"), ("ductile_iron", "cast_iron"))
 _BEHIND_COMMA = re.compile(r"\s*[,，].*")
 _BLANK_AT_AN_END = r"^[\x00-\x20]|[\x00-\x20]$"
 
@@ -143,6 +152,39 @@ def code_of(word: str, words: Mapping[str, str]) -> str | None:
         return None
     stems = (stem, *(stem + kind for kind in "点井管"))
     return next((code for each in stems if (code := words.get(each))), None) or _of_parts(folded, words)
+
+
+def code_in(word: str, words: Mapping[str, str]) -> tuple[str, str] | None:
+    """What a part says of a word that no dictionary has: 螺旋焊接钢管 is a 钢管, RCC NP3 is rcc; the code and the part.
+
+    A Chinese word is what it ends in, another what all of its known parts agree on. None where nothing says it, and
+    where the word denies it.
+    """
+    folded = _BRACKETED.sub(" ", word.casefold()).strip()
+    if _DENIED.search(folded):
+        return None
+    ends = (folded[at:] for at in range(1, len(folded) - 1)) if folded[-1:] > "\u3000" else ()
+    for end in ends:
+        if code := words.get(end) or (len(end) > 2 and words.get(_KIND_OF_THING.sub("", end))):
+            return code, end
+    return _agreed(_LETTERS.findall(folded), words)
+
+
+def _agreed(parts: Sequence[str], words: Mapping[str, str]) -> tuple[str, str] | None:
+    """The code that all known ones among parts have, several parts as one where they are known so, and the first."""
+    found: dict[str, str] = {}
+    at = 0
+    while at < len(parts):
+        joined = (" ".join(parts[at : at + n]) for n in range(min(_MOST_PARTS, len(parts) - at), 0, -1))
+        said = next((text for text in joined if text in words and (len(text) > 2 or text == "pe")), None)
+        if said is not None:
+            found.setdefault(words[said], said)
+        at += 1 if said is None else len(said.split())
+    for narrow, wide in _NARROWER:
+        if narrow in found:
+            found.pop(wide, None)
+    # Glass fibre is no optical one, and what is called other says nothing.
+    return next(iter(found.items())) if len(found) == 1 and not found.keys() & {"fibre", "other"} else None
 
 
 def _of_parts(word: str, words: Mapping[str, str]) -> str | None:

@@ -1,6 +1,6 @@
 """A part of a table seen through a profile: attributes as texts, numbers, codes and dates, faults reported."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +10,18 @@ import pandas as pd
 import pyarrow as pa
 
 from importers.base import DERIVED, RecordTable
-from importers.normalising.cells import Cells, Floats, Mask, Objects, cells, codes, numbers
+from importers.normalising.cells import (
+    Cells,
+    Floats,
+    Mask,
+    Objects,
+    cells,
+    coalesced,
+    code_in,
+    codes,
+    is_unknown,
+    numbers,
+)
 from importers.normalising.dates import date_parser
 from importers.normalising.extra import objects
 from importers.normalising.ledger import Ledger
@@ -20,6 +31,8 @@ from importers.profiles import OF_PIPES, Profile
 from schemas.findings import Severity
 
 _ELEMENT_CODE_DIGITS = 8
+# Tables whose words are names of things, with more in front of or behind them; not in use is none of these.
+_READ_BY_PARTS = frozenset({"material", "burial"})
 
 _KINDS = {
     "node": "node",
@@ -126,10 +139,20 @@ class Columns:
 
     def codes(self, attribute: str, table: str) -> Objects:
         """The attribute as codes of a code table; words that are in no dictionary are reported and unknown."""
-        found = self.cells(attribute)
-        translated, unknown = codes(found, self.profile.code_words(table))
+        found, words = self.cells(attribute), self.profile.code_words(table)
+        translated, unknown = codes(found, words)
+        if table in _READ_BY_PARTS and unknown.any():
+            translated = coalesced(translated, self.read_by_parts(attribute, found, unknown, words))
+            unknown &= is_unknown(translated)
         self.unknown_words(attribute, found, unknown)
         return translated
+
+    def read_by_parts(self, attribute: str, found: Cells, unknown: Mask, words: Mapping[str, str]) -> Objects:
+        """Codes of those words that no dictionary has of which a part says it, which is told."""
+        wanted = {word: told[0] for word in set(found.texts()[unknown]) if (told := code_in(word, words))}
+        if wanted:
+            self.words.add_read(self.mapping[attribute], dict(sorted(wanted.items())))
+        return found.each(wanted.get)
 
     def parsed(
         self, attribute: str, parse: Callable[[str], Any], rule: str, understood: Callable[[Any], bool]

@@ -14,12 +14,16 @@ _YEARS_LAST = (
     (re.compile(r"^(\d{1,2})\.(\d{1,2})\.(\d{4})$"), ("d", "m", "y")),
     (re.compile(r"^(\d{1,2})[-/.](\d{4})$"), ("m", "y")),
 )
-_SLASHES = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{2,4})(?:\s|$)")
+_SLASHES = re.compile(r"^(\d{1,2})([/-])(\d{1,2})\2(\d{4}|(?<=/)\d{2,3})(?:\s|$)")
 _OF_TWO_DIGITS = re.compile(r"^(\d{2})[-/.](\d{1,2})(?:[-/.](\d{1,2}))?$")
 # A number of two digits beyond this is a year, not a day.
 _MOST_DAYS = 31
 _MONTHS_OF_A_YEAR = 12
 _YEARS_OF_BUDDHA = range(2400, 2700)
+# Written in the figures of Persian, ۱۳۸۵/۰۴/۱۲, years are counted as Iran does.
+_PERSIAN = re.compile(r"^([۰-۹]{4})(?:[-/.]([۰-۹]{1,2}))?(?:[-/.]([۰-۹]{1,2}))?$")
+_YEARS_OF_PERSIA = range(1250, 1500)
+_PERSIAN_EPOCH = date(622, 3, 21)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NAMED = re.compile(rf"^(?:(\d{{1,2}})[-\s.]*)?({'|'.join(_MONTHS)})[a-z]*\.?[-\s,]*(\d{{4}}|\d{{2}})$", re.IGNORECASE)
 _ABOUT = re.compile(r"^(?:约|大约|大概|circa|ca?\.|~|≈)\s*(?=\d)", re.IGNORECASE)
@@ -53,7 +57,7 @@ def date_parser(words: Iterable[str]) -> Callable[[str], date | None]:
     Where any 15/03/1999 tells that days come first they do; where neither order is told by any, 05/06/2011 can be two
     days and is none.
     """
-    pairs = [(int(found[1]), int(found[2])) for word in words if (found := _SLASHES.match(word))]
+    pairs = [(int(found[1]), int(found[3])) for word in words if (found := _SLASHES.match(word))]
     day_first = any(first > _MONTHS_OF_A_YEAR for first, _ in pairs)
     month_first = any(second > _MONTHS_OF_A_YEAR for _, second in pairs) or all(one == other for one, other in pairs)
 
@@ -69,6 +73,8 @@ def date_parser(words: Iterable[str]) -> Callable[[str], date | None]:
 
 def _by_pattern(word: str) -> date | None:
     word = _ABOUT.sub("", word)
+    if match := _PERSIAN.match(word):
+        return _of_persia(*(int(part or 1) for part in match.groups()))
     if match := _CHINESE_DATE.match(word):
         return _date(int(match[1].translate(_CHINESE_DIGITS)), _counted(match[2]), _counted(match[3]))
     for pattern, order in (*_YEARS_FIRST, *_YEARS_LAST):
@@ -76,6 +82,14 @@ def _by_pattern(word: str) -> date | None:
             parts = {name: int(text) for name, text in zip(order, match.groups(), strict=True) if text}
             return _date(parts["y"], parts.get("m", 1), parts.get("d", 1))
     return None
+
+
+def _of_persia(year: int, month: int, day: int) -> date | None:
+    """A day of the solar calendar of Iran, whose 33 years have 8 leap ones; the first half has months of 31 days."""
+    if year not in _YEARS_OF_PERSIA or not 1 <= month <= _MONTHS_OF_A_YEAR or not 1 <= day <= _MOST_DAYS:
+        return None
+    days = 365 * (year - 1) + (8 * year + 21) // 33 + 30 * (month - 1) + min(month - 1, 6) + day - 1
+    return _PERSIAN_EPOCH + timedelta(days=days)
 
 
 def _counted(word: str | None) -> int:
@@ -102,7 +116,7 @@ def _of_two_digits(word: str) -> date | None:
 def _by_slashes(word: str, *, day_first: bool) -> date | None:
     if not (match := _SLASHES.match(word)):
         return None
-    first, second, year = map(int, match.groups())
+    first, second, year = int(match[1]), int(match[3]), int(match[4])
     return _date(year, second, first) if day_first else _date(year, first, second)
 
 

@@ -144,7 +144,7 @@ def _said_by_the_sheet(columns: Columns, feature: Objects, appurtenance: Objects
             f"The points of {sheet} are taken for what it is named for: {named.name_en}.",
             f"图层 {sheet} 的点按其名称识别为{named.name_zh}。",
         )
-    return feature, np.full(len(appurtenance), code, dtype=object)
+    return feature, coalesced(appurtenance, np.full(len(appurtenance), code, dtype=object))
 
 
 def ground(source: Source) -> Part:

@@ -1,6 +1,7 @@
-"""Numbers as people and programs write them: 1'200.50, 1.200,50, 22°33′44.5″, 507000.12 mE."""
+"""Numbers as people and programs write them: 1'200.50, 1.200,50, ۱٫۲, 22°33′44.5″, 507000.12 mE."""
 
 import re
+import unicodedata
 
 _WITH_COMMAS = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+\.\d+|[-+]?\d{1,3}(?:,\d{3}){2,}")
 _WITH_POINTS = re.compile(r"[-+]?\d{1,3}(?:\.\d{3})+,\d+|[-+]?\d{1,3}(?:\.\d{3}){2,}")
@@ -20,6 +21,8 @@ _DEGREES = re.compile(rf"{_SIDE}\s*([-+]?\d{{1,3}}\.\d{{3,}})\s*[°ºo度]?\s*{_
 _OF_A_GRID = re.compile(r"[NE]\s*(\d{5,}\.\d+)\s*m?|(\d{5,}\.\d+)\s*m?\s*[NE]|(\d{5,})\s*m\s*[NE]", re.IGNORECASE)
 _NEGATIVE = frozenset(("s", "w", "南纬", "西经"))
 _MOST_DEGREES, _SIXTY = 180.0, 60.0
+# Of Arabic and Persian: the sign before decimals, and the one between thousands.
+_OTHER_SIGNS = str.maketrans({"٫": ".", "٬": None})
 
 
 def number_written(word: str) -> str:
@@ -28,6 +31,8 @@ def number_written(word: str) -> str:
     Angles in degrees, minutes and seconds become degrees, negative to the south and west. A single comma may be of
     decimals or of thousands, which only the column can tell: such a text stays.
     """
+    if not word.isascii() and any(figure.isdecimal() for figure in word):
+        word = in_ascii_figures(word)
     if word.isalpha() or word.isdecimal():
         return word
     if _WITH_COMMAS.fullmatch(word):
@@ -39,6 +44,12 @@ def number_written(word: str) -> str:
     if match := _CHINESE_POINT.fullmatch(word):
         return f"{match[1]}.{match[2]}"
     return _of_a_place(word) or word
+
+
+def in_ascii_figures(word: str) -> str:
+    """A text with its figures and decimal signs of other scripts as a program writes them: ۱٫۲ is 1.2."""
+    written = word.translate(_OTHER_SIGNS)
+    return "".join(str(unicodedata.decimal(letter, letter)) for letter in written)
 
 
 def _of_a_place(word: str) -> str | None:

@@ -51,6 +51,7 @@ _SEVERAL = re.compile(
 _RATIO = re.compile(r"SDR\s*(\d+(?:\.\d+)?)", re.IGNORECASE)
 _COLUMNS_BY_ROWS = re.compile(rf"[1-9]{_BY}[1-9]", re.IGNORECASE)
 _THOUSANDS = re.compile(r"[1-9]\d?,\d{3}")
+_OF_DIAMETERS = re.compile(r"\b(?:dia|diam|diameter|diámetro)\b\.?", re.IGNORECASE)
 _LABEL = re.compile(r"^(?:管径|直径|口径|断面尺寸|断面|规格|尺寸)\s*[:=]?\s*(?=\S)")
 _SIDE = re.compile(r"\s*\(?\s*(内径|净空|净|内|外径|外)\s*\)?$")
 
@@ -92,6 +93,11 @@ class Section:
     barrel_mm: float | None = None
     material_code: str | None = field(default=None, compare=False)
     is_in_metres: bool = field(default=False, compare=False)
+
+    @property
+    def is_of_several(self) -> bool:
+        """Whether it is of several pipes side by side, which are no ducts for cables."""
+        return self.barrel_count is not None and self.hole_count is None
 
     @property
     def is_known(self) -> bool:
@@ -140,6 +146,7 @@ def parse_section(
         return Section()
     word = _LABEL.sub("", unicodedata.normalize("NFKC", text).replace("_", " ").strip())
     word = word.replace(",", "") if _THOUSANDS.fullmatch(word) else word
+    word = _OF_DIAMETERS.sub(" ", word).strip()
     ratio, side = _RATIO.search(word), _SIDE.search(word)
     word, own_material = without_material(_SIDE.sub("", _RATIO.sub(" ", word)), materials)
     found = _Reading(mm_per_unit, own_material or material, own_material is not None, is_cable).read(word)
@@ -149,6 +156,16 @@ def parse_section(
     if side and found.width_mm is not None:
         return replace(found, basis_code="outer" if side[1].startswith("外") else "inner")
     return found
+
+
+def with_box(section: Section, text: str | None) -> Section:
+    """Ducts whose size as a whole another text gives, a box: 6孔Φ110 beside 330×220."""
+    if text is None or section.hole_count is None or section.width_mm is not None:
+        return section
+    box = parse_section(text)
+    if box.shape_code != "rect":
+        return section
+    return replace(section, shape_code="rect", width_mm=box.width_mm, height_mm=box.height_mm, basis_code="unknown")
 
 
 def sizes(section: Section, material: str | None, wall_mm: float | None = None) -> Sizes:

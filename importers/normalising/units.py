@@ -9,15 +9,23 @@ LENGTHS_M = {
     "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0, "inch": 0.0254, "inches": 0.0254, "feet": 0.3048,
     "м": 1.0, "см": 0.01, "мм": 0.001, "مم": 0.001, "سم": 0.01,
     "米": 1.0, "分米": 0.1, "厘米": 0.01, "毫米": 0.001, "英尺": 0.3048, "英寸": 0.0254,
+    "متر": 1.0, "سانتیمتر": 0.01, "سانتی متر": 0.01, "میلیمتر": 0.001, "میلی متر": 0.001, "ملم": 0.001,
+    "เมตร": 1.0, "ม": 1.0, "ซม": 0.01, "มม": 0.001, "मी": 1.0, "मिमी": 0.001,
+    **dict.fromkeys(
+        ("inci", "inchi", "pulg", "pulgada", "pulgadas", "plg", "pol", "polegada", "polegadas", "pouce", "pouces",
+         "pollici", "zoll", "tum", "tuumaa", "cal", "cale", "inç", "duim", "дюйм", "дюйма", "дюймов", "дюйми", "дюймы",
+         "اینچ", "بوصة", "انش", "นิ้ว", "ίντσες", "인치"), 0.0254,
+    ),
 }  # fmt: skip
 VOLTAGES_KV = {"kv": 1.0, "v": 0.001, "千伏": 1.0, "伏": 0.001}
 PRESSURES_MPA = {"mpa": 1.0, "kpa": 0.001, "pa": 1e-6, "bar": 0.1, "兆帕": 1.0, "千帕": 0.001}
 _COORDINATES = ("x", "y", "from_x", "from_y", "to_x", "to_y", "depths")
 _IN_MM = ("section", "diameter", "outer_diameter", "inner_diameter")
-_SCALES = {**dict.fromkeys(LENGTHS_M, "length"), **dict.fromkeys(VOLTAGES_KV, "voltage")}
-_SCALES |= dict.fromkeys(PRESSURES_MPA, "pressure")
+# Every word for a unit, with what it measures.
+SCALES = {**dict.fromkeys(LENGTHS_M, "length"), **dict.fromkeys(VOLTAGES_KV, "voltage")}
+SCALES |= dict.fromkeys(PRESSURES_MPA, "pressure")
 _WORDS = "|".join(sorted(map(re.escape, (*LENGTHS_M, *VOLTAGES_KV, *PRESSURES_MPA)), key=len, reverse=True))
-_IN_BRACKETS = re.compile(rf"[(\[【]\s*(?:单位\s*[:：]?\s*)?({_WORDS})\s*[)\]】]")
+_IN_BRACKETS = re.compile(rf"[(\[【]\s*(?:单位\s*[:：]?\s*)?({_WORDS})\.?\s*[)\]】]")
 # Behind Chinese any unit stands out; behind Latin letters a single m or v can be the end of a word.
 _METRES = re.compile(r"[_\s]m$", re.IGNORECASE)
 # Behind a comma or an "in" any unit is one: Диаметр, мм. Inches stand behind a size alone: INV_IN is of an inlet.
@@ -48,7 +56,7 @@ def without_unit(header: str) -> str:
 
 def factor(attribute: str, unit: str) -> float | None:
     """What numbers in `unit` are multiplied with to be in the attribute's own unit; None when it cannot be in it."""
-    scale = _SCALES.get(unit.casefold())
+    scale = SCALES.get(unit.casefold())
     if unit.casefold() == "in" and attribute.endswith(("elevation_m", "invert_m", "bottom_m")):
         # "Invert (in)" is the one of the inlet.
         return None

@@ -1,5 +1,6 @@
 """Words of a sheet's columns that are in no dictionary, gathered over its parts and told once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,7 @@ class UnknownWords:
     """Unknown words by rule and column, how many rows have each and which are the first of them."""
 
     _found: dict[tuple[str, str, Severity], dict[str, _Word]] = field(default_factory=dict)
+    _read: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def add(
         self, rule: str, column: str, severity: Severity, words: npt.NDArray[np.object_], rows: npt.NDArray[Any]
@@ -42,6 +44,10 @@ class UnknownWords:
             told = known.setdefault(str(word), _Word())
             told.first += [int(row) for row in same[: _FIRST_ROWS - len(told.first)]]
             told.rows += len(same)
+
+    def add_read(self, column: str, read: Mapping[str, str]) -> None:
+        """Take in words of a column that were understood by a part of them, with their codes."""
+        self._read.setdefault(column, {}).update(read)
 
     def only(self) -> tuple[str, list[str]]:
         """The column and its words, where there is only one column."""
@@ -68,7 +74,23 @@ class UnknownWords:
                     row=told.first[0],
                     details={"rows": told.rows},
                 )
+        for column, read in self._read.items():
+            _note_read(ledger, number, column, read)
         self._found.clear()
+        self._read.clear()
+
+
+def _note_read(ledger: Ledger, number: int, column: str, read: Mapping[str, str]) -> None:
+    named = listed([f"{word} → {code}" for word, code in read.items()])
+    ledger.note(
+        number,
+        Severity.INFO,
+        "IMP-PART",
+        f"{len(read)} values of column {column} that no dictionary has were understood by a part of them: {named}.",
+        f"列 {column} 有 {len(read)} 种取值不在字典中，按其中的词识别：{named}。",
+        column=column,
+        value=next(iter(read)),
+    )
 
 
 def _why(rule: str) -> tuple[str, str]:

@@ -7,8 +7,9 @@ import numpy as np
 
 from importers.normalising.cells import Floats
 from importers.normalising.units import unit_of
-from importers.proposing.content import Sample, fit, in_centimetres, is_ground
+from importers.proposing.content import fit, in_centimetres, is_ground
 from importers.proposing.matching import Match, Reason
+from importers.proposing.sample import Sample
 from importers.proposing.vocabulary import readings, says_else
 
 # Rounding of two decimals in three numbers.

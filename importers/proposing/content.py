@@ -5,28 +5,22 @@ A look at values proposes, it never decides: an import takes nothing by it (see 
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from importers.normalising.cells import Cells, Floats, cells, numbers
+from importers.normalising.cells import Floats, code_of
 from importers.normalising.classes import are_class_letters
 from importers.normalising.columns import class_of
 from importers.normalising.dates import date_parser, parse_date
 from importers.normalising.measures import parse_measure
 from importers.normalising.sections import parse_section
-from importers.normalising.units import factor, unit_of
-from importers.profiles import ELEVATIONS, Profile
+from importers.profiles import ELEVATIONS
 from importers.proposing.code_words import akin
+from importers.proposing.sample import Sample
 
-# Values looked at per column; the rest of a column is like its beginning.
-_LOOK_AT = 2_000
 # What a few words that come again and again, none of them known, are worth as codes.
 OF_A_DICTIONARY = 0.3
-_KNOWN_CODES, _SEWER_LETTERS = 0.8, 0.7
+_KNOWN_CODES, _HALF, _SEWER_LETTERS = 0.8, 0.5, 0.7
 _CODES = {
     "class": "utility_class", "material": "material", "burial": "burial", "feature": "feature",
     "appurtenance": "appurtenance", "lifecycle": "lifecycle", "flow_direction": "flow_direction",
@@ -50,10 +44,11 @@ _OWNER = re.compile(
     r"公司|集团|单位|局$|所$|中心$|管理处|水务|移动|联通|电信|铁塔|供电|utility|company|ltd|gmbh|council", re.IGNORECASE
 )
 _ROAD = re.compile(r"[路街道巷]$|大道|street|road|avenue|straße|strasse|calle", re.IGNORECASE)
-_DECIMAL = re.compile(r"-?\d+\.\d+")
 _MARKED = re.compile(r"[a-zΦφØ⌀￠¢]|[x×*]|孔", re.IGNORECASE)
 # Columns of more words than this hold no code words.
 _MOST_CODE_WORDS = 200
+# Wells are numbered 12.1 and 12.2, too; where no name says so, decimals are measures.
+_FEW_DECIMALS, _DECIMAL_NUMBERS = 0.1, 0.3
 _FEW_WORDS, _MOST_CODE, _LEAST_NUMBERS = 60, 1_000, 3
 # Days, not months, of at most a year; what they are worth as dates of building.
 _LEAST_OF_A_DAY, _DAYS_OF_A_CAMPAIGN, _OF_A_SURVEY = 7, 366, 0.7
@@ -69,94 +64,6 @@ _SHALLOW_M = 8.0
 _FILLS = (-9999.0, -999.0, -99999.0)
 
 
-@dataclass(frozen=True)
-class Sample:
-    """The first values of one column, seen through a profile's null markers.
-
-    `cells` and `numbers` are of filled rows, `filled` is their share of all; `head` and `head_words` are of the
-    table's first rows, filled or not, so that columns can be held against each other.
-    """
-
-    cells: Cells
-    filled: float
-    numbers: Floats
-    head: Floats
-    head_words: list[str | None]
-    profile: Profile
-
-    @classmethod
-    def of(cls, column: "pd.Series[Any]", profile: Profile, look_at: int = _LOOK_AT) -> "Sample":
-        """The sample of a column of a record table."""
-        nulls = frozenset(word.casefold() for word in ("", *profile.nulls))
-        is_filled = column.notna() & column.ne("")
-        filled, head = column[is_filled].head(look_at), column.head(_LOOK_AT)
-        values, first = (_numbers(part, nulls) for part in (filled, head))
-        share = float(is_filled.mean()) if len(column) else 0.0
-        return cls(cells(filled, nulls), share, values, first, list(cells(head, nulls).texts()), profile)
-
-    def in_unit_of(self, attribute: str, column: str) -> "Sample":
-        """The sample with its numbers in the unit of an attribute, where the name of the column states another."""
-        stated = unit_of(column)
-        times = factor(attribute, stated) if stated is not None else None
-        if times is None or times == 1.0:
-            return self
-        return replace(self, numbers=self.numbers * times, head=self.head * times)
-
-    @cached_property
-    def words(self) -> list[str]:
-        """The distinct known texts, in order of appearance."""
-        return [word for word in self.cells.words if word is not None]
-
-    @cached_property
-    def n_known(self) -> int:
-        """How many of the values are known."""
-        return int(self.cells.where(bool).sum())
-
-    def share(self, is_so: Callable[[str], bool]) -> float:
-        """The share of known values that are so."""
-        return float(self.cells.where(is_so).sum()) / self.n_known if self.n_known else 0.0
-
-    @cached_property
-    def known_numbers(self) -> Floats:
-        """The values that are numbers."""
-        return self.numbers[np.isfinite(self.numbers)]
-
-    @cached_property
-    def number_share(self) -> float:
-        """The share of known values that are numbers."""
-        return len(self.known_numbers) / self.n_known if self.n_known else 0.0
-
-    @cached_property
-    def is_blank(self) -> bool:
-        """Whether every value is the same zero, as software fills columns that nobody used."""
-        return self.number_share == 1.0 and not self.known_numbers.any()
-
-    @cached_property
-    def distinct_share(self) -> float:
-        """Distinct values by known ones: 1 where no value repeats."""
-        return len(self.words) / self.n_known if self.n_known else 0.0
-
-    @cached_property
-    def decimal_share(self) -> float:
-        """The share of known values written with a fraction."""
-        return self.share(lambda word: _DECIMAL.fullmatch(word) is not None)
-
-
-def _numbers(column: "pd.Series[Any]", nulls: frozenset[str]) -> Floats:
-    """Numbers, also those with metres or the datum of a height beside them."""
-    values, bad = numbers(column, nulls, zero_is_unknown=False)
-    if not bad.any():
-        return values
-    values = values.copy()
-    values[bad] = cells(column[bad], nulls).each(_height).astype(np.float64)
-    return values
-
-
-def _height(word: str) -> float | None:
-    found = parse_measure(word)
-    return found.value if found is not None and (found.datum or found.unit in ("m", "米")) else None
-
-
 def fit(attribute: str, sample: Sample) -> float | None:
     """How far the values can be the attribute's; None when values cannot speak against it, or there are none."""
     if not sample.n_known:
@@ -165,7 +72,7 @@ def fit(attribute: str, sample: Sample) -> float | None:
         return _coded(_CODES[attribute], sample)
     if attribute == "key":
         share = sample.distinct_share if sample.distinct_share > 0.98 else 0.6 * sample.distinct_share**2
-        return share if sample.decimal_share < 0.1 else 0.0
+        return share if sample.decimal_share < _FEW_DECIMALS else _DECIMAL_NUMBERS * share
     look = _LOOKS.get(attribute) or _LOOKS.get(attribute.removeprefix("from_").removeprefix("to_"))
     return None if look is None else look(sample)
 
@@ -187,7 +94,7 @@ def guess(attribute: str, sample: Sample) -> float:
         return 0.0
     if attribute == "section":
         return weight * sample.share(lambda word: bool(_MARKED.search(word)) and parse_section(word).is_known)
-    if attribute == "key" and sample.n_known < _LEAST_NUMBERS:
+    if attribute == "key" and (sample.n_known < _LEAST_NUMBERS or sample.decimal_share >= _FEW_DECIMALS):
         return 0.0
     if attribute == "shape" and min(map(len, sample.words)) < _LETTERS_OF_A_SHAPE:
         return 0.0
@@ -206,13 +113,14 @@ def _are_of_one_campaign(sample: Sample) -> bool:
 
 
 def is_of_another_code(attribute: str, sample: Sample) -> bool:
-    """Whether nearly all values are words of another code table than the attribute's own."""
+    """Whether nearly all values are words of another code table than the attribute's own, or most where none is its."""
     if attribute not in _CODES or sample.number_share > 0.5:
         return False
     if attribute != "class" and are_class_letters(sample.words):
         return True
     others = [sample.profile.code_words(table) for name, table in _CODES.items() if name not in ("class", attribute)]
-    return any(_known_share(sample, words) >= _KNOWN_CODES for words in others)
+    least = _KNOWN_CODES if sample.share(lambda word: _is_code(attribute, word, sample)) else _HALF
+    return any(_known_share(sample, words) >= least for words in others)
 
 
 def may_be_numbered(attribute: str, sample: Sample) -> bool:
@@ -224,7 +132,14 @@ def may_be_numbered(attribute: str, sample: Sample) -> bool:
 
 
 def _known_share(sample: Sample, words: Mapping[str, str]) -> float:
-    return sample.share(lambda word: word.casefold() in words)
+    return sample.share(lambda word: code_of(word, words) is not None)
+
+
+def _is_code(attribute: str, word: str, sample: Sample) -> bool:
+    """Whether a word is one of the attribute's own."""
+    if attribute == "class":
+        return class_of(word, sample.profile.class_words()) is not None
+    return code_of(word, sample.profile.code_words(_CODES[attribute])) is not None
 
 
 def telling(attribute: str) -> float:

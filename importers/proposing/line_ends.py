@@ -9,8 +9,8 @@ import pandas as pd
 import shapely
 
 from importers.normalising.cells import Floats
-from importers.proposing.content import Sample
 from importers.proposing.matching import Match, Reason
+from importers.proposing.sample import Sample
 
 _TRUST = 0.8
 _MOST_COLUMNS, _MOST_LINES = 8, 2_000

@@ -17,8 +17,8 @@ from importers.places.place_readings import Home, place_readings
 from importers.profile_files import load_profile, shipped
 from importers.profiles import ATTRIBUTES, Profile, plain
 from importers.proposing import content
-from importers.proposing.content import Sample
 from importers.proposing.references import LEAST_DISTINCT
+from importers.proposing.sample import Sample
 from importers.proposing.vocabulary import readings, says_else
 
 ADOPTED = 0.5

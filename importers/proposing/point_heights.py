@@ -7,8 +7,9 @@ import numpy as np
 
 from importers.normalising.units import factor, unit_of
 from importers.proposing.arithmetic import agree
-from importers.proposing.content import Sample, is_ground
+from importers.proposing.content import is_ground
 from importers.proposing.matching import Match, Reason
+from importers.proposing.sample import Sample
 
 _TRUST, _TRUST_IN_BELOW, _TRUST_IN_ORDER = 0.85, 0.6, 0.5
 _MOST_COLUMNS, _LEAST_ROWS = 12, 5

@@ -16,11 +16,12 @@ from importers.places.feet import foot_of
 from importers.places.place_readings import Home, System
 from importers.profiles import ATTRIBUTES, ELEVATIONS, ROLES, Profile, is_enough
 from importers.proposing.arithmetic import heights
-from importers.proposing.content import Sample, in_centimetres, in_inches, in_metres, in_volts, is_ground
+from importers.proposing.content import in_centimetres, in_inches, in_metres, in_volts, is_ground
 from importers.proposing.line_ends import numbers_at_ends
 from importers.proposing.matching import ADOPTED, MENTIONED, OF_DRAWINGS, Candidates, Match, Reason, assigned, matches
 from importers.proposing.point_heights import well_heights
 from importers.proposing.references import Links, links
+from importers.proposing.sample import Sample
 from importers.proposing.twins import other_ends
 from importers.proposing.vocabulary import readings, says_else
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from importers.normalising.attributes import pair_of
 from importers.normalising.spellings import folded
-from importers.proposing.content import Sample
+from importers.proposing.sample import Sample
 
 # Shares of values found among the point numbers of another column.
 _LEAST_SHARE, _MOSTLY = 0.5, 0.8

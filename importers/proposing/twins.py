@@ -6,8 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from importers.proposing.content import Sample, fit
+from importers.proposing.content import fit
 from importers.proposing.matching import ADOPTED, Match, Reason
+from importers.proposing.sample import Sample
 
 _HEIGHTS = ("elevation_m", "depth_m", "ground_m")
 _LEAST_FIT, _FURTHEST_APART_M = 0.8, 10.0

@@ -26,8 +26,10 @@ _JOINING = frozenset(
      "et", "and", "und",
      "в", "на", "и", "по", "w", "za", "של")
 )  # fmt: skip
-_MOST_WORDS_OF_A_PHRASE = 4
+_MOST_WORDS_OF_A_PHRASE, _LONGEST_WORD = 4, 20
 _LEAST_STEM, _LONGEST_ENDING = 5, 3
+_ENDS = (frozenset({"from"}), frozenset({"to"}))
+_COORDINATES = re.compile(r"[ck]oo?rd|коорд|κοορδ|συντετ|wsp[oó]lrz|souradn|súradn")
 # "Depth to crown" is no depth at the "to" end.
 _DOWN_TO = re.compile(r"(?<![a-z])(depth|distance)[\s_]+to[\s_]+(?=[a-z])", re.IGNORECASE)
 # "Invert (in)" is of the inlet, not in inches.
@@ -106,7 +108,8 @@ def _cuts(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:
     """The ways to cut a name into known words, each with its trust; a name in two languages counts by its halves."""
     text = _IN_OR_OUT.sub(r"\1 \2let", unicodedata.normalize("NFKC", header))
     text = unaccented(simplified(_DOWN_TO.sub(r"\1 ", without_unit(text))))
-    found = [_ARABIC_THE.sub("", piece.casefold()) for piece in _PIECES.findall(_REMARK.sub(" ", text))]
+    text = _REMARK.sub(lambda remark: f" {remark[0][1:-1]} " if _says_which_end(remark[0][1:-1]) else " ", text)
+    found = [_piece(part) for part in _PIECES.findall(text)]
     found = _in_phrases(found, _vocabulary().words)
     pieces = [piece for place, piece in enumerate(found) if not _is_joining(place, found)] or found
     whole = _cut(pieces, _vocabulary().words)
@@ -124,6 +127,19 @@ def _cuts(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:
     half = _cut(chinese, _vocabulary().words) if chinese and whole is not None and whole[1] else None
     if half is not None:
         yield half[0], _TRUST_IN_HALF * (1 - half[1]) ** 2
+
+
+def _piece(part: str) -> str:
+    """A part of a name as the vocabulary has it: every language's word for coordinates begins alike."""
+    piece = _ARABIC_THE.sub("", part.casefold())
+    return "coordinate" if _COORDINATES.match(piece) else piece
+
+
+def _says_which_end(remark: str) -> bool:
+    """Whether what stands in brackets says of which end of a line a column is: depth (start), глибина (кінець)."""
+    pieces = [piece.casefold() for piece in _PIECES.findall(remark)]
+    known = _vocabulary().words
+    return bool(pieces) and all(len(piece) > 1 and known.get(piece, frozenset()) in _ENDS for piece in pieces)
 
 
 def _is_joining(place: int, pieces: list[str]) -> bool:
@@ -172,7 +188,7 @@ def _segmented(piece: str, known: dict[str, Words]) -> tuple[list[str], int]:
     for end in range(1, len(piece) + 1):
         lost, count, words = best[end - 1]
         choices = [(lost + 1, count, words)]
-        for start in range(max(0, end - 16), end):
+        for start in range(max(0, end - _LONGEST_WORD), end):
             part = piece[start:end]
             if part in known and (len(part) > 1 or not part.isascii() or _stands_alone(piece, start, known)):
                 before = best[start]

@@ -5,7 +5,7 @@ from functools import cache
 
 from importers.profile_files import load_profile, shipped
 from importers.profiles import plain
-from importers.proposing.vocabulary import sure_readings
+from importers.proposing.vocabulary import says_else, sure_readings
 
 _LEAST_TRUST = 0.75
 _CODES = ("utility_class", "feature", "appurtenance", "material", "burial", "lifecycle")
@@ -24,6 +24,11 @@ def names_among(cells: Iterable[object], known: frozenset[str]) -> list[str]:
     """Those of some cells that name columns; D1 is the number of a duct unless it is known for a name."""
     words = (cell for cell in cells if isinstance(cell, str))
     return [word for word in words if (plain(word) in known or not _has_digit(word)) and is_name(word, known)]
+
+
+def names_nothing(cell: object) -> bool:
+    """Whether a cell names a column that is no attribute: a length, a remark, a running number."""
+    return isinstance(cell, str) and not _has_digit(cell) and all(says_else(role, cell) for role in ("node", "segment"))
 
 
 def may_be_values(names: Iterable[str]) -> bool:

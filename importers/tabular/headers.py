@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise, permutations
 from typing import Any
 
+from importers.normalising.units import SCALES
 from importers.profiles import plain
 
 HEADER_WITHIN = 20
@@ -17,7 +18,8 @@ Row = Sequence[Any]
 Merge = tuple[tuple[int, int], tuple[int, int]]
 
 _UNIT = re.compile(r"[(（\[【]\s*(m|mm|cm|dm|kv|v|mpa|kpa|%|‰|°|米|毫米|厘米)\s*[)）\]】]", re.IGNORECASE)
-_BARE_UNIT = re.compile(r"[(（\[【]?\s*(m|mm|cm|dm|kv|v|mpa|kpa|%|‰|°|米|毫米|厘米)\s*[)）\]】]?", re.IGNORECASE)
+_UNIT_WORDS = "|".join(map(re.escape, sorted((*SCALES, "%", "‰", "°", *"孔根条个"), key=len, reverse=True)))
+_BARE_UNIT = re.compile(rf"[(（\[【]?\s*({_UNIT_WORDS})\.?\s*[)）\]】]?", re.IGNORECASE)
 # These say at which end of a pipe; what they are the end of stands in the row above.
 _END_WORDS = frozenset(
     ("起点", "终点", "起始", "终止", "起始点", "终止点", "起", "止", "终", "始", "自", "至", "首", "末", "上游", "下游",

@@ -1,7 +1,7 @@
 """Which rows under a header are records: totals, signatures, pages, repeated headers are not; columns typed."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,13 @@ from importers.tabular.typed_columns import Column, Row, columns_of, first_fille
 from schemas.findings import Finding, Severity
 
 ROWS_OF_HEADER = 3
-_ASCII_STARTS = ("total", "sum", "sub", "grand", "page", "- ", "razem", "gesamt", "somme", "totaal", "toplam", "celkem")
+_FEW_COLUMNS = 4
+# Three words, or one and what it says.
+_SENTENCE = re.compile(r"[^\W\d]{2,}\s+[^\W\d]{2,}\s+[^\W\d]{2,}|[^\W\d]{2,}\s*[:：]\s*\S|[一-鿿，。、]{8,}")
+_ASCII_STARTS = (
+    "total", "sum", "sub", "grand", "page", "- ", "razem", "gesamt", "somme", "totaal", "toplam", "celkem",
+    "jumlah", "jml", "ukupno", "skupaj", "spolu", "kokku",
+)  # fmt: skip
 
 _BLANK, _TOTALS, _SIGNED, _PAGES = "blank", "totals", "signatures", "page marks"
 _HEAD, _HEADER, _NUMBERING = "titles and remarks", "repeated headers", "column numbers"
@@ -32,7 +38,8 @@ _IN_CHINESE = {
 _REASONS = {
     re.compile(
         r"^[(（]?(?:合\s*计|总\s*计|小\s*计|共\s*计|累\s*计|(?:grand\s+|sub-?\s?)?total|totale|totaal|sum|suma|summe"
-        r"|somme|gesamt|razem|toplam|celkem|итого|всего|합\s*계|소\s*계|合\s*計|小\s*計|tổng(?:\s+cộng)?|المجموع|الإجمالي)\b"
+        r"|somme|gesamt|razem|toplam|celkem|jumlah|jml|итого|всего|разом|всього|общо|összesen|mindösszesen|ukupno|skupaj|spolu|yhteensä|totalt|kokku|kopā|viso"
+        r"|σύνολο|جمع(?:\s+کل)?|รวม(?:ทั้งหมด|ทั้งสิ้น)?|कुल|합\s*계|소\s*계|合\s*計|小\s*計|tổng(?:\s+cộng)?|المجموع|الإجمالي)\b"
         r"|^(?:合计|总计|小计|共计|累计)"
         r"|(?:合计|总计|小计|共计|累计)\s*[:：]?$",
         re.IGNORECASE,
@@ -150,9 +157,23 @@ class Body:
         for place in {*places, *range(min(ROWS_OF_HEADER, n_rows) if is_top else 0)} - skipped.keys():
             if why := self._why_skipped(str(first[place]), row_of(columns, place)):
                 skipped[place] = why
+        skipped |= dict.fromkeys(self._lines_below(columns, first, skipped), _HEAD)
         if is_top and n_rows and self.header and self.header.is_numbering(row_of(columns, 0)):
             skipped[0] = _NUMBERING
         return dict(sorted(skipped.items()))
+
+    def _lines_below(self, columns: list[Column], first: Column, skipped: dict[int, str]) -> Iterator[int]:
+        """Rows at the end that are sentences: nothing stands beside them, and no point is numbered with words."""
+        if self.header is None or len(self.header.names) < _FEW_COLUMNS:
+            return
+        for place in range(len(first) - 1, -1, -1):
+            if place in skipped:
+                continue
+            if not isinstance(first[place], str) or not _SENTENCE.search(first[place]):
+                return
+            if sum(cell is not None and cell == cell for cell in row_of(columns, place)) > 1:
+                return
+            yield place
 
     def _suspects(self, cells: list[Any]) -> set[str]:
         """Words among first cells that a record would hardly begin with."""

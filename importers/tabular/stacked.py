@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from importers.profiles import plain
-from importers.tabular.column_names import may_be_values, names_among
+from importers.tabular.column_names import may_be_values, names_among, names_nothing
 from importers.tabular.headers import Row, is_end, is_filled, is_number
 
 _LEAST_NAMES, _BOTH = 2, 2
@@ -71,7 +71,8 @@ class Tables:
         if any(map(is_number, cells)):
             return False
         names = names_among(cells, self._known)
-        if len(names) < _LEAST_NAMES or len(names) * 2 <= len(cells):
+        others = [cell for cell in cells if cell not in names and names_nothing(cell)]
+        if len(names) < _LEAST_NAMES or (len(names) + len(others)) * 2 <= len(cells):
             return False
         return sum(map(is_end, names)) >= _BOTH or not may_be_values(names)
 

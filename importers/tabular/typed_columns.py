@@ -79,7 +79,8 @@ def first_filled(columns: list[Column], n_rows: int) -> npt.NDArray[np.object_]:
         blank = is_none(first)
         if not blank.any():
             break
-        first[blank] = column[blank]
+        filled = blank & ~pd.isna(column)
+        first[filled] = column[filled]
     return first
 
 

@@ -16,6 +16,7 @@ _MOST_BYTES = 16 * 2**20
 _COLOURS = re.compile(
     r"[红黄绿蓝紫橙灰粉]色|标[红黄绿蓝]|底色|颜色|填充色|高亮"
     r"|\b(?:colou?r(?:ed|s)?|highlight(?:ed)?|shaded|(?:red|yellow|green|blue|grey|gray|orange)\s+(?:fill|cells?|rows?))\b"
+    r"|图例|\b(?:legend|legende|légende|leyenda|legenda|легенда)\b"
     r"|\b(?:farbig|farbe|couleur|surlign\w+|color(?:eado)?|цвет\w*|выделен\w*)\b",
     re.IGNORECASE,
 )

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from importers.normalising.cells import cells, numbers
+from importers.normalising.cells import cells, code_in, numbers
 from importers.normalising.dates import parse_date
+from importers.profile_files import load_profile
 
 NULLS = frozenset({"", "/", "无", "null", "9999"})
 
@@ -31,6 +32,7 @@ def read(*values: Any) -> tuple[list[float], list[bool]]:
         ("-0.3", -0.3),
         ("2,600,714.44", 2600714.44),
         ("1,234.5", 1234.5),
+        ("۱٬۲۳۴٫۵", 1234.5),
         (7, 7),
     ],
 )
@@ -69,6 +71,16 @@ def test_a_column_reads_like_its_cells_one_by_one(values: list[Any]) -> None:
     assert bad == [cell[1][0] for cell in alone]
 
 
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [("预制直埋保温钢管", "steel"), ("RCC NP3", "concrete"), ("PVC-KG", "pvc"), ("ductile cast iron", "ductile_iron"),
+     ("PVC lined steel", None), ("steel or PVC", None), ("glass fibre", None), ("非金属管", None), ("PVC?", None)],
+)  # fmt: skip
+def test_a_material_is_read_by_a_part_where_no_other_part_says_else(written: str, read_as: str | None) -> None:
+    found = code_in(written, load_profile("default").code_words("material"))
+    assert (found and found[0]) == read_as
+
+
 def test_a_null_word_that_is_a_number_is_unknown_among_numbers_too() -> None:
     found, bad = numbers(pd.Series([1.5, 9999.0, math.nan]), NULLS, zero_is_unknown=False)
     assert (np.isnan(found).tolist(), bad.any()) == ([False, True, True], False)
@@ -95,6 +107,10 @@ def test_words_are_trimmed_and_known_by_what_they_say() -> None:
         ("平成3年", date(1991, 1, 1)),
         ("二〇一二年三月", date(2012, 3, 1)),
         ("一九九八年十一月二十日", date(1998, 11, 20)),
+        # Days of Iran's calendar: its revolution, and new year's day after a leap year.
+        ("۱۳۵۷/۱۱/۲۲", date(1979, 2, 11)),
+        ("۱۴۰۰/۰۱/۰۱", date(2021, 3, 21)),
+        ("1385", None),
         ("S55", None),
         ("12345", None),
         ("2015-13", None),

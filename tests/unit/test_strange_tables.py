@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import openpyxl
+import pandas as pd
 import pytest
 import shapely
 
@@ -248,6 +249,66 @@ def test_korean_columns_and_words_are_read(tmp_path: Path) -> None:
     assert delivery.nodes["well_depth_m"].eq(2.4).all()
 
 
+def test_chambers_and_pipes_in_blocks_of_one_sheet_are_two_tables_without_their_sums_and_remarks(
+    tmp_path: Path,
+) -> None:
+    rows: Rows = [["一、井室"], ["序号", "节点编号", "名称", "坐标X(m)", "坐标Y(m)", "井盖/地面标高", "备注"]]
+    rows += [[n, f"YC-{n}", "排泥阀井" if n else "节点", y, x, 25.0, None] for n, (x, y) in _numbered()]
+    rows += [[], ["合计", 12], [], ["二、管道"]]
+    rows += [
+        [
+            "序号",
+            "起点",
+            "止点",
+            "公称直径",
+            "管材",
+            "长度(m)",
+            "起点管顶覆土(m)",
+            "止点管顶覆土(m)",
+            "施工单位",
+            "备注",
+        ]
+    ]
+    rows += [[n, f"YC-{n}", f"YC-{n + 1}", "DN400", "钢", 30.1, 1.2, 1.3, "市政二公司", None] for n in range(11)]
+    rows += [[], ["本表坐标采用2000国家大地坐标系。"]]
+
+    delivery = _imported(tmp_path, {"给水竣工": rows})
+
+    assert (len(delivery.nodes), len(delivery.segments)) == (12, 11)
+    assert delivery.nodes["appurtenance_code"].value_counts().to_dict() == {"drain_valve": 11}
+    first = delivery.segments.iloc[0]
+    assert (first["from_depth_m"], first["to_depth_m"], first["depth_datum_code"]) == (
+        pytest.approx(1.2), pytest.approx(1.3), "crown",
+    )  # fmt: skip
+    # Who laid a pipe does not own it.
+    assert delivery.segments.get("owner", pd.Series(dtype=object)).isna().all()
+    assert sum(count.refused for count in delivery.counts) == 0
+
+
+def test_units_of_counts_in_a_row_below_the_names_and_wells_numbered_with_a_point_are_read(tmp_path: Path) -> None:
+    wells: Rows = [["人井号", "X坐标", "Y坐标", "高程"], *([12 + n / 10, y, x, 4.5] for n, (x, y) in _numbered())]
+    ducts: Rows = [["起井", "止井", "电压等级", "管道规格", "总孔数", "断面尺寸", "起点埋深"]]
+    ducts += [[None, None, "kV", None, "孔", "mm", "cm"]]
+    ducts += [[12 + n / 10, 12 + (n + 1) / 10, 10, "6孔Φ110", 6, "330*220", 70 + n] for n in range(11)]
+
+    segments = _imported(tmp_path, {"电力井": wells, "电力管": ducts}).segments
+
+    assert segments["source_key"].iloc[0] == "12->12.1"
+    first = segments.iloc[1]
+    assert (first["voltage_kv"], first["hole_count"], first["shape_code"]) == (10.0, 6, "rect")
+    assert (first["width_mm"], first["height_mm"], first["from_depth_m"]) == (330.0, 220.0, pytest.approx(0.71))
+
+
+def test_pipes_of_which_several_lie_side_by_side_are_told(tmp_path: Path) -> None:
+    points: Rows = [["点号", "X坐标", "Y坐标", "地面高程"], *([f"R{n}", y, x, 12.0] for n, (x, y) in _numbered())]
+    lines: Rows = [["起点", "终点", "管径"], *([f"R{n}", f"R{n + 1}", "2×DN300"] for n in range(11))]
+
+    delivery = _imported(tmp_path, {"热力点": points, "热力线": lines})
+
+    assert delivery.segments["nominal_mm"].eq(300).all()
+    assert [finding.value for finding in delivery.findings if finding.rule == "IMP-SEVERAL"] == ["2×DN300"]
+
+
 def test_japanese_text_with_letters_between_its_characters_is_not_taken_for_western(tmp_path: Path) -> None:
     rows = ["マンホール番号,Ｘ座標,Ｙ座標,地盤高", *(f"人孔{n},{y},{x},24.5" for n, (x, y) in _numbered())]
     file = tmp_path / "人孔.csv"
@@ -265,6 +326,8 @@ def test_japanese_text_with_letters_between_its_characters_is_not_taken_for_west
         (["15/03/1999", "05/06/2011"], [date(1999, 3, 15), date(2011, 6, 5)]),
         (["03/15/1999", "05/06/2011"], [date(1999, 3, 15), date(2011, 5, 6)]),
         (["05/06/2011"], [None]),
+        (["15-06-1975", "05-06-1975"], [date(1975, 6, 15), date(1975, 6, 5)]),
+        (["05-06-1975"], [None]),
         (["98.6", "15.03.98", "05.06", "98年"], [date(1998, 6, 1), date(1998, 3, 15), None, date(1998, 1, 1)]),
         (["Mar-98", "18 May 2012"], [date(1998, 3, 1), date(2012, 5, 18)]),
         (["二〇〇八年", "约2005年", "1998.0"], [date(2008, 1, 1), date(2005, 1, 1), date(1998, 1, 1)]),
