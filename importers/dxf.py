@@ -47,4 +47,5 @@ class DxfReader:
         from importers.cad.delivered import Delivered
 
         for path in paths:
-            yield from Delivered(path, options).tables()
+            elsewhere = Delivered.elsewhere(path, options)
+            yield from Delivered(path, options).tables() if elsewhere is None else (elsewhere,)

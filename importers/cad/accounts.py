@@ -115,6 +115,22 @@ def note_labels(source: Source, labels: Labels, reach_m: float) -> None:
 
 def note_drawn(source: Source, drawn: Drawn, n_spots: int, settings: dict[str, Any]) -> None:
     """Tell what was taken for manholes and for the ground, and what became of the spot heights."""
+    if drawn.n_put_together:
+        source.note(
+            "IMP-LETTERED",
+            Severity.INFO,
+            f"{drawn.n_put_together} lines that are broken for a letter were put together from their pieces.",
+            f"{drawn.n_put_together} 条注有字母的断开线已合并。",
+            details={"rows": drawn.n_put_together},
+        )
+    if drawn.n_by_legend:
+        source.note(
+            "IMP-LEGEND",
+            Severity.INFO,
+            f"The class of {drawn.n_by_legend} lines is that of their colour and linetype in the legend.",
+            f"{drawn.n_by_legend} 条线按图例中的颜色和线型归类。",
+            details={"rows": drawn.n_by_legend},
+        )
     if drawn.n_manholes:
         source.note(
             "IMP-CIRCLES",

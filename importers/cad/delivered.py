@@ -5,6 +5,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from importers.base import RecordTable
 from importers.cad import accounts
 from importers.cad.drawn import Drawn, lie_at_point_height
@@ -13,12 +15,13 @@ from importers.cad.layer_names import LayerNames
 from importers.cad.pasted import PastedNetwork
 from importers.cad.rims import drawn_to_centres
 from importers.cad.sheets import Sheet, Sorting, settle_silent
-from importers.cad.sources import Source, SourceReader
+from importers.cad.sources import Source, SourceReader, moved_by
 from importers.cad.tables import OWN_COLUMNS, ROLES, tables_of
 from importers.cad.units import UNITS
 from importers.profile_files import choose_profile, known_headers, load_profile
 from importers.profiles import Profile, plain
 from pipemap.errors import SourceError
+from schemas.findings import Severity
 
 _DISTANCES = ("label_reach_m", "circle_radius_m", "ground_reach_m")
 
@@ -38,6 +41,17 @@ class Delivered:
         self._reach_m = float(self._settings.get("label_reach_m", 0))
         if "foot" in options:
             self._settings |= _in_unit(UNITS[options["foot"]], self._settings)
+
+    @staticmethod
+    def elsewhere(path: Path, options: dict[str, Any]) -> RecordTable | None:
+        """The account of a drawing that another of the delivery attaches elsewhere, and that is read with that one."""
+        host = moved_by(path.resolve(), options.get("delivered", ()))
+        if host is None:
+            return None
+        source = Source(path.name, [])
+        en = f"{path.name} is read where {host.name} attaches it."
+        source.note("IMP-XREF", Severity.INFO, en, f"{path.name} 按 {host.name} 中的插入位置读取。", value=host.name)
+        return RecordTable(path.name, path.stem, pd.DataFrame(), findings=source.notes)
 
     def tables(self) -> Iterator[RecordTable]:
         """The tables of all drawings; SourceError when none has a row."""

@@ -56,6 +56,8 @@ class Drawing:
         self.codec = encoding or "utf-8"
         self.header: dict[str, dict[int, Any]] = {}
         self.hidden_layers: dict[str, str] = {}
+        # Colour and linetype of layers.
+        self.looks: dict[str, tuple[str, str]] = {}
         self.blocks: dict[str, Block] = {}
         self.n_in_paper_space = 0
         self.n_sections = 0
@@ -138,6 +140,7 @@ class Drawing:
             name, flags, colour = self.text(tags[2]), int(tags.get(70, 0)), int(tags.get(62, 7))
         except MALFORMED:
             return
+        self.looks[name] = str(abs(colour)), self.text(tags.get(6, "")).upper()
         if flags & _FROZEN or colour < 0:
             self.hidden_layers[name] = "frozen" if flags & _FROZEN else "off"
 

@@ -21,6 +21,8 @@ from importers.cad.labels import (
     told_of_line,
 )
 from importers.cad.leaders import fly, follow, point_out
+from importers.cad.legend import read_legend
+from importers.cad.lettered import letters_of, put_together
 from importers.cad.sheets import Sheet, Sorting
 from importers.cad.spot_heights import ground_at, heights
 from importers.profiles import Profile
@@ -63,6 +65,8 @@ class Drawn:
         self._words = sorting.names.words
         self.labels = Labels()
         self.n_manholes = 0
+        self.n_put_together = 0
+        self.n_by_legend = 0
         self.n_from_spots = 0
         self.n_heights = 0
         self._spots = heights([spot for sheet in sheets for spot in sheet.spots])
@@ -72,6 +76,8 @@ class Drawn:
     def read(self, is_note: Callable[[Entity], bool], take_in: Callable[[], None]) -> None:
         """Read all names and texts; `take_in` is called when all lines are known, to add points at their ends."""
         texts = [entity for sheet in self._sheets for entity in sheet.entities if entity.text is not None]
+        self._put_together(texts)
+        self._read_legend(texts)
         found = candidates(texts, self._sorting.names.read, self._words, is_note)
         point_out([each.entity for each in found], [e for s in self._sheets for e in s.entities if e.kind == "LEADER"])
         self._follow_leaders([c for c in found if c.number is not None and c.label is None])
@@ -82,6 +88,43 @@ class Drawn:
         self._numbers(found, of_lines, reach_m)
         for sheet in self._sheets:
             self._names(sheet)
+
+    def _put_together(self, texts: Sequence[Entity]) -> None:
+        """Make lines whole that are broken for a letter, which says of what they are where it is a class."""
+        letters = letters_of(texts)
+        for sheet in self._sheets if letters else ():
+            lines = [e for e in (*sheet.rows["segment"], *sheet.silent) if e.role == "segment" and not e.attributes]
+            are_pipes = sheet.told.is_network
+            found = put_together(letters, lines, lambda x: self._words.class_code(x) is not None, are_pipes=are_pipes)
+            for kept in (sheet.rows["segment"], sheet.silent):
+                for entity in kept:
+                    if entity.row in found.pieces:
+                        sheet.leave_out(entity, "piece")
+                kept[:] = [entity for entity in kept if entity.row not in found.pieces]
+            sheet.rows["segment"] += [e for e in sheet.silent if e.row in found.letters]
+            sheet.silent = [e for e in sheet.silent if e.row not in found.letters]
+            self.n_put_together += len(found.letters)
+            if sheet.told.class_code is None:
+                for row, letter in found.letters.items():
+                    self._told[row]["drawn_class"] = letter
+
+    def _read_legend(self, texts: Sequence[Entity]) -> None:
+        """Let lines be of the class that the legend gives their colour and linetype, and its samples be none."""
+        lines = [e for s in self._sheets for e in (*s.rows["segment"], *s.silent) if e.role == "segment" and e.vertices]
+        legend = read_legend(texts, lines, lambda said: self._profile.class_said(said, is_name=True))
+        for sheet in self._sheets if legend.classes else ():
+            for kept in (sheet.rows["segment"], sheet.silent):
+                for entity in kept:
+                    if entity.row in legend.samples:
+                        sheet.leave_out(entity, "legend")
+                kept[:] = [entity for entity in kept if entity.row not in legend.samples]
+            sheet.rows["segment"] += [e for e in sheet.silent if e.role == "segment" and legend.says_of_silent(e)]
+            taken = {entity.row for entity in sheet.rows["segment"]}
+            sheet.silent = [entity for entity in sheet.silent if entity.row not in taken]
+            for entity in sheet.rows["segment"] if sheet.told.class_code is None else ():
+                if code := legend.class_of(entity):
+                    self._told[entity.row].setdefault("drawn_class", code)
+                    self.n_by_legend += 1
 
     def _follow_leaders(self, numbers: Sequence[Candidate]) -> None:
         """Let numbers be about the points that lines on layers of texts lead to."""

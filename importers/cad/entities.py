@@ -18,6 +18,8 @@ ROLES = {
     "ELLIPSE": "segment",
 }  # fmt: skip
 _MAX_DEPTH = 12
+# A colour that is the layer's.
+_BY_LAYER = "256"
 # A drawing shows what it stores a few times over; far more than that is a trap.
 _LEAST_INSIDE, _TIMES_STORED = 20_000, 4
 
@@ -32,6 +34,7 @@ class Entity:
     handle: str | None
     block: str | None = None
     linetype: str | None = None
+    look: tuple[str, str] = ("", "")
     attributes: dict[str, Any] = field(default_factory=dict)
     vertices: Vertices = field(default_factory=list)
     is_closed: bool = False
@@ -113,6 +116,7 @@ class EntityReader:
         handle = text(tags[5]) if 5 in tags else None
         entity = Entity(self._n_read, group.kind, text(tags.get(8, b"0")), handle)
         entity.linetype = text(tags[6]) if 6 in tags else None
+        entity.look = self._look(entity, tags)
         if group.kind in ROLES:
             self._read_shape(entity, group, tags, to_world)
         elif group.kind in texts.KINDS:
@@ -125,6 +129,14 @@ class EntityReader:
         if group.kind == "INSERT":
             self._read_insert(entity, tags, to_world)
         return entity
+
+    def _look(self, entity: Entity, tags: dict[int, Any]) -> tuple[str, str]:
+        """Colour and linetype, those of the layer where the entity has none of its own."""
+        of_layer = self.drawing.looks.get(entity.layer, ("", ""))
+        colour = self.drawing.text(tags[62]) if 62 in tags else _BY_LAYER
+        linetype = (entity.linetype or _BY_LAYER).upper()
+        own = self.drawing.text(tags[420]) if 420 in tags else of_layer[0] if colour == _BY_LAYER else colour
+        return own, of_layer[1] if linetype in ("BYLAYER", _BY_LAYER) else linetype
 
     def _read_leader(self, entity: Entity, group: Group, tags: dict[int, Any], to_world: Matrix44 | None) -> None:
         """What a leader points at is its text's; one without a text keeps its course."""

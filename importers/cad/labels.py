@@ -12,7 +12,7 @@ import shapely
 from importers.cad.entities import Entity
 from importers.cad.label_words import PipeLabel, Vocabulary
 from importers.cad.layer_names import LayerName, can_meet
-from importers.cad.stacks import levels_of, one_under_another, stacked
+from importers.cad.stacks import are_levels, levels_of, one_under_another, stacked
 
 # Two candidates whose distances differ by less than this are equally near.
 TIE_M = 0.05
@@ -98,9 +98,10 @@ def _candidate(entity: Entity, told: LayerName, words: Vocabulary) -> Candidate:
     numbers = (words.point_number(line, told.numbers_points) for line in lines)
     number = next((number for number in numbers if number), None)
     levels = dict(level for line in reversed(lines) if (level := words.level(line)) is not None)
-    if number is not None and len(lines) > 1:
+    if len(lines) > 1 and (number is not None or are_levels(lines, words)):
         levels = levels or levels_of(lines)
-    return Candidate(entity, told, None if number and levels else label, number, is_turned, levels)
+    is_of_point = levels and (number is not None or len(lines) > 1)
+    return Candidate(entity, told, None if is_of_point else label, number, is_turned, levels)
 
 
 class _Boxes:

@@ -11,6 +11,10 @@ from importers.profiles import Profile, one_class
 
 # Names that AutoCAD gives to layers of attached (ref|name) and bound (ref$0$name) drawings.
 _OF_ATTACHED = re.compile(r"^.*(?:\||\$\d+\$)")
+# Words for a pipe, which say nothing of it.
+_PIPES = re.compile(
+    r"(?<![A-Z])(?:PIPES?|LINES?|MAINS?|LEITUNG|ROHR|TUBER[IÍ]A|CONDUITE|TUBO|LEIDING)(?![A-Z])", re.IGNORECASE
+)
 _WORDS = re.compile(r"[A-Za-z]+|[一-鿿]+")
 
 
@@ -91,7 +95,8 @@ class LayerNames:
         return (word, code) if word and code else first
 
     def _label(self, name: str) -> PipeLabel | None:
-        found = self.words.pipe_label(name.replace("_", " "))
+        words = name.replace("_", " ")
+        found = self.words.pipe_label(words) or self.words.pipe_label(_PIPES.sub(" ", words))
         return found if found is not None else self._rated(name)
 
     def _rated(self, name: str) -> PipeLabel | None:

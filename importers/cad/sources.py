@@ -72,7 +72,9 @@ class SourceReader:
             source.notes = [note.model_copy(update={"file": path.name}) for note in source.notes]
         return sources
 
-    def _read(self, path: Path, to_host: Matrix44 | None, chain: tuple[str, ...]) -> Iterator[Source]:
+    def _read(
+        self, path: Path, to_host: Matrix44 | None, chain: tuple[str, ...], *, is_moved: bool = False
+    ) -> Iterator[Source]:
         with ExitStack() as stack:
             source, reader = self._opened(path, to_host, stack)
             if reader.drawing.n_in_paper_space:
@@ -81,7 +83,7 @@ class SourceReader:
                 _note_too_deep(source, reader.n_too_deep)
             yield source
             for attachment in reader.attachments:
-                yield from self._attached(path, attachment, source, chain)
+                yield from self._attached(path, attachment, source, chain, is_moved=is_moved)
 
     def _opened(self, path: Path, to_host: Matrix44 | None, stack: ExitStack) -> tuple[Source, EntityReader]:
         found, dropped = stack.enter_context(_as_dxf(path))
@@ -126,7 +128,14 @@ class SourceReader:
         drawing = Drawing(path, self._options.get("encoding"))
         return EntityReader(drawing, self._is_name, self._holds_network, to_world)
 
-    def _attached(self, host: Path, attachment: Attachment, source: Source, chain: tuple[str, ...]) -> Iterator[Source]:
+    def _attached(
+        self, host: Path, attachment: Attachment, source: Source, chain: tuple[str, ...], *, is_moved: bool
+    ) -> Iterator[Source]:
+        """What an attached drawing holds; one of the delivery that lies elsewhere by itself is read here alone.
+
+        `is_moved` says whether the host is such a one.
+        """
+        delivered = self._options.get("delivered", ())
         wanted = str(attachment.block.xref).replace("\\", "/").rsplit("/", 1)[-1] or attachment.block.name
         path = _beside(host, wanted)
         self._n_attached += 1
@@ -134,16 +143,20 @@ class SourceReader:
             _note_missing(source, wanted, "is not beside it", "未一并提供")
         elif path.name.casefold() in chain or self._n_attached > _MAX_ATTACHED:
             _note_missing(source, wanted, "is attached in a circle or too often", "循环引用或引用过多")
-        elif path.name in self._options.get("delivered", ()):
-            _note_delivered(source, path.name, _moves(attachment))
+        elif path.name not in delivered:
+            yield from self._placed(path, attachment, source, chain, is_moved=False)
+        elif host.name in delivered and (is_moved or _moves(attachment.tags)):
+            yield from self._placed(path, attachment, source, chain, is_moved=True)
         else:
-            yield from self._placed(path, attachment, source, chain)
+            _note_delivered(source, path.name, is_moved or _moves(attachment.tags))
 
-    def _placed(self, path: Path, attachment: Attachment, source: Source, chain: tuple[str, ...]) -> Iterator[Source]:
+    def _placed(
+        self, path: Path, attachment: Attachment, source: Source, chain: tuple[str, ...], *, is_moved: bool
+    ) -> Iterator[Source]:
         try:
             place = placement(attachment.tags, _base(path))
             to_world = place if attachment.to_world is None else place @ attachment.to_world
-            found = [*self._read(path, to_world, (*chain, path.name.casefold()))]
+            found = [*self._read(path, to_world, (*chain, path.name.casefold()), is_moved=is_moved)]
             found[0].attached_as = attachment.block.name
         except (SourceError, DamagedGroups, OSError, *MALFORMED) as error:
             _note_missing(source, path.name, f"cannot be read ({_one_line(error)})", "无法读取")
@@ -169,11 +182,11 @@ def _as_dxf(path: Path) -> Iterator[tuple[Path, Finding | None]]:
         yield found
 
 
-def _moves(attachment: Attachment) -> bool:
+def _moves(tags: dict[int, Any]) -> bool:
     """Whether an attached drawing is put elsewhere than where its own coordinates say."""
     try:
         corners = [(0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)]
-        moved = placement(attachment.tags, (0.0, 0.0, 0.0)).transform_vertices(corners)
+        moved = placement(tags, (0.0, 0.0, 0.0)).transform_vertices(corners)
     except MALFORMED:
         return True
     return any(there.distance(here) > _STILL_M for there, here in zip(moved, corners, strict=True))
@@ -249,6 +262,39 @@ def _note_delivered(source: Source, name: str, is_moved: bool) -> None:
         f"外部参照 {name} 已单独提供，按独立文件读取" + ("，未按插入位置移动。" if is_moved else "。"),
         value=name,
     )
+
+
+def moved_by(path: Path, delivered: Sequence[str], chain: tuple[Path, ...] = ()) -> Path | None:
+    """The delivered drawing that attaches this one elsewhere than where its own coordinates say, None where none does.
+
+    One that attaches it in place may be attached elsewhere itself. Of drawings that attach each other none does.
+    """
+    if path.suffix.lower() != ".dxf" or path in chain:
+        return None
+    for host in _files(path.parent):
+        is_other = host.name in delivered and host.suffix.lower() == ".dxf" and host not in (path, *chain)
+        if is_other and (how := _attachings(host, path)):
+            moved = any(map(_moves, how)) or moved_by(host, delivered, (*chain, path)) is not None
+            if moved and not _attachings(path, host):
+                return host
+    return None
+
+
+def _attachings(host: Path, path: Path) -> list[dict[int, Any]]:
+    """How a drawing attaches another, once for each time; none where it cannot be read."""
+    try:
+        drawing = Drawing(host)
+        names = {name for name, block in drawing.blocks.items() if block.xref and _stem(block.xref) == _stem(path.name)}
+        if not names:
+            return []
+        inserts = (group.tags() for group in drawing.model_space() if group.kind == "INSERT")
+        return [tags for tags in inserts if drawing.text(tags.get(2, "")).upper() in names]
+    except (DamagedGroups, OSError, *MALFORMED):
+        return []
+
+
+def _stem(name: str) -> str:
+    return Path(name.replace("\\", "/").rsplit("/", 1)[-1]).stem.casefold()
 
 
 def _one_line(error: Exception) -> str:

@@ -67,6 +67,11 @@ def one_under_another(lines: Sequence[str], words: Vocabulary) -> list[str]:
     return [found[1], *behind] if are_levels or all(map(_NAMED.match, behind)) else list(lines)
 
 
+def are_levels(lines: Sequence[str], words: Vocabulary) -> bool:
+    """Whether every line is a height or depth."""
+    return all(_is_height(line, words) for line in lines)
+
+
 def _is_line_of_stack(line: str, words: Vocabulary) -> bool:
     return _is_height(line, words) or words.point_number(line) is not None
 
@@ -81,11 +86,13 @@ def _stacks(entities: Sequence[Entity], words: Vocabulary) -> Iterator[list[Enti
     texts = [entity.text for entity in entities if entity.text is not None]
     under = _nearest_below(texts)
     heads = {each for each, text in enumerate(texts) if not _is_height(text.lines[0], words)}
-    for head in sorted(heads):
+    # Levels without a number over them, the ground over the bottom.
+    tops = under.keys() - under.values() - heads
+    for head in sorted(heads | tops):
         stack = [head]
         while (below := under.get(stack[-1])) is not None and below not in heads:
             stack.append(below)
-        lines = [texts[each].lines[0] for each in stack[1:]]
+        lines = [texts[each].lines[0] for each in (stack if head in tops else stack[1:])]
         if levels_of(lines) or any(words.level(line) for line in lines):
             yield [entities[each] for each in stack]
 

@@ -26,6 +26,8 @@ from schemas.findings import Severity
 _MOST_TOLD = 5
 _MOST_WORDS_OF_A_TITLE = 12
 _DIGITS = re.compile(r"\d+")
+# Whole words for sewers, which codes of two letters are not.
+_SEWERS = re.compile(r"sewe?r|drain|saneamiento|kanal|riool|assain|fognat|esgoto|하수", re.IGNORECASE)
 
 
 # Foul, surface water and combined, as British sewer records have them.
@@ -95,6 +97,8 @@ class ClassColumn:
         self._letters: Mapping[str, str] = {}
         self._american: Mapping[str, str] = {}
         self._spoken: dict[str, str | None] = {}
+        self._flowing = self._in_names_beside(profile, table)
+        self._open: dict[str, None] = {}
         self._rows = 0
         self._unknown_rows = 0
         self._unknown = UnknownWords()
@@ -124,6 +128,12 @@ class ClassColumn:
                 return code, text
             open_sewer = code, text
         return open_sewer
+
+    def _in_names_beside(self, profile: Profile, table: RecordTable) -> tuple[str, str] | None:
+        """Foul or storm, where the first name round the rows that speaks of either does, and that name."""
+        names = [name for name in (table.sheet, Path(table.file).stem, table.folder) if name]
+        said = ((profile.class_said(name, is_name=True), name) for name in names)
+        return next(((code, name) for code, name in said if code in ("foul", "storm")), None)
 
     def add(self, columns: Columns) -> tuple[npt.NDArray[np.int32], pa.Array]:
         """The number of each row's word, -1 for none, and the cells that `extra` holds should the column be disowned.
@@ -169,6 +179,7 @@ class ClassColumn:
         if self._unknown_rows * 2 <= self._rows or SECRET in self._meanings:
             self._unknown.tell(ledger, number)
             self._tell_read(ledger, number)
+            self._tell_open(ledger, number)
             return True
         (column, words), rows = self._unknown.only(), self._unknown_rows
         self._is_believed = False
@@ -206,6 +217,9 @@ class ClassColumn:
             )
             if meaning is None and read:
                 meaning = self._read[word] = read
+            if meaning == "combined" and _SEWERS.search(word) and is_open_sewer(meaning, word):
+                meaning = self._flowing[0] if self._flowing else meaning
+                self._open[word] = None
             self._meanings.append(meaning)
         return self._numbers[word]
 
@@ -226,6 +240,23 @@ class ClassColumn:
                 f"{len(self._read)} values of the class were understood by a word in them: {taken}.",
                 f"{len(self._read)} 个类别取值按其中的词识别：{taken}。",
             )
+
+    def _tell_open(self, ledger: Ledger, number: int) -> None:
+        """Say what sewers were taken for of which their own words do not say what flows in them."""
+        if not self._open:
+            return
+        words = listed(list(self._open))
+        if self._flowing:
+            code, name = self._flowing
+            en = f"{words} does not tell foul from storm; taken for {code}, as “{name}” says."
+            zh = f"“{words}”未区分雨污，按“{name}”归为 {code}。"
+        else:
+            en = (
+                f"{words} does not tell foul from storm; taken for combined: if it is one of them, say so in a profile."
+            )
+            zh = f"“{words}”未区分雨污，按合流处理；如有区分请在配置文件中指明。"
+        severity = Severity.INFO if self._flowing else Severity.WARNING
+        ledger.note(number, severity, "IMP-CLASS", en, zh, value=words)
 
 
 def _said_in(text: str, profile: Profile, *, is_line: bool) -> str | None:

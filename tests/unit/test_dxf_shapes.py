@@ -298,16 +298,18 @@ def test_an_attached_drawing_that_is_delivered_itself_is_read_once(tmp_path: Pat
     assert told.severity == Severity.INFO
 
 
-def test_an_attached_drawing_that_is_delivered_itself_but_placed_elsewhere_is_a_warning(tmp_path: Path) -> None:
+def test_an_attached_drawing_that_is_delivered_itself_but_placed_elsewhere_is_read_there(tmp_path: Path) -> None:
     def outer(drawing: Drawing) -> None:
         drawing.modelspace().add_line(at(0), at(9), {"layer": "JSLINE"})
         attach(drawing, "b.dxf", insert=(100, 0))
 
     path = drawn(tmp_path / "a.dxf", outer)
     drawn(tmp_path / "b.dxf", lambda drawing: drawing.modelspace().add_line(at(0, 5), at(9, 5), {"layer": "WSLINE"}))
-    [told] = Read(path, delivered=["a.dxf", "b.dxf"]).findings("IMP-XREF")
-    assert told.severity == Severity.WARNING
-    assert "not where it is attached" in told.message_en
+    read = Read(path, delivered=["a.dxf", "b.dxf"])
+    [line] = read["REF|WSLINE", "segment"].shapes
+    assert [vertex[:2] for vertex in line.coords] == [at(100, 5)[:2], at(109, 5)[:2]]
+    [alone] = DxfReader().read([tmp_path / "b.dxf"], {"delivered": ["a.dxf", "b.dxf"]})
+    assert alone.rows.empty and [told.value for told in alone.findings] == ["a.dxf"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,116 @@
+"""The legend of a plan: short lines, the name of a class beside each, whose colour and linetype other lines have."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from importers.cad.entities import Entity
+
+# In heights of the letters: how long a sample is, how far its name stands behind and above it, how far out of column.
+_LONGEST, _BEHIND, _ABOVE, _ASIDE = 40.0, 8.0, 1.2, 1.0
+_ALIKE = 0.2
+_LEAST_SAMPLES = 2
+_LEVEL = 0.01
+_PLAIN_LINETYPES = frozenset({"", "CONTINUOUS", "BYLAYER"})
+
+# Colour and linetype.
+Look = tuple[str, str]
+
+
+@dataclass
+class Legend:
+    """What class lines of a look are of, the rows of the samples, and on which layers these are."""
+
+    classes: Mapping[Look, str] = field(default_factory=dict)
+    samples: frozenset[int] = frozenset()
+    layers: Mapping[Look, str] = field(default_factory=dict)
+
+    def class_of(self, line: Entity) -> str | None:
+        """The class of a line by its look."""
+        return self.classes.get(line.look)
+
+    def says_of_silent(self, line: Entity) -> bool:
+        """Whether it tells of a line that nothing else does: by a linetype that is not plain, or on one layer."""
+        is_told = line.look in self.classes and not line.is_closed and len(line.vertices) > 1
+        return is_told and (line.look[1] not in _PLAIN_LINETYPES or self.layers[line.look] == line.layer)
+
+
+@dataclass(frozen=True)
+class _Sample:
+    line: Entity
+    code: str
+    start: tuple[float, float]
+    length: float
+    height: float
+
+
+def read_legend(texts: Sequence[Entity], lines: Sequence[Entity], class_said: Callable[[str], str | None]) -> Legend:
+    """The legend among the texts and lines of a drawing; none where fewer than two classes stand one under another.
+
+    A look that stands for two classes tells neither.
+    """
+    words = list(map(_name, texts))
+    said_by = {word: class_said(word) for word in set(words) if word}
+    named = zip(texts, (said_by.get(word or "") for word in words), strict=True)
+    names = [(text, code) for text, code in named if code is not None]
+    if len(set(said_by.values()) - {None}) < _LEAST_SAMPLES:
+        return Legend()
+    found = _samples(names, [line for line in lines if _is_level(line)])
+    columns = [column for column in _columns(found) if len({sample.code for sample in column}) >= _LEAST_SAMPLES]
+    said: dict[Look, set[str]] = defaultdict(set)
+    for sample in (samples := [sample for column in columns for sample in column]):
+        said[sample.line.look].add(sample.code)
+    classes = {look: codes.pop() for look, codes in said.items() if len(codes) == 1}
+    layers = {sample.line.look: sample.line.layer for sample in samples}
+    return Legend(classes, frozenset(sample.line.row for sample in samples), layers) if classes else Legend()
+
+
+def _name(entity: Entity) -> str | None:
+    """What a text says that can be the name of a class: one line without figures."""
+    text = entity.text
+    is_name = text is not None and len(text.lines) == 1 and not any(map(str.isdigit, text.lines[0]))
+    return text.lines[0] if text is not None and is_name else None
+
+
+def _is_level(line: Entity) -> bool:
+    (ax, ay), (bx, by) = line.vertices[0][:2], line.vertices[-1][:2]
+    return len(line.vertices) == 2 and abs(by - ay) <= _LEVEL * abs(bx - ax)
+
+
+def _samples(names: Sequence[tuple[Entity, str]], lines: Sequence[Entity]) -> list[_Sample]:
+    """For each name the nearest short line that it stands right of, where there is one."""
+    if not lines:
+        return []
+    ends = np.array([sorted((line.vertices[0][:2], line.vertices[-1][:2])) for line in lines])
+    tree = cKDTree(ends[:, 1])
+    found = []
+    for entity, code in names:
+        assert entity.text is not None
+        height = float(np.hypot(*entity.text.up))
+        middle = np.add(entity.text.corner, np.divide(entity.text.up, 2))
+        near = np.array(tree.query_ball_point(middle, np.hypot(_BEHIND, _ABOVE) * height), dtype=int)
+        (behind, above), length = np.abs(middle - ends[near, 1]).T, ends[near, 1, 0] - ends[near, 0, 0]
+        fits = (above <= _ABOVE * height) & (length >= 2 * height) & (length <= _LONGEST * height)
+        fits &= (ends[near, 1, 0] <= middle[0]) & (behind <= _BEHIND * height)
+        if fits.any():
+            place = near[fits][np.argmin(behind[fits])]
+            found.append(_Sample(lines[place], code, tuple(ends[place, 0]), float(np.ptp(ends[place, :, 0])), height))
+    return found
+
+
+def _columns(samples: Sequence[_Sample]) -> list[list[_Sample]]:
+    """Samples that begin one under another and are as long as each other."""
+    columns: list[list[_Sample]] = []
+    for sample in samples:
+        for column in columns:
+            first = column[0]
+            is_under = abs(sample.start[0] - first.start[0]) <= _ASIDE * first.height
+            if is_under and abs(sample.length - first.length) <= _ALIKE * first.length:
+                column.append(sample)
+                break
+        else:
+            columns.append([sample])
+    return columns

@@ -1,0 +1,161 @@
+"""Lines broken for a letter, ——J——, as plans draw utilities: their pieces as one line, and the letter that is in it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+
+from importers.cad.entities import Entity
+from importers.cad.geometry import Vertex
+from importers.cad.texts import Text
+
+_MOST_LETTERS = 3
+# A letter that breaks lines does it more than once.
+_LEAST_GAPS = 3
+# In heights of the letter: half of a gap, and how far the letter may stand beside the line.
+_HALF_GAP, _ASIDE = 4.0, 0.6
+_STRAIGHT = 0.985
+_ON_LINE_M = 0.02
+
+Floats = npt.NDArray[np.float64]
+# A short word, its middle and its height.
+Letter = tuple[str, Floats, float]
+# A line by its place, and whether it is its last vertex.
+_End = tuple[int, bool]
+
+
+@dataclass
+class Lettered:
+    """Lines that letters stand in: the whole ones with their letter, and pieces that are now part of one."""
+
+    letters: dict[int, str] = field(default_factory=dict)
+    pieces: set[int] = field(default_factory=set)
+
+
+def letters_of(texts: Iterable[Entity]) -> list[Letter]:
+    """The short words among texts."""
+    return [letter for letter in map(_letter, texts) if letter is not None]
+
+
+def put_together(
+    letters: Sequence[Letter], lines: Sequence[Entity], is_class: Callable[[str], bool], *, are_pipes: bool
+) -> Lettered:
+    """Join the pieces of each line at the letters between them; its first entity becomes the whole of it.
+
+    Entities are told by their rows. Only open lines are joined, where both pieces run towards the letter. Lines of
+    which nothing else says that they are pipes (`are_pipes`) are joined where one letter of all is that of a class:
+    fences have an x in them.
+    """
+    found = Lettered()
+    pieces = [line for line in lines if not line.is_closed and len(line.vertices) > 1]
+    gaps = _gaps(letters, pieces) if pieces and letters else []
+    counts = Counter(letter for letter, _, _ in gaps)
+    if not (are_pipes or any(n >= _LEAST_GAPS and is_class(letter) for letter, n in counts.items())):
+        return found
+    partner: dict[_End, _End] = {}
+    said: dict[int, Counter[str]] = defaultdict(Counter)
+    for letter, one, other in gaps:
+        if counts[letter] >= _LEAST_GAPS and one not in partner and other not in partner:
+            partner[one], partner[other] = other, one
+            said[one[0]][letter] += 1
+    for chain in _chains(partner):
+        rows = [pieces[place].row for place, _ in chain]
+        whole = min((pieces[place] for place, _ in chain), key=lambda piece: piece.row)
+        letter = sum((said[place] for place, _ in chain), Counter[str]()).most_common(1)[0][0]
+        whole.vertices = _joined([_run(pieces[place], is_turned) for place, is_turned in chain])
+        found.letters[whole.row] = letter
+        found.pieces |= set(rows) - {whole.row}
+    return found
+
+
+def _letter(entity: Entity) -> Letter | None:
+    text: Text | None = entity.text
+    if text is None or len(text.lines) != 1:
+        return None
+    word = text.lines[0].strip()
+    height = float(np.hypot(*text.up))
+    if not (0 < len(word) <= _MOST_LETTERS and word.isalpha() and height):
+        return None
+    return word, np.add(text.corner, np.add(text.along, text.up) / 2), height
+
+
+def _gaps(letters: Sequence[Letter], pieces: Sequence[Entity]) -> list[tuple[str, _End, _End]]:
+    """Letters with the two ends that each stands between, those of the narrowest gaps first."""
+    ends: list[_End] = [(place, is_last) for place in range(len(pieces)) for is_last in (False, True)]
+    at = np.array([pieces[place].vertices[-is_last][:2] for place, is_last in ends])
+    out = np.array([_outward(pieces[place], is_last) for place, is_last in ends])
+    tree = cKDTree(at)
+    found: list[tuple[float, str, _End, _End]] = []
+    for letter, middle, height in letters:
+        near = [
+            place
+            for place in tree.query_ball_point(middle, _HALF_GAP * height * max(len(letter) / 2, 1))
+            if _runs_to(at[place], out[place], middle, height)
+        ]
+        for n, one in enumerate(near):
+            for other in near[n + 1 :]:
+                is_opposite = float(out[one] @ out[other]) < -_STRAIGHT
+                if is_opposite and ends[one][0] != ends[other][0]:
+                    found.append((float(np.hypot(*(at[one] - at[other]))), letter, ends[one], ends[other]))
+    return [(letter, one, other) for _, letter, one, other in sorted(found)]
+
+
+def _outward(piece: Entity, is_last: bool) -> Floats:
+    """The way that a line would go on beyond its end."""
+    vertices = piece.vertices if is_last else piece.vertices[::-1]
+    ahead = np.subtract(vertices[-1][:2], vertices[-2][:2])
+    length = float(np.hypot(*ahead))
+    return ahead / length if length else np.zeros(2)
+
+
+def _runs_to(end: Floats, out: Floats, middle: Floats, height: float) -> bool:
+    """Whether a line that goes on beyond its end comes to the middle of a letter."""
+    way = middle - end
+    return float(way @ out) > 0 and abs(float(way[0] * out[1] - way[1] * out[0])) <= _ASIDE * height
+
+
+def _chains(partner: dict[_End, _End]) -> list[list[tuple[int, bool]]]:
+    """Pieces in the order of their line, each with whether it runs against it."""
+    chains: list[list[tuple[int, bool]]] = []
+    seen: set[int] = set()
+    starts = [place for place, is_last in partner if (place, not is_last) not in partner]
+    for start in starts:
+        if start in seen:
+            continue
+        chain: list[tuple[int, bool]] = []
+        place, is_last = start, (start, True) in partner
+        while place not in seen:
+            seen.add(place)
+            chain.append((place, not is_last))
+            following = partner.get((place, is_last))
+            if following is None:
+                break
+            place, is_last = following[0], not following[1]
+        chains.append(chain)
+    return chains
+
+
+def _run(piece: Entity, is_turned: bool) -> list[Vertex]:
+    return piece.vertices[::-1] if is_turned else piece.vertices
+
+
+def _joined(runs: Sequence[list[Vertex]]) -> list[Vertex]:
+    """One line through all runs; the ends at a gap are no vertices of it where the line goes straight on."""
+    joined = list(runs[0])
+    for run in runs[1:]:
+        before, ahead = joined[-2], run[1]
+        if _is_between(joined[-1], before, ahead) and _is_between(run[0], before, ahead):
+            joined.pop()
+            joined += run[1:]
+        else:
+            joined += run
+    return joined
+
+
+def _is_between(vertex: Vertex, before: Vertex, ahead: Vertex) -> bool:
+    way, off = np.subtract(ahead, before), np.subtract(vertex, before)
+    length = float(np.linalg.norm(way))
+    return length > 0 and float(np.linalg.norm(np.cross(way, off))) / length <= _ON_LINE_M

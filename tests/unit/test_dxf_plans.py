@@ -1,0 +1,102 @@
+"""Plans that say what lines are by letters in them, by a legend, or where another drawing attaches them."""
+
+from pathlib import Path
+
+import ezdxf
+import numpy as np
+import pytest
+import shapely
+from ezdxf.document import Drawing
+from ezdxf.enums import TextEntityAlignment
+
+from importers.delivery import read_delivery
+from tests.unit.drawings import Read, at, drawn, label
+
+CORNERS = [at(0), at(60, 8), at(110, 2)]
+
+
+def lettered(drawing: Drawing, letters: str, north_m: float, layer: str = "0") -> None:
+    """A line of one bend that is broken for each letter, drawn in pieces that run now this way, now that."""
+    space = drawing.modelspace()
+    line = shapely.LineString([(x, y + north_m) for x, y, _ in CORNERS])
+    places = [line.length * (n + 1) / (len(letters) + 1) for n in range(len(letters))]
+    cuts = [0.0, *(place + side for place in places for side in (-1.5, 1.5)), line.length]
+    for n, (start, end) in enumerate(zip(cuts[::2], cuts[1::2], strict=True)):
+        piece = shapely.ops.substring(line, start, end).coords[:: -1 if n % 2 else 1]
+        space.add_lwpolyline(piece, dxfattribs={"layer": layer})
+    for letter, place in zip(letters, places, strict=True):
+        middle = line.interpolate(place).coords[0]
+        text = space.add_text(letter, height=1.5, dxfattribs={"layer": layer})
+        text.set_placement(middle, align=TextEntityAlignment.MIDDLE_CENTER)
+
+
+def test_a_line_broken_for_its_letters_is_one_pipe_of_their_class(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        lettered(drawing, "JJJJ", 0)
+        lettered(drawing, "YYY", 20)
+        lettered(drawing, "xxxx", 40, "FENCE")
+
+    read = Read(drawn(tmp_path / "a.dxf", draw))
+    assert read.column("0", "segment", "drawn_class") == ["J", "Y"]
+    lines = read["0", "segment"].geometry
+    assert lines is not None
+    for line, north_m in zip(lines, (0, 20), strict=True):
+        wanted = np.array([(x, y + north_m) for x, y, _ in CORNERS])
+        found = shapely.get_coordinates(line)
+        assert np.allclose(found if found[0, 0] < found[-1, 0] else found[::-1], wanted, atol=0.001)
+    assert ("FENCE", "segment") not in read.tables
+
+
+SAMPLES = {"WATER MAIN": 5, "GAS MAIN": 2, "SANITARY SEWER": 3}
+
+
+def test_lines_are_of_the_class_of_their_colour_in_the_legend(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        for n, (name, colour) in enumerate(SAMPLES.items()):
+            look = {"layer": "UTILITIES", "color": colour}
+            space.add_line(at(0, 10 * n), at(80, 10 * n + 3), look)
+            space.add_line(at(200, 4 * n), at(210, 4 * n), look)
+            label(space, name, at(212, 4 * n - 0.5), "UTILITIES")
+        space.add_line(at(0, -10), at(80, -10), {"layer": "UTILITIES", "color": 9})
+        space.add_line(at(0, -20), at(80, -20), {"layer": "ROADS", "color": 5})
+
+    read = Read(drawn(tmp_path / "a.dxf", draw))
+    assert read.column("UTILITIES", "segment", "drawn_class") == ["water", "gas", "foul"]
+    assert ("ROADS", "segment") not in read.tables
+    assert [finding.details["rows"] for finding in read.findings("IMP-LEGEND")] == [3]
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_an_attached_drawing_of_the_delivery_is_read_once_and_where_it_is_attached(tmp_path: Path, moved: bool) -> None:
+    base = (0.0, 0.0) if moved else at(0)[:2]
+    unit = 1000 if moved else 1
+    inner = ezdxf.new("R2010", units=4 if moved else 6)
+    inner.modelspace().add_line((base[0], base[1]), (base[0] + 30 * unit, base[1]), dxfattribs={"layer": "给水-DN300"})
+    inner.saveas(tmp_path / "inner.dxf")
+    host = ezdxf.new("R2010", units=6)
+    host.add_xref_def(".\\inner.dxf", "inner")
+    place = at(5, 7)[:2] if moved else (0.0, 0.0)
+    scale = {"xscale": 1 / unit, "yscale": 1 / unit, "zscale": 1 / unit}
+    host.modelspace().add_blockref("inner", place, {"rotation": 90.0 if moved else 0.0, **scale})
+    host.saveas(tmp_path / "host.dxf")
+
+    [line] = read_delivery([tmp_path / "inner.dxf", tmp_path / "host.dxf"], srid=4547).segments["geom"]
+    wanted = [at(5, 7)[:2], at(5, 37)[:2]] if moved else [at(0)[:2], at(30)[:2]]
+    np.testing.assert_allclose(shapely.get_coordinates(line), wanted, atol=1e-6)
+
+
+def test_levels_over_each_other_beside_a_well_are_of_its_ground_and_bottom(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        space.add_line(at(0), at(30), {"layer": "SEWER_PIPE_225_PVC"})
+        for n in (0, 30):
+            space.add_circle(at(n), 0.4, {"layer": "SEWER_PIPE_225_PVC"})
+            label(space, f"{101 + n / 100:.2f}", at(n + 0.6, 0.8), "LEVELS")
+            label(space, f"{98 + n / 100:.2f}", at(n + 0.6, -0.8), "LEVELS")
+
+    delivery = read_delivery([drawn(tmp_path / "sanitary.dxf", draw)], srid=4547)
+    assert sorted(delivery.nodes["ground_elevation_m"]) == pytest.approx([101.0, 101.3])
+    assert delivery.nodes["well_depth_m"].tolist() == pytest.approx([3.0, 3.0])
+    [pipe] = delivery.segments.to_dict("records")
+    assert (pipe["class_code"], pipe["width_mm"], pipe["material_code"]) == ("foul", 225, "pvc")
