@@ -52,13 +52,14 @@ def near_pairs(left: Pieces, right: Pieces, is_mutual: Bools | None = None) -> t
     and not the other way round.
     """
     cell_m = _cell_m(left, right)
-    slots, heads, cells = _grid(right.ends, right.reach_m, cell_m)
+    columns = _columns_across(right.ends, cell_m)
+    slots, heads, cells = _grid(right.ends, right.reach_m, cell_m, columns)
     # An owner that is not looked around itself comes after all others.
     rank = right.owner if is_mutual is None else np.where(is_mutual, right.owner, _LAST)
     after = np.full(len(left.ends), -1) if is_mutual is None else left.owner
     a, b, distance_m = _search(
         left.ends, left.reach_m, left.group, after,
-        right.ends, right.reach_m, right.group, rank, slots, heads, cells, cell_m,
+        right.ends, right.reach_m, right.group, rank, slots, heads, cells, cell_m, columns,
     )  # fmt: skip
     return left.owner[a], right.owner[b], distance_m
 
@@ -81,10 +82,19 @@ def _cell_m(left: Pieces, right: Pieces) -> float:
     return min(max(length_m, 2 * around_m, _SMALLEST_CELL_M), _LARGEST_CELL_M)
 
 
+def _columns_across(ends: Floats, cell_m: float) -> int:
+    """About how many cells lie side by side between the westernmost and the easternmost piece.
+
+    An odd number, so that the rows of cells are spread over all slots.
+    """
+    xs = ends[:, ::2][np.isfinite(ends[:, ::2])]
+    return int(np.ptp(xs) / cell_m) | 1 if len(xs) else 1
+
+
 @numba.njit(cache=True)
-def _slot(column: int, row: int, mask: int) -> int:  # pragma: no cover
-    mixed = column * 73856093 ^ row * 19349663
-    return (mixed ^ (mixed >> 15)) & mask
+def _slot(column: int, row: int, columns: int, mask: int) -> int:  # pragma: no cover
+    # Row by row: what lies side by side is looked at together.
+    return (row * columns + column) & mask
 
 
 @numba.njit(cache=True)
@@ -111,7 +121,7 @@ def _rows_of(ends: Floats, reach: float, cell: float) -> tuple[int, int]:  # pra
 
 
 @numba.njit(cache=True)
-def _grid(ends: Floats, reach: Floats, cell: float) -> tuple[Ints, Ints, Ints]:  # pragma: no cover
+def _grid(ends: Floats, reach: Floats, cell: float, columns: int) -> tuple[Ints, Ints, Ints]:  # pragma: no cover
     """Pieces by cell: the pieces of slot s are `pieces[heads[s]:heads[s + 1]]`, each with the number of its cell."""
     size = 64
     while size < 2 * len(ends):
@@ -128,7 +138,7 @@ def _grid(ends: Floats, reach: Floats, cell: float) -> tuple[Ints, Ints, Ints]: 
             for row in range(first_row, last_row + 1):
                 west, east = _columns_in_row(ends[piece], reach[piece], row, cell)
                 for column in range(west, east + 1):
-                    slot = _slot(column, row, size - 1)
+                    slot = _slot(column, row, columns, size - 1)
                     if fill:
                         pieces[free[slot]] = piece
                         cells[free[slot]] = (column << 32) ^ (row & 0xFFFFFFFF)
@@ -142,7 +152,7 @@ def _grid(ends: Floats, reach: Floats, cell: float) -> tuple[Ints, Ints, Ints]: 
 def _search(
     ends: Floats, reach: Floats, group: Ints, after: Ints,
     other_ends: Floats, other_reach: Floats, other_group: Ints, other_rank: Ints,
-    pieces: Ints, heads: Ints, cells: Ints, cell: float,
+    pieces: Ints, heads: Ints, cells: Ints, cell: float, columns: int,
 ) -> tuple[Ints, Ints, Floats]:  # pragma: no cover  # fmt: skip
     found_a, found_b = np.empty(max(16, len(ends)), np.int64), np.empty(max(16, len(ends)), np.int64)
     found_m = np.empty(len(found_a), np.float64)
@@ -153,7 +163,7 @@ def _search(
         for row in range(first_row, last_row + 1):
             west, east = _columns_in_row(ends[piece], reach[piece], row, cell)
             for column in range(west, east + 1):
-                slot, number = _slot(column, row, mask), (column << 32) ^ (row & 0xFFFFFFFF)
+                slot, number = _slot(column, row, columns, mask), (column << 32) ^ (row & 0xFFFFFFFF)
                 for at in range(heads[slot], heads[slot + 1]):
                     other = pieces[at]
                     if cells[at] != number or seen_by[other] == piece or other_group[other] != group[piece]:

@@ -1,6 +1,7 @@
 """Reads features from the database into columns: binary COPY in blocks, no Python step for a row."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from typing import Any, Protocol
 
 import numba
@@ -11,6 +12,7 @@ import shapely
 from geoalchemy2 import Geometry
 from sqlalchemy.dialects.postgresql import BIGINT, DATE, INTEGER, REAL, TEXT
 
+from pipemap.ahead import ahead
 from pipemap.checks.axes import Axes
 from pipemap.checks.columns import UNKNOWN, Column, Floats, Ints, Objects, Texts, Words
 from pipemap.checks.scope import Kind
@@ -58,10 +60,11 @@ class ColumnReader:
 
     def add(self, blocks: Iterable[CopiedRows], changed: bool = False) -> None:
         """Take in the rows of a query of these columns; `changed` holds for all of them."""
-        for block in blocks:
-            for place, gathered in enumerate(self._gathering.values()):
-                gathered.add(block, place)
-            self._changed.add(np.full(len(block), changed))
+        with closing(ahead(blocks)) as ready:
+            for block in ready:
+                for place, gathered in enumerate(self._gathering.values()):
+                    gathered.add(block, place)
+                self._changed.add(np.full(len(block), changed))
 
     def boxes(self) -> Floats:
         """West, south, east and north of every feature so far, shape (n, 4)."""
