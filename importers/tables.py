@@ -21,6 +21,7 @@ from importers.tabular.headers import header_score
 from importers.tabular.long_tables import with_things_as_rows
 from importers.tabular.place_pairs import with_places_apart
 from importers.tabular.records import Grid, Names
+from importers.tabular.systems import with_systems_apart
 from importers.tabular.text_files import text_format, text_rows, with_point
 from importers.tabular.unit_columns import with_units_beside
 from importers.tabular.unread import remarks_on_cells
@@ -85,6 +86,8 @@ class TableReader:
 def _opened(tables: Iterable[RecordTable], names: Names) -> Iterator[RecordTable]:
     """Tables with a row for each thing and each connected point, a column for each coordinate, and shapes where drawn.
 
+    Rows of several coordinate systems are a table for each.
+
     How is told once a sheet.
     """
     told: set[tuple[str, str]] = set()
@@ -96,7 +99,8 @@ def _opened(tables: Iterable[RecordTable], names: Names) -> Iterator[RecordTable
         if whole is not table and (table.file, table.sheet) in told:
             whole = replace(whole, findings=table.findings)
         told.add((table.file, table.sheet))
-        yield from with_shapes(whole)
+        for of_system in with_systems_apart(whole):
+            yield from with_shapes(of_system)
 
 
 def _is_text(path: Path) -> bool:

@@ -36,7 +36,11 @@ _DENIED = re.compile(
     r"^(?:无(?!缝)|非|未|待|拟)|[?？]|\b(?:no|not|non|without|or|unknown|ohne|oder|unbekannt|sin|sans|ou|o|sem|bez|brak|lub"
     r"|без|не|или|або|ei|ikke|inte|ingen|geen|niet|of|fara|sau|nincs|vagy)\b"
 )
-_MOST_PARTS = 3
+_PIPE = re.compile(
+    r"-?(?:rohre?|röhren?|buis|buizen|leiding|r[öø]r|putki|putket|cső|csövek|σωλήν\w*|σωλην\w*|труб[аыи]|trubka|trouba|rury?|boru(?:su)?"
+    r"|pipes?)$"
+)
+_MOST_PARTS, _LEAST_OF_COMPOUND = 3, 5
 # What both words say is the first: PE is a plastic.
 _NARROWER = (("pe", "plastic"), ("pvc", "plastic"), ("ductile_iron", "cast_iron"))
 _BEHIND_COMMA = re.compile(r"\s*[,，].*")
@@ -176,15 +180,25 @@ def _agreed(parts: Sequence[str], words: Mapping[str, str]) -> tuple[str, str] |
     at = 0
     while at < len(parts):
         joined = (" ".join(parts[at : at + n]) for n in range(min(_MOST_PARTS, len(parts) - at), 0, -1))
-        said = next((text for text in joined if text in words and (len(text) > 2 or text == "pe")), None)
+        said = next((text for text in joined if text in words and (len(text) > 2 or text == "pe" or at == 0)), None)
+        said = said or _of_compound(parts[at], words)
         if said is not None:
             found.setdefault(words[said], said)
-        at += 1 if said is None else len(said.split())
+        at += 1 if said is None else said.count(" ") + 1
     for narrow, wide in _NARROWER:
         if narrow in found:
             found.pop(wide, None)
     # Glass fibre is no optical one, and what is called other says nothing.
     return next(iter(found.items())) if len(found) == 1 and not found.keys() & {"fibre", "other"} else None
+
+
+def _of_compound(part: str, words: Mapping[str, str]) -> str | None:
+    """The known word in a compound: what stands before pipe, Betonrohr, or what it ends in and nothing denies."""
+    if (bare := _PIPE.sub("", part)) != part and bare in words:
+        return bare
+    end = next((part[at:] for at in range(2, len(part) - _LEAST_OF_COMPOUND + 1) if part[at:] in words), None)
+    starts = (part[:at] for at in range(_LEAST_OF_COMPOUND, len(part)) if part[:at] in words)
+    return end if end is not None and all(words[start] == words[end] for start in starts) else None
 
 
 def _of_parts(word: str, words: Mapping[str, str]) -> str | None:

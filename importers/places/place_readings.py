@@ -34,11 +34,11 @@ _LOOK_AT = 2_000
 _MOST_LON_DEG, _MOST_LAT_DEG, _WIDEST_CITY_DEG = 180.0, 90.0, 2.0
 _ROUNDING = 1e-6
 # CGCS2000: zone forms by zone number, forms without zone by central meridian (standards.md section 5).
-_THREE_DEGREE_ZONES = {zone: 4513 + zone - 25 for zone in range(25, 46)}
+THREE_DEGREE_ZONES = {zone: 4513 + zone - 25 for zone in range(25, 46)}
 _SIX_DEGREE_ZONES = {zone: 4491 + zone - 13 for zone in range(13, 24)}
 # Krovak's axes run south and west; surveyors count along them, and GIS against them.
 _AS_SURVEYED: dict[int | None, int] = {5514: 5513}
-_WITHOUT_ZONE = {meridian: 4534 + (meridian - 75) // 3 for meridian in range(75, 136, 3)}
+WITHOUT_ZONE = {meridian: 4534 + (meridian - 75) // 3 for meridian in range(75, 136, 3)}
 
 
 @dataclass(frozen=True)
@@ -228,14 +228,14 @@ def _systems(east: Floats, north: Floats, home: Home, declared: System | None) -
     if home.crs.to_epsg() in _AS_SURVEYED:
         yield CRS.from_epsg(_AS_SURVEYED[home.crs.to_epsg()])
     zone, rest = divmod(float(np.median(east)), 1_000_000)
-    for zones in (_THREE_DEGREE_ZONES, _SIX_DEGREE_ZONES):
+    for zones in (THREE_DEGREE_ZONES, _SIX_DEGREE_ZONES):
         if int(zone) in zones and 0 < rest < 1_000_000:
             yield CRS.from_epsg(zones[int(zone)])
     area = home.crs.area_of_use
     if zone == 0 and area is not None and _is_cgcs2000(home.crs):
         own = (area.west + area.east) / 2
         near = 7 if home.bounds is not None else 1
-        yield from (CRS.from_epsg(code) for meridian, code in _WITHOUT_ZONE.items() if abs(meridian - own) <= near)
+        yield from (CRS.from_epsg(code) for meridian, code in WITHOUT_ZONE.items() if abs(meridian - own) <= near)
 
 
 def _is_cgcs2000(crs: CRS) -> bool:

@@ -68,7 +68,10 @@ def dry_run(
     tables = propose(reading, home, given)
     places = _places(reading, tables, home, given)
     tables = [_set_right(table, places.get((table.file, table.sheet), [])) for table in tables]
-    settled = replace(_settled(reading.profile, tables, places, home), default_class=default_class)
+    # Tables of rows that name their system need no other.
+    named = {(record.file, record.sheet) for record, _ in reading.tables if record.crs and record.geometry is None}
+    unnamed = {place: ways for place, ways in places.items() if place not in named}
+    settled = replace(_settled(reading.profile, tables, unnamed, home), default_class=default_class)
     if source_crs:
         settled = replace(settled, crs=source_crs)
     text = profile_text(name, reading.profile, tables, settled)

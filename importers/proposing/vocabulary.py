@@ -43,6 +43,7 @@ _TRUST_IN_HALF = 0.85
 _TRUST_IN_SOUND = 0.7
 # Cover is what lies over the outer top of a pipe.
 _TRUST_IN_DATUM = 0.4
+_OF_SYSTEMS = frozenset({"system", "coordinate", "name", "number", "class"})
 _DATUM_CONCEPTS = {"crown": "crown", "cover": "crown", "invert": "invert", "axis": "axis"}
 
 
@@ -94,6 +95,15 @@ def sure_readings(header: str, least_trust: float) -> Iterator[NameReading]:
 def says_else(role: str, header: str) -> bool:
     """Whether all words of a name are known and make it something that no attribute is: a length, a remark, a sheet."""
     return not readings(role, header) and any(trust >= _TRUST_IN_HALF for _, trust in _cuts(header))
+
+
+@cache
+def says_system(header: str) -> bool:
+    """Whether a name says that a column holds coordinate systems: 坐标系, CRS."""
+    told = (
+        frozenset().union(*(concepts for _, concepts in cut)) for cut, trust in _cuts(header) if trust >= _TRUST_IN_HALF
+    )
+    return any("system" in concepts and concepts <= _OF_SYSTEMS for concepts in told)
 
 
 def _fitting(role: str, concepts: Words) -> Iterator[str]:

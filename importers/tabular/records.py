@@ -12,7 +12,7 @@ import pandas as pd
 from importers.base import RecordTable
 from importers.normalising.ledger import listed
 from importers.profiles import plain
-from importers.tabular.headers import Header, Merge, labels, title
+from importers.tabular.headers import Header, Merge, is_filled, labels, title
 from importers.tabular.typed_columns import Column, Row, columns_of, first_filled, fitted, is_none, row_of
 from schemas.findings import Finding, Severity
 
@@ -100,7 +100,8 @@ class Body:
         self.title = title(self.above)
         width = len(named)
         self.lines_above = {tuple(map(_plain, fitted(row, width))) for row in self.above if any_filled(row)}
-        self.header_cells = {str(row[0]) for row in (*self.above, *self.header_rows) if row}
+        firsts = (next(filter(is_filled, row), None) for row in (*self.above, *self.header_rows))
+        self.header_cells = {str(cell) for cell in firsts if cell is not None}
 
     def begins_point(self, row: Row) -> bool:
         """Whether a row is not one of the further lines of the point of the row before."""

@@ -10,6 +10,7 @@ import openpyxl
 import pandas as pd
 import pytest
 import shapely
+from pyproj import Transformer
 
 from importers.normalising.cells import code_of
 from importers.normalising.dates import date_parser, parse_date
@@ -297,6 +298,25 @@ def test_units_of_counts_in_a_row_below_the_names_and_wells_numbered_with_a_poin
     first = segments.iloc[1]
     assert (first["voltage_kv"], first["hole_count"], first["shape_code"]) == (10.0, 6, "rect")
     assert (first["width_mm"], first["height_mm"], first["from_depth_m"]) == (330.0, 220.0, pytest.approx(0.71))
+
+
+def test_rows_in_another_system_than_their_neighbours_are_read_in_it_and_unknown_ones_refused(tmp_path: Path) -> None:
+    to_next_zone = Transformer.from_crs("EPSG:4547", "EPSG:4548", always_xy=True)
+    # Between the two zones.
+    places = [(x + 140_000, y) for x, y in _PLACES]
+    points = [["点号", "X", "Y", "坐标系"], *([f"G{n}", y, x, "CGCS2000 114带"] for n, (x, y) in enumerate(places[:6]))]
+    for n, place in enumerate(places[6:], start=6):
+        x, y = to_next_zone.transform(*place)
+        points.append([f"G{n}", y, x, "CGCS2000 117带"])
+    points.append(["G12", 30000.5, 20000.5, "厂区独立坐标系"])
+
+    delivery = _imported(tmp_path, {"点": points})
+
+    assert delivery.nodes["source_key"].tolist() == [f"G{n}" for n in range(12)]
+    np.testing.assert_allclose(shapely.get_coordinates(delivery.nodes["geom"]), places, atol=0.002)
+    refused = [finding for finding in delivery.findings if finding.rule == "IMP-SYSTEM" and finding.severity == "error"]
+    assert [(finding.row, finding.value) for finding in refused] == [(14, "厂区独立坐标系")]
+    assert sum(count.rows for count in delivery.counts) == 13
 
 
 def test_pipes_of_which_several_lie_side_by_side_are_told(tmp_path: Path) -> None:
