@@ -38,6 +38,8 @@ _SIDECAR_SUFFIXES = {
     ".dbf": (".cpg", ".dbf.xml"),
     ".tab": (".dat", ".map", ".id", ".ind"),
     ".mif": (".mid",),
+    ".dxf": (".cas", ".bak", ".dwl", ".dwl2"),
+    ".dwg": (".cas", ".bak", ".dwl", ".dwl2"),
     ".gml": (".xsd", ".gfs"),
     ".gpkg": _STYLES,
     ".geojson": _STYLES,
@@ -65,6 +67,9 @@ def unpacked(paths: Sequence[Path], max_bytes: int | None = None) -> Iterator[li
     with tempfile.TemporaryDirectory(prefix=_FOLDER_PREFIX) as name:
         files: list[Path] = []
         room = _Room(Settings().max_upload_mb * 2**20 if max_bytes is None else max_bytes)
+        beside: dict[Path, set[str]] = defaultdict(set)
+        for path in paths:
+            beside[path.parent].add(path.name.lower())
         for number, path in enumerate(paths):
             if _is_packed(path):
                 # Named like the archive, to tell files of one name in several apart.
@@ -73,7 +78,7 @@ def unpacked(paths: Sequence[Path], max_bytes: int | None = None) -> Iterator[li
                 _unpack(path, folder, room)
                 _unpack_within(folder, room)
                 files += _datasets(path, folder)
-            else:
+            elif not _is_sidecar(path.name.lower(), beside[path.parent]):
                 files.append(path)
         yield files
 

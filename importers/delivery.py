@@ -12,6 +12,7 @@ from pyproj import CRS
 
 from importers.archive import is_unpacked, unpacked
 from importers.base import Reader, RecordTable
+from importers.foreign import advice
 from importers.normalising import standalone
 from importers.normalising.closing import placed, schematic, unclassed, unmoved_heights
 from importers.normalising.column_findings import tell_lines_without_ends
@@ -330,6 +331,11 @@ def reader_of(path: Path) -> Reader:
     reader = find_reader(path)
     if reader is not None:
         return reader
+    if (told := advice(path)) is not None:
+        raise SourceError(
+            f"{path.name} is of a kind that is not read: {told[0]}.",
+            message_zh=f"{path.name} 的格式不能导入：{told[1]}。",
+        )
     raise SourceError(
         f"{path.name} is of no kind that can be imported; use {', '.join(_KINDS)}.",
         message_zh=f"{path.name} 的格式不能导入；请使用 {'、'.join(_KINDS)}。",

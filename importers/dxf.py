@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from importers.base import RecordTable
+from importers.cad.point_files import SUFFIX, is_point_file, points_of
 
 
 class DxfReader:
@@ -22,7 +23,7 @@ class DxfReader:
     size; and where a bare point stands at the end of such a line. All others are counted as skipped,
     with the reason in a finding. So rows + skipped_rows + refused_rows = entities, those inside of
     pasted blocks among them, which are numbered after the others. Attached drawings beside the file
-    come as sheets called `name|layer`, with the places in their own file.
+    come as sheets called `name|layer`, with the places in their own file. A .dat of points (CASS) is one table.
 
     Options: those in profiles/drawing.toml, and `encoding`, `units` (m, mm, cm, dm, km, in, ft, us-ft)
     and `network_layers`, patterns of layers that are network whatever their names say.
@@ -31,8 +32,8 @@ class DxfReader:
     name = "dxf"
 
     def accepts(self, path: Path) -> bool:
-        """Whether the file is called .dxf, .dwg or .dgn."""
-        return path.suffix.lower() in (".dxf", ".dwg", ".dgn")
+        """Whether the file is called .dxf, .dwg or .dgn, or is a file of points that lies beside such a one."""
+        return path.suffix.lower() in (".dxf", ".dwg", ".dgn") or is_point_file(path)
 
     def read(self, paths: Sequence[Path], options: dict[str, Any]) -> Iterator[RecordTable]:
         """Yield the tables of each drawing, nodes of a layer before its segments.
@@ -47,5 +48,8 @@ class DxfReader:
         from importers.cad.delivered import Delivered
 
         for path in paths:
+            if path.suffix.lower() == SUFFIX:
+                yield from points_of(path, options.get("delivered", ()))
+                continue
             elsewhere = Delivered.elsewhere(path, options)
             yield from Delivered(path, options).tables() if elsewhere is None else (elsewhere,)

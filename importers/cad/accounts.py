@@ -127,8 +127,9 @@ def note_drawn(source: Source, drawn: Drawn, n_spots: int, settings: dict[str, A
         source.note(
             "IMP-LEGEND",
             Severity.INFO,
-            f"The class of {drawn.n_by_legend} lines is that of their colour and linetype in the legend.",
-            f"{drawn.n_by_legend} 条线按图例中的颜色和线型归类。",
+            f"The class of {drawn.n_by_legend} lines is that of their colour and linetype in the legend, or of others "
+            "with the same code of the legend.",
+            f"{drawn.n_by_legend} 条线按图例中的颜色和线型、或按相同图例编码的其他线归类。",
             details={"rows": drawn.n_by_legend},
         )
     if drawn.n_manholes:

@@ -88,6 +88,27 @@ class Drawn:
         self._numbers(found, of_lines, reach_m)
         for sheet in self._sheets:
             self._names(sheet)
+        self._spread_codes()
+
+    def _spread_codes(self) -> None:
+        """Let lines of one code of the map's legend be of the class that the texts about some of them give.
+
+        It stands in `drawn_legend_class` where the profile takes the code itself for the class.
+        """
+        of_code: dict[str, list[Entity]] = defaultdict(list)
+        for sheet in self._sheets:
+            for entity in sheet.rows["segment"] if self.lacks(sheet, "segment", "class") else ():
+                if code := self._sorting.legend_code(entity):
+                    of_code[code].append(entity)
+        known = self._profile.names("segment", "class")
+        column = "drawn_legend_class" if "drawn_legend_class" in known else "drawn_class"
+        for lines in of_code.values():
+            own = {line.row: word for line in lines if (word := self._told[line.row].pop("drawn_class", None))}
+            shared = next(iter(own.values())) if len(set(own.values())) == 1 else None
+            for line in lines:
+                if word := shared or own.get(line.row):
+                    self._told[line.row][column] = word
+            self.n_by_legend += len(lines) - len(own) if shared else 0
 
     def _put_together(self, texts: Sequence[Entity]) -> None:
         """Make lines whole that are broken for a letter, which says of what they are where it is a class."""
@@ -168,8 +189,17 @@ class Drawn:
         place = sheet.name, role, len(sheet.rows[role])
         if place not in self._given:
             columns = dict.fromkeys(name for entity in sheet.rows[role] for name in entity.attributes)
-            self._given[place] = frozenset(self._profile.mapping(role, columns))
+            given = self._profile.mapping(role, columns)
+            if self._is_foreign_code(given.get("class"), sheet.rows[role]):
+                del given["class"]
+            self._given[place] = frozenset(given)
         return self._given[place].isdisjoint(attributes)
+
+    def _is_foreign_code(self, column: str | None, rows: Sequence[Entity]) -> bool:
+        """Whether a column holds codes of the map's legend of which none is known as a class."""
+        if column is None or not self._sorting.is_of_legend(column):
+            return False
+        return not any(self._words.class_code(str(row.attributes.get(column, ""))) for row in rows)
 
     def _labels_of_lines(self, found: list[Candidate], reach_m: float) -> Matching:
         wanting = [

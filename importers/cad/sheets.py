@@ -81,7 +81,16 @@ class Sorting:
 
     def telling(self, entity: Entity) -> bool:
         """Whether the entity's data says that it is surveyed; codes of a map's legend do not."""
-        return any(name.casefold().split("_")[0] not in self._legend for name in entity.attributes)
+        return not all(map(self.is_of_legend, entity.attributes))
+
+    def is_of_legend(self, name: str) -> bool:
+        """Whether an attribute is a code of the map's legend."""
+        return name.casefold().split("_")[0] in self._legend
+
+    def legend_code(self, entity: Entity) -> str | None:
+        """The code of the map's legend that the entity has, as one text."""
+        values = [str(value) for name, value in entity.attributes.items() if self.is_of_legend(name)]
+        return " ".join(values) or None
 
     def _sort(self, sheet: Sheet) -> None:
         talking = {entity.role for entity in sheet.entities if self.telling(entity)}

@@ -8,6 +8,7 @@ from xml.parsers import expat
 
 import fiona
 
+from importers.layers import jvf
 from importers.layers.files import LayerFile, head, linked, refusal
 from importers.layers.linked_gml import has_links, write_unlinked
 
@@ -44,6 +45,9 @@ def gml_file(path: Path, scratch: Path, _encoding: str | None) -> LayerFile:
     if has_links(namespaces):
         write_unlinked(path, own, scratch / "unlinked.gml")
         own = scratch / "unlinked.gml"
+    elif root == jvf.ROOT:
+        jvf.write_plain(path, own, scratch / "plain.gml")
+        own = scratch / "plain.gml"
     file = LayerFile(path, "GML", linked(scratch, path.stem, {".gml": own}), options=_GML_OPTIONS)
     _learn_layers(file)
     return file

@@ -99,6 +99,9 @@ class ClassColumn:
         self._spoken: dict[str, str | None] = {}
         self._flowing = self._in_names_beside(profile, table)
         self._open: dict[str, None] = {}
+        word = profile.sheet_class(table.sheet)
+        if word and self._fallback == "combined" and _SEWERS.search(word):
+            self._fallback = self._opened(word)
         self._rows = 0
         self._unknown_rows = 0
         self._unknown = UnknownWords()
@@ -217,11 +220,17 @@ class ClassColumn:
             )
             if meaning is None and read:
                 meaning = self._read[word] = read
-            if meaning == "combined" and _SEWERS.search(word) and is_open_sewer(meaning, word):
-                meaning = self._flowing[0] if self._flowing else meaning
-                self._open[word] = None
+            if meaning == "combined" and _SEWERS.search(word):
+                meaning = self._opened(word)
             self._meanings.append(meaning)
         return self._numbers[word]
+
+    def _opened(self, word: str) -> str:
+        """What a word for sewers, read as combined, means: foul or storm where a name beside says so."""
+        if not is_open_sewer("combined", word):
+            return "combined"
+        self._open[word] = None
+        return self._flowing[0] if self._flowing else "combined"
 
     def _spoken_of(self, text: str) -> str | None:
         """The class that a text speaks of; found once for all values that differ by their numbers alone."""

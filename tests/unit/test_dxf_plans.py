@@ -10,7 +10,10 @@ from ezdxf.document import Drawing
 from ezdxf.enums import TextEntityAlignment
 
 from importers.delivery import read_delivery
-from tests.unit.drawings import Read, at, drawn, label
+from importers.places.georeference import parse_crs
+from importers.places.place_readings import Home
+from importers.proposing.dry_run import dry_run
+from tests.unit.drawings import Read, at, drawn, label, tagged
 
 CORNERS = [at(0), at(60, 8), at(110, 2)]
 
@@ -100,3 +103,35 @@ def test_levels_over_each_other_beside_a_well_are_of_its_ground_and_bottom(tmp_p
     assert delivery.nodes["well_depth_m"].tolist() == pytest.approx([3.0, 3.0])
     [pipe] = delivery.segments.to_dict("records")
     assert (pipe["class_code"], pipe["width_mm"], pipe["material_code"]) == ("foul", 225, "pvc")
+
+
+def test_lines_of_one_code_of_the_legend_are_of_the_class_that_is_written_on_some(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        for n, code in enumerate(("541110", "541110", "543110", "543110", "599999")):
+            line = drawing.modelspace().add_line(at(0, 10 * n), at(40, 10 * n), {"layer": "GXYZ"})
+            tagged(line, "SOUTH", code)
+        label(drawing.modelspace(), "上水 DN200", at(15, 0.5), "GXYZ")
+        label(drawing.modelspace(), "污水 DN300", at(15, 30.5), "GXYZ")
+
+    found = dry_run([drawn(tmp_path / "a.dxf", draw)], Home(parse_crs("EPSG:4547")), on_progress=lambda *_: None)
+    assert found.trial is not None
+    assert found.trial.segments["class_code"].tolist() == ["water", "water", "foul", "foul", "unknown"]
+
+
+POINTS = "2\r\n1,JS1,500000.000,2500000.000,12.300\r\n2,JS2,500030.000,2500000.000,12.500\r\nno point\r\n"
+
+
+def test_points_beside_a_drawing_give_its_points_their_height(tmp_path: Path) -> None:
+    (tmp_path / "a.dat").write_bytes(POINTS.encode("gbk"))
+    (tmp_path / "a.cas").write_text("CASS70\n")
+    path = drawn(tmp_path / "a.dxf", lambda drawing: drawing.modelspace().add_line(at(0), at(30), {"layer": "JSLINE"}))
+    delivery = read_delivery([path, tmp_path / "a.dat", tmp_path / "a.cas"], srid=4547)
+    assert sorted(delivery.nodes["ground_elevation_m"]) == [12.3, 12.5]
+    assert [finding.row for finding in delivery.findings if finding.rule == "IMP-RECORD"] == [4]
+
+
+def test_points_of_a_network_alone_are_points_with_their_numbers(tmp_path: Path) -> None:
+    (tmp_path / "a.dat").write_text(POINTS)
+    nodes = read_delivery([tmp_path / "a.dat"], srid=4547).nodes.set_index("source_key")
+    assert nodes["ground_elevation_m"].to_dict() == {"JS1": 12.3, "JS2": 12.5}
+    assert set(nodes["class_code"]) == {"water"}

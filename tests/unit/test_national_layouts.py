@@ -11,6 +11,7 @@ from importers.delivery import read_delivery
 from importers.places.georeference import parse_crs
 from importers.places.place_readings import Home
 from importers.proposing.dry_run import dry_run
+from pipemap.errors import SourceError
 from schemas.delivery import Delivery
 
 
@@ -93,3 +94,39 @@ def test_voltages_beyond_any_line_are_volts(tmp_path: Path) -> None:
     lines = [shapely.LineString([(500_000, 4_000_000 + n), (500_040, 4_000_000 + n)]) for n in range(2)]
     gpd.GeoDataFrame({"voltage": [400, 22_000]}, geometry=lines, crs=32611).to_file(tmp_path / "power.shp")
     assert read_delivery([tmp_path / "power.shp"], srid=32611).segments["voltage_kv"].tolist() == [0.4, 22.0]
+
+
+_JVF = """<JVFDTM xmlns="jvfdtm" xmlns:gml="http://www.opengis.net/gml/3.2" xmlns:atr="atributy" xmlns:cmn="common">
+<VerzeJVFDTM>1.4.3</VerzeJVFDTM><Data><TrasaPlynovodniSite xmlns="trplsi"><ObjektovyTypNazev code_base="0100000072"
+ code_suffix="01">Trasa plynovodní sítě</ObjektovyTypNazev><ZaznamyObjektu>{records}</ZaznamyObjektu>
+</TrasaPlynovodniSite></Data></JVFDTM>"""
+_RECORD = """<ZaznamObjektu><cmn:ZapisObjektu>{state}</cmn:ZapisObjektu><AtributyObjektu><atr:ID>{state}1</atr:ID>
+<atr:UrovenUmisteniObjektuTI>-1</atr:UrovenUmisteniObjektuTI></AtributyObjektu><GeometrieObjektu><gml:curveProperty>
+<gml:LineString gml:id="{state}" srsName="EPSG:5514" srsDimension="3"><gml:posList>-742000 -1043000 231.5
+ -741970 -1043000 231.6</gml:posList></gml:LineString></gml:curveProperty></GeometrieObjektu></ZaznamObjektu>"""
+
+
+def test_the_czech_technical_map_is_read_by_kinds_of_objects(tmp_path: Path) -> None:
+    file = tmp_path / "dtm.xml"
+    file.write_text(_JVF.format(records="".join(_RECORD.format(state=state) for state in "id")), encoding="utf-8")
+    lines = _imported(file, 5514).segments
+    assert set(lines["class_code"]) == {"gas"}
+    assert sorted(lines["lifecycle_code"].fillna("")) == ["", "removed"]
+    assert lines["geom"].iloc[0].coords[0] == (-742000, -1043000, 231.5)
+
+
+@pytest.mark.parametrize(("name", "word"), [("net.sos", "GDAL"), ("net.qgz", "layers")])
+def test_a_file_of_a_known_kind_that_is_not_read_is_refused_with_the_way_on(
+    tmp_path: Path, name: str, word: str
+) -> None:
+    (tmp_path / name).write_text("x")
+    with pytest.raises(SourceError, match=word) as raised:
+        read_delivery([tmp_path / name], srid=25832)
+    assert name in raised.value.details["message_zh"]
+
+
+def test_all_files_of_a_shapefile_can_be_named(tmp_path: Path) -> None:
+    line = shapely.LineString([(500_000, 4_000_000), (500_040, 4_000_000)])
+    gpd.GeoDataFrame({"DN": [200]}, geometry=[line], crs=32611).to_file(tmp_path / "water.shp")
+    delivery = read_delivery(sorted(tmp_path.glob("water.*")), srid=32611)
+    assert [file.name for file in delivery.files] == ["water.shp"]
