@@ -190,6 +190,16 @@ def test_the_address_brings_the_whole_question_back(burst_map: Map) -> None:
     assert "ask=" not in burst_map.page.url
 
 
+@pytest.mark.parametrize(
+    "asked", ["burst", "burst&segment_id=x", "clearance", "profile", "shutdown", "shutdown&cuts=[{}]"]
+)
+def test_an_address_that_does_not_say_where_its_question_starts_is_told_so(opened_map: Map, asked: str) -> None:
+    opened_map.reset()
+    opened_map.open(f"&ask={asked}")
+    assert "网址未指明查询的起点" in opened_map.page.locator("#message").inner_text()
+    opened_map.keeps_quiet()
+
+
 @pytest.fixture
 def quiet_map(opened_map: Map) -> Iterator[Map]:
     """Nothing has been asked yet."""

@@ -332,6 +332,7 @@ async function askAddress(view) {
   const question = readQuestion();
   if (!question) return;
   const start = startOf(question);
+  if (start && !Number(start[1])) return say(text("address_without_start"));
   await askQuestion({ ...question, title: start && (await titleOf(...start)) });
   if (view) moveTo(view);
 }

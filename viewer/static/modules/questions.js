@@ -95,6 +95,15 @@ async function askCorridor(question, version) {
   return { question, ...(await postJson("/api/corridor", { line, half_width_m: question.half_width_m, version: version && Number(version) })) };
 }
 
+// A list as the address holds it; an empty one where nobody can read it.
+function readList(written) {
+  try {
+    return JSON.parse(written);
+  } catch {
+    return [];
+  }
+}
+
 // Parameters that are numbers in the address, read back as such.
 const readNumbers = (names) => (params) => ({ ...params, ...Object.fromEntries(names.filter((name) => name in params).map((name) => [name, Number(params[name])])) });
 
@@ -118,7 +127,7 @@ const ALL = {
     join: ({ cuts }, _, id, title) => ({ cuts: [...cuts, shutdown.newCut(id, title, cuts.at(-1))] }),
     ask: ({ cuts }, version) => postJson("/api/trace/shutdown", { cuts, version: version && Number(version) }),
     write: ({ cuts }) => ({ cuts: JSON.stringify(cuts) }),
-    read: ({ cuts }) => ({ cuts: JSON.parse(cuts) }),
+    read: ({ cuts }) => ({ cuts: readList(cuts) }),
   },
   down: traceOf("down"),
   up: traceOf("up"),
@@ -213,12 +222,12 @@ export function questionAt(name, kind, id, title) {
   return { name, params, title, names: {} };
 }
 
-// Kind and identity of the first feature that a question starts from; null for what is drawn.
+// Kind and identity of the first feature that a question starts from; null for what is drawn, no identity where none is said.
 export function startOf({ name, params }) {
   if (!QUESTIONS[name].kinds.length) return null;
   const node = params.node_id?.[0] ?? params.from_node_id;
   if (node) return ["node", node];
-  return ["pipe_segment", params.segment_id?.[0] ?? params.id ?? params.cuts[0].segment_ids[0]];
+  return ["pipe_segment", params.segment_id?.[0] ?? params.id ?? params.cuts?.[0]?.segment_ids?.[0]];
 }
 
 // The same question at one more place.

@@ -66,6 +66,7 @@ export const PAGE = {
   load_here: ["Load this area", "加载此处"],
   loading: ["Loading the map…", "正在加载地图…"],
   asking: ["Asking…", "正在查询…"],
+  address_without_start: ["The address does not say where its question starts; pick a pipe or a point and ask there.", "网址未指明查询的起点，请在图上选取管线或管点后再查询。"],
   empty: ["This version of the map holds nothing here yet.", "此版本的地图在此处尚无内容。"],
   no_answer: ["The service does not answer. Is it still running?", "服务没有响应，请确认其正在运行。"],
   no_webgl: ["This browser cannot draw 3D (WebGL 2 is missing).", "此浏览器无法绘制三维（缺少 WebGL 2）。"],
