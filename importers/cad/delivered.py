@@ -10,6 +10,7 @@ import pandas as pd
 from importers.base import RecordTable
 from importers.cad import accounts
 from importers.cad.drawn import Drawn, lie_at_point_height
+from importers.cad.drawn_tables import drawn_tables
 from importers.cad.entities import Entity
 from importers.cad.layer_names import LayerNames
 from importers.cad.pasted import PastedNetwork
@@ -64,6 +65,7 @@ class Delivered:
         if not has_rows and not self._only_attaches():
             raise _without_signs(self._path, self._sources)
         for (source, sheets), told in zip(found, drawn, strict=True):
+            yield from drawn_tables(source, sheets, told, self._profile)
             yield from tables_of(source, sheets, told, self._is_flat(source, sheets))
 
     def _drawn(self, source: Source, sheets: Sequence[Sheet], sorting: Sorting) -> Drawn:

@@ -13,6 +13,7 @@ from importers.delivery import read_delivery
 from importers.places.georeference import parse_crs
 from importers.places.place_readings import Home
 from importers.proposing.dry_run import dry_run
+from schemas.findings import Severity
 from tests.unit.drawings import Read, at, drawn, label, tagged
 
 CORNERS = [at(0), at(60, 8), at(110, 2)]
@@ -135,3 +136,43 @@ def test_points_of_a_network_alone_are_points_with_their_numbers(tmp_path: Path)
     nodes = read_delivery([tmp_path / "a.dat"], srid=4547).nodes.set_index("source_key")
     assert nodes["ground_elevation_m"].to_dict() == {"JS1": 12.3, "JS2": 12.5}
     assert set(nodes["class_code"]) == {"water"}
+
+
+GRID = [
+    ["点号", "连接点号", "X", "Y", "地面高程", "管底高程", "管径", "材质"],
+    ["WS1", "WS2", "2500000.000", "500000.000", "25.00", "22.50", "300", "砼"],
+    ["WS2", "WS3", "2500004.000", "500030.000", "24.90", "22.38", "300", "砼"],
+    ["WS3", "WS2", "2500008.000", "500060.000", "24.80", "22.26", "300", "砼"],
+]
+
+
+@pytest.mark.parametrize("is_bent", [False, True])
+def test_a_result_table_that_is_drawn_beside_the_map_is_read(tmp_path: Path, is_bent: bool) -> None:
+    places = {"WS1": at(0, 0), "WS2": at(30, 4), "WS3": at(60, 8)}
+
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        for number, place in places.items():
+            space.add_circle(place, 0.5, {"layer": "WS_POINT"})
+            label(space, number, (place[0] + 0.8, place[1] + 0.8), "WS_TEXT")
+        bend = [(places["WS2"][0] + 10, places["WS2"][1] + 5)] if is_bent else []
+        space.add_lwpolyline([places["WS1"][:2], places["WS2"][:2]], dxfattribs={"layer": "WS_LINE"})
+        space.add_lwpolyline([places["WS2"][:2], *bend, places["WS3"][:2]], dxfattribs={"layer": "WS_LINE"})
+        for row, cells in enumerate(GRID):
+            for column, cell in enumerate(cells):
+                label(space, cell, at(200 + 18 * column, 60 - 4 * row), "BG")
+
+    delivery = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547)
+    assert len(delivery.nodes) == 3 and len(delivery.segments) == 2
+    assert set(delivery.nodes["appurtenance_code"]) == {"manhole"}
+    [told] = [finding for finding in delivery.findings if finding.rule == "IMP-GRID"]
+    if is_bent:
+        assert told.severity == Severity.WARNING
+        return
+    pipe = delivery.segments.set_index("from_key").loc["WS1"]
+    assert (pipe["class_code"], pipe["width_mm"], pipe["material_code"]) == ("foul", 300, "concrete")
+    assert pipe["from_elevation_m"] == 22.5
+    assert pipe["geom"].coords[0][:2] == places["WS1"][:2]
+    assert delivery.nodes.set_index("source_key")["ground_elevation_m"].to_dict() == {
+        "WS1": 25.0, "WS2": 24.9, "WS3": 24.8,
+    }  # fmt: skip
