@@ -21,6 +21,7 @@ from importers.tabular.headers import header_score
 from importers.tabular.long_tables import with_things_as_rows
 from importers.tabular.place_pairs import with_places_apart
 from importers.tabular.records import Grid, Names
+from importers.tabular.routes import with_pieces_of_routes
 from importers.tabular.systems import with_systems_apart
 from importers.tabular.text_files import text_format, text_rows, with_point
 from importers.tabular.unit_columns import with_units_beside
@@ -93,7 +94,7 @@ def _opened(tables: Iterable[RecordTable], names: Names) -> Iterator[RecordTable
     told: set[tuple[str, str]] = set()
     decimal: set[str] = set()
     for table in with_things_as_rows(tables, names.known):
-        whole = with_rows_for_links(with_decimal_points(table, decimal), names.keys)
+        whole = with_pieces_of_routes(with_rows_for_links(with_decimal_points(table, decimal), names.keys))
         whole = with_places_apart(with_units_beside(whole))
         whole = with_points_joined(whole)
         if whole is not table and (table.file, table.sheet) in told:

@@ -12,6 +12,7 @@ from importers.normalising.cells import ZERO, Floats, Objects, coalesced, code_i
 from importers.normalising.columns import Columns
 from importers.normalising.ledger import listed
 from importers.normalising.measures import datum_beside, two_numbers
+from importers.normalising.pipe_materials import beside_sizes
 from importers.normalising.sections import INCH_MM, LEAST_MM, Section, parse_section, sizes, with_box
 from importers.normalising.units import unit_of
 from schemas.codetables import codes_where
@@ -254,9 +255,7 @@ def _parsed_sections(
     is_cable = pd.Series(class_codes, dtype=object).isin(codes_where("utility_class", "flow", "cable")).to_numpy()
     stated = np.flatnonzero(~is_unknown(texts))
     row, cases = _cases(texts[stated], in_mm[stated], material_codes[stated], is_cable[stated], boxes[stated])
-    # Codes of a dictionary, numbers or single letters, do not stand beside a size.
-    materials = columns.profile.code_words("material").items()
-    words = {word: code for word, code in materials if word[:1].isalpha() and (len(word) > 1 or word > "\u3000")}
+    words = beside_sizes(columns.profile.code_words("material"))
     sections = [
         with_box(parse_section(text, mm_per_unit, material=material, is_cable=of_cable, materials=words), box)
         for text, mm_per_unit, material, of_cable, box in cases

@@ -46,6 +46,11 @@ def outer_diameter_mm(nominal_mm: float, material_code: str | None) -> float | N
     return None
 
 
+def beside_sizes(words: Mapping[str, str]) -> dict[str, str]:
+    """The words for materials that may stand beside a size; codes of a dictionary, numbers or letters, do not."""
+    return {word: code for word, code in words.items() if word[:1].isalpha() and (len(word) > 1 or word > "\u3000")}
+
+
 def without_material(text: str, words: Mapping[str, str] | None = None) -> tuple[str, str | None]:
     """A section text without the material named before or behind the sizes, and the material's code.
 

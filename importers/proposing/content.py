@@ -93,7 +93,9 @@ def guess(attribute: str, sample: Sample) -> float:
         # D1, D2, D3 are numbers of something; sizes come again.
         return 0.0
     if attribute == "section":
-        return weight * sample.share(lambda word: bool(_MARKED.search(word)) and parse_section(word).is_known)
+        return weight * sample.share(
+            lambda word: bool(_MARKED.search(word)) and parse_section(word, materials=sample.materials).is_known
+        )
     if attribute == "key" and (sample.n_known < _LEAST_NUMBERS or sample.decimal_share >= _FEW_DECIMALS):
         return 0.0
     if attribute == "shape" and min(map(len, sample.words)) < _LETTERS_OF_A_SHAPE:
@@ -202,12 +204,12 @@ def _coded(table: str, sample: Sample) -> float:
 def _section(sample: Sample) -> float:
     if sample.number_share > 0.5:
         return float(((sample.known_numbers == 0) | (sample.known_numbers >= _SMALLEST_MM)).mean())
-    return sample.share(lambda word: parse_section(word).is_known or word == "0")
+    return sample.share(lambda word: parse_section(word, materials=sample.materials).is_known or word == "0")
 
 
 def _diameter(sample: Sample) -> float:
     if sample.number_share < 0.5:
-        return sample.share(lambda word: parse_section(word).is_known)
+        return sample.share(lambda word: parse_section(word, materials=sample.materials).is_known)
     if in_inches(sample) or in_metres(sample):
         return _IN_INCHES
     standard = np.isin(np.round(sample.known_numbers), _USUAL_MM) | (sample.known_numbers == 0)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from importers.normalising.cells import Cells, Floats, cells, numbers
 from importers.normalising.measures import parse_measure
+from importers.normalising.pipe_materials import beside_sizes
 from importers.normalising.units import factor, unit_of
 from importers.profiles import Profile
 
@@ -56,6 +57,11 @@ class Sample:
     def words(self) -> list[str]:
         """The distinct known texts, in order of appearance."""
         return [word for word in self.cells.words if word is not None]
+
+    @cached_property
+    def materials(self) -> dict[str, str]:
+        """The profile's words for materials that may stand beside a size, and their codes."""
+        return beside_sizes(self.profile.code_words("material"))
 
     @cached_property
     def n_known(self) -> int:

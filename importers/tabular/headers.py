@@ -20,6 +20,10 @@ Merge = tuple[tuple[int, int], tuple[int, int]]
 _UNIT = re.compile(r"[(（\[【]\s*(m|mm|cm|dm|kv|v|mpa|kpa|%|‰|°|米|毫米|厘米)\s*[)）\]】]", re.IGNORECASE)
 _UNIT_WORDS = "|".join(map(re.escape, sorted((*SCALES, "%", "‰", "°", *"孔根条个"), key=len, reverse=True)))
 _BARE_UNIT = re.compile(rf"[(（\[【]?\s*({_UNIT_WORDS})\.?\s*[)）\]】]?", re.IGNORECASE)
+# What stands among units over columns that have none, and what the row of them is called.
+_NO_UNITS = frozenset(
+    ("-", "--", "—", "–", "/", "n/a", "unit", "units", "单位", "einheit", "unité", "unidad", "ед.", "jedn.")
+)
 # These say at which end of a pipe; what they are the end of stands in the row above.
 _END_WORDS = frozenset(
     ("起点", "终点", "起始", "终止", "起始点", "终止点", "起", "止", "终", "始", "自", "至", "首", "末", "上游", "下游",
@@ -232,7 +236,8 @@ def _n_in_another_language(rows: Sequence[Row], place: int) -> int:
 
 def _is_row_of_units(rows: Sequence[Row], place: int) -> bool:
     filled = [str(cell).strip() for cell in rows[place] if is_filled(cell)] if place < len(rows) else []
-    return bool(filled) and all(_BARE_UNIT.fullmatch(cell) for cell in filled)
+    units = [cell for cell in filled if cell.casefold() not in _NO_UNITS]
+    return bool(units) and all(_BARE_UNIT.fullmatch(cell) for cell in units)
 
 
 def _width(rows: Sequence[Row]) -> int:

@@ -21,6 +21,7 @@ from importers.places.place_readings import Home
 from importers.profile_files import load_profile
 from importers.proposing.dry_run import dry_run
 from importers.tables import TableReader
+from importers.tabular.routes import points_of
 from schemas.delivery import Delivery
 
 _PLACES = [(507000.0 + 30 * n, 2495000.0 + 2 * n) for n in range(12)]
@@ -317,6 +318,57 @@ def test_rows_in_another_system_than_their_neighbours_are_read_in_it_and_unknown
     refused = [finding for finding in delivery.findings if finding.rule == "IMP-SYSTEM" and finding.severity == "error"]
     assert [(finding.row, finding.value) for finding in refused] == [(14, "厂区独立坐标系")]
     assert sum(count.rows for count in delivery.counts) == 13
+
+
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [("DL1-DL2-DL5", ["DL1", "DL2", "DL5"]), ("DL-1-DL-2", ["DL-1", "DL-2"]), ("A-1→A-2 → A-3", ["A-1", "A-2", "A-3"]),
+     ("12、13", ["12", "13"]), ("沿科技路至终点", []), ("DL1", [])],
+)  # fmt: skip
+def test_the_points_of_a_route_are_told_apart(text: str, points: list[str]) -> None:
+    assert points_of(text) == points
+
+
+def test_a_route_in_one_cell_is_a_line_for_each_piece_and_counts_once(tmp_path: Path) -> None:
+    points: Rows = [["点号", "X坐标", "Y坐标"], *([f"DL{n}", y, x] for n, (x, y) in _numbered())]
+    lines: Rows = [["线路名称", "途经点号", "电压等级", "管孔规格"]]
+    lines += [["科技线", "DL0-DL1-DL2-DL3", "10kV", "4孔Φ150"], ["高新线", "DL3-DL7", "10kV", "4孔Φ150"]]
+
+    delivery = _imported(tmp_path, {"电力井": points, "路径": lines})
+
+    assert delivery.segments["source_key"].tolist() == ["DL0->DL1", "DL1->DL2", "DL2->DL3", "DL3->DL7"]
+    assert delivery.segments["circuit"].tolist() == ["科技线"] * 3 + ["高新线"]
+    assert delivery.segments["hole_count"].eq(4).all()
+    assert [(count.rows, count.loaded) for count in delivery.counts if count.sheet == "路径"] == [(2, 2)]
+
+
+def test_attributes_down_a_column_with_their_units_beside_them_are_turned(tmp_path: Path) -> None:
+    wells: Rows = [
+        ["Attribute", "Unit", *(str(n) for n, _ in _numbered())],
+        ["Manhole No.", "-", *(f"K{n}" for n, _ in _numbered())],
+        ["Easting", "m", *(x for _, (x, _) in _numbered())],
+        ["Northing", "m", *(y for _, (_, y) in _numbered())],
+        ["Cover level", "mm", *(12_500 for _ in _numbered())],
+    ]
+
+    nodes = _imported(tmp_path, {"Manholes": wells}, "foul.xlsx").nodes
+
+    assert nodes["source_key"].tolist() == [f"K{n}" for n in range(12)]
+    assert nodes["ground_elevation_m"].eq(12.5).all()
+
+
+def test_registers_of_devices_number_them_and_pipes_name_them(tmp_path: Path) -> None:
+    heads = [[name, "安装位置", "坐标E", "坐标N"] for name in ("阀门编号", "消火栓编号")]
+    valves: Rows = [heads[0], *([f"FM-{n}", "科苑路", x, y] for n, (x, y) in _numbered() if n % 2)]
+    hydrants: Rows = [heads[1], *([f"XH-{n}", "科苑路", x, y] for n, (x, y) in _numbered() if n % 2 == 0)]
+    pipes: Rows = [["管段编码", "起点设施", "终点设施", "管径"]]
+    pipes += [[f"GD{n}", f"XH-{n}", f"FM-{n + 1}", "DN300"] for n in range(0, 11, 2)]
+
+    delivery = _imported(tmp_path, {"阀门台账": valves, "消火栓台账": hydrants, "管段台账": pipes}, "供水.xlsx")
+
+    assert delivery.segments["source_key"].tolist() == [f"XH-{n}->FM-{n + 1}" for n in range(0, 11, 2)]
+    assert delivery.nodes["appurtenance_code"].value_counts().to_dict() == {"valve": 6, "hydrant": 6}
+    assert delivery.nodes["address"].eq("科苑路").all()
 
 
 def test_pipes_of_which_several_lie_side_by_side_are_told(tmp_path: Path) -> None:
