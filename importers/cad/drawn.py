@@ -131,7 +131,12 @@ class Drawn:
 
     def _read_legend(self, texts: Sequence[Entity]) -> None:
         """Let lines be of the class that the legend gives their colour and linetype, and its samples be none."""
-        lines = [e for s in self._sheets for e in (*s.rows["segment"], *s.silent) if e.role == "segment" and e.vertices]
+        shown = [
+            e
+            for s in self._sheets
+            for e in (s.entities if s.told.is_drawing_matter else (*s.rows["segment"], *s.silent))
+        ]
+        lines = [entity for entity in shown if entity.role == "segment" and entity.vertices]
         legend = read_legend(texts, lines, lambda said: self._profile.class_said(said, is_name=True))
         for sheet in self._sheets if legend.classes else ():
             for kept in (sheet.rows["segment"], sheet.silent):

@@ -169,11 +169,14 @@ def _grids(texts: Sequence[Entity], profile: Profile) -> Iterator[_Grid]:
         plain(name) for role, key in (("node", "key"), ("segment", "from_key")) for name in profile.names(role, key)
     }
     boxes = [_Box.of(entity) for entity in texts]
-    for head in [box for box in boxes if plain(box.said) in keys]:
+    heads = [box for box in boxes if plain(box.said) in keys]
+    for place, head in enumerate(heads):
+        if any(head.is_beside(other) for other in heads[:place]):
+            continue
         headers = sorted((box for box in boxes if head.is_beside(box)), key=lambda box: box.edges[0])
         names = [box.said for box in headers]
         mapping = profile.mapping("combined", names)
-        if head is not headers[0] or len(set(names)) < len(names) or len(mapping) < _LEAST_COLUMNS:
+        if len(set(names)) < len(names) or len(mapping) < _LEAST_COLUMNS:
             continue
         rows = _rows_under(headers, boxes, names, mapping.get("key", mapping.get("from_key", names[0])))
         if len(rows) >= _LEAST_ROWS:

@@ -14,6 +14,7 @@ _LONGEST, _BEHIND, _ABOVE, _ASIDE = 40.0, 8.0, 1.2, 1.0
 _ALIKE = 0.2
 _LEAST_SAMPLES = 2
 _LEVEL = 0.01
+_MOST_OF_A_LAYER = 0.7
 _PLAIN_LINETYPES = frozenset({"", "CONTINUOUS", "BYLAYER"})
 
 # Colour and linetype.
@@ -22,20 +23,20 @@ Look = tuple[str, str]
 
 @dataclass
 class Legend:
-    """What class lines of a look are of, the rows of the samples, and on which layers these are."""
+    """What class lines of a look are of, the rows of the samples, and the layers whose lines have the looks of it."""
 
     classes: Mapping[Look, str] = field(default_factory=dict)
     samples: frozenset[int] = frozenset()
-    layers: Mapping[Look, str] = field(default_factory=dict)
+    layers: frozenset[str] = frozenset()
 
     def class_of(self, line: Entity) -> str | None:
         """The class of a line by its look."""
         return self.classes.get(line.look)
 
     def says_of_silent(self, line: Entity) -> bool:
-        """Whether it tells of a line that nothing else does: by a linetype that is not plain, or on one layer."""
+        """Whether it tells of a line that nothing else does: by a linetype that is not plain, or on its layers."""
         is_told = line.look in self.classes and not line.is_closed and len(line.vertices) > 1
-        return is_told and (line.look[1] not in _PLAIN_LINETYPES or self.layers[line.look] == line.layer)
+        return is_told and (line.look[1] not in _PLAIN_LINETYPES or line.layer in self.layers)
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,22 @@ def read_legend(texts: Sequence[Entity], lines: Sequence[Entity], class_said: Ca
     for sample in (samples := [sample for column in columns for sample in column]):
         said[sample.line.look].add(sample.code)
     classes = {look: codes.pop() for look, codes in said.items() if len(codes) == 1}
-    layers = {sample.line.look: sample.line.layer for sample in samples}
-    return Legend(classes, frozenset(sample.line.row for sample in samples), layers) if classes else Legend()
+    rows = frozenset(sample.line.row for sample in samples)
+    return Legend(classes, rows, _layers(classes, rows, lines)) if classes else Legend()
+
+
+def _layers(classes: Mapping[Look, str], samples: frozenset[int], lines: Sequence[Entity]) -> frozenset[str]:
+    """Layers of which most lines have a look of the legend, and more than one of them."""
+    looks: dict[str, list[Look]] = defaultdict(list)
+    for line in lines:
+        if line.row not in samples and not line.is_closed and len(line.vertices) > 1:
+            looks[line.layer].append(line.look)
+    of_legend = {layer: [look for look in there if look in classes] for layer, there in looks.items()}
+    return frozenset(
+        layer
+        for layer, there in of_legend.items()
+        if len(set(there)) >= _LEAST_SAMPLES and len(there) >= _MOST_OF_A_LAYER * len(looks[layer])
+    )
 
 
 def _name(entity: Entity) -> str | None:

@@ -19,6 +19,8 @@ _PAIR = re.compile(r"^(-?\d{1,4}\.\d{1,3})\s*/\s*(-?\d{1,4}\.\d{1,3})$")
 _IN_ONE_LINE = re.compile(r"^([^\s()]+?)\s*[\s(]\s*([^()]+\)?)$")
 # A height or depth of which letters say what it is, not to us: H=34.80 h=2.10.
 _NAMED = re.compile(r"^[A-Za-z]{1,3}[=:]-?\d+\.\d+$")
+# Deckel and Sohle; a letter alone can be anything, so they are believed together alone.
+_COVER, _BOTTOM = re.compile(r"^D\s*[=:]\s*(-?\d+[.,]\d+)$"), re.compile(r"^S\s*[=:]\s*(-?\d+[.,]\d+)$")
 # Of lines under each other, in heights of their letters: how far apart, and how far out of line.
 _LEAST_STEP, _MOST_STEP, _MOST_ASIDE = 0.9, 2.6, 0.6
 _PARALLEL = 0.99
@@ -48,13 +50,19 @@ def stacked(texts: Sequence[Entity], words: Vocabulary) -> list[Entity]:
 def levels_of(lines: Sequence[str]) -> dict[str, float]:
     """Ground and bottom, the higher and the lowest of the bare numbers under a point's number; {} where none is."""
     heights: list[float] = []
-    for line in lines:
+    for line in _named_levels(lines) or lines:
         said = unicodedata.normalize("NFKC", line).strip()
         pair = _PAIR.match(said)
         heights += [float(pair[1]), float(pair[2])] if pair else [float(said)] if _BARE.match(said) else []
     if len(heights) < 2 or not _SHALLOWEST_M <= heights[0] - min(heights) <= _DEEPEST_M or heights[0] < max(heights):
         return {}
     return {"ground": heights[0], "bottom": min(heights)}
+
+
+def _named_levels(lines: Sequence[str]) -> list[str]:
+    """The heights of `D=18.40 S=15.90`, the cover's first; none where either letter is missing."""
+    covers, bottoms = ([found[1] for line in lines if (found := of.match(line.strip()))] for of in (_COVER, _BOTTOM))
+    return [height.replace(",", ".") for height in (*covers, *bottoms)] if covers and bottoms else []
 
 
 def one_under_another(lines: Sequence[str], words: Vocabulary) -> list[str]:
@@ -78,7 +86,8 @@ def _is_line_of_stack(line: str, words: Vocabulary) -> bool:
 
 def _is_height(line: str, words: Vocabulary) -> bool:
     said = unicodedata.normalize("NFKC", line).strip()
-    return bool(_BARE.match(said) or _PAIR.match(said) or words.level(said))
+    is_named = _COVER.match(said) or _BOTTOM.match(said)
+    return bool(_BARE.match(said) or _PAIR.match(said) or is_named or words.level(said))
 
 
 def _stacks(entities: Sequence[Entity], words: Vocabulary) -> Iterator[list[Entity]]:

@@ -19,6 +19,7 @@ from importers.layers.files import LayerFile
 from importers.layers.measures import with_units
 from importers.normalising.units import LENGTHS_M
 from importers.places.feet import foot_of
+from importers.tabular.unit_columns import with_units_beside
 from schemas.findings import Finding, Severity
 
 _DEGREES = 360.0
@@ -136,9 +137,10 @@ class Layer:
         self, rows: pd.DataFrame, geometry: shapes.Shapes | pa.Array | None, refused_rows: int = 0
     ) -> RecordTable:
         notes, self.notes = self.notes, []
-        return RecordTable(
+        table = RecordTable(
             self.file.path.name, self.name, rows, geometry, self.crs, refused_rows=refused_rows, findings=notes
         )
+        return with_units_beside(table) if len(rows) else table
 
     def _usable(self, numbers: npt.NDArray[np.int64], geometry: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
         """Plain shapes with places that are numbers, in a CRS that can be theirs."""

@@ -3,6 +3,7 @@
 An extract holds everything else there is in the place, too; what no tag says is of a network is left out and counted.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -37,20 +38,37 @@ _CLASSES = {
 }  # fmt: skip
 # Keys that tell what a device belongs to.
 _BELONGS = ("utility", "substance", "manhole", "street_cabinet")
+_OTHERS = "other_tags"
+_TAG = re.compile(r'"((?:[^"\\]|\\.)*)"=>"((?:[^"\\]|\\.)*)"')
 CLASS, DEVICE, STATE = "osm_class", "osm_device", "osm_state"
 
 
 def are_tags(names: list[str]) -> bool:
     """Whether columns are tags of OpenStreetMap."""
-    return any(name in names for name in _IDENTITIES) and any(_key(name)[1] in _KINDS for name in names)
+    are_told = _OTHERS in names or any(_key(name)[1] in _KINDS for name in names)
+    return are_told and any(name in names for name in _IDENTITIES)
 
 
 def with_told(columns: Mapping[str, Any]) -> tuple[dict[str, Any], npt.NDArray[np.bool_]]:
     """The columns with what their tags say together, and which rows are of a network."""
+    columns = _with_others(columns)
     told = list(_told(columns))
     named = {CLASS: 0, DEVICE: 1, STATE: 2}
     added = {name: [row[place] for row in told] for name, place in named.items()}
     return {**columns, **added}, np.array([any(row[:2]) for row in told], dtype=bool)
+
+
+def _with_others(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns with those tags of their own that GDAL puts into one, `"substance"=>"water"`."""
+    named = dict(columns)
+    packed = named.pop(_OTHERS, None)
+    if packed is None:
+        return named
+    rows = [dict(_TAG.findall(text)) if isinstance(text, str) else {} for text in packed]
+    for name in dict.fromkeys(name for row in rows for name in row):
+        own = named.get(name, [None] * len(rows))
+        named[name] = [row.get(name, value) for row, value in zip(rows, own, strict=True)]
+    return named
 
 
 def _told(columns: Mapping[str, Any]) -> Iterator[tuple[str | None, str | None, str | None]]:

@@ -31,7 +31,9 @@ _LEAST_STEM, _LONGEST_ENDING = 5, 3
 _ENDS = (frozenset({"from"}), frozenset({"to"}))
 _COORDINATES = re.compile(r"[ck]oo?rd|коорд|κοορδ|συντετ|wsp[oó]lrz|souradn|súradn")
 # "Depth to crown" is no depth at the "to" end.
-_DOWN_TO = re.compile(r"(?<![a-z])(depth|distance)[\s_]+to[\s_]+(?=[a-z])", re.IGNORECASE)
+_DOWN_TO = re.compile(
+    r"(?<![a-z])(depth|distance)(?:[\s_]+to[\s_]+(?=[a-z])|to(?=crown|top|soffit|obvert|invert|bottom))", re.IGNORECASE
+)
 # "Invert (in)" is of the inlet, not in inches.
 _IN_OR_OUT = re.compile(r"(\binv\w*.*?)\(\s*(in|out)(?:let)?\s*\)", re.IGNORECASE)
 _INITIALS = re.compile(r"[a-z]{2,10}")

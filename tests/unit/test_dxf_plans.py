@@ -54,14 +54,14 @@ def test_a_line_broken_for_its_letters_is_one_pipe_of_their_class(tmp_path: Path
 SAMPLES = {"WATER MAIN": 5, "GAS MAIN": 2, "SANITARY SEWER": 3}
 
 
-def test_lines_are_of_the_class_of_their_colour_in_the_legend(tmp_path: Path) -> None:
+@pytest.mark.parametrize("layer", ["UTILITIES", "图例"])
+def test_lines_are_of_the_class_of_their_colour_in_the_legend(tmp_path: Path, layer: str) -> None:
     def draw(drawing: Drawing) -> None:
         space = drawing.modelspace()
         for n, (name, colour) in enumerate(SAMPLES.items()):
-            look = {"layer": "UTILITIES", "color": colour}
-            space.add_line(at(0, 10 * n), at(80, 10 * n + 3), look)
-            space.add_line(at(200, 4 * n), at(210, 4 * n), look)
-            label(space, name, at(212, 4 * n - 0.5), "UTILITIES")
+            space.add_line(at(0, 10 * n), at(80, 10 * n + 3), {"layer": "UTILITIES", "color": colour})
+            space.add_line(at(200, 4 * n), at(210, 4 * n), {"layer": layer, "color": colour})
+            label(space, name, at(212, 4 * n - 0.5), layer)
         space.add_line(at(0, -10), at(80, -10), {"layer": "UTILITIES", "color": 9})
         space.add_line(at(0, -20), at(80, -20), {"layer": "ROADS", "color": 5})
 
@@ -90,14 +90,17 @@ def test_an_attached_drawing_of_the_delivery_is_read_once_and_where_it_is_attach
     np.testing.assert_allclose(shapely.get_coordinates(line), wanted, atol=1e-6)
 
 
-def test_levels_over_each_other_beside_a_well_are_of_its_ground_and_bottom(tmp_path: Path) -> None:
+@pytest.mark.parametrize("letters", [("", ""), ("D=", "S=")])
+def test_levels_over_each_other_beside_a_well_are_of_its_ground_and_bottom(
+    tmp_path: Path, letters: tuple[str, str]
+) -> None:
     def draw(drawing: Drawing) -> None:
         space = drawing.modelspace()
         space.add_line(at(0), at(30), {"layer": "SEWER_PIPE_225_PVC"})
         for n in (0, 30):
             space.add_circle(at(n), 0.4, {"layer": "SEWER_PIPE_225_PVC"})
-            label(space, f"{101 + n / 100:.2f}", at(n + 0.6, 0.8), "LEVELS")
-            label(space, f"{98 + n / 100:.2f}", at(n + 0.6, -0.8), "LEVELS")
+            label(space, f"{letters[0]}{101 + n / 100:.2f}", at(n + 0.6, 0.8), "LEVELS")
+            label(space, f"{letters[1]}{98 + n / 100:.2f}", at(n + 0.6, -0.8), "LEVELS")
 
     delivery = read_delivery([drawn(tmp_path / "sanitary.dxf", draw)], srid=4547)
     assert sorted(delivery.nodes["ground_elevation_m"]) == pytest.approx([101.0, 101.3])

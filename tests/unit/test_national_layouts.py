@@ -83,6 +83,30 @@ def test_an_extract_of_the_open_map_is_its_pipes_and_cables_alone(tmp_path: Path
     assert sum(count.skipped for count in delivery.counts) == 1
 
 
+def test_tags_that_lie_packed_in_one_column_are_read_as_their_own(tmp_path: Path) -> None:
+    tags = ['"substance"=>"water","diameter"=>"600"', '"power"=>"cable","voltage"=>"20000"', '"highway"=>"service"']
+    lines = [shapely.LineString([(11.57, 48.13 + n / 1000), (11.58, 48.13 + n / 1000)]) for n in range(len(tags))]
+    columns = {"osm_id": ["1", "2", "3"], "man_made": ["pipeline", None, None], "other_tags": tags}
+    gpd.GeoDataFrame(columns, geometry=lines, crs=4326).to_file(tmp_path / "extract.gpkg", layer="lines")
+    found = _imported(tmp_path / "extract.gpkg", 25832).segments.set_index("class_code")
+    assert sorted(found.index) == ["power", "water"]
+    assert (found.loc["water", "width_mm"], found.loc["power", "voltage_kv"]) == (600, 20)
+
+
+def test_a_layer_whose_sizes_have_their_unit_beside_them_and_whose_depth_is_that_to_the_crown(tmp_path: Path) -> None:
+    lines = [shapely.LineString([(530_000, 180_000 + n), (530_025, 180_000 + n)]) for n in range(4)]
+    columns = {
+        "pipediameter": [100, 150, 4, 6],
+        "pipediameterunit": ["mm", "mm", "in", "in"],
+        "depthtocrown": [0.9, 1.0, 1.1, 1.2],
+    }
+    gpd.GeoDataFrame(columns, geometry=lines, crs=27700).to_file(tmp_path / "a.gpkg", layer="WaterMain")
+    found = _imported(tmp_path / "a.gpkg", 27700).segments
+    assert found["width_mm"].tolist() == pytest.approx([100, 150, 101.6, 152.4])
+    assert found["from_depth_m"].tolist() == found["to_depth_m"].tolist() == pytest.approx([0.9, 1.0, 1.1, 1.2])
+    assert set(found["depth_datum_code"]) == {"crown"}
+
+
 def test_letters_of_american_plans_are_believed_together(tmp_path: Path) -> None:
     letters = {"W": "water", "G": "gas", "SS": "foul", "SD": "storm", "E": "power", "FO": "telecom"}
     lines = [shapely.LineString([(500_000, 4_000_000 + n), (500_040, 4_000_000 + n)]) for n in range(len(letters))]
