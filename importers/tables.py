@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from importers.profile_files import known_headers, load_profile, shipped
 from importers.profiles import plain
 from importers.tabular import markup
 from importers.tabular.chainages import with_points_joined
+from importers.tabular.colours import meanings_of_rows, with_colours
 from importers.tabular.decimal_commas import with_decimal_points
 from importers.tabular.drawn_columns import with_shapes
 from importers.tabular.grids import CHUNK_ROWS, tables_of
-from importers.tabular.headers import header_score
+from importers.tabular.headers import HEADER_WITHIN, header_score
 from importers.tabular.long_tables import with_things_as_rows
 from importers.tabular.place_pairs import with_places_apart
 from importers.tabular.records import Grid, Names
@@ -143,11 +144,14 @@ def _tables_of_book(path: Path, book: Iterator[Sheet], options: dict[str, Any], 
         if sheet.is_hidden and not options.get("hidden_sheets"):
             yield _hidden(path, sheet)
             continue
-        grid = Grid(path.name, sheet.name, sheet.rows, sheet.merges, findings=remarks)
+        rows = iter(sheet.rows)
+        first = list(islice(rows, HEADER_WITHIN))
+        meanings = meanings_of_rows(path, sheet.name, first)
+        grid = Grid(path.name, sheet.name, chain(first, rows), sheet.merges, findings=remarks)
         remarks = []
         for table in tables_of(grid, names, options.get("chunk_rows", CHUNK_ROWS)):
             is_empty = is_empty and not len(table.rows.columns)
-            yield table
+            yield with_colours(table, meanings) if meanings else table
     if is_empty:
         raise SourceError(
             f"{path.name} has no cell with anything in it; ask for the file again.",

@@ -77,7 +77,7 @@ def find_header(rows: Sequence[Row], known: frozenset[str], merges: Sequence[Mer
     units = bottom + n_again
     has_units = _is_row_of_units(rows, units)
     top -= bottom - top < _MOST_ROWS and top > 0 and any(is_end(cell) for cell in rows[top - 1])
-    named = [*rows[top:bottom], *rows[units : units + has_units]]
+    named = [*rows[top:bottom], *map(_units_alone, rows[units : units + has_units])]
     below = units + has_units if has_units else bottom
     return Header(top, below, _names(named, top, known, merges), _words(rows[top:below]))
 
@@ -238,6 +238,10 @@ def _is_row_of_units(rows: Sequence[Row], place: int) -> bool:
     filled = [str(cell).strip() for cell in rows[place] if is_filled(cell)] if place < len(rows) else []
     units = [cell for cell in filled if cell.casefold() not in _NO_UNITS]
     return bool(units) and all(_BARE_UNIT.fullmatch(cell) for cell in units)
+
+
+def _units_alone(row: Row) -> Row:
+    return [None if _text(cell).casefold() in _NO_UNITS else cell for cell in row]
 
 
 def _width(rows: Sequence[Row]) -> int:

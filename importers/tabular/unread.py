@@ -10,6 +10,8 @@ from typing import Any
 from importers.normalising.ledger import listed
 from schemas.findings import Finding, Severity
 
+COLOUR = "IMP-COLOUR"
+
 _REMARKS = re.compile(r"xl/(?:comments/|threadedComments/)?(?:comments?|threadedComment)\d*\.xml")
 _REMARK = re.compile(rb"<(?:\w+:)?comment\b[^>]*\bref=\"([A-Z]{1,3}\d+)\"")
 _MOST_BYTES = 16 * 2**20
@@ -53,13 +55,22 @@ def _cells_with_remarks(path: Path) -> list[str]:
     return [cell.decode() for text in texts for cell in _REMARK.findall(text)]
 
 
+def says_colours(cells: Sequence[Any]) -> bool:
+    """Whether a line beside a table says what a colour of cells means, or that a legend does."""
+    return any(map(_speaks_of_colours, cells))
+
+
+def _speaks_of_colours(cell: Any) -> bool:
+    return isinstance(cell, str) and _COLOURS.search(cell) is not None
+
+
 def colours_said(lines: Sequence[tuple[int, Sequence[Any]]], file: str, sheet: str) -> Iterator[Finding]:
     """A finding for each line beside a table, given with its row, that says what a colour of cells means."""
     for row, cells in lines:
-        text = next((cell for cell in cells if isinstance(cell, str) and _COLOURS.search(cell)), None)
+        text = next(filter(_speaks_of_colours, cells), None)
         if text is not None:
             yield Finding(
-                rule="IMP-COLOUR",
+                rule=COLOUR,
                 severity=Severity.WARNING,
                 message_en="A line of the sheet gives the colours of cells a meaning. Colours are not read: add a "
                 "column that says it, and import again.",

@@ -91,7 +91,7 @@ def test_a_turned_table_may_have_a_column_of_units(tmp_path: Path) -> None:
 
     (table,) = _read(tmp_path, lines)
 
-    assert table.rows.columns.tolist() == ["点号", "X坐标", "Y坐标"]
+    assert table.rows.columns.tolist() == ["点号", "X坐标(m)", "Y坐标(m)"]
     assert [finding.rule for finding in table.findings] == ["IMP-TURNED"]
 
 

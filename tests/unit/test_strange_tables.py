@@ -10,6 +10,7 @@ import openpyxl
 import pandas as pd
 import pytest
 import shapely
+from openpyxl.styles import PatternFill
 from pyproj import Transformer
 
 from importers.normalising.cells import code_of
@@ -371,6 +372,30 @@ def test_registers_of_devices_number_them_and_pipes_name_them(tmp_path: Path) ->
     assert delivery.nodes["address"].eq("科苑路").all()
 
 
+def test_colours_of_rows_say_what_the_legend_gives_for_them(tmp_path: Path) -> None:
+    points: Rows = [["点号", "X坐标", "Y坐标"], *([f"RQ{n}", y, x] for n, (x, y) in _numbered())]
+    lines: Rows = [["图例：", "在用", None], [None, None, "废弃"], ["起点", "终点", "管径", "材质"]]
+    lines += [[f"RQ{n}", f"RQ{n + 1}", "De110", "PE"] for n in range(11)]
+    path = _book(tmp_path, {"燃气点": points, "燃气线": lines})
+    book = openpyxl.load_workbook(path)
+    sheet = book["燃气线"]
+    green, red = (PatternFill("solid", fgColor=colour) for colour in ("FF92D050", "FFFF0000"))
+    # Of the second colour the word stands beside the cell; the last row has none.
+    sheet["B1"].fill, sheet["B2"].fill = green, red
+    for n in range(10):
+        for cell in sheet[n + 4]:
+            cell.fill = red if n % 3 == 0 else green
+    book.save(path)
+
+    delivery = _delivery([path])
+
+    found = delivery.segments["lifecycle_code"]
+    assert found[:10].tolist() == ["abandoned" if n % 3 == 0 else "in_service" for n in range(10)]
+    assert found[10:].isna().all()
+    told = [finding for finding in delivery.findings if finding.rule == "IMP-COLOUR"]
+    assert [(finding.severity, "图例" in finding.message_en) for finding in told] == [("info", True)]
+
+
 def test_pipes_of_which_several_lie_side_by_side_are_told(tmp_path: Path) -> None:
     points: Rows = [["点号", "X坐标", "Y坐标", "地面高程"], *([f"R{n}", y, x, 12.0] for n, (x, y) in _numbered())]
     lines: Rows = [["起点", "终点", "管径"], *([f"R{n}", f"R{n + 1}", "2×DN300"] for n in range(11))]
@@ -438,6 +463,10 @@ def _numbered() -> list[tuple[int, tuple[float, float]]]:
 
 
 def _imported(folder: Path, sheets: dict[str, Rows], name: str = "成果.xlsx") -> Delivery:
+    return _delivery([_book(folder, sheets, name)])
+
+
+def _book(folder: Path, sheets: dict[str, Rows], name: str = "成果.xlsx") -> Path:
     book = openpyxl.Workbook()
     book.remove(book.worksheets[0])
     for title, rows in sheets.items():
@@ -445,7 +474,7 @@ def _imported(folder: Path, sheets: dict[str, Rows], name: str = "成果.xlsx") 
         for row in rows:
             sheet.append(list(row))
     book.save(folder / name)
-    return _delivery([folder / name])
+    return folder / name
 
 
 def _delivery(files: Sequence[Path]) -> Delivery:
