@@ -4,10 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from scipy.spatial import cKDTree
+
 from importers.cad.drawn import Drawn, Labels
 from importers.cad.labels import Candidate
 from importers.cad.sheets import CUSTOM, REASONS, Sheet
 from importers.cad.sources import Source
+from importers.cad.stacks import is_bare_height
 from importers.normalising.ledger import listed
 from schemas.findings import Finding, Severity
 
@@ -160,6 +164,28 @@ def note_drawn(source: Source, drawn: Drawn, n_spots: int, settings: dict[str, A
             f"{n_spots} spot heights {en}{hint_en}.",
             f"{n_spots} 个高程点{zh}。",
             details={"rows": n_spots},
+        )
+
+
+def note_bare_heights(source: Source, sheets: Sequence[Sheet], reach_m: float) -> None:
+    """Tell of numbers beside vertices of pipes and away from points, of which nothing says what they are."""
+    texts = [entity.text for sheet in sheets for entity in sheet.entities if entity.text is not None]
+    found = [text.corner for text in texts if is_bare_height(text.lines)]
+    vertices = [vertex[:2] for sheet in sheets for line in sheet.rows["segment"] for vertex in line.vertices]
+    if not found or not vertices:
+        return
+    is_unread = np.asarray(cKDTree(np.array(vertices)).query(np.array(found))[0]) <= reach_m
+    points = [point.vertices[0][:2] for sheet in sheets for point in sheet.rows["node"] if point.vertices]
+    if points:
+        is_unread &= np.asarray(cKDTree(np.array(points)).query(np.array(found))[0]) > 2 * reach_m
+    if n := int(np.count_nonzero(is_unread)):
+        source.note(
+            "IMP-LEVELS",
+            Severity.WARNING,
+            f"{n} numbers stand beside vertices of pipes, and nothing says what they are (levels of the pipe or of the "
+            "ground, depths, lengths); they were not read. Deliver them in a table, or beside points.",
+            f"{n} 个数字位于管线折点旁，未注明含义（管道或地面高程、埋深、长度），未读取；请以表格提供，或注于管点旁。",
+            details={"rows": n},
         )
 
 

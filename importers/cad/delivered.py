@@ -74,6 +74,7 @@ class Delivered:
         drawn.read(self._is_note, lambda: accounts.note_taken_in(source, settle_silent(sheets)))
         accounts.note_labels(source, drawn.labels, self._reach_m)
         accounts.note_drawn(source, drawn, sum(len(sheet.spots) for sheet in sheets), self._settings)
+        accounts.note_bare_heights(source, sheets, float(self._settings.get("label_reach_m", 0)))
         accounts.note_hidden(source, sheets)
         return drawn
 

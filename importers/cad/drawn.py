@@ -22,7 +22,7 @@ from importers.cad.labels import (
 )
 from importers.cad.leaders import fly, follow, point_out
 from importers.cad.legend import read_legend
-from importers.cad.lettered import letters_of, put_together
+from importers.cad.lettered import letters_of, letters_on, put_together
 from importers.cad.sheets import Sheet, Sorting
 from importers.cad.spot_heights import ground_at, heights
 from importers.profiles import Profile
@@ -116,7 +116,7 @@ class Drawn:
         for sheet in self._sheets if letters else ():
             lines = [e for e in (*sheet.rows["segment"], *sheet.silent) if e.role == "segment" and not e.attributes]
             are_pipes = sheet.told.is_network
-            found = put_together(letters, lines, lambda x: self._words.class_code(x) is not None, are_pipes=are_pipes)
+            found = put_together(letters, lines, self._is_class, are_pipes=are_pipes)
             for kept in (sheet.rows["segment"], sheet.silent):
                 for entity in kept:
                     if entity.row in found.pieces:
@@ -125,9 +125,16 @@ class Drawn:
             sheet.rows["segment"] += [e for e in sheet.silent if e.row in found.letters]
             sheet.silent = [e for e in sheet.silent if e.row not in found.letters]
             self.n_put_together += len(found.letters)
+            lines = [entity for entity in lines if entity.row not in found.pieces]
+            on_lines = letters_on(letters, [e for e in lines if e.row not in found.letters], self._is_class)
+            sheet.rows["segment"] += [e for e in sheet.silent if e.row in on_lines and not e.is_closed]
+            sheet.silent = [e for e in sheet.silent if e.row not in on_lines or e.is_closed]
             if sheet.told.class_code is None:
-                for row, letter in found.letters.items():
+                for row, letter in (*found.letters.items(), *on_lines.items()):
                     self._told[row]["drawn_class"] = letter
+
+    def _is_class(self, word: str) -> bool:
+        return self._words.class_code(word) is not None
 
     def _read_legend(self, texts: Sequence[Entity]) -> None:
         """Let lines be of the class that the legend gives their colour and linetype, and its samples be none."""

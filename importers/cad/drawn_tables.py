@@ -168,8 +168,10 @@ def _grids(texts: Sequence[Entity], profile: Profile) -> Iterator[_Grid]:
     keys = {
         plain(name) for role, key in (("node", "key"), ("segment", "from_key")) for name in profile.names(role, key)
     }
-    boxes = [_Box.of(entity) for entity in texts]
-    heads = [box for box in boxes if plain(box.said) in keys]
+    said = {entity.text.lines[0].strip() for entity in texts if entity.text is not None}
+    names_of_keys = {word for word in said if plain(word) in keys}
+    boxes = [_Box.of(entity) for entity in texts] if names_of_keys else []
+    heads = [box for box in boxes if box.said in names_of_keys]
     for place, head in enumerate(heads):
         if any(head.is_beside(other) for other in heads[:place]):
             continue

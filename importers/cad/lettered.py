@@ -1,4 +1,4 @@
-"""Lines broken for a letter, ——J——, as plans draw utilities: their pieces as one line, and the letter that is in it."""
+"""Lines with a letter in them, ——J——, as plans draw utilities: broken for it, or with the letter written on them."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 from scipy.spatial import cKDTree
 
 from importers.cad.entities import Entity
@@ -18,6 +19,8 @@ _LEAST_GAPS = 3
 # In heights of the letter: half of a gap, and how far the letter may stand beside the line.
 _HALF_GAP, _ASIDE = 4.0, 0.6
 _STRAIGHT = 0.985
+# How far from a line, in its height, the middle of a letter lies that is written on it, and how often it is.
+_ON_LETTER, _LEAST_ON_LINE = 0.35, 2
 _ON_LINE_M = 0.02
 
 Floats = npt.NDArray[np.float64]
@@ -71,6 +74,34 @@ def put_together(
     return found
 
 
+def letters_on(letters: Sequence[Letter], lines: Sequence[Entity], is_class: Callable[[str], bool]) -> dict[int, str]:
+    """The letter of a class that is written on each line again and again, by the line's row.
+
+    Every line within reach of a letter has it, so that where two cross the most frequent one decides.
+    """
+    counts = Counter(letter for letter, _, _ in letters)
+    known = [each for each in letters if counts[each[0]] >= _LEAST_GAPS and is_class(each[0])]
+    drawn = [line for line in lines if len(line.vertices) > 1]
+    if not known or not drawn:
+        return {}
+    shapes = shapely.linestrings(
+        np.array([vertex[:2] for line in drawn for vertex in line.vertices], dtype=float),
+        indices=np.repeat(np.arange(len(drawn)), [len(line.vertices) for line in drawn]),
+    )
+    reach = np.array([_ON_LETTER * height for _, _, height in known])
+    middles = shapely.points(np.array([middle for _, middle, _ in known]))
+    of_letter, of_line = shapely.STRtree(shapes).query(middles, predicate="dwithin", distance=reach)
+    said: dict[int, Counter[str]] = defaultdict(Counter)
+    for letter, line in zip(of_letter.tolist(), of_line.tolist(), strict=True):
+        said[line][known[letter][0]] += 1
+    ranked = {line: words.most_common(2) for line, words in said.items()}
+    return {
+        drawn[line].row: first[0][0]
+        for line, first in ranked.items()
+        if first[0][1] >= _LEAST_ON_LINE and (len(first) == 1 or first[0][1] > first[1][1])
+    }
+
+
 def _letter(entity: Entity) -> Letter | None:
     text: Text | None = entity.text
     if text is None or len(text.lines) != 1:
@@ -84,16 +115,22 @@ def _letter(entity: Entity) -> Letter | None:
 
 def _gaps(letters: Sequence[Letter], pieces: Sequence[Entity]) -> list[tuple[str, _End, _End]]:
     """Letters with the two ends that each stands between, those of the narrowest gaps first."""
-    ends: list[_End] = [(place, is_last) for place in range(len(pieces)) for is_last in (False, True)]
-    at = np.array([pieces[place].vertices[-is_last][:2] for place, is_last in ends])
-    out = np.array([_outward(pieces[place], is_last) for place, is_last in ends])
+    ends: list[_End] = [(place, is_last) for is_last in (False, True) for place in range(len(pieces))]
+    last = [line.vertices[-2:] for line in pieces]
+    first = [line.vertices[1::-1] for line in pieces]
+    two = np.array([*first, *last], dtype=float)[:, :, :2]
+    at, ahead = two[:, 1], two[:, 1] - two[:, 0]
+    length = np.hypot(*ahead.T)[:, None]
+    out = np.divide(ahead, length, out=np.zeros_like(ahead), where=length > 0)
     tree = cKDTree(at)
+    middles = np.array([middle for _, middle, _ in letters])
+    reach = np.array([_HALF_GAP * height * max(len(letter) / 2, 1) for letter, _, height in letters])
+    second = np.asarray(tree.query(middles, k=2)[0])[:, 1]
     found: list[tuple[float, str, _End, _End]] = []
-    for letter, middle, height in letters:
+    for place in np.flatnonzero(second <= reach):
+        letter, middle, height = letters[int(place)]
         near = [
-            place
-            for place in tree.query_ball_point(middle, _HALF_GAP * height * max(len(letter) / 2, 1))
-            if _runs_to(at[place], out[place], middle, height)
+            end for end in tree.query_ball_point(middle, reach[place]) if _runs_to(at[end], out[end], middle, height)
         ]
         for n, one in enumerate(near):
             for other in near[n + 1 :]:
@@ -101,14 +138,6 @@ def _gaps(letters: Sequence[Letter], pieces: Sequence[Entity]) -> list[tuple[str
                 if is_opposite and ends[one][0] != ends[other][0]:
                     found.append((float(np.hypot(*(at[one] - at[other]))), letter, ends[one], ends[other]))
     return [(letter, one, other) for _, letter, one, other in sorted(found)]
-
-
-def _outward(piece: Entity, is_last: bool) -> Floats:
-    """The way that a line would go on beyond its end."""
-    vertices = piece.vertices if is_last else piece.vertices[::-1]
-    ahead = np.subtract(vertices[-1][:2], vertices[-2][:2])
-    length = float(np.hypot(*ahead))
-    return ahead / length if length else np.zeros(2)
 
 
 def _runs_to(end: Floats, out: Floats, middle: Floats, height: float) -> bool:

@@ -80,6 +80,12 @@ def are_levels(lines: Sequence[str], words: Vocabulary) -> bool:
     return all(_is_height(line, words) for line in lines)
 
 
+def is_bare_height(lines: Sequence[str]) -> bool:
+    """Whether a text is one number with decimals, or two, and nothing else."""
+    said = unicodedata.normalize("NFKC", lines[0]).strip()
+    return len(lines) == 1 and bool(_BARE.match(said) or _PAIR.match(said))
+
+
 def _is_line_of_stack(line: str, words: Vocabulary) -> bool:
     return _is_height(line, words) or words.point_number(line) is not None
 

@@ -51,6 +51,28 @@ def test_a_line_broken_for_its_letters_is_one_pipe_of_their_class(tmp_path: Path
     assert ("FENCE", "segment") not in read.tables
 
 
+def test_a_line_with_a_letter_written_on_it_again_and_again_is_of_its_class(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        for n, letter in enumerate(("给", "污", "x")):
+            space.add_line(at(0, 10 * n), at(80, 10 * n))
+            for place in (20, 40, 60):
+                text = space.add_text(letter, height=1.5)
+                text.set_placement(at(place, 10 * n), align=TextEntityAlignment.MIDDLE_CENTER)
+
+    assert Read(drawn(tmp_path / "a.dxf", draw)).column("0", "segment", "drawn_class") == ["给", "污"]
+
+
+def test_numbers_beside_vertices_that_may_be_anything_are_told(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        drawing.modelspace().add_lwpolyline([at(0)[:2], at(30)[:2], at(60)[:2]], dxfattribs={"layer": "JSLINE"})
+        for place in (0, 30, 60):
+            label(drawing.modelspace(), "12.35", at(place, 0.5), "LEVELS")
+
+    [told] = Read(drawn(tmp_path / "a.dxf", draw)).findings("IMP-LEVELS")
+    assert told.details["rows"] == 3
+
+
 SAMPLES = {"WATER MAIN": 5, "GAS MAIN": 2, "SANITARY SEWER": 3}
 
 
