@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from schemas.findings import Finding, Severity
 
 _MAX_ATTACHED = 100
 _STILL_M = 0.001
+_ENTITIES = b"\nENTITIES"
 _CONVERTED = ((is_dwg, dwg.converted), (dgn.is_dgn, dgn.converted))
 
 
@@ -72,9 +74,7 @@ class SourceReader:
             source.notes = [note.model_copy(update={"file": path.name}) for note in source.notes]
         return sources
 
-    def _read(
-        self, path: Path, to_host: Matrix44 | None, chain: tuple[str, ...], *, is_moved: bool = False
-    ) -> Iterator[Source]:
+    def _read(self, path: Path, to_host: Matrix44 | None, chain: tuple[str, ...]) -> Iterator[Source]:
         with ExitStack() as stack:
             source, reader = self._opened(path, to_host, stack)
             if reader.drawing.n_in_paper_space:
@@ -83,7 +83,7 @@ class SourceReader:
                 _note_too_deep(source, reader.n_too_deep)
             yield source
             for attachment in reader.attachments:
-                yield from self._attached(path, attachment, source, chain, is_moved=is_moved)
+                yield from self._attached(path, attachment, source, chain)
 
     def _opened(self, path: Path, to_host: Matrix44 | None, stack: ExitStack) -> tuple[Source, EntityReader]:
         found, dropped = stack.enter_context(_as_dxf(path))
@@ -128,13 +128,8 @@ class SourceReader:
         drawing = Drawing(path, self._options.get("encoding"))
         return EntityReader(drawing, self._is_name, self._holds_network, to_world)
 
-    def _attached(
-        self, host: Path, attachment: Attachment, source: Source, chain: tuple[str, ...], *, is_moved: bool
-    ) -> Iterator[Source]:
-        """What an attached drawing holds; one of the delivery that lies elsewhere by itself is read here alone.
-
-        `is_moved` says whether the host is such a one.
-        """
+    def _attached(self, host: Path, attachment: Attachment, source: Source, chain: tuple[str, ...]) -> Iterator[Source]:
+        """What an attached drawing holds; one of the delivery that is put elsewhere is read with one host alone."""
         delivered = self._options.get("delivered", ())
         wanted = str(attachment.block.xref).replace("\\", "/").rsplit("/", 1)[-1] or attachment.block.name
         path = _beside(host, wanted)
@@ -144,19 +139,19 @@ class SourceReader:
         elif path.name.casefold() in chain or self._n_attached > _MAX_ATTACHED:
             _note_missing(source, wanted, "is attached in a circle or too often", "循环引用或引用过多")
         elif path.name not in delivered:
-            yield from self._placed(path, attachment, source, chain, is_moved=False)
-        elif host.name in delivered and (is_moved or _moves(attachment.tags)):
-            yield from self._placed(path, attachment, source, chain, is_moved=True)
+            yield from self._placed(path, attachment, source, chain)
+        elif (reader := moved_by(path, delivered)) is None:
+            _note_delivered(source, path.name, _moves(attachment.tags))
+        elif reader.resolve() == host.resolve():
+            yield from self._placed(path, attachment, source, chain)
         else:
-            _note_delivered(source, path.name, is_moved or _moves(attachment.tags))
+            _note_read_with(source, path.name, reader.name)
 
-    def _placed(
-        self, path: Path, attachment: Attachment, source: Source, chain: tuple[str, ...], *, is_moved: bool
-    ) -> Iterator[Source]:
+    def _placed(self, path: Path, attachment: Attachment, source: Source, chain: tuple[str, ...]) -> Iterator[Source]:
         try:
             place = placement(attachment.tags, _base(path))
             to_world = place if attachment.to_world is None else place @ attachment.to_world
-            found = [*self._read(path, to_world, (*chain, path.name.casefold()), is_moved=is_moved)]
+            found = [*self._read(path, to_world, (*chain, path.name.casefold()))]
             found[0].attached_as = attachment.block.name
         except (SourceError, DamagedGroups, OSError, *MALFORMED) as error:
             _note_missing(source, path.name, f"cannot be read ({_one_line(error)})", "无法读取")
@@ -264,8 +259,15 @@ def _note_delivered(source: Source, name: str, is_moved: bool) -> None:
     )
 
 
+def _note_read_with(source: Source, name: str, host: str) -> None:
+    en = f"The attached drawing {name} is read where {host} attaches it, and not once more here."
+    source.note(
+        "IMP-XREF", Severity.INFO, en, f"外部参照 {name} 按 {host} 中的插入位置读取，此处不再读取。", value=name
+    )
+
+
 def moved_by(path: Path, delivered: Sequence[str], chain: tuple[Path, ...] = ()) -> Path | None:
-    """The delivered drawing that attaches this one elsewhere than where its own coordinates say, None where none does.
+    """The first delivered drawing that attaches this one elsewhere than where its own coordinates say, if any does.
 
     One that attaches it in place may be attached elsewhere itself. Of drawings that attach each other none does.
     """
@@ -283,6 +285,8 @@ def moved_by(path: Path, delivered: Sequence[str], chain: tuple[Path, ...] = ())
 def _attachings(host: Path, path: Path) -> list[dict[int, Any]]:
     """How a drawing attaches another, once for each time; none where it cannot be read."""
     try:
+        if not _may_name(host, path.stem):
+            return []
         drawing = Drawing(host)
         names = {name for name, block in drawing.blocks.items() if block.xref and _stem(block.xref) == _stem(path.name)}
         if not names:
@@ -291,6 +295,16 @@ def _attachings(host: Path, path: Path) -> list[dict[int, Any]]:
         return [tags for tags in inserts if drawing.text(tags.get(2, "")).upper() in names]
     except (DamagedGroups, OSError, *MALFORMED):
         return []
+
+
+def _may_name(drawing: Path, stem: str) -> bool:
+    """Whether what stands in a drawing before its entities, where attached drawings are named, has a word in it."""
+    escaped = "".join(letter if letter.isascii() else f"\\U+{ord(letter):04X}" for letter in stem)
+    words = [stem.encode(codec, "ignore").lower() for codec in ("utf-8", "gb18030")] + [escaped.encode().lower()]
+    with drawing.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as whole:
+        end = whole.find(_ENTITIES)
+        before = whole[: len(whole) if end < 0 else end].lower()
+    return any(word in before for word in words)
 
 
 def _stem(name: str) -> str:

@@ -75,7 +75,7 @@ class Layer:
             columns = with_units(columns, self._units)
         if self.file.driver == "LIBKML":
             columns, self._described = with_described(columns, self._described)
-        if osm.are_tags(list(columns)):
+        if osm.are_tags(columns):
             yield from self._of_networks(index, columns, geometry)
             return
         for name, names in self.domains.items():

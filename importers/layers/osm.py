@@ -39,14 +39,19 @@ _CLASSES = {
 # Keys that tell what a device belongs to.
 _BELONGS = ("utility", "substance", "manhole", "street_cabinet")
 _OTHERS = "other_tags"
+_OWN_IDENTITY = re.compile(r"^(?:node|way|relation)/\d+$")
+_LEAST_KINDS = 2
 _TAG = re.compile(r'"((?:[^"\\]|\\.)*)"=>"((?:[^"\\]|\\.)*)"')
 CLASS, DEVICE, STATE = "osm_class", "osm_device", "osm_state"
 
 
-def are_tags(names: list[str]) -> bool:
-    """Whether columns are tags of OpenStreetMap."""
-    are_told = _OTHERS in names or any(_key(name)[1] in _KINDS for name in names)
-    return are_told and any(name in names for name in _IDENTITIES)
+def are_tags(columns: Mapping[str, Any]) -> bool:
+    """Whether columns are tags of OpenStreetMap: with an identity as it writes them, or with one and its main keys."""
+    identity = next((name for name in _IDENTITIES if name in columns), None)
+    if identity is None:
+        return False
+    is_its_own = _OTHERS in columns or any(_OWN_IDENTITY.match(str(value)) for value in columns[identity][:1])
+    return is_its_own or sum(_key(name)[1] in _KINDS for name in columns) >= _LEAST_KINDS
 
 
 def with_told(columns: Mapping[str, Any]) -> tuple[dict[str, Any], npt.NDArray[np.bool_]]:

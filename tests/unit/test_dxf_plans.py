@@ -106,8 +106,11 @@ def test_an_attached_drawing_of_the_delivery_is_read_once_and_where_it_is_attach
     scale = {"xscale": 1 / unit, "yscale": 1 / unit, "zscale": 1 / unit}
     host.modelspace().add_blockref("inner", place, {"rotation": 90.0 if moved else 0.0, **scale})
     host.saveas(tmp_path / "host.dxf")
+    # A second sheet that attaches the same.
+    host.saveas(tmp_path / "other.dxf")
 
-    [line] = read_delivery([tmp_path / "inner.dxf", tmp_path / "host.dxf"], srid=4547).segments["geom"]
+    files = [tmp_path / name for name in ("inner.dxf", "host.dxf", "other.dxf")]
+    [line] = read_delivery(files, srid=4547).segments["geom"]
     wanted = [at(5, 7)[:2], at(5, 37)[:2]] if moved else [at(0)[:2], at(30)[:2]]
     np.testing.assert_allclose(shapely.get_coordinates(line), wanted, atol=1e-6)
 
