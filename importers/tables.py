@@ -20,6 +20,7 @@ from importers.tabular.drawn_columns import with_shapes
 from importers.tabular.grids import CHUNK_ROWS, tables_of
 from importers.tabular.headers import HEADER_WITHIN, header_score
 from importers.tabular.long_tables import with_things_as_rows
+from importers.tabular.offsets import with_whole_places
 from importers.tabular.place_pairs import with_places_apart
 from importers.tabular.records import Grid, Names
 from importers.tabular.routes import with_pieces_of_routes
@@ -96,7 +97,7 @@ def _opened(tables: Iterable[RecordTable], names: Names) -> Iterator[RecordTable
     decimal: set[str] = set()
     for table in with_things_as_rows(tables, names.known):
         whole = with_pieces_of_routes(with_rows_for_links(with_decimal_points(table, decimal), names.keys))
-        whole = with_places_apart(with_units_beside(whole))
+        whole = with_whole_places(with_places_apart(with_units_beside(whole)))
         whole = with_points_joined(whole)
         if whole is not table and (table.file, table.sheet) in told:
             whole = replace(whole, findings=table.findings)

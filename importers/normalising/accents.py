@@ -6,6 +6,11 @@ from functools import lru_cache
 
 # Letters that are no accented ones for Unicode, and are typed as such.
 _PLAIN = str.maketrans("łŁđĐıøØё", "lLdDioOе") | {ord("ß"): "ss", ord("æ"): "ae"}
+# Serbian and Macedonian letters as the Latin ones without accents.
+_LATIN = str.maketrans(
+    dict(zip("абвгдежзијклмнопрстћуфхцчшѓќ", "abvgdezzijklmnoprstcufhccsgk", strict=True))
+    | {"љ": "lj", "њ": "nj", "џ": "dz", "ђ": "dj", "ѕ": "dz"}
+)
 _ACCENTED = re.compile(r"[À-ɏͰ-Ͽёأ-ئḀ-ỿἀ-῿]")
 
 
@@ -16,3 +21,8 @@ def unaccented(text: str) -> str:
         return text
     parts = (unicodedata.normalize("NFD", letter) if _ACCENTED.match(letter) else letter for letter in text)
     return "".join(letter for letter in "".join(parts).translate(_PLAIN) if not unicodedata.combining(letter))
+
+
+def in_latin(text: str) -> str:
+    """A text in small Cyrillic letters as Serbian writes it in Latin ones, without accents: узводно is uzvodno."""
+    return text if text.isascii() else text.translate(_LATIN)

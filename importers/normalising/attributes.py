@@ -55,10 +55,11 @@ def _codes_of_either(
     found = columns.cells(name)
     own = found.each(lambda word: code_of(word, words))
     other = found.each(lambda word: None if code_of(word, words) else code_of(word, instead))
-    unknown = found.where(lambda word: not code_of(word, words) and not code_of(word, instead))
+    # A 三通井 is a well at a tee.
+    unknown = found.where(lambda word: not code_of(word, words) and (not code_of(word, instead) or word[-1:] == "井"))
     if unknown.any():
         own = coalesced(own, columns.read_by_parts(name, found, unknown, words))
-        unknown &= is_unknown(own)
+        unknown &= is_unknown(own) & is_unknown(other)
     columns.unknown_words(name, found, unknown)
     return own, other
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from importers.normalising.accents import unaccented
+from importers.normalising.accents import in_latin, unaccented
 from importers.normalising.numerals import number_written
 
 Objects = npt.NDArray[np.object_]
@@ -41,6 +41,8 @@ _PIPE = re.compile(
     r"|pipes?)$"
 )
 _MOST_PARTS, _LEAST_OF_COMPOUND = 3, 5
+# What every word for a well is at least.
+_ANY_WELL = "检查井"
 # What both words say is the first: PE is a plastic.
 _NARROWER = (("pe", "plastic"), ("pvc", "plastic"), ("ductile_iron", "cast_iron"))
 _BEHIND_COMMA = re.compile(r"\s*[,，].*")
@@ -154,7 +156,7 @@ def code_of(word: str, words: Mapping[str, str]) -> str | None:
     stem = _KIND_OF_THING.sub("", folded)
     if stem.isascii() and (len(stem) < 2 or stem.isdigit()):
         return None
-    stems = (stem, *(stem + kind for kind in "点井管"))
+    stems = (stem, *(stem + kind for kind in "点井管"), in_latin(folded))
     return next((code for each in stems if (code := words.get(each))), None) or _of_parts(folded, words)
 
 
@@ -171,6 +173,8 @@ def code_in(word: str, words: Mapping[str, str]) -> tuple[str, str] | None:
     for end in ends:
         if code := words.get(end) or (len(end) > 2 and words.get(_KIND_OF_THING.sub("", end))):
             return code, end
+    if folded[-1:] == "井" and _ANY_WELL in words:
+        return words[_ANY_WELL], "井"
     return _agreed(_LETTERS.findall(folded), words)
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from importers.base import RecordTable
-from importers.normalising.cells import Objects
+from importers.normalising.cells import Objects, coalesced
 from importers.normalising.classing import is_open_sewer
 from importers.normalising.columns import Columns, class_of
 from importers.normalising.compact import CLASS
@@ -54,6 +54,26 @@ _AMERICAN: Mapping[str, str] = {
 }  # fmt: skip
 _AMERICAN_ALONE = frozenset({"sd", "fo", "foc", "catv", "tel", "elec", "strm"})
 _LEAST_AMERICAN = 4
+
+
+# Of a pair of heat pipes; what goes there is called as water mains are elsewhere.
+_RETURNS = frozenset(("回水", "回水管", "回", "return", "rücklauf", "retour", "обратная", "обратный", "powrót"))
+_SUPPLIES = frozenset(
+    ("供水", "供水管", "供", "supply", "flow", "vorlauf", "aller", "подающая", "подающий", "zasilanie")
+)
+
+
+def heat_pair(words: Iterable[str | None]) -> Mapping[str, str]:
+    """The class of words that tell the supply of a pair of heat pipes from its return, where a column has no other."""
+    said = {word.casefold() for word in words if word is not None}
+    return dict.fromkeys(said, "heat") if said & _RETURNS and said <= _RETURNS | _SUPPLIES else {}
+
+
+def circuits(columns: Columns) -> Objects:
+    """The circuit of each line; which of a pair of heat pipes it is may stand where its class would."""
+    named = columns.texts("circuit")
+    beside = columns.cells("class")
+    return coalesced(named, beside.texts()) if heat_pair(beside.words) else named
 
 
 def american_letters(words: Iterable[str | None]) -> Mapping[str, str]:
@@ -145,7 +165,7 @@ class ClassColumn:
         """
         found = columns.cells("class")
         are_sewers = self._are_sewers(columns)
-        self._american = self._american or american_letters(found.words)
+        self._american = self._american or american_letters(found.words) or heat_pair(found.words)
         self._letters = self._letters or sewer_letters(found.words, are_sewers=are_sewers) or {}
         numbers = np.array([-1 if word is None else self._number(word) for word in found.words], dtype=np.int32)
         of_rows: npt.NDArray[np.int32] = numbers[found.index]

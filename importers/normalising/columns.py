@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from importers.base import DERIVED, RecordTable
+from importers.normalising.accents import in_latin
 from importers.normalising.cells import (
     Cells,
     Floats,
@@ -216,6 +217,8 @@ def class_of(word: str, words: dict[str, str]) -> str | None:
     folded = word.casefold()
     if folded in words:
         return words[folded]
+    if code := words.get(in_latin(folded)):
+        return code
     prefixes = [known for known in words if known.endswith("*") and _begins(folded, known[:-1])]
     return words[max(prefixes, key=len)] if prefixes else None
 

@@ -24,6 +24,7 @@ from importers.normalising.attributes import (
     section,
 )
 from importers.normalising.cells import Floats, Objects, coalesced, is_fill_number, is_unknown
+from importers.normalising.classes import circuits
 from importers.normalising.columns import Columns
 from importers.normalising.pool import as_arrow, content_hash
 from importers.normalising.pressures import pressure_and_voltage
@@ -202,7 +203,7 @@ def segments(source: Source) -> Part:
         "burial_code": columns.codes("burial", "burial"),
         **pressure_and_voltage(columns),
         "flow_direction_code": columns.codes("flow_direction", "flow_direction"),
-        "circuit": columns.texts("circuit"),
+        "circuit": circuits(columns),
         "container_key": container_keys(columns),
         **life(columns),
     }

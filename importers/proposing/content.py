@@ -189,10 +189,10 @@ def in_metres(sample: Sample) -> bool:
 
 def _coded(table: str, sample: Sample) -> float:
     words = sample.profile.class_words() if table == "utility_class" else sample.profile.code_words(table)
-    known = sample.share(lambda word: (class_of(word, words) or words.get(word.casefold())) is not None)
+    known = sample.share(lambda word: (class_of(word, words) or code_of(word, words)) is not None)
     if table != "utility_class" and sample.number_share < 0.5 and len(sample.words) <= _MOST_CODE_WORDS:
         near = sample.share(lambda word: akin(word, words) is not None)
-        known += 0.8 * (near - known)
+        known += 0.8 * max(near - known, 0.0)
     if sample.number_share > 0.5:
         # Figures are in many dictionaries; they tell little.
         return known * 0.3

@@ -10,14 +10,14 @@ from importlib.resources import files
 from itertools import islice, product
 from typing import Any
 
-from importers.normalising.accents import unaccented
+from importers.normalising.accents import in_latin, unaccented
 from importers.normalising.ideographs import simplified
 from importers.normalising.units import without_unit
 from importers.profiles import ATTRIBUTES, LATIN_PARTS
 
 Words = frozenset[str]
 
-_PIECES = re.compile(LATIN_PARTS + r"|\d+|[一-鿿々ぁ-ヿー가-힣]+|[Ͱ-Ͽ]+|[Ѐ-ԯ]+|[ء-يپچژکگی]+|[ก-๙]+")
+_PIECES = re.compile(LATIN_PARTS + r"|\d+|[一-鿿々ぁ-ヿー가-힣]+|[Ͱ-Ͽ]+|[Ѐ-ԯ]+|[ء-يپچژکگی]+|[א-ת]+|[ก-๙]+")
 _ARABIC_THE = re.compile(r"^ال(?=..)")
 _REMARK = re.compile(r"[(\[【].*?[)\]】]")
 # Between the words of a name these say nothing.
@@ -121,7 +121,7 @@ def _cuts(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:
     text = _IN_OR_OUT.sub(r"\1 \2let", unicodedata.normalize("NFKC", header))
     text = unaccented(simplified(_DOWN_TO.sub(r"\1 ", without_unit(text))))
     text = _REMARK.sub(lambda remark: f" {remark[0][1:-1]} " if _says_which_end(remark[0][1:-1]) else " ", text)
-    found = [_piece(part) for part in _PIECES.findall(text)]
+    found = [_best_spelt(_piece(part)) for part in _PIECES.findall(text)]
     found = _in_phrases(found, _vocabulary().words)
     pieces = [piece for place, piece in enumerate(found) if not _is_joining(place, found)] or found
     whole = _cut(pieces, _vocabulary().words)
@@ -145,6 +145,15 @@ def _piece(part: str) -> str:
     """A part of a name as the vocabulary has it: every language's word for coordinates begins alike."""
     piece = _ARABIC_THE.sub("", part.casefold())
     return "coordinate" if _COORDINATES.match(piece) else piece
+
+
+def _best_spelt(piece: str) -> str:
+    """A piece in Cyrillic letters in Latin ones where more of it is known so: узводно."""
+    latin = in_latin(piece)
+    if latin == piece or not latin.isascii():
+        return piece
+    lost, lost_so = (_segmented(each, _vocabulary().words)[1] for each in (piece, latin))
+    return latin if lost_so < lost else piece
 
 
 def _says_which_end(remark: str) -> bool:

@@ -396,6 +396,48 @@ def test_colours_of_rows_say_what_the_legend_gives_for_them(tmp_path: Path) -> N
     assert [(finding.severity, "图例" in finding.message_en) for finding in told] == [("info", True)]
 
 
+def test_the_return_of_a_pair_says_that_the_supply_is_of_heat_and_no_water(tmp_path: Path) -> None:
+    points: Rows = [["检查室编号", "X+2600000", "Y+500000"]]
+    points += [[f"J{n}", y - 2_600_000, x - 500_000] for n, (x, y) in _numbered()]
+    lines: Rows = [["起点检查室", "终点检查室", "管道类别", "工作钢管规格", "外护管规格"]]
+    lines += [[f"J{n}", f"J{n + 1}", which, "φ273×7", "φ365"] for n in range(11) for which in ("供水", "回水")]
+
+    delivery = _imported(tmp_path, {"检查室": points, "管道": lines})
+
+    assert delivery.segments["class_code"].eq("heat").all()
+    assert delivery.segments["circuit"].value_counts().to_dict() == {"供水": 11, "回水": 11}
+    assert (delivery.segments["width_mm"].iloc[0], delivery.segments["casing_mm"].iloc[0]) == (273.0, 365.0)
+    # The first figures, which the names of the columns leave out, are there again.
+    np.testing.assert_allclose(shapely.get_coordinates(delivery.nodes["geom"]), _PLACES)
+    assert [finding.rule for finding in delivery.findings].count("IMP-OFFSET") == 2
+
+
+def test_serbian_names_and_words_are_read_in_either_script(tmp_path: Path) -> None:
+    wells: Rows = [["Ознака окна", "Врста", "Y (исток)", "X (север)", "Кота поклопца"]]
+    wells += [[f"РО-{n}", "Ревизионо окно" if n % 2 else "Сливник", x, y, 76.5] for n, (x, y) in _numbered()]
+    pipes: Rows = [["Узводно окно", "Низводно окно", "Врста канализације", "Материјал", "Пречник (mm)", "Кота узводно"]]
+    pipes += [[f"РО-{n}", f"РО-{n + 1}", "Кишна", "ПВЦ", 300, 74.5] for n in range(11)]
+
+    delivery = _imported(tmp_path, {"окна": wells, "канали": pipes})
+
+    first = delivery.segments.iloc[0]
+    assert (first["class_code"], first["material_code"], first["width_mm"], first["from_elevation_m"]) == (
+        "storm", "pvc", 300.0, 74.5,
+    )  # fmt: skip
+    assert delivery.nodes["appurtenance_code"].value_counts().to_dict() == {"manhole": 6, "storm_grate": 6}
+    assert delivery.nodes["ground_elevation_m"].eq(76.5).all()
+
+
+def test_a_well_at_a_tee_is_a_well_and_a_tee_is_none(tmp_path: Path) -> None:
+    wells: Rows = [["工井编号", "附属物", "X坐标", "Y坐标"]]
+    wells += [[f"D{n}", ("三通井", "人孔", "三通")[n % 3], y, x] for n, (x, y) in _numbered()]
+
+    nodes = _imported(tmp_path, {"电力工井": wells}).nodes
+
+    assert nodes["appurtenance_code"].isna().tolist() == [n % 3 == 2 for n in range(12)]
+    assert nodes["feature_code"].isna().tolist() == [n % 3 == 1 for n in range(12)]
+
+
 def test_pipes_of_which_several_lie_side_by_side_are_told(tmp_path: Path) -> None:
     points: Rows = [["点号", "X坐标", "Y坐标", "地面高程"], *([f"R{n}", y, x, 12.0] for n, (x, y) in _numbered())]
     lines: Rows = [["起点", "终点", "管径"], *([f"R{n}", f"R{n + 1}", "2×DN300"] for n in range(11))]

@@ -77,6 +77,8 @@ def best(role: str, header: str) -> str | None:
         ("segment", "عمق انتها (متر)", "to_depth_m"),
         ("segment", "起点管顶覆土(m)", "from_depth_m"),
         ("segment", "施工单位", None),
+        ("segment", "לשוחה", "to_key"),
+        ("node", "רום מכסה (מ')", "ground_elevation_m"),
         ("node", "X-coördinaat", "x"),
         ("node", "人井号", "key"),
         ("segment", "长度", None),
