@@ -49,13 +49,17 @@ _LER = """<gml:FeatureCollection xmlns:gml="http://www.opengis.net/gml/3.2"
 <ler:driftsstatus>permanent ude af drift</ler:driftsstatus><ler:vejledendeDybde uom="m">0.9</ler:vejledendeDybde>
 <ler:udvendigDiameter uom="mm">63</ler:udvendigDiameter><ler:geometri><gml:LineString
  srsName="urn:ogc:def:crs:EPSG::25832" srsDimension="3"><gml:posList>725000 6175000 -99 725033 6175000 -99</gml:posList>
-</gml:LineString></ler:geometri></ler:Gasledning></gml:featureMember></gml:FeatureCollection>"""
+</gml:LineString></ler:geometri></ler:Gasledning></gml:featureMember><gml:featureMember><ler:Ledningstrace gml:id="t1">
+<ler:lerid>t1</ler:lerid><ler:driftsstatus>i drift</ler:driftsstatus><ler:forsyningsart>el</ler:forsyningsart>
+<ler:geometri><gml:LineString srsName="urn:ogc:def:crs:EPSG::25832" srsDimension="2"><gml:posList>725000 6175010 725033
+ 6175010</gml:posList></gml:LineString></ler:geometri></ler:Ledningstrace></gml:featureMember></gml:FeatureCollection>"""
 
 
 def test_a_danish_pipe_of_unknown_height_has_its_guiding_depth_alone(tmp_path: Path) -> None:
     file = tmp_path / "pakke.gml"
     file.write_text(_LER, encoding="utf-8")
-    [line] = _imported(file, 25832).segments.to_dict("records")
+    line, trace = _imported(file, 25832).segments.to_dict("records")
+    assert trace["class_code"] == "power"
     assert not line["geom"].has_z
     assert line["from_depth_m"] == pytest.approx(0.9)
     assert (line["class_code"], line["lifecycle_code"], line["width_mm"]) == ("gas", "abandoned", 63)
