@@ -44,7 +44,8 @@ _FOR_ANY = "default"
 _HEAD_ROWS = 50_000
 _KINDS = (
     "xlsx", "xls", "csv", "txt", "mdb", "shp", "gpkg", "gdb", "geojson", "gml", "kml", "tab", "mif", "fgb",
-    "parquet", "sqlite", "topojson", "gpx", "xtf", "ISYBAU", "dxf", "dgn", "inp", "LandXML", "ifc", "zip", "rar", "7z",
+    "parquet", "sqlite", "topojson", "gpx", "sos", "xtf", "ISYBAU", "dxf", "dgn", "inp", "LandXML", "ifc", "zip", "rar",
+    "7z",
 )  # fmt: skip
 _DATASET_SUFFIX = re.compile(
     r"[\s_\-（(]*(?:管点|管线|用户|点|线)?(?:调查表|成果表|表)?[\s_\-)）]*(?:gbk|utf8|utf-8)?$|[\s_\-](?:point|line|[PL])$",

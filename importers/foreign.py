@@ -13,7 +13,7 @@ _TO_IFC = ("export it as IFC", "请导出为 IFC")
 _TO_DXF = ("export the drawing as DXF", "请导出为 DXF")
 # In English and Chinese.
 _ADVICE: Mapping[str, tuple[str, str]] = {
-    **dict.fromkeys((".sos", ".sosi", ".vfk", ".edi", ".ntf", ".e00", ".000"), _CONVERT),
+    **dict.fromkeys((".vfk", ".edi", ".ntf", ".e00", ".000"), _CONVERT),
     **dict.fromkeys((".qgs", ".qgz", ".mxd", ".aprx", ".lyr", ".lyrx", ".wor"), _PROJECT),
     **dict.fromkeys((".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".ecw"), _PICTURE),
     **dict.fromkeys((".rvt", ".nwd", ".nwc", ".skp", ".pln"), _TO_IFC),

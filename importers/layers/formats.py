@@ -14,6 +14,7 @@ from importers.layers.geoparquet import geoparquet
 from importers.layers.mapinfo import mif_file, tab_file
 from importers.layers.markup import gml_file, gpx_file, is_gml, kml_file
 from importers.layers.shapefiles import dbf_file, shapefile
+from importers.layers.sosi import SUFFIXES, sosi_file
 
 _GDB_CATALOG = "a00000001.gdbtable"
 # As GDAL's notes on the format have it: version, blocks of rows, rows, bytes an offset.
@@ -140,4 +141,5 @@ _OPENERS: dict[str, _Opener] = {
     ".db": database,
     ".tab": tab_file,
     ".mif": mif_file,
+    **dict.fromkeys(SUFFIXES, sosi_file),
 }

@@ -143,7 +143,43 @@ def test_the_czech_technical_map_is_read_by_kinds_of_objects(tmp_path: Path) -> 
     assert lines["geom"].iloc[0].coords[0] == (-742000, -1043000, 231.5)
 
 
-@pytest.mark.parametrize(("name", "word"), [("net.sos", "GDAL"), ("net.qgz", "layers")])
+_SOSI = """.HODE
+..TEGNSETT {declared}
+..TRANSPAR
+...KOORDSYS 22
+...ORIGO-NØ 6000000 500000
+...ENHET 0.01
+.KURVE 1: ! the main
+..OBJTYPE VA_Vannledning
+..DIMENSJON 160
+..EIER "Høydal"
+..NØ
+64300000 9700000 ...KP 1
+..NØH
+64300500 9703000 10260
+.FLATE 2:
+..OBJTYPE Bygning
+..REF :1 :5
+:7 :9
+.KURVE 3:
+..OBJTYPE VA_Vannledning
+..NØH
+64300000 9700000 10250
+64300500 9703000 10260
+.SLUTT
+"""
+
+
+@pytest.mark.parametrize(("declared", "codec"), [("UTF-8", "utf-8"), ("ISO8859-10", "iso8859_10"), ("ANSI", "cp1252")])
+def test_norwegian_mains_lie_where_their_unit_and_origin_put_them(tmp_path: Path, declared: str, codec: str) -> None:
+    (tmp_path / "net.sos").write_bytes(_SOSI.format(declared=declared).encode(codec))
+    first, second = _imported(tmp_path / "net.sos", 25832).segments.to_dict("records")
+    assert [vertex[:2] for vertex in first["geom"].coords] == [(597_000, 6_643_000), (597_030, 6_643_005)]
+    assert (first["class_code"], first["width_mm"], first["owner"]) == ("water", 160, "Høydal")
+    assert [vertex[2] for vertex in second["geom"].coords] == [102.5, 102.6] and not first["geom"].has_z
+
+
+@pytest.mark.parametrize(("name", "word"), [("net.vfk", "GDAL"), ("net.qgz", "layers")])
 def test_a_file_of_a_known_kind_that_is_not_read_is_refused_with_the_way_on(
     tmp_path: Path, name: str, word: str
 ) -> None:
