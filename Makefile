@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 DECK_GL_VERSION := 9.4.0
 GLTF_VALIDATOR_VERSION := 2.0.0-dev.3.10
 DEBIAN_PACKAGES := postgresql-15 postgresql-15-postgis-3 mdbtools gdal-bin libarchive13 fonts-droid-fallback python3-venv
-TEST_PACKAGES := chromium fonts-noto-cjk
+TEST_PACKAGES := chromium fonts-noto-cjk libatomic1
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 # Hundreds of processes start in a run of the tests: what Python has compiled once is kept, whatever the environment says.
