@@ -1,6 +1,7 @@
 """Points and lines beside each other on one sheet, with a blank column between the two tables."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from importers.profile_files import load_profile
 from importers.proposing.vocabulary import readings
@@ -9,6 +10,8 @@ from importers.tabular.headers import HEADER_WITHIN, Row, is_filled, is_number
 _ENDS = frozenset({"from_key", "to_key"})
 _PLACES = (frozenset({"x", "y"}), frozenset({"easting_m", "northing_m"}))
 _LEAST_TRUST, _LEAST_NAMES = 0.75, 5
+# Two tables have fewer columns together; a damaged sheet may have any number.
+_MOST_NAMES = 200
 
 
 def column_between(rows: Sequence[Row]) -> int | None:
@@ -18,10 +21,15 @@ def column_between(rows: Sequence[Row]) -> int | None:
     both ends of lines.
     """
     for top, header in enumerate(rows[:HEADER_WITHIN]):
-        if sum(map(is_filled, header)) < _LEAST_NAMES or any(map(is_number, header)):
+        named = [at for at, cell in enumerate(header) if is_filled(cell)]
+        if not _LEAST_NAMES <= len(named) <= _MOST_NAMES or any(map(is_number, header)):
             continue
-        between = (at for at in range(1, len(header) - 1) if not any(_is_filled_at(row, at) for row in rows[top:]))
-        for at in between:
+        # Of several blank columns between the same two names the first parts them as well as any.
+        gaps = (range(before + 1, after) for before, after in pairwise(named))
+        blank = (
+            next((at for at in gap if not any(_is_filled_at(row, at) for row in rows[top:])), None) for gap in gaps
+        )
+        for at in (at for at in blank if at is not None):
             if {_holds(header[:at]), _holds(header[at + 1 :])} == {"node", "segment"}:
                 return at
     return None

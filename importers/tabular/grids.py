@@ -22,6 +22,8 @@ CHUNK_ROWS = 50_000
 
 _SAMPLE_ROWS = HEADER_WITHIN + 10
 _MORE_UNTIL_NEXT_POINT = 1_000
+# A sheet may be 16,384 columns wide, for one cell far out or by damage; no table is.
+_MOST_COLUMNS = 1_000
 # More single lines than these above a table do not count among the rows its header is looked for in.
 _FEW_LINES, _MOST_LINES = 10, 1_000
 
@@ -34,10 +36,45 @@ def tables_of(grid: Grid, names: Names, chunk_rows: int = CHUNK_ROWS) -> Iterato
     goes on about the point of the row before. Where the header of another table follows below, that one has
     a sheet of its own, named by the cell that it begins in: `热力!A19`.
     """
+    grid = _within_reach(grid)
     for first_row, rows in Tables(grid.rows, names.known):
         part = grid if not first_row else _another(grid, first_row, 0)
         for side in _sides(replace(part, rows=rows), first_row):
             yield from _tables_of_one(side, names, chunk_rows, first_row)
+
+
+def _within_reach(grid: Grid) -> Grid:
+    """The grid without what stands beyond the thousandth column, which a finding tells."""
+    rows = iter(grid.rows)
+    first = list(islice(rows, _SAMPLE_ROWS))
+    if max(map(len, first), default=0) <= _MOST_COLUMNS:
+        return replace(grid, rows=chain(first, rows))
+    whole = [*first, *rows]
+    far = [
+        (number, column, cell)
+        for number, row in enumerate(whole, start=1)
+        for column, cell in enumerate(row[_MOST_COLUMNS:], start=_MOST_COLUMNS)
+        if is_filled(cell)
+    ]
+    told = [_far_out(grid, len(far), *far[0])] if far else []
+    return replace(grid, rows=[row[:_MOST_COLUMNS] for row in whole], findings=[*grid.findings, *told])
+
+
+def _far_out(grid: Grid, count: int, row: int, column: int, cell: object) -> Finding:
+    place = f"{_column_letters(column)}{row}"
+    return Finding(
+        rule="IMP-FAR",
+        severity=Severity.WARNING,
+        message_en=f"{count} cells of {grid.sheet} beyond its first {_MOST_COLUMNS:,} columns were left out, the first "
+        f"in {place}; if they belong to the table, move them beside it, else delete them.",
+        message_zh=f"{grid.sheet} 第 {_MOST_COLUMNS} 列以外的 {count} 个单元格未读取，首个为 {place}；"
+        "若属于本表请移至表旁，否则请删除。",
+        file=grid.file,
+        sheet=grid.sheet,
+        row=row,
+        column=_column_letters(column),
+        value=str(cell),
+    )
 
 
 def _sides(grid: Grid, first_row: int) -> Iterator[Grid]:

@@ -20,6 +20,8 @@ ROWS_OF_HEADER = 3
 _FEW_COLUMNS = 4
 # Three words, or one and what it says.
 _SENTENCE = re.compile(r"[^\W\d]{2,}\s+[^\W\d]{2,}\s+[^\W\d]{2,}|[^\W\d]{2,}\s*[:：]\s*\S|[一-鿿，。、]{8,}")
+# A quote that is never closed makes one cell of half a file.
+_BEGINNING = 200
 _ASCII_STARTS = (
     "total", "sum", "sub", "grand", "page", "- ", "razem", "gesamt", "somme", "totaal", "toplam", "celkem",
     "jumlah", "jml", "ukupno", "skupaj", "spolu", "kokku",
@@ -170,7 +172,7 @@ class Body:
         for place in range(len(first) - 1, -1, -1):
             if place in skipped:
                 continue
-            if not isinstance(first[place], str) or not _SENTENCE.search(first[place]):
+            if not isinstance(first[place], str) or not _SENTENCE.search(first[place], 0, _BEGINNING):
                 return
             if sum(cell is not None and cell == cell for cell in row_of(columns, place)) > 1:
                 return

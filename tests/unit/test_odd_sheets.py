@@ -55,6 +55,16 @@ def test_points_and_lines_one_below_the_other_are_two_tables(tmp_path: Path) -> 
     assert _only(delivery, "IMP-STACKED").row == 15
 
 
+def test_a_cell_far_out_to_the_right_is_told_and_the_table_beside_it_read(tmp_path: Path) -> None:
+    far = [[*row, *[None] * 2_999, "x" if n == 5 else None] for n, row in enumerate(_POINTS, start=1)]
+
+    delivery = _trial(_proposed([_workbook(tmp_path, {"给水点": far, "给水线": _LINES})]))
+
+    assert (len(delivery.nodes), len(delivery.segments)) == (12, 11)
+    told = _only(delivery, "IMP-FAR")
+    assert (told.row, told.column, told.value, told.severity) == (5, "DKN", "x", Severity.WARNING)
+
+
 def test_points_and_lines_beside_each_other_are_two_tables(tmp_path: Path) -> None:
     points, lines = _POINTS[:8], _LINES
     sides = [[*(points[n] if n < len(points) else [None] * 4), None, *lines[n]] for n in range(len(lines))]
