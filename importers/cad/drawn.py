@@ -22,7 +22,7 @@ from importers.cad.labels import (
 )
 from importers.cad.leaders import fly, follow, point_out
 from importers.cad.legend import read_legend
-from importers.cad.lettered import letters_of, letters_on, put_together
+from importers.cad.lettered import class_words_of, letters_of, letters_on, put_together
 from importers.cad.sheets import Sheet, Sorting
 from importers.cad.spot_heights import ground_at, heights
 from importers.profiles import Profile
@@ -35,6 +35,8 @@ _OF_LINES = {
     "drawn_cable_count": ("cable_count",), "drawn_burial": ("burial",),
 }  # fmt: skip
 _OF_LEVELS = {"ground": ("drawn_ground", "ground_elevation_m"), "bottom": ("drawn_bottom", "well_bottom_m")}
+# What a layer says of the class that says nothing.
+_UNTOLD = (None, "unknown")
 _ON_POINT_M, _SAME_HEIGHT_M = 0.05, 0.01
 
 
@@ -113,6 +115,7 @@ class Drawn:
     def _put_together(self, texts: Sequence[Entity]) -> None:
         """Make lines whole that are broken for a letter, which says of what they are where it is a class."""
         letters = letters_of(texts)
+        said: dict[int, str] = {}
         for sheet in self._sheets if letters else ():
             lines = [e for e in (*sheet.rows["segment"], *sheet.silent) if e.role == "segment" and not e.attributes]
             are_pipes = sheet.told.is_network
@@ -129,9 +132,12 @@ class Drawn:
             on_lines = letters_on(letters, [e for e in lines if e.row not in found.letters], self._is_class)
             sheet.rows["segment"] += [e for e in sheet.silent if e.row in on_lines and not e.is_closed]
             sheet.silent = [e for e in sheet.silent if e.row not in on_lines or e.is_closed]
-            if sheet.told.class_code is None:
-                for row, letter in (*found.letters.items(), *on_lines.items()):
-                    self._told[row]["drawn_class"] = letter
+            if sheet.told.class_code in _UNTOLD:
+                said.update(found.letters | on_lines)
+        words = class_words_of(set(said.values()), texts)
+        for row, letter in said.items():
+            if word := words.get(letter):
+                self._told[row]["drawn_class"] = word
 
     def _is_class(self, word: str) -> bool:
         return self._words.class_code(word) is not None
@@ -154,7 +160,7 @@ class Drawn:
             sheet.rows["segment"] += [e for e in sheet.silent if e.role == "segment" and legend.says_of_silent(e)]
             taken = {entity.row for entity in sheet.rows["segment"]}
             sheet.silent = [entity for entity in sheet.silent if entity.row not in taken]
-            for entity in sheet.rows["segment"] if sheet.told.class_code is None else ():
+            for entity in sheet.rows["segment"] if sheet.told.class_code in _UNTOLD else ():
                 if code := legend.class_of(entity):
                     self._told[entity.row].setdefault("drawn_class", code)
                     self.n_by_legend += 1

@@ -1,7 +1,8 @@
 """Lines with a letter in them, ——J——, as plans draw utilities: broken for it, or with the letter written on them."""
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,8 +13,11 @@ from scipy.spatial import cKDTree
 from importers.cad.entities import Entity
 from importers.cad.geometry import Vertex
 from importers.cad.texts import Text
+from importers.normalising.classes import american_letters
 
 _MOST_LETTERS = 3
+_CHINESE = frozenset({"J", "Y"})
+_IDEOGRAPH = re.compile(r"[一-鿿]")
 # A letter that breaks lines does it more than once.
 _LEAST_GAPS = 3
 # In heights of the letter: half of a gap, and how far the letter may stand beside the line.
@@ -100,6 +104,23 @@ def letters_on(letters: Sequence[Letter], lines: Sequence[Entity], is_class: Cal
         for line, first in ranked.items()
         if first[0][1] >= _LEAST_ON_LINE and (len(first) == 1 or first[0][1] > first[1][1])
     }
+
+
+def class_words_of(letters: Set[str], texts: Sequence[Entity]) -> dict[str, str]:
+    """What to look letters up by: themselves, or the classes that they are together on an American plan.
+
+    W is foul on a Chinese plan and water on others: where no text has an ideograph, and neither J nor Y stands beside
+    them, single letters are left out.
+    """
+    together = american_letters(letters)
+    if together:
+        return {letter: together[letter.casefold()] for letter in letters}
+    is_chinese = bool(letters & _CHINESE) or any(_has_ideograph(entity) for entity in texts)
+    return {letter: letter for letter in letters if is_chinese or len(letter) > 1 or not letter.isascii()}
+
+
+def _has_ideograph(entity: Entity) -> bool:
+    return entity.text is not None and any(_IDEOGRAPH.search(line) for line in entity.text.lines)
 
 
 def _letter(entity: Entity) -> Letter | None:

@@ -54,6 +54,8 @@ _AMERICAN: Mapping[str, str] = {
 }  # fmt: skip
 _AMERICAN_ALONE = frozenset({"sd", "fo", "foc", "catv", "tel", "elec", "strm"})
 _LEAST_AMERICAN = 4
+# Beside W, letters that no Chinese plan has beside it.
+_BESIDE_WATER = frozenset({"g", "ss"})
 
 
 # Of a pair of heat pipes; what goes there is called as water mains are elsewhere.
@@ -79,8 +81,9 @@ def circuits(columns: Columns) -> Objects:
 def american_letters(words: Iterable[str | None]) -> Mapping[str, str]:
     """What the letters of American plans mean, where words are several of them and nothing else."""
     letters = {word.casefold() for word in words if word is not None}
-    are_all = len(letters) >= _LEAST_AMERICAN and letters <= _AMERICAN.keys() and letters & _AMERICAN_ALONE
-    return _AMERICAN if are_all else {}
+    are_many = len(letters) >= _LEAST_AMERICAN and letters & _AMERICAN_ALONE
+    are_few = len(letters) == _LEAST_AMERICAN - 1 and "w" in letters and letters & _BESIDE_WATER
+    return _AMERICAN if letters <= _AMERICAN.keys() and (are_many or are_few) else {}
 
 
 def sewer_letters(words: Iterable[str | None], *, are_sewers: bool = True) -> Mapping[str, str] | None:

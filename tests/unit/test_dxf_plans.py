@@ -73,6 +73,21 @@ def test_numbers_beside_vertices_that_may_be_anything_are_told(tmp_path: Path) -
     assert told.details["rows"] == 3
 
 
+@pytest.mark.parametrize(
+    ("letters", "classes"),
+    [("WWW GGG SSS", [None, None, None]), ("WWW JJJ", ["W", "J"]), ("WWW GGG EEE", ["water", "gas", "power"])],
+)
+def test_a_w_is_water_on_an_american_plan_foul_on_a_chinese_one_and_nothing_on_others(
+    tmp_path: Path, letters: str, classes: list[str | None]
+) -> None:
+    def draw(drawing: Drawing) -> None:
+        for n, of_line in enumerate(letters.split()):
+            lettered(drawing, of_line, 20 * n, "PIPES")
+
+    options = {"network_layers": ["PIPES"]}
+    assert Read(drawn(tmp_path / "a.dxf", draw), **options).column("PIPES", "segment", "drawn_class") == classes
+
+
 SAMPLES = {"WATER MAIN": 5, "GAS MAIN": 2, "SANITARY SEWER": 3}
 
 
