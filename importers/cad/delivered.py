@@ -58,7 +58,8 @@ class Delivered:
         """The tables of all drawings; SourceError when none has a row."""
         # A profile for tables that fits the attributes knows nothing of layers.
         words = self._profile if self._given or self._profile.reader else self._base
-        sorting = Sorting(LayerNames(words, self._settings), self._settings)
+        layers = {entity.layer for source in self._sources for entity in source.entities if entity.role == "segment"}
+        sorting = Sorting(LayerNames(words, self._settings, layers), self._settings)
         found = [(source, sorting.sheets(source.entities)) for source in self._sources]
         drawn = [self._drawn(source, sheets, sorting) for source, sheets in found]
         has_rows = any(sheet.rows[role] for _, sheets in found for sheet in sheets for role in ROLES)

@@ -1,12 +1,13 @@
 """What the name of a layer says: a class (`JSLINE`, `JS注记`, `给水`), material and size (`PVC110-PN16`), a device."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from importers.cad.label_words import PipeLabel, Vocabulary
+from importers.normalising.classes import american_code, american_letters
 from importers.profiles import Profile, one_class
 
 # Names that AutoCAD gives to layers of attached (ref|name) and bound (ref$0$name) drawings.
@@ -15,6 +16,8 @@ _OF_ATTACHED = re.compile(r"^.*(?:\||\$\d+\$)")
 _PIPES = re.compile(
     r"(?<![A-Z])(?:PIPES?|LINES?|MAINS?|LEITUNG|ROHR|TUBER[IÍ]A|CONDUITE|TUBO|LEIDING)(?![A-Z])", re.IGNORECASE
 )
+# W, SS-LINE: few letters for what a layer holds.
+_SHORT = re.compile(r"^([A-Za-z]{1,4})(?:[-_ ]?(?:LINES?|PIPES?|MAINS?))?$", re.IGNORECASE)
 _WORDS = re.compile(r"[A-Za-z]+|[一-鿿]+")
 
 
@@ -47,15 +50,24 @@ class LayerNames:
     """Reads layer names by the patterns and words of a profile.
 
     Options: `ignored_layers`, `annotation_layers`, `point_number_layers` and `structure_layers`, lists of patterns;
-    `network_layers`, patterns of layers that hold network whatever else their names say.
+    `network_layers`, patterns of layers that hold network whatever else their names say. `layers` are the names of all
+    layers of a drawing, of which several letters together tell more than each.
     """
 
-    def __init__(self, profile: Profile, options: dict[str, Any]) -> None:
+    def __init__(self, profile: Profile, options: dict[str, Any], layers: Iterable[str] = ()) -> None:
         self.words = Vocabulary(profile)
         self._profile = profile
         self._patterns = {name: options.get(f"{name}_layers", []) for name in
                           ("ignored", "annotation", "point_number", "structure", "network")}  # fmt: skip
+        self._together = self._american(layers)
         self.read = lru_cache(maxsize=None)(self._read)
+
+    def _american(self, layers: Iterable[str]) -> Mapping[str, str]:
+        """What names of a few letters mean together on an American plan; nothing where one is another code."""
+        short = [match[1] for layer in layers if (match := _SHORT.match(_OF_ATTACHED.sub("", layer).strip()))]
+        letters = [word for word in short if american_code(word)]
+        is_foreign = any(self.words.class_code(word) and not american_code(word) for word in short)
+        return {} if is_foreign else american_letters(letters)
 
     def _read(self, layer: str) -> LayerName:
         name = _OF_ATTACHED.sub("", layer).strip()
@@ -81,6 +93,8 @@ class LayerNames:
 
     def _class(self, name: str) -> tuple[str, str] | None:
         """The word for the class and the class: by the profile's patterns, the whole name, or one of its words."""
+        if self._together and (short := _SHORT.match(name)) and (code := self._together.get(short[1].casefold())):
+            return code, code
         by_pattern = self._profile.sheet_class(name)
         words = [name, *_WORDS.findall(name)]
         words = [*([by_pattern] if by_pattern else []), *(word for word in words if len(word) > 1)]

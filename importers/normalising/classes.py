@@ -78,6 +78,11 @@ def circuits(columns: Columns) -> Objects:
     return coalesced(named, beside.texts()) if heat_pair(beside.words) else named
 
 
+def american_code(word: str) -> str | None:
+    """What letters may mean on an American plan."""
+    return _AMERICAN.get(word.casefold())
+
+
 def american_letters(words: Iterable[str | None]) -> Mapping[str, str]:
     """What the letters of American plans mean, where words are several of them and nothing else."""
     letters = {word.casefold() for word in words if word is not None}

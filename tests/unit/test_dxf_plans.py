@@ -88,6 +88,27 @@ def test_a_w_is_water_on_an_american_plan_foul_on_a_chinese_one_and_nothing_on_o
     assert Read(drawn(tmp_path / "a.dxf", draw), **options).column("PIPES", "segment", "drawn_class") == classes
 
 
+@pytest.mark.parametrize(
+    ("layers", "classes"),
+    [
+        (
+            {"W": "water", "SS": "foul", "SD-LINE": "storm", "G": "gas", "ROADS": None},
+            ["foul", "gas", "storm", "water"],
+        ),
+        ({"SS": "water", "JS": "water", "WS": "foul"}, ["foul", "water", "water"]),
+    ],
+)
+def test_layers_of_few_letters_mean_together_what_they_do_on_their_plan(
+    tmp_path: Path, layers: dict[str, str | None], classes: list[str]
+) -> None:
+    def draw(drawing: Drawing) -> None:
+        for n, layer in enumerate(layers):
+            drawing.modelspace().add_line(at(0, 10 * n), at(40, 10 * n), {"layer": layer})
+
+    found = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547).segments
+    assert sorted(found["class_code"]) == classes
+
+
 SAMPLES = {"WATER MAIN": 5, "GAS MAIN": 2, "SANITARY SEWER": 3}
 
 
