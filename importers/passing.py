@@ -39,6 +39,15 @@ class StreamingReader(Reader, Protocol):
         ...
 
 
+@runtime_checkable
+class PreparedReader(Reader, Protocol):
+    """A reader that needs dictionaries for every file: loaded once, the processes that read have them, too."""
+
+    def prepare(self, options: dict[str, Any]) -> None:
+        """Load what reading needs whatever the file."""
+        ...
+
+
 def read_confined(reader: Reader, path: Path, options: dict[str, Any]) -> Generator[RecordTable]:
     """What a reader yields of one file, read in a process of its own as `pipemap.confined` has it.
 
@@ -47,6 +56,7 @@ def read_confined(reader: Reader, path: Path, options: dict[str, Any]) -> Genera
     SourceError
         As `Reader.read`, and when the file makes its reader break down or takes more than it may.
     """
+    _prepare(reader, options)
     with closing(_confined(path, lambda: map(packed, reader.read([path], options)))) as tables:
         yield from map(unpacked, tables)
 
@@ -59,8 +69,14 @@ def heads_confined(reader: StreamingReader, path: Path, options: dict[str, Any])
         yield heads is not None
         yield from map(packed, heads or ())
 
+    _prepare(reader, options)
     with closing(_confined(path, work)) as said:
         return [unpacked(table) for table in said] if next(said) else None
+
+
+def _prepare(reader: Reader, options: dict[str, Any]) -> None:
+    if isinstance(reader, PreparedReader):
+        reader.prepare(options)
 
 
 def _confined(path: Path, work: Callable[[], Iterable[Any]]) -> Generator[Any]:

@@ -15,6 +15,7 @@ from importers.profiles import plain
 from importers.tabular import markup
 from importers.tabular.chainages import with_points_joined
 from importers.tabular.colours import meanings_of_rows, with_colours
+from importers.tabular.column_names import is_name, may_be_values
 from importers.tabular.decimal_commas import with_decimal_points
 from importers.tabular.drawn_columns import with_shapes
 from importers.tabular.grids import CHUNK_ROWS, tables_of
@@ -56,6 +57,11 @@ class TableReader:
     def accepts(self, path: Path) -> bool:
         """Whether the file is named like a text table or a workbook."""
         return path.suffix.lower() in _TEXT | _BOOK
+
+    def prepare(self, options: dict[str, Any]) -> None:
+        """Load names of columns and words of code tables."""
+        is_name("", _names(frozenset(options.get("known_headers", ()))).known)
+        may_be_values([""])
 
     def read(self, paths: Sequence[Path], options: dict[str, Any]) -> Iterator[RecordTable]:
         """The rows of each text file and sheet, in as many tables as the rows need.
