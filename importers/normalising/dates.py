@@ -26,6 +26,9 @@ _YEARS_OF_PERSIA = range(1250, 1500)
 _PERSIAN_EPOCH = date(622, 3, 21)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NAMED = re.compile(rf"^(?:(\d{{1,2}})[-\s.]*)?({'|'.join(_MONTHS)})[a-z]*\.?[-\s,]*(\d{{4}}|\d{{2}})$", re.IGNORECASE)
+_MONTH_FIRST = re.compile(
+    rf"^({'|'.join(_MONTHS)})[a-z]*\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})$", re.IGNORECASE
+)
 _ABOUT = re.compile(r"^(?:约|大约|大概|circa|ca?\.|~|≈)\s*(?=\d)", re.IGNORECASE)
 # Years counted from an event: 昭和55年度 and S55 are 1980, 民国95年 is 2006, the first year of an era is 元年.
 _BEFORE_ERA = {
@@ -121,7 +124,9 @@ def _by_slashes(word: str, *, day_first: bool) -> date | None:
 
 
 def _by_name(word: str) -> date | None:
-    """Mar-98 and 18 May 2012."""
+    """Mar-98, 18 May 2012 and May 18, 2012."""
+    if match := _MONTH_FIRST.match(word):
+        return _date(int(match[3]), _MONTHS.index(match[1].lower()) + 1, int(match[2]))
     match = _NAMED.match(word)
     return _date(int(match[3]), _MONTHS.index(match[2].lower()) + 1, int(match[1] or 1)) if match else None
 

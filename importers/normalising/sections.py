@@ -39,7 +39,8 @@ _LETTERED_EACH = re.compile(
     rf"[bw宽]\s*[=:]?\s*({_NUMBER}\s*{_UNIT})(?:{_BY}|[\s,，、/]*)[h高]\s*[=:]?\s*({_NUMBER}\s*{_UNIT})", re.IGNORECASE
 )
 _INCHES = re.compile(
-    r"(\d+(?:\.\d+)?(?![/\d]))?(?:[\s-]*(\d+)/(\d+))?\s*(?:\"|''|′′|”|in\.?|inch|inches|英寸|英吋|吋|寸)", re.IGNORECASE
+    r"(\d+(?:\.\d+)?(?![/\d]))?(?:[\s-]*(\d+)/(\d+))?\s*(?:\"|''|′′|”|in\.?|inch|inches|英寸|英吋|吋|寸)\s*[ØøΦφ⌀∅]?",
+    re.IGNORECASE,
 )
 _HOLES = re.compile(r"(\d+)\s*孔\s*(?:\(\s*\d+\s*[x×*]\s*\d+\s*\))?(?:[\s/,，、]*(\d+)\s*[根条])?", re.IGNORECASE)
 _HOLES_IN_ROWS = re.compile(rf"(\d+){_BY}(\d+)\s*孔", re.IGNORECASE)

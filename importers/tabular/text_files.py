@@ -35,6 +35,8 @@ _WIDE_BLANKS = re.compile(r"\t|\s{2,}")
 
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
 _SIGNS = bytes(range(0x80, 0xA0))
+# Where Windows-1252 has signs, Windows-1250 has letters that are the commonest of Slovenian.
+_LETTERS_AMONG_SIGNS = "ŠŚŤŽŹšśťžź".encode("cp1250")
 _IN_FOURS = re.compile(rb"[\x81-\xfe]\d[\x81-\xfe]\d")
 # First bytes of the signs and everyday characters of each standard (GB 2312 level 1, JIS X 0208 level 1, Big5 level 1);
 # text read in another's encoding falls among the rare ones.
@@ -181,7 +183,8 @@ def _looks_western(head: bytes) -> bool:
 
     Japanese characters begin with bytes that are signs in Windows-1252, not letters.
     """
-    if n_among(head, _SIGNS) * 2 > n_among(head, BEYOND_ASCII):
+    n_signs = n_among(head, _SIGNS) - n_among(head, _LETTERS_AMONG_SIGNS)
+    if n_signs * 2 > n_among(head, BEYOND_ASCII):
         return False
     return _stand_alone(head) or (not is_cyrillic(head) and _are_rather_letters(head))
 

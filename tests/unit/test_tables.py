@@ -213,6 +213,15 @@ def test_western_text_is_not_taken_for_chinese_and_its_commas_are_points(tmp_pat
     assert table.rows.iloc[0].tolist() == ["Ñ1", "2600000.5", "500000.25", "Canalización"]
 
 
+def test_letters_that_are_signs_in_other_code_pages_are_letters_where_hardly_any_others_stand(tmp_path: Path) -> None:
+    path = tmp_path / "jaski.csv"
+    lines = ["Oznaka jaška;Vrsta jaška;Kota pokrova", "J1;revizijski jašek;298,01", "J2;požiralnik;297,95"]
+    path.write_bytes("\n".join(lines).encode("cp1250"))
+    (table,) = read(path)
+    assert list(table.rows.columns) == ["Oznaka jaška", "Vrsta jaška", "Kota pokrova"]
+    assert table.rows["Vrsta jaška"].tolist() == ["revizijski jašek", "požiralnik"]
+
+
 def test_runs_of_blanks_separate_columns_where_nothing_else_does(tmp_path: Path) -> None:
     path = tmp_path / "points.txt"
     path.write_text(
