@@ -80,8 +80,9 @@ class Delivered:
         return drawn
 
     def _only_attaches(self) -> bool:
-        """Whether all it holds are drawings that are read on their own."""
-        return all(entity.is_container for source in self._sources for entity in source.entities)
+        """Whether all it holds, or among others all it could tell, are drawings that are read on their own."""
+        containers = [entity.is_container for source in self._sources for entity in source.entities]
+        return all(containers) or (any(containers) and len(self._settings.get("delivered", ())) > 1)
 
     def _is_note(self, text: Entity) -> bool:
         """Whether the data of a text already names what it is about."""

@@ -142,7 +142,8 @@ def test_an_attached_drawing_of_the_delivery_is_read_once_and_where_it_is_attach
     scale = {"xscale": 1 / unit, "yscale": 1 / unit, "zscale": 1 / unit}
     host.modelspace().add_blockref("inner", place, {"rotation": 90.0 if moved else 0.0, **scale})
     host.saveas(tmp_path / "host.dxf")
-    # A second sheet that attaches the same.
+    # A second sheet that attaches the same, with nothing else but a frame.
+    host.modelspace().add_lwpolyline([at(0)[:2], at(99)[:2], at(99, 99)[:2]], dxfattribs={"layer": "TK"})
     host.saveas(tmp_path / "other.dxf")
 
     files = [tmp_path / name for name in ("inner.dxf", "host.dxf", "other.dxf")]
