@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
@@ -125,7 +126,7 @@ class ClassColumn:
         self._letters: Mapping[str, str] = {}
         self._american: Mapping[str, str] = {}
         self._spoken: dict[str, str | None] = {}
-        self._flowing = self._in_names_beside(profile, table)
+        self._names = [name for name in (table.sheet, Path(table.file).stem, table.folder) if name]
         self._open: dict[str, None] = {}
         word = profile.sheet_class(table.sheet)
         if word and self._fallback == "combined" and _SEWERS.search(word):
@@ -160,10 +161,10 @@ class ClassColumn:
             open_sewer = code, text
         return open_sewer
 
-    def _in_names_beside(self, profile: Profile, table: RecordTable) -> tuple[str, str] | None:
+    @cached_property
+    def _flowing(self) -> tuple[str, str] | None:
         """Foul or storm, where the first name round the rows that speaks of either does, and that name."""
-        names = [name for name in (table.sheet, Path(table.file).stem, table.folder) if name]
-        said = ((profile.class_said(name, is_name=True), name) for name in names)
+        said = ((self._profile.class_said(name, is_name=True), name) for name in self._names)
         return next(((code, name) for code, name in said if code in ("foul", "storm")), None)
 
     def add(self, columns: Columns) -> tuple[npt.NDArray[np.int32], pa.Array]:
