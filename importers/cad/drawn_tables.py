@@ -38,6 +38,7 @@ class _Grid:
 
     headers: list[str]
     rows: list[tuple[Entity, dict[str, str]]]
+    texts: set[int]
 
 
 @dataclass
@@ -79,6 +80,7 @@ def drawn_tables(source: Source, sheets: Sequence[Sheet], drawn: Drawn, profile:
             continue
         own = {cells[found.key] for _, cells in found.rows} if found.role != "segment" else set()
         _leave_out(sheets, {points.rows[number] for number in own} | {pipe.row for pipe in pipes})
+        _tell_read(sheets, grid.texts)
         yield found.table(source.file, points)
 
 
@@ -163,6 +165,16 @@ def _leave_out(sheets: Sequence[Sheet], rows: set[int]) -> None:
             sheet.rows[role] = [entity for entity in sheet.rows[role] if entity.row not in rows]
 
 
+def _tell_read(sheets: Sequence[Sheet], texts: set[int]) -> None:
+    """Let the account say of the texts of a table that they were read."""
+    for sheet in sheets:
+        for entity in sheet.entities:
+            if entity.row in texts:
+                sheet.left_out[entity.kind, "text"] -= 1
+                sheet.leave_out(entity, "read")
+        sheet.left_out = +sheet.left_out
+
+
 def _grids(texts: Sequence[Entity], profile: Profile) -> Iterator[_Grid]:
     """Rows of texts under a row of names of columns, one of which is that of the number of a point."""
     keys = {
@@ -180,9 +192,10 @@ def _grids(texts: Sequence[Entity], profile: Profile) -> Iterator[_Grid]:
         mapping = profile.mapping("combined", names)
         if len(set(names)) < len(names) or len(mapping) < _LEAST_COLUMNS:
             continue
-        rows = _rows_under(headers, boxes, names, mapping.get("key", mapping.get("from_key", names[0])))
+        under = _rows_under(headers, boxes)
+        rows = list(_told(headers, under, mapping.get("key", mapping.get("from_key", names[0]))))
         if len(rows) >= _LEAST_ROWS:
-            yield _Grid(names, rows)
+            yield _Grid(names, rows, {box.entity.row for row in (headers, *under) for box in row})
 
 
 @dataclass
@@ -208,10 +221,8 @@ class _Box:
         return is_as_high and abs(other.level - self.level) <= _LEVEL * self.height
 
 
-def _rows_under(
-    headers: Sequence[_Box], boxes: Sequence[_Box], names: Sequence[str], key: str
-) -> list[tuple[Entity, dict[str, str]]]:
-    """The cells under the headers, row by row, down to a gap that no row fills; a blank number is that above it."""
+def _rows_under(headers: Sequence[_Box], boxes: Sequence[_Box]) -> list[list[_Box]]:
+    """The texts under the headers, row by row, down to a gap that no row fills."""
     edges = np.array([box.edges for box in headers])
     widest = float(np.diff(edges[:, 1]).max(initial=0.0)) or headers[0].height
     within = (edges[:, 0].min() - widest / 2, edges[:, 2].max() + widest)
@@ -226,14 +237,18 @@ def _rows_under(
             break
         else:
             rows.append([box])
-    found: list[tuple[Entity, dict[str, str]]] = []
+    return rows
+
+
+def _told(headers: Sequence[_Box], rows: Sequence[Sequence[_Box]], key: str) -> Iterator[tuple[Entity, dict[str, str]]]:
+    """The cells of rows by the headers that they stand under; a blank number is that above it."""
+    edges = np.array([box.edges for box in headers])
     above = ""
     for row in rows:
         cells: dict[str, list[str]] = defaultdict(list)
         for box in sorted(row, key=lambda each: each.edges[0]):
-            cells[names[int(np.abs(edges - box.edges).min(axis=1).argmin())]].append(box.said)
+            cells[headers[int(np.abs(edges - box.edges).min(axis=1).argmin())].said].append(box.said)
         told = {name: " ".join(said) for name, said in cells.items()}
         above = told.setdefault(key, above)
         if above:
-            found.append((row[0].entity, told))
-    return found
+            yield row[0].entity, told

@@ -21,6 +21,7 @@ REASONS = {
     "silent": ("nothing says that its layer holds pipes", "无属性，图层名也无法识别"),
     "flag": ("leads from texts to pipes", "扯旗线"),
     "outline": ("closed line or circle without attributes", "无属性的闭合线或圆"),
+    "read": ("read as the cells of a table", "按成果表单元格读取"),
     "tabled": ("read from the table that is drawn beside it", "按图上成果表读取"),
     "legend": ("sample of the legend", "图例"),
     "piece": ("part of a line that is broken for a letter", "注有字母的断开线之一段"),

@@ -234,6 +234,8 @@ def test_a_result_table_that_is_drawn_beside_the_map_is_read(tmp_path: Path, is_
     if is_bent:
         assert told.severity == Severity.WARNING
         return
+    [left] = [found for found in delivery.findings if found.rule == "IMP-SKIPPED" and found.sheet == "BG"]
+    assert left.details["reasons"] == {"read": {"TEXT": 32}}
     pipe = delivery.segments.set_index("from_key").loc["WS1"]
     assert (pipe["class_code"], pipe["width_mm"], pipe["material_code"]) == ("foul", 300, "concrete")
     assert pipe["from_elevation_m"] == 22.5
