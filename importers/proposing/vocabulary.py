@@ -31,6 +31,7 @@ _LEAST_STEM, _LONGEST_ENDING = 5, 3
 _ENDS = (frozenset({"from"}), frozenset({"to"}))
 _COORDINATES = re.compile(r"[ck]oo?rd|коорд|κοορδ|συντετ|wsp[oó]lrz|souradn|súradn")
 # "Depth to crown" is no depth at the "to" end.
+_STROKE, _IN_TWO = re.compile(r"\s+/\s+"), 2
 _DOWN_TO = re.compile(
     r"(?<![a-z])(depth|distance)(?:[\s_]+to[\s_]+(?=[a-z])|to(?=crown|top|soffit|obvert|invert|bottom))", re.IGNORECASE
 )
@@ -79,7 +80,7 @@ def readings(role: str, header: str) -> tuple[NameReading, ...]:
     A part that is in no vocabulary lowers the trust by its share of the name.
     """
     best: dict[str, NameReading] = {}
-    for cut, trust in _cuts(header):
+    for cut, trust in [*_cuts(header), *_cuts_of_halves(header)]:
         for concepts in islice(product(*(sorted(part[1]) for part in cut)), _MOST_READINGS):
             for attribute in _fitting(role, frozenset(concepts)):
                 found = NameReading(attribute, trust, tuple(part[0] for part in cut))
@@ -161,6 +162,13 @@ def _says_which_end(remark: str) -> bool:
     pieces = [piece.casefold() for piece in _PIECES.findall(remark)]
     known = _vocabulary().words
     return bool(pieces) and all(len(piece) > 1 and known.get(piece, frozenset()) in _ENDS for piece in pieces)
+
+
+def _cuts_of_halves(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:
+    """The ways to cut either half of a name in two languages, Type chambre / puttype; both are to say something."""
+    halves = [list(_cuts(half)) for half in _STROKE.split(header)]
+    if len(halves) == _IN_TWO and all(halves):
+        yield from ((cut, trust * _TRUST_IN_HALF) for half in halves for cut, trust in half)
 
 
 def _is_joining(place: int, pieces: list[str]) -> bool:

@@ -222,6 +222,15 @@ def test_letters_that_are_signs_in_other_code_pages_are_letters_where_hardly_any
     assert table.rows["Vrsta jaška"].tolist() == ["revizijski jašek", "požiralnik"]
 
 
+def test_baltic_letters_are_read_in_their_code_page(tmp_path: Path) -> None:
+    path = tmp_path / "suliniai.csv"
+    text = "Šulinio Nr.;Dangčio altitudė;Gatvė\n1K;112,01;Gedimino pr.\n2K;111,95;Žemaitės g."
+    path.write_bytes(text.encode("cp1257"))
+    (table,) = read(path)
+    assert list(table.rows.columns) == ["Šulinio Nr.", "Dangčio altitudė", "Gatvė"]
+    assert table.rows["Gatvė"].tolist() == ["Gedimino pr.", "Žemaitės g."]
+
+
 def test_runs_of_blanks_separate_columns_where_nothing_else_does(tmp_path: Path) -> None:
     path = tmp_path / "points.txt"
     path.write_text(
