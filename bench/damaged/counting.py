@@ -43,9 +43,13 @@ def _lines(path: Path) -> int:
     return sum(bool(line.strip()) for line in path.read_bytes().split(b"\n"))
 
 
-def _mid_lines(path: Path) -> int | None:
+def _mid_rows(path: Path) -> int | None:
+    """Rows of the .mid beside a .mif: what is quoted may go over several lines."""
     mid = path.with_suffix(".mid")
-    return _lines(mid) if mid.exists() else None
+    if not mid.exists():
+        return None
+    outside = b'""'.join(mid.read_bytes().split(b'"')[::2])
+    return sum(bool(line.strip()) for line in outside.split(b"\n"))
 
 
 def _geopackage_rows(path: Path) -> int | None:
@@ -76,7 +80,7 @@ _COUNTS: dict[str, Callable[[Path], int | None]] = {
     ".ndjson": _lines,
     ".kml": _of(_PLACEMARK),
     ".gml": _of(_MEMBER),
-    ".mif": _mid_lines,
+    ".mif": _mid_rows,
     ".gpkg": _geopackage_rows,
     ".gdb": _geodatabase_rows,
     ".shp": _shapefile_rows,
