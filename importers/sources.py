@@ -9,7 +9,7 @@ from typing import Any
 
 from importers.archive import folder_within
 from importers.base import Reader, RecordTable
-from importers.layers.domains import decoded
+from importers.coded import decoded
 from importers.passing import StreamingReader, heads_confined, read_confined, size_bytes
 from importers.profiles import plain
 

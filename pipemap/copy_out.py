@@ -169,11 +169,12 @@ def _messages(connection: Connection) -> Generator[list[bytes]]:
             connection.wait(_more(pgconn))
         else:
             break
-    if parts:
-        yield parts
     for result in connection.wait(fetch_many(pgconn)):
         if result.status != ExecStatus.COMMAND_OK:
             raise error_from_result(result)
+    # Only now: whoever fails over these leaves a connection on which the COPY has ended.
+    if parts:
+        yield parts
 
 
 def _more(pgconn: PGconn) -> PQGen[None]:

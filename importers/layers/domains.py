@@ -4,11 +4,8 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import closing
-from typing import Any
 from xml.etree import ElementTree
 
-import numpy as np
-import pandas as pd
 import pyogrio
 
 from importers.layers.files import LayerFile
@@ -35,17 +32,6 @@ def coded_values(file: LayerFile, layer: str) -> Domains:
         return _of_geopackage(file, layer) if file.driver == "GPKG" else {}
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, sqlite3.Error, ValueError, RuntimeError):
         return {}
-
-
-def decoded(cells: Any, names: Mapping[str, str]) -> Any:
-    """The column with names in place of codes; what is no code stays as it is."""
-    index, values = pd.factorize(pd.Series(cells, dtype=object if isinstance(cells, list) else None))
-    words = [names.get(_code(value), value) for value in values]
-    return np.array([*words, None, None], dtype=object)[np.where(index < 0, len(words), index)]
-
-
-def _code(value: Any) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _of_geodatabase(file: LayerFile, layer: str) -> Domains:

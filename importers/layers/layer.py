@@ -12,9 +12,10 @@ import shapely
 from pyproj import CRS
 
 from importers.base import DERIVED, RecordTable
+from importers.coded import decoded
 from importers.layers import osm, shapes
 from importers.layers.descriptions import with_described
-from importers.layers.domains import Domains, decoded
+from importers.layers.domains import Domains
 from importers.layers.files import LayerFile
 from importers.layers.measures import with_units
 from importers.normalising.units import LENGTHS_M
