@@ -8,6 +8,7 @@ big-endian; a field count of -1 ends the stream.
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numba
@@ -118,9 +119,9 @@ def copy_blocks(
     """The rows of a query of `columns` columns, some thousand at a time, through one binary COPY."""
     statement = psycopg.sql.SQL("COPY ({}) TO STDOUT (FORMAT binary)").format(query)
     with connection.cursor() as cursor, cursor.copy(statement, params):
-        begin = _HEADER_BYTES
+        messages, begin = _messages(connection), _HEADER_BYTES
         # The server sends a message for each row, the header with the first and the end after the last.
-        for parts in _messages(connection):
+        while parts := list(islice(messages, _BLOCK_ROWS)):
             stream = np.frombuffer(b"".join(parts), dtype=np.uint8)
             starts, lengths = (np.empty((columns, len(parts)), np.int64).T for _ in range(2))
             count: int = _scan(stream, begin, starts, lengths)
@@ -137,10 +138,9 @@ def copy_rows(connection: Connection, query: psycopg.sql.Composable, columns: in
     # One growing buffer: a million rows kept as objects of their own would cost more than sending them.
     buffer, sent = bytearray(), 0
     with connection.cursor() as cursor, cursor.copy(statement):
-        for messages in _messages(connection):
-            for message in messages:
-                buffer += message
-            sent += len(messages)
+        for message in _messages(connection):
+            buffer += message
+            sent += 1
     stream = np.frombuffer(buffer, dtype=np.uint8)
     # Column by column, as they are read.
     starts, lengths = (np.empty((columns, sent), np.int64).T for _ in range(2))
@@ -150,21 +150,14 @@ def copy_rows(connection: Connection, query: psycopg.sql.Composable, columns: in
     return CopiedRows(stream, starts[:count], lengths[:count])
 
 
-def _messages(connection: Connection) -> Generator[list[bytes]]:
-    """What the server sends in the COPY that has begun, some thousand messages at a time.
-
-    psycopg takes several steps for each message, this one.
-    """
+def _messages(connection: Connection) -> Generator[bytes]:
+    """What the server sends in the COPY that has begun: psycopg takes several steps for a message, this one."""
     pgconn = connection.pgconn
-    get, parts = pgconn.get_copy_data, list[bytes]()
     while True:
-        size, data = get(1)
+        size, data = pgconn.get_copy_data(1)
         if size > 0:
             # As bytes: so many views at once would have the collector look through the whole heap, time and again.
-            parts.append(bytes(data))
-            if len(parts) == _BLOCK_ROWS:
-                yield parts
-                parts = []
+            yield bytes(data)
         elif size == 0:
             connection.wait(_more(pgconn))
         else:
@@ -172,9 +165,6 @@ def _messages(connection: Connection) -> Generator[list[bytes]]:
     for result in connection.wait(fetch_many(pgconn)):
         if result.status != ExecStatus.COMMAND_OK:
             raise error_from_result(result)
-    # Only now: whoever fails over these leaves a connection on which the COPY has ended.
-    if parts:
-        yield parts
 
 
 def _more(pgconn: PGconn) -> PQGen[None]:
