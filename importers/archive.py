@@ -67,9 +67,7 @@ def unpacked(paths: Sequence[Path], max_bytes: int | None = None) -> Iterator[li
     with tempfile.TemporaryDirectory(prefix=_FOLDER_PREFIX) as name:
         files: list[Path] = []
         room = _Room(Settings().max_upload_mb * 2**20 if max_bytes is None else max_bytes)
-        beside: dict[Path, set[str]] = defaultdict(set)
-        for path in paths:
-            beside[path.parent].add(path.name.lower())
+        beside = _names_by_folder(paths)
         for number, path in enumerate(paths):
             if _is_packed(path):
                 # Named like the archive, to tell files of one name in several apart.
@@ -229,10 +227,8 @@ def _decoded(octets: bytes) -> str:
 
 def _datasets(archive: Path, folder: Path) -> list[Path]:
     found: list[Path] = []
-    names: dict[Path, set[str]] = defaultdict(set)
     paths = sorted(folder.rglob("*"))
-    for path in paths:
-        names[path.parent].add(path.name.lower())
+    names = _names_by_folder(paths)
     for path in paths:
         inside_geodatabase = any(parent.suffix.lower() == ".gdb" for parent in path.relative_to(folder).parents)
         is_geodatabase = path.is_dir() and path.suffix.lower() == ".gdb"
@@ -242,6 +238,13 @@ def _datasets(archive: Path, folder: Path) -> list[Path]:
     if not found:
         raise refusal(archive, "holds no files", "没有文件")
     return found
+
+
+def _names_by_folder(paths: Iterable[Path]) -> dict[Path, set[str]]:
+    names: dict[Path, set[str]] = defaultdict(set)
+    for path in paths:
+        names[path.parent].add(path.name.lower())
+    return names
 
 
 def _is_sidecar(name: str, siblings: set[str]) -> bool:

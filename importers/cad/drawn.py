@@ -120,18 +120,12 @@ class Drawn:
             lines = [e for e in (*sheet.rows["segment"], *sheet.silent) if e.role == "segment" and not e.attributes]
             are_pipes = sheet.told.is_network
             found = put_together(letters, lines, self._is_class, are_pipes=are_pipes)
-            for kept in (sheet.rows["segment"], sheet.silent):
-                for entity in kept:
-                    if entity.row in found.pieces:
-                        sheet.leave_out(entity, "piece")
-                kept[:] = [entity for entity in kept if entity.row not in found.pieces]
-            sheet.rows["segment"] += [e for e in sheet.silent if e.row in found.letters]
-            sheet.silent = [e for e in sheet.silent if e.row not in found.letters]
+            sheet.drop(found.pieces, "piece")
+            sheet.take_up(found.letters.keys())
             self.n_put_together += len(found.letters)
             lines = [entity for entity in lines if entity.row not in found.pieces]
             on_lines = letters_on(letters, [e for e in lines if e.row not in found.letters], self._is_class)
-            sheet.rows["segment"] += [e for e in sheet.silent if e.row in on_lines and not e.is_closed]
-            sheet.silent = [e for e in sheet.silent if e.row not in on_lines or e.is_closed]
+            sheet.take_up({entity.row for entity in sheet.silent if entity.row in on_lines and not entity.is_closed})
             if sheet.told.class_code in _UNTOLD:
                 said.update(found.letters | on_lines)
         words = class_words_of(set(said.values()), texts)
@@ -152,14 +146,9 @@ class Drawn:
         lines = [entity for entity in shown if entity.role == "segment" and entity.vertices]
         legend = read_legend(texts, lines, lambda said: self._profile.class_said(said, is_name=True))
         for sheet in self._sheets if legend.classes else ():
-            for kept in (sheet.rows["segment"], sheet.silent):
-                for entity in kept:
-                    if entity.row in legend.samples:
-                        sheet.leave_out(entity, "legend")
-                kept[:] = [entity for entity in kept if entity.row not in legend.samples]
-            sheet.rows["segment"] += [e for e in sheet.silent if e.role == "segment" and legend.says_of_silent(e)]
-            taken = {entity.row for entity in sheet.rows["segment"]}
-            sheet.silent = [entity for entity in sheet.silent if entity.row not in taken]
+            sheet.drop(legend.samples, "legend")
+            told = {e.row for e in sheet.silent if e.role == "segment" and legend.says_of_silent(e)}
+            sheet.take_up(told)
             for entity in sheet.rows["segment"] if sheet.told.class_code in _UNTOLD else ():
                 if code := legend.class_of(entity):
                     self._told[entity.row].setdefault("drawn_class", code)

@@ -79,7 +79,8 @@ def drawn_tables(source: Source, sheets: Sequence[Sheet], drawn: Drawn, profile:
         if is_bent:
             continue
         own = {cells[found.key] for _, cells in found.rows} if found.role != "segment" else set()
-        _leave_out(sheets, {points.rows[number] for number in own} | {pipe.row for pipe in pipes})
+        for sheet in sheets:
+            sheet.drop({points.rows[number] for number in own} | {pipe.row for pipe in pipes}, "tabled")
         _tell_read(sheets, grid.texts)
         yield found.table(source.file, points)
 
@@ -154,15 +155,6 @@ def _pipes(sheets: Sequence[Sheet], points: "_Points", pairs: set[frozenset[str 
     joined = [frozenset(numbers[place] for place in places) for places in nearest]
     is_near = apart.max(axis=1) <= _AT_POINT_M
     return [line for line, pair, near in zip(lines, joined, is_near, strict=True) if near and pair in pairs]
-
-
-def _leave_out(sheets: Sequence[Sheet], rows: set[int]) -> None:
-    for sheet in sheets:
-        for role in ("node", "segment"):
-            for entity in sheet.rows[role]:
-                if entity.row in rows:
-                    sheet.leave_out(entity, "tabled")
-            sheet.rows[role] = [entity for entity in sheet.rows[role] if entity.row not in rows]
 
 
 def _tell_read(sheets: Sequence[Sheet], texts: set[int]) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +50,19 @@ class Sheet:
     def leave_out(self, entity: Entity, reason: str) -> None:
         """Count an entity as no row."""
         self.left_out[entity.kind, reason] += 1
+
+    def drop(self, rows: Set[int], reason: str) -> None:
+        """Leave out those entities, rows or silent, that have these numbers."""
+        for kept in (*self.rows.values(), self.silent):
+            for entity in kept:
+                if entity.row in rows:
+                    self.leave_out(entity, reason)
+            kept[:] = [entity for entity in kept if entity.row not in rows]
+
+    def take_up(self, rows: Set[int]) -> None:
+        """Make segments of those silent entities that have these numbers."""
+        self.rows["segment"] += [entity for entity in self.silent if entity.row in rows]
+        self.silent = [entity for entity in self.silent if entity.row not in rows]
 
     @property
     def n_custom(self) -> int:

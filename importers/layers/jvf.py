@@ -10,13 +10,13 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
+from importers.layers import plain_gml
 from importers.layers.xml_elements import elements
 
 ROOT = "JVFDTM"
 _RECORD, _DATA, _STATE = "ZaznamObjektu", "Data", "ZapisObjektu"
 _ATTRIBUTES, _SHAPES = "AtributyObjektu", "GeometrieObjektu"
 _GML = "{http://www.opengis.net/gml"
-_OWN = "http://pipemap/jvf"
 
 
 def write_plain(path: Path, own: Path, target: Path) -> None:
@@ -24,15 +24,13 @@ def write_plain(path: Path, own: Path, target: Path) -> None:
 
     `own` is the delivered file, well-formed and in an encoding that XML parsers know.
     """
-    with target.open("w", encoding="utf-8") as sink:
-        sink.write('<?xml version="1.0" encoding="UTF-8"?>\n')
-        sink.write(f'<gml:FeatureCollection xmlns:gml="http://www.opengis.net/gml/3.2" xmlns:f="{_OWN}">\n')
-        for record in elements(path, own, is_one=lambda element: _name(element) == _RECORD):
-            kind = _kind(record)
-            if kind is not None:
-                cells = "".join(f"<f:{name}>{escape(text)}</f:{name}>" for name, text in _leaves(record))
-                sink.write(f"<gml:featureMember><f:{kind}>{_shape(record)}{cells}</f:{kind}></gml:featureMember>\n")
-        sink.write("</gml:FeatureCollection>\n")
+    records = elements(path, own, is_one=lambda element: _name(element) == _RECORD)
+    plain_gml.write(target, (_feature(record, kind) for record in records if (kind := _kind(record)) is not None))
+
+
+def _feature(record: Any, kind: str) -> str:
+    cells = "".join(f"<f:{name}>{escape(text)}</f:{name}>" for name, text in _leaves(record))
+    return plain_gml.feature(kind, _shape(record) + cells)
 
 
 def _kind(record: Any) -> str | None:

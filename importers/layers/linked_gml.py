@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
+from importers.layers import plain_gml
 from importers.layers.xml_elements import elements
 
 _NETWORKS = ("/schemas/net/", "/schemas/us-net")
@@ -20,7 +21,6 @@ _ID, _HREF, _UOM = "id", "{http://www.w3.org/1999/xlink}href", "uom"
 _MEMBERS = frozenset({"featureMember", "featureMembers", "member"})
 _CURVES = frozenset({"LineString", "Curve", "CompositeCurve", "OrientableCurve"})
 _SHAPES = _CURVES | {"Point", "MultiPoint", "MultiCurve", "MultiSurface", "Surface", "Polygon", "MultiLineString"}
-_OWN = "http://pipemap/linked"
 _LINK, _NETWORK = "link", "inNetwork"
 # What each object has, whatever it is, and says nothing of it.
 _ADMINISTRATION = frozenset({"boundedBy", "inspireId", "identificatie"})
@@ -59,13 +59,7 @@ def write_unlinked(path: Path, own: Path, target: Path) -> None:
         for link in feature.references.get(_LINK, ())
         if link in features and features[link].shapes
     }
-    with target.open("w", encoding="utf-8") as sink:
-        sink.write('<?xml version="1.0" encoding="UTF-8"?>\n')
-        sink.write(f'<gml:FeatureCollection xmlns:gml="http://www.opengis.net/gml/3.2" xmlns:f="{_OWN}">\n')
-        for feature in found:
-            if feature.id not in drawn:
-                sink.write(_written(feature, features))
-        sink.write("</gml:FeatureCollection>\n")
+    plain_gml.write(target, (_written(feature, features) for feature in found if feature.id not in drawn))
 
 
 def _is_feature(element: Any) -> bool:
@@ -110,7 +104,7 @@ def _written(feature: _Feature, features: Mapping[str, _Feature]) -> str:
     )
     course = f"<f:course>{_one(shapes)}</f:course>" if shapes else ""
     identity = f" gml:id={quoteattr(feature.id)}" if feature.id else ""
-    return f"<gml:featureMember><f:{feature.kind}{identity}>{course}{cells}</f:{feature.kind}></gml:featureMember>\n"
+    return plain_gml.feature(feature.kind, course + cells, identity)
 
 
 def _codes(feature: _Feature, features: Mapping[str, _Feature]) -> _Values:

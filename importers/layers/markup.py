@@ -11,6 +11,7 @@ import fiona
 from importers.layers import jvf
 from importers.layers.files import LayerFile, head, linked, refusal
 from importers.layers.linked_gml import has_links, write_unlinked
+from importers.layers.plain_gml import GML_OPTIONS
 
 MAX_KML_BYTES = 2**26
 GPX_SINGLE_POINTS = frozenset({"route_points", "track_points"})
@@ -22,8 +23,6 @@ _DECLARED = re.compile(rb"""^(?:\xef\xbb\xbf)?<\?xml[^>]*encoding=["']([\w-]+)["
 _ENCODING = re.compile(r"""encoding=["'][\w-]+["']""", re.IGNORECASE)
 # Encodings of several bytes a character, which XML parsers outside a browser do not know.
 _MULTIBYTE = {"gbk": "gb18030", "gb2312": "gb18030", "gb18030": "gb18030", "big5": "big5", "shift_jis": "cp932"}
-# Schemas are not fetched; a template is written, beside the link.
-_GML_OPTIONS = {"DOWNLOAD_SCHEMA": "NO", "WRITE_GFS": "YES"}
 _UNKNOWN_3D = re.compile(
     r"<GeometryName>[^<]*</GeometryName>\s*<GeometryElementPath>[^<]*</GeometryElementPath>\s*(?:<!--[^>]*-->\s*)?"
     r"<GeometryType>-2147483648<"
@@ -48,7 +47,7 @@ def gml_file(path: Path, scratch: Path, _encoding: str | None) -> LayerFile:
     elif root == jvf.ROOT:
         jvf.write_plain(path, own, scratch / "plain.gml")
         own = scratch / "plain.gml"
-    file = LayerFile(path, "GML", linked(scratch, path.stem, {".gml": own}), options=_GML_OPTIONS)
+    file = LayerFile(path, "GML", linked(scratch, path.stem, {".gml": own}), options=GML_OPTIONS)
     _learn_layers(file)
     return file
 

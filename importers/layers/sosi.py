@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from importers.layers import plain_gml
 from importers.layers.files import LayerFile, head, linked, refusal
 
 SUFFIXES = (".sos", ".sosi")
@@ -26,7 +27,6 @@ _NUMBERS = re.compile(r"-?\d+(?:\.\d+)?")
 _GROUP = re.compile(r"^\.([A-ZÆØÅ]+)\s*(\d*):?")
 # What stands for an unknown height among known ones.
 _NO_HEIGHT = -9999.0
-_OWN = "http://pipemap/sosi"
 
 
 @dataclass
@@ -60,26 +60,18 @@ def sosi_file(path: Path, scratch: Path, _encoding: str | None) -> LayerFile:
     if b".HODE" not in head(path, _HEAD_BYTES):
         raise refusal(path, "is not SOSI, whatever its name says (no .HODE)", "不是 SOSI 文件（缺少 .HODE）")
     written = scratch / "plain.gml"
-    if not _write(path, written):
+    if not plain_gml.write(written, _features(path)):
         raise refusal(path, "holds no objects", "中没有要素")
-    options = {"DOWNLOAD_SCHEMA": "NO", "WRITE_GFS": "YES"}
-    return LayerFile(path, "GML", linked(scratch, path.stem, {".gml": written}), options=options)
+    return LayerFile(path, "GML", linked(scratch, path.stem, {".gml": written}), options=plain_gml.GML_OPTIONS)
 
 
-def _write(path: Path, target: Path) -> int:
-    n_written = 0
-    with target.open("w", encoding="utf-8") as sink:
-        sink.write('<?xml version="1.0" encoding="UTF-8"?>\n')
-        sink.write(f'<gml:FeatureCollection xmlns:gml="http://www.opengis.net/gml/3.2" xmlns:f="{_OWN}">\n')
-        found = _Head()
-        for group in _groups(path):
-            if group.kind == "HODE":
-                found = _head(group)
-            elif group.kind != "SLUTT":
-                sink.write(_feature(group, found))
-                n_written += 1
-        sink.write("</gml:FeatureCollection>\n")
-    return n_written
+def _features(path: Path) -> Iterator[str]:
+    found = _Head()
+    for group in _groups(path):
+        if group.kind == "HODE":
+            found = _head(group)
+        elif group.kind != "SLUTT":
+            yield _feature(group, found)
 
 
 def _groups(path: Path) -> Iterator[_Group]:
@@ -129,7 +121,7 @@ def _feature(group: _Group, found: _Head) -> str:
         for name, value in group.attributes.items()
         if name.replace("-", "").isalnum() and name[:1].isalpha() and name != "OBJTYPE"
     )
-    return f"<gml:featureMember><f:{kind}>{_shape(group, found)}{cells}</f:{kind}></gml:featureMember>\n"
+    return plain_gml.feature(kind, _shape(group, found) + cells)
 
 
 def _shape(group: _Group, found: _Head) -> str:

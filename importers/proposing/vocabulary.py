@@ -30,8 +30,8 @@ _MOST_WORDS_OF_A_PHRASE, _LONGEST_WORD = 4, 20
 _LEAST_STEM, _LONGEST_ENDING = 5, 3
 _ENDS = (frozenset({"from"}), frozenset({"to"}))
 _COORDINATES = re.compile(r"[ck]oo?rd|коорд|κοορδ|συντετ|wsp[oó]lrz|souradn|súradn")
-# "Depth to crown" is no depth at the "to" end.
 _STROKE, _IN_TWO = re.compile(r"\s+/\s+"), 2
+# "Depth to crown" is no depth at the "to" end.
 _DOWN_TO = re.compile(
     r"(?<![a-z])(depth|distance)(?:[\s_]+to[\s_]+(?=[a-z])|to(?=crown|top|soffit|obvert|invert|bottom))", re.IGNORECASE
 )

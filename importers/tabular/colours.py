@@ -12,6 +12,7 @@ import pandas as pd
 from lxml import etree
 
 from importers.base import RecordTable
+from importers.tabular.column_letters import column_of
 from importers.tabular.headers import is_filled
 from importers.tabular.typed_columns import Row
 from importers.tabular.unread import COLOUR, says_colours
@@ -138,7 +139,4 @@ def _require_small(book: zipfile.ZipFile, part: str) -> None:
 
 def _column(cell: str) -> int:
     """The column of a cell, AB12, from 0."""
-    number = 0
-    for letter in filter(str.isalpha, cell.upper()):
-        number = number * 26 + ord(letter) - ord("A") + 1
-    return number - 1
+    return column_of("".join(filter(str.isalpha, cell)))

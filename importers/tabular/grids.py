@@ -10,6 +10,7 @@ import pandas as pd
 
 from importers.base import RecordTable
 from importers.tabular.beside import column_between
+from importers.tabular.column_letters import letters_of
 from importers.tabular.headers import HEADER_WITHIN, Merge, find_header, is_filled
 from importers.tabular.records import ROWS_OF_HEADER, Body, Grid, Names, any_filled
 from importers.tabular.stacked import Tables
@@ -61,18 +62,18 @@ def _within_reach(grid: Grid) -> Grid:
 
 
 def _far_out(grid: Grid, count: int, row: int, column: int, cell: object) -> Finding:
-    place = f"{_column_letters(column)}{row}"
+    letters = letters_of(column)
     return Finding(
         rule="IMP-FAR",
         severity=Severity.WARNING,
         message_en=f"{count} cells of {grid.sheet} beyond its first {_MOST_COLUMNS:,} columns were left out, the first "
-        f"in {place}; if they belong to the table, move them beside it, else delete them.",
-        message_zh=f"{grid.sheet} 第 {_MOST_COLUMNS} 列以外的 {count} 个单元格未读取，首个为 {place}；"
+        f"in {letters}{row}; if they belong to the table, move them beside it, else delete them.",
+        message_zh=f"{grid.sheet} 第 {_MOST_COLUMNS} 列以外的 {count} 个单元格未读取，首个为 {letters}{row}；"
         "若属于本表请移至表旁，否则请删除。",
         file=grid.file,
         sheet=grid.sheet,
         row=row,
-        column=_column_letters(column),
+        column=letters,
         value=str(cell),
     )
 
@@ -129,7 +130,7 @@ def _tables_of_one(grid: Grid, names: Names, chunk_rows: int, first_row: int) ->
 
 def _another(grid: Grid, first_row: int, first_column: int) -> Grid:
     """Another table of a sheet, which begins below so many rows and behind so many columns."""
-    cell = f"{_column_letters(first_column)}{first_row + 1}"
+    cell = f"{letters_of(first_column)}{first_row + 1}"
     sheet = f"{grid.sheet}!{cell}"
     finding = Finding(
         rule="IMP-STACKED",
@@ -141,12 +142,6 @@ def _another(grid: Grid, first_row: int, first_column: int) -> Grid:
         row=first_row + 1,
     )
     return replace(grid, sheet=sheet, findings=[*grid.findings, finding])
-
-
-def _column_letters(at: int) -> str:
-    """The letters of a column as spreadsheets count them, from 0: A, Z, AA."""
-    before, letter = divmod(at, 26)
-    return (_column_letters(before - 1) if before else "") + chr(ord("A") + letter)
 
 
 def _of_turned(grid: Grid, names: Names, lies: Turned) -> RecordTable:

@@ -38,10 +38,11 @@ def _apart(
     table: RecordTable, column: str, names: "pd.Series[str]", systems: dict[str, CRS | None]
 ) -> Iterator[RecordTable]:
     """The rows of each system; those that name none stay what they were, as do those of the only one."""
-    lost = names.map(lambda name: name != _BLANK and systems[name] is None)
+    unknown = {name for name, crs in systems.items() if crs is None} - {_BLANK}
+    lost = names.isin(unknown)
     findings = [*table.findings, *(_refused(table, column, row, name) for row, name in names[lost].items())]
     rest = replace(table, findings=findings, refused_rows=table.refused_rows + int(lost.sum()))
-    known = [name for name in names.unique() if not lost[names == name].any()]
+    known = [name for name in systems if name not in unknown]
     for name in known:
         crs, is_other = systems[name], len(known) > 1 and systems[name] is not None
         if not is_other and crs is not None and crs.is_geographic:

@@ -16,6 +16,7 @@ import python_calamine
 
 from importers.archive import MAX_RATIO
 from importers.tabular import sheet_child
+from importers.tabular.column_letters import column_of
 from importers.tabular.headers import Merge
 from pipemap.errors import SourceError
 
@@ -111,10 +112,7 @@ def _check_span(path: Path, file: IO[bytes]) -> None:
 
 
 def _number_of_column(letters: bytes) -> int:
-    number = 0
-    for letter in letters.upper():
-        number = number * 26 + letter - ord("A") + 1
-    return number
+    return column_of(letters.decode("ascii")) + 1
 
 
 def _from_child(path: Path) -> Iterator[Sheet]:
