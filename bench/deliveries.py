@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.measure import Line, watched
 from importers.delivery import read_delivery
-from pipemap.checks import run_checks
+from pipemap.checks import Proposed, run_checks
 from pipemap.cluster import Cluster
 from pipemap.db import Database, fetch_all
 from pipemap.ingest import create_import
@@ -25,8 +25,8 @@ def delivered(cluster: Cluster, name: str, files: tuple[Path, Path]) -> tuple[st
     with Database(url) as database:
         init_project(database, "bench", SRID)
     before_s = _ogr2ogr_s(cluster, files)
-    (changeset, read_s, store_s), import_peak = watched(_import, url, files)
-    check_s, check_peak = watched(_check, url, changeset)
+    (changeset, read_s, store_s, check_s), peak = watched(_import_and_check, url, files)
+    again_s, again_peak = watched(_check, url, changeset)
     # Before and after, so that a machine that others use as well meets both alike.
     after_s = _ogr2ogr_s(cluster, files)
     other = (before_s + after_s) / 2 if before_s and after_s else None
@@ -35,10 +35,11 @@ def delivered(cluster: Cluster, name: str, files: tuple[Path, Path]) -> tuple[st
     publish_s = time.perf_counter() - published
     return url, [
         Line("import: read, normalise, store a draft", read_s + store_s, other, "ogr2ogr", f"read {read_s:.1f} s"),
-        Line("checks of the whole city", check_s, other, "ogr2ogr"),
+        Line("checks of the whole city, right behind it", check_s, other, "ogr2ogr"),
         Line("import and checks", read_s + store_s + check_s, other, "ogr2ogr", "at most 2.5"),
-        Line("peak memory of the import", None, None, "-", f"{import_peak}; at most {_MOST_MIB}"),
-        Line("peak memory of the checks", None, None, "-", f"{check_peak}; at most {_MOST_MIB}"),
+        Line("peak memory of both", None, None, "-", f"{peak}; at most {_MOST_MIB}"),
+        Line("checks of the whole city on their own, read from the draft", again_s, other, "ogr2ogr"),
+        Line("peak memory of these", None, None, "-", f"{again_peak}; at most {_MOST_MIB}"),
         Line("publish", publish_s, other, "ogr2ogr"),
     ]
 
@@ -72,6 +73,20 @@ def _import(url: str, files: tuple[Path, Path]) -> tuple[int, float, float]:
         read = time.perf_counter()
         changeset = create_import(database, delivery, title="city", author="bench")
         return changeset, read - start, time.perf_counter() - read
+
+
+def _import_and_check(url: str, files: tuple[Path, Path]) -> tuple[int, float, float, float]:
+    """The draft's number, and the seconds it took to read the files, to store what is in them and to check that."""
+    start = time.perf_counter()
+    proposed = Proposed()
+    with Database(url) as database:
+        delivery = read_delivery(list(files), srid=SRID, dataset="city")
+        read = time.perf_counter()
+        changeset = create_import(database, delivery, title="city", author="bench", follower=proposed)
+        stored = time.perf_counter()
+        del delivery
+        run_checks(database, changeset, proposed=proposed)
+        return changeset, read - start, stored - read, time.perf_counter() - stored
 
 
 def _check(url: str, changeset: int) -> float:

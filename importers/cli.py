@@ -71,6 +71,9 @@ def import_files(
     match_within: Annotated[
         float, typer.Option("--match-within", min=0.0, max=5.0, help="Metres within which a renumbered point is found.")
     ] = MATCH_WITHIN_M,
+    with_check: Annotated[
+        bool, typer.Option("--check", help="Check the changeset at once, which is sooner done than afterwards. 并检查")
+    ] = False,
     is_dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what each column is taken for, and what an import would find.")
     ] = False,
@@ -99,21 +102,39 @@ def import_files(
                 on_progress=on_progress,
                 **options,
             )
-            number = create_import(
+            number = _drafted(
                 database,
                 delivery,
+                with_check,
+                on_progress,
                 title=title or dataset or dataset_name(files[0]),
                 author=named(author) if author else Settings().user,
                 partial=partial,
                 extent=None if extent is None else read_extent(extent, srid),
                 match_within_m=match_within,
-                on_progress=on_progress,
             )
         with database.transaction(read_only=True) as connection:
             changeset = get_changeset(connection, number)
             findings = count_findings(connection, number)
             unchanged = count_unchanged(connection, changeset)
     _show_import(_summary(delivery, changeset, findings, unchanged), as_json)
+
+
+def _drafted(database: Database, delivery: Delivery, with_check: bool, on_progress: OnProgress, **options: Any) -> int:
+    """The number of the draft that a delivery became, which is checked where that was asked for."""
+    if not with_check:
+        return create_import(database, delivery, on_progress=on_progress, **options)
+    # What the rules are made of takes longer to load than a small delivery to import.
+    from pipemap.checks import Proposed, run_checks
+
+    proposed = Proposed()
+    number = create_import(database, delivery, on_progress=on_progress, follower=proposed, **options)
+
+    def on_rule(_rule: str, done: int, total: int) -> None:
+        on_progress("check", done, total)
+
+    run_checks(database, number, on_progress=on_rule, proposed=proposed)
+    return number
 
 
 def _terrain(database: Database) -> Callable[[Floats], Floats]:

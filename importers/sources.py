@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from importers.base import Reader, RecordTable
 from importers.coded import decoded
 from importers.passing import StreamingReader, heads_confined, read_confined, size_bytes
 from importers.profiles import plain
+from pipemap.ahead import ahead
 
 # Files up to this size are read once and held; of larger ones the first rows are read, and all of it as it is used.
 _HELD_BYTES = 16 * 2**20
@@ -45,7 +47,8 @@ class Source:
     def all_tables(self) -> Iterator[RecordTable]:
         """Every table from first to last; those that were held are let go."""
         if not self.is_whole:
-            yield from map(self._decoded, map(self._named, self._read()))
+            with closing(ahead(map(self._decoded, map(self._named, self._read())), depth=1)) as tables:
+                yield from tables
         while self.is_whole and self.tables:
             yield self.tables.pop(0)
 

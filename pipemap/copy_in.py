@@ -29,6 +29,8 @@ from pipemap.repeating import is_repeating
 from pipemap.statements import columns
 
 Progress: TypeAlias = Callable[[int], None]
+# Names of the columns, number of rows, and the rows as they are sent.
+Block: TypeAlias = tuple[tuple[str, ...], int, memoryview]
 
 _CHUNK_ROWS = 50_000
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
@@ -43,15 +45,17 @@ def copy_frames(
     frames: Iterable[pd.DataFrame],
     types: dict[str, TypeEngine[Any]],
     on_rows: Progress | None = None,
+    on_block: Callable[[Block], None] | None = None,
 ) -> None:
     """Append the rows of frames to a table, in one COPY as long as they have the same columns.
 
     `types` names the columns to write and their database types; one that a frame lacks is left to the table's default,
     null where it has none. Geometries are shapely ones that carry their SRID, or EWKB as Arrow, JSONB cells are dicts,
-    or JSON text as Arrow, and missing values of any kind become null.
+    or JSON text as Arrow, and missing values of any kind become null. `on_block` sees the rows before they are sent, in
+    a thread of its own.
     """
     done = 0
-    with closing(ahead(_encoded(frames, types))) as encoded:
+    with closing(ahead(_shown(_encoded(frames, types), on_block))) as encoded:
         for names, parts in groupby(encoded, itemgetter(0)):
             with connection.cursor().copy(_statement(target, names)) as copy:
                 copy.write(_HEADER)
@@ -79,10 +83,15 @@ def _statement(target: Composable, names: Iterable[str]) -> Composed:
     return SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(target, columns(names))
 
 
-def _encoded(
-    frames: Iterable[pd.DataFrame], types: dict[str, TypeEngine[Any]]
-) -> Iterator[tuple[tuple[str, ...], int, memoryview]]:
-    """Names of the columns that there are, number of rows and the rows, some thousand at a time."""
+def _shown(blocks: Iterator[Block], on_block: Callable[[Block], None] | None) -> Iterator[Block]:
+    for block in blocks:
+        if on_block is not None:
+            on_block(block)
+        yield block
+
+
+def _encoded(frames: Iterable[pd.DataFrame], types: dict[str, TypeEngine[Any]]) -> Iterator[Block]:
+    """The rows of the columns that there are, some thousand at a time."""
     for chunk in _chunks(frames):
         names = tuple(name for name in types if name in chunk.columns)
         yield names, len(chunk), _rows([_ENCODERS[type(types[name])](chunk[name]) for name in names])

@@ -5,7 +5,7 @@ then per row an int16 field count and per field an int32 byte length (-1 for nul
 big-endian; a field count of -1 ends the stream.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -91,6 +91,13 @@ class CopiedRows:
     def __len__(self) -> int:
         return len(self.starts)
 
+    def arranged(self, columns: Sequence[int | None]) -> "CopiedRows":
+        """The rows with these of their fields, in this order; null where there is no such field."""
+        places = np.array([-1 if column is None else column for column in columns])
+        lengths = self.lengths.T[places]
+        lengths[places < 0] = -1
+        return CopiedRows(self.stream, self.starts.T[places].T, lengths.T)
+
     def are_null(self, column: int) -> npt.NDArray[np.bool_]:
         """Which rows have no value in a column."""
         return np.asarray(self.lengths[:, column] < 0)
@@ -122,14 +129,10 @@ def copy_blocks(
         messages, begin = _messages(connection), _HEADER_BYTES
         # The server sends a message for each row, the header with the first and the end after the last.
         while parts := list(islice(messages, _BLOCK_ROWS)):
-            stream = np.frombuffer(b"".join(parts), dtype=np.uint8)
-            starts, lengths = (np.empty((columns, len(parts)), np.int64).T for _ in range(2))
-            count: int = _scan(stream, begin, starts, lengths)
-            if count < 0:
-                raise StorageError("The database sent rows of another shape than asked for.")
+            block = rows_in(np.frombuffer(b"".join(parts), dtype=np.uint8), columns, len(parts), begin)
             begin = 0
-            if count:
-                yield CopiedRows(stream, starts[:count], lengths[:count])
+            if len(block):
+                yield block
 
 
 def copy_rows(connection: Connection, query: psycopg.sql.Composable, columns: int) -> CopiedRows:
@@ -141,10 +144,20 @@ def copy_rows(connection: Connection, query: psycopg.sql.Composable, columns: in
         for message in _messages(connection):
             buffer += message
             sent += 1
-    stream = np.frombuffer(buffer, dtype=np.uint8)
+    return rows_in(np.frombuffer(buffer, dtype=np.uint8), columns, sent, _HEADER_BYTES)
+
+
+def rows_in(stream: Bytes, columns: int, most: int, begin: int = 0) -> CopiedRows:
+    """The rows of `columns` fields, `most` at most, that stand in a stream from byte `begin` on.
+
+    Raises
+    ------
+    StorageError
+        When they have another number of fields.
+    """
     # Column by column, as they are read.
-    starts, lengths = (np.empty((columns, sent), np.int64).T for _ in range(2))
-    count: int = _scan(stream, _HEADER_BYTES, starts, lengths)
+    starts, lengths = (np.empty((columns, most), np.int64).T for _ in range(2))
+    count: int = _scan(stream, begin, starts, lengths)
     if count < 0:
         raise StorageError("The database sent rows of another shape than asked for.")
     return CopiedRows(stream, starts[:count], lengths[:count])

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from shapely.geometry import Polygon
 
 from importers.delivery import read_delivery
-from pipemap.checks import run_checks
+from pipemap.checks import Proposed, run_checks
 from pipemap.commands.words import Words
 from pipemap.contacts import set_contact
 from pipemap.db import Connection, Database, fetch_all
@@ -96,8 +96,9 @@ def _load(database: Database, project: Project, dataset: Dataset) -> str:
     delivery = read_delivery(
         list(dataset.files), profile=None, srid=project.srid, source_crs=f"EPSG:{project.srid}", dataset=dataset.name
     )
-    changeset = create_import(database, delivery, title=dataset.title, author=AUTHOR)
-    run_checks(database, changeset)
+    proposed = Proposed()
+    changeset = create_import(database, delivery, title=dataset.title, author=AUTHOR, follower=proposed)
+    run_checks(database, changeset, proposed=proposed)
     with database.transaction(read_only=True) as connection:
         found = count_findings(connection, changeset)
     waivers = {row["rule"]: WAIVER for row in found if row["severity"] == "error"}

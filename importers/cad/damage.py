@@ -11,7 +11,7 @@ from ezdxf import recover
 
 from importers.cad.geometry import MALFORMED
 from importers.cad.groups import BINARY_MARK
-from pipemap.errors import SourceError
+from importers.cad.refusal import refusal
 
 _TAIL_BYTES = 64
 _DWG_MARK = b"AC10"
@@ -87,9 +87,3 @@ def n_entities_begun(path: Path) -> int:
         return 0
     found = _ENTITY.findall(data[start : stop if stop > 0 else len(data)])
     return sum(kind not in _PARTS for kind in found)
-
-
-def refusal(path: Path, what_en: str, what_zh: str) -> SourceError:
-    """The error that a file cannot be read."""
-    words_en = " ".join(what_en.replace(str(path), path.name).split()).replace(" )", ")")
-    return SourceError(f"{path.name} {words_en}.", message_zh=f"{path.name} {what_zh}。")

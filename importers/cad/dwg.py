@@ -14,9 +14,9 @@ from pathlib import Path
 
 from fiona.errors import FionaError
 
-from importers.cad.damage import refusal
 from importers.cad.gdal_layers import write_dxf
 from importers.cad.geometry import MALFORMED
+from importers.cad.refusal import refusal
 from pipemap.forked import end_with_parent
 from schemas.findings import Finding, Severity
 

@@ -10,11 +10,12 @@ from typing import Any
 from ezdxf.math import Matrix44
 
 from importers.cad import dgn, dwg
-from importers.cad.damage import demand_whole, is_dwg, n_entities_begun, refusal, repaired
+from importers.cad.damage import demand_whole, is_dwg, n_entities_begun, repaired
 from importers.cad.drawing import Block, Drawing
 from importers.cad.entities import Attachment, Entity, EntityReader
 from importers.cad.geometry import MALFORMED, placement, point
 from importers.cad.groups import DamagedGroups
+from importers.cad.refusal import refusal
 from importers.cad.units import scale_of
 from pipemap.errors import SourceError
 from schemas.findings import Finding, Severity

@@ -25,8 +25,6 @@ _NAME_BYTES = 11
 _END_OF_FIELDS = 0x0D
 _DELETED = 0x2A
 _SCANNED_BYTES = 2**24
-# So much of a file is passed over at once: more would not stay in the processor's own memory.
-_PASSED_BYTES = 2**18
 _MOSTLY_EVERYDAY = 0.8
 _BEYOND_ASCII = 0x80
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
@@ -100,14 +98,8 @@ class Table:
         """How many of the first records are marked as deleted."""
         if not self._record_bytes:
             return 0
-        n_deleted, n_at_once = 0, max(_PASSED_BYTES // self._record_bytes, 1)
-        with self._dbf.open("rb") as file:
-            file.seek(self._header_bytes)
-            for start in range(0, n_records, n_at_once):
-                n_bytes = min(n_at_once, n_records - start) * self._record_bytes
-                flags = np.frombuffer(file.read(n_bytes), dtype=np.uint8)[:: self._record_bytes]
-                n_deleted += int((flags == _DELETED).sum())
-        return n_deleted
+        flags = np.memmap(self._dbf, np.uint8, "r")[self._header_bytes :: self._record_bytes][:n_records]
+        return int((flags == _DELETED).sum())
 
     def with_whole_names(self, encoding: str, copy: Path) -> Path:
         """The table, or a copy of it where a column's name is cut off within a character, at 10 bytes."""

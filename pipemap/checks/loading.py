@@ -8,13 +8,14 @@ import numpy as np
 from pipemap.checks.columns import Column, Floats, Ints, Words, numbered
 from pipemap.checks.farther import MOST_LINKS, FartherReader
 from pipemap.checks.links import Farther
+from pipemap.checks.proposed import new_readers
 from pipemap.checks.reading import COLUMNS, ColumnReader
 from pipemap.checks.scope import KINDS, Kind, Scope
 from pipemap.checks.surroundings import surroundings
 from pipemap.checks.tiles import MARGIN_M
 from pipemap.clearance.tables import limits_in_force
 from pipemap.copy_out import CopiedRows, copy_blocks
-from pipemap.db import Connection, fetch_all
+from pipemap.db import Connection, fetch_all, fetch_one
 from pipemap.ground.along import Shallowest, shallowest
 from pipemap.ground.sampling import Terrain
 from pipemap.ground.surveyed import SurveyedGround
@@ -28,14 +29,22 @@ from pipemap.statements import compose
 _NEAR: tuple[Kind, ...] = ("node", "pipe_segment", "structure")
 
 
-def load_scope(connection: Connection, changeset_id: int, *, most_links: int = MOST_LINKS) -> Scope:
+def load_scope(
+    connection: Connection,
+    changeset_id: int,
+    *,
+    most_links: int = MOST_LINKS,
+    proposed: dict[Kind, ColumnReader] | None = None,
+) -> Scope:
     """The features a changeset touches, their neighbours within 60 m, and the networks they are part of.
 
-    Networks are followed for `most_links` links from what is touched. All comes from one snapshot: the
+    Networks are followed for `most_links` links from what is touched. `proposed` are the readers of what the changeset
+    proposes, where they have been at it already. All comes from one snapshot: the
     transaction must read repeatably.
     """
-    loading = _Loading(connection, changeset_id)
-    loading.take_proposed()
+    loading = _Loading(connection, changeset_id, proposed or new_readers())
+    if proposed is None:
+        loading.take_proposed()
     loading.take_surroundings()
     farther = FartherReader(connection, changeset_id, most_links)
     return farther.complete(loading.scope(farther.left_node_ids))
@@ -44,11 +53,11 @@ def load_scope(connection: Connection, changeset_id: int, *, most_links: int = M
 class _Loading:
     """The features of one changeset as they come in."""
 
-    def __init__(self, connection: Connection, changeset_id: int) -> None:
+    def __init__(self, connection: Connection, changeset_id: int, readers: dict[Kind, ColumnReader]) -> None:
         self._connection = connection
         self._srid = read_project(connection).srid
         self._wanted = {"changeset_id": changeset_id, "srid": self._srid}
-        self._readers = {kind: ColumnReader.of_kind(kind) for kind in KINDS}
+        self._readers = readers
 
     def take_proposed(self) -> None:
         """Read the states that the changeset proposes."""
@@ -57,9 +66,11 @@ class _Loading:
 
     def take_surroundings(self) -> None:
         """Read what stands around them and stays as it is, and the nodes that all of it is joined to."""
+        self._connection.execute(queries("checks")["create_near"])
+        if not any(map(self._is_on_the_map, _NEAR)):
+            return
         self._fill_cells()
         self._connection.execute("ANALYZE check_cell")
-        self._connection.execute(queries("checks")["create_near"])
         for kind in _NEAR:
             self._connection.execute(compose(queries("checks")["fill_near"], kind), self._wanted)
         self._connection.execute(queries("checks")["fill_near_nodes"], self._wanted)
@@ -83,6 +94,10 @@ class _Loading:
         nodes["model_ground_m"] = shelved(terrain.at(np.column_stack([nodes["x_m"], nodes["y_m"]])))
         scope = Scope.of(columns, axes, disturbed, Farther.none(), self._srid)
         return replace(scope, limits=limits_in_force(self._connection), shallowest=_over_models(scope, terrain))
+
+    def _is_on_the_map(self, kind: Kind) -> bool:
+        found = fetch_one(self._connection, compose(queries("checks")["is_on_the_map"], kind))
+        return found is not None and bool(found["is_there"])
 
     def _fill_cells(self) -> None:
         boxes = [reader.boxes() for reader in self._readers.values()]

@@ -62,9 +62,13 @@ class ColumnReader:
         """Take in the rows of a query of these columns; `changed` holds for all of them."""
         with closing(ahead(blocks)) as ready:
             for block in ready:
-                for place, gathered in enumerate(self._gathering.values()):
-                    gathered.add(block, place)
-                self._changed.add(np.full(len(block), changed))
+                self.take(block, changed)
+
+    def take(self, block: CopiedRows, changed: bool) -> None:
+        """Take in one block of rows."""
+        for place, gathered in enumerate(self._gathering.values()):
+            gathered.add(block, place)
+        self._changed.add(np.full(len(block), changed))
 
     def boxes(self) -> Floats:
         """West, south, east and north of every feature so far, shape (n, 4)."""
@@ -212,7 +216,7 @@ def _texts(block: CopiedRows, place: int) -> pa.Array:
 _HAS_SRID, _HAS_Z, _HAS_M, _POINT = 0x20, 0x80, 0x40, 1
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _vertex_counts(stream: npt.NDArray[np.uint8], starts: Ints, lengths: Ints) -> Ints:  # pragma: no cover
     """Vertices to keep for each point or line: one for a point, two at least for a line."""
     counts = np.empty(len(starts), np.int64)
@@ -226,7 +230,7 @@ def _vertex_counts(stream: npt.NDArray[np.uint8], starts: Ints, lengths: Ints) -
     return counts
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _read_vertices(
     stream: npt.NDArray[np.uint8], starts: Ints, counts: Ints, vertices: npt.NDArray[np.uint8]
 ) -> None:  # pragma: no cover

@@ -11,6 +11,7 @@ from typing import TypeAlias, TypeVar
 from pipemap.checks.breaches import Block, Note
 from pipemap.checks.check import Check
 from pipemap.checks.loading import load_scope
+from pipemap.checks.proposed import Proposed
 from pipemap.checks.registry import Rule, Rulebook
 from pipemap.checks.scope import Scope
 from pipemap.checks.tiles import TILE_FEATURES, Tiles
@@ -41,10 +42,16 @@ Told: TypeAlias = _Begun | Note | T
 
 
 def run_checks(
-    database: Database, changeset_id: int, *, rules: Rulebook | None = None, on_progress: Progress | None = None
+    database: Database,
+    changeset_id: int,
+    *,
+    rules: Rulebook | None = None,
+    on_progress: Progress | None = None,
+    proposed: Proposed | None = None,
 ) -> Counts:
     """Check a changeset, replace its earlier check findings and mark it as checked; how many of each rule and severity.
 
+    What was `proposed` is not read again when the import that it followed was the last to write the changeset.
     All in one transaction, which holds the changeset: nobody can publish or change it meanwhile, and a
     check that fails or is interrupted leaves it as it was.
 
@@ -56,7 +63,7 @@ def run_checks(
         When it is published or rejected, so that there is nothing left to check.
     """
     with seldom_collected(), database.transaction() as connection:
-        counts = _check(database, connection, changeset_id, rules, on_progress)
+        counts = _check(database, connection, changeset_id, rules, on_progress, proposed)
         connection.execute(queries("checks")["mark_checked"], {"changeset_id": changeset_id})
     return counts
 
@@ -78,11 +85,12 @@ def _check(
     changeset_id: int,
     rules: Rulebook | None,
     on_progress: Progress | None,
+    proposed: Proposed | None = None,
 ) -> Counts:
-    _hold_open(connection, changeset_id)
+    left_by = _hold_open(connection, changeset_id)
     with database.transaction() as reading:
         reading.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        scope = load_scope(reading, changeset_id)
+        scope = load_scope(reading, changeset_id, proposed=proposed.handed_over(left_by) if proposed else None)
     drop_findings(connection, changeset_id, "check")
     packer = partial(FindingPacker, changeset_id, "check")
     counts: Counts = Counter()
@@ -151,12 +159,14 @@ def _packed(told: Iterable[Told[Block]], packer: FindingPacker) -> Iterator[Told
     yield from packer.rest()
 
 
-def _hold_open(connection: Connection, changeset_id: int) -> None:
+def _hold_open(connection: Connection, changeset_id: int) -> str:
+    """Hold the changeset, and say which transaction wrote it last."""
     found = fetch_one(connection, queries("checks")["hold_changeset"], {"changeset_id": changeset_id})
     if found is None:
         raise NotFoundError(f"There is no changeset {changeset_id}; `pipemap changesets` lists them.")
     if found["state"] in ("published", "rejected"):
         raise ConflictError(f"Changeset {changeset_id} is {found['state']}; there is nothing left to check.")
+    return str(found["left_by"])
 
 
 def _quiet(_stage: str, _done: int, _total: int) -> None:

@@ -96,6 +96,7 @@ TERMS = {
     "read": ("read", "读取"), "load": ("load", "载入"),
     "pipe_segment_no_height": ("pipes without a height", "高程不明的管段"), "join": ("join", "连接"),
     "normalise": ("normalise", "标准化"), "match": ("match", "匹配"), "compare": ("compare", "比对"),
+    "check": ("check", "检查"),
     "write": ("write", "写入"), "total": ("total", "合计"), "exact": ("exact", "精确"),
     "masked": ("masked", "不提供"), "shifted": ("shifted", "偏移"),
 }  # fmt: skip

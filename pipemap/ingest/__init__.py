@@ -5,13 +5,13 @@ from shapely.geometry.base import BaseGeometry
 from pipemap.db import Database
 from pipemap.ingest.comparing import Comparison
 from pipemap.ingest.containers import link_containers
-from pipemap.ingest.draft import Draft, OnProgress
+from pipemap.ingest.draft import Draft, Follower, OnProgress
 from pipemap.ingest.straight import Straight
 from pipemap.matching import MATCH_WITHIN_M
 from pipemap.seldom import seldom_collected
 from schemas.delivery import Delivery
 
-__all__ = ["OnProgress", "create_import"]
+__all__ = ["Follower", "OnProgress", "create_import"]
 
 
 def create_import(
@@ -24,6 +24,7 @@ def create_import(
     extent: BaseGeometry | None = None,
     match_within_m: float = MATCH_WITHIN_M,
     on_progress: OnProgress | None = None,
+    follower: Follower | None = None,
     job_id: str | None = None,
 ) -> int:
     """Write the difference between a delivery and the map as a draft changeset and return its number.
@@ -33,10 +34,11 @@ def create_import(
     when the delivery is `partial`, and only what lies wholly within `extent`, a polygon in the project CRS,
     when one is given. All of it happens in one transaction; a delivery that says what the map says already
     gives a changeset without changes. Under a `job_id` there is one draft: a second one is a ConflictError.
+    A `follower` is shown what is proposed while it is written, where the delivery goes into the draft as it is.
     """
     with seldom_collected(), database.transaction() as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        draft = Draft(connection, delivery, title, author, on_progress or _quiet, job_id)
+        draft = Draft(connection, delivery, title, author, on_progress or _quiet, job_id, follower)
         is_first = Straight.suits(draft)
         if is_first:
             Straight(draft).write()
@@ -45,6 +47,8 @@ def create_import(
         if draft.names_containers:
             link_containers(draft, is_first)
         draft.save()
+        if follower is not None and is_first and not draft.names_containers:
+            follower.complete(draft.left_by())
         return draft.changeset_id
 
 

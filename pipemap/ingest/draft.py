@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
-from typing import Any, TypeAlias
+from functools import partial
+from typing import Any, Protocol, TypeAlias
 
 import pandas as pd
 import shapely
@@ -11,7 +12,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy.dialects.postgresql import TEXT
 from sqlalchemy.types import TypeEngine
 
-from pipemap.copy_in import copy_frames
+from pipemap.copy_in import Block, copy_frames
 from pipemap.db import Connection, fetch_one
 from pipemap.drafts import add_changeset, add_dataset
 from pipemap.findings import save_findings
@@ -42,6 +43,18 @@ CONTAINED: dict[str, TypeEngine[Any]] = {
 _ANALYZE_FROM_ROWS = 10_000
 
 
+class Follower(Protocol):
+    """One who wants to know what a draft proposes, without reading it back."""
+
+    def take(self, kind: str, block: Block) -> None:
+        """Rows of one kind of feature that are being written; it is called from a thread."""
+        ...
+
+    def complete(self, left_by: str) -> None:
+        """Those were all: the draft holds just these for as long as its changeset is as this transaction left it."""
+        ...
+
+
 class Draft:
     """One import under way, and what both ways of writing it share."""
 
@@ -53,10 +66,12 @@ class Draft:
         author: str,
         on_progress: OnProgress,
         job_id: str | None = None,
+        follower: Follower | None = None,
     ) -> None:
         self.connection = connection
         self.delivery = delivery
         self.on_progress = on_progress
+        self._follower = follower
         self.srid = read_project(connection).srid
         self.dataset_id = add_dataset(connection, delivery.dataset)
         self.file_ids = [_source_file_id(connection, file) for file in delivery.files]
@@ -90,6 +105,7 @@ class Draft:
             (self._completed(frame, types) for frame in frames),
             types,
             lambda rows: self.on_progress(f"load {kind}", rows, total),
+            partial(self._follower.take, kind) if more and self._follower is not None else None,
         )
 
     def analyze(self, kind: str, rows: int) -> None:
@@ -118,6 +134,12 @@ class Draft:
         self.connection.execute(
             queries("ingest")["set_row_counts"], {"changeset_id": self.changeset_id, "counts": counts}
         )
+
+    def left_by(self) -> str:
+        """The transaction that wrote the changeset last, which is this one."""
+        row = fetch_one(self.connection, queries("ingest")["left_by"], self.identities)
+        assert row is not None
+        return str(row["left_by"])
 
     def _completed(self, frame: pd.DataFrame, types: Iterable[str]) -> pd.DataFrame:
         """The frame with its geometries in the project CRS, its files by identity, and no forbidden null."""

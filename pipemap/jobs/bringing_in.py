@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from psycopg.rows import DictRow
 
-from pipemap.checks import run_checks
+from pipemap.checks import Proposed, run_checks
 from pipemap.db import Database, fetch_one
 from pipemap.errors import ConflictError, NotFoundError, PipemapError
 from pipemap.ground.sampling import ground_at
-from pipemap.ingest import OnProgress, create_import
+from pipemap.ingest import Follower, OnProgress, create_import
 from pipemap.placing import existing_extent
 from pipemap.projects import read_project
 from pipemap.sql import queries
@@ -35,22 +35,22 @@ def bring_in(database: Database, job_id: str, path: Path) -> int:
         job = fetch_one(connection, queries("deliveries")["jobs"], {"job_id": job_id, "limit": 1, "offset": 0})
     if job is None:
         raise NotFoundError(f"There is no delivery {job_id}.")
-    tell = _telling(database, job_id)
+    tell, proposed = _telling(database, job_id), Proposed()
     # A worker that was ended while it checked has noted the draft; one that has since been discarded is not made again.
-    number = job["changeset_id"] or _drafted(database, job, path, tell)
+    number = job["changeset_id"] or _drafted(database, job, path, tell, proposed)
     with database.transaction() as connection:
         connection.execute(queries("deliveries")["became"], {"job_id": job_id, "changeset_id": number})
-    run_checks(database, number, on_progress=tell)
+    run_checks(database, number, on_progress=tell, proposed=proposed)
     return int(number)
 
 
-def _drafted(database: Database, job: DictRow, path: Path, tell: OnProgress) -> int:
+def _drafted(database: Database, job: DictRow, path: Path, tell: OnProgress, follower: Follower) -> int:
     """The draft of a job: the one there is, where a worker before made it and went, or another makes it just now."""
     found = _draft_of(database, job["job_id"])
     if found is not None:
         return found
     try:
-        return _imported(database, job, path, tell)
+        return _imported(database, job, path, tell, follower)
     except ConflictError:
         found = _draft_of(database, job["job_id"])
         if found is None:
@@ -64,7 +64,7 @@ def _draft_of(database: Database, job_id: UUID) -> int | None:
     return None if row is None else int(row["changeset_id"])
 
 
-def _imported(database: Database, job: DictRow, path: Path, tell: OnProgress) -> int:
+def _imported(database: Database, job: DictRow, path: Path, tell: OnProgress, follower: Follower) -> int:
     asked = job["request"]
     with database.transaction(read_only=True) as connection:
         srid, bounds = read_project(connection).srid, existing_extent(connection)
@@ -80,6 +80,7 @@ def _imported(database: Database, job: DictRow, path: Path, tell: OnProgress) ->
         author=job["actor"],
         partial=asked["partial"],
         on_progress=tell,
+        follower=follower,
         job_id=str(job["job_id"]),
     )
 

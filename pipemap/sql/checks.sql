@@ -1,5 +1,5 @@
 -- name: hold_changeset
-SELECT state FROM pipemap.changeset WHERE changeset_id = %(changeset_id)s FOR UPDATE
+SELECT state, xmin::text AS left_by FROM pipemap.changeset WHERE changeset_id = %(changeset_id)s FOR UPDATE
 
 -- name: mark_checked
 UPDATE pipemap.changeset
@@ -21,6 +21,9 @@ UNION ALL
 SELECT ST_XMin(old.geom), ST_YMin(old.geom), ST_XMax(old.geom), ST_YMax(old.geom)
 FROM {delta} AS new JOIN {current} AS old USING (feature_id)
 WHERE new.changeset_id = %(changeset_id)s AND new.op = 'update' AND NOT old.geom = new.geom
+
+-- name: is_on_the_map
+SELECT EXISTS (SELECT FROM {current}) AS is_there
 
 -- name: create_cells
 CREATE TEMPORARY TABLE check_cell

@@ -136,5 +136,8 @@ VALUES (%(title)s, %(kind)s, (SELECT coalesce(max(version), 0) FROM pipemap.vers
         %(author)s, %(dataset_id)s, %(reverts_changeset_id)s, %(delivery_job_id)s)
 RETURNING changeset_id
 
+-- name: left_by
+SELECT xmin::text AS left_by FROM pipemap.changeset WHERE changeset_id = %(changeset_id)s
+
 -- name: set_row_counts
 UPDATE pipemap.changeset SET counts = %(counts)s WHERE changeset_id = %(changeset_id)s

@@ -1,6 +1,7 @@
 """`pipemap import` as a person runs it: real files, a real database, exit codes and JSON."""
 
 import json
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,18 @@ def test_an_import_ends_with_an_account_that_adds_up(folder: Path) -> None:
         "node": 3,
         "pipe_segment": 2,
     }
+
+
+def test_an_import_that_checks_lists_what_it_found_and_can_be_published(folder: Path) -> None:
+    files = [str(folder / "区管点.csv"), str(folder / "区管线.csv")]
+    done = CliRunner().invoke(cli.build(), ["import", *files, "--check", "--json"], catch_exceptions=False)
+    answer = json.loads(done.stdout)
+    number = str(answer["changeset_id"])
+    checked = CliRunner().invoke(cli.build(), ["check", number, "--json"], catch_exceptions=False)
+    key = itemgetter("rule", "severity")
+    assert sorted(json.loads(checked.stdout)["counts"], key=key) == sorted(answer["findings"], key=key) != []
+    done = CliRunner().invoke(cli.build(), ["publish", number, "-m", "first"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
 
 
 def test_the_same_delivery_again_changes_nothing_once_published(folder: Path) -> None:

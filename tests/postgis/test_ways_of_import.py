@@ -7,6 +7,7 @@ import pytest
 
 from importers.delivery import read_delivery
 from pipemap.changesets import get_changeset
+from pipemap.checks import Proposed, run_checks
 from pipemap.db import Database
 from pipemap.findings import list_findings
 from pipemap.ingest import create_import
@@ -16,6 +17,10 @@ from schemas.tables import FEATURE_KINDS, state_names
 from tests.postgis.deliveries import bring_in, deltas_of, publish_now
 
 _LINKS = ("from_node_id", "to_node_id", "node_id")
+
+
+def errors_among(findings: list[dict[str, Any]]) -> set[str]:
+    return {found["rule"] for found in findings if found["severity"] == "error"}
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +74,28 @@ def test_a_first_import_is_what_a_comparison_writes(database: Database, district
         assert account(database, straight) == account(database, compared)
         seen |= {kind for kind, _ in deltas_of(database, straight)}
     assert seen == set(FEATURE_KINDS)
+
+
+def test_checks_that_followed_an_import_find_what_they_find_in_the_draft(
+    database: Database, district: District
+) -> None:
+    for dataset in district.datasets:
+        proposed = Proposed()
+        changeset = create_import(database, read(dataset.files, dataset.name), title="t", author="a", follower=proposed)
+        followed = run_checks(database, changeset, proposed=proposed), account(database, changeset)[2]
+        assert followed == (run_checks(database, changeset), account(database, changeset)[2])
+        publish_now(database, changeset, waivers=dict.fromkeys(errors_among(followed[1]), "planted"))
+
+
+def test_a_draft_that_was_written_since_is_read_anew(database: Database, district: District) -> None:
+    dataset: Dataset = district.datasets[0]
+    proposed = Proposed()
+    changeset = create_import(database, read(dataset.files, dataset.name), title="t", author="a", follower=proposed)
+    with database.transaction() as connection:
+        connection.execute("UPDATE pipemap.pipe_segment_delta SET material_code = NULL, width_mm = NULL")
+        connection.execute("UPDATE pipemap.changeset SET title = 'written since'")
+    told = run_checks(database, changeset, proposed=proposed), account(database, changeset)[2]
+    assert told == (run_checks(database, changeset), account(database, changeset)[2])
 
 
 def test_new_features_have_identities_of_their_own_in_every_draft(database: Database, district: District) -> None:
