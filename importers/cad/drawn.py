@@ -23,7 +23,7 @@ from importers.cad.labels import (
 from importers.cad.leaders import fly, follow, point_out
 from importers.cad.legend import read_legend
 from importers.cad.lettered import class_words_of, letters_of, letters_on, put_together
-from importers.cad.sheets import Sheet, Sorting
+from importers.cad.sheets import Sheet, Sorting, drawn_as_circles
 from importers.cad.spot_heights import ground_at, heights
 from importers.profiles import Profile
 
@@ -67,6 +67,7 @@ class Drawn:
         self._words = sorting.names.words
         self.labels = Labels()
         self.n_manholes = 0
+        self._any_points: set[str] = set()
         self.n_put_together = 0
         self.n_by_legend = 0
         self.n_from_spots = 0
@@ -88,6 +89,7 @@ class Drawn:
         of_lines = self._labels_of_lines(found, reach_m)
         take_in()
         self._numbers(found, of_lines, reach_m)
+        self._any_points = drawn_as_circles(self._sheets, float(self._options.get("circle_radius_m", 0)))
         for sheet in self._sheets:
             self._names(sheet)
         self._spread_codes()
@@ -145,7 +147,7 @@ class Drawn:
         ]
         lines = [entity for entity in shown if entity.role == "segment" and entity.vertices]
         legend = read_legend(texts, lines, lambda said: self._profile.class_said(said, is_name=True))
-        for sheet in self._sheets if legend.classes else ():
+        for sheet in self._sheets if legend.samples else ():
             sheet.drop(legend.samples, "legend")
             told = {e.row for e in sheet.silent if e.role == "segment" and legend.says_of_silent(e)}
             sheet.take_up(told)
@@ -335,7 +337,7 @@ class Drawn:
             self._told[entity.row]["drawn_appurtenance"] = device
         elif sheet.told.appurtenance:
             self._told[entity.row]["drawn_appurtenance"] = sheet.told.appurtenance
-        elif self._sorting.is_manhole(entity, sheet):
+        elif sheet.told.class_code not in self._any_points and self._sorting.is_manhole(entity, sheet):
             self._told[entity.row]["drawn_appurtenance"] = "manhole"
             self.n_manholes += 1
 

@@ -1,10 +1,12 @@
 """The legend of a plan: short lines, the name of a class beside each, whose colour and linetype other lines have."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from importers.cad.entities import Entity
@@ -15,6 +17,9 @@ _ALIKE = 0.2
 _LEAST_SAMPLES = 2
 _LEVEL = 0.01
 _MOST_OF_A_LAYER = 0.7
+_HEADING = re.compile(r"^\s*(?:图\s*例|legend|legende|légende|leyenda|legenda|легенда)\s*[:：]?\s*$", re.IGNORECASE)
+# How far a heading stands above the first sample, in rows of the samples.
+_ROWS_OVER = 4.0
 _PLAIN_LINETYPES = frozenset({"", "CONTINUOUS", "BYLAYER"})
 
 # Colour and linetype.
@@ -51,7 +56,7 @@ class _Sample:
 def read_legend(texts: Sequence[Entity], lines: Sequence[Entity], class_said: Callable[[str], str | None]) -> Legend:
     """The legend among the texts and lines of a drawing; none where fewer than two classes stand one under another.
 
-    A look that stands for two classes tells neither.
+    A look that stands for two classes tells neither. Samples under a heading 图例 are no pipes whatever their looks.
     """
     words = list(map(_name, texts))
     said_by = {word: class_said(word) for word in set(words) if word}
@@ -65,8 +70,26 @@ def read_legend(texts: Sequence[Entity], lines: Sequence[Entity], class_said: Ca
     for sample in (samples := [sample for column in columns for sample in column]):
         said[sample.line.look].add(sample.code)
     classes = {look: codes.pop() for look, codes in said.items() if len(codes) == 1}
+    if not classes:
+        headings = _headings(texts)
+        samples = [sample for column in columns if _is_headed(column, headings) for sample in column]
     rows = frozenset(sample.line.row for sample in samples)
-    return Legend(classes, rows, _layers(classes, rows, lines)) if classes else Legend()
+    return Legend(classes, rows, _layers(classes, rows, lines))
+
+
+def _headings(texts: Sequence[Entity]) -> npt.NDArray[np.float64]:
+    """Where texts begin that call what stands under them a legend."""
+    found = [text.text.corner for text in texts if text.text is not None and _HEADING.match(text.text.lines[0])]
+    return np.array(found, dtype=float).reshape(-1, 2)
+
+
+def _is_headed(column: Sequence[_Sample], headings: npt.NDArray[np.float64]) -> bool:
+    """Whether a heading stands above the first of samples one under another, no farther than their rows are apart."""
+    starts, height = np.array([sample.start for sample in column]), column[0].height
+    top, step = starts[:, 1].max(), np.ptp(starts[:, 1]) / (len(column) - 1)
+    right, up = (headings - (starts[:, 0].min(), top)).T
+    is_over = (up > 0) & (up <= _ROWS_OVER * max(step, height))
+    return bool((is_over & (np.abs(right) <= column[0].length + _BEHIND * height)).any())
 
 
 def _layers(classes: Mapping[Look, str], samples: frozenset[int], lines: Sequence[Entity]) -> frozenset[str]:

@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 
 from importers.cad.entities import Entity
 from importers.cad.layer_names import LayerName, LayerNames
+from schemas.codetables import codes_where
 
 # Why an entity is no row, in English and Chinese.
 REASONS = {
@@ -33,6 +34,8 @@ CUSTOM = "custom"
 _CUSTOM_KINDS = ("TCH_", "ACAD_PROXY", "AEC", "ACDBPROXY")
 _TEXT_KINDS = ("TEXT", "MTEXT", "ATTDEF", "LEADER", "MULTILEADER", "MLEADER", "DIMENSION")
 _TOUCH_M = 0.01
+_UNDER_PRESSURE = codes_where("utility_class", "flow", "pressure")
+_LEAST_ENDS, _MOSTLY = 6, 0.9
 
 
 @dataclass
@@ -167,6 +170,20 @@ class Sorting:
 
     def _is_drawing_block(self, entity: Entity) -> bool:
         return bool(entity.block and self._ignored_blocks.search(entity.block))
+
+
+def drawn_as_circles(sheets: Sequence[Sheet], reach_m: float) -> set[str]:
+    """The classes under pressure that have a circle at nearly every end of a pipe: there it is any point."""
+    found = set()
+    for code in {sheet.told.class_code for sheet in sheets} & _UNDER_PRESSURE:
+        rows = [sheet.rows for sheet in sheets if sheet.told.class_code == code]
+        circles = [e.vertices[0][:2] for row in rows for e in row["node"] if e.kind == "CIRCLE" and e.vertices]
+        ends = [e.vertices[at][:2] for row in rows for e in row["segment"] if e.vertices for at in (0, -1)]
+        if circles and len(ends) >= _LEAST_ENDS:
+            apart_m = np.asarray(cKDTree(np.array(circles)).query(np.array(ends))[0])
+            if (apart_m <= reach_m).mean() >= _MOSTLY:
+                found.add(str(code))
+    return found
 
 
 def settle_silent(sheets: Sequence[Sheet]) -> int:

@@ -128,6 +128,7 @@ class ClassColumn:
         self._spoken: dict[str, str | None] = {}
         self._names = [name for name in (table.sheet, Path(table.file).stem, table.folder) if name]
         self._open: dict[str, None] = {}
+        self._beside: dict[str, str] = {}
         word = profile.sheet_class(table.sheet)
         if word and self._fallback == "combined" and _SEWERS.search(word):
             self._fallback = self._opened(word)
@@ -176,6 +177,8 @@ class ClassColumn:
         are_sewers = self._are_sewers(columns)
         self._american = self._american or american_letters(found.words) or heat_pair(found.words)
         self._letters = self._letters or sewer_letters(found.words, are_sewers=are_sewers) or {}
+        if any(_SEWERS.search(word) for word in found.words if word):
+            self._see(word for word in found.words if word)
         numbers = np.array([-1 if word is None else self._number(word) for word in found.words], dtype=np.int32)
         of_rows: npt.NDArray[np.int32] = numbers[found.index]
         if "class" not in columns:
@@ -189,6 +192,12 @@ class ClassColumn:
             rows = columns.rows.index.to_numpy()[unknown]
             self._unknown.add("R12", column, Severity.WARNING, found.texts()[unknown], rows)
         return of_rows, members(column, columns.rows[column].astype(object).where(~unknown, None))
+
+    def _see(self, words: Iterable[str]) -> None:
+        """Note a word for each class that the words of the column surely mean."""
+        for word in words:
+            if code := _class_of(word, self._dictionary) or self._spoken_of(_DIGITS.sub("", word)):
+                self._beside.setdefault(code, word)
 
     def _are_sewers(self, columns: Columns) -> bool:
         """Whether the table is said to be of sewers, or gives the inner bottom of its pipes, as only theirs do."""
@@ -259,7 +268,12 @@ class ClassColumn:
         if not is_open_sewer("combined", word):
             return "combined"
         self._open[word] = None
-        return self._flowing[0] if self._flowing else "combined"
+        return flows[0] if (flows := self._flows()) else "combined"
+
+    def _flows(self) -> tuple[str, str] | None:
+        """Foul or storm, and the word or name that says so: foul beside a word for storm alone, else by a name."""
+        is_foul_apart = "storm" in self._beside and "foul" not in self._beside
+        return ("foul", self._beside["storm"]) if is_foul_apart else self._flowing
 
     def _spoken_of(self, text: str) -> str | None:
         """The class that a text speaks of; found once for all values that differ by their numbers alone."""
@@ -284,8 +298,8 @@ class ClassColumn:
         if not self._open:
             return
         words = listed(list(self._open))
-        if self._flowing:
-            code, name = self._flowing
+        if flows := self._flows():
+            code, name = flows
             en = f"{words} does not tell foul from storm; taken for {code}, as “{name}” says."
             zh = f"“{words}”未区分雨污，按“{name}”归为 {code}。"
         else:
@@ -293,7 +307,7 @@ class ClassColumn:
                 f"{words} does not tell foul from storm; taken for combined: if it is one of them, say so in a profile."
             )
             zh = f"“{words}”未区分雨污，按合流处理；如有区分请在配置文件中指明。"
-        severity = Severity.INFO if self._flowing else Severity.WARNING
+        severity = Severity.INFO if flows else Severity.WARNING
         ledger.note(number, severity, "IMP-CLASS", en, zh, value=words)
 
 

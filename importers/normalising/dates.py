@@ -82,7 +82,9 @@ def _by_pattern(word: str) -> date | None:
         return _date(int(match[1].translate(_CHINESE_DIGITS)), _counted(match[2]), _counted(match[3]))
     for pattern, order in (*_YEARS_FIRST, *_YEARS_LAST):
         if match := pattern.match(word):
-            parts = {name: int(text) for name, text in zip(order, match.groups(), strict=True) if text}
+            written = zip(order, match.groups(), strict=True)
+            # 20120500: what is not known of a day is written as 00.
+            parts = {name: int(text) for name, text in written if text and (name == "y" or int(text))}
             return _date(parts["y"], parts.get("m", 1), parts.get("d", 1))
     return None
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from importers.normalising.pipe_materials import is_plastic_size, outer_diameter_mm, without_material
+from importers.normalising.pipe_materials import PLASTICS, is_plastic_size, outer_diameter_mm, without_material
 
 # A second number below this is a wall or a count, never the height of a box, when the first is so much larger.
 _LEAST_BOX_MM = 40.0
@@ -237,10 +237,19 @@ class _Reading:
                 return Section(hole_count=int(first) * int(second))
             if self._are_metres(first, second):
                 return replace(self._in_metres()._pair(word) or Section(), is_in_metres=True)
+            if sign is None and first.isdigit() and self._mm(first, None) < LEAST_MM <= self._mm(second, None):
+                return self._counted(int(first), self._mm(second, None))
         width, height = self._mm(first, first_unit or second_unit), self._mm(second, second_unit or first_unit)
         if height < _LEAST_BOX_MM and width >= _WALL_RATIO * height:
             return self._thin(sign, width, second, height)
         return _box(width, height, self._basis(sign, width))
+
+    def _counted(self, count: int, size_mm: float) -> Section:
+        """`2×325`: no pipe is 2 mm wide, it is two of them; of cables `3×240` can be wires of 240 mm² as well."""
+        one = _circle(size_mm, self._basis(None, size_mm))
+        if not self.is_cable:
+            return _barrels(count, one)
+        return _ducts(count, one) if self.material in PLASTICS else Section()
 
     def _are_metres(self, *numbers: str) -> bool:
         """Whether numbers without a unit are too small for millimetres of a pipe, and decimals: 1.2×0.8."""

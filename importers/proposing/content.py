@@ -51,7 +51,7 @@ _MOST_CODE_WORDS = 200
 _FEW_DECIMALS, _DECIMAL_NUMBERS = 0.1, 0.3
 _FEW_WORDS, _MOST_CODE, _LEAST_NUMBERS = 60, 1_000, 3
 # Days, not months, of at most a year; what they are worth as dates of building.
-_LEAST_OF_A_DAY, _DAYS_OF_A_CAMPAIGN, _OF_A_SURVEY = 7, 366, 0.7
+_LEAST_OF_A_DAY, _LEAST_OF_A_CAMPAIGN, _DAYS_OF_A_CAMPAIGN, _OF_A_SURVEY = 7, 2, 366, 0.7
 _SMALLEST_MM, _LARGEST_M = 10.0, 5.0
 _LEAST_COORDINATE_M = 1_000.0
 _DEEPEST_M, _DEEPEST_CM = 15.0, 1500.0
@@ -109,9 +109,11 @@ def guess(attribute: str, sample: Sample) -> float:
 
 
 def _are_of_one_campaign(sample: Sample) -> bool:
-    """Whether dates are days of one year, as those of a survey are; what was built over decades is told by years."""
+    """Whether dates of several rows are days of one year, those of a survey; what decades built is told by years."""
     days = [day for word in sample.words if len(word) > _LEAST_OF_A_DAY and (day := parse_date(word)) is not None]
-    return len(days) == len(sample.words) > 1 and (max(days) - min(days)).days <= _DAYS_OF_A_CAMPAIGN
+    if not days or len(days) < len(sample.words) or sample.n_known < _LEAST_OF_A_CAMPAIGN:
+        return False
+    return (max(days) - min(days)).days <= _DAYS_OF_A_CAMPAIGN
 
 
 def is_of_another_code(attribute: str, sample: Sample) -> bool:

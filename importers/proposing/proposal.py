@@ -1,6 +1,6 @@
 """What an import would take each table and column for: the dry run's answer, for a user to correct in a profile."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -161,12 +161,30 @@ def _with_other_ends(each: _Table, proposal: TableProposal) -> TableProposal:
 
 
 def _with_numbered_ends(each: _Table, proposal: TableProposal) -> TableProposal:
-    """The proposal of drawn lines with the columns that number their ends by where they meet."""
+    """The proposal of drawn lines with the columns that number their ends by where they meet.
+
+    Where lines meet tells more than that values are numbers of points, which a line's own number can be as well.
+    """
     geometry = each.table.geometry
-    if geometry is None or proposal.column_of("from_key") or proposal.column_of("to_key"):
+    ends = [column for column in proposal.columns if column.attribute in ("from_key", "to_key")]
+    if geometry is None or not all(column.by_values for column in ends):
         return proposal
     free = [column.column for column in proposal.columns if column.attribute is None]
-    return _with_told(proposal, numbers_at_ends(each.samples, free, geometry))
+    told = numbers_at_ends(each.samples, [*(column.column for column in ends), *free], geometry)
+    freed = {column.column for column in ends} - told.keys() if told else set()
+    return _with_told(_without(proposal, freed), told)
+
+
+def _without(proposal: TableProposal, names: Set[str]) -> TableProposal:
+    """The proposal with columns that are no attribute after all."""
+    why = Reason("by where the lines meet it numbers none of their ends", "按线的相接位置，该列并非端点号")
+    columns = [
+        replace(column, attribute=None, certainty=None, why=why, by_values=False, near=())
+        if column.column in names
+        else column
+        for column in proposal.columns
+    ]
+    return replace(proposal, columns=tuple(columns))
 
 
 def _with_told(proposal: TableProposal, told: Mapping[str, Match]) -> TableProposal:

@@ -111,6 +111,8 @@ def test_words_are_trimmed_and_known_by_what_they_say() -> None:
         ("۱۳۵۷/۱۱/۲۲", date(1979, 2, 11)),
         ("۱۴۰۰/۰۱/۰۱", date(2021, 3, 21)),
         ("1385", None),
+        ("20120500", date(2012, 5, 1)),
+        ("2012-00-00", date(2012, 1, 1)),
         ("Mar 5, 2016", date(2016, 3, 5)),
         ("S55", None),
         ("12345", None),

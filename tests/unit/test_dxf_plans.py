@@ -6,6 +6,7 @@ import ezdxf
 import numpy as np
 import pytest
 import shapely
+import shapely.ops
 from ezdxf.document import Drawing
 from ezdxf.enums import TextEntityAlignment
 
@@ -127,6 +128,33 @@ def test_lines_are_of_the_class_of_their_colour_in_the_legend(tmp_path: Path, la
     assert read.column("UTILITIES", "segment", "drawn_class") == ["water", "gas", "foul"]
     assert ("ROADS", "segment") not in read.tables
     assert [finding.details["rows"] for finding in read.findings("IMP-LEGEND")] == [3]
+
+
+@pytest.mark.parametrize(("heading", "n_pipes"), [("图 例", 3), ("街道断面", 6)])
+def test_samples_under_a_heading_are_no_pipes_though_all_lines_look_alike(
+    tmp_path: Path, heading: str, n_pipes: int
+) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        for n, name in enumerate(("给水", "污水", "燃气")):
+            space.add_line(at(0, 10 * n), at(80, 10 * n + 3), {"layer": name})
+            space.add_line(at(200, 4 * n), at(210, 4 * n), {"layer": name})
+            label(space, f"{name}管线", at(212, 4 * n - 0.5), "注记")
+        label(space, heading, at(204, 12), "注记")
+
+    assert len(read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547).segments) == n_pipes
+
+
+def test_circles_at_every_end_of_a_main_are_points_and_of_a_sewer_manholes(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        for y, layer in ((0, "给水"), (20, "污水")):
+            for n in range(5):
+                drawing.modelspace().add_circle(at(30 * n, y), 0.4, {"layer": layer})
+            for n in range(4):
+                drawing.modelspace().add_line(at(30 * n, y), at(30 * (n + 1), y), {"layer": layer})
+
+    nodes = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547).nodes
+    assert nodes.groupby("class_code")["appurtenance_code"].count().loc[["foul", "water"]].tolist() == [5, 0]
 
 
 @pytest.mark.parametrize("moved", [True, False])

@@ -281,6 +281,31 @@ def test_a_sewer_that_does_not_say_of_what_is_told(tmp_path: Path) -> None:
     assert told == [["warning"], ["info"]]
 
 
+def test_a_sewer_beside_storm_water_in_one_column_is_of_foul_water(tmp_path: Path) -> None:
+    kinds = ["Sewer", "Stormwater", "Water", "Sewer"] * 2
+    delivery = _imported([_layer(tmp_path / "utilities.gpkg", {"UTIL_TYPE": kinds})], "EPSG:4547")
+    assert delivery.segments["class_code"].tolist() == ["foul", "storm", "water", "foul"] * 2
+
+
+def test_ends_are_the_columns_whose_numbers_meet_where_lines_do(tmp_path: Path) -> None:
+    """A network of SuperMap: a line's own number, SmID, is a number of some point as well."""
+    kinds, numbers = {"SmID": [*range(1, 9)]}, {"SmFNode": [*range(1, 9)], "SmTNode": [*range(2, 10)]}
+    lines = _layer(tmp_path / "network.gpkg", {**kinds, **numbers, "class": ["雨水"] * 8})
+    nodes = gpd.GeoDataFrame({"SmID": [*range(1, 10)]}, geometry=[shapely.Point(p) for p in _PLACES], crs=4547)
+    nodes.to_file(tmp_path / "nodes.gpkg")
+
+    segments = _imported([lines, tmp_path / "nodes.gpkg"], "EPSG:4547").segments
+
+    assert segments["from_key"].tolist() == [str(n) for n in range(1, 9)]
+    assert segments["to_key"].tolist() == [str(n) for n in range(2, 10)]
+
+
+def test_one_day_of_all_pipes_is_that_of_their_survey(tmp_path: Path) -> None:
+    days = {"SURV_DATE": ["2024-03-14"] * 8, "DAT": ["2024-03-14"] * 8, "size_mm": [200] * 8}
+    segments = _imported([_layer(tmp_path / "water_main.gpkg", days)], "EPSG:4547").segments
+    assert segments["installed_on"].isna().all()
+
+
 def test_letters_tell_what_flows_in_sewers_that_their_layer_does_not_tell(tmp_path: Path) -> None:
     columns = {"PURPOSE": list("FSCFSCFS"), "size_mm": [200] * 8}
     british = _imported([_layer(tmp_path / "sewer_pipe.gpkg", columns)], "EPSG:4547")
