@@ -9,7 +9,8 @@ import pandas as pd
 
 from importers.base import RecordTable
 from importers.cad import accounts
-from importers.cad.drawn import Drawn, lie_at_point_height
+from importers.cad.drawn import Drawn
+from importers.cad.drawn_heights import lie_at_point_height
 from importers.cad.drawn_tables import drawn_tables
 from importers.cad.entities import Entity
 from importers.cad.layer_names import LayerNames

@@ -5,9 +5,7 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from scipy.spatial import cKDTree
-
+from importers.cad.drawn_heights import heights_of_points
 from importers.cad.entities import Entity
 from importers.cad.label_words import PipeLabel
 from importers.cad.labels import (
@@ -24,7 +22,7 @@ from importers.cad.leaders import fly, follow, point_out
 from importers.cad.legend import read_legend
 from importers.cad.lettered import class_words_of, letters_of, letters_on, put_together
 from importers.cad.sheets import Sheet, Sorting, drawn_as_circles
-from importers.cad.spot_heights import ground_at, heights
+from importers.cad.spot_heights import heights
 from importers.profiles import Profile
 
 _SIZE, _DEPTHS = ("section", "diameter"), ("depths", "from_depth_m", "from_elevation_m")
@@ -34,10 +32,13 @@ _OF_LINES = {
     "drawn_holes": ("holes", "hole_count", "used_holes"), "drawn_hole_count": ("holes", "hole_count", "used_holes"),
     "drawn_cable_count": ("cable_count",), "drawn_burial": ("burial",),
 }  # fmt: skip
-_OF_LEVELS = {"ground": ("drawn_ground", "ground_elevation_m"), "bottom": ("drawn_bottom", "well_bottom_m")}
+_OF_LEVELS = {
+    "ground": ("drawn_ground", "ground_elevation_m"), "bottom": ("drawn_bottom", "well_bottom_m"),
+    "pipe": ("drawn_pipe_bottom", "pipe_elevation_m"), "inlet": ("drawn_inlet", "inlet_invert_m"),
+    "outlet": ("drawn_outlet", "outlet_invert_m"),
+}  # fmt: skip
 # What a layer says of the class that says nothing.
 _UNTOLD = (None, "unknown")
-_ON_POINT_M, _SAME_HEIGHT_M = 0.05, 0.01
 
 
 @dataclass
@@ -55,11 +56,11 @@ class Labels:
 class Drawn:
     """Columns `drawn_*` of the sheets of one drawing, each only where no attribute of the rows says the same.
 
-    `drawn_number`, `drawn_ground` and `drawn_bottom` of points and `drawn_section`, `drawn_material`, `drawn_depths`,
-    `drawn_class` and the like of pipes come from texts within `label_reach_m`, kept as `drawn_text`, or names of
-    layers and linetypes; `drawn_appurtenance` comes from names of layers and blocks, `drawn_feature` from those of
-    blocks. `drawn_z_m` is the height of a point, `drawn_from_z_m` and `drawn_to_z_m` are those of the ends of a line,
-    which no shipped profile takes for anything.
+    `drawn_number`, `drawn_ground`, `drawn_bottom` and `drawn_pipe_bottom` of points and `drawn_section`,
+    `drawn_material`, `drawn_depths`, `drawn_class` and the like of pipes come from texts within `label_reach_m`, kept
+    as `drawn_text`, or names of layers and linetypes; `drawn_appurtenance` comes from names of layers and blocks,
+    `drawn_feature` from those of blocks. `drawn_z_m` is the height of a point, `drawn_from_z_m` and `drawn_to_z_m`
+    are those of the ends of a line, which no shipped profile takes for anything.
     """
 
     def __init__(self, sheets: Sequence[Sheet], sorting: Sorting, profile: Profile, options: dict[str, Any]) -> None:
@@ -157,8 +158,9 @@ class Drawn:
                     self.n_by_legend += 1
 
     def _follow_leaders(self, numbers: Sequence[Candidate]) -> None:
-        """Let numbers be about the points that lines on layers of texts lead to."""
-        notes = [entity for sheet in self._sheets if sheet.told.is_annotation for entity in sheet.entities]
+        """Let numbers be about the points that lines on layers of texts, or of no pipes at all, lead to."""
+        are_notes = [s for s in self._sheets if s.told.is_annotation or s.told.is_drawing_matter]
+        notes = [entity for sheet in are_notes for entity in sheet.entities]
         points = [entity for sheet in self._sheets for entity in sheet.rows["node"]]
         lines = [entity for entity in notes if entity.role == "segment"]
         follow([number.entity for number in numbers], lines, points)
@@ -342,20 +344,11 @@ class Drawn:
             self.n_manholes += 1
 
     def _heights(self, nodes: Sequence[Entity]) -> None:
-        placed = [entity for entity in nodes if entity.vertices]
-        if not placed:
-            return
-        z = np.array([entity.vertices[0][2] for entity in placed])
-        if self._options.get("ground_points") == "fill":
-            xy = np.array([entity.vertices[0][:2] for entity in placed])
-            found = ground_at(xy, self._spots, float(self._options.get("ground_reach_m", 0)))
-            filled = (z == 0) & ~np.isnan(found)
-            self.n_from_spots += int(np.count_nonzero(filled))
-            z = np.where(filled, found, z)
-        self.n_heights += int(np.count_nonzero(z))
-        for entity, height in zip(placed, z.tolist(), strict=True):
-            if height:
-                self._told[entity.row]["drawn_z_m"] = round(height, 4)
+        found = heights_of_points(nodes, self._spots, self._options)
+        self.n_from_spots += found.n_from_spots
+        self.n_heights += len(found.of)
+        for row, height in found.of.items():
+            self._told[row]["drawn_z_m"] = height
 
     def _heights_of_ends(self, lines: Sequence[Entity]) -> None:
         for entity in lines:
@@ -366,16 +359,3 @@ class Drawn:
 
 def _stating(found: Sequence[Candidate], what: str) -> list[Candidate]:
     return [candidate for candidate in found if what in candidate.levels]
-
-
-def lie_at_point_height(sheets: Sequence[Sheet]) -> tuple[int, int]:
-    """How many line ends with a height stand on a point with one, and how many of them have its height."""
-    points = [e.vertices[0] for s in sheets for e in s.rows["node"] if e.vertices and e.vertices[0][2]]
-    ends = [v for s in sheets for e in s.rows["segment"] if e.vertices for v in (e.vertices[0], e.vertices[-1]) if v[2]]
-    if not points or not ends:
-        return 0, 0
-    there, here = np.array(points), np.array(ends)
-    apart, nearest = cKDTree(there[:, :2]).query(here[:, :2])
-    on_point = apart <= _ON_POINT_M
-    same = np.abs(there[nearest, 2] - here[:, 2]) <= _SAME_HEIGHT_M
-    return int(np.count_nonzero(on_point)), int(np.count_nonzero(on_point & same))

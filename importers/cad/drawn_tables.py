@@ -5,12 +5,13 @@ Their rows are known by the numbers of points that are drawn, which also say whe
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import shapely
 from scipy.spatial import cKDTree
 
 from importers.base import RecordTable
@@ -19,6 +20,7 @@ from importers.cad.entities import Entity
 from importers.cad.sheets import Sheet
 from importers.cad.sources import Source
 from importers.cad.texts import Text
+from importers.normalising.listings import one_by_one
 from importers.profiles import Profile, plain
 from schemas.findings import Severity
 
@@ -29,6 +31,7 @@ _AT_POINT_M = 0.6
 _PLACES = ("x", "y", "easting_m", "northing_m")
 _EASTING, _NORTHING = "easting_m", "northing_m"
 
+Place = tuple[float, float]
 Floats = npt.NDArray[np.float64]
 
 
@@ -45,7 +48,7 @@ class _Grid:
 class _Points:
     """The numbered points of a drawing by their numbers: place, entity, and what is drawn of them besides."""
 
-    places: dict[str, tuple[float, float]] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     told: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -63,6 +66,12 @@ class _Points:
                     found.told[number] = {name: word for name, word in said.items() if word}
         return found
 
+    def at(self, line: Entity) -> list[str]:
+        """The numbers of the points nearest to the ends of a line."""
+        numbers, places = list(self.places), np.array(list(self.places.values()))
+        ends = np.array([line.vertices[0][:2], line.vertices[-1][:2]])
+        return [numbers[place] for place in np.linalg.norm(ends[:, None] - places, axis=2).argmin(axis=1)]
+
 
 def drawn_tables(source: Source, sheets: Sequence[Sheet], drawn: Drawn, profile: Profile) -> Iterator[RecordTable]:
     """The tables drawn in a source; what is drawn of their points and pipes, too, is left out of the sheets."""
@@ -74,15 +83,17 @@ def drawn_tables(source: Source, sheets: Sequence[Sheet], drawn: Drawn, profile:
         if len(found.rows) < _LEAST_ROWS:
             continue
         pipes = _pipes(sheets, points, found.pairs())
-        is_bent = any(len(pipe.vertices) > 2 or pipe.attributes for pipe in pipes)
-        _note(source, found, is_used=not is_bent)
-        if is_bent:
+        is_told_twice = any(pipe.attributes for pipe in pipes)
+        _note(source, found, is_used=not is_told_twice)
+        if is_told_twice:
             continue
         own = {cells[found.key] for _, cells in found.rows} if found.role != "segment" else set()
         for sheet in sheets:
             sheet.drop({points.rows[number] for number in own} | {pipe.row for pipe in pipes}, "tabled")
         _tell_read(sheets, grid.texts)
-        yield found.table(source.file, points)
+        table = found.table(source.file, points)
+        is_bent = found.role != "node" and any(len(pipe.vertices) > 2 for pipe in pipes)
+        yield found.with_bends(one_by_one(table, profile), points, pipes) if is_bent else table
 
 
 @dataclass
@@ -109,9 +120,14 @@ class _Found:
         """The column of the number of a row's own point."""
         return self.mapping.get("from_key" if self.role == "segment" else "key", "")
 
+    @property
+    def to_key(self) -> str:
+        """The column of the number of the point that a row's pipe leads to."""
+        return self.mapping.get("to_key", "")
+
     def pairs(self) -> set[frozenset[str | None]]:
         """The points that its pipes join."""
-        other = self.mapping.get("to_key", "")
+        other = self.to_key
         return {frozenset((cells.get(self.key), cells.get(other))) for _, cells in self.rows if other}
 
     def table(self, file: str, points: "_Points") -> RecordTable:
@@ -128,6 +144,23 @@ class _Found:
         index = pd.Index([entity.row for entity, _ in self.rows], dtype="int64")
         return RecordTable(file, self.name, pd.DataFrame(cells, index=index, dtype=object), role=self.role)
 
+    def with_bends(self, table: RecordTable, points: "_Points", pipes: Sequence[Entity]) -> RecordTable:
+        """The table with its pipes as they are drawn, straight where none is, each from the point of its row."""
+        drawn = {frozenset(points.at(pipe)): [vertex[:2] for vertex in pipe.vertices] for pipe in pipes}
+        shapes = np.empty(len(table.rows), dtype=object)
+        for at, (one, other) in enumerate(zip(*(table.rows[each] for each in (self.key, self.to_key)), strict=True)):
+            start, end = points.places[one], points.places.get(other)
+            course = drawn.get(frozenset((one, other)), [])
+            shapes[at] = shapely.Point(start) if end is None or start == end else _course(course, start, end)
+        rows = table.rows.drop(columns=[_EASTING, _NORTHING], errors="ignore")
+        return replace(table, rows=rows, shapes=shapes)
+
+
+def _course(drawn: list[Place], start: Place, end: Place) -> shapely.LineString:
+    """A drawn line from point to point, whichever way it was drawn."""
+    is_turned = bool(drawn) and shapely.Point(drawn[0]).distance(shapely.Point(start)) > _AT_POINT_M
+    return shapely.LineString([start, *(drawn[::-1] if is_turned else drawn)[1:-1], end])
+
 
 def _note(source: Source, found: _Found, *, is_used: bool) -> None:
     columns, n_rows = list(found.headers), len(found.rows)
@@ -137,8 +170,8 @@ def _note(source: Source, found: _Found, *, is_used: bool) -> None:
         en += "; it was read in place of what is drawn of its points and pipes."
         zh += "，已按表读取，代替图上相应的管点和管线。"
     else:
-        en += "; it was not read, as pipes are drawn with bends or data of their own: deliver it as a workbook."
-        zh += "，因图上管线有折点或自带属性而未读取，请以表格文件提供。"
+        en += "; it was not read, as pipes are drawn with data of their own: deliver it as a workbook."
+        zh += "，因图上管线自带属性而未读取，请以表格文件提供。"
     severity = Severity.INFO if is_used else Severity.WARNING
     source.note("IMP-GRID", severity, en, zh, sheet=found.name, details={"rows": n_rows})
 

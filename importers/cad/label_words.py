@@ -38,11 +38,12 @@ _REMARK = re.compile(
     r"|(?:IL|INV|CL|RL|BL)[.:=]?\s*-?\d+(?:\.\d+)?|\d+(?:\.\d+)?\s*LF(?:\s+OF)?|@\s*[\d.]+\s*%?|SDR-?[\d.]+|S\s*=\s*[\d.]+\s*%?"
     r"|[A-Z]{2,6}\d{0,2}-\d[\d.+×xX*]*)(?![\w.])"
 )
-# Levels beside a point: of its cover and of its bottom, as five languages write them.
+# Levels beside a point: of its cover, of its bottom and of the pipes in it, as five languages write them.
 _LEVEL = re.compile(
     r"^(?:(?P<ground>KD|DOK|CL|RIM|TN|GL|CT|(?:地面|井面|井口|井盖)(?:标高|高程)?)"
-    r"|(?P<bottom>KS|SOH|IL|INV|IE|FE|FIL|BOB|CF|井底(?:标高|高程)?))"
-    r"(?:[\s.]*(?:ELEV?|IN|OUT))?[\s.:=]*(?P<height>-?\d{1,4}[.,]\d{1,3})\s*(?:m|'|ft)?(?:\s*\([A-Z]{1,3}\))?$",
+    r"|(?P<bottom>KS|SOH|IL|INV|IE|FE|FIL|BOB|CF|井底(?:标高|高程)?)"
+    r"|(?P<pipe>管道?内?底(?:标高|高程)?))"
+    r"(?:[\s.]*(?:ELEV?|(?P<way>IN|OUT)))?(?:\s*\([A-Z]{1,3}\))?[\s.:=]*(?P<height>-?\d{1,4}[.,]\d{1,3})\s*(?:m|'|ft)?(?:\s*\([A-Z]{1,3}\))?$",
     re.IGNORECASE,
 )
 # What notes of cables, ducts and gas mains hold besides: voltage, holes in all and in use, cables.
@@ -232,12 +233,18 @@ class Vocabulary:
         name = self.material(unicodedata.normalize("NFKC", text).strip())
         return PipeLabel(None, name) if name else None
 
-    def level(self, text: str) -> tuple[str, float] | None:
-        """The height that a text gives of the ground or of the bottom of a point, and which of them: `KD 123.45`."""
+    def levels(self, text: str) -> dict[str, float]:
+        """The heights that a text gives of a point by what they are of: `KD 123.45` of its ground.
+
+        `INV OUT 98.20` is of its bottom, and of the pipe that goes out; `管底标高 98.20` of all pipes in it.
+        """
         found = _LEVEL.match(unicodedata.normalize("NFKC", text).strip())
         if found is None:
-            return None
-        return "ground" if found["ground"] else "bottom", float(found["height"].replace(",", "."))
+            return {}
+        ways = {"IN": ("bottom", "inlet"), "OUT": ("bottom", "outlet")}
+        is_of_bottom = ways.get((found["way"] or "").upper(), ("bottom",))
+        named = ("ground",) if found["ground"] else ("pipe",) if found["pipe"] else is_of_bottom
+        return dict.fromkeys(named, float(found["height"].replace(",", ".")))
 
     def point_number(self, text: str, digits_too: bool = False) -> str | None:
         """A text that can be the number of a point; `D300` can be that or a size."""

@@ -20,6 +20,7 @@ _MAX_ANGLE_DEG = 15.0
 # A leader points at what it means.
 _TARGET_REACH_M = 0.5
 _STEP_M = 0.1
+_OF_ONE_PIPE = ("inlet", "outlet")
 # Of the space that a line of a text of several takes.
 _LETTERS_OF_A_LINE = 0.6
 
@@ -97,11 +98,21 @@ def _candidate(entity: Entity, told: LayerName, words: Vocabulary) -> Candidate:
         label = None
     numbers = (words.point_number(line, told.numbers_points) for line in lines)
     number = next((number for number in numbers if number), None)
-    levels = dict(level for line in reversed(lines) if (level := words.level(line)) is not None)
+    levels = _levels(lines, words)
     if len(lines) > 1 and (number is not None or are_levels(lines, words)):
         levels = levels or levels_of(lines)
     is_of_point = levels and (number is not None or len(lines) > 1)
     return Candidate(entity, told, None if is_of_point else label, number, is_turned, levels)
+
+
+def _levels(lines: Sequence[str], words: Vocabulary) -> dict[str, float]:
+    """The heights that lines state of a point: the lowest of its bottom, and none of several pipes that come in."""
+    told: dict[str, list[float]] = defaultdict(list)
+    for line in lines:
+        for what, height in words.levels(line).items():
+            told[what].append(height)
+    of_one = {what: heights for what, heights in told.items() if what not in _OF_ONE_PIPE or len(heights) == 1}
+    return {what: min(heights) if what == "bottom" else heights[0] for what, heights in of_one.items()}
 
 
 class _Boxes:

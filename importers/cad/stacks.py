@@ -71,7 +71,7 @@ def one_under_another(lines: Sequence[str], words: Vocabulary) -> list[str]:
     if found is None or words.point_number(found[1]) is None:
         return list(lines)
     behind = found[2].strip("() ").split()
-    are_levels = levels_of(behind) or any(words.level(each) for each in behind)
+    are_levels = levels_of(behind) or any(words.levels(each) for each in behind)
     return [found[1], *behind] if are_levels or all(map(_NAMED.match, behind)) else list(lines)
 
 
@@ -93,7 +93,7 @@ def _is_line_of_stack(line: str, words: Vocabulary) -> bool:
 def _is_height(line: str, words: Vocabulary) -> bool:
     said = unicodedata.normalize("NFKC", line).strip()
     is_named = _COVER.match(said) or _BOTTOM.match(said)
-    return bool(_BARE.match(said) or _PAIR.match(said) or is_named or words.level(said))
+    return bool(_BARE.match(said) or _PAIR.match(said) or is_named or words.levels(said))
 
 
 def _stacks(entities: Sequence[Entity], words: Vocabulary) -> Iterator[list[Entity]]:
@@ -108,7 +108,7 @@ def _stacks(entities: Sequence[Entity], words: Vocabulary) -> Iterator[list[Enti
         while (below := under.get(stack[-1])) is not None and below not in heads:
             stack.append(below)
         lines = [texts[each].lines[0] for each in (stack if head in tops else stack[1:])]
-        if levels_of(lines) or any(words.level(line) for line in lines):
+        if levels_of(lines) or any(words.levels(line) for line in lines):
             yield [entities[each] for each in stack]
 
 

@@ -175,7 +175,9 @@ def _drawn_z(source: Source) -> Floats:
 
 
 def _places(source: Source) -> dict[str, Floats]:
-    """Two coordinates of every row, from the geometry where the sheet has one."""
+    """Two coordinates of every row, from the geometry where the sheet has one: of rows with a pipe, from its start."""
+    if source.geometry is not None and source.columns.role == "combined":
+        return dict(zip(("first", "second"), first_points(source.geometry.shapes).T, strict=True))
     if source.geometry is not None:
         centre = np.array(source.geometry.shapes, dtype=object)
         is_spread = shapely.get_type_id(centre) != shapely.GeometryType.POINT

@@ -29,8 +29,9 @@ _WORDS = "|".join(sorted(map(re.escape, (*LENGTHS_M, *VOLTAGES_KV, *PRESSURES_MP
 _IN_BRACKETS = re.compile(rf"[(\[【]\s*(?:单位\s*[:：]?\s*)?({_WORDS})\.?\s*[)\]】]")
 # Behind Chinese any unit stands out; behind Latin letters a single m or v can be the end of a word.
 _METRES = re.compile(r"[_\s]m$", re.IGNORECASE)
-# Behind a comma or an "in" any unit is one: Диаметр, мм. Inches stand behind a size alone: INV_IN is of an inlet.
-_INCHES = r"(?:(?<=dia)|(?<=diam)|(?<=diameter)|(?<=size)|(?<=width)|(?<=height))[_\s-](in|inch|inches)"
+# Behind a comma or an "in" any unit is one: Диаметр, мм. Inches stand behind a size or
+# cover alone: INV_IN is of an inlet.
+_INCHES = r"(?:(?<=dia)|(?<=diam)|(?<=diameter)|(?<=size)|(?<=width)|(?<=height)|(?<=cover))[_\s-](in|inch|inches)"
 _AT_END = re.compile(
     rf"(?:(?<=[一-龥])({_WORDS})|[_\s-](km|dm|cm|mm|ft|kv|kpa|mpa|bar)|,\s*({_WORDS})|\s+in\s+({_WORDS})|{_INCHES})$"
 )

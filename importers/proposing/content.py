@@ -313,6 +313,7 @@ _TELLING = {
     "key": 0.5, "class": 0.6, "material": 0.75, "burial": 0.65, "feature": 0.7, "appurtenance": 0.7, "lifecycle": 0.55,
     "flow_direction": 0.4, "section": 0.7, "diameter": 0.55, "installed_on": 0.55, "pressure": 0.5, "voltage": 0.55,
     "owner": 0.6, "shape": 0.7, "address": 0.5, "ground_elevation_m": 0.35, "depths": 0.35,
+    "valve_state": 0.6,
 }  # fmt: skip
 # Attributes that a column can be taken for by its values alone, without regard to other columns.
 TOLD_BY_SIGHT = frozenset(_TELLING) - {"key"}

@@ -10,6 +10,7 @@ from importers.proposing.arithmetic import agree
 from importers.proposing.content import is_ground
 from importers.proposing.matching import Match, Reason
 from importers.proposing.sample import Sample
+from importers.proposing.vocabulary import datum_in_name
 
 _TRUST, _TRUST_IN_BELOW, _TRUST_IN_ORDER = 0.85, 0.6, 0.5
 _MOST_COLUMNS, _LEAST_ROWS = 12, 5
@@ -29,7 +30,14 @@ def well_heights(samples: Mapping[str, Sample], free: Sequence[str], taken: Mapp
     """
     numeric = [name for name in free if samples[name].number_share > 0.9 and not samples[name].is_blank]
     left = numeric[:_MOST_COLUMNS]
-    return _of_three(samples, left, taken) or _of_two(samples, left, taken)
+    return _of_three(samples, left, _with_bottom(taken)) or _of_two(samples, left, taken)
+
+
+def _with_bottom(taken: Mapping[str, str]) -> dict[str, str]:
+    """The known columns; where none is of the bottoms of wells, one of the inner bottoms of their pipes is."""
+    pipes = taken.get("pipe_elevation_m")
+    is_bottom = pipes is not None and datum_in_name(pipes) == "invert" and _ROLES[1] not in taken
+    return {**taken, _ROLES[1]: pipes} if pipes is not None and is_bottom else dict(taken)
 
 
 def _of_three(samples: Mapping[str, Sample], left: Sequence[str], taken: Mapping[str, str]) -> dict[str, Match]:

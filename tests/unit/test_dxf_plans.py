@@ -231,6 +231,32 @@ def test_points_of_a_network_alone_are_points_with_their_numbers(tmp_path: Path)
     assert set(nodes["class_code"]) == {"water"}
 
 
+@pytest.mark.parametrize(
+    ("texts", "ends"),
+    [
+        (["MH-1|RIM=102.35|INV OUT=98.11", "MH-2|RIM=102.00|INV IN (W)=97.80|INV OUT=97.70"], (98.11, 97.80)),
+        (["W-1|地面标高:102.35|管底标高:98.11", "W-2|地面标高:102.00|管底标高:97.80"], (98.11, 97.80)),
+    ],
+)
+def test_levels_of_pipes_at_the_end_of_a_leader_are_those_of_their_ends(
+    tmp_path: Path, texts: list[str], ends: tuple[float, float]
+) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        space.add_line(at(0), at(30), {"layer": "污水"})
+        for n, text in enumerate(texts):
+            space.add_circle(at(30 * n), 0.4, {"layer": "污水"})
+            for corners in ((at(30 * n), at(30 * n + 3, 8)), (at(30 * n + 3, 8), at(30 * n + 14, 8))):
+                space.add_line(*corners, {"layer": "DIM_污水"})
+            for row, line in enumerate(text.split("|")):
+                label(space, line, at(30 * n + 3.2, 8.2 - 1.5 * row), "DIM_污水")
+
+    delivery = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547)
+    [pipe] = delivery.segments.to_dict("records")
+    assert (pipe["from_elevation_m"], pipe["to_elevation_m"], pipe["depth_datum_code"]) == (*ends, "invert")
+    assert sorted(delivery.nodes["ground_elevation_m"]) == [102.0, 102.35]
+
+
 GRID = [
     ["点号", "连接点号", "X", "Y", "地面高程", "管底高程", "管径", "材质"],
     ["WS1", "WS2", "2500000.000", "500000.000", "25.00", "22.50", "300", "砼"],
@@ -239,8 +265,8 @@ GRID = [
 ]
 
 
-@pytest.mark.parametrize("is_bent", [False, True])
-def test_a_result_table_that_is_drawn_beside_the_map_is_read(tmp_path: Path, is_bent: bool) -> None:
+@pytest.mark.parametrize(("is_bent", "has_data"), [(False, False), (True, False), (True, True)])
+def test_a_result_table_that_is_drawn_beside_the_map_is_read(tmp_path: Path, is_bent: bool, has_data: bool) -> None:
     places = {"WS1": at(0, 0), "WS2": at(30, 4), "WS3": at(60, 8)}
 
     def draw(drawing: Drawing) -> None:
@@ -250,7 +276,9 @@ def test_a_result_table_that_is_drawn_beside_the_map_is_read(tmp_path: Path, is_
             label(space, number, (place[0] + 0.8, place[1] + 0.8), "WS_TEXT")
         bend = [(places["WS2"][0] + 10, places["WS2"][1] + 5)] if is_bent else []
         space.add_lwpolyline([places["WS1"][:2], places["WS2"][:2]], dxfattribs={"layer": "WS_LINE"})
-        space.add_lwpolyline([places["WS2"][:2], *bend, places["WS3"][:2]], dxfattribs={"layer": "WS_LINE"})
+        bent = space.add_lwpolyline([places["WS3"][:2], *bend, places["WS2"][:2]], dxfattribs={"layer": "WS_LINE"})
+        if has_data:
+            tagged(bent, "PIPE", "管径=300")
         for row, cells in enumerate(GRID):
             for column, cell in enumerate(cells):
                 label(space, cell, at(200 + 18 * column, 60 - 4 * row), "BG")
@@ -259,7 +287,7 @@ def test_a_result_table_that_is_drawn_beside_the_map_is_read(tmp_path: Path, is_
     assert len(delivery.nodes) == 3 and len(delivery.segments) == 2
     assert set(delivery.nodes["appurtenance_code"]) == {"manhole"}
     [told] = [finding for finding in delivery.findings if finding.rule == "IMP-GRID"]
-    if is_bent:
+    if has_data:
         assert told.severity == Severity.WARNING
         return
     [left] = [found for found in delivery.findings if found.rule == "IMP-SKIPPED" and found.sheet == "BG"]
@@ -268,6 +296,9 @@ def test_a_result_table_that_is_drawn_beside_the_map_is_read(tmp_path: Path, is_
     assert (pipe["class_code"], pipe["width_mm"], pipe["material_code"]) == ("foul", 300, "concrete")
     assert pipe["from_elevation_m"] == 22.5
     assert pipe["geom"].coords[0][:2] == places["WS1"][:2]
+    other = delivery.segments.set_index("from_key").loc["WS2"]
+    assert (other["from_elevation_m"], other["to_elevation_m"]) == (22.38, 22.26)
+    assert other["geom"].length == pytest.approx((125**0.5 + 401**0.5) if is_bent else 916**0.5)
     assert delivery.nodes.set_index("source_key")["ground_elevation_m"].to_dict() == {
         "WS1": 25.0, "WS2": 24.9, "WS3": 24.8,
     }  # fmt: skip

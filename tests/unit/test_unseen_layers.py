@@ -300,6 +300,18 @@ def test_ends_are_the_columns_whose_numbers_meet_where_lines_do(tmp_path: Path) 
     assert segments["to_key"].tolist() == [str(n) for n in range(2, 10)]
 
 
+def test_cover_in_inches_and_depth_to_the_top_are_depths_of_crowns(tmp_path: Path) -> None:
+    inches = {"NOMDIAM": [8, 6, 4, 2, 8, 6, 4, 2], "COVER_IN": [36, 37, 38, 39, 40, 41, 42, 43]}
+    gas = _imported([_layer(tmp_path / "gas_main.gpkg", inches)], "EPSG:4547").segments
+    metres = {"DEPTH_TOP": [1.1, 1.2, 1.3, 1.4, 1.0, 0.9, 0.8, 1.5]}
+    water = _imported([_layer(tmp_path / "water_main.gpkg", metres)], "EPSG:4547").segments
+
+    assert gas["width_mm"].tolist()[:2] == pytest.approx([203.2, 152.4])
+    assert gas["from_depth_m"].tolist()[:2] == pytest.approx([0.9144, 0.9398])
+    assert water["to_depth_m"].tolist() == pytest.approx(metres["DEPTH_TOP"])
+    assert {*gas["depth_datum_code"], *water["depth_datum_code"]} == {"crown"}
+
+
 def test_one_day_of_all_pipes_is_that_of_their_survey(tmp_path: Path) -> None:
     days = {"SURV_DATE": ["2024-03-14"] * 8, "DAT": ["2024-03-14"] * 8, "size_mm": [200] * 8}
     segments = _imported([_layer(tmp_path / "water_main.gpkg", days)], "EPSG:4547").segments
