@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
+from importers.cad.data_blocks import hand_to_lines
 from importers.cad.drawn_heights import heights_of_points
 from importers.cad.entities import Entity
 from importers.cad.label_words import PipeLabel
@@ -80,6 +81,7 @@ class Drawn:
     def read(self, is_note: Callable[[Entity], bool], take_in: Callable[[], None]) -> None:
         """Read all names and texts; `take_in` is called when all lines are known, to add points at their ends."""
         texts = [entity for sheet in self._sheets for entity in sheet.entities if entity.text is not None]
+        hand_to_lines(self._sheets, self._profile)
         self._put_together(texts)
         self._read_legend(texts)
         found = candidates(texts, self._sorting.names.read, self._words, is_note)

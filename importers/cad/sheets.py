@@ -25,6 +25,7 @@ REASONS = {
     "read": ("read as the cells of a table", "按成果表单元格读取"),
     "tabled": ("read from the table that is drawn beside it", "按图上成果表读取"),
     "legend": ("sample of the legend", "图例"),
+    "handed": ("holds the data of the line between the points it names", "其数据属于所注两点间的管线"),
     "piece": ("part of a line that is broken for a letter", "注有字母的断开线之一段"),
     "twin": ("draws a point that is there already", "已有管点的符号"),
     "kind": ("of a kind that holds no pipe", "不含管线的图元类型"),

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pyogrio
 
+from importers.layers.code_lists import listed_names
 from importers.layers.files import LayerFile
 
 # Column to code to name.
@@ -25,11 +26,14 @@ LIMIT ?
 
 
 def coded_values(file: LayerFile, layer: str) -> Domains:
-    """The domains of a layer's columns: of a file geodatabase and of a GeoPackage; none where they cannot be read."""
+    """The domains of a layer's columns, of a file geodatabase or a GeoPackage, or what tables beside it list instead.
+
+    None where they cannot be read.
+    """
     try:
         if file.driver == "OpenFileGDB":
             return _of_geodatabase(file, layer)
-        return _of_geopackage(file, layer) if file.driver == "GPKG" else {}
+        return {**listed_names(file, layer), **_of_geopackage(file, layer)} if file.driver == "GPKG" else {}
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, sqlite3.Error, ValueError, RuntimeError):
         return {}
 

@@ -146,3 +146,28 @@ def test_a_drawing_chooses_its_profile_by_its_data() -> None:
     assert choose_profile(own, {"dxf"})[0].name == "drawing"
     assert choose_profile([*own, "SOUTH"], {"dxf"})[0].name == "cass-drawing"
     assert choose_profile([*own, "点号", "线号", "小类代码", "起始埋深", "终止埋深"], {"dxf"})[0].name == "egw-drawing"
+
+
+def test_a_block_that_names_two_points_has_the_data_of_the_bare_line_between_them(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        for name in ("GXD", "GXX"):
+            drawing.blocks.new(name).add_circle((0, 0), 0.2)
+        for n in range(3):
+            point = space.add_blockref("GXD", at(30 * n), {"layer": "JS"})
+            point.add_attrib("点号", f"JS{n}", at(30 * n))
+        for n, (start, end) in enumerate(((0, 30), (60, 30))):
+            space.add_line(at(start), at(end), {"layer": "JS"})
+            data = space.add_blockref("GXX", at(15 + 30 * n, 5), {"layer": "JS"})
+            for name, value in (("起点点号", n), ("终点点号", n + 1), ("起点埋深", 1 + n), ("终点埋深", 1.5 + n)):
+                data.add_attrib(name, f"JS{value}" if "点号" in name else str(value), at(15))
+        stray = space.add_blockref("GXX", at(90), {"layer": "JS"})
+        for name, value in (("起点点号", "JS2"), ("终点点号", "JS7")):
+            stray.add_attrib(name, value, at(90))
+
+    delivery = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547)
+    pipes = delivery.segments.set_index("source_key").loc[["JS0->JS1", "JS1->JS2"]]
+    assert pipes[["from_depth_m", "to_depth_m"]].to_numpy().tolist() == [[1.0, 1.5], [2.0, 2.5]]
+    assert [line.coords[0][0] for line in pipes["geom"]] == [at(0)[0], at(30)[0]]
+    # One that names a point of elsewhere is no line's, and is told.
+    assert sum(count.loaded for count in delivery.counts) == 5 + len(delivery.nodes) - 3

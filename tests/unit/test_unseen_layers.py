@@ -9,6 +9,8 @@ from pathlib import Path
 import ezdxf
 import geopandas as gpd
 import numpy as np
+import pandas as pd
+import pyogrio
 import pytest
 import shapely
 from ezdxf.enums import TextEntityAlignment
@@ -310,6 +312,24 @@ def test_cover_in_inches_and_depth_to_the_top_are_depths_of_crowns(tmp_path: Pat
     assert gas["from_depth_m"].tolist()[:2] == pytest.approx([0.9144, 0.9398])
     assert water["to_depth_m"].tolist() == pytest.approx(metres["DEPTH_TOP"])
     assert {*gas["depth_datum_code"], *water["depth_datum_code"]} == {"crown"}
+
+
+def test_codes_are_read_by_the_tables_that_list_them(tmp_path: Path) -> None:
+    file = _layer(tmp_path / "rede.gpkg", {"material_id": [1, 2, 2, 0] * 2, "RedeID": [7, 8] * 4, "zone_id": [1] * 8})
+    lists = {
+        "dom_material": {"id": [1, 2, 3], "descricao": ["PVC", "Cerâmica", "Concreto"]},
+        "lut_rede": {"ordem": [1, 2], "codigo": [7, 8], "nome": ["Esgoto sanitário", "Drenagem pluvial"]},
+        # Of three zones none is said to be the first.
+        "zone": {"id": [4, 5, 6], "name": ["Norte", "Sul", "Centro"]},
+    }
+    for name, columns in lists.items():
+        pyogrio.write_dataframe(pd.DataFrame(columns), file, layer=name, append=True)
+
+    delivery = _imported([file], "EPSG:4547")
+
+    assert delivery.segments["material_code"].fillna("").tolist() == ["pvc", "ceramic", "ceramic", ""] * 2
+    assert delivery.segments["class_code"].tolist() == ["foul", "storm"] * 4
+    assert {extra["zone_id"] for extra in delivery.segments["extra"]} == {1}
 
 
 def test_one_day_of_all_pipes_is_that_of_their_survey(tmp_path: Path) -> None:
