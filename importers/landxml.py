@@ -17,6 +17,12 @@ _HEAD_BYTES = 4096
 _ROOT = re.compile(r"<(\w+:)?LandXML[\s>]")
 _INFRAMODEL = "inframodel"
 _PRESSURE = ("water", "gas", "districtheating", "districtcooling")
+# What a structure is described as, which its form does not tell: a grated pit, a catch basin.
+_GRATES = re.compile(
+    r"\b(?:grat(?:es?|ed|ing)|catch[ -]?basins?|gull(?:y|ey)|(?:drop|curb|kerb|side)[ -](?:entry|inlets?))\b"
+    r"|雨水口|[篦箅]",
+    re.IGNORECASE,
+)
 _APPURTENANCES = {"CircStruct": "manhole", "RectStruct": "manhole", "OutletStruct": "outfall"}
 _OF_PIPES = frozenset({"desc", "diameter", "thickness", "material", "height", "width", "span", "widthTop"})
 _SHAPES = {"RectPipe": "rect", "EggPipe": "egg", "Channel": "trapezoid"}
@@ -139,14 +145,17 @@ class _Networks:
             # Programs write both as 0 for a structure that stands for none.
             rim_m = sump_m = UNKNOWN
         appurtenance = _APPURTENANCES.get(struct["form"])
+        is_well = appurtenance == "manhole"
+        if is_well and _GRATES.search(told.get("desc") or ""):
+            appurtenance = "storm_grate"
         return {
             "key": self.keys[self._id(struct)],
             "class": self._class(struct),
             "ground_elevation_m": rim_m,
-            "well_depth_m": rim_m - sump_m if appurtenance == "manhole" and rim_m > sump_m else UNKNOWN,
+            "well_depth_m": rim_m - sump_m if is_well and rim_m > sump_m else UNKNOWN,
             "appurtenance": appurtenance or properties.get("equipmentType"),
             "feature": "inlet" if struct["form"] == "InletStruct" else None,
-            "lifecycle": told.get("state"),
+            "lifecycle": told.get("state") or self.networks[struct["network"]].get("state"),
             "name": told.get("desc"),
             "form": struct["form"],
             "sump_m": sump_m,
@@ -169,7 +178,7 @@ class _Networks:
             "to_elevation_m": self._elevation_m(pipe, ends, "pipeEnd"),
             "depth_datum": properties.get("elevType") or self._datum(pipe),
             "flow_direction": flow,
-            "lifecycle": told.get("state"),
+            "lifecycle": told.get("state") or self.networks[pipe["network"]].get("state"),
             "id": told.get("name"),
             "length_m": number(told.get("length", "")) * self.units.elevation_m,
             "slope": told.get("slope"),

@@ -112,6 +112,18 @@ def test_ground_wells_and_what_is_written_as_zero(file: Path) -> None:
     assert structs.appurtenance.tolist() == ["manhole", "manhole", "outfall", None]
 
 
+def test_a_grated_pit_is_a_grate_and_parts_are_in_the_state_of_their_network(file: Path) -> None:
+    text = MODEL.replace('"M2" elevRim', '"M2" desc="Grated pit 900x900" elevRim')
+    file.write_text(text.replace('"sanitary"', '"storm" state="abandoned"'), encoding="utf-8")
+
+    delivery = read_delivery([file], srid=4547)
+
+    nodes = delivery.nodes.set_index("source_key")
+    assert nodes.loc[["M1", "M2"], "appurtenance_code"].tolist() == ["manhole", "storm_grate"]
+    assert nodes.loc["M2", "well_depth_m"] == pytest.approx(2.6)
+    assert nodes.loc[["M1", "M2"], "lifecycle_code"].tolist() == ["in_service", "abandoned"]
+
+
 def test_inverts_come_from_the_structure_at_each_end(file: Path) -> None:
     pipes = read(file)["Sewer / Pipes"].rows.set_index("id")
     ends = dict(zip(pipes.index, zip(pipes.from_elevation_m, pipes.to_elevation_m, strict=True), strict=True))

@@ -332,6 +332,23 @@ def test_codes_are_read_by_the_tables_that_list_them(tmp_path: Path) -> None:
     assert {extra["zone_id"] for extra in delivery.segments["extra"]} == {1}
 
 
+def test_element_codes_alone_tell_class_and_device(tmp_path: Path) -> None:
+    """Codes of CJJ 61-2017, App. F: a valve and a tee of distribution mains, a storm grate, a foul bend."""
+    points = gpd.GeoDataFrame(
+        {"FCODE": ["51042204", "51042102", "52012204", "52022101"], "GXDDH": ["J1", "J2", "Y1", "W1"]},
+        geometry=[shapely.Point(place) for place in _PLACES[:4]], crs=4547,
+    )  # fmt: skip
+    points.to_file(tmp_path / "GXPT.gpkg")
+    ends = {"GXQDDH": ["J1"], "GXZDDH": ["J2"], "FCODE": ["51041000"]}
+    lines = _layer(tmp_path / "GXLN.gpkg", ends, _PLACES[:2])
+
+    nodes = _imported([lines, tmp_path / "GXPT.gpkg"], "EPSG:4547").nodes.set_index("source_key")
+
+    assert nodes["class_code"].to_dict() == {"J1": "water", "J2": "water", "Y1": "storm", "W1": "foul"}
+    assert nodes["appurtenance_code"].dropna().to_dict() == {"J1": "valve", "Y1": "storm_grate"}
+    assert nodes["feature_code"].dropna().to_dict() == {"J2": "tee", "W1": "bend"}
+
+
 def test_one_day_of_all_pipes_is_that_of_their_survey(tmp_path: Path) -> None:
     days = {"SURV_DATE": ["2024-03-14"] * 8, "DAT": ["2024-03-14"] * 8, "size_mm": [200] * 8}
     segments = _imported([_layer(tmp_path / "water_main.gpkg", days)], "EPSG:4547").segments
