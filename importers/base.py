@@ -32,7 +32,8 @@ class RecordTable:
     `importers.profiles.ATTRIBUTES` by their own names too, so a reader of a fixed format names its
     columns by them. `skipped_rows` counts rows that are left out of `rows` because they hold nothing
     to load, for example totals; `refused_rows` those left out because the reader could not read them:
-    a finding tells of each. `folder` is the name of the folder of an archive that the file lies in.
+    a finding tells of each. `folder` is the name of the folder of an archive that the file lies in. `said` are the
+    columns that lines above or between the rows say, not the table itself.
     """
 
     file: str
@@ -46,6 +47,7 @@ class RecordTable:
     findings: list[Finding] = field(default_factory=list)
     title: str | None = None
     folder: str | None = None
+    said: frozenset[str] = frozenset()
 
     @cached_property
     def geometry(self) -> npt.NDArray[np.object_] | None:

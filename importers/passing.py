@@ -106,12 +106,13 @@ def packed(table: RecordTable) -> tuple[Any, ...]:
         table.refused_rows,
         [finding.model_dump(mode="json") for finding in table.findings],
         table.title,
+        sorted(table.said),
     )
 
 
 def unpacked(values: Sequence[Any]) -> RecordTable:
     """The table that was packed."""
-    file, sheet, index, names, columns, geometry, crs, role, skipped, refused, findings, title = values
+    file, sheet, index, names, columns, geometry, crs, role, skipped, refused, findings, title, said = values
     numbers = pd.Index(_cells(*index))
     # Texts would become another type were they not said to be objects.
     cells = (pd.Series(cells, numbers, cells.dtype) for cells in starmap(_cells, columns))
@@ -128,6 +129,7 @@ def unpacked(values: Sequence[Any]) -> RecordTable:
         refused,
         [Finding(**finding) for finding in findings],
         title,
+        said=frozenset(said),
     )
 
 

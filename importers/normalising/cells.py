@@ -41,8 +41,13 @@ _PIPE = re.compile(
     r"|pipes?)$"
 )
 _MOST_PARTS, _LEAST_OF_COMPOUND = 3, 5
-# What every word for a well is at least.
-_ANY_WELL = "检查井"
+# What every word for a well is at least; a word that only a dictionary of materials has.
+_ANY_WELL, _ANY_STUFF = "检查井", "塑料"
+_CHINESE, _LEAST_PARTS = re.compile(r"[一-鿿]+"), 2
+# What a pipe is coated with is not what it is made of: 3PE防腐.
+_COATING = re.compile(
+    r"(?<![a-z0-9])[23]l?pe(?![a-z0-9])|(?:环氧|沥青|煤沥青|聚乙烯|pe)*(?:防腐层?|涂层|外防|内衬|外包)"
+)
 # What both words say is the first: PE is a plastic.
 _NARROWER = (("pe", "plastic"), ("pvc", "plastic"), ("ductile_iron", "cast_iron"))
 _BEHIND_COMMA = re.compile(r"\s*[,，].*")
@@ -166,16 +171,31 @@ def code_in(word: str, words: Mapping[str, str]) -> tuple[str, str] | None:
     A Chinese word is what it ends in, another what all of its known parts agree on. None where nothing says it, and
     where the word denies it.
     """
-    folded = _BRACKETED.sub(" ", word.casefold()).strip()
+    folded = _COATING.sub(" ", _BRACKETED.sub(" ", word.casefold())).strip()
     if _DENIED.search(folded):
         return None
-    ends = (folded[at:] for at in range(1, len(folded) - 1)) if folded[-1:] > "\u3000" else ()
-    for end in ends:
-        if code := words.get(end) or (len(end) > 2 and words.get(_KIND_OF_THING.sub("", end))):
-            return code, end
+    if folded[-1:] > "\u3000" and (said := _at_end(folded, words)):
+        return said
     if folded[-1:] == "井" and _ANY_WELL in words:
         return words[_ANY_WELL], "井"
-    return _agreed(_LETTERS.findall(folded), words)
+    return _agreed(_LETTERS.findall(folded), words) or _of_stuff(folded, words)
+
+
+def _at_end(text: str, words: Mapping[str, str]) -> tuple[str, str] | None:
+    """The code of what a text ends in, a known word or one before what the field puts behind any, and that end.
+
+    One character alone is a word only behind other signs: 20#钢.
+    """
+    ends = (text[at:] for at in range(1, len(text)) if at < len(text) - 1 or text[at - 1] <= "\u3000")
+    known = ((words.get(end) or words.get(_KIND_OF_THING.sub("", end)), end) for end in ends)
+    return next(((code, end) for code, end in known if code), None)
+
+
+def _of_stuff(text: str, words: Mapping[str, str]) -> tuple[str, str] | None:
+    """What a thing is made of by the word it begins with: 水泥管块 is of 水泥, 不锈钢304 of 不锈钢."""
+    run = match[0] if _ANY_STUFF in words and (match := _CHINESE.match(text)) else ""
+    shortest = 1 if len(run) == _LEAST_PARTS else _LEAST_PARTS
+    return next(((words[run[:at]], run[:at]) for at in range(len(run), shortest - 1, -1) if run[:at] in words), None)
 
 
 def _agreed(parts: Sequence[str], words: Mapping[str, str]) -> tuple[str, str] | None:

@@ -38,6 +38,7 @@ _LETTERED_FIRST = re.compile(rf"[bw宽]\s*{_BY}\s*[h高]\s*[=:]\s*(?=\d)", re.IG
 _LETTERED_EACH = re.compile(
     rf"[bw宽]\s*[=:]?\s*({_NUMBER}\s*{_UNIT})(?:{_BY}|[\s,，、/]*)[h高]\s*[=:]?\s*({_NUMBER}\s*{_UNIT})", re.IGNORECASE
 )
+_OF_A_KIND = re.compile(rf"[a-z]{{1,2}}\s*(\d{{3,4}}{_BY}\d{{3,4}})", re.IGNORECASE)
 _INCHES = re.compile(
     r"(\d+(?:\.\d+)?(?![/\d]))?(?:[\s-]*(\d+)/(\d+))?\s*(?:\"|''|′′|”|in\.?|inch|inches|英寸|英吋|吋|寸)\s*[ØøΦφ⌀∅]?",
     re.IGNORECASE,
@@ -267,12 +268,20 @@ class _Reading:
             return _ducts(count, _circle(width, "unknown"))
         if 0 < count <= _MOST_BARRELS and is_nominal:
             return _barrels(count, _circle(width, "nominal"))
-        return Section() if is_nominal or height == 0 else replace(_circle(width, "outer"), wall_mm=height)
+        # GB/T 13663 names plastic pipes by dn × en, outer diameter and wall.
+        is_plastic = sign == "dn" and not count
+        return (
+            Section()
+            if height == 0 or (is_nominal and not is_plastic)
+            else replace(_circle(width, "outer"), wall_mm=height)
+        )
 
     def _lettered(self, word: str) -> Section | None:
-        """`BxH=1000x800` and `宽1000高800`."""
+        """`BxH=1000x800` and `宽1000高800`, and a box behind the letters of its kind, `A1000×800`."""
         if match := _LETTERED_FIRST.match(word):
             return self._pair(word[match.end() :])
+        if match := _OF_A_KIND.fullmatch(word):
+            return self._pair(match[1])
         match = _LETTERED_EACH.fullmatch(word)
         return self._pair(f"{match[1]}x{match[4]}") if match else None
 

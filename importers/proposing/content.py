@@ -14,6 +14,7 @@ from importers.normalising.columns import class_of
 from importers.normalising.dates import date_parser, parse_date
 from importers.normalising.measures import parse_measure
 from importers.normalising.sections import parse_section
+from importers.normalising.units import factor, is_of_metres, unit_of
 from importers.profiles import ELEVATIONS
 from importers.proposing.code_words import akin
 from importers.proposing.sample import Sample
@@ -55,6 +56,7 @@ _LEAST_OF_A_DAY, _LEAST_OF_A_CAMPAIGN, _DAYS_OF_A_CAMPAIGN, _OF_A_SURVEY = 7, 2,
 _SMALLEST_MM, _LARGEST_M = 10.0, 5.0
 _LEAST_COORDINATE_M = 1_000.0
 _DEEPEST_M, _DEEPEST_CM = 15.0, 1500.0
+_DEPTHS_OF_PIPES = ("from_depth_m", "to_depth_m", "depths")
 # A layer of one class says so in every row; letters alone could be a code of anything.
 _LETTERS_OF_A_WORD = 4
 # C and R are shapes only in a column that is called so.
@@ -89,8 +91,7 @@ def guess(attribute: str, sample: Sample) -> float:
         return weight * sample.share(lambda word: looks[attribute].search(word) is not None)
     if attribute in ("ground_elevation_m", "depths"):
         return weight * sample.decimal_share * (fit(attribute, sample) or 0.0)
-    if attribute == "section" and sample.n_known > _LEAST_NUMBERS and sample.distinct_share > _MOSTLY:
-        # D1, D2, D3 are numbers of something; sizes come again.
+    if attribute in ("section", "diameter") and _are_serial(sample):
         return 0.0
     if attribute == "section":
         return weight * sample.share(
@@ -106,6 +107,12 @@ def guess(attribute: str, sample: Sample) -> float:
         return weight * share * (_OF_A_SURVEY if _are_of_one_campaign(sample) else 1.0)
     is_only_one = len(sample.words) == 1 and not (attribute == "class" and len(sample.words[0]) >= _LETTERS_OF_A_WORD)
     return weight * (0.8 if is_only_one else 1.0) * (fit(attribute, sample) or 0.0)
+
+
+def _are_serial(sample: Sample) -> bool:
+    """Whether texts are all different, as D1, D2, D3 are, which are numbers of something; sizes come again."""
+    is_text = sample.number_share < _HALF or sample.distinct_share == 1.0
+    return is_text and sample.n_known > _LEAST_NUMBERS and sample.distinct_share > _MOSTLY
 
 
 def _are_of_one_campaign(sample: Sample) -> bool:
@@ -146,11 +153,6 @@ def _is_code(attribute: str, word: str, sample: Sample) -> bool:
     return code_of(word, sample.profile.code_words(_CODES[attribute])) is not None
 
 
-def telling(attribute: str) -> float:
-    """What a fit of the values alone is worth for an attribute."""
-    return _TELLING.get(attribute, 0.0)
-
-
 def is_ground(sample: Sample) -> bool:
     """Whether numbers can be elevations of the ground and no depths of pipes: decimals that are mostly beyond those."""
     values = sample.known_numbers
@@ -187,6 +189,21 @@ def in_metres(sample: Sample) -> bool:
     if len(values) < _LEAST_NUMBERS or float(np.max(values)) > _LARGEST_M:
         return False
     return float(np.isin(np.round(values * 1000), list(_SIZES_MM)).mean()) >= _MOSTLY
+
+
+def unit_in(attribute: str, column: str, sample: Sample, foot: str | None) -> str | None:
+    """The unit that the header states, or that sizes and depths are in by their values, heights by their system."""
+    stated = unit_of(column)
+    if stated is not None and factor(attribute, stated) is not None:
+        return stated
+    if attribute == "voltage":
+        return "V" if in_volts(sample) else None
+    if attribute in ("section", "diameter"):
+        return "in" if in_inches(sample) else "m" if in_metres(sample) else None
+    if attribute in _DEPTHS_OF_PIPES and in_centimetres(sample):
+        return "cm"
+    is_height = attribute in (*ELEVATIONS, *_DEPTHS_OF_PIPES, "well_depth_m")
+    return foot if is_height and not is_of_metres(column) else None
 
 
 def _coded(table: str, sample: Sample) -> float:
@@ -287,9 +304,21 @@ def _share_of_voltages(values_kv: Floats) -> float:
     return float(is_usual.mean()) if len(values_kv) else 0.0
 
 
+def _pairs(is_so: Callable[[int, int], bool]) -> Callable[[Sample], float]:
+    """The share of texts that are two whole numbers, 12/6, of which something is so."""
+
+    def look(sample: Sample) -> float:
+        pairs = (re.fullmatch(r"(\d{1,3})\s*/\s*(\d{1,3})", word) for word in sample.words)
+        told = {pair[0] for pair in pairs if pair and is_so(int(pair[1]), int(pair[2]))}
+        return sample.share(told.__contains__)
+
+    return look
+
+
 def _whole_number(sample: Sample) -> float:
     values = sample.known_numbers
-    if not len(values):
+    if not len(values) or _are_serial(sample):
+        # The numbers of lines count nothing.
         return 0.0
     return sample.number_share * float(((values == np.round(values)) & (values >= 0) & (values < 1000)).mean())
 
@@ -305,6 +334,8 @@ _LOOKS: dict[str, Callable[[Sample], float]] = {
     "installed_on": _date,
     "pressure": _pressure,
     "voltage": _voltage,
+    "holes": _pairs(lambda first, second: first >= second),
+    "used_holes": _pairs(lambda first, second: first <= second),
     "pressure_or_voltage": lambda sample: max(_pressure(sample), _voltage(sample)),
     **dict.fromkeys(("hole_count", "used_hole_count", "cable_count", "people"), _whole_number),
 }
@@ -315,5 +346,7 @@ _TELLING = {
     "owner": 0.6, "shape": 0.7, "address": 0.5, "ground_elevation_m": 0.35, "depths": 0.35,
     "valve_state": 0.6,
 }  # fmt: skip
+# Of these many a column of numbers looks like one; a name that speaks of something else is believed.
+NUMBERS = frozenset({"section", "diameter", "depths", "ground_elevation_m", "voltage", "pressure"})
 # Attributes that a column can be taken for by its values alone, without regard to other columns.
 TOLD_BY_SIGHT = frozenset(_TELLING) - {"key"}

@@ -16,6 +16,7 @@ from importers.places.georeference import parse_crs
 from importers.places.local_grid import LocalGrid, read_local_grid
 from importers.places.place_readings import Home, PlaceReading, System, place_readings
 from importers.profiles import Profile
+from importers.proposing.class_evidence import ClassTold, class_told
 from importers.proposing.legends import Legend
 from importers.proposing.profile_writing import Settled, profile_text
 from importers.proposing.proposal import ColumnProposal, TableProposal, propose
@@ -32,7 +33,8 @@ class DryRun:
     """What a dry run found.
 
     `places` gives for a table the ways to read its coordinates, the best first; `trial` is the import of the same
-    files with the proposed profile, or `fault` what stands in its way. `text` is that profile.
+    files with the proposed profile, or `fault` what stands in its way. `text` is that profile. `class_told` is the
+    class that is proposed for a delivery that names none.
     """
 
     profile: Profile
@@ -43,6 +45,7 @@ class DryRun:
     text: str
     trial: Delivery | None = None
     fault: PipemapError | None = None
+    class_told: ClassTold | None = None
 
 
 def dry_run(
@@ -81,11 +84,21 @@ def dry_run(
     except PipemapError as error:
         fault = error
     words = unknown_words(trial.findings, tables, reading.profile, _legend(reading, tables)) if trial else []
-    settled = replace(settled, words=words, datums=trial.datums if trial else ())
+    told = _class_told(reading, tables, trial, settled.default_class)
+    settled = replace(settled, words=words, datums=trial.datums if trial else (), class_told=told)
     text = profile_text(name, reading.profile, tables, settled)
-    if any(word.said_by for word in words):
+    if told or any(word.said_by for word in words):
         trial = _tried(paths, text, home, crs_file, on_progress)
-    return DryRun(reading.profile, reading.why, tables, places, words, text, trial, fault)
+    return DryRun(reading.profile, reading.why, tables, places, words, text, trial, fault, told)
+
+
+def _class_told(
+    reading: Reading, tables: Sequence[TableProposal], trial: Delivery | None, given: str | None
+) -> ClassTold | None:
+    """The class of rows that name none, where nobody says it and the delivery's own evidence does."""
+    if trial is None or given or reading.profile.default_class:
+        return None
+    return class_told((table for table, _ in reading.tables), tables, reading.profile, trial)
 
 
 def _legend(reading: Reading, tables: Sequence[TableProposal]) -> Legend:

@@ -12,14 +12,14 @@ from itertools import combinations
 
 import numpy as np
 
-from importers.normalising.units import is_of_metres, unit_of
+from importers.normalising.units import PRESSURES_MPA, VOLTAGES_KV, is_of_metres, unit_of
 from importers.places.place_readings import Home, place_readings
 from importers.profile_files import load_profile, shipped
 from importers.profiles import ATTRIBUTES, Profile, plain
 from importers.proposing import content
 from importers.proposing.references import LEAST_DISTINCT
 from importers.proposing.sample import Sample
-from importers.proposing.vocabulary import readings, says_else
+from importers.proposing.vocabulary import readings, says_else, speaks_against
 
 ADOPTED = 0.5
 _SURENESS = (
@@ -30,13 +30,18 @@ _SURENESS = (
 )
 MENTIONED = 0.25
 _KNOWN, _IN_A_LAYOUT = 1.0, 0.95
-_LEFT = 0.4
+_LEFT, _SAID = 0.4, 0.6
 _CONTRADICTED, _AGREED = 0.2, 0.5
 _SPOILT = 0.4
 _LINKED = 0.8
 _NUMBERED = 0.75
-# What is measured in these along a line, and of the usual sizes, is its diameter.
-_UNITS_OF_SIZES, _TRUST_IN_SIZES = frozenset(("mm", "毫米", "мм", "مم", "in", "inch", "inches", "英寸")), 0.65
+# What is measured in these along a line, and of the usual sizes, is its diameter; volts tell themselves.
+_TOLD_BY_UNITS: Mapping[str, frozenset[str]] = {
+    "diameter": frozenset(("mm", "毫米", "мм", "مم", "มม", "in", "inch", "inches", "英寸")),
+    "voltage": frozenset(VOLTAGES_KV),
+    "pressure": frozenset(PRESSURES_MPA),
+}
+_TRUST_IN_UNITS = 0.65
 # What the reader of drawings says of every entity, and what it found in names and texts: profiles know what it is for.
 OF_DRAWINGS, _DRAWN = frozenset(("layer", "entity", "handle", "block")), "drawn_"
 # What the ends of lines name are the numbers of points, whatever the column is called in another layout.
@@ -79,7 +84,8 @@ class Candidates:
     of point numbers in its own), and that column's name; `referred` the other way round, the column that refers.
     `foot` is the foot that the table's system counts in. Of a table that `is_settled`, the profile was made for this
     very layout: what it has no name for is nothing to it. One that `is_fixed` comes from a format whose columns the
-    reader names by the attributes of the model, whatever stands in them.
+    reader names by the attributes of the model, whatever stands in them. `respelt` gives names as this delivery's own
+    words for points and ends read; `said` are columns that lines above the table say, which its own columns outdo.
     """
 
     samples: Mapping[str, Sample]
@@ -92,6 +98,12 @@ class Candidates:
     is_fixed: bool = False
     has_geometry: bool = False
     foot: str | None = None
+    respelt: Mapping[str, str] = field(default_factory=dict)
+    said: frozenset[str] = frozenset()
+
+    def read_as(self, column: str) -> str:
+        """The name of a column with the delivery's own words in known ones."""
+        return self.respelt.get(column, column)
 
 
 def sureness(certainty: float) -> str:
@@ -115,10 +127,13 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
     found = {}
     for column, sample in table.samples.items():
         if table.is_fixed and known.get(column) == column:
-            found[column] = _by_name(table.profile, role, column, column)
+            found[column] = _by_name(table, role, column, column)
             continue
-        named = [] if plain(column) in left else _by_name(table.profile, role, column, known.get(column))
+        name = table.read_as(column)
+        named = [] if plain(column) in left else _by_name(table, role, column, known.get(column))
         weighed = [_weighed(match, sample, table, role, column) for match in named]
+        if column in table.said:
+            weighed = [replace(match, certainty=min(match.certainty, _SAID)) for match in weighed]
         # What a reader measures itself and names no attribute is none: the level of the water in a tank.
         is_own = column in OF_DRAWINGS or column.startswith(_DRAWN) or (table.is_fixed and is_of_metres(column))
         if column not in known and (table.is_settled or is_own or plain(column) in left):
@@ -127,8 +142,8 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
         # A depth that the profile knows by name is no point number, whatever else holds the same values.
         is_else = known.get(column, "key") not in (*_ENDS, "key")
         valued = [] if is_else else _by_links(table, role, column, linked)
-        by_sight = [*_by_values(role, column, sample), *places.get(column, [])]
-        most = _LEFT if says_else(role, column) else 1.0
+        by_sight = [*_by_values(role, name, sample), *places.get(column, [])]
+        most = _LEFT if says_else(role, name) else 1.0
         valued += [replace(match, certainty=min(match.certainty, most)) for match in by_sight]
         found[column] = _merged(weighed, valued)
     return found
@@ -145,7 +160,7 @@ def _linked(table: Candidates, role: str, known: Mapping[str, str]) -> list[str]
     named = {
         match.attribute: column
         for column in reversed(linked)
-        for match in _by_name(table.profile, role, column, known.get(column))
+        for match in _by_name(table, role, column, known.get(column))
         if match.attribute in _ENDS and match.certainty >= ADOPTED
     }
     others = iter([column for column in linked if column not in named.values()])
@@ -187,9 +202,10 @@ def _told_of_several(found: Mapping[str, Sequence[Match]]) -> set[tuple[str, str
     return {(column, name) for name, columns in by_values.items() if len(columns) > 1 for column in columns}
 
 
-def _by_name(profile: Profile, role: str, column: str, attribute: str | None) -> list[Match]:
+def _by_name(table: Candidates, role: str, column: str, attribute: str | None) -> list[Match]:
     if attribute is not None:
-        why = Reason(f"the profile {profile.name} knows this name", f"配置 {profile.name} 中有此列名")
+        layout = table.profile.name
+        why = Reason(f"the profile {layout} knows this name", f"配置 {layout} 中有此列名")
         return [Match(attribute, _KNOWN, why)]
     in_layouts = [
         Match(name, _IN_A_LAYOUT, Reason(f"the profile {layout} knows this name", f"配置 {layout} 中有此列名"))
@@ -197,16 +213,22 @@ def _by_name(profile: Profile, role: str, column: str, attribute: str | None) ->
     ]
     if in_layouts:
         return in_layouts
+    name = table.read_as(column)
     read = [
-        Match(found.attribute, min(found.trust, _CAUTIOUS.get(found.attribute, 1.0)), _words(found.words))
-        for found in readings(role, column)
+        Match(
+            found.attribute, min(found.trust, _CAUTIOUS.get(found.attribute, 1.0)), _words(found.words, name != column)
+        )
+        for found in readings(role, name)
     ]
     # A name whose words are all known is no other's slip: 道路名称 is no 线路名称.
-    return read if says_else(role, column) else [*read, *_misspelt(role, plain(column))]
+    return read if says_else(role, name) else [*read, *_misspelt(role, plain(column))]
 
 
-def _words(words: Sequence[str]) -> Reason:
-    return Reason(f"its name reads as {' + '.join(words)}", f"列名可读作 {' + '.join(words)}")
+def _words(words: Sequence[str], are_learnt: bool) -> Reason:
+    why = Reason(f"its name reads as {' + '.join(words)}", f"列名可读作 {' + '.join(words)}")
+    if not are_learnt:
+        return why
+    return why.but(Reason("the columns of point numbers tell the words", "用词由点号列的列名得知"))
 
 
 def _by_links(table: Candidates, role: str, column: str, linked: Sequence[str]) -> list[Match]:
@@ -254,11 +276,12 @@ def _is_large(sample: Sample) -> bool:
 
 
 def _by_values(role: str, column: str, sample: Sample) -> list[Match]:
-    attributes = ATTRIBUTES[role]
+    attributes = [name for name in ATTRIBUTES[role] if not (name in content.NUMBERS and speaks_against(name, column))]
     found = [(name, content.guess(name, sample.in_unit_of(name, column))) for name in attributes]
-    if "diameter" in attributes and unit_of(column) in _UNITS_OF_SIZES:
-        size = content.fit("diameter", sample.in_unit_of("diameter", column)) or 0.0
-        found.append(("diameter", _TRUST_IN_SIZES * size))
+    for name, units in _TOLD_BY_UNITS.items():
+        if name in attributes and unit_of(column) in units:
+            fit = content.fit(name, sample.in_unit_of(name, column)) or 0.0
+            found.append((name, _TRUST_IN_UNITS * (fit if name == "diameter" else float(fit >= MENTIONED))))
     shown = ", ".join(sample.words[:2])
     why = Reason(f"its values look like it ({shown})", f"取值与之相符（{shown}）")
     return [Match(attribute, guess, why, by_values=True) for attribute, guess in found if guess >= MENTIONED]
@@ -288,8 +311,9 @@ def _weighed(match: Match, sample: Sample, table: Candidates, role: str, column:
         is_number = match.attribute in (*_ENDS, "key") and match.certainty >= _IN_A_LAYOUT
         return replace(match, certainty=max(spoilt, ADOPTED) if is_number else spoilt, why=match.why.but(why))
     if fit >= _AGREED and match.certainty < _IN_A_LAYOUT:
-        worth = 1.0 if match.certainty >= ADOPTED else content.telling(match.attribute)
-        return replace(match, certainty=match.certainty + (1 - match.certainty) * 0.5 * fit * worth)
+        # Half a name and its values are two witnesses, neither of which need be sure.
+        told = 0.5 * fit if match.certainty >= ADOPTED else content.guess(match.attribute, sample)
+        return replace(match, certainty=match.certainty + (1 - match.certainty) * told)
     return match
 
 

@@ -9,6 +9,7 @@ from importers.normalising.units import factor
 from importers.places.place_readings import PlaceReading
 from importers.profile_files import shipped
 from importers.profiles import ATTRIBUTES, Profile
+from importers.proposing.class_evidence import ClassTold
 from importers.proposing.matching import sureness
 from importers.proposing.proposal import ColumnProposal, TableProposal
 from importers.proposing.vocabulary import labels
@@ -32,6 +33,7 @@ class Settled:
     crs: str | None = None
     readings: Sequence[tuple[str, PlaceReading]] = ()
     default_class: str | None = None
+    class_told: ClassTold | None = None
     words: Sequence[WordProposal] = ()
     datums: Sequence[DatumUse] = ()
 
@@ -77,7 +79,8 @@ def _place(reading: PlaceReading) -> str:
 
 
 def _general(base: Profile, settled: Settled) -> list[str]:
-    chosen = settled.default_class
+    told = settled.class_told
+    chosen = settled.default_class or (told.code if told else None)
     return [
         "# Words that stand for unknown, and attributes where 0 does.",
         f"nulls = {_listed(base.nulls)}",
@@ -85,6 +88,7 @@ def _general(base: Profile, settled: Settled) -> list[str]:
         "# Metres within which the end of a line without numbers is joined to a point, or to another end.",
         f"snap_m = {base.snap_m}",
         "# The utility class of rows that name none: " + ", ".join(code_table("utility_class")) + ".",
+        *([f"# Taken for {told.code}, {told.why.en}. {told.why.zh}。"] if told else []),
         f"default_class = {_quoted(chosen)}" if chosen else '# default_class = "water"',
     ]
 

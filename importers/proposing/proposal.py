@@ -11,13 +11,13 @@ from importers.delivery import Reading
 from importers.normalising.cells import Floats, cells, numbers
 from importers.normalising.listings import one_by_one
 from importers.normalising.normalise import role_of
-from importers.normalising.units import factor, is_of_metres, unit_of
 from importers.places.feet import foot_of
 from importers.places.place_readings import Home, System
-from importers.profiles import ATTRIBUTES, ELEVATIONS, ROLES, Profile, is_enough
+from importers.profiles import ATTRIBUTES, ROLES, Profile, is_enough
 from importers.proposing.arithmetic import heights
-from importers.proposing.content import in_centimetres, in_inches, in_metres, in_volts, is_ground
+from importers.proposing.content import is_ground, unit_in
 from importers.proposing.line_ends import numbers_at_ends
+from importers.proposing.marks import own_words
 from importers.proposing.matching import ADOPTED, MENTIONED, OF_DRAWINGS, Candidates, Match, Reason, assigned, matches
 from importers.proposing.point_heights import well_heights
 from importers.proposing.references import Links, links
@@ -30,7 +30,6 @@ _MENTIONS = 3
 # Of a column as sure as this, nobody asks what else it could be.
 _SURE = 0.95
 _PLACES = ("x", "y", "easting_m", "northing_m")
-_DEPTHS_OF_PIPES = ("from_depth_m", "to_depth_m", "depths")
 _LEAST_LINKED, _MOSTLY = 3, 0.8
 # A column of point numbers is looked at to its end: lines refer to any of them.
 _ALL_NUMBERS = 500_000
@@ -83,6 +82,7 @@ class _Table:
     table: RecordTable
     samples: dict[str, Sample]
     links: Links = field(default_factory=Links)
+    respelt: Mapping[str, str] = field(default_factory=dict)
 
 
 def propose(reading: Reading, home: Home | None = None, given: System | None = None) -> list[TableProposal]:
@@ -258,7 +258,9 @@ def _linked(tables: Sequence[_Table], profile: Profile) -> list[_Table]:
     """The tables with what refers to what; only numbers of points are referred to."""
     are_points = [role_of(each.table, profile) in (None, "node", "combined") for each in tables]
     found = links([(each.table.sheet, each.samples) for each in tables], are_points)
-    return [replace(each, links=linked) for each, linked in zip(tables, found, strict=True)]
+    read = own_words([(linked, each.samples) for each, linked in zip(tables, found, strict=True)])
+    told = zip(tables, found, read, strict=True)
+    return [replace(each, links=linked, respelt=respelt) for each, linked, respelt in told]
 
 
 def _table(each: _Table, profile: Profile, home: Home | None, given: CRS | None) -> TableProposal:
@@ -275,6 +277,8 @@ def _table(each: _Table, profile: Profile, home: Home | None, given: CRS | None)
         table.role is not None and not OF_DRAWINGS & each.samples.keys(),
         has_geometry=table.shapes is not None,
         foot=foot_of(given or table.crs or (home.crs if home else None)),
+        respelt=each.respelt,
+        said=table.said,
     )
     if known == "node" and table.role is None and not is_settled and _names_other_points(candidates):
         why = Reason("its rows name a point and another one", "每行给出一个点号及与其相连的点号")
@@ -361,26 +365,11 @@ def _column(
     near = () if match is not None and match.certainty >= _SURE else tuple(others[:_MENTIONS])
     samples, filled = tuple(sample.words[:_SAMPLES]), sample.filled
     if match is not None:
-        unit = _unit(match.attribute, name, sample, foot)
+        unit = unit_in(match.attribute, name, sample, foot)
         return ColumnProposal(
             name, match.attribute, match.certainty, match.why, samples, filled, unit, match.by_values, near
         )
     return ColumnProposal(name, None, None, _why_left(sample, near, holders), samples, filled, near=near)
-
-
-def _unit(attribute: str, column: str, sample: Sample, foot: str | None) -> str | None:
-    """The unit that the header states, or that sizes and depths are in by their values, heights by their system."""
-    stated = unit_of(column)
-    if stated is not None and factor(attribute, stated) is not None:
-        return stated
-    if attribute == "voltage":
-        return "V" if in_volts(sample) else None
-    if attribute in ("section", "diameter"):
-        return "in" if in_inches(sample) else "m" if in_metres(sample) else None
-    if attribute in _DEPTHS_OF_PIPES and in_centimetres(sample):
-        return "cm"
-    is_height = attribute in (*ELEVATIONS, *_DEPTHS_OF_PIPES, "well_depth_m")
-    return foot if is_height and not is_of_metres(column) else None
 
 
 def _why_left(sample: Sample, near: Sequence[Match], holders: Mapping[str, str]) -> Reason:

@@ -30,10 +30,14 @@ _MOST_WORDS_OF_A_PHRASE, _LONGEST_WORD = 4, 20
 _LEAST_STEM, _LONGEST_ENDING = 5, 3
 _ENDS = (frozenset({"from"}), frozenset({"to"}))
 _COORDINATES = re.compile(r"[ck]oo?rd|коорд|κοορδ|συντετ|wsp[oó]lrz|souradn|súradn")
+# Axes on a Cyrillic keyboard.
+_LOOKALIKES = {"х": "x", "у": "y"}
 _STROKE, _IN_TWO = re.compile(r"\s+/\s+"), 2
 # "Depth to crown" is no depth at the "to" end.
 _DOWN_TO = re.compile(
-    r"(?<![a-z])(depth|distance)(?:[\s_]+to[\s_]+(?=[a-z])|to(?=crown|top|soffit|obvert|invert|bottom))", re.IGNORECASE
+    r"(?<![a-z])(depth|distance)(?:[\s_]+to[\s_]+(?=[a-z])|to(?=crown|top|soffit|obvert|invert|bottom))"
+    r"|(?<!\w)(?:до|do)\s+(?=верх|низ|лотк|дна|шелыг|vrch|wierzch|dna|dno|tjemen)",
+    re.IGNORECASE,
 )
 # "Invert (in)" is of the inlet, not in inches.
 _IN_OR_OUT = re.compile(r"(\binv\w*.*?)\(\s*(in|out)(?:let)?\s*\)", re.IGNORECASE)
@@ -47,6 +51,11 @@ _TRUST_IN_SOUND = 0.7
 # Cover is what lies over the outer top of a pipe.
 _TRUST_IN_DATUM = 0.4
 _OF_SYSTEMS = frozenset({"system", "coordinate", "name", "number", "class"})
+# What columns of numbers tell.
+_OF_NUMBERS = frozenset(
+    {"number", "width", "height", "length", "slope", "angle", "count", "holes", "cables", "date", "depth", "elevation",
+     "pressure", "voltage", "coordinate", "easting", "northing", "people", "accuracy"}
+)  # fmt: skip
 _DATUM_CONCEPTS = {"crown": "crown", "cover": "crown", "invert": "invert", "axis": "axis"}
 
 
@@ -101,6 +110,28 @@ def says_else(role: str, header: str) -> bool:
 
 
 @cache
+def speaks_against(attribute: str, header: str) -> bool:
+    """Whether a name, however little of it is known, says that its numbers measure or count something else.
+
+    A width is no diameter, and the number of a line no size.
+    """
+    own = frozenset().union(
+        *(allowed for rules in _vocabulary().rules.values() for name, _, allowed in rules if name == attribute)
+    )
+    return any(
+        (len(word) >= _LEAST_STEM - 1 or not word.isascii()) and concepts <= _OF_NUMBERS and concepts.isdisjoint(own)
+        for cut, _ in _cuts(header)
+        for word, concepts in cut
+    )
+
+
+@cache
+def is_known_word(word: str) -> bool:
+    """Whether a word of a name is one of the vocabulary, or made of such words."""
+    return _segmented(_best_spelt(_piece(unaccented(simplified(word)))), _vocabulary().words)[1] == 0
+
+
+@cache
 def says_system(header: str) -> bool:
     """Whether a name says that a column holds coordinate systems: 坐标系, CRS."""
     told = (
@@ -120,7 +151,7 @@ def _fitting(role: str, concepts: Words) -> Iterator[str]:
 def _cuts(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:
     """The ways to cut a name into known words, each with its trust; a name in two languages counts by its halves."""
     text = _IN_OR_OUT.sub(r"\1 \2let", unicodedata.normalize("NFKC", header))
-    text = unaccented(simplified(_DOWN_TO.sub(r"\1 ", without_unit(text))))
+    text = unaccented(simplified(_DOWN_TO.sub(lambda found: f"{found[1] or ''} ", without_unit(text))))
     text = _REMARK.sub(lambda remark: f" {remark[0][1:-1]} " if _says_which_end(remark[0][1:-1]) else " ", text)
     found = [_best_spelt(_piece(part)) for part in _PIECES.findall(text)]
     found = _in_phrases(found, _vocabulary().words)
@@ -145,7 +176,7 @@ def _cuts(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:
 def _piece(part: str) -> str:
     """A part of a name as the vocabulary has it: every language's word for coordinates begins alike."""
     piece = _ARABIC_THE.sub("", part.casefold())
-    return "coordinate" if _COORDINATES.match(piece) else piece
+    return "coordinate" if _COORDINATES.match(piece) else _LOOKALIKES.get(piece, piece)
 
 
 def _best_spelt(piece: str) -> str:
@@ -286,7 +317,8 @@ def _inverted(listed: Iterable[tuple[str, list[str]]]) -> dict[str, Words]:
     found: dict[str, set[str]] = {}
     for concept, named in listed:
         for word in named:
-            found.setdefault(unaccented(simplified(word.casefold())), set()).add(concept)
+            known = unaccented(simplified(unicodedata.normalize("NFKC", word).casefold()))
+            found.setdefault(known, set()).add(concept)
     return {word: frozenset(concepts) for word, concepts in found.items()}
 
 

@@ -127,6 +127,7 @@ class Body:
             skipped_rows=len(skipped),
             findings=findings,
             title=self.title,
+            said=frozenset(self.said).difference(self.header.names if self.header else ()),
         )
 
     def _width(self, rows: list[Row]) -> int:

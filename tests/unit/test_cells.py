@@ -74,7 +74,9 @@ def test_a_column_reads_like_its_cells_one_by_one(values: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("written", "read_as"),
     [("预制直埋保温钢管", "steel"), ("RCC NP3", "concrete"), ("PVC-KG", "pvc"), ("ductile cast iron", "ductile_iron"),
-     ("PVC lined steel", None), ("steel or PVC", None), ("glass fibre", None), ("非金属管", None), ("PVC?", None)],
+     ("PVC lined steel", None), ("steel or PVC", None), ("glass fibre", None), ("非金属管", None), ("PVC?", None),
+     ("焊接钢管3PE防腐", "steel"), ("20#钢", "steel"), ("不锈钢304", "steel"), ("水泥管块", "concrete"),
+     ("月石", None)],
 )  # fmt: skip
 def test_a_material_is_read_by_a_part_where_no_other_part_says_else(written: str, read_as: str | None) -> None:
     found = code_in(written, load_profile("default").code_words("material"))
@@ -100,6 +102,7 @@ def test_words_are_trimmed_and_known_by_what_they_say() -> None:
         ("45352", date(2024, 3, 1)),
         ("45352.75", date(2024, 3, 1)),
         ("1.6.2015", date(2015, 6, 1)),
+        ("01.06.2015.", date(2015, 6, 1)),
         ("06/2015", date(2015, 6, 1)),
         ("2015", date(2015, 1, 1)),
         ("昭和55年度", date(1980, 1, 1)),

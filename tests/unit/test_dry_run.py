@@ -244,16 +244,14 @@ def test_columns_named_the_wrong_way_round_change_places(tmp_path: Path) -> None
 
 def test_unknown_words_come_with_the_nearest_known_one(tmp_path: Path) -> None:
     points, lines = network(9, seed=4)
-    for row, word in zip(
-        lines, ["球墨铸铁旧", "混凝土二级", "ductil iron", "月石", "PE", "PE", "PE", "PE"], strict=True
-    ):
+    for row, word in zip(lines, ["灰口铸贴", "钢筋混凝士", "ductil iron", "月石", "PE", "PE", "PE", "PE"], strict=True):
         row[5] = word
     found = tried([
         write(tmp_path / "点.csv", list(POINT_NAMES), points), write(tmp_path / "线.csv", list(LINE_NAMES), lines)
     ])  # fmt: skip
     near = {word.word: word.near and word.near.code for word in found.words}
-    assert near == {"球墨铸铁旧": "ductile_iron", "混凝土二级": "concrete", "ductil iron": "ductile_iron", "月石": None}
-    assert '# "球墨铸铁旧" = "ductile_iron"' in found.text
+    assert near == {"灰口铸贴": "cast_iron", "钢筋混凝士": "concrete", "ductil iron": "ductile_iron", "月石": None}
+    assert '# "灰口铸贴" = "cast_iron"' in found.text
 
 
 def test_codes_of_the_standard_are_read_where_a_column_holds_no_other_unknown_word(tmp_path: Path) -> None:
@@ -287,3 +285,29 @@ def test_what_stands_in_the_way_of_an_import_is_told_and_the_profile_is_there_al
     assert found.fault is not None
     assert found.trial is None
     assert "[columns.node]" in found.text
+
+
+def test_names_are_read_by_the_words_that_a_delivery_has_for_points_and_ends(tmp_path: Path) -> None:
+    points, lines = network(9, seed=7)
+    paths = [
+        write(tmp_path / "点.csv", ["Oznaka zorgla", "N", "E", "Grond", "Tip zorgli"], points),
+        write(tmp_path / "线.csv", ["A端zorgla", "Z端zorgla", "A端埋深", "Z端埋深"], [line[:4] for line in lines]),
+    ]
+    found = tried(paths)
+    assert taken(found, "点")["Tip zorgli"] == "feature"
+    assert list(taken(found, "线").values()) == ["from_key", "to_key", "from_depth_m", "to_depth_m"]
+    why = {column.column: column.why for table in found.tables for column in table.columns}
+    assert "the columns of point numbers tell the words" in why["A端埋深"].en
+
+
+def test_units_and_values_tell_what_half_a_name_does_not(tmp_path: Path) -> None:
+    points, lines = network(9, seed=8)
+    header = ["起点点号", "终点点号", "通道净宽(m)", "净高(m)", "衬砌材料", "Qw (kV)", "管孔数(总/用)"]
+    rows = [[*line[:2], "2.4", "1.8", "砖" if line[5] == "PE" else "混凝土", 10, "6/2"] for line in lines]
+    paths = [write(tmp_path / "点.csv", list(POINT_NAMES), points), write(tmp_path / "线.csv", header, rows)]
+    found = tried(paths)
+    told = ["from_key", "to_key", "inner_width_mm", "inner_height_mm", "material", "voltage", "holes"]
+    assert list(taken(found, "线").values()) == told
+    # No row names a class, and what bears 10 kV is a power line.
+    assert found.class_told is not None
+    assert set(with_written(paths, found.text, tmp_path).segments["class_code"]) == {"power"}

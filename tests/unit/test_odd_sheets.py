@@ -239,6 +239,12 @@ def test_what_can_be_two_things_is_left_as_it_stands(text: str) -> None:
     assert number_written(text) == text
 
 
+def test_what_a_line_above_says_gives_way_to_a_column_that_says_it_row_by_row(tmp_path: Path) -> None:
+    lines = [[*row, "南方电网"] if at else [*row, "产权归属"] for at, row in enumerate(_LINES)]
+    book = _workbook(tmp_path, {"给水点": _POINTS, "给水线": [["权属单位：供电局"], *lines]})
+    assert set(_trial(_proposed([book])).segments["owner"]) == {"南方电网"}
+
+
 def _workbook(folder: Path, sheets: dict[str, Sequence[Sequence[Any]]]) -> Path:
     book = openpyxl.Workbook()
     book.remove(book.worksheets[0])
