@@ -46,6 +46,8 @@ _LEVEL = re.compile(
     r"(?:[\s.]*(?:ELEV?|(?P<way>IN|OUT)))?(?:\s*\([A-Z]{1,3}\))?[\s.:=]*(?P<height>-?\d{1,4}[.,]\d{1,3})\s*(?:m|'|ft)?(?:\s*\([A-Z]{1,3}\))?$",
     re.IGNORECASE,
 )
+# 中压A is one word, though letters stand in it.
+_TIER = re.compile(r"([次中高]压)\s+([AB])(?![A-Za-z0-9])")
 # What notes of cables, ducts and gas mains hold besides: voltage, holes in all and in use, cables.
 _VOLTAGE = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,2})?\s*k?V(?!\w)", re.IGNORECASE)
 _HOLES = re.compile(r"(?<![\w./])(\d{1,2})/(\d{1,2})(?![\w./])")
@@ -181,9 +183,10 @@ class Vocabulary:
         rest = _LENGTH.sub(_without_lengths, rest)
         depths = _DEPTHS.search(rest)
         rest = _DEPTHS.sub(" ", rest, count=1)
-        words = [word for word in re.split(r"[\s,，;；、()\[\]/_@\-]+", rest) if word]
-        others |= {self._manners[word]: word for word in words if word in self._manners}
-        label = self._with_words(section, depths, [word for word in words if word not in self._manners], others)
+        words = [word for word in re.split(r"[\s,，;；、()\[\]/_@\-]+", _TIER.sub(r"\1\2", rest)) if word]
+        manners = {word: self._manners.get(word.casefold()) for word in words}
+        others |= {table: word for word, table in manners.items() if table}
+        label = self._with_words(section, depths, [word for word in words if not manners[word]], others)
         # JS-12 and 给12 are numbers of points, 给 200 is a pipe.
         is_number = section is None and label is not None and label.material is None and " " not in text.strip()
         return None if is_number else label

@@ -349,6 +349,24 @@ def test_element_codes_alone_tell_class_and_device(tmp_path: Path) -> None:
     assert nodes["feature_code"].dropna().to_dict() == {"J2": "tee", "W1": "bend"}
 
 
+def test_a_bottom_at_zero_is_none_and_no_well_as_deep_as_the_ground_is_high(tmp_path: Path) -> None:
+    levels = {"COVER_LVL": [20.5, 20.4, 20.3, 20.2], "INVERT_LVL": [17.9, 0.0, 17.5, 17.3]}
+    points = gpd.GeoDataFrame(
+        {"NODE_REF": ["F1", "F2", "F3", "F4"], **levels},
+        geometry=[shapely.Point(place) for place in _PLACES[:4]],
+        crs=4547,
+    )
+    points.to_file(tmp_path / "foul_manholes.gpkg")
+    wells = _imported([tmp_path / "foul_manholes.gpkg"], "EPSG:4547").nodes["well_depth_m"].astype(float)
+    np.testing.assert_allclose(wells, [2.6, np.nan, 2.8, 2.9], rtol=1e-6)
+
+
+def test_the_tier_of_pressure_is_read_though_a_letter_stands_in_it() -> None:
+    label = Vocabulary(load_profile("drawing")).pipe_label("燃气 中压A PE De160")
+    assert label is not None
+    assert (label.section, label.material, label.others) == ("De160", "PE", (("pressure", "中压A"),))
+
+
 def test_one_day_of_all_pipes_is_that_of_their_survey(tmp_path: Path) -> None:
     days = {"SURV_DATE": ["2024-03-14"] * 8, "DAT": ["2024-03-14"] * 8, "size_mm": [200] * 8}
     segments = _imported([_layer(tmp_path / "water_main.gpkg", days)], "EPSG:4547").segments
