@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -49,12 +49,13 @@ def load_profile(name: str | Path) -> Profile:
             f"The profile {path.name} cannot be read; it must be text in UTF-8.",
             message_zh=f"配置文件 {path.name} 无法读取，须为 UTF-8 文本。",
         ) from error
-    return _build(text, path.name)
+    return _made(lambda: _extended(tomllib.loads(text)), path.name)
 
 
 @cache
 def _shipped(name: str) -> Profile:
-    return _build(profile_text(name), f"{name}.toml")
+    # What others extend is there already, and not to be parsed once more.
+    return _made(lambda: _shipped_tables(name), f"{name}.toml")
 
 
 @cache
@@ -94,9 +95,9 @@ def _why(profile: Profile) -> str:
     return f"it has the columns {', '.join(profile.signature)}" if profile.signature else "no other layout fits better"
 
 
-def _build(text: str, label: str) -> Profile:
+def _made(tables: Callable[[], Mapping[str, Any]], label: str) -> Profile:
     try:
-        return _checked(Profile.model_validate(_extended(tomllib.loads(text))), label)
+        return _checked(Profile.model_validate(tables()), label)
     except (tomllib.TOMLDecodeError, ValidationError) as error:
         detail = error.errors()[0] if isinstance(error, ValidationError) else None
         words = f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" if detail else str(error)

@@ -74,6 +74,7 @@ LATIN_PARTS = r"[A-ZÀ-Þ]+(?![a-zß-ÿ])|[A-ZÀ-Þ]?[a-zß-ÿ]+"
 _NAME_PARTS = re.compile(LATIN_PARTS)
 _LEAST_LETTERS, _LETTERS_OF_A_PART = 3, 9
 _LETTERS_WITHOUT_ACCENTS = 4
+_WORDS_AT_HAND = 65_536
 # Scripts without capitals or without blanks between words, and others than Latin.
 _OTHER_SCRIPT = re.compile(r"[\u0370-\u1dff\u3040-\ud7af][ \u0370-\u1dff\u3040-\ud7af]+")
 _DRAINAGE = {"storm", "foul", "combined"}
@@ -316,7 +317,13 @@ def _in_all_characters(words: Mapping[str, str]) -> dict[str, str]:
 
     Cells are compared in normal form KC, in which a vowel of Thai is two letters.
     """
-    words = {unicodedata.normalize("NFKC", word): code for word, code in words.items()}
+    return dict(_with_other_forms(tuple(words.items())))
+
+
+# Most profiles have the words of another: these are worked on once, not once a profile.
+@lru_cache(maxsize=1_024)
+def _with_other_forms(pairs: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    words = {unicodedata.normalize("NFKC", word): code for word, code in pairs}
     bare = {unaccented(word): code for word, code in words.items() if len(word) >= _LETTERS_WITHOUT_ACCENTS}
     return {**bare, **{traditional(word): code for word, code in words.items()}, **words}
 
@@ -348,7 +355,7 @@ def _parts_of_name(name: str) -> str:
     return " ".join(_NAME_PARTS.findall(name)).casefold()
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=_WORDS_AT_HAND)
 def _names(name: str, word: str) -> bool:
     """Whether a word stands in a name; one of Latin letters by itself, also in the plural."""
     if not word.isascii():
@@ -375,6 +382,7 @@ def _may_be_cut_off(column: str) -> bool:
     return is_field and any(len(column.encode(encoding, "replace")) in (9, 10) for encoding in ("utf-8", "gb18030"))
 
 
+@lru_cache(maxsize=_WORDS_AT_HAND)
 def plain(header: str) -> str:
     """A header without case, spaces, punctuation and units, for comparing."""
     text = simplified(unicodedata.normalize("NFKC", str(header)).casefold())
