@@ -3,7 +3,8 @@
 -- What is not granted is null or, where the map always has a value, unknown. An end whose node is not told stands for
 -- its place: segments that are seen to meet are joined, and no number tells of a node that is hidden.
 
--- Below zero, as no identity is; a segment in several parts has no end, and counts as `otherwise`.
+-- Below zero, as no identity is; a segment in several parts has no end, and counts as `otherwise`: ST_PointN finds none
+-- there, while ST_StartPoint, unlike ST_EndPoint, gives that of the first part.
 CREATE FUNCTION pipemap_share.place_id(otherwise bigint, place geometry) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN -3 - (hashtextextended(coalesce(ST_AsText(ST_Force2D(place), 3), otherwise::text), 0) & (1::bigint << 61) - 1);
@@ -23,9 +24,9 @@ BEGIN
                 WHEN c.attname IN ('shape_code', 'depth_datum_code', 'elevation_source_code')
                     THEN 'coalesce(f.%1$I, ''unknown'')'
                 WHEN c.attname = 'from_node_id'
-                    THEN 'coalesce(f.%1$I, pipemap_share.place_id(f.feature_id, ST_StartPoint(f.geom)))'
+                    THEN 'coalesce(f.%1$I, pipemap_share.place_id(f.feature_id, ST_PointN(f.geom, 1)))'
                 WHEN c.attname = 'to_node_id'
-                    THEN 'coalesce(f.%1$I, pipemap_share.place_id(-f.feature_id, ST_EndPoint(f.geom)))'
+                    THEN 'coalesce(f.%1$I, pipemap_share.place_id(-f.feature_id, ST_PointN(f.geom, -1)))'
                 ELSE 'f.%1$I'
             END || ' AS %1$I', c.attname), ', ' ORDER BY c.attnum)
         INTO columns

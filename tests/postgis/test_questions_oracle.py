@@ -14,7 +14,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 import shapely
-from hypothesis import HealthCheck, assume, event, given, settings
+from hypothesis import HealthCheck, assume, event, example, given, settings
 from hypothesis import strategies as st
 
 from pipemap.clearance.drawn import line_clearance
@@ -135,6 +135,8 @@ def alike(one: Any, other: Any, path: str = "") -> None:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
 )
 @given(seed=st.integers(0, 2**63))
+# A segment cut in two whose first part begins where another ends.
+@example(seed=11075)
 def test_a_question_is_answered_as_of_a_map_of_what_is_shown_alone(room: Room, seed: int) -> None:
     random = np.random.default_rng(seed)
     terms, asked = terms_of(random), asked_of(random)
