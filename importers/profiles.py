@@ -358,9 +358,10 @@ def _parts_of_name(name: str) -> str:
 @lru_cache(maxsize=_WORDS_AT_HAND)
 def _names(name: str, word: str) -> bool:
     """Whether a word stands in a name; one of Latin letters by itself, also in the plural."""
-    if not word.isascii():
-        return word in name
-    return re.search(rf"(?<![a-z]){re.escape(word.replace('_', ' '))}(?:e?s)?(?![a-z])", name) is not None
+    said = word.replace("_", " ") if word.isascii() else word
+    if said not in name:
+        return False
+    return not word.isascii() or re.search(rf"(?<![a-z]){re.escape(said)}(?:e?s)?(?![a-z])", name) is not None
 
 
 def _says(text: str, word: str) -> bool:

@@ -219,8 +219,8 @@ def class_of(word: str, words: dict[str, str]) -> str | None:
         return words[folded]
     if code := words.get(in_latin(folded)):
         return code
-    prefixes = [known for known in words if known.endswith("*") and _begins(folded, known[:-1])]
-    return words[max(prefixes, key=len)] if prefixes else None
+    begun = (folded[:n_letters] for n_letters in range(len(folded), 0, -1))
+    return next((code for each in begun if (code := words.get(f"{each}*")) and _begins(folded, each)), None)
 
 
 def _begins(word: str, prefix: str) -> bool:

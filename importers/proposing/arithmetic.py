@@ -59,7 +59,7 @@ def _below_ground(
     ends: Mapping[str, str],
     heights_m: tuple[Mapping[str, float], Mapping[str, float]],
 ) -> dict[str, list[Match]]:
-    """Two columns between the ground and the bottom of the wells at both ends, the nearer end first."""
+    """Two columns between the ground and the bottom of the wells, one at either end, the nearer end first."""
     if any(f"{end}_elevation_m" in ends for end in ("from", "to")):
         return {}
     at = [[_ground(samples, ends.get(f"{end}_key"), by_point) for by_point in heights_m] for end in ("from", "to")]
@@ -69,12 +69,19 @@ def _below_ground(
         for name in left
         if are_bottoms_known or is_ground(samples[name]) or _median(samples[name]) > _USUAL_DEPTH_M
     ]
-    alike = [name for name in telling if all(_is_between(samples[name].head, *end) for end in at)]
+    below = [[name for name in telling if _is_between(samples[name].head, *end)] for end in at]
+    alike = [name for name in telling if name in (*below[0], *below[1])]
     if len(alike) != 2:
         return {}
-    straight, crossed = (_apart(samples, names, at) for names in (alike, alike[::-1]))
-    # They stand in order, unless the bottoms of the wells clearly say that they do not.
-    order = alike[::-1] if crossed < min(_AGREEMENT_M, straight / 2) else alike
+    straight, crossed = alike, alike[::-1]
+    ways = [way for way in (straight, crossed) if way[0] in below[0] and way[1] in below[1]]
+    if not ways:
+        return {}
+    apart_m, apart_crossed_m = (_apart(samples, names, at) for names in (straight, crossed))
+    # Where they lie below the ground of either end they stand in order, unless the bottoms of the wells clearly say
+    # that they do not.
+    is_crossed = len(ways) > 1 and apart_crossed_m < min(_AGREEMENT_M, apart_m / 2)
+    order = crossed if is_crossed else ways[0]
     why = Reason("it lies below the ground of that end, as pipes do", "其值位于该端地面之下，与管道高程相符")
     found = zip(order, ("from_elevation_m", "to_elevation_m"), strict=True)
     return {name: [Match(attribute, _TRUST_BELOW, why, by_values=True)] for name, attribute in found}

@@ -21,7 +21,7 @@ from importers.proposing.sample import Sample
 
 # What a few words that come again and again, none of them known, are worth as codes.
 OF_A_DICTIONARY = 0.3
-_KNOWN_CODES, _HALF, _SEWER_LETTERS = 0.8, 0.5, 0.7
+_KNOWN_CODES, _HALF, _TOLD_CLASSES = 0.8, 0.5, 0.7
 _CODES = {
     "class": "utility_class", "material": "material", "burial": "burial", "feature": "feature",
     "appurtenance": "appurtenance", "lifecycle": "lifecycle", "flow_direction": "flow_direction",
@@ -45,6 +45,7 @@ _OWNER = re.compile(
     r"公司|集团|单位|局$|所$|中心$|管理处|水务|移动|联通|电信|铁塔|供电|utility|company|ltd|gmbh|council", re.IGNORECASE
 )
 _ROAD = re.compile(r"[路街道巷]$|大道|street|road|avenue|straße|strasse|calle", re.IGNORECASE)
+_ELEMENT = re.compile(r"5[1-8]\d{6}")
 _MARKED = re.compile(r"[a-zΦφØ⌀￠¢]|[x×*]|孔", re.IGNORECASE)
 # Columns of more words than this hold no code words.
 _MOST_CODE_WORDS = 200
@@ -81,8 +82,8 @@ def fit(attribute: str, sample: Sample) -> float | None:
 
 def guess(attribute: str, sample: Sample) -> float:
     """How far the values alone say that a column is the attribute: never more than a name would."""
-    if attribute == "class" and are_class_letters(sample.words):
-        return _SEWER_LETTERS
+    if attribute == "class" and (are_class_letters(sample.words) or are_element_codes(sample)):
+        return _TOLD_CLASSES
     weight = _TELLING.get(attribute, 0.0)
     looks = {"owner": _OWNER, "address": _ROAD}
     if not weight or not sample.n_known or sample.is_blank:
@@ -123,6 +124,17 @@ def _are_of_one_campaign(sample: Sample) -> bool:
     return (max(days) - min(days)).days <= _DAYS_OF_A_CAMPAIGN
 
 
+def are_element_codes(sample: Sample) -> bool:
+    """Whether values are eight-digit element codes of CJJ 61-2017, App. F: 51042204 is a valve of a water main."""
+    words = sample.profile.class_words()
+    return sample.share(lambda word: bool(_ELEMENT.fullmatch(word)) and class_of(word, words) is not None) >= _MOSTLY
+
+
+def is_believed_class(sample: Sample) -> bool:
+    """Whether an import takes a column that is called a class for it: half of its values at least are classes."""
+    return _own_share("class", sample) >= _HALF
+
+
 def is_of_another_code(attribute: str, sample: Sample) -> bool:
     """Whether nearly all values are words of another code table than the attribute's own, or most where none is its."""
     if attribute not in _CODES or sample.number_share > 0.5:
@@ -130,7 +142,7 @@ def is_of_another_code(attribute: str, sample: Sample) -> bool:
     if attribute != "class" and are_class_letters(sample.words):
         return True
     others = [sample.profile.code_words(table) for name, table in _CODES.items() if name not in ("class", attribute)]
-    least = _KNOWN_CODES if sample.share(lambda word: _is_code(attribute, word, sample)) else _HALF
+    least = _KNOWN_CODES if _own_share(attribute, sample) else _HALF
     return any(_known_share(sample, words) >= least for words in others)
 
 
@@ -146,11 +158,12 @@ def _known_share(sample: Sample, words: Mapping[str, str]) -> float:
     return sample.share(lambda word: code_of(word, words) is not None)
 
 
-def _is_code(attribute: str, word: str, sample: Sample) -> bool:
-    """Whether a word is one of the attribute's own."""
-    if attribute == "class":
-        return class_of(word, sample.profile.class_words()) is not None
-    return code_of(word, sample.profile.code_words(_CODES[attribute])) is not None
+def _own_share(attribute: str, sample: Sample) -> float:
+    """The share of values that are words of the attribute's own code table."""
+    if attribute != "class":
+        return _known_share(sample, sample.profile.code_words(_CODES[attribute]))
+    words = sample.profile.class_words()
+    return sample.share(lambda word: class_of(word, words) is not None)
 
 
 def is_ground(sample: Sample) -> bool:

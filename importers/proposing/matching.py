@@ -143,7 +143,7 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
         is_else = known.get(column, "key") not in (*_ENDS, "key")
         valued = [] if is_else else _by_links(table, role, column, linked)
         by_sight = [*_by_values(role, name, sample), *places.get(column, [])]
-        most = _LEFT if says_else(role, name) else 1.0
+        most = _LEFT if says_else(role, name) and not content.are_element_codes(sample) else 1.0
         valued += [replace(match, certainty=min(match.certainty, most)) for match in by_sight]
         found[column] = _merged(weighed, valued)
     return found
@@ -291,6 +291,9 @@ def _weighed(match: Match, sample: Sample, table: Candidates, role: str, column:
     """A match by name with what the values say to it."""
     if role == "combined" and match.attribute in ("key", "to_key"):
         # A point's number comes again in each row of it, and what it is joined to may stand on another sheet.
+        return match
+    if match.attribute == "class" and match.certainty == _KNOWN and content.is_believed_class(sample):
+        # As an import by the profile does, also of figures.
         return match
     fit = content.fit(match.attribute, sample.in_unit_of(match.attribute, column))
     if match.attribute in _ENDS and table.links and column not in table.referred:

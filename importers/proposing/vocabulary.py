@@ -29,6 +29,7 @@ _JOINING = frozenset(
 _MOST_WORDS_OF_A_PHRASE, _LONGEST_WORD = 4, 20
 _LEAST_STEM, _LONGEST_ENDING = 5, 3
 _ENDS = (frozenset({"from"}), frozenset({"to"}))
+_USED = frozenset({"used"})
 _COORDINATES = re.compile(r"[ck]oo?rd|коорд|κοορδ|συντετ|wsp[oó]lrz|souradn|súradn")
 # Axes on a Cyrillic keyboard.
 _LOOKALIKES = {"х": "x", "у": "y"}
@@ -152,7 +153,7 @@ def _cuts(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:
     """The ways to cut a name into known words, each with its trust; a name in two languages counts by its halves."""
     text = _IN_OR_OUT.sub(r"\1 \2let", unicodedata.normalize("NFKC", header))
     text = unaccented(simplified(_DOWN_TO.sub(lambda found: f"{found[1] or ''} ", without_unit(text))))
-    text = _REMARK.sub(lambda remark: f" {remark[0][1:-1]} " if _says_which_end(remark[0][1:-1]) else " ", text)
+    text = _REMARK.sub(lambda remark: f" {remark[0][1:-1]} " if _says_which(remark[0][1:-1]) else " ", text)
     found = [_best_spelt(_piece(part)) for part in _PIECES.findall(text)]
     found = _in_phrases(found, _vocabulary().words)
     pieces = [piece for place, piece in enumerate(found) if not _is_joining(place, found)] or found
@@ -188,11 +189,11 @@ def _best_spelt(piece: str) -> str:
     return latin if lost_so < lost else piece
 
 
-def _says_which_end(remark: str) -> bool:
-    """Whether what stands in brackets says of which end of a line a column is: depth (start), глибина (кінець)."""
+def _says_which(remark: str) -> bool:
+    """Whether brackets say of which end of a line a column is, or of which holes: глибина (кінець), 孔数(占用)."""
     pieces = [piece.casefold() for piece in _PIECES.findall(remark)]
     known = _vocabulary().words
-    return bool(pieces) and all(len(piece) > 1 and known.get(piece, frozenset()) in _ENDS for piece in pieces)
+    return bool(pieces) and all(len(piece) > 1 and known.get(piece, frozenset()) in (*_ENDS, _USED) for piece in pieces)
 
 
 def _cuts_of_halves(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:

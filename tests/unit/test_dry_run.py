@@ -311,3 +311,22 @@ def test_units_and_values_tell_what_half_a_name_does_not(tmp_path: Path) -> None
     # No row names a class, and what bears 10 kV is a power line.
     assert found.class_told is not None
     assert set(with_written(paths, found.text, tmp_path).segments["class_code"]) == {"power"}
+
+
+def test_inverts_are_told_by_the_end_that_they_lie_below_the_ground_of(tmp_path: Path) -> None:
+    points, lines = network(12, seed=9)
+    codes = ["51042204" if at % 2 else "51022204" for at in range(len(points))]
+    ground = {row[0]: float(row[3]) for row in points}
+    deep = {row[0]: 0.4 if at % 2 else 2.9 for at, row in enumerate(points)}
+    rows = [[*line[:2], *(f"{ground[key] - deep[key]:.2f}" for key in line[1::-1])] for line in lines]
+    wells = [[*row[:4], f"{deep[row[0]] + 0.3:.2f}", code] for row, code in zip(points, codes, strict=True)]
+    found = tried([
+        write(tmp_path / "点.csv", ["物探点号", "X", "Y", "地面高程", "井深", "编码"], wells),
+        write(tmp_path / "线.csv", ["起点点号", "终点点号", "甲", "乙"], rows),
+    ])  # fmt: skip
+    # They stand the other way round here.
+    assert taken(found, "线") == {
+        "起点点号": "from_key", "终点点号": "to_key", "甲": "to_elevation_m", "乙": "from_elevation_m",
+    }  # fmt: skip
+    # Element codes of CJJ 61 tell the class.
+    assert taken(found, "点")["编码"] == "class"
