@@ -44,8 +44,16 @@ _PRESSURE = re.compile(r"\d+(?:\.\d+)?\s*(?:mpa|kpa|bar|兆帕|千帕)", re.IGNO
 _OWNER = re.compile(
     r"公司|集团|单位|局$|所$|中心$|管理处|水务|移动|联通|电信|铁塔|供电|utility|company|ltd|gmbh|council", re.IGNORECASE
 )
+# Legal forms of companies, with a name beside them.
+_FORMS = (
+    r"GmbH|AG|KG|S\.?A\.?|SARL|S\.?p\.?A\.?|S\.?r\.?l\.?|B\.?V\.?|N\.?V\.?|A/S|ApS|Oyj?|AB|ASA?|Ltd|LLC|Inc|Corp|PLC|Pty"
+    r"|Zrt|Nyrt|Kft|d\.?o\.?o\.?|d\.?d\.?|a\.?s\.?|s\.?r\.?o\.?|Sp\. ?z ?o\.?o\.?|JKP|JP|OÜ|SIA|UAB|PT|PDAM|A\.?Ş\.?"
+    r"|[ОЗП]?АО|ООО|ГУП|МУП|КП|ТОВ|ПАТ|ПрАТ|Е?ООД|Е?АД|Α\.?Ε\.?"
+)
+_COMPANY = re.compile(rf"\w{{2,}}[,\s]+(?:{_FORMS})(?!\w)|(?<!\w)(?:{_FORMS})\s+[\"«“„]?\w{{3,}}")
 _ROAD = re.compile(r"[路街道巷]$|大道|street|road|avenue|straße|strasse|calle", re.IGNORECASE)
 _ELEMENT = re.compile(r"5[1-8]\d{6}")
+_LOOKED_FOR = {"owner": (_OWNER, _COMPANY), "address": (_ROAD,)}
 _MARKED = re.compile(r"[a-zΦφØ⌀￠¢]|[x×*]|孔", re.IGNORECASE)
 # Columns of more words than this hold no code words.
 _MOST_CODE_WORDS = 200
@@ -85,11 +93,11 @@ def guess(attribute: str, sample: Sample) -> float:
     if attribute == "class" and (are_class_letters(sample.words) or are_element_codes(sample)):
         return _TOLD_CLASSES
     weight = _TELLING.get(attribute, 0.0)
-    looks = {"owner": _OWNER, "address": _ROAD}
     if not weight or not sample.n_known or sample.is_blank:
         return 0.0
-    if attribute in looks:
-        return weight * sample.share(lambda word: looks[attribute].search(word) is not None)
+    if attribute in _LOOKED_FOR:
+        patterns = _LOOKED_FOR[attribute]
+        return weight * sample.share(lambda word: any(pattern.search(word) for pattern in patterns))
     if attribute in ("ground_elevation_m", "depths"):
         return weight * sample.decimal_share * (fit(attribute, sample) or 0.0)
     if attribute in ("section", "diameter") and _are_serial(sample):

@@ -302,11 +302,11 @@ def test_names_are_read_by_the_words_that_a_delivery_has_for_points_and_ends(tmp
 
 def test_units_and_values_tell_what_half_a_name_does_not(tmp_path: Path) -> None:
     points, lines = network(9, seed=8)
-    header = ["起点点号", "终点点号", "通道净宽(m)", "净高(m)", "衬砌材料", "Qw (kV)", "管孔数(总/用)"]
-    rows = [[*line[:2], "2.4", "1.8", "砖" if line[5] == "PE" else "混凝土", 10, "6/2"] for line in lines]
+    header = ["起点点号", "终点点号", "通道净宽(m)", "净高(m)", "衬砌材料", "Qw (kV)", "管孔数(总/用)", "Xuprav"]
+    rows = [[*line[:2], "2.4", "1.8", "砖" if line[5] == "PE" else "混凝土", 10, "6/2", "JKP Kabel"] for line in lines]
     paths = [write(tmp_path / "点.csv", list(POINT_NAMES), points), write(tmp_path / "线.csv", header, rows)]
     found = tried(paths)
-    told = ["from_key", "to_key", "inner_width_mm", "inner_height_mm", "material", "voltage", "holes"]
+    told = ["from_key", "to_key", "inner_width_mm", "inner_height_mm", "material", "voltage", "holes", "owner"]
     assert list(taken(found, "线").values()) == told
     # No row names a class, and what bears 10 kV is a power line.
     assert found.class_told is not None
