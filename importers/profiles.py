@@ -11,9 +11,10 @@ import numpy.typing as npt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from importers.normalising.accents import unaccented
-from importers.normalising.ideographs import simplified, traditional
+from importers.normalising.dictionaries import dictionary
+from importers.normalising.ideographs import simplified
 from importers.normalising.units import factor, is_of_metres, unit_of
-from schemas.codetables import aliases, code_table, limits
+from schemas.codetables import code_table, limits
 
 Role = Literal["node", "segment", "combined", "consumer", "structure", "ground"]
 # Tried in this order: a table that fits two roles is the earlier one. Points of the ground are told by name only.
@@ -68,12 +69,12 @@ _ENOUGH: dict[str, tuple[frozenset[str], ...]] = {
     ),
     "structure": (),
 }
+_NO_WORDS: dict[str, str] = {}
 _OF_WELLS = frozenset({"appurtenance", "well_depth_m", "valve_state"})
 _ROLE_OF_GEOMETRY = {"Point": "node", "LineString": "segment", "Polygon": "structure"}
 LATIN_PARTS = r"[A-ZÀ-Þ]+(?![a-zß-ÿ])|[A-ZÀ-Þ]?[a-zß-ÿ]+"
 _NAME_PARTS = re.compile(LATIN_PARTS)
 _LEAST_LETTERS, _LETTERS_OF_A_PART = 3, 9
-_LETTERS_WITHOUT_ACCENTS = 4
 _WORDS_AT_HAND = 65_536
 # Scripts without capitals or without blanks between words, and others than Latin.
 _OTHER_SCRIPT = re.compile(r"[\u0370-\u1dff\u3040-\ud7af][ \u0370-\u1dff\u3040-\ud7af]+")
@@ -267,14 +268,11 @@ class Profile(BaseModel):
 
     def class_words(self) -> dict[str, str]:
         """Case-folded source word to utility class (or `secret`); prefixes end in an asterisk."""
-        words = {**aliases("utility_class"), **{word.casefold(): code for word, code in self.classes.items()}}
-        return _in_all_characters(words)
+        return dictionary("utility_class", self.classes)
 
     def code_words(self, table: str) -> dict[str, str]:
         """Case-folded source word to code of one code table, the profile's own words first."""
-        own = {word.casefold(): code for word, code in self.words.get(table, {}).items()}
-        shared = aliases(table) if table != "flow_direction" else {}
-        return _in_all_characters({**shared, **own})
+        return dictionary(table, self.words.get(table, _NO_WORDS))
 
     def sheet_class(self, sheet: str) -> str | None:
         """The class code in a sheet or layer name, as the source writes it; of several, the first that is known."""
@@ -310,22 +308,6 @@ class Profile(BaseModel):
     def datum_of(self, class_code: str, burial_code: str | None) -> str:
         """What depth and elevation refer to: as the profile says, else by the standard's table."""
         return self.stated_datum(class_code, burial_code) or standard_datum(class_code, burial_code)
-
-
-def _in_all_characters(words: Mapping[str, str]) -> dict[str, str]:
-    """Words with themselves as Taiwan writes them, and without accents; these are the weaker ones.
-
-    Cells are compared in normal form KC, in which a vowel of Thai is two letters.
-    """
-    return dict(_with_other_forms(tuple(words.items())))
-
-
-# Most profiles have the words of another: these are worked on once, not once a profile.
-@lru_cache(maxsize=1_024)
-def _with_other_forms(pairs: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    words = {unicodedata.normalize("NFKC", word): code for word, code in pairs}
-    bare = {unaccented(word): code for word, code in words.items() if len(word) >= _LETTERS_WITHOUT_ACCENTS}
-    return {**bare, **{traditional(word): code for word, code in words.items()}, **words}
 
 
 @cache

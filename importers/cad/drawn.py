@@ -272,7 +272,10 @@ class Drawn:
         What stands under a number is of the point with that number.
         """
         taken: set[int] = set()
+        stated = {what for candidate in found for what in candidate.levels}
         for what, (column, attribute) in _OF_LEVELS.items():
+            if what not in stated:
+                continue
             wanting = self._points_without(attribute)
             rows = {entity.row for entity, _ in wanting}
             of = {row: told for row, about in numbered.of.items() if row in rows and (told := _stating(about, what))}

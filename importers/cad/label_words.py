@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -121,6 +122,8 @@ class Vocabulary:
         # The same few words and texts come thousands of times.
         self.class_code = lru_cache(maxsize=_REMEMBERED)(self._class_code)
         self.pipe_label = lru_cache(maxsize=_REMEMBERED)(self._pipe_label)
+        self.levels = lru_cache(maxsize=_REMEMBERED)(self._levels)
+        self.point_number = lru_cache(maxsize=_REMEMBERED)(self._point_number)
 
     @cached_property
     def _classes(self) -> dict[str, str]:
@@ -236,7 +239,7 @@ class Vocabulary:
         name = self.material(unicodedata.normalize("NFKC", text).strip())
         return PipeLabel(None, name) if name else None
 
-    def levels(self, text: str) -> dict[str, float]:
+    def _levels(self, text: str) -> Mapping[str, float]:
         """The heights that a text gives of a point by what they are of: `KD 123.45` of its ground.
 
         `INV OUT 98.20` is of its bottom, and of the pipe that goes out; `管底标高 98.20` of all pipes in it.
@@ -249,7 +252,7 @@ class Vocabulary:
         named = ("ground",) if found["ground"] else ("pipe",) if found["pipe"] else is_of_bottom
         return dict.fromkeys(named, float(found["height"].replace(",", ".")))
 
-    def point_number(self, text: str, digits_too: bool = False) -> str | None:
+    def _point_number(self, text: str, digits_too: bool = False) -> str | None:
         """A text that can be the number of a point; `D300` can be that or a size."""
         word = unicodedata.normalize("NFKC", text).strip()
         if digits_too and _DIGITS.match(word):

@@ -12,7 +12,7 @@ import shapely
 from importers.cad.entities import Entity
 from importers.cad.label_words import PipeLabel, Vocabulary
 from importers.cad.layer_names import LayerName, can_meet
-from importers.cad.stacks import are_levels, levels_of, one_under_another, stacked
+from importers.cad.stacks import are_levels, has_decimals, levels_of, one_under_another, stacked
 
 # Two candidates whose distances differ by less than this are equally near.
 TIE_M = 0.05
@@ -89,7 +89,10 @@ def _apart(entity: Entity, words: Vocabulary) -> list[Entity]:
 
 def _candidate(entity: Entity, told: LayerName, words: Vocabulary) -> Candidate:
     assert entity.text is not None
-    lines, (dx, dy) = one_under_another(entity.text.lines, words), entity.text.along
+    lines, (dx, dy) = list(entity.text.lines), entity.text.along
+    may_be_heights = has_decimals(lines)
+    if may_be_heights:
+        lines = one_under_another(lines, words)
     is_turned = abs(dy) > 0.01 * abs(dx)
     label = words.pipe_label(" ".join(lines)) or next((x for x in map(words.pipe_label, lines) if x), None)
     if label is None and not told.numbers_points and (is_turned or told.is_annotation):
@@ -98,7 +101,7 @@ def _candidate(entity: Entity, told: LayerName, words: Vocabulary) -> Candidate:
         label = None
     numbers = (words.point_number(line, told.numbers_points) for line in lines)
     number = next((number for number in numbers if number), None)
-    levels = _levels(lines, words)
+    levels = _levels(lines, words) if may_be_heights else {}
     if len(lines) > 1 and (number is not None or are_levels(lines, words)):
         levels = levels or levels_of(lines)
     is_of_point = levels and (number is not None or len(lines) > 1)

@@ -1,5 +1,6 @@
 """Texts that stand under each other beside one point: its number, and the levels of its ground and its bottom."""
 
+import math
 import re
 import unicodedata
 from collections import defaultdict
@@ -17,6 +18,7 @@ from importers.cad.texts import Text
 _BARE = re.compile(r"^-?\d{1,4}\.\d{1,3}$")
 _PAIR = re.compile(r"^(-?\d{1,4}\.\d{1,3})\s*/\s*(-?\d{1,4}\.\d{1,3})$")
 _IN_ONE_LINE = re.compile(r"^([^\s()]+?)\s*[\s(]\s*([^()]+\)?)$")
+_DECIMALS = re.compile(r"\d\s*[.,．，]\s*\d")
 # A height or depth of which letters say what it is, not to us: H=34.80 h=2.10.
 _NAMED = re.compile(r"^[A-Za-z]{1,3}[=:]-?\d+\.\d+$")
 # Deckel and Sohle; a letter alone can be anything, so they are believed together alone.
@@ -36,12 +38,12 @@ def stacked(texts: Sequence[Entity], words: Vocabulary) -> list[Entity]:
     alike: dict[tuple[str, float], list[Entity]] = defaultdict(list)
     for entity in texts:
         text = entity.text
-        if text is not None and len(text.lines) == 1 and _is_line_of_stack(text.lines[0], words):
-            alike[entity.layer, round(float(np.hypot(*text.up)), 2)].append(entity)
+        if text is not None and len(text.lines) == 1:
+            alike[entity.layer, round(math.hypot(*text.up), 2)].append(entity)
     joined: dict[int, Entity | None] = {}
     for (_, height_m), entities in alike.items():
-        if height_m:
-            for stack in _stacks(entities, words):
+        if height_m and (lines := _lines_of_stacks(entities, words)):
+            for stack in _stacks(lines, words):
                 joined.update({id(entity): None for entity in stack})
                 joined[id(stack[0])] = _joined(stack)
     return [found for entity in texts if (found := joined.get(id(entity), entity)) is not None]
@@ -75,6 +77,11 @@ def one_under_another(lines: Sequence[str], words: Vocabulary) -> list[str]:
     return [found[1], *behind] if are_levels or all(map(_NAMED.match, behind)) else list(lines)
 
 
+def has_decimals(lines: Sequence[str]) -> bool:
+    """Whether lines can state heights at all; most texts of a plan do not."""
+    return any(map(_DECIMALS.search, lines))
+
+
 def are_levels(lines: Sequence[str], words: Vocabulary) -> bool:
     """Whether every line is a height or depth."""
     return all(_is_height(line, words) for line in lines)
@@ -86,12 +93,20 @@ def is_bare_height(lines: Sequence[str]) -> bool:
     return len(lines) == 1 and bool(_BARE.match(said) or _PAIR.match(said))
 
 
-def _is_line_of_stack(line: str, words: Vocabulary) -> bool:
-    return _is_height(line, words) or words.point_number(line) is not None
+def _lines_of_stacks(entities: Sequence[Entity], words: Vocabulary) -> list[Entity]:
+    """The heights among texts and the numbers that can stand over them; none where no height is."""
+    said = [entity.text.lines[0] for entity in entities if entity.text is not None]
+    are_heights = [_is_height(line, words) for line in said]
+    if not any(are_heights):
+        return []
+    told = zip(entities, said, are_heights, strict=True)
+    return [entity for entity, line, is_height in told if is_height or words.point_number(line) is not None]
 
 
 def _is_height(line: str, words: Vocabulary) -> bool:
     said = unicodedata.normalize("NFKC", line).strip()
+    if not _DECIMALS.search(said):
+        return False
     is_named = _COVER.match(said) or _BOTTOM.match(said)
     return bool(_BARE.match(said) or _PAIR.match(said) or is_named or words.levels(said))
 

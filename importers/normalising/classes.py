@@ -324,7 +324,7 @@ def _said_in(text: str, profile: Profile, *, is_line: bool) -> str | None:
     return None if code == "water" else code
 
 
-def _class_of(word: str, dictionary: dict[str, str]) -> str | None:
+def _class_of(word: str, dictionary: Mapping[str, str]) -> str | None:
     """The class of a word; one that is unknown but for what it has of a military or secret one is taken for that."""
     known = class_of(word, dictionary)
     if known:

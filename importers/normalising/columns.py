@@ -212,7 +212,7 @@ class Columns:
         return self.texts("key")
 
 
-def class_of(word: str, words: dict[str, str]) -> str | None:
+def class_of(word: str, words: Mapping[str, str]) -> str | None:
     """The class of a source word: as a whole, else by the longest known prefix."""
     folded = word.casefold()
     if folded in words:
