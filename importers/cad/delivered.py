@@ -73,7 +73,8 @@ class Delivered:
     def _drawn(self, source: Source, sheets: Sequence[Sheet], sorting: Sorting) -> Drawn:
         accounts.note_rims(source, drawn_to_centres(sheets))
         drawn = Drawn(sheets, sorting, self._profile, self._settings)
-        drawn.read(self._is_note, lambda: accounts.note_taken_in(source, settle_silent(sheets)))
+        radius_m = float(self._settings.get("circle_radius_m", 0))
+        drawn.read(self._is_note, lambda: accounts.note_taken_in(source, settle_silent(sheets, radius_m)))
         accounts.note_labels(source, drawn.labels, self._reach_m)
         accounts.note_drawn(source, drawn, sum(len(sheet.spots) for sheet in sheets), self._settings)
         accounts.note_bare_heights(source, sheets, float(self._settings.get("label_reach_m", 0)))

@@ -66,6 +66,13 @@ class _Points:
                     found.told[number] = {name: word for name, word in said.items() if word}
         return found
 
+    def learn_classes(self, pipes: Sequence[Entity], drawn: Drawn) -> None:
+        """Let points of layers that name no class be of that of a pipe which ends at them."""
+        for pipe in pipes:
+            if word := drawn.cells(pipe).get("drawn_class"):
+                for number in self.at(pipe):
+                    self.told[number].setdefault("class", word)
+
     def at(self, line: Entity) -> list[str]:
         """The numbers of the points nearest to the ends of a line."""
         numbers, places = list(self.places), np.array(list(self.places.values()))
@@ -87,6 +94,7 @@ def drawn_tables(source: Source, sheets: Sequence[Sheet], drawn: Drawn, profile:
         _note(source, found, is_used=not is_told_twice)
         if is_told_twice:
             continue
+        points.learn_classes(pipes, drawn)
         own = {cells[found.key] for _, cells in found.rows} if found.role != "segment" else set()
         for sheet in sheets:
             sheet.drop({points.rows[number] for number in own} | {pipe.row for pipe in pipes}, "tabled")

@@ -17,7 +17,7 @@ _PIPES = re.compile(
     r"(?<![A-Z])(?:PIPES?|LINES?|MAINS?|LEITUNG|ROHR|TUBER[IÍ]A|CONDUITE|TUBO|LEIDING)(?![A-Z])", re.IGNORECASE
 )
 # W, SS-LINE: few letters for what a layer holds.
-_SHORT = re.compile(r"^([A-Za-z]{1,4})(?:[-_ ]?(?:LINES?|PIPES?|MAINS?))?$", re.IGNORECASE)
+_SHORT = re.compile(r"^([A-Za-z]{1,4})(?:[-_ ]?(?:LINES?|PIPES?|MAINS?|PTS|POINTS?))?$", re.IGNORECASE)
 _WORDS = re.compile(r"[A-Za-z]+|[一-鿿]+")
 
 

@@ -187,15 +187,19 @@ def drawn_as_circles(sheets: Sequence[Sheet], reach_m: float) -> set[str]:
     return found
 
 
-def settle_silent(sheets: Sequence[Sheet]) -> int:
-    """Take in bare points and blocks where a pipe ends, leave out the rest; return how many were taken in."""
+def settle_silent(sheets: Sequence[Sheet], radius_m: float = 0.0) -> int:
+    """Take in bare points, blocks and circles of at most a radius where a pipe ends, leave out the rest.
+
+    Returns how many were taken in.
+    """
     ends = [v[:2] for s in sheets for e in s.rows["segment"] if e.vertices for v in (e.vertices[0], e.vertices[-1])]
     taken = {e.vertices[0][:2] for s in sheets for e in s.rows["node"] if e.vertices}
     tree = cKDTree(np.array(ends)) if ends else None
     n_taken_in = 0
     for sheet in sheets:
         for entity in sheet.silent:
-            is_point = entity.kind in ("POINT", "INSERT") and bool(entity.vertices)
+            is_symbol = entity.kind in ("POINT", "INSERT") or 0 < entity.radius <= radius_m
+            is_point = is_symbol and bool(entity.vertices)
             touches = tree is not None and is_point and tree.query(entity.vertices[0][:2])[0] <= _TOUCH_M
             if not touches:
                 sheet.leave_out(entity, "silent")
@@ -204,6 +208,7 @@ def settle_silent(sheets: Sequence[Sheet]) -> int:
             else:
                 sheet.rows["node"].append(entity)
                 n_taken_in += 1
+        sheet.silent = []
     return n_taken_in
 
 

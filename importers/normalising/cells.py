@@ -23,6 +23,9 @@ Mask = npt.NDArray[np.bool_]
 # Fill values that software writes where a person would leave the cell empty.
 _FILL_NUMBERS = (-9999.0, -99999.0, -999.0)
 _BEYOND_ANY_MEASURE = 1e20
+# 99.99 where depths have two digits before the point; nothing in a street lies as deep.
+_NINES = (99.0, 99.9, 99.99, 99.999, 999.0, 999.9, 999.99, 999.999, 9999.0, 9999.9, 9999.99)
+_BEYOND_ANY_DEPTH_M = 90.0
 # As texts, a size or a voltage that nobody knows.
 ZERO = frozenset({"0", "0.0", "0.00"})
 _JOINTS = re.compile(r"[-_./]+")
@@ -137,6 +140,11 @@ def _numbers_of_words(column: "pd.Series[Any]", nulls: Collection[str]) -> tuple
 def is_fill_number(values: Floats) -> Mask:
     """Which numbers are none, or what software writes for none."""
     return np.isin(values, _FILL_NUMBERS) | ~(np.abs(values) < _BEYOND_ANY_MEASURE)
+
+
+def is_fill_depth(written: Floats, depths_m: Floats) -> Mask:
+    """Which depths, as written and in metres, are nothing but nines and deeper than any."""
+    return np.isin(written, _NINES) & (depths_m > _BEYOND_ANY_DEPTH_M)
 
 
 def codes(column: Cells, words: Mapping[str, str]) -> tuple[Objects, Mask]:

@@ -51,11 +51,13 @@ _AMERICAN: Mapping[str, str] = {
     "ss": "foul", "san": "foul", "fm": "foul", "sd": "storm", "stm": "storm", "strm": "storm",
     "g": "gas", "gas": "gas", "ng": "gas", "e": "power", "elec": "power", "ele": "power", "sl": "street_light",
     "t": "telecom", "tel": "telecom", "fo": "telecom", "foc": "telecom", "tv": "telecom", "catv": "telecom",
+    "wl": "water", "wm": "water", "gm": "gas", "uge": "power", "ugt": "telecom",
     "com": "telecom", "comm": "telecom", "stl": "street_light", "ts": "traffic_signal", "unk": "unknown",
 }  # fmt: skip
 _AMERICAN_ALONE = frozenset({"sd", "fo", "foc", "catv", "tel", "elec", "strm"})
 _LEAST_AMERICAN = 4
 # Beside W, letters that no Chinese plan has beside it.
+_WATERS = frozenset({"w", "wl", "wm"})
 _BESIDE_WATER = frozenset({"g", "ss"})
 
 
@@ -88,7 +90,7 @@ def american_letters(words: Iterable[str | None]) -> Mapping[str, str]:
     """What the letters of American plans mean, where words are several of them and nothing else."""
     letters = {word.casefold() for word in words if word is not None}
     are_many = len(letters) >= _LEAST_AMERICAN and letters & _AMERICAN_ALONE
-    are_few = len(letters) == _LEAST_AMERICAN - 1 and "w" in letters and letters & _BESIDE_WATER
+    are_few = len(letters) == _LEAST_AMERICAN - 1 and letters & _WATERS and letters & _BESIDE_WATER
     return _AMERICAN if letters <= _AMERICAN.keys() and (are_many or are_few) else {}
 
 

@@ -20,6 +20,7 @@ from importers.normalising.cells import (
     coalesced,
     code_in,
     codes,
+    is_fill_depth,
     is_unknown,
     numbers,
 )
@@ -109,7 +110,8 @@ class Columns:
                 column=column,
                 value="value",
             )
-        return self.profile.in_model(attribute, column, values)
+        told = self.profile.in_model(attribute, column, values)
+        return np.where(is_fill_depth(values, told), np.nan, told) if attribute.endswith("depth_m") else told
 
     def _with_measures(self, attribute: str, values: Floats, bad: Mask) -> tuple[Floats, Mask]:
         """The numbers with those that have a unit or a word beside them, 2.05m, and what is none all the same."""

@@ -97,6 +97,7 @@ def test_a_w_is_water_on_an_american_plan_foul_on_a_chinese_one_and_nothing_on_o
             ["foul", "gas", "storm", "water"],
         ),
         ({"SS": "water", "JS": "water", "WS": "foul"}, ["foul", "water", "water"]),
+        ({"WL": "water", "SS": "foul", "SD": "storm", "WL_PTS": "water"}, ["foul", "storm", "water", "water"]),
     ],
 )
 def test_layers_of_few_letters_mean_together_what_they_do_on_their_plan(
@@ -263,6 +264,33 @@ GRID = [
     ["WS2", "WS3", "2500004.000", "500030.000", "24.90", "22.38", "300", "砼"],
     ["WS3", "WS2", "2500008.000", "500060.000", "24.80", "22.26", "300", "砼"],
 ]
+
+
+def test_points_of_a_table_are_of_the_class_that_the_legend_beside_it_gives_their_pipes(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        for y, (number, colour, name) in enumerate((("A", 5, "给水"), ("B", 6, "燃气"))):
+            for n in range(3):
+                space.add_circle(at(30 * n, 40 * y), 0.4, {"layer": "管点"})
+                label(space, f"{number}{n}", at(30 * n + 0.6, 40 * y + 0.7), "注记")
+            for n in range(2):
+                ends = at(30 * n, 40 * y), at(30 * (n + 1), 40 * y)
+                space.add_line(*ends, {"layer": "管线", "color": colour})
+            space.add_line(at(300, 50 - 4 * y), at(310, 50 - 4 * y), {"layer": "管线", "color": colour})
+            label(space, f"{name}管线", at(312, 49.5 - 4 * y), "表格")
+        rows = [("管点号", "连接点", "管径", "地面高程")]
+        rows += [(f"{k}{n}", f"{k}{n + 1}" if n < 2 else "", "DN200", "21.50") for k in "AB" for n in range(3)]
+        for row, cells in enumerate(rows):
+            for column, cell in enumerate(cells):
+                label(space, cell or " ", at(200 + 18 * column, 60 - 4 * row), "表格")
+
+    delivery = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547)
+    assert delivery.segments.set_index("source_key")["class_code"].to_dict() == {
+        "A0->A1": "water", "A1->A2": "water", "B0->B1": "gas", "B1->B2": "gas",
+    }  # fmt: skip
+    assert delivery.nodes["ground_elevation_m"].tolist() == [21.5] * 6
+    for count in delivery.counts:
+        assert count.rows == count.loaded + count.refused + count.skipped
 
 
 @pytest.mark.parametrize(("is_bent", "has_data"), [(False, False), (True, False), (True, True)])

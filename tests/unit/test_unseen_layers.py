@@ -367,6 +367,12 @@ def test_the_tier_of_pressure_is_read_though_a_letter_stands_in_it() -> None:
     assert (label.section, label.material, label.others) == ("De160", "PE", (("pressure", "中压A"),))
 
 
+def test_depths_of_nothing_but_nines_are_none(tmp_path: Path) -> None:
+    depths = {"起点埋深": [1.2, 99.99, 1.4, 999.0, 9.99, 1.1, 1.3, 99.9]}
+    read = _imported([_layer(tmp_path / "给水管线.gpkg", depths)], "EPSG:4547").segments["from_depth_m"].astype(float)
+    np.testing.assert_allclose(read, [1.2, np.nan, 1.4, np.nan, 9.99, 1.1, 1.3, np.nan], rtol=1e-6)
+
+
 def test_one_day_of_all_pipes_is_that_of_their_survey(tmp_path: Path) -> None:
     days = {"SURV_DATE": ["2024-03-14"] * 8, "DAT": ["2024-03-14"] * 8, "size_mm": [200] * 8}
     segments = _imported([_layer(tmp_path / "water_main.gpkg", days)], "EPSG:4547").segments
