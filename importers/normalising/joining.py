@@ -4,7 +4,7 @@ Frames hold what `importers.normalising.pool` keeps in memory. Once lines are jo
 the frame of nodes (`from_node`, `to_node`) and no longer numbers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,9 +93,10 @@ def join(
     return nodes, segments.assign(nth=_nth_of_pair(segments)), keys
 
 
-def position_key(x_m: float, y_m: float) -> str:
-    """The key of a point that has none of its own: its place to the centimetre."""
-    return f"@{x_m:.2f},{y_m:.2f}"
+def position_keys(x_m: Iterable[float], y_m: Iterable[float], prefix: str = "") -> list[str]:
+    """The keys of points that have none of their own: their places to the centimetre."""
+    # In one step a key: there may be a million.
+    return list(map(f"{prefix}@%.2f,%.2f".__mod__, zip(x_m, y_m, strict=True)))
 
 
 def segment_keys(start: pa.Array, end: pa.Array, nth: Ints) -> pa.Array:
@@ -123,8 +124,7 @@ def _with_keys(nodes: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in _NODE.items()})
     blank = nodes["source_key"].isna()
     if blank.any():
-        places = zip(nodes["x_m"][blank], nodes["y_m"][blank], strict=True)
-        nodes.loc[blank, "source_key"] = [position_key(x, y) for x, y in places]
+        nodes.loc[blank, "source_key"] = position_keys(nodes["x_m"][blank], nodes["y_m"][blank])
     return nodes
 
 
@@ -205,7 +205,8 @@ def _keys_at(
         same = left[classes.codes[left] == code]
         cluster, corner = _clusters(ends[same], snap_m)
         prefix = "" if code < 0 else str(classes.categories[code])
-        names = np.array([prefix + position_key(x_m, y_m) for x_m, y_m in corner.tolist()], dtype=object)
+        x_m, y_m = corner.T.tolist()
+        names = np.array(position_keys(x_m, y_m, prefix), dtype=np.object_)
         keys[same] = names[cluster]
     return keys
 

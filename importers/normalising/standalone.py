@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from importers.normalising.joining import Keys, position_key
+from importers.normalising.joining import Keys, position_keys
 from importers.normalising.ledger import Ledger
 from schemas.findings import Severity
 
@@ -51,7 +51,7 @@ def _with_place_and_key(frame: pd.DataFrame, kind: str, ledger: Ledger) -> pd.Da
     )
     frame = frame[~lost]
     blank = frame["source_key"].isna()
-    at_place = [position_key(x, y) for x, y in zip(frame["x_m"][blank], frame["y_m"][blank], strict=True)]
+    at_place = position_keys(frame["x_m"][blank], frame["y_m"][blank])
     frame = frame.assign(source_key=frame["source_key"].astype(object))
     frame.loc[blank, "source_key"] = at_place
     repeated = frame["source_key"].duplicated()
