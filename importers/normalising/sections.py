@@ -81,6 +81,7 @@ class Section:
 
     `basis_code` is what width and height measure, a code of the table `size_basis`. Several equal pipes or ducts
     leave the size of the whole unknown: `barrel_count` and `barrel_mm` tell how many and how wide each is.
+    `pipes_mm` is the nominal size of those that lie in a trench of this size.
     `material_code` is what the text itself names, `is_in_metres` tells that its numbers can be no millimetres.
     """
 
@@ -93,6 +94,7 @@ class Section:
     wall_mm: float | None = None
     barrel_count: int | None = None
     barrel_mm: float | None = None
+    pipes_mm: float | None = None
     material_code: str | None = field(default=None, compare=False)
     is_in_metres: bool = field(default=False, compare=False)
 
@@ -161,7 +163,15 @@ def parse_section(
 
 
 def with_box(section: Section, text: str | None) -> Section:
-    """Ducts whose size as a whole another text gives, a box: 6孔Φ110 beside 330×220."""
+    """Ducts whose size as a whole another text gives, a box: 6孔Φ110 beside 330×220.
+
+    Where the section is the box, of a trench, and the other text that of the pipes in it, 2×DN300, their nominal size
+    is kept beside it.
+    """
+    if text is not None and section.shape_code == "rect" and section.basis_code != "nominal":
+        pipes = parse_section(text)
+        size_mm = pipes.barrel_mm if pipes.is_of_several else pipes.width_mm
+        return replace(section, pipes_mm=size_mm) if pipes.basis_code == "nominal" else section
     if text is None or section.hole_count is None or section.width_mm is not None:
         return section
     box = parse_section(text)
@@ -178,8 +188,8 @@ def sizes(section: Section, material: str | None, wall_mm: float | None = None) 
     width, height, basis = section.width_mm, section.height_mm, section.basis_code
     if width is None or height is None:
         return Sizes(nominal_mm=section.barrel_mm if basis == "nominal" else None)
-    nominal = width if basis == "nominal" else None
-    if nominal is not None and section.shape_code == "circle":
+    nominal = width if basis == "nominal" else section.pipes_mm
+    if basis == "nominal" and nominal is not None and section.shape_code == "circle":
         outer = outer_diameter_mm(nominal, material)
         if outer is not None:
             width, height, basis = outer, outer, "outer"

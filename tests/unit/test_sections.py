@@ -2,7 +2,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from importers.normalising.sections import Section, Sizes, parse_section, sizes
+from importers.normalising.sections import Section, Sizes, parse_section, sizes, with_box
 
 # Each sign with what its number measures (GB/T 50106-2010, 2.4.1); `d` and `dn` depend on the material.
 SIGNS = {
@@ -190,3 +190,9 @@ def test_nominal_inner_and_outer_are_kept_apart(
     found = sizes(parse_section(text, material=material), material, wall)
     for name, size in vars(told).items():
         assert getattr(found, name) == (pytest.approx(size) if isinstance(size, float) else size), name
+
+
+@pytest.mark.parametrize(("pipes", "nominal_mm"), [("2×DN300", 300), ("DN250", 250), ("Φ219", None), ("-", None)])
+def test_the_pipes_in_a_trench_keep_their_nominal_size_beside_its_own(pipes: str, nominal_mm: float | None) -> None:
+    found = sizes(with_box(parse_section("1200×900"), pipes), "steel")
+    assert (found.width_mm, found.height_mm, found.nominal_mm) == (1200, 900, nominal_mm)
