@@ -373,6 +373,13 @@ def test_depths_of_nothing_but_nines_are_none(tmp_path: Path) -> None:
     np.testing.assert_allclose(read, [1.2, np.nan, 1.4, np.nan, 9.99, 1.1, 1.3, np.nan], rtol=1e-6)
 
 
+def test_a_code_of_the_line_is_its_class_where_it_says_one(tmp_path: Path) -> None:
+    words = _layer(tmp_path / "a.gpkg", {"管线代码": ["排水-雨水", "给水-配水"] * 4})
+    numbers = _layer(tmp_path / "燃气.gpkg", {"管线代码": [f"L{n:03}" for n in range(8)]})
+    assert _imported([words], "EPSG:4547").segments["class_code"].tolist() == ["storm", "water"] * 4
+    assert set(_imported([numbers], "EPSG:4547").segments["class_code"]) == {"gas"}
+
+
 def test_one_day_of_all_pipes_is_that_of_their_survey(tmp_path: Path) -> None:
     days = {"SURV_DATE": ["2024-03-14"] * 8, "DAT": ["2024-03-14"] * 8, "size_mm": [200] * 8}
     segments = _imported([_layer(tmp_path / "water_main.gpkg", days)], "EPSG:4547").segments
