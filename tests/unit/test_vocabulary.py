@@ -40,6 +40,7 @@ def best(role: str, header: str) -> str | None:
         ("segment", "Start Depth to crown (cm)", "from_depth_m"),
         ("segment", "End Depth to crown (cm)", "to_depth_m"),
         ("segment", "DEPTH_TO_INVERT", "depths"),
+        ("node", "profundidade", "well_depth_m"),
         ("segment", "DEPTH_TO", "to_depth_m"),
         ("segment", "PROPRIÉTAIRE", "owner"),
         ("segment", "RÉSEAU", "class"),
