@@ -50,6 +50,8 @@ _REFERRED_TO = 0.97
 _CAUTIOUS = {"line_id": 0.45}
 _ENDS = ("from_key", "to_key", "node_key")
 _TRUST_IN_PLACES = 0.75
+# Who owns a pipe and who runs it are companies alike; names tell them apart.
+_ALIKE_BY_VALUES = frozenset({"owner"})
 _MOST_COORDINATES = 8
 _LEAST_TYPO_LETTERS = {True: 5, False: 3}
 
@@ -325,6 +327,8 @@ def _merged(named: Iterable[Match], valued: Iterable[Match]) -> list[Match]:
     best: dict[str, Match] = {}
     for match in (*named, *valued):
         held = best.get(match.attribute)
+        if held is not None and held.certainty >= ADOPTED and match.attribute in _ALIKE_BY_VALUES:
+            continue
         if held is not None and match.by_values and not held.by_values and held.certainty >= ADOPTED:
             surer = max(held.certainty, 1 - (1 - held.certainty) * (1 - match.certainty))
             most = max(held.certainty, match.certainty, _IN_A_LAYOUT)

@@ -291,11 +291,17 @@ def test_names_are_read_by_the_words_that_a_delivery_has_for_points_and_ends(tmp
     points, lines = network(9, seed=7)
     paths = [
         write(tmp_path / "点.csv", ["Oznaka zorgla", "N", "E", "Grond", "Tip zorgli"], points),
-        write(tmp_path / "线.csv", ["A端zorgla", "Z端zorgla", "A端埋深", "Z端埋深"], [line[:4] for line in lines]),
+        write(
+            tmp_path / "线.csv",
+            ["A端zorgla", "Z端zorgla", "A端埋深", "Z端埋深", "Vlastník", "Provozovatel"],
+            [[*line[:4], "Město Kolín", "Vodos s.r.o."] for line in lines],
+        ),
     ]
     found = tried(paths)
     assert taken(found, "点")["Tip zorgli"] == "feature"
-    assert list(taken(found, "线").values()) == ["from_key", "to_key", "from_depth_m", "to_depth_m"]
+    # Who owns a pipe comes first, however much the name of who runs it looks like a company's.
+    told = ["from_key", "to_key", "from_depth_m", "to_depth_m", "owner", None]
+    assert list(taken(found, "线").values()) == told
     why = {column.column: column.why for table in found.tables for column in table.columns}
     assert "the columns of point numbers tell the words" in why["A端埋深"].en
 
