@@ -13,7 +13,7 @@ from api.history import ChangesetId
 from api.service import Service
 from api.staff_pages import Language, paging, read_form, staff_page
 from pipemap import changesets
-from pipemap.checks.registry import all_rules
+from pipemap.checks.registry import rule_name
 from pipemap.db import Connection
 from pipemap.errors import PipemapError, UsageError
 from pipemap.findings import blocking_findings, count_findings, list_findings, list_waivers
@@ -138,11 +138,8 @@ def _shown(
 
 def _found(connection: Connection, changeset_id: int) -> list[dict[str, Any]]:
     """Findings by rule and severity, errors first, with the rule's names and the first few."""
-    known = all_rules()
     lines = []
     for line in count_findings(connection, changeset_id):
-        rule = known.get(line["rule"])
         first = list_findings(connection, changeset_id, line["rule"], line["severity"], _EXAMPLES)
-        names = (rule.name_en, rule.name_zh) if rule else ("found while importing", "导入时发现")
-        lines.append({**line, "names": names, "first": first})
+        lines.append({**line, "names": rule_name(line["rule"]), "first": first})
     return lines

@@ -197,6 +197,13 @@ def _show_import(summary: dict[str, Any], as_json: bool) -> None:
     words.table(words.of("Changes", "变更"), ("kind", "new", "modified", "deleted", "unchanged"), changed)
     number, dataset = summary["changeset_id"], summary["dataset"]
     emit_text(words.of(f"Changeset {number} (dataset {dataset})", f"变更集 {number}（数据集 {dataset}）"))
+    if summary["findings"]:
+        emit_text(
+            words.of(
+                f"`pipemap findings {number}` tells what was found and where; --html report.html draws it on a map.",
+                f"问题明细与位置：`pipemap findings {number}`；加 --html report.html 可输出带图报告。",
+            )
+        )
     if not summary["changes"]:
         emit_text(
             words.of(

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from pipemap.errors import NotFoundError, UsageError
+from schemas.codetables import code_table
 from schemas.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -84,6 +85,18 @@ def told_elsewhere() -> list[dict[str, str]]:
     """Rules of survey practice that no check runs: who tells of them instead, as what, or why nobody does."""
     text = (files("pipemap.checks") / "told_elsewhere.csv").read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))
+
+
+def rule_name(rule_id: str) -> tuple[str, str]:
+    """What findings of a rule are about, in English and Chinese; those of imports have names as well."""
+    return _names().get(rule_id, ("found while importing", "导入时发现"))
+
+
+@cache
+def _names() -> dict[str, tuple[str, str]]:
+    elsewhere = {line["rule_id"]: (line["name_en"], line["name_zh"]) for line in told_elsewhere()}
+    of_imports = {code: (one.name_en, one.name_zh) for code, one in code_table("import_finding").items()}
+    return elsewhere | of_imports | {rule.id: (rule.name_en, rule.name_zh) for rule in all_rules().values()}
 
 
 @dataclass(frozen=True)

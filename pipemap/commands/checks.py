@@ -1,6 +1,6 @@
 """`pipemap check`, `findings` and `rules`: what is wrong with a changeset, and what was looked for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from pipemap.changesets import get_changeset
-from pipemap.checks import Rule, Rulebook, run_checks, told_elsewhere, tried_rules
+from pipemap.checks import Rule, Rulebook, rule_name, run_checks, told_elsewhere, tried_rules
 from pipemap.checks.running import Progress
 from pipemap.commands.session import open_database
 from pipemap.commands.words import Language, Words, chosen
@@ -63,7 +63,7 @@ def check(
     if as_json:
         emit_json({"changeset_id": changeset, "kept": not rule, **listed})
         return
-    _print_listed(listed, book.rules, offset, Words(chosen(lang)))
+    _print_listed(listed, offset, Words(chosen(lang)))
     if rule:
         say(
             Words(chosen(lang)).of("Only some rules were tried, so nothing was kept.", "仅试运行部分规则，结果未保存。")
@@ -110,7 +110,7 @@ def findings(
     if as_json:
         emit_json({"changeset_id": changeset, **listed})
         return
-    _print_listed(listed, Rulebook.standard().rules, offset, Words(chosen(lang)))
+    _print_listed(listed, offset, Words(chosen(lang)))
 
 
 def _listed(
@@ -184,10 +184,9 @@ def _write_reports(
         )
 
 
-def _print_listed(listed: dict[str, Any], book: Sequence[Rule], offset: int, words: Words) -> None:
-    names = {each.id: words.of(each.name_en, each.name_zh) for each in book}
+def _print_listed(listed: dict[str, Any], offset: int, words: Words) -> None:
     lines = [
-        (words.term(line["severity"]), line["rule"], names.get(line["rule"], ""), line["count"])
+        (words.term(line["severity"]), line["rule"], words.of(*rule_name(line["rule"])), line["count"])
         for line in listed["counts"]
     ]
     if not lines:

@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from pipemap.checks import all_rules
+from pipemap.checks import all_rules, rule_name
 from pipemap.report.contents import Report
 from pipemap.report.drawing import draw_map
 from pipemap.report.quality import ATTRIBUTES, DEPTH_STEP_M, DEPTH_STEPS
@@ -89,8 +89,7 @@ def _rule_lines(report: Report, listed: list[dict[str, Any]]) -> list[dict[str, 
     return [
         {
             **line,
-            "name_en": known[line["rule"]].name_en if line["rule"] in known else "found while importing",
-            "name_zh": known[line["rule"]].name_zh if line["rule"] in known else "导入时发现",
+            **dict(zip(("name_en", "name_zh"), rule_name(line["rule"]), strict=True)),
             "source_en": known[line["rule"]].source if line["rule"] in known else "",
             "source_zh": known[line["rule"]].source_zh if line["rule"] in known else "",
             "shown": shown[line["rule"], line["severity"]],
