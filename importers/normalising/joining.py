@@ -148,27 +148,37 @@ def _snapped(
     missing = pd.isna(keys)
     keys[missing] = _keys_at(ends[missing], classes[missing], nodes, snap_m)
     _tell_placed(segments, chosen, keys, ledger)
-    for name, of_end in (("from_key", keys[: len(chosen)]), ("to_key", keys[len(chosen) :])):
-        segments.loc[chosen.index, name] = of_end
-    made = pd.DataFrame({"source_key": pd.array(keys, dtype="str"), "class_code": classes})
+    texts = pd.array(keys, dtype="str")
+    segments = _with_ends(segments, chosen, texts)
+    made = pd.DataFrame({"source_key": texts, "class_code": classes})
     made = made.assign(x_m=ends[:, 0], y_m=ends[:, 1], row=np.int32(-1))
     made = made.assign(**{name: np.tile(chosen[name], 2) for name in ("table", "place")})
-    made = made[~_are_among(made["source_key"], nodes["source_key"])].drop_duplicates("source_key")
-    made = made.assign(ground_elevation_m=np.nan)
+    made = made.drop_duplicates("source_key")
+    made = made[~_are_among(made["source_key"], nodes["source_key"])].assign(ground_elevation_m=np.nan)
     if draw_lost_points and len(nodes):
         _tell_drawn(made[made["source_key"].isin(keys[~missing])], ledger)
     return pd.concat([nodes, made], ignore_index=True) if len(nodes) else made.reset_index(drop=True), segments
+
+
+def _with_ends(segments: pd.DataFrame, chosen: pd.DataFrame, keys: "pd.api.extensions.ExtensionArray") -> pd.DataFrame:
+    """Segments where those chosen have these keys: first of all their starts, then of all their ends."""
+    ends = {"from_key": keys[: len(chosen)], "to_key": keys[len(chosen) :]}
+    if len(chosen) == len(segments):
+        return segments.assign(**ends)
+    for name, of_end in ends.items():
+        segments.loc[chosen.index, name] = of_end
+    return segments
 
 
 def _tell_placed(segments: pd.DataFrame, chosen: pd.DataFrame, keys: npt.NDArray[np.object_], ledger: Ledger) -> None:
     """Lines that name not both of their points where most of their table do: by place they may be joined wrongly."""
     is_nameless = chosen["from_key"].isna() | chosen["to_key"].isna()
     shares = (segments["from_key"].isna() | segments["to_key"].isna()).groupby(segments["table"]).mean()
-    is_told = is_nameless & (chosen["table"].map(shares) < _MOSTLY_NUMBERED)
-    joined = chosen[["table", "place"]].assign(x_m=chosen["start_x"], y_m=chosen["start_y"])
-    joined = joined.assign(start=keys[: len(chosen)], end=keys[len(chosen) :])
+    is_told = (is_nameless & (chosen["table"].map(shares) < _MOSTLY_NUMBERED)).to_numpy()
+    told = chosen.loc[is_told, ["table", "place", "start_x", "start_y"]]
+    start, end = np.split(keys, 2)
     ledger.report(
-        joined[is_told],
+        told.rename(columns={"start_x": "x_m", "start_y": "y_m"}).assign(start=start[is_told], end=end[is_told]),
         Severity.WARNING,
         "R03",
         "The line does not name both of its points, as most of its table do; by place it joins {start} and {end}.",
