@@ -146,7 +146,11 @@ def _numbers(kind: pa.DataType, network_type: str, shift: int = 0) -> Callable[[
         array = _arrow(series, kind)
         plain = array.cast(pa.int32()) if kind == pa.date32() else array
         values = pc.fill_null(plain, False if kind == pa.bool_() else 0).to_numpy(zero_copy_only=False)
-        return _fixed((values - shift if shift else values).astype(network_type), np.asarray(array.is_valid()))
+        known = np.asarray(array.is_valid())
+        if pa.types.is_floating(kind):
+            # A number beyond what its column can hold is none; written as JSON it would be none either.
+            known &= np.isfinite(values)
+        return _fixed((values - shift if shift else values).astype(network_type), known)
 
     return encode
 

@@ -10,6 +10,7 @@ import orjson
 import psycopg.errors
 from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 
+from pipemap import geojson
 from pipemap.crs import Bounds, check_in_use, is_geographic
 from pipemap.db import Connection, fetch_one
 from pipemap.errors import CrsError, UsageError
@@ -185,14 +186,13 @@ class PageMaker:
         keyset: bool = False,
     ) -> Page:
         """Run the matching query and wrap its rows; `computed` names the columns it adds to the feature."""
-        properties = [Identifier("f", name) for name in (*self._columns, *computed)]
         same = self.out_srid == self.project_srid
+        geometry = SQL("f.geom" if same else "ST_Transform(f.geom, %(out_srid)s::int)")
         query = self.compose(
             "collect",
             matched=matched,
             order=SQL(order),
-            geometry=SQL("f.geom" if same else "ST_Transform(f.geom, %(out_srid)s::int)"),
-            properties=SQL(", ").join(properties),
+            feature=geojson.feature([*self._columns, *computed], geometry),
         )
         self.params["digits"] = 9 if self.out_srid and is_geographic(self.out_srid) else 4
         row = self._answer(query)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 import orjson
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
+from pipemap import geojson
 from pipemap.db import Connection, Database, fetch_one
 from pipemap.errors import ConflictError, UsageError
 from pipemap.projects import read_project
@@ -276,8 +277,9 @@ class _Reading:
     def _features(self, kind: str, life: str) -> Composable:
         return SQL(queries("feed")["features"]).format(
             relation=Identifier(SHARE_SCHEMA, f"{kind}_{life}"),
-            geometry=geometry_in(Identifier("f", "geom"), self.srid, self.place.out_srid),
-            properties=SQL(", ").join(Identifier("f", name) for name in self.grant.columns(kind)),
+            feature=geojson.feature(
+                self.grant.columns(kind), geometry_in(Identifier("f", "geom"), self.srid, self.place.out_srid)
+            ),
         )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
+from pipemap import geojson
 from pipemap.db import Database
 from pipemap.errors import NotFoundError, PipemapError, UsageError
 from pipemap.sharing import audit, ledger
@@ -262,9 +263,11 @@ async def _origin(
 
 def _page(row: DictRow, limit: int, origin: Mapping[str, Any]) -> ItemsPage:
     """The page that was found; one identity beyond the limit says that there are more."""
-    shown = row["ids"][:limit]
-    following = shown[-1] if len(row["ids"]) > limit else None
-    return ItemsPage(b"[%b]" % row["features"], len(shown), following, ids_sha256=audit.digest_of(shown), **origin)
+    shown, features, following = row["ids"], row["features"], None
+    if len(shown) > limit:
+        *shown, beyond = shown
+        features, following = geojson.without_last(features, beyond), shown[-1]
+    return ItemsPage(b"[%b]" % features, len(shown), following, ids_sha256=audit.digest_of(shown), **origin)
 
 
 def _single(row: DictRow | None, identity: int, origin: Mapping[str, Any]) -> ItemsPage:
@@ -344,8 +347,7 @@ def _statement(asked: _Asked) -> bytes:
     statement = SQL(queries("sharing")["singles" if asked.are_single else "items"]).format(
         standing=SQL(queries("sharing")["staff_standing"]) if is_staff else Identifier(SHARE_SCHEMA, "granted"),
         relation=relation(asked.kind, asked.version) if asked.view is None else Identifier(SHARE_SCHEMA, asked.view),
-        feature=SQL(queries("sharing")["feature"]).format(geometry=geometry),
-        properties=SQL(", ").join(Identifier("f", name) for name in asked.columns),
+        feature=geojson.feature(asked.columns, geometry),
         # Written by `Condition`, so as trustworthy as a literal.
         conditions=SQL(" AND ".join(("true", *asked.conditions))),
     )

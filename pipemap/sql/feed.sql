@@ -75,11 +75,6 @@ NULL AS written
 
 -- name: features
 -- What a view shows of features in a range of identities, as GeoJSON text.
-SELECT
-    f.feature_id,
-    '{{"type":"Feature","id":' || f.feature_id
-    || ',"geometry":' || ST_AsGeoJSON({geometry}, %(digits)s, 0)
-    || ',"properties":' || row_to_json(p)::text || '}}' AS feature
+SELECT f.feature_id, {feature} AS feature
 FROM {relation} AS f
-CROSS JOIN LATERAL (SELECT {properties}) AS p
 WHERE f.feature_id > %(after)s AND f.feature_id <= %(upto)s

@@ -5,17 +5,11 @@ SELECT
     count(*) FILTER (WHERE f.place <= %(limit)s) AS shown,
     count(*) > %(limit)s AS more,
     max(f.feature_id) FILTER (WHERE f.place <= %(limit)s) AS last_id,
-    string_agg(
-        '{{"type":"Feature","id":' || f.feature_id
-        || ',"geometry":' || ST_AsGeoJSON({geometry}, %(digits)s, 0)
-        || ',"properties":' || row_to_json(p)::text || '}}',
-        ',' ORDER BY f.place
-    ) FILTER (WHERE f.place <= %(limit)s) AS features
+    string_agg({feature}, ',' ORDER BY f.place) FILTER (WHERE f.place <= %(limit)s) AS features
 FROM (
     SELECT m.*, row_number() OVER (ORDER BY {order}) AS place
     FROM ({matched}) AS m
 ) AS f
-CROSS JOIN LATERAL (SELECT {properties}) AS p
 
 -- name: filtered
 -- Features that meet every condition, by identity; one more than the limit tells that there is a next page.

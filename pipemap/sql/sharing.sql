@@ -156,25 +156,14 @@ FROM {standing} AS standing
 LEFT JOIN (
     SELECT
         coalesce(array_agg(f.feature_id), '{{}}') AS ids,
-        convert_to(coalesce(string_agg({feature}, ',') FILTER (WHERE f.place <= %(limit)s), ''), 'UTF8') AS features
+        convert_to(coalesce(string_agg({feature}, ','), ''), 'UTF8') AS features
     FROM (
-        SELECT m.*, row_number() OVER () AS place
-        FROM (
-            SELECT v.* FROM {relation} AS v
-            WHERE v.feature_id > %(after)s AND {conditions}
-            ORDER BY v.feature_id
-            LIMIT %(limit)s + 1
-        ) AS m
+        SELECT v.* FROM {relation} AS v
+        WHERE v.feature_id > %(after)s AND {conditions}
+        ORDER BY v.feature_id
+        LIMIT %(limit)s + 1
     ) AS f
-    CROSS JOIN LATERAL (SELECT {properties}) AS p
 ) AS page ON true
-
--- name: feature
--- One feature as GeoJSON.
-concat(
-    '{{"type":"Feature","id":', f.feature_id, ',"geometry":', ST_AsGeoJSON({geometry}, %(digits)s, 0),
-    ',"properties":', row_to_json(p), '}}'
-)
 
 -- name: singles
 -- Granted features of some identities as GeoJSON, each with its box, the version it is of and the digest of the
@@ -185,7 +174,6 @@ LEFT JOIN (
     SELECT f.feature_id, {feature} AS feature,
            ARRAY[ST_XMin(f.geom), ST_YMin(f.geom), ST_XMax(f.geom), ST_YMax(f.geom)] AS box
     FROM (SELECT v.* FROM {relation} AS v WHERE v.feature_id = ANY (%(identities)s::bigint[]) AND {conditions} OFFSET 0) AS f
-    CROSS JOIN LATERAL (SELECT {properties}) AS p
 ) AS found ON true
 
 -- name: staff_standing

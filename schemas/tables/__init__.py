@@ -8,6 +8,7 @@ from schemas.tables.features import (
     SHARED_KINDS,
     attribute_names,
     feature_id_sequence,
+    number_names,
     state_names,
 )
 
@@ -24,6 +25,7 @@ __all__ = [
     "ground",
     "hooks",
     "metadata",
+    "number_names",
     "requests",
     "sharing",
     "state_names",

@@ -37,7 +37,7 @@ from sqlalchemy.dialects.postgresql import (
 )
 from sqlalchemy.schema import SchemaItem
 
-from schemas.tables.base import metadata
+from schemas.tables.base import SCHEMA, metadata
 
 FEATURE_KINDS = ("node", "pipe_segment", "consumer", "structure")
 # What other agencies can be shown.
@@ -174,6 +174,14 @@ def state_names(kind: str) -> tuple[str, ...]:
     """Every column of `<kind>` but the version ones, in table order."""
     columns = [*_identity_columns(), *_COLUMNS[kind](), *_source_columns()]
     return tuple(str(column.name) for column in columns)
+
+
+@cache
+def number_names() -> frozenset[str]:
+    """Columns of any kind that hold numbers."""
+    numbers = (BIGINT, DOUBLE_PRECISION, INTEGER, REAL)
+    columns = (column for kind in FEATURE_KINDS for column in metadata.tables[f"{SCHEMA}.{kind}"].columns)
+    return frozenset(column.name for column in columns if isinstance(column.type, numbers))
 
 
 def _feature_table(name: str, kind: str, *own: SchemaItem) -> Table:

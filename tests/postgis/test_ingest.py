@@ -2,6 +2,7 @@
 
 import itertools
 from datetime import date
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -236,4 +237,7 @@ def test_copied_values_come_back_as_they_were(database: Database, rows: list[dic
     for row in back:
         # The driver reads a real by its shortest decimal form, which names the same single.
         row["single"] = None if row["single"] is None else float(np.float32(row["single"]))
+    for row in rows:
+        # What is beyond every number is not known.
+        row |= {name: None for name in ("single", "double") if row[name] in (inf, -inf)}
     assert back == rows
