@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, LiteralString
 
+import numpy as np
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
@@ -177,7 +178,7 @@ def _made(rows: list[DictRow], _: int) -> Made | None:
     (row,) = rows
     if row["body"] is None and row["shown"] > 0:
         return None
-    ids = None if row["ids"] is None else audit.digest_of(sorted(row["ids"]))
+    ids = None if row["ids"] is None else audit.digest_of(np.sort(row["ids"]).tolist())
     return Made(bytes(row["body"] or b""), int(row["shown"]), bool(row["is_capped"]), ids)
 
 
