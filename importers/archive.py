@@ -13,7 +13,8 @@ from lzma import LZMAError
 from pathlib import Path
 from typing import BinaryIO
 
-from importers.members import is_rar_or_7z, members, protected, refusal
+from importers.members import is_rar_or_7z, members, protected
+from importers.refusing import refusal
 from pipemap.settings import Settings
 
 MAX_ENTRIES = 10_000

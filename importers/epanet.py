@@ -10,10 +10,10 @@ from typing import Any
 from pyproj import CRS
 
 from importers.base import DERIVED, RecordTable
-from importers.models.apart import refusal
 from importers.models.elements import Element, Sheet, halved, map_in_degrees, scale_of_map, with_findings
 from importers.models.epanet_model import Fault, Model, ModelLink, ModelNode, read_model
 from importers.models.inp_files import is_swmm
+from importers.refusing import refusal
 from schemas.findings import Finding, Severity
 
 _NODE_APPURTENANCES = {"junctions": None, "reservoirs": "reservoir", "tanks": "tank"}

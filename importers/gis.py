@@ -21,12 +21,13 @@ from pyproj.exceptions import CRSError as ProjError
 from importers.base import RecordTable
 from importers.layers import formats, geoparquet, recoding, shapes
 from importers.layers.domains import coded_values
-from importers.layers.files import LayerFile, damage, refusal
+from importers.layers.files import LayerFile, damage
 from importers.layers.geojson import member_count
 from importers.layers.layer import Layer
 from importers.layers.plain import are_plain
 from importers.layers.records import Record, RecordStream
 from importers.passing import plain
+from importers.refusing import refusal
 from schemas.findings import Severity
 
 DEFAULT_CHUNK_ROWS = 50_000

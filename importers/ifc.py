@@ -10,9 +10,10 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from importers.base import DERIVED, RecordTable
-from importers.models.apart import asked, demand_content, refusal
+from importers.models.apart import asked, demand_content
 from importers.models.elements import FOOT_M, UNKNOWN, Element, Sheet
 from importers.models.ifc_joins import Joined, Joins, is_placed, joined
+from importers.refusing import refusal
 from schemas.findings import Finding, Severity
 
 _EPSG = re.compile(r"EPSG\s*:+\s*(\d{4,6})", re.IGNORECASE)

@@ -12,10 +12,11 @@ from pyproj import CRS
 
 from importers.base import RecordTable
 from importers.layers import shapes
-from importers.layers.files import head, refusal
+from importers.layers.files import head
 from importers.layers.markup import xml_root
 from importers.layers.xtf import XtfObject, models, objects
 from importers.profile_files import load_profile
+from importers.refusing import refusal
 from schemas.findings import Finding, Severity
 
 DEFAULT_CHUNK_ROWS = 50_000

@@ -11,9 +11,10 @@ from importers.base import DERIVED, RecordTable
 from importers.layers.files import head
 from importers.layers.markup import xml_root
 from importers.layers.xml_elements import elements
-from importers.models.apart import demand_content, refusal
+from importers.models.apart import demand_content
 from importers.models.elements import UNKNOWN, Element, Place, Sheet, arc
 from importers.models.inp_files import number
+from importers.refusing import refusal
 
 _HEAD_BYTES = 4096
 _MARK = b"ofd-hannover.la/Identifikation"

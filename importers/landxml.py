@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from importers.base import DERIVED, RecordTable
-from importers.models.apart import asked, demand_content, refusal
+from importers.models.apart import asked, demand_content
 from importers.models.elements import UNKNOWN, Element, Place, Sheet, arc, known_place, with_findings
 from importers.models.inp_files import number
 from importers.models.landxml_units import Units, units_of
+from importers.refusing import refusal
 
 _HEAD_BYTES = 4096
 _ROOT = re.compile(r"<(\w+:)?LandXML[\s>]")

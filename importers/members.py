@@ -17,6 +17,7 @@ from zlib import crc32
 
 import rarfile
 
+from importers.refusing import refusal
 from pipemap.confined import confined
 from pipemap.errors import SourceError
 from pipemap.sandbox import Limits
@@ -49,11 +50,6 @@ def members(archive: Path) -> Generator[Any]:
     """
     size_mib = archive.stat().st_size // 2**20
     return confined(archive, lambda: _told(archive), Limits(_CPU_S * (1 + size_mib), _MEMORY_BYTES))
-
-
-def refusal(archive: Path, what_en: str, what_zh: str) -> SourceError:
-    """The error that names the archive."""
-    return SourceError(f"{archive.name} {what_en}.", message_zh=f"压缩包 {archive.name} {what_zh}。")
 
 
 def _format(archive: Path) -> str | None:

@@ -9,11 +9,11 @@ from typing import Any
 from pyproj import CRS
 
 from importers.base import DERIVED, RecordTable
-from importers.models.apart import refusal
 from importers.models.elements import Element, Sheet, halved, map_in_degrees, scale_of_map, with_findings
 from importers.models.inp_files import is_swmm
 from importers.models.swmm_model import LINK_SECTIONS, NODE_SECTIONS, SwmmLink, SwmmModel, SwmmNode
 from importers.models.swmm_reading import read_model
+from importers.refusing import refusal
 
 _MM = 1000.0
 

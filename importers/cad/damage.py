@@ -11,7 +11,7 @@ from ezdxf import recover
 
 from importers.cad.geometry import MALFORMED
 from importers.cad.groups import BINARY_MARK
-from importers.cad.refusal import refusal
+from importers.refusing import refusal
 
 _TAIL_BYTES = 64
 _DWG_MARK = b"AC10"

@@ -9,7 +9,7 @@ from fiona.errors import FionaError
 
 from importers.cad.gdal_layers import write_dxf
 from importers.cad.geometry import MALFORMED
-from importers.cad.refusal import refusal
+from importers.refusing import refusal
 from schemas.findings import Finding, Severity
 
 # The first element of a design file, of a cell library, and of a file in three dimensions; version 8 is a container.

@@ -16,7 +16,7 @@ from fiona.errors import FionaError
 
 from importers.cad.gdal_layers import write_dxf
 from importers.cad.geometry import MALFORMED
-from importers.cad.refusal import refusal
+from importers.refusing import refusal
 from pipemap.forked import end_with_parent
 from schemas.findings import Finding, Severity
 

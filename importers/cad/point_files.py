@@ -9,7 +9,7 @@ import pandas as pd
 import shapely
 
 from importers.base import RecordTable
-from importers.cad.refusal import refusal
+from importers.refusing import refusal
 from schemas.findings import Finding, Severity
 
 SUFFIX = ".dat"

@@ -1,8 +1,10 @@
 """A delivered drawing and the drawings attached to it, read into entities in metres of the map."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
@@ -15,14 +17,15 @@ from importers.cad.drawing import Block, Drawing
 from importers.cad.entities import Attachment, Entity, EntityReader
 from importers.cad.geometry import MALFORMED, placement, point
 from importers.cad.groups import DamagedGroups
-from importers.cad.refusal import refusal
 from importers.cad.units import scale_of
+from importers.refusing import refusal
 from pipemap.errors import SourceError
 from schemas.findings import Finding, Severity
 
 _MAX_ATTACHED = 100
 _STILL_M = 0.001
 _ENTITIES = b"\nENTITIES"
+_DRAWING_NAME = re.compile(rb"\.d(?:wg|xf)", re.IGNORECASE)
 _CONVERTED = ((is_dwg, dwg.converted), (dgn.is_dgn, dgn.converted))
 
 
@@ -274,38 +277,48 @@ def moved_by(path: Path, delivered: Sequence[str], chain: tuple[Path, ...] = ())
     """
     if path.suffix.lower() != ".dxf" or path in chain:
         return None
-    for host in _files(path.parent):
-        is_other = host.name in delivered and host.suffix.lower() == ".dxf" and host not in (path, *chain)
-        if is_other and (how := _attachings(host, path)):
-            moved = any(map(_moves, how)) or moved_by(host, delivered, (*chain, path)) is not None
-            if moved and not _attachings(path, host):
+    others = {path.parent / name for name in delivered if name.lower().endswith(".dxf")} - {path, *chain}
+    for host in sorted(others):
+        if how := _attached_by(host).get(_stem(path.name)):
+            is_moved = any(how) or moved_by(host, delivered, (*chain, path)) is not None
+            if is_moved and _stem(host.name) not in _attached_by(path):
                 return host
     return None
 
 
-def _attachings(host: Path, path: Path) -> list[dict[int, Any]]:
-    """How a drawing attaches another, once for each time; none where it cannot be read."""
+def _attached_by(host: Path) -> dict[str, list[bool]]:
+    """What a drawing attaches: the stem of each, and for each time whether it is put elsewhere.
+
+    Nothing where the drawing cannot be read or is no file of the delivery.
+    """
     try:
-        if not _may_name(host, path.stem):
-            return []
+        return {} if host.is_symlink() else _attached_in(host, host.stat().st_mtime_ns)
+    except OSError:
+        return {}
+
+
+# Each drawing of a delivery asks every other one.
+@lru_cache(maxsize=4096)
+def _attached_in(host: Path, _changed_at: int) -> dict[str, list[bool]]:
+    found: dict[str, list[bool]] = {}
+    try:
+        if not _may_attach(host):
+            return {}
         drawing = Drawing(host)
-        names = {name for name, block in drawing.blocks.items() if block.xref and _stem(block.xref) == _stem(path.name)}
-        if not names:
-            return []
-        inserts = (group.tags() for group in drawing.model_space() if group.kind == "INSERT")
-        return [tags for tags in inserts if drawing.text(tags.get(2, "")).upper() in names]
-    except (DamagedGroups, OSError, *MALFORMED):
-        return []
+        stems = {name: _stem(block.xref) for name, block in drawing.blocks.items() if block.xref}
+        for group in drawing.model_space() if stems else ():
+            if group.kind == "INSERT" and (stem := stems.get(drawing.text(group.tags().get(2, "")).upper())):
+                found.setdefault(stem, []).append(_moves(group.tags()))
+    except (DamagedGroups, *MALFORMED):
+        return {}
+    return found
 
 
-def _may_name(drawing: Path, stem: str) -> bool:
-    """Whether what stands in a drawing before its entities, where attached drawings are named, has a word in it."""
-    escaped = "".join(letter if letter.isascii() else f"\\U+{ord(letter):04X}" for letter in stem)
-    words = [stem.encode(codec, "ignore").lower() for codec in ("utf-8", "gb18030")] + [escaped.encode().lower()]
+def _may_attach(drawing: Path) -> bool:
+    """Whether what stands in a drawing before its entities, where attached drawings are named, names a drawing."""
     with drawing.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as whole:
         end = whole.find(_ENTITIES)
-        before = whole[: len(whole) if end < 0 else end].lower()
-    return any(word in before for word in words)
+        return _DRAWING_NAME.search(whole, 0, len(whole) if end < 0 else end) is not None
 
 
 def _stem(name: str) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-from importers.layers.files import LayerFile, head, refusal
+from importers.layers.files import LayerFile, head
+from importers.refusing import refusal
 
 _MAGIC = b"SQLite format 3\x00"
 _GEOPACKAGE_IDS = (b"GPKG", b"GP10", b"GP11")

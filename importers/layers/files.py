@@ -8,6 +8,7 @@ from pathlib import Path
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
+from importers.refusing import refusal
 from pipemap.errors import SourceError
 
 # Where in its own source GDAL stumbled is nobody's business here.
@@ -46,11 +47,6 @@ class LayerFile:
     def source(self) -> str:
         """What GDAL is given: an absolute path, behind the prefix that pins the driver."""
         return f"{self.prefix}{self.place}"
-
-
-def refusal(path: Path, what_en: str, what_zh: str) -> SourceError:
-    """The refusal of a file: its name and what is wrong with it."""
-    return SourceError(f"{path.name} {what_en}.", message_zh=f"{path.name} {what_zh}。")
 
 
 def damage(file: LayerFile, error: Exception) -> SourceError:

@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from importers.layers.databases import database, geopackage, is_database
-from importers.layers.files import LayerFile, companion, head, refusal
+from importers.layers.files import LayerFile, companion, head
 from importers.layers.geojson import geojson, geojson_lines, is_geojson, topojson
 from importers.layers.geoparquet import geoparquet
 from importers.layers.mapinfo import mif_file, tab_file
 from importers.layers.markup import gml_file, gpx_file, is_gml, kml_file
 from importers.layers.shapefiles import dbf_file, shapefile
 from importers.layers.sosi import SUFFIXES, sosi_file
+from importers.refusing import refusal
 
 _GDB_CATALOG = "a00000001.gdbtable"
 # As GDAL's notes on the format have it: version, blocks of rows, rows, bytes an offset.

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import orjson
 
-from importers.layers.files import LayerFile, head, refusal
+from importers.layers.files import LayerFile, head
+from importers.refusing import refusal
 
 _HEAD_BYTES = 4096
 _MAX_LINE_BYTES = 2**24

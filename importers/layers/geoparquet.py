@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from importers.layers.files import LayerFile, head, refusal
+from importers.layers.files import LayerFile, head
+from importers.refusing import refusal
 
 DRIVER = "Parquet"
 

@@ -7,7 +7,8 @@ from itertools import dropwhile
 from pathlib import Path
 
 from importers.layers.dbf import dbf_encoding, text_encoding
-from importers.layers.files import LayerFile, companion, companions, head, linked, refusal
+from importers.layers.files import LayerFile, companion, companions, head, linked
+from importers.refusing import refusal
 
 _TAB_PARTS = (".dat", ".map", ".id", ".ind", ".dbf")
 _HEAD_BYTES = 2**16

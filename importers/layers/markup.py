@@ -9,9 +9,10 @@ from xml.parsers import expat
 import fiona
 
 from importers.layers import jvf
-from importers.layers.files import LayerFile, head, linked, refusal
+from importers.layers.files import LayerFile, head, linked
 from importers.layers.linked_gml import has_links, write_unlinked
 from importers.layers.plain_gml import GML_OPTIONS
+from importers.refusing import refusal
 
 MAX_KML_BYTES = 2**26
 GPX_SINGLE_POINTS = frozenset({"route_points", "track_points"})

@@ -5,7 +5,8 @@ import struct
 from pathlib import Path
 
 from importers.layers.dbf import Table, dbf_encoding
-from importers.layers.files import LayerFile, companions, head, linked, refusal
+from importers.layers.files import LayerFile, companions, head, linked
+from importers.refusing import refusal
 
 _SHAPEFILE_CODE = b"\x00\x00\x27\x0a"
 _SHAPEFILE_HEADER_BYTES = 100

@@ -10,7 +10,8 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from importers.layers import plain_gml
-from importers.layers.files import LayerFile, head, linked, refusal
+from importers.layers.files import LayerFile, head, linked
+from importers.refusing import refusal
 
 SUFFIXES = (".sos", ".sosi")
 _HEAD_BYTES = 4096

@@ -6,7 +6,7 @@ from typing import Any
 
 from lxml import etree
 
-from importers.layers.files import refusal
+from importers.refusing import refusal
 
 
 def elements(path: Path, own: Path, tag: str = "{*}*", is_one: Callable[[Any], bool] = lambda _: True) -> Iterator[Any]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from importers.refusing import refusal
 from pipemap.errors import SourceError
 
 MEMORY_LIMIT_BYTES = 4 * 2**30
@@ -33,11 +34,6 @@ class Refusal(Exception):
     def __init__(self, en: str, zh: str) -> None:
         super().__init__(en)
         self.en, self.zh = en, zh
-
-
-def refusal(path: Path, en: str, zh: str) -> SourceError:
-    """The error that names the file."""
-    return SourceError(f"{path.name} {en}.", message_zh=f"{path.name} {zh}。")
 
 
 def demand_content(path: Path) -> None:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from importers.models.apart import asked, demand_content, refusal
+from importers.models.apart import asked, demand_content
 from importers.models.elements import FOOT_M, UNKNOWN, known_place
 from importers.models.inp_files import Line, encoding_of, is_swmm, lines_of, plain
+from importers.refusing import refusal
 
 INCH_MM = 25.4
 

@@ -10,9 +10,9 @@ from typing import Any
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from importers.models.apart import refusal
 from importers.models.elements import FOOT_M
 from importers.models.inp_files import number
+from importers.refusing import refusal
 from schemas.findings import Finding, Severity
 
 _METRES = {

@@ -5,11 +5,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from importers.models.apart import demand_content, refusal
+from importers.models.apart import demand_content
 from importers.models.elements import FOOT_M, UNKNOWN, Place, known_place
 from importers.models.inp_files import Line, encoding_of, is_swmm, lines_of, number, plain
 from importers.models.swmm_model import LINK_SECTIONS, NODE_SECTIONS, SwmmLink, SwmmModel, SwmmNode
 from importers.models.swmm_sections import CrossSection, DrawnSections, cross_section, streets, transects
+from importers.refusing import refusal
 from schemas.findings import Finding, Severity
 
 _OTHERS = ("OPTI", "XSEC", "COOR", "VERT", "DWF", "INFL", "TAGS", "MAP", "CURV", "SUBC", "LOSS", "TRAN", "STRE")

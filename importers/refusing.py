@@ -1,4 +1,4 @@
-"""The words in which a drawing is refused; readers that need no drawing library take them from here."""
+"""The words in which a delivered file is refused; every reader takes them from here."""
 
 from pathlib import Path
 
@@ -6,6 +6,6 @@ from pipemap.errors import SourceError
 
 
 def refusal(path: Path, what_en: str, what_zh: str) -> SourceError:
-    """The error that a file cannot be read."""
+    """The error that names the file and says what is wrong with it; no folder of ours is named."""
     words_en = " ".join(what_en.replace(str(path), path.name).split()).replace(" )", ")")
     return SourceError(f"{path.name} {words_en}.", message_zh=f"{path.name} {what_zh}。")
