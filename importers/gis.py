@@ -102,7 +102,7 @@ def _layers(path: Path, options: dict[str, Any]) -> Iterator[Generator[RecordTab
     with TemporaryDirectory(prefix="pipemap-layers-") as scratch:
         file = formats.opened(path, Path(scratch), options.get("encoding"))
         for name in _layer_names(file):
-            if wanted is None or name in wanted:
+            if name not in file.repeats_layers if wanted is None else name in wanted:
                 yield _read_layer(Layer(file, name, unsaid_foot=options.get("foot")), chunk_rows)
 
 
@@ -191,6 +191,15 @@ def _note_what_the_file_lacks(layer: Layer) -> None:
     if file.lacks_attributes:
         en = "The shapefile comes without its .dbf, so its features have no attributes."
         layer.note("IMP-PART", Severity.WARNING, en, "Shapefile 缺少 .dbf 文件，要素没有属性。")
+    for view, shown in file.repeats_layers.items():
+        if shown == layer.name:
+            en = f"The view {view} shows rows of {shown} once more and was left out."
+            layer.note(
+                "IMP-VIEW",
+                Severity.WARNING,
+                en,
+                f"视图 {view} 与图层 {shown} 的要素重复，未读取。",
+            )
     for line in file.bad_lines:
         layer.note("IMP-RECORD", Severity.ERROR, "The line is not a GeoJSON feature.", "该行不是 GeoJSON 要素。", line)
     if file.deleted_rows:

@@ -19,6 +19,8 @@ _INDEXES = frozenset(
     {"rtree", "rtree_i32", "geopoly", "fts3", "fts4", "fts5"}
     | {"virtualspatialindex", "virtualelementary", "virtualknn", "virtualknn2"}
 )
+_LAYERS = "SELECT table_name FROM gpkg_geometry_columns"
+_VIEWS = "SELECT name, sql FROM sqlite_master WHERE type = 'view'"
 _VIRTUAL = re.compile(
     r"""CREATE\s+VIRTUAL\s+TABLE\s+(?:"([^"]+)"|'([^']+)'|\[([^\]]+)\]|`([^`]+)`|(\w+))\s+USING\s+(\w+)""",
     re.IGNORECASE,
@@ -41,7 +43,7 @@ def geopackage(path: Path, _scratch: Path, _encoding: str | None) -> LayerFile:
     if not _is_geopackage(path):
         raise refusal(path, "is an SQLite database but not a GeoPackage", "是 SQLite 数据库，但不是 GeoPackage")
     _demand_own_tables(path)
-    return LayerFile(path, "GPKG", path)
+    return LayerFile(path, "GPKG", path, repeats_layers=_views(path))
 
 
 def database(path: Path, _scratch: Path, _encoding: str | None) -> LayerFile:
@@ -49,11 +51,32 @@ def database(path: Path, _scratch: Path, _encoding: str | None) -> LayerFile:
     if not is_database(path):
         raise refusal(path, "is not an SQLite database, whatever its name says", "不是 SQLite 数据库")
     _demand_own_tables(path)
-    return LayerFile(path, "GPKG" if _is_geopackage(path) else "SQLite", path)
+    is_geopackage = _is_geopackage(path)
+    return LayerFile(path, "GPKG" if is_geopackage else "SQLite", path, repeats_layers=_views(path))
 
 
 def _is_geopackage(path: Path) -> bool:
     return head(path, 72)[68:] in _GEOPACKAGE_IDS
+
+
+def _views(path: Path) -> dict[str, str]:
+    """Views of layers, and the layer that each draws its rows from; none where the layers are not told."""
+    with (
+        suppress(*_FAULTS),
+        closing(sqlite3.connect(f"{path.resolve().as_uri()}?{_WITHOUT_JOURNAL}", uri=True)) as connection,
+    ):
+        layers = {str(name) for (name,) in connection.execute(_LAYERS)}
+        views = {str(name): str(sql) for name, sql in connection.execute(_VIEWS)}
+        tables = layers - views.keys()
+        drawn_from = {
+            view: sorted(
+                table for table in tables if re.search(rf"(?<!\w){re.escape(table)}(?!\w)", sql, re.IGNORECASE)
+            )
+            for view, sql in views.items()
+            if view in layers
+        }
+        return {view: of[0] for view, of in drawn_from.items() if of}
+    return {}
 
 
 def _demand_own_tables(path: Path) -> None:

@@ -23,7 +23,8 @@ class LayerFile:
     what stands before it to pin the driver; with one, or where `is_proven` says so, no further proof of
     the format is needed. `declared_rows` is given where GDAL would not tell of rows that it leaves out.
     `lost_rows` have a geometry and no attributes or the other way round, `deleted_rows` are marked so,
-    `bad_lines` hold nothing that can be read. `leaves_layers` are layers that say nothing which others do not.
+    `bad_lines` hold nothing that can be read. `leaves_layers` are layers that say nothing which others do not,
+    `repeats_layers` views that show the rows of another layer once more, by name with that layer.
     `crs_unless_said` is the system that the format's standard gives a file that names none.
     """
 
@@ -40,6 +41,7 @@ class LayerFile:
     deleted_rows: int = 0
     bad_lines: tuple[int, ...] = ()
     leaves_layers: frozenset[str] = frozenset()
+    repeats_layers: Mapping[str, str] = field(default_factory=dict)
     crs_unless_said: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
 

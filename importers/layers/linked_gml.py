@@ -1,7 +1,8 @@
 """GML whose features hold their course, nodes and network by reference, as INSPIRE's utility networks do.
 
 GDAL reads neither references nor the values of code lists, which are references too. Such a file is written anew with
-what its features refer to in place: IMKL of KLIC and KLIP, and the utility networks of INSPIRE.
+what its features refer to in place: IMKL of KLIC and KLIP, the utility networks of INSPIRE, and those of CityGML's
+utility network extension, which GDAL takes for one feature each, as their pipes lie in them.
 """
 
 from collections.abc import Mapping
@@ -15,15 +16,17 @@ from lxml import etree
 from importers.layers import plain_gml
 from importers.layers.xml_elements import elements
 
-_NETWORKS = ("/schemas/net/", "/schemas/us-net")
+_NETWORKS = ("/schemas/net/", "/schemas/us-net", "/ade/utility")
 _GML = "{http://www.opengis.net/gml"
 _ID, _HREF, _UOM = "id", "{http://www.w3.org/1999/xlink}href", "uom"
-_MEMBERS = frozenset({"featureMember", "featureMembers", "member"})
+_COMPONENT = "component"
+_MEMBERS = frozenset({"featureMember", "featureMembers", "member", "cityObjectMember", _COMPONENT})
 _CURVES = frozenset({"LineString", "Curve", "CompositeCurve", "OrientableCurve"})
 _SHAPES = _CURVES | {"Point", "MultiPoint", "MultiCurve", "MultiSurface", "Surface", "Polygon", "MultiLineString"}
 _LINK, _NETWORK = "link", "inNetwork"
 # What each object has, whatever it is, and says nothing of it.
 _ADMINISTRATION = frozenset({"boundedBy", "inspireId", "identificatie"})
+_SYSTEM = ("srsName", "srsDimension")
 
 _Values = dict[str, tuple[str, str | None]]
 
@@ -50,8 +53,11 @@ def write_unlinked(path: Path, own: Path, target: Path) -> None:
     Links that another feature is drawn by are left out, as it stands for them. `own` is the delivered file, well-formed
     and in an encoding that XML parsers know.
     """
-    found = [_flat(element) for element in elements(path, own, is_one=_is_feature)]
+    envelope = next(elements(path, own, "{*}Envelope"), None)
+    system = {name: value for name, value in (envelope.items() if envelope is not None else ()) if name in _SYSTEM}
+    found = [_flat(element, system) for element in elements(path, own, is_one=_is_feature)]
     features = {feature.id: feature for feature in found if feature.id}
+    _name_networks(features)
     drawn = {
         link
         for feature in features.values()
@@ -67,23 +73,36 @@ def _is_feature(element: Any) -> bool:
     return parent is not None and _name(parent) in _MEMBERS and not element.tag.startswith(_GML)
 
 
-def _flat(element: Any) -> _Feature:
+def _flat(element: Any, system: Mapping[str, str]) -> _Feature:
+    """`system` is what the whole document says of its coordinates, for shapes that say nothing of theirs."""
     feature = _Feature(_name(element), _attribute(element, _ID))
+    if _name(element.getparent()) == _COMPONENT:
+        feature.references[_NETWORK] = [_attribute(element.getparent().getparent(), _ID)]
     for child in element.iterchildren(tag=etree.Element):
         if _name(child) not in _ADMINISTRATION:
-            _take(feature, child)
+            _take(feature, child, system)
     return feature
 
 
-def _take(feature: _Feature, element: Any) -> None:
+def _name_networks(features: Mapping[str, _Feature]) -> None:
+    """Let components know their network where it is the network that refers to them."""
+    for network in features.values():
+        for component in network.references.pop(_COMPONENT, ()):
+            if component in features:
+                features[component].references.setdefault(_NETWORK, [network.id])
+
+
+def _take(feature: _Feature, element: Any, system: Mapping[str, str]) -> None:
     name, href = _name(element), element.get(_HREF)
     if element.tag.startswith(_GML) and name in _SHAPES:
+        for attribute in system.keys() - element.keys():
+            element.set(attribute, system[attribute])
         feature.shapes.append(etree.tostring(element, with_tail=False))
     elif href is not None:
         feature.references.setdefault(name, []).append(href.removeprefix("#"))
     elif len(element):
         for child in element.iterchildren(tag=etree.Element):
-            _take(feature, child)
+            _take(feature, child, system)
     elif text := (element.text or "").strip():
         feature.values.setdefault(name, (text, element.get(_UOM)))
 

@@ -1,8 +1,10 @@
 """Layers of formats that no survey firm's GIS begins with, imported by what a dry run proposes."""
 
 import json
+import sqlite3
 import subprocess
 from collections.abc import Sequence
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -221,6 +223,58 @@ def test_features_that_refer_to_their_course_and_network_have_both(tmp_path: Pat
     assert set(segments["class_code"]) == {"gas"}
     assert segments["lifecycle_code"].tolist() == ["abandoned", "in_service"]
     assert [round(line.length, 1) for line in segments["geom"]] == [30.0, 60.8]
+
+
+def test_pipes_that_lie_in_their_network_are_lines_of_its_class(tmp_path: Path) -> None:
+    names = {"core": "http://www.opengis.net/citygml/2.0", "gml": "http://www.opengis.net/gml"}
+    names["u"] = "http://www.citygml.org/ade/utility/0.9.2"
+    declared = " ".join(f'xmlns:{name}="{uri}"' for name, uri in names.items())
+    pipe = (
+        '<u:RoundPipe gml:id="{0}"><u:lod1Geometry><gml:LineString><gml:posList>{1}</gml:posList></gml:LineString>'
+        '</u:lod1Geometry><u:interiorDiameter uom="mm">{2}</u:interiorDiameter></u:RoundPipe>'
+    )
+    gas = pipe.format("p1", "391000 5820000 32.1 391030 5820000 32.0", 150)
+    water = pipe.format("p2", "391000 5820009 31.1 391030 5820009 31.0", 200)
+    network = '<u:Network gml:id="{}"><u:class>{}</u:class><u:component{}</u:Network>'
+    members = [
+        network.format("n1", "naturalGas", f">{gas}</u:component>"),
+        network.format("n2", "freshWater", ' xlink:href="#p2"/>'),
+        water,
+    ]
+    (tmp_path / "city.gml").write_text(
+        f'<core:CityModel {declared} xmlns:xlink="http://www.w3.org/1999/xlink"><gml:boundedBy><gml:Envelope srsName='
+        '"urn:ogc:def:crs,crs:EPSG::25833,crs:EPSG::5783" srsDimension="3"><gml:lowerCorner>391000 5820000 31'
+        "</gml:lowerCorner><gml:upperCorner>391030 5820009 33</gml:upperCorner></gml:Envelope></gml:boundedBy>"
+        + "".join(f"<core:cityObjectMember>{member}</core:cityObjectMember>" for member in members)
+        + "</core:CityModel>"
+    )
+
+    segments = _imported([tmp_path / "city.gml"], "EPSG:25833").segments
+
+    assert dict(zip(segments["class_code"], segments["inner_width_mm"], strict=True)) == {"gas": 150, "water": 200}
+    assert {line.coords[1] for line in segments["geom"]} == {(391030, 5820000, 32.0), (391030, 5820009, 31.0)}
+
+
+def test_a_view_of_a_layer_gives_its_lines_once(tmp_path: Path) -> None:
+    file = tmp_path / "mains.gpkg"
+    _mains().to_file(file, layer="mains")
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE VIEW v_mains AS SELECT fid AS OGC_FID, geom, diameter_mm FROM mains")
+        connection.execute(
+            "INSERT INTO gpkg_contents (table_name, data_type, identifier, srs_id)"
+            " SELECT 'v_mains', data_type, 'v', srs_id FROM gpkg_contents WHERE table_name = 'mains'"
+        )
+        connection.execute(
+            "INSERT INTO gpkg_geometry_columns SELECT 'v_mains', column_name, geometry_type_name, srs_id, z, m"
+            " FROM gpkg_geometry_columns WHERE table_name = 'mains'"
+        )
+
+    tables = _read(file)
+
+    assert [(table.sheet, len(table.rows)) for table in tables if len(table.rows)] == [("mains", 8)]
+    assert [note.rule for table in tables for note in table.findings] == ["IMP-VIEW"]
+    [named] = GisReader().read([file], {"layers": ["v_mains"]})
+    assert len(named.rows) == 8
 
 
 def test_a_design_file_comes_as_levels_with_their_texts(tmp_path: Path) -> None:
