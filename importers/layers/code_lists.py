@@ -12,6 +12,7 @@ from importers.layers.files import LayerFile
 _MOST_ROWS, _MOST_COLUMNS, _MOST_VALUES = 1_000, 12, 10_000
 _TABLES = "SELECT table_name FROM gpkg_contents WHERE data_type IN ('attributes', 'aspatial') AND table_name <> ?"
 _COLUMNS = "SELECT name FROM pragma_table_info(?) ORDER BY pk, cid"
+_KEYS = "SELECT name FROM pragma_table_info(?) ORDER BY pk = 0, cid LIMIT 2"
 _DECLARED = 'SELECT "from", "table" FROM pragma_foreign_key_list(?)'
 _WORDS = re.compile(r"[a-z]+|[^\W\d_a-z]+")
 _BETWEEN_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -23,21 +24,29 @@ _BESIDE = frozenset(
 
 
 def listed_names(file: LayerFile, layer: str) -> dict[str, dict[str, str]]:
-    """Names by codes of those columns of a layer that refer to a table of such: by a foreign key, or by their name.
+    """Names by codes of those columns of a layer that refer to a table of such.
 
+    By a foreign key, by their name, or as the key or first column of one of the tables has that name.
     The values of a column are codes of its table, as far as they are looked at; 0 may be none.
     """
     found: dict[str, dict[str, str]] = {}
     with closing(sqlite3.connect(f"{file.place.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
         tables = [name for (name,) in connection.execute(_TABLES, (layer,))]
         columns = [name for (name,) in connection.execute(_COLUMNS, (layer,))] if tables else []
+        keys = {name: _keys(connection, name) for name in tables}
         declared = dict(connection.execute(_DECLARED, (layer,)).fetchall())
     for column in columns:
         of_name = [name for name in tables if _words(name) and _words(name) == _words(column)]
+        of_name = of_name or [name for name in tables if _words(column) and column.casefold() in keys[name]]
         table = str(declared.get(column) or (of_name[0] if len(of_name) == 1 else ""))
         if table in tables and (names := _names(_cells(file, table), _values(file, layer, column))):
             found[column] = names
     return found
+
+
+def _keys(connection: sqlite3.Connection, table: str) -> frozenset[str]:
+    """The key of a table and its first column besides."""
+    return frozenset(str(name).casefold() for (name,) in connection.execute(_KEYS, (table,)))
 
 
 def _cells(file: LayerFile, table: str) -> list[list[Any]]:

@@ -12,6 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
+from importers.normalising.columns import class_of
 from importers.normalising.units import PRESSURES_MPA, VOLTAGES_KV, is_of_metres, unit_of
 from importers.places.place_readings import Home, place_readings
 from importers.profile_files import load_profile, shipped
@@ -48,6 +49,7 @@ OF_DRAWINGS, _DRAWN = frozenset(("layer", "entity", "handle", "block")), "drawn_
 _REFERRED_TO = 0.97
 # Numbers of lines make different pipes of lines that are else the same; the user says whether they are.
 _CAUTIOUS = {"line_id": 0.45}
+_LESS_SURE = 0.01
 _ENDS = ("from_key", "to_key", "node_key")
 _TRUST_IN_PLACES = 0.75
 # Who owns a pipe and who runs it are companies alike; names tell them apart.
@@ -148,7 +150,38 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
         most = _LEFT if says_else(role, name) and not content.are_element_codes(sample) else 1.0
         valued += [replace(match, certainty=min(match.certainty, most)) for match in by_sight]
         found[column] = _merged(weighed, valued)
-    return found
+    return _by_class_words(found, table)
+
+
+def _by_class_words(found: dict[str, list[Match]], table: Candidates) -> dict[str, list[Match]]:
+    """Columns weighed against each other by the classes that all their values name.
+
+    Of those that name a class alike, the one that tells most of them apart is surest: 小类 within 大类. What is said
+    of a point by a word for a class, another column says better.
+    """
+    words = table.profile.class_words()
+    told = {column: {class_of(word, words) for word in sample.words} for column, sample in table.samples.items()}
+    named = [column for column, classes in told.items() if classes and None not in classes]
+    finest = max(
+        (c for c in named if _certainty(found[c], "class") >= ADOPTED), key=lambda c: len(told[c]), default=None
+    )
+    weighed = {column: _at_most(found[column], "appurtenance", _IN_A_LAYOUT - _LESS_SURE) for column in named}
+    if finest is not None:
+        most = _certainty(found[finest], "class") - _LESS_SURE
+        coarser = [column for column in found if len(told[column]) < len(told[finest])]
+        weighed |= {column: _at_most(weighed.get(column, found[column]), "class", most) for column in coarser}
+    return found | weighed
+
+
+def _certainty(options: Sequence[Match], attribute: str) -> float:
+    return max((match.certainty for match in options if match.attribute == attribute), default=0.0)
+
+
+def _at_most(options: Sequence[Match], attribute: str, most: float) -> list[Match]:
+    return [
+        replace(match, certainty=min(match.certainty, most)) if match.attribute == attribute else match
+        for match in options
+    ]
 
 
 def _linked(table: Candidates, role: str, known: Mapping[str, str]) -> list[str]:

@@ -315,8 +315,10 @@ def test_cover_in_inches_and_depth_to_the_top_are_depths_of_crowns(tmp_path: Pat
 
 
 def test_codes_are_read_by_the_tables_that_list_them(tmp_path: Path) -> None:
-    file = _layer(tmp_path / "rede.gpkg", {"material_id": [1, 2, 2, 0] * 2, "RedeID": [7, 8] * 4, "zone_id": [1] * 8})
+    codes = {"material_id": [1, 2, 2, 0] * 2, "RedeID": [7, 8] * 4, "zone_id": [1] * 8, "situ_id": [1] * 7 + [2]}
+    file = _layer(tmp_path / "rede.gpkg", codes)
     lists = {
+        "dominios_situacao": {"situ_id": [1, 2], "nome": ["Em operação", "Abandonada"]},
         "dom_material": {"id": [1, 2, 3], "descricao": ["PVC", "Cerâmica", "Concreto"]},
         "lut_rede": {"ordem": [1, 2], "codigo": [7, 8], "nome": ["Esgoto sanitário", "Drenagem pluvial"]},
         # Of three zones none is said to be the first.
@@ -329,7 +331,14 @@ def test_codes_are_read_by_the_tables_that_list_them(tmp_path: Path) -> None:
 
     assert delivery.segments["material_code"].fillna("").tolist() == ["pvc", "ceramic", "ceramic", ""] * 2
     assert delivery.segments["class_code"].tolist() == ["foul", "storm"] * 4
+    assert delivery.segments["lifecycle_code"].tolist() == ["in_service"] * 7 + ["abandoned"]
     assert {extra["zone_id"] for extra in delivery.segments["extra"]} == {1}
+
+
+def test_the_finer_of_two_columns_of_classes_is_the_class(tmp_path: Path) -> None:
+    kinds = {"大类": ["排水"] * 6 + ["给水"] * 2, "小类": ["污水", "雨水"] * 3 + ["给水"] * 2}
+    segments = _imported([_layer(tmp_path / "管线.gpkg", kinds)], "EPSG:4547").segments
+    assert segments["class_code"].tolist() == ["foul", "storm"] * 3 + ["water"] * 2
 
 
 def test_element_codes_alone_tell_class_and_device(tmp_path: Path) -> None:
