@@ -28,6 +28,7 @@ from importers.layers.plain import are_plain
 from importers.layers.records import Record, RecordStream
 from importers.passing import plain
 from importers.refusing import refusal
+from importers.tabular.decimal_commas import with_decimal_points
 from schemas.findings import Severity
 
 DEFAULT_CHUNK_ROWS = 50_000
@@ -35,12 +36,15 @@ DEFAULT_CHUNK_ROWS = 50_000
 # Tables that QGIS keeps beside the data.
 _NOT_DATA = {"layer_styles", "qgis_projects"}
 # What GDAL raises it also writes to standard error, which belongs to the program. It has no business
-# on the network. What is a number in GML is for the profile to say, or numbers would lose their zeros.
+# on the network. What is a number in GML is for the profile to say, or numbers would lose their zeros; the times
+# between which KML shows a feature are no ends of lines.
 for _name, _value in (
     ("CPL_LOG", os.devnull),
     ("GDAL_HTTP_PROXY", "http://0.0.0.0:1"),
     ("GDAL_HTTP_TIMEOUT", "1"),
     ("GML_FIELDTYPES", "ALWAYS_STRING"),
+    ("LIBKML_BEGIN_FIELD", "time_begin"),
+    ("LIBKML_END_FIELD", "time_end"),
 ):
     os.environ.setdefault(_name, _value)
 _DAMAGE = (
@@ -86,14 +90,16 @@ class GisReader:
             When a file is not of the format its name says, lacks a part, or is damaged.
         """
         for path in paths:
+            told: set[str] = set()
             for tables in _layers(path, options):
-                yield from tables
+                yield from (with_decimal_points(table, told) for table in tables)
 
     def heads(self, path: Path, options: dict[str, Any]) -> Iterator[RecordTable]:
         """Yield the first table of every layer of a file; what is wrong with the rest is for `read` to say."""
+        told: set[str] = set()
         for tables in _layers(path, options):
             with closing(tables):
-                yield from islice(tables, 1)
+                yield from (with_decimal_points(table, told) for table in islice(tables, 1))
 
 
 def _layers(path: Path, options: dict[str, Any]) -> Iterator[Generator[RecordTable]]:

@@ -49,7 +49,7 @@ OF_DRAWINGS, _DRAWN = frozenset(("layer", "entity", "handle", "block")), "drawn_
 _REFERRED_TO = 0.97
 # Numbers of lines make different pipes of lines that are else the same; the user says whether they are.
 _CAUTIOUS = {"line_id": 0.45}
-_LESS_SURE = 0.01
+_LESS_SURE = 0.06
 _ENDS = ("from_key", "to_key", "node_key")
 _TRUST_IN_PLACES = 0.75
 # Who owns a pipe and who runs it are companies alike; names tell them apart.
@@ -154,34 +154,17 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
 
 
 def _by_class_words(found: dict[str, list[Match]], table: Candidates) -> dict[str, list[Match]]:
-    """Columns weighed against each other by the classes that all their values name.
-
-    Of those that name a class alike, the one that tells most of them apart is surest: 小类 within 大类. What is said
-    of a point by a word for a class, another column says better.
-    """
+    """Less sure: the class where a column tells more of them apart (小类 within 大类), a device called like a class."""
     words = table.profile.class_words()
     told = {column: {class_of(word, words) for word in sample.words} for column, sample in table.samples.items()}
-    named = [column for column, classes in told.items() if classes and None not in classes]
-    finest = max(
-        (c for c in named if _certainty(found[c], "class") >= ADOPTED), key=lambda c: len(told[c]), default=None
-    )
-    weighed = {column: _at_most(found[column], "appurtenance", _IN_A_LAYOUT - _LESS_SURE) for column in named}
-    if finest is not None:
-        most = _certainty(found[finest], "class") - _LESS_SURE
-        coarser = [column for column in found if len(told[column]) < len(told[finest])]
-        weighed |= {column: _at_most(weighed.get(column, found[column]), "class", most) for column in coarser}
-    return found | weighed
-
-
-def _certainty(options: Sequence[Match], attribute: str) -> float:
-    return max((match.certainty for match in options if match.attribute == attribute), default=0.0)
-
-
-def _at_most(options: Sequence[Match], attribute: str, most: float) -> list[Match]:
-    return [
-        replace(match, certainty=min(match.certainty, most)) if match.attribute == attribute else match
-        for match in options
-    ]
+    named = {column for column, classes in told.items() if classes and None not in classes}
+    can_tell = [len(told[column]) for column in named if any(m.attribute == "class" for m in found[column])]
+    least = max(can_tell, default=0)
+    less = {("appurtenance", column) for column in named} | {("class", c) for c in told if len(told[c]) < least}
+    return {
+        column: [replace(m, certainty=m.certainty - _LESS_SURE * ((m.attribute, column) in less)) for m in options]
+        for column, options in found.items()
+    }
 
 
 def _linked(table: Candidates, role: str, known: Mapping[str, str]) -> list[str]:

@@ -181,6 +181,35 @@ def test_a_track_of_gpx_is_one_line_and_its_points_are_none(tmp_path: Path) -> N
     assert [(table.sheet, len(table.rows)) for table in tables if len(table.rows)] == [("waypoints", 1), ("tracks", 1)]
 
 
+def test_points_and_lines_in_a_folder_of_kml_have_their_decimals_and_no_ends_by_time(tmp_path: Path) -> None:
+    place = '<Placemark><ExtendedData><SchemaData schemaUrl="#t">{}</SchemaData></ExtendedData>{}</Placemark>'
+    cell = '<SimpleData name="{}">{}</SimpleData>'
+    field = '<SimpleField name="{}" type="string"/>'
+    at = [(-46.63 + 0.0003 * n, -23.55) for n in range(5)]
+    points = [
+        place.format(cell.format("PROFUNDIDADE", f"1,{50 + n}"), f"<Point><coordinates>{x},{y}</coordinates></Point>")
+        for n, (x, y) in enumerate(at)
+    ]
+    lines = [
+        place.format(
+            cell.format("PROF_MONTANTE", f"1,{50 + n}") + cell.format("PROF_JUSANTE", f"1,{51 + n}"),
+            f"<LineString><coordinates>{a[0]},{a[1]} {b[0]},{b[1]}</coordinates></LineString>",
+        )
+        for n, (a, b) in enumerate(pairwise(at))
+    ]
+    fields = "".join(map(field.format, ("PROFUNDIDADE", "PROF_MONTANTE", "PROF_JUSANTE")))
+    (tmp_path / "rede.kml").write_text(
+        '<kml xmlns="http://www.opengis.net/kml/2.2"><Document><Schema name="t" id="t">'
+        f"{fields}</Schema><Folder><name>Rede de Esgoto</name>{''.join(points + lines)}</Folder></Document></kml>"
+    )
+
+    delivery = _imported([tmp_path / "rede.kml"], "EPSG:31983")
+
+    assert sorted(delivery.nodes["well_depth_m"]) == pytest.approx([1.5, 1.51, 1.52, 1.53, 1.54])
+    assert delivery.segments["from_depth_m"].tolist() == pytest.approx([1.5, 1.51, 1.52, 1.53])
+    assert delivery.segments["to_depth_m"].tolist() == pytest.approx([1.51, 1.52, 1.53, 1.54])
+
+
 _MEMBER = "<gml:featureMember>{}</gml:featureMember>"
 _GAS_PIPE = (
     '<imkl:OlieGasChemicalienPijpleiding gml:id="{0}"><net:inNetwork xlink:href="n1"/>{1}'
