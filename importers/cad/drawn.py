@@ -85,9 +85,10 @@ class Drawn:
         self._put_together(texts)
         self._read_legend(texts)
         found = candidates(texts, self._sorting.names.read, self._words, is_note)
-        point_out([each.entity for each in found], [e for s in self._sheets for e in s.entities if e.kind == "LEADER"])
+        leaders = [e for s in self._sheets for e in s.entities if e.kind == "LEADER"]
+        self._fly_flags(found, leaders)
+        point_out([each.entity for each in found], leaders)
         self._follow_leaders([c for c in found if c.number is not None and c.label is None])
-        self._fly_flags(found)
         reach_m = float(self._options.get("label_reach_m", 0))
         of_lines = self._labels_of_lines(found, reach_m)
         take_in()
@@ -167,7 +168,7 @@ class Drawn:
         lines = [entity for entity in notes if entity.role == "segment"]
         follow([number.entity for number in numbers], lines, points)
 
-    def _fly_flags(self, found: Sequence[Candidate]) -> None:
+    def _fly_flags(self, found: Sequence[Candidate], leaders: Sequence[Entity]) -> None:
         """Let descriptions of several pipes at a line across these be about them."""
         texts = [
             (c.entity.text, code)
@@ -183,7 +184,7 @@ class Drawn:
             for entity in sheet.rows["segment"]
             if len(entity.vertices) > 1
         ]
-        flags = fly(texts, [line for line in lines if line.role == "segment"], pipes)
+        flags = fly(texts, [*(line for line in lines if line.role == "segment"), *leaders], pipes)
         for sheet in self._sheets:
             sheet.silent = [entity for entity in sheet.silent if not self._is_flag(entity, sheet, flags)]
 

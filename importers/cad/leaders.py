@@ -58,6 +58,7 @@ def fly(texts: Sequence[tuple[Text, str]], lines: Sequence[Entity], pipes: Seque
         return set()
     courses, candidates = _courses(drawn), _courses([pipe for pipe, _ in pipes])
     boxes = np.array([_box(text) for text, _ in texts], dtype=object)
+    corners = np.array([text.corner for text, _ in texts])
     reach_m = _BESIDE * max(float(np.hypot(*text.up)) for text, _ in texts)
     crossed = _by_first(shapely.STRtree(candidates).query(courses, predicate="intersects"))
     beside = _by_first(shapely.STRtree(boxes).query(courses, predicate="dwithin", distance=reach_m))
@@ -65,9 +66,8 @@ def fly(texts: Sequence[tuple[Text, str]], lines: Sequence[Entity], pipes: Seque
     for at in crossed.keys() & beside.keys():
         if len({pipes[pipe][1] for pipe in crossed[at]}) < _LEAST_CROSSED:
             continue
-        told = [texts[text] for text in beside[at]]
-        if len({said for _, said in told}) < len(told) or not _is_column([text for text, _ in told]):
-            continue
+        columns = (_whole_column(texts, beside[at], corners), beside[at])
+        told = next(([texts[text] for text in column] for column in columns if _is_flag(texts, column)), [])
         of_class = {said: [candidates[pipe] for pipe in crossed[at] if pipes[pipe][1] == said] for _, said in told}
         tips = [(text, tip) for text, said in told if (tip := _crossing(courses[at], of_class[said]))]
         if len(tips) >= _LEAST_CROSSED:
@@ -75,6 +75,28 @@ def fly(texts: Sequence[tuple[Text, str]], lines: Sequence[Entity], pipes: Seque
             for text, tip in tips:
                 text.target = text.target or tip
     return flags
+
+
+def _is_flag(texts: Sequence[tuple[Text, str]], column: Sequence[int]) -> bool:
+    """Whether texts are of one class each, and a column."""
+    classes = {texts[text][1] for text in column}
+    return len(classes) == len(column) and _is_column([texts[text][0] for text in column])
+
+
+def _whole_column(
+    texts: Sequence[tuple[Text, str]], some: Sequence[int], corners: npt.NDArray[np.float64]
+) -> list[int]:
+    """The texts over and under some of a column, which stand where these do though farther from the line."""
+    first = texts[some[0]][0]
+    up, along = np.array(first.up), np.array(first.along)
+    height, length = float(np.hypot(*up)), float(np.hypot(*along))
+    if not height or not length:
+        return list(some)
+    above, across = (corners - first.corner) @ up / height, (corners - first.corner) @ along / length
+    in_line = np.flatnonzero(np.abs(across) <= height)
+    in_line = in_line[np.argsort(above[in_line])]
+    parts = np.split(in_line, np.flatnonzero(np.diff(above[in_line]) > _MOST_STEP * height) + 1)
+    return next((part.tolist() for part in parts if some[0] in part), list(some))
 
 
 def _is_column(texts: Sequence[Text]) -> bool:

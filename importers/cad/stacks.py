@@ -18,6 +18,7 @@ from importers.cad.texts import Text
 _BARE = re.compile(r"^-?\d{1,4}\.\d{1,3}$")
 _PAIR = re.compile(r"^(-?\d{1,4}\.\d{1,3})\s*/\s*(-?\d{1,4}\.\d{1,3})$")
 _IN_ONE_LINE = re.compile(r"^([^\s()]+?)\s*[\s(]\s*([^()]+\)?)$")
+_OVER = re.compile(r"^([^\s()/]+)\s*/\s*(-?\d{1,4}\.\d{1,3})$")
 _DECIMALS = re.compile(r"\d\s*[.,．，]\s*\d")
 # A height or depth of which letters say what it is, not to us: H=34.80 h=2.10.
 _NAMED = re.compile(r"^[A-Za-z]{1,3}[=:]-?\d+\.\d+$")
@@ -69,7 +70,10 @@ def _named_levels(lines: Sequence[str]) -> list[str]:
 
 def one_under_another(lines: Sequence[str], words: Vocabulary) -> list[str]:
     """Lines of a text; a number with its levels behind it in one line, `W12 34.80/31.10`, as if they stood under it."""
-    found = _IN_ONE_LINE.match(unicodedata.normalize("NFKC", lines[0]).strip()) if len(lines) == 1 else None
+    said = unicodedata.normalize("NFKC", lines[0]).strip() if len(lines) == 1 else ""
+    if (over := _OVER.match(said)) and words.point_number(over[1]) is not None:
+        return [over[1], over[2]]
+    found = _IN_ONE_LINE.match(said)
     if found is None or words.point_number(found[1]) is None:
         return list(lines)
     behind = found[2].strip("() ").split()

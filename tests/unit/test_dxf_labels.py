@@ -172,6 +172,18 @@ def test_numbers_under_a_number_that_can_be_no_levels_are_none(tmp_path: Path, u
     assert nodes["ground_elevation_m"].isna().all()
 
 
+def test_a_number_over_a_height_in_one_line_is_the_number_of_the_point(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        space = drawing.modelspace()
+        space.add_line(at(0), at(30), {"layer": "给水"})
+        for east in (0, 30):
+            space.add_circle(at(east), 0.5, {"layer": "给水"})
+            label(space, f"J{east}/24.31", at(east + 0.6, 0.6), "标注")
+
+    nodes = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547).nodes
+    assert set(nodes["source_key"]) == {"J0", "J30"}
+
+
 def test_lines_that_stop_at_the_circle_of_a_well_lead_to_its_middle(tmp_path: Path) -> None:
     def draw(drawing: Drawing) -> None:
         space = drawing.modelspace()
@@ -217,19 +229,23 @@ def test_notes_along_cables_ducts_and_mains(tmp_path: Path, layer: str, text: st
     assert {name: found[name] for name in wanted} == pytest.approx(wanted)
 
 
-@pytest.mark.parametrize("as_one", [True, False])
-def test_a_flag_across_several_pipes_describes_each_by_its_class(tmp_path: Path, as_one: bool) -> None:
+@pytest.mark.parametrize(("as_one", "aside"), [(True, 0.5), (False, 0.5), (False, 1.5)])
+def test_a_flag_across_several_pipes_describes_each_by_its_class(tmp_path: Path, as_one: bool, aside: float) -> None:
     told = {"JS": "JS 铸铁 DN300 1.20", "WS": "WS 砼 D400 2.35", "RQ": "RQ 钢 DN200 0.95"}
 
     def draw(drawing: Drawing) -> None:
         space = drawing.modelspace()
         for north, code in enumerate(told):
             space.add_line(at(0, 3 * north), at(60, 3 * north), {"layer": f"{code}LINE"})
-        space.add_lwpolyline([at(30, -1)[:2], at(30, 20)[:2], at(46, 20)[:2]], dxfattribs={"layer": "0"})
+        if aside > 1:
+            # A leader that leans over to the first of the texts.
+            space.add_leader([at(30, -1)[:2], at(30, 14)[:2], at(31, 19)[:2]], dxfattribs={"layer": "0"})
+        else:
+            space.add_lwpolyline([at(30, -1)[:2], at(30, 20)[:2], at(46, 20)[:2]], dxfattribs={"layer": "0"})
         if as_one:
             space.add_mtext("\\P".join(told.values()), dxfattribs={"char_height": 1, "insert": at(30.5, 19)})
         for line, text in enumerate(() if as_one else told.values()):
-            label(space, text, at(30.5, 18 - 1.6 * line), "0")
+            label(space, text, at(30 + aside, 18 - 1.6 * line), "0")
         # Another line across, beside which stands no text.
         space.add_line(at(10, -5), at(10, 30), {"layer": "DLSS"})
 

@@ -29,6 +29,7 @@ def names() -> LayerNames:
         ("电力电缆", "power"), ("雨污合流", "combined"), ("JLINE", "water"), ("WATER", "water"),
         ("C-WATR-PIPE", "water"),
         ("V-SSWR-PIPE", "foul"), ("现状|WSLINE", "foul"), ("现状$0$YS_LINE", "storm"),
+        ("RQGD", "gas"), ("JSGX", "water"),
     ],
 )  # fmt: skip
 def test_layers_named_by_class(names: LayerNames, layer: str, class_code: str) -> None:
@@ -56,7 +57,7 @@ def test_layers_named_by_a_device(names: LayerNames, layer: str) -> None:
     assert names.read(layer).appurtenance == layer
 
 
-@pytest.mark.parametrize("layer", ["JS注记", "JS点注记", "WSTEXT", "JMARK"])
+@pytest.mark.parametrize("layer", ["JS注记", "JS点注记", "WSTEXT", "JMARK", "JSZJ"])
 def test_layers_of_texts(names: LayerNames, layer: str) -> None:
     assert names.read(layer).is_annotation
     assert names.read(layer).class_code in ("water", "foul")
