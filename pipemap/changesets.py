@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
 import shapely
@@ -22,7 +23,7 @@ from pipemap.sql import queries
 from pipemap.statements import compose
 from pipemap.steps import note_discard, note_step
 from pipemap.versions import Delta, as_delta, class_column, diff, diff_counts, read_states
-from schemas.tables import FEATURE_KINDS, attribute_names
+from schemas.tables import FEATURE_KINDS, attribute_names, number_names
 
 __all__ = [
     "Changeset",
@@ -275,9 +276,19 @@ class _Edit:
     def _cell(self, name: str, cell: Any) -> Any:
         if isinstance(cell, BaseGeometry):
             return shapely.to_wkb(shapely.set_srid(cell, self.srid), hex=True, include_srid=True)
+        if name in number_names() and cell is not None and not _is_number(cell):
+            raise UsageError(f"{name} is a number; {cell} is none that the map can hold.")
         if name.endswith("_id") and isinstance(cell, int):
             return self.assigned.get(cell, cell)
         return cell.isoformat() if hasattr(cell, "isoformat") else cell
+
+
+def _is_number(cell: Any) -> bool:
+    """Whether it is one, or is written so; PostgreSQL would take the words NaN and Infinity too."""
+    try:
+        return isfinite(float(cell))
+    except (TypeError, ValueError):
+        return False
 
 
 def _select(connection: Connection, **wanted: Any) -> list[Changeset]:

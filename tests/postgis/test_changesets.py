@@ -302,6 +302,9 @@ def test_an_edit_says_what_it_cannot_do(database: Database, published: dict[str,
         edit(database, "node", 999_999, name="x")
     with pytest.raises(UsageError, match="colour"):
         edit(database, "node", published["J0"], colour="red")
+    for cell in ("NaN", "Infinity", float("inf"), "wide", [1]):
+        with pytest.raises(UsageError, match="width_mm is a number"):
+            edit(database, "pipe_segment", published["J0->J1"], width_mm=cell)
 
 
 def test_deltas_show_both_states_and_the_changed_fields(database: Database, published: dict[str, int]) -> None:
