@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from importers.tabular.code_pages import is_cyrillic, is_greek, is_korean, western
+from importers.tabular.code_pages import is_cyrillic, is_greek, is_hebrew, is_korean, western
 from importers.tabular.text_files import EVERYDAY, everyday_share
 
 # Language driver byte -> encoding; 0x57 (the maker's Windows code page) and 0x00 say nothing.
@@ -17,7 +17,7 @@ _LANGUAGE_DRIVERS = {
     0x4D: "gb18030", 0x7A: "gb18030", 0x4F: "cp950", 0x78: "cp950", 0x13: "cp932", 0x7B: "cp932", 0x4E: "cp949",
     0x79: "cp949", 0xC8: "cp1250", 0xC9: "cp1251", 0xCA: "cp1254", 0xCB: "cp1253",
 }  # fmt: skip
-_TOLD_BY_LETTERS = (("cp949", is_korean), ("cp1253", is_greek), ("cp1251", is_cyrillic))
+_TOLD_BY_LETTERS = (("cp949", is_korean), ("cp1255", is_hebrew), ("cp1253", is_greek), ("cp1251", is_cyrillic))
 _SAMPLE_RECORDS = 5_000
 _HEADER = struct.Struct("<4xIHH")
 _FIELD_BYTES = 32

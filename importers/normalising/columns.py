@@ -24,7 +24,7 @@ from importers.normalising.cells import (
     is_unknown,
     numbers,
 )
-from importers.normalising.dates import date_parser
+from importers.normalising.dates import date_parser, is_persian
 from importers.normalising.extra import objects
 from importers.normalising.ledger import Ledger
 from importers.normalising.measures import number_in, parse_measure
@@ -168,7 +168,8 @@ class Columns:
 
     def dates(self, attribute: str) -> Objects:
         """The attribute as dates."""
-        parse = date_parser(word for word in self.cells(attribute).words if word is not None)
+        words = (word for word in self.cells(attribute).words if word is not None)
+        parse = date_parser(words, is_persian=is_persian(map(str, self.rows.columns)))
         return self.parsed(attribute, parse, "IMP-DATE", lambda value: value is not None)
 
     def extra(self) -> pa.Array:

@@ -22,13 +22,18 @@ _MONTHS_OF_A_YEAR = 12
 _YEARS_OF_BUDDHA = range(2400, 2700)
 # Written in the figures of Persian, ۱۳۸۵/۰۴/۱۲, years are counted as Iran does.
 _PERSIAN = re.compile(r"^([۰-۹]{4})(?:[-/.]([۰-۹]{1,2}))?(?:[-/.]([۰-۹]{1,2}))?$")
+_PERSIAN_IN_LATIN = re.compile(r"^(\d{4})(?:\.0)?(?:[-/.](\d{1,2}))?(?:[-/.](\d{1,2}))?$")
 _YEARS_OF_PERSIA = range(1250, 1500)
+# Letters that Persian has and Arabic has not.
+_LETTERS_OF_PERSIAN = re.compile(r"[پچژگکی]")
 _PERSIAN_EPOCH = date(622, 3, 21)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NAMED = re.compile(rf"^(?:(\d{{1,2}})[-\s.]*)?({'|'.join(_MONTHS)})[a-z]*\.?[-\s,]*(\d{{4}}|\d{{2}})$", re.IGNORECASE)
 _MONTH_FIRST = re.compile(
     rf"^({'|'.join(_MONTHS)})[a-z]*\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})$", re.IGNORECASE
 )
+# Years of the Republic of China have three digits, in front of the others: 098/05/12 is 2009.
+_OF_TAIWAN = re.compile(r"^(0\d{2}|1[0-4]\d)[-/.](\d{1,2})[-/.](\d{1,2})$")
 _ABOUT = re.compile(r"^(?:约|大约|大概|circa|ca?\.|~|≈)\s*(?=\d)", re.IGNORECASE)
 # Years counted from an event: 昭和55年度 and S55 are 1980, 民国95年 is 2006, the first year of an era is 元年.
 _BEFORE_ERA = {
@@ -54,17 +59,19 @@ def parse_date(word: str) -> date | None:
     return _by_pattern(word) or _by_slashes(word, day_first=False) or _by_name(word) or _by_era(word) or _serial(word)
 
 
-def date_parser(words: Iterable[str]) -> Callable[[str], date | None]:
+def date_parser(words: Iterable[str], *, is_persian: bool = False) -> Callable[[str], date | None]:
     """How the dates of a column of dates are read, which may be shorter: 98.6, S55.
 
     Where any 15/03/1999 tells that days come first they do; where neither order is told by any, 05/06/2011 can be two
-    days and is none.
+    days and is none. In a Persian table 1385 is a year of Iran's calendar; elsewhere it could be one of the Hijra.
     """
     pairs = [(int(found[1]), int(found[3])) for word in words if (found := _SLASHES.match(word))]
     day_first = any(first > _MONTHS_OF_A_YEAR for first, _ in pairs)
     month_first = any(second > _MONTHS_OF_A_YEAR for _, second in pairs) or all(one == other for one, other in pairs)
 
     def parse(word: str) -> date | None:
+        if is_persian and (match := _PERSIAN_IN_LATIN.match(word)) and int(match[1]) in _YEARS_OF_PERSIA:
+            return _of_persia(*(int(part or 1) for part in match.groups()))
         if _SLASHES.match(word) and day_first:
             return None if month_first else _by_slashes(word, day_first=True)
         if _SLASHES.match(word) and not month_first:
@@ -74,10 +81,17 @@ def date_parser(words: Iterable[str]) -> Callable[[str], date | None]:
     return parse
 
 
+def is_persian(names: Iterable[str]) -> bool:
+    """Whether the names of a table's columns are written in Persian."""
+    return any(_LETTERS_OF_PERSIAN.search(name) for name in names)
+
+
 def _by_pattern(word: str) -> date | None:
     word = _ABOUT.sub("", word)
     if match := _PERSIAN.match(word):
         return _of_persia(*(int(part or 1) for part in match.groups()))
+    if match := _OF_TAIWAN.match(word):
+        return _date(_BEFORE_ERA["民国"] + int(match[1]), int(match[2]), int(match[3]))
     if match := _CHINESE_DATE.match(word):
         return _date(int(match[1].translate(_CHINESE_DIGITS)), _counted(match[2]), _counted(match[3]))
     for pattern, order in (*_YEARS_FIRST, *_YEARS_LAST):

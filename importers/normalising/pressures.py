@@ -10,7 +10,10 @@ from importers.normalising.cells import ZERO, Cells, coalesced
 from importers.normalising.columns import Columns
 from importers.normalising.units import PRESSURES_MPA, VOLTAGES_KV
 
-_VOLTAGE = re.compile(r"^(\d+(?:\.\d+)?)\s*(kv|v|千伏|伏)?$", re.IGNORECASE)
+# Of 220/380V, what one phase has and what is between two, the line is named by the latter.
+_VOLTAGE = re.compile(
+    r"^(?:(?:220|230|127)\s*v?\s*/\s*(?=380|400|220))?(\d+(?:\.\d+)?)\s*(kv|v|千伏|伏)?$", re.IGNORECASE
+)
 _PRESSURE = re.compile(r"^(\d+(?:\.\d+)?)\s*(mpa|kpa|bar|兆帕|千帕)?$", re.IGNORECASE)
 _UNITS = VOLTAGES_KV | PRESSURES_MPA
 # Above any line that was built, 1,150 kV of alternating current.
@@ -33,20 +36,23 @@ def pressure_and_voltage(columns: Columns) -> dict[str, Any]:
     def mpa(word: str) -> float | None:
         return None if code(word) else _pressure_mpa(word, columns.factor("pressure"))
 
+    def marked_mpa(word: str) -> float | None:
+        return None if code(word) or word[-1:].isdigit() else _pressure_mpa(word)
+
     def marked_kv(word: str) -> float | None:
         return _voltage_kv(word) if word[-1:].casefold() in ("v", "伏") else None
 
     known: dict[str, tuple[Callable[[str], Any], ...]] = {
         "pressure": (code, mpa),
         "voltage": (kv,),
-        "pressure_or_voltage": (code, marked_kv),
+        "pressure_or_voltage": (code, marked_mpa, marked_kv),
     }
     for attribute, parsers in known.items():
         _report_unread(columns, attribute, parsers)
     own_code, own_kv = pressure.each(code), voltage.each(kv)
     return {
         "pressure_code": coalesced(own_code, shared.each(code)),
-        "pressure_mpa": pressure.each(mpa).astype(np.float64),
+        "pressure_mpa": coalesced(pressure.each(mpa), shared.each(marked_mpa)).astype(np.float64),
         "voltage_kv": coalesced(own_kv, shared.each(marked_kv)).astype(np.float64),
     }
 

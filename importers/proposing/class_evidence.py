@@ -26,7 +26,7 @@ _OF_ONE_CLASS = {
 _TOLD_BY_OWNERS = frozenset({"gas", "heat", "power", "telecom"})
 _CARRIERS = re.compile(r"联通|移动通信|中国移动|电信|铁塔|广电", re.IGNORECASE)
 # Lamps and signals are fed with less.
-_LEAST_KV = 1.0
+_LEAST_KV, _MOSTLY = 1.0, 0.5
 _FIRST_WORDS = 200
 
 
@@ -64,8 +64,10 @@ def _of_points(trial: Delivery) -> Iterator[ClassTold]:
 
 def _of_lines(trial: Delivery) -> Iterator[ClassTold]:
     if "voltage_kv" in trial.segments:
-        highest_kv = np.nanmax(trial.segments["voltage_kv"].to_numpy(float), initial=0.0)
-        if highest_kv >= _LEAST_KV:
+        kv = trial.segments["voltage_kv"].to_numpy(float)
+        highest_kv = np.nanmax(kv, initial=0.0)
+        # Of lines of several kinds, which a column may tell that is not understood, those of power are a part.
+        if highest_kv >= _LEAST_KV and (kv >= _LEAST_KV).mean() > _MOSTLY:
             yield ClassTold("power", Reason(f"as its lines bear {highest_kv:g} kV", f"电压为 {highest_kv:g} kV"))
 
 

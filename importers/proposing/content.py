@@ -34,8 +34,13 @@ _SIZES_MM = frozenset(
      1500, 1600, 1650, 1800, 2000, 2200, 2400, 2600, 3000)
 )  # fmt: skip
 _SIZES_IN = (2, 3, 4, 6, 8, 10, 12, 14, 15, 16, 18, 20, 21, 24, 27, 30, 33, 36, 42, 48, 54, 60, 66, 72, 84, 96)
+# Outer diameters of steel tubes (GB/T 17395, GOST 10704).
+_STEEL_MM = frozenset((57, 76, 89, 108, 114, 133, 159, 168, 219, 273, 325, 377, 426, 478, 529, 530, 720, 820, 920,
+                       1020, 1220, 1420))  # fmt: skip
 # Those of inches rounded to whole millimetres are usual, too.
-_USUAL_MM = sorted(_SIZES_MM | {round(size * 25.4) for size in _SIZES_IN})
+_USUAL_MM = sorted(_SIZES_MM | _STEEL_MM | {round(size * 25.4) for size in _SIZES_IN})
+# What numbers that may be sizes, but no usual ones, are worth: they do not speak against a name.
+_NO_USUAL_SIZE, _LARGEST_MM = 0.3, 5_000
 _IN_INCHES, _MOSTLY = 0.6, 0.8
 _VOLTAGES_KV = frozenset((0.22, 0.38, 0.4, 6, 10, 11, 13.8, 15, 20, 22, 30, 33, 35, 50, 60, 66, 69, 90, 110, 115, 132,
                           138, 150, 220, 225, 230, 275, 330, 345, 380, 400, 500, 750, 1000))  # fmt: skip
@@ -252,8 +257,12 @@ def _diameter(sample: Sample) -> float:
         return sample.share(lambda word: parse_section(word, materials=sample.materials).is_known)
     if in_inches(sample) or in_metres(sample):
         return _IN_INCHES
-    standard = np.isin(np.round(sample.known_numbers), _USUAL_MM) | (sample.known_numbers == 0)
-    return float(standard.mean()) if len(standard) else 0.0
+    values = sample.known_numbers
+    if not len(values):
+        return 0.0
+    standard = float((np.isin(np.round(values), _USUAL_MM) | (values == 0)).mean())
+    may_be = ((values >= _SMALLEST_MM) & (values <= _LARGEST_MM) | (values == 0)).all()
+    return max(standard, _NO_USUAL_SIZE * bool(may_be))
 
 
 def _length_mm(sample: Sample) -> float:
@@ -300,7 +309,7 @@ def _coordinate(sample: Sample) -> float:
 
 
 def _date(sample: Sample) -> float:
-    parse = date_parser(sample.words)
+    parse = date_parser(sample.words, is_persian=True)
     return sample.share(lambda word: parse(word) is not None)
 
 

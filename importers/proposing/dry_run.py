@@ -1,7 +1,7 @@
 """A dry run: what an import would make of files, and a profile to be edited where that is not right."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -73,8 +73,7 @@ def dry_run(
     tables = [_set_right(table, places.get((table.file, table.sheet), [])) for table in tables]
     # Tables of rows that name their system need no other.
     named = {(record.file, record.sheet) for record, _ in reading.tables if record.crs and record.geometry is None}
-    unnamed = {place: ways for place, ways in places.items() if place not in named}
-    settled = replace(_settled(reading.profile, tables, unnamed, home), default_class=default_class)
+    settled = replace(_settled(reading.profile, tables, places, named, home), default_class=default_class)
     if source_crs:
         settled = replace(settled, crs=source_crs)
     text = profile_text(name, reading.profile, tables, settled)
@@ -168,9 +167,16 @@ def _renamed(column: ColumnProposal, swap: dict[str, str]) -> ColumnProposal:
 
 
 def _settled(
-    profile: Profile, tables: Sequence[TableProposal], places: dict[tuple[str, str], list[PlaceReading]], home: Home
+    profile: Profile,
+    tables: Sequence[TableProposal],
+    places: dict[tuple[str, str], list[PlaceReading]],
+    named: Set[tuple[str, str]],
+    home: Home,
 ) -> Settled:
-    """The axis order and system that suit every table; `auto` where tables differ."""
+    """The axis order and system that suit every table; `auto` where tables differ.
+
+    Tables in `named` say their system themselves.
+    """
     best = {
         place: reading for place, readings in places.items() if (reading := next((r for r in readings if r.fits), None))
     }
@@ -180,7 +186,11 @@ def _settled(
     systems = {
         r.name
         for place, r in best.items()
-        if not isinstance(r.crs, LocalGrid) and (r.crs != home.crs or not pairs[place])
+        if place not in named and not isinstance(r.crs, LocalGrid) and (r.crs != home.crs or not pairs[place])
     }
     axis = profile.axis if not axes or axes == {profile.axis} else axes.pop() if len(axes) == 1 else "auto"
-    return Settled(axis, systems.pop() if len(systems) == 1 else profile.crs, [(p[1], r) for p, r in best.items()])
+    return Settled(
+        axis,
+        systems.pop() if len(systems) == 1 else profile.crs,
+        [(p[1], r) for p, r in best.items() if p not in named],
+    )

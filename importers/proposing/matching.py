@@ -20,6 +20,7 @@ from importers.profiles import ATTRIBUTES, Profile, plain
 from importers.proposing import content
 from importers.proposing.references import LEAST_DISTINCT
 from importers.proposing.sample import Sample
+from importers.proposing.slips import is_one_slip
 from importers.proposing.vocabulary import readings, says_else, speaks_against
 
 ADOPTED = 0.5
@@ -142,14 +143,15 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
         is_own = column in OF_DRAWINGS or column.startswith(_DRAWN) or (table.is_fixed and is_of_metres(column))
         if column not in known and (table.is_settled or is_own or plain(column) in left):
             found[column] = [replace(match, certainty=min(match.certainty, _LEFT)) for match in weighed]
+            # A layout that is known by its other columns may come without the coordinates that it has elsewhere.
+            found[column] += [] if is_own or plain(column) in left else places.get(column, [])
             continue
         # A depth that the profile knows by name is no point number, whatever else holds the same values.
         is_else = known.get(column, "key") not in (*_ENDS, "key")
         valued = [] if is_else else _by_links(table, role, column, linked)
-        by_sight = [*_by_values(role, name, sample), *places.get(column, [])]
         most = _LEFT if says_else(role, name) and not content.are_element_codes(sample) else 1.0
-        valued += [replace(match, certainty=min(match.certainty, most)) for match in by_sight]
-        found[column] = _merged(weighed, valued)
+        by_sight = [replace(match, certainty=min(match.certainty, most)) for match in _by_values(role, name, sample)]
+        found[column] = _merged(weighed, [*valued, *by_sight, *places.get(column, [])])
     return _by_class_words(found, table)
 
 
@@ -175,6 +177,8 @@ def _linked(table: Candidates, role: str, known: Mapping[str, str]) -> list[str]
     linked = [column for column in table.samples if table.links.get(column, (0.0, ""))[0] >= _LINKED]
     if role != "segment":
         return linked
+    if len(linked) == 1 and (other := _other_end(table, linked[0])) is not None:
+        linked = sorted([*linked, other], key=list(table.samples).index)
     named = {
         match.attribute: column
         for column in reversed(linked)
@@ -184,6 +188,13 @@ def _linked(table: Candidates, role: str, known: Mapping[str, str]) -> list[str]
     others = iter([column for column in linked if column not in named.values()])
     ends = [named.get(end) or next(others, None) for end in ("from_key", "to_key")]
     return [end for end in ends if end is not None]
+
+
+def _other_end(table: Candidates, column: str) -> str | None:
+    """The column of the same table that an end refers to: of a tree no two lines end at one point."""
+    _, target = table.links[column]
+    others = (name for name, (_, source) in table.referred.items() if source.endswith(f".{column}"))
+    return next((name for name in others if name != column and target.endswith(f".{name}")), None)
 
 
 def assigned(found: Mapping[str, Sequence[Match]]) -> dict[str, Match]:
@@ -263,7 +274,7 @@ def _by_links(table: Candidates, role: str, column: str, linked: Sequence[str]) 
         return [Match("pair_key", 0.9 * share, why, by_values=True)]
     if column not in linked or role not in ("segment", "combined", "consumer"):
         return []
-    share, target = table.links[column]
+    share, target = table.links[column] if column in table.links else table.referred[column]
     attributes = {"segment": ("from_key", "to_key"), "combined": ("to_key",), "consumer": ("node_key",)}[role]
     place = linked.index(column)
     if place >= len(attributes):
@@ -359,7 +370,7 @@ def _misspelt(role: str, name: str) -> list[Match]:
     if len(name) < _LEAST_TYPO_LETTERS[name.isascii()] or any(character.isdigit() for character in name):
         return []
     near = {known: found for known, found in _names(role).items() if abs(len(known) - len(name)) <= 1}
-    slips = {known: found for known, found in near.items() if known != name and _one_slip(name, known)}
+    slips = {known: found for known, found in near.items() if known != name and is_one_slip(name, known)}
     attributes = {attribute for found in slips.values() for attribute, _ in found}
     if len(attributes) != 1:
         return []
@@ -367,17 +378,6 @@ def _misspelt(role: str, name: str) -> list[Match]:
     why = Reason(f"its name is one letter away from {known}", f"列名与 {known} 仅一字之差")
     attribute = attributes.pop()
     return [Match(attribute, min(0.6, _CAUTIOUS.get(attribute, 1.0)), why)]
-
-
-def _one_slip(one: str, other: str) -> bool:
-    """Whether one letter changed, missing, added, or two neighbours swapped make one word of the other."""
-    if len(one) > len(other):
-        one, other = other, one
-    first = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
-    if len(one) < len(other):
-        return one[first:] == other[first + 1 :]
-    is_swap = one[first : first + 2] == other[first : first + 2][::-1] and one[first + 2 :] == other[first + 2 :]
-    return one[first + 1 :] == other[first + 1 :] or is_swap
 
 
 @cache

@@ -255,12 +255,18 @@ def _samples(table: RecordTable, profile: Profile) -> dict[str, Sample]:
 
 
 def _linked(tables: Sequence[_Table], profile: Profile) -> list[_Table]:
-    """The tables with what refers to what; only numbers of points are referred to."""
-    are_points = [role_of(each.table, profile) in (None, "node", "combined") for each in tables]
+    """The tables with what refers to what; only numbers of points are referred to, also of those at ends of lines."""
+    are_points = [_may_number_points(each, profile) for each in tables]
     found = links([(each.table.sheet, each.samples) for each in tables], are_points)
     read = own_words([(linked, each.samples) for each, linked in zip(tables, found, strict=True)])
     told = zip(tables, found, read, strict=True)
     return [replace(each, links=linked, respelt=respelt) for each, linked, respelt in told]
+
+
+def _may_number_points(each: _Table, profile: Profile) -> bool:
+    """Whether a table says where points are, which lines with places at their ends do."""
+    role = role_of(each.table, profile)
+    return role in (None, "node", "combined") or (role == "segment" and "from_x" in profile.mapping(role, each.samples))
 
 
 def _table(each: _Table, profile: Profile, home: Home | None, given: CRS | None) -> TableProposal:

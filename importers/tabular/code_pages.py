@@ -16,6 +16,8 @@ _SIGN_IN_A_WORD = re.compile(r"(?<=[^\W\d_])[^\w\s](?=[a-zà-ÿ])|(?<=[^\W\d_])[
 _MOSTLY, _NEARLY_ALL, _LEAST_CHARACTERS = 0.85, 0.9, 10
 _LOWER_CYRILLIC = 0.55
 _HANGUL = re.compile("[가-힣]")
+_HEBREW, _NO_HEBREW = bytes(range(0xE0, 0xFB)), bytes((*range(0xC0, 0xE0), *range(0xFB, 0xFD), 0xFF))
+_HEBREW_WORD = re.compile(rb"(?<![A-Za-z])[\xe0-\xfa]{2,}(?![A-Za-z])")
 _GREEK = bytes((0xA2, 0xB8, 0xB9, 0xBA, 0xBC, 0xBE, 0xBF, *range(0xC1, 0xFF)))
 _CAPITAL_WITHIN = re.compile(r"[а-яёα-ώ][А-ЯЁΑ-ΫΆ-Ώ]")
 
@@ -42,6 +44,17 @@ def is_cyrillic(head: bytes) -> bool:
         return False
     n_letters, n_small = n_among(head, _CYRILLIC), n_among(head, _SMALL_CYRILLIC)
     return n_letters >= _MOSTLY * n_beyond and n_small >= _LOWER_CYRILLIC * n_beyond
+
+
+def is_hebrew(head: bytes) -> bool:
+    """Whether bytes beyond ASCII are words of Windows-1255: of all its letters none is one of Russia's last or capital.
+
+    Of Russian letters every tenth lies beyond the last of Hebrew.
+    """
+    n_beyond = n_among(head, BEYOND_ASCII)
+    if n_beyond < 3 * _LEAST_CHARACTERS or n_among(head, _NO_HEBREW) * 100 > n_beyond:
+        return False
+    return sum(map(len, _HEBREW_WORD.findall(head))) >= _NEARLY_ALL * n_beyond
 
 
 def is_greek(head: bytes) -> bool:

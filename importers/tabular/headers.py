@@ -24,6 +24,7 @@ _BARE_UNIT = re.compile(rf"[(（\[【]?\s*({_UNIT_WORDS})\.?\s*[)）\]】]?", re
 _NO_UNITS = frozenset(
     ("-", "--", "—", "–", "/", "n/a", "unit", "units", "单位", "einheit", "unité", "unidad", "ед.", "jedn.")
 )
+_UNITS_OF_DATES = frozenset(("年", "年月", "年月日", "月", "日", "year", "date"))
 # These say at which end of a pipe; what they are the end of stands in the row above.
 _END_WORDS = frozenset(
     ("起点", "终点", "起始", "终止", "起始点", "终止点", "起", "止", "终", "始", "自", "至", "首", "末", "上游", "下游",
@@ -236,12 +237,12 @@ def _n_in_another_language(rows: Sequence[Row], place: int) -> int:
 
 def _is_row_of_units(rows: Sequence[Row], place: int) -> bool:
     filled = [str(cell).strip() for cell in rows[place] if is_filled(cell)] if place < len(rows) else []
-    units = [cell for cell in filled if cell.casefold() not in _NO_UNITS]
+    units = [cell for cell in filled if cell.casefold() not in _NO_UNITS | _UNITS_OF_DATES]
     return bool(units) and all(_BARE_UNIT.fullmatch(cell) for cell in units)
 
 
 def _units_alone(row: Row) -> Row:
-    return [None if _text(cell).casefold() in _NO_UNITS else cell for cell in row]
+    return [None if _text(cell).casefold() in _NO_UNITS | _UNITS_OF_DATES else cell for cell in row]
 
 
 def _width(rows: Sequence[Row]) -> int:
@@ -258,7 +259,8 @@ def _text(cell: Any) -> str:
 
 def is_end(cell: Any) -> bool:
     """Whether a cell says nothing but at which end of a pipe, or at both: 起/止."""
-    return all(plain(part) in _END_WORDS for part in re.split("[/、]", _text(cell)))
+    text = _text(cell)
+    return plain(text) in _END_WORDS or all(plain(part) in _END_WORDS for part in re.split("[/、]", text))
 
 
 def _begins_with_end(part: str) -> bool:

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pyproj import CRS
 
 from importers.base import RecordTable
 from importers.normalising.ledger import listed
 from importers.profiles import plain
 from importers.tabular.headers import Header, Merge, is_filled, labels, title
+from importers.tabular.systems import system_of, told_of_system
 from importers.tabular.typed_columns import Column, Row, columns_of, first_filled, fitted, is_none, row_of
 from schemas.findings import Finding, Severity
 
@@ -93,6 +95,7 @@ class Body:
     said: dict[str, str] = field(default_factory=dict)
     key_places: list[int] = field(default_factory=list)
     is_top: bool = True
+    crs: CRS | None = None
 
     def __post_init__(self) -> None:
         for row in self.above:
@@ -100,6 +103,7 @@ class Body:
         named = self.header.names if self.header else []
         self.key_places = [n for n, name in enumerate(named) if plain(name) in self.names.keys]
         self.title = title(self.above)
+        self.about = [*self.above, named]
         width = len(named)
         self.lines_above = {tuple(map(_plain, fitted(row, width))) for row in self.above if any_filled(row)}
         firsts = (next(filter(is_filled, row), None) for row in (*self.above, *self.header_rows))
@@ -118,12 +122,17 @@ class Body:
         frame.index = pd.RangeIndex(start + 1, start + 1 + len(rows))
         keep = np.ones(len(rows), dtype=bool)
         keep[list(skipped)] = False
+        remarks = [row_of(columns, place) for place, why in skipped.items() if why == _HEAD]
         findings = [*self.grid.findings, *self._said_of(skipped, start)]
+        if self.crs is None and (crs := system_of([*self.about, *remarks], frame[keep])):
+            self.crs = crs
+            findings.append(told_of_system(self.grid.file, self.grid.sheet, crs))
         self.grid.findings = []
         return RecordTable(
             self.grid.file,
             self.grid.sheet,
             frame if keep.all() else frame[keep],
+            crs=self.crs,
             skipped_rows=len(skipped),
             findings=findings,
             title=self.title,

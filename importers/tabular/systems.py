@@ -1,6 +1,6 @@
-"""Tables in which a column says which coordinate system the places of a row are in: a table for each system."""
+"""Tables that say which coordinate system their places are in: in lines about them, or row by row in a column."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,12 +8,37 @@ import pandas as pd
 from pyproj import CRS
 
 from importers.base import RecordTable
-from importers.places.named_systems import system_named
+from importers.places.named_systems import may_say_system, system_named, system_said
 from importers.proposing.vocabulary import says_system
 from schemas.findings import Finding, Severity
 
 _MOST_SYSTEMS = 12
+# Coordinates in metres are larger; a table without any has places in degrees, or none.
+_LEAST_METRES, _FIRST_ROWS = 10_000.0, 100
 _BLANK = ""
+
+
+def system_of(lines: Iterable[Sequence[Any]], rows: pd.DataFrame) -> CRS | None:
+    """The one system that lines about a table name with its zone, in the form that its eastings have."""
+    texts = [" ".join(str(cell) for cell in line if isinstance(cell, str)) for line in lines]
+    if not any(map(may_say_system, texts)):
+        return None
+    first = rows.head(_FIRST_ROWS).apply(pd.to_numeric, errors="coerce").abs().median()
+    metres = first[first >= _LEAST_METRES]
+    return system_said(texts, {int(value // 1_000_000) for value in metres}) if len(metres) else None
+
+
+def told_of_system(file: str, sheet: str, crs: CRS) -> Finding:
+    """That lines about a table name its system."""
+    name = f"{crs.name} (EPSG:{crs.to_epsg()})"
+    return Finding(
+        rule="IMP-SYSTEM",
+        severity=Severity.INFO,
+        message_en=f"Lines about {sheet} say that its places are in {name}; they are read in it.",
+        message_zh=f"{sheet} 的标题或说明注明坐标系为 {name}，按其读取。",
+        file=file,
+        sheet=sheet,
+    )
 
 
 def with_systems_apart(table: RecordTable) -> Iterator[RecordTable]:
@@ -50,7 +75,9 @@ def _apart(
             crs = None
         sheet = f"{table.sheet} ({name})" if is_other else table.sheet
         told = [_told(table, sheet, column, name)] if is_other else []
-        yield replace(rest, sheet=sheet, rows=table.rows[names == name], crs=crs, findings=[*rest.findings, *told])
+        yield replace(
+            rest, sheet=sheet, rows=table.rows[names == name], crs=crs or table.crs, findings=[*rest.findings, *told]
+        )
         rest = replace(rest, findings=[], skipped_rows=0, refused_rows=0)
 
 

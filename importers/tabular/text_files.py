@@ -14,6 +14,7 @@ from importers.tabular.code_pages import (
     BEYOND_ASCII,
     is_cyrillic,
     is_greek,
+    is_hebrew,
     is_korean,
     is_nearly_all_letters,
     n_among,
@@ -119,6 +120,8 @@ def _encoding(path: Path) -> tuple[str, bool]:
         raise _not_text(path)
     if _decodes(path, "utf-8"):
         return "utf-8", False
+    if is_hebrew(head) and _decodes(path, "cp1255"):
+        return "cp1255", False
     if is_greek(head) and _decodes(path, "cp1253"):
         return "cp1253", False
     is_western = _looks_western(head)

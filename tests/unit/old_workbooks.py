@@ -1,4 +1,4 @@
-"""The smallest workbooks of the older kinds that spreadsheet programs open: .xls (BIFF8) and .ods."""
+"""The smallest workbooks of the older kinds that spreadsheet programs open: .xls (BIFF8, BIFF5) and .ods."""
 
 import struct
 import zipfile
@@ -23,6 +23,22 @@ def write_xls(path: Path, sheets: Mapping[str, Rows]) -> Path:
         head += _record(0x0085, struct.pack("<IBBBB", at, 0, 0, len(name) // 2, 1) + name)
         at += len(body)
     path.write_bytes(_compound(head + _record(0x000A) + b"".join(bodies)))
+    return path
+
+
+def write_xls_95(path: Path, sheets: Mapping[str, Rows]) -> Path:
+    """Write sheets of texts and numbers as Excel 95 does in China: BIFF5, texts in bytes of code page 936."""
+    bof = {kind: _record(0x0809, struct.pack("<HHHH", 0x0500, kind, 0, 1993)) for kind in (0x0005, 0x0010)}
+    bodies = [
+        bof[0x0010] + b"".join(_cell_95(cell) for cell in _cells(rows)) + _record(0x000A) for rows in sheets.values()
+    ]
+    names = [name.encode("gbk") for name in sheets]
+    head = bof[0x0005] + _record(0x0042, struct.pack("<H", 936))
+    at = len(head) + sum(4 + 7 + len(name) for name in names) + 4
+    for name, body in zip(names, bodies, strict=True):
+        head += _record(0x0085, struct.pack("<IHB", at, 0, len(name)) + name)
+        at += len(body)
+    path.write_bytes(_compound(head + _record(0x000A) + b"".join(bodies), "Book"))
     return path
 
 
@@ -67,6 +83,14 @@ def _cell(cell: tuple[int, int, Any]) -> bytes:
     return _record(0x0203, struct.pack("<HHHd", row, column, 0, value))
 
 
+def _cell_95(cell: tuple[int, int, Any]) -> bytes:
+    row, column, value = cell
+    if not isinstance(value, str):
+        return _cell(cell)
+    text = value.encode("gbk")
+    return _record(0x0204, struct.pack("<HHHH", row, column, 0, len(text)) + text)
+
+
 def _bof(kind: int) -> bytes:
     return _record(0x0809, struct.pack("<HHHHII", 0x0600, kind, 0, 1997, 0, 6))
 
@@ -75,8 +99,8 @@ def _record(number: int, data: bytes = b"") -> bytes:
     return struct.pack("<HH", number, len(data)) + data
 
 
-def _compound(stream: bytes) -> bytes:
-    """One stream named Workbook in a compound file; short streams would need a second kind of sectors."""
+def _compound(stream: bytes, name: str = "Workbook") -> bytes:
+    """One stream in a compound file; short streams would need a second kind of sectors."""
     stream = stream.ljust(max(4096, -(-len(stream) // _SECTOR) * _SECTOR), b"\0")
     n_sectors = len(stream) // _SECTOR
     n_fat = 1
@@ -88,7 +112,7 @@ def _compound(stream: bytes) -> bytes:
     header += struct.pack("<IIIIIIIII", 0, n_fat, n_sectors, 0, 4096, _END, 0, _END, 0)
     fat_at = [n_sectors + 1 + n for n in range(n_fat)]
     header += struct.pack("<109I", *fat_at, *[_FREE] * (109 - n_fat))
-    entries = _entry("Root Entry", 5, 1, _END, 0) + _entry("Workbook", 2, _FREE, 0, len(stream)) + bytes(256)
+    entries = _entry("Root Entry", 5, 1, _END, 0) + _entry(name, 2, _FREE, 0, len(stream)) + bytes(256)
     return header + stream + entries + struct.pack(f"<{len(chain)}I", *chain)
 
 

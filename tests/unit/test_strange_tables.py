@@ -14,7 +14,7 @@ from openpyxl.styles import PatternFill
 from pyproj import Transformer
 
 from importers.normalising.cells import code_of
-from importers.normalising.dates import date_parser, parse_date
+from importers.normalising.dates import date_parser, is_persian, parse_date
 from importers.normalising.measures import parse_measure
 from importers.normalising.sections import parse_section
 from importers.places.georeference import parse_crs
@@ -470,12 +470,21 @@ def test_japanese_text_with_letters_between_its_characters_is_not_taken_for_west
         (["98.6", "15.03.98", "05.06", "98年"], [date(1998, 6, 1), date(1998, 3, 15), None, date(1998, 1, 1)]),
         (["Mar-98", "18 May 2012"], [date(1998, 3, 1), date(2012, 5, 18)]),
         (["二〇〇八年", "约2005年", "1998.0"], [date(2008, 1, 1), date(2005, 1, 1), date(1998, 1, 1)]),
+        (["098/05/12", "112-1-3"], [date(2009, 5, 12), date(2023, 1, 3)]),
         (["80年代", "1999-2001", "2009年以前"], [None, None, None]),
     ],
 )
 def test_a_column_of_dates_says_how_it_is_read(column: list[str], days: list[date | None]) -> None:
     parse = date_parser(column)
     assert [parse(word) for word in column] == days
+
+
+def test_years_of_iran_are_read_where_the_table_is_persian_and_unknown_elsewhere() -> None:
+    years = ["1385", "1357/11/22"]
+    assert [date_parser(years, is_persian=True)(year) for year in years] == [date(2006, 3, 21), date(1979, 2, 11)]
+    assert [date_parser(years)(year) for year in years] == [None, None]
+    assert is_persian(["سال نصب", "کد گره"])
+    assert not is_persian(["سنة الإنشاء", "رقم النقطة", "Year"])
 
 
 def test_numbers_and_point_numbers_are_no_dates_by_themselves() -> None:

@@ -14,7 +14,7 @@ from importers.base import RecordTable
 from importers.passing import read_confined
 from importers.tables import TableReader
 from pipemap.errors import SourceError
-from tests.unit.old_workbooks import write_ods, write_xls
+from tests.unit.old_workbooks import write_ods, write_xls, write_xls_95
 
 HEADER = ("物探点号", "X", "Y", "地面高程", "特征")
 ROWS = [("JS1", "2600000.1", "500000.2", "12.5", "三通"), ("JS2", "2600010.1", "500000.2", "12.4", "弯头")]
@@ -326,7 +326,9 @@ def test_a_workbook_of_eighty_sheets_is_read_sheet_by_sheet(tmp_path: Path) -> N
     assert {len(table.rows) for table in tables} == {2}
 
 
-@pytest.mark.parametrize(("name", "write"), [("a.xls", write_xls), ("a.et", write_xls), ("a.ods", write_ods)])
+@pytest.mark.parametrize(
+    ("name", "write"), [("a.xls", write_xls), ("a.et", write_xls), ("95.xls", write_xls_95), ("a.ods", write_ods)]
+)
 def test_older_workbooks_read_like_new_ones(
     tmp_path: Path, name: str, write: Callable[[Path, dict[str, Sequence[Sequence[Any]]]], Path]
 ) -> None:

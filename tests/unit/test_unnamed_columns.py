@@ -67,6 +67,7 @@ def test_small_decimals_below_a_high_ground_are_depths_and_no_elevations(tmp_pat
     [
         ("cp1250", ["Nr studni", "X", "Y", "Rzędna początku", "Rzędna źródła", "Głębokość"]),
         ("cp1251", ["Номер", "X", "Y", "Отметка люка", "Отметка лотка", "Глубина колодца"]),
+        ("cp1255", ["מספר שוחה", "X", "Y", "רום מכסה", "רום תחתית", "עומק השוחה"]),
         ("cp949", ["맨홀번호", "X", "Y", "지반고", "관저고", "맨홀깊이"]),
         ("cp1252", ["Schacht-Nr", "X", "Y", "Deckelhöhe", "Sohlhöhe", "Schachttiefe über Grund"]),
     ],

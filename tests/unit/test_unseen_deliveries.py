@@ -9,9 +9,10 @@ import numpy as np
 import openpyxl
 import pytest
 import shapely
+from pyproj import CRS
 
 from importers.places.georeference import parse_crs
-from importers.places.place_readings import Home
+from importers.places.place_readings import Home, transformer
 from importers.profile_files import load_profile
 from importers.proposing.dry_run import DryRun, dry_run
 from pipemap.errors import CrsError
@@ -656,6 +657,70 @@ def test_levels_of_pipes_in_a_low_town_are_no_depths(tmp_path: Path) -> None:
     delivery = _delivery(_proposed([_workbook(tmp_path / "a.xlsx", {"A": wells, "B": pipes})], "EPSG:4547"))
     assert delivery.segments["from_elevation_m"].round(2).tolist()[:2] == [7.4, 7.38]
     assert delivery.segments["from_depth_m"].isna().all()
+
+
+@pytest.mark.parametrize("names", [("Start TP", "End TP"), ("Zxq", "Wvu")])
+def test_ends_of_lines_with_their_places_name_the_points_of_a_tree(tmp_path: Path, names: tuple[str, str]) -> None:
+    header = [names[0], "Start X", "Start Y", names[1], "End X", "End Y", "Dia (mm)"]
+    rows = [[f"T{n}", *a, f"T{n + 1}", *b, 110] for n, (a, b) in enumerate(pairwise(_PLACES))]
+    delivery = _delivery(_proposed([_workbook(tmp_path / "gas.xlsx", {"Lines": [header, *rows]})], "EPSG:32650"))
+    assert sorted(delivery.nodes["source_key"]) == sorted(f"T{n}" for n in range(12))
+    assert len(delivery.segments) == 11
+
+
+@pytest.mark.parametrize("shift", [0.0, 39e6], ids=["no zone", "zone in eastings"])
+def test_places_are_read_in_the_system_that_a_line_above_names_with_its_meridian(tmp_path: Path, shift: float) -> None:
+    places = [(x + 138_000, y) for x, y in _PLACES]
+    x, y = transformer(CRS.from_epsg(4547), CRS.from_epsg(4548)).transform(*np.transpose(places))
+    head = [["坐标系统：2000国家大地坐标系，中央子午线117°"], ["点号", "X", "Y"]]
+    points = [*head, *([f"P{n}", north, east + shift] for n, (east, north) in enumerate(zip(x, y, strict=True)))]
+    lines = [["起点点号", "终点点号", "管径"], *([f"P{n}", f"P{n + 1}", 300] for n in range(11))]
+    delivery = _delivery(_proposed([_workbook(tmp_path / "雨水.xlsx", {"点": points, "线": lines})], "EPSG:4547"))
+    np.testing.assert_allclose(shapely.get_coordinates(delivery.nodes["geom"].to_numpy()), places, atol=0.01)
+    assert [each.rule for each in delivery.findings].count("IMP-SYSTEM") == 1
+
+
+def test_places_that_count_to_the_west_and_south_are_read_in_the_system_of_their_meridian(tmp_path: Path) -> None:
+    places = [(616200.0 + 30 * n, 7149500.0 + n) for n in range(12)]
+    west, south = transformer(CRS.from_epsg(32735), CRS.from_epsg(2053)).transform(*np.transpose(places))
+    points = [["MH No", "Y (Lo29)", "X (Lo29)"]]
+    points += [[f"M{n}", *place] for n, place in enumerate(zip(west, south, strict=True))]
+    pipes = [["From MH", "To MH", "Dia"], *([f"M{n}", f"M{n + 1}", 160] for n in range(11))]
+    delivery = _delivery(_proposed([_workbook(tmp_path / "foul.xlsx", {"a": points, "b": pipes})], "EPSG:32735"))
+    np.testing.assert_allclose(shapely.get_coordinates(delivery.nodes["geom"].to_numpy()), places, atol=0.01)
+
+
+def test_points_and_lines_beside_each_other_are_told_by_the_numbers_that_lines_name(tmp_path: Path) -> None:
+    header = ["Nr. pusetës", "Lindje", "Veri", None, "Nga puseta", "Te puseta", "Diametri (mm)"]
+    rows = [[f"P{n}", *place, None, f"P{n}", f"P{n + 1}", 200] for n, place in enumerate(_PLACES)]
+    file = _workbook(tmp_path / "foul.xlsx", {"Fleta1": [header, *rows[:-1], rows[-1][:3]]})
+    delivery = _delivery(_proposed([file], "EPSG:32650"))
+    assert (len(delivery.nodes), delivery.segments["width_mm"].tolist()) == (12, [200.0] * 11)
+
+
+def test_a_layout_that_comes_with_coordinates_it_has_elsewhere_keeps_them(tmp_path: Path) -> None:
+    points = [["FCODE", "GXDDH", "DMGC", "HZB", "ZZB"]]
+    points += [["52012201", f"P{n}", 12.5, x, y] for n, (x, y) in enumerate(_PLACES)]
+    lines = [["FCODE", "GXQDDH", "GXZDDH", "GXQDMS", "GXZDMS"]]
+    lines += [["52011000", f"P{n}", f"P{n + 1}", 1.5, 1.6] for n in range(11)]
+    delivery = _delivery(_proposed([_workbook(tmp_path / "a.xlsx", {"PT": points, "LN": lines})], "EPSG:4547"))
+    assert shapely.get_coordinates(delivery.nodes["geom"].to_numpy()).tolist() == [[*place] for place in _PLACES]
+    assert len(delivery.segments) == 11
+
+
+def test_sizes_that_are_of_no_standard_do_not_speak_against_their_name(tmp_path: Path) -> None:
+    points = [["点号", "X", "Y"], *([f"P{n}", y, x] for n, (x, y) in enumerate(_PLACES))]
+    lines = [["起点点号", "终点点号", "管径", "建设年代"], ["", "", "mm", "年"]]
+    lines += [[f"P{n}", f"P{n + 1}", 271 + 6 * n, 2010] for n in range(11)]
+    delivery = _delivery(_proposed([_workbook(tmp_path / "氮气.xlsx", {"点": points, "线": lines})], "EPSG:4547"))
+    assert delivery.segments["width_mm"].tolist() == [271.0 + 6 * n for n in range(11)]
+
+
+def test_one_kilovolt_among_lines_of_unknown_kinds_does_not_make_them_all_of_power(tmp_path: Path) -> None:
+    points = [["点号", "X", "Y"], *([f"P{n}", y, x] for n, (x, y) in enumerate(_PLACES))]
+    lines = [["起点点号", "终点点号", "电压(kV)"], *([f"P{n}", f"P{n + 1}", [10, None, 0.4][n % 3]] for n in range(11))]
+    found = _proposed([_workbook(tmp_path / "a.xlsx", {"点": points, "线": lines})], "EPSG:4547")
+    assert found.class_told is None
 
 
 def _proposed(files: Sequence[Path], crs: str) -> DryRun:
