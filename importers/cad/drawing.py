@@ -63,12 +63,20 @@ class Drawing:
         self.n_sections = 0
         self._encoding = encoding
         self._objects: dict[str, Group] = {}
+        self._words: dict[Any, str] = {}
         self._groups = groups_of(path)
         self._read_until_entities()
 
     def text(self, value: Any) -> str:
         """A value as text in the drawing's encoding, without blanks around it."""
         return text_of(value, self.codec).strip()
+
+    def word(self, value: Any) -> str:
+        """A value that many entities have, a layer or a colour, as text: each is decoded once."""
+        found = self._words.get(value)
+        if found is None:
+            found = self._words[value] = self.text(value)
+        return found
 
     def number(self, name: str, code: int = 70) -> float | None:
         """A number of the header, None where it is not there."""

@@ -112,10 +112,10 @@ class EntityReader:
 
     def _entity(self, group: Group, to_world: Matrix44 | None) -> Entity:
         self._n_read += 1
-        tags, text = group.tags(), self.drawing.text
-        handle = text(tags[5]) if 5 in tags else None
-        entity = Entity(self._n_read, group.kind, text(tags.get(8, b"0")), handle)
-        entity.linetype = text(tags[6]) if 6 in tags else None
+        tags, word = group.tags(), self.drawing.word
+        handle = self.drawing.text(tags[5]) if 5 in tags else None
+        entity = Entity(self._n_read, group.kind, word(tags.get(8, b"0")), handle)
+        entity.linetype = word(tags[6]) if 6 in tags else None
         entity.look = self._look(entity, tags)
         if group.kind in ROLES:
             self._read_shape(entity, group, tags, to_world)
@@ -133,9 +133,9 @@ class EntityReader:
     def _look(self, entity: Entity, tags: dict[int, Any]) -> tuple[str, str]:
         """Colour and linetype, those of the layer where the entity has none of its own."""
         of_layer = self.drawing.looks.get(entity.layer, ("", ""))
-        colour = self.drawing.text(tags[62]) if 62 in tags else _BY_LAYER
+        colour = self.drawing.word(tags[62]) if 62 in tags else _BY_LAYER
         linetype = (entity.linetype or _BY_LAYER).upper()
-        own = self.drawing.text(tags[420]) if 420 in tags else of_layer[0] if colour == _BY_LAYER else colour
+        own = self.drawing.word(tags[420]) if 420 in tags else of_layer[0] if colour == _BY_LAYER else colour
         return own, of_layer[1] if linetype in ("BYLAYER", _BY_LAYER) else linetype
 
     def _read_leader(self, entity: Entity, group: Group, tags: dict[int, Any], to_world: Matrix44 | None) -> None:
@@ -152,7 +152,7 @@ class EntityReader:
             len(entity.vertices) > 3 and entity.vertices[0] == entity.vertices[-1]
         )
         if group.kind == "INSERT":
-            entity.block = self.drawing.text(tags.get(2, ""))
+            entity.block = self.drawing.word(tags.get(2, ""))
             entity.radius = self._symbol_radius(entity.block, tags, to_world)
         elif group.kind == "CIRCLE":
             entity.radius = _number(tags.get(40)) * _scale(to_world)

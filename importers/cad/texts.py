@@ -56,7 +56,8 @@ def leader_tip(
 
 
 def _text(tags: dict[int, Any], drawing: Drawing, to_world: Matrix44 | None) -> Text | None:
-    said = plain_text(drawing.text(tags.get(1, ""))[:_MAX_CHARACTERS]).strip()
+    raw = drawing.text(tags.get(1, ""))[:_MAX_CHARACTERS]
+    said = plain_text(raw).strip() if "%%" in raw or "^" in raw else raw
     if not said:
         return None
     height = float(tags.get(40, 1))
@@ -128,4 +129,6 @@ def _placed(lines: list[str], box: list[Vertex]) -> Text:
 
 
 def _width(text: str) -> float:
+    if text.isascii():
+        return _NARROW * len(text)
     return sum(1.0 if unicodedata.east_asian_width(letter) in "WF" else _NARROW for letter in text)
