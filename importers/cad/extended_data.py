@@ -17,6 +17,8 @@ _DRAWING_MATTER = (
     "EXACXREF", "HATCHBACKGROUND", "PE_URL",
 )  # fmt: skip
 _SEPARATORS = re.compile(r"[:：=]")
+# Of fewer, more than half must be known.
+_LEAST_PAIRS = 4
 _LIST_MARKS = re.compile(r"[;；|\n\t]+|[,，](?=[^,，:：=]{1,20}[:：=])")
 _RECORD_STRINGS = frozenset({1, 2, 3, 4, 6, 7, 8, 9, *range(300, 310)})
 _RECORD_NUMBERS = frozenset({*range(40, 60), *range(60, 80), *range(90, 100), *range(140, 148), *range(170, 176)})
@@ -106,7 +108,8 @@ def _alternates(values: Sequence[Any], is_name: Callable[[str], bool]) -> bool:
     names = values[::2]
     if len(values) % 2 or len(values) < 2 or not all(isinstance(name, str) for name in names):
         return False
-    return len(set(names)) == len(names) and 2 * sum(map(is_name, names)) > len(names)
+    n_known = sum(map(is_name, names))
+    return len(set(names)) == len(names) and 2 * n_known >= len(names) + (len(names) < _LEAST_PAIRS)
 
 
 def _named(text: str) -> list[Pair]:

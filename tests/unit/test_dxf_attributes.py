@@ -53,9 +53,13 @@ def test_names_and_values_in_turns(tmp_path: Path) -> None:
         tagged(point, "WEBCAD", "Exp_No", "W1", "tezheng", "三通", "fushuwu", "检查井", "dmgch", 5.5)
         bare = drawing.modelspace().add_point(at(5), {"layer": "WSPOINT"})
         tagged(bare, "WEBCAD", "alpha", "beta")
+        half = drawing.modelspace().add_point(at(9), {"layer": "WSPOINT"})
+        tagged(half, "WEBCAD", "no such name", "W2", "another", 3.5, "tezheng", "弯头", "fushuwu", "")
 
     table = Read(drawn(tmp_path / "a.dxf", draw))["WSPOINT", "node"].rows
     assert table.loc[1, ["Exp_No", "tezheng", "fushuwu", "dmgch"]].tolist() == ["W1", "三通", "检查井", 5.5]
+    # Of many names half may be known to nobody.
+    assert table.loc[3, ["no such name", "another", "tezheng"]].tolist() == ["W2", 3.5, "弯头"]
     # Two words of which neither is a name are two values.
     assert table.loc[2, ["WEBCAD", "WEBCAD_2"]].tolist() == ["alpha", "beta"]
 

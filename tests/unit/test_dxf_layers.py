@@ -29,7 +29,7 @@ def names() -> LayerNames:
         ("电力电缆", "power"), ("雨污合流", "combined"), ("JLINE", "water"), ("WATER", "water"),
         ("C-WATR-PIPE", "water"),
         ("V-SSWR-PIPE", "foul"), ("现状|WSLINE", "foul"), ("现状$0$YS_LINE", "storm"),
-        ("RQGD", "gas"), ("JSGX", "water"),
+        ("RQGD", "gas"), ("JSGX", "water"), ("YuShui_LN", "storm"), ("wushui", "foul"),
     ],
 )  # fmt: skip
 def test_layers_named_by_class(names: LayerNames, layer: str, class_code: str) -> None:
