@@ -142,9 +142,20 @@ def is_fill_number(values: Floats) -> Mask:
     return np.isin(values, _FILL_NUMBERS) | ~(np.abs(values) < _BEYOND_ANY_MEASURE)
 
 
-def is_fill_depth(written: Floats, depths_m: Floats) -> Mask:
+def are_nines(written: Floats, depths_m: Floats) -> Mask:
     """Which depths, as written and in metres, are nothing but nines and deeper than any."""
     return np.isin(written, _NINES) & (depths_m > _BEYOND_ANY_DEPTH_M)
+
+
+def is_fill_depth(written: Floats, depths_m: Floats) -> Mask:
+    """Which depths of a column, as written and in metres, are nothing but nines, or -1 where none else is below 0.
+
+    Where other pipes lie above the ground, one can lie a metre above it.
+    """
+    is_minus_one = written == -1
+    is_above = (written < 0) & (written > -_BEYOND_ANY_DEPTH_M) & ~is_minus_one
+    fills: Mask = are_nines(written, depths_m) | (is_minus_one & ~is_above.any())
+    return fills
 
 
 def codes(column: Cells, words: Mapping[str, str]) -> tuple[Objects, Mask]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from importers.normalising.cells import is_fill_depth, is_fill_number
+from importers.normalising.cells import are_nines, is_fill_number
 from importers.normalising.units import factor
 
 _DATUMS = {
@@ -76,5 +76,5 @@ def two_numbers(word: str) -> tuple[float, float] | None:
     if not match:
         return None
     both = np.array([float(match[1]), float(match[2]) if match[2] else np.nan])
-    first, second = np.where(is_fill_number(both) | is_fill_depth(both, both), np.nan, both)
+    first, second = np.where(is_fill_number(both) | are_nines(both, both), np.nan, both)
     return float(first), float(second)

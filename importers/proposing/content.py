@@ -85,7 +85,8 @@ def fit(attribute: str, sample: Sample) -> float | None:
     if not sample.n_known:
         return None
     if attribute in _CODES:
-        return _coded(_CODES[attribute], sample)
+        known = _coded(_CODES[attribute], sample)
+        return _of_points(known, sample) if attribute == "appurtenance" else known
     if attribute == "key":
         share = sample.distinct_share if sample.distinct_share > 0.98 else 0.6 * sample.distinct_share**2
         return share if sample.decimal_share < _FEW_DECIMALS else _DECIMAL_NUMBERS * share
@@ -244,6 +245,14 @@ def _coded(table: str, sample: Sample) -> float:
     # A few words that come again and again may be codes of a dictionary that is not known yet.
     is_dictionary = len(sample.words) <= _FEW_WORDS and sample.distinct_share < 0.5
     return max(known, OF_A_DICTIONARY) if is_dictionary else known
+
+
+def _of_points(known: float, sample: Sample) -> float:
+    """How far values can be devices, with what else points are among them: 阀门, 弯头, 三通."""
+    devices, features = sample.profile.code_words("appurtenance"), sample.profile.code_words("feature")
+    if sample.number_share > _HALF or not any(code_of(word, devices) for word in sample.words):
+        return known
+    return max(known, sample.share(lambda word: bool(code_of(word, devices) or code_of(word, features))))
 
 
 def _section(sample: Sample) -> float:

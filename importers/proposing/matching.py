@@ -50,7 +50,8 @@ OF_DRAWINGS, _DRAWN = frozenset(("layer", "entity", "handle", "block")), "drawn_
 _REFERRED_TO = 0.97
 # Numbers of lines make different pipes of lines that are else the same; the user says whether they are.
 _CAUTIOUS = {"line_id": 0.45}
-_LESS_SURE = 0.06
+# Of more kinds of pipes nobody keeps a register.
+_LESS_SURE, _MOST_KINDS = 0.06, 60
 _ENDS = ("from_key", "to_key", "node_key")
 _TRUST_IN_PLACES = 0.75
 # Who owns a pipe and who runs it are companies alike; names tell them apart.
@@ -158,7 +159,8 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
 def _by_class_words(found: dict[str, list[Match]], table: Candidates) -> dict[str, list[Match]]:
     """Less sure: the class where a column tells more of them apart (小类 within 大类), a device called like a class."""
     words = table.profile.class_words()
-    told = {column: {class_of(word, words) for word in sample.words} for column, sample in table.samples.items()}
+    few = {column: sample.words if len(sample.words) <= _MOST_KINDS else [] for column, sample in table.samples.items()}
+    told = {column: {class_of(word, words) for word in kinds} for column, kinds in few.items()}
     named = {column for column, classes in told.items() if classes and None not in classes}
     can_tell = [len(told[column]) for column in named if any(m.attribute == "class" for m in found[column])]
     least = max(can_tell, default=0)

@@ -382,6 +382,29 @@ def test_depths_of_nothing_but_nines_are_none(tmp_path: Path) -> None:
     np.testing.assert_allclose(read, [1.2, np.nan, 1.4, np.nan, 9.99, 1.1, 1.3, np.nan], rtol=1e-6)
 
 
+def test_a_depth_of_minus_one_is_none_where_no_pipe_lies_above_the_ground(tmp_path: Path) -> None:
+    depths = {
+        "起点埋深": [1.2, -1.0, 1.4, -1.0, 1.3, 1.1, 1.3, 1.2],
+        "终点埋深": [1.2, -1.0, -0.35, 1.0, 1.3, 1.1, 1.3, 1.2],
+    }
+    read = _imported([_layer(tmp_path / "给水管线.gpkg", depths)], "EPSG:4547").segments
+    assert read["from_depth_m"].isna().tolist() == [False, True, False, True] + [False] * 4
+    assert read["to_depth_m"].tolist()[1:3] == pytest.approx([-1.0, -0.35])
+
+
+def test_one_column_of_devices_and_bends_is_both(tmp_path: Path) -> None:
+    kinds = ["阀门", "弯头", "三通", "弯头", "消防栓", "变径", "弯头", "阀门", "弯头"]
+    points = gpd.GeoDataFrame(
+        {"点号": [f"J{n}" for n in range(9)], "点属性": kinds}, geometry=[*map(shapely.Point, _PLACES)]
+    )
+    points.set_crs(4547).to_file(tmp_path / "管点.gpkg")
+    ends = {"起点": [f"J{n}" for n in range(8)], "终点": [f"J{n}" for n in range(1, 9)], "管径": ["DN200"] * 8}
+    nodes = _imported([tmp_path / "管点.gpkg", _layer(tmp_path / "给水管线.gpkg", ends)], "EPSG:4547").nodes
+    told = nodes.set_index("source_key")[["appurtenance_code", "feature_code"]]
+    assert told.loc[["J0", "J4"], "appurtenance_code"].tolist() == ["valve", "hydrant"]
+    assert told.loc[["J1", "J2", "J5"], "feature_code"].tolist() == ["bend", "tee", "reducer"]
+
+
 def test_a_code_of_the_line_is_its_class_where_it_says_one(tmp_path: Path) -> None:
     words = _layer(tmp_path / "a.gpkg", {"管线代码": ["排水-雨水", "给水-配水"] * 4})
     numbers = _layer(tmp_path / "燃气.gpkg", {"管线代码": [f"L{n:03}" for n in range(8)]})
