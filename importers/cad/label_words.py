@@ -178,10 +178,9 @@ class Vocabulary:
         found = _SECTION.search(rest)
         section = None
         if found is not None and parse_section(found[0], self._millimetres).is_known:
-            section, rest = (
-                _SIGN_OF_SIZE.sub(r"\1", found[0].replace(" ", "")),
-                f"{rest[: found.start()]} {rest[found.end() :]}",
-            )
+            # What joins the size to a depth is no sign of it: DN200-1.13.
+            behind = rest[found.end() :].removeprefix("-")
+            section, rest = _SIGN_OF_SIZE.sub(r"\1", found[0].replace(" ", "")), f"{rest[: found.start()]} {behind}"
         rest = _REMARK.sub(" ", rest)
         rest = _LENGTH.sub(_without_lengths, rest)
         depths = _DEPTHS.search(rest)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import shapely
 
 from importers.base import RecordTable
@@ -75,7 +76,13 @@ def role_of(table: RecordTable, profile: Profile) -> str | None:
     if table.geometry is not None:
         known = table.geometry[~shapely.is_missing(table.geometry)]
         shape = str(known[0].geom_type) if len(known) else None
-    return profile.role_of(table.sheet, map(str, table.rows.columns), shape)
+    role = profile.role_of(table.sheet, map(str, table.rows.columns), shape)
+    # In a layer of points and lines the points have the columns of the lines, with nothing in them.
+    return profile.role_of(table.sheet, _filled(table.rows), shape) if (role, shape) == ("segment", "Point") else role
+
+
+def _filled(rows: pd.DataFrame) -> list[str]:
+    return [str(name) for name in rows.columns if (rows[name].notna() & rows[name].ne("")).any()]
 
 
 def geometry_of(shapes: Objects, crs: System, georeference: Georeference, null_heights: Sequence[float]) -> Geometry:

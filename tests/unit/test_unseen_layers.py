@@ -405,6 +405,25 @@ def test_one_column_of_devices_and_bends_is_both(tmp_path: Path) -> None:
     assert told.loc[["J1", "J2", "J5"], "feature_code"].tolist() == ["bend", "tee", "reducer"]
 
 
+def test_points_among_lines_of_one_layer_are_points_though_it_has_columns_of_ends(tmp_path: Path) -> None:
+    ends = {
+        "编号": [f"L{n}" for n in range(8)],
+        "起点号": list("ABCDEFGH"),
+        "终点号": list("BCDEFGHI"),
+        "管径": ["DN200"] * 8,
+    }
+    lines = gpd.GeoDataFrame(ends, geometry=[shapely.LineString(each) for each in pairwise(_PLACES)], crs=4547)
+    points = gpd.GeoDataFrame(
+        {"编号": list("ABCDEFGHI"), "地面标高": [24.0 + n for n in range(9)]},
+        geometry=[*map(shapely.Point, _PLACES)],
+        crs=4547,
+    )
+    pd.concat([points, lines]).to_file(tmp_path / "给水.gpkg")
+    delivery = _imported([tmp_path / "给水.gpkg"], "EPSG:4547")
+    assert delivery.nodes.set_index("source_key").loc[["A", "I"], "ground_elevation_m"].tolist() == [24.0, 32.0]
+    assert (len(delivery.nodes), len(delivery.segments)) == (9, 8)
+
+
 def test_a_code_of_the_line_is_its_class_where_it_says_one(tmp_path: Path) -> None:
     words = _layer(tmp_path / "a.gpkg", {"管线代码": ["排水-雨水", "给水-配水"] * 4})
     numbers = _layer(tmp_path / "燃气.gpkg", {"管线代码": [f"L{n:03}" for n in range(8)]})

@@ -69,6 +69,7 @@ def best(role: str, header: str) -> str | None:
         ("segment", "StDepth", "from_depth_m"),
         ("segment", "NOM_DIA_MM", "diameter"),
         ("segment", "INST_DATE", "installed_on"),
+        ("segment", "FSRQ", "installed_on"),
         ("segment", "EdDepth", "to_depth_m"),
         ("segment", "ED_ELEV", "to_elevation_m"),
         ("segment", "对点埋深", "to_depth_m"),
