@@ -28,7 +28,7 @@ from importers.tabular.routes import with_pieces_of_routes
 from importers.tabular.systems import with_systems_apart
 from importers.tabular.text_files import text_format, text_rows, with_point
 from importers.tabular.unit_columns import with_units_beside
-from importers.tabular.unread import remarks_on_cells
+from importers.tabular.unread import remarks_on_cells, unvalued
 from importers.tabular.wide_columns import with_rows_for_links
 from importers.tabular.workbooks import Sheet, is_workbook, sheets
 from pipemap.errors import SourceError
@@ -156,6 +156,8 @@ def _tables_of_book(path: Path, book: Iterator[Sheet], options: dict[str, Any], 
         meanings = meanings_of_rows(path, sheet.name, first)
         grid = Grid(path.name, sheet.name, chain(first, rows), sheet.merges, findings=remarks)
         remarks = []
+        if sheet.n_unvalued:
+            grid.findings = [*grid.findings, unvalued(path.name, sheet.n_unvalued)]
         for table in tables_of(grid, names, options.get("chunk_rows", CHUNK_ROWS)):
             is_empty = is_empty and not len(table.rows.columns)
             yield with_colours(table, meanings) if meanings else table

@@ -31,6 +31,8 @@ _END_WORDS = frozenset(
      "上流", "下流", "start", "end", "from", "to", "upstream", "downstream", "us", "ds", "amont", "aval", "oben",
      "unten", "von", "nach")
 )  # fmt: skip
+# What these are of stands in the row above.
+_SAYING_LITTLE = frozenset(("类型", "类别", "种类", "名称", "编号", "Type", "Name"))
 # Shorter ones begin other words, too: 自来水.
 _LONG_END_WORDS = tuple(word for word in _END_WORDS if not word.isascii() and len(word) > 1)
 _LABEL = re.compile(r"([^\s:：]{1,15})\s*[:：]\s*")
@@ -148,7 +150,7 @@ def _name(parts: Sequence[str], known: frozenset[str]) -> str:
     needed = {bare[-1], *filter(_begins_with_end, bare)} if bare else set()
     for size in range(len(bare), 0, -1):
         for chosen in permutations(reversed(bare), size):
-            is_end_alone = size == 1 and is_end(chosen[0])
+            is_end_alone = size == 1 and (is_end(chosen[0]) or (len(bare) > 1 and chosen[0] in _SAYING_LITTLE))
             if needed <= {*chosen} and plain("".join(chosen)) in known and not is_end_alone:
                 return "".join(chosen) + unit
     return " ".join(bare) + unit

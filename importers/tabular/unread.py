@@ -1,4 +1,4 @@
-"""What people say in a workbook beside its values and no reader takes: remarks on cells, colours with a meaning."""
+"""What a workbook holds that no reader takes: remarks on cells, colours with a meaning, formulas without values."""
 
 import re
 import zipfile
@@ -44,6 +44,18 @@ def remarks_on_cells(path: Path) -> list[Finding]:
             file=path.name,
         )
     ]
+
+
+def unvalued(file: str, count: int) -> Finding:
+    """That formulas of a workbook have no value, as the program that wrote them did not reckon."""
+    return Finding(
+        rule="IMP-FORMULA",
+        severity=Severity.WARNING,
+        message_en=f"{count} formulas of {file} have no stored value and were read as blank; open it in a spreadsheet "
+        "program, save it, and import again.",
+        message_zh=f"{file} 有 {count} 个公式未存储计算结果，按空值读取；请用电子表格软件打开并保存后重新导入。",
+        file=file,
+    )
 
 
 def _cells_with_remarks(path: Path) -> list[str]:

@@ -33,6 +33,9 @@ _OVERLAP_BYTES = 64
 # Sheets within columns A to Z fit into memory however many rows they have.
 _BEYOND_Z = re.compile(rb"""r\s*=\s*["'][A-Za-z]{2}""")
 _COLUMN = re.compile(rb"""r\s*=\s*["']([A-Za-z]{2,3})\d""")
+# What ends a cell whose formula has no stored value, as programs write it that do not reckon; an empty text is one.
+_UNVALUED = (b"</f></c>", b"</f><v/></c>", b"</f><v /></c>", b"</f><v></v></c>")
+_EMPTY_TEXT = re.compile(rb"""<c\b[^>]*\bt="str"[^>]*><f\b[^>]*>[^<]*</f><v></v></c>""")
 _ROW_FROM = {
     100_000: re.compile(rb"""r\s*=\s*["'][A-Za-z]{0,3}(\d{6,7})["']"""),
     1_000: re.compile(rb"""r\s*=\s*["'][A-Za-z]{0,3}(\d{4,7})["']"""),
@@ -41,12 +44,16 @@ _ROW_FROM = {
 
 @dataclass(frozen=True)
 class Sheet:
-    """One sheet: its rows from the first on, and its merged cells counted from 0."""
+    """One sheet: its rows from the first on, and its merged cells counted from 0.
+
+    `n_unvalued` counts the formulas of the whole workbook that have no value, on its first sheet alone.
+    """
 
     name: str
     is_hidden: bool
     rows: Iterable[Sequence[Any]]
     merges: Sequence[Merge]
+    n_unvalued: int = 0
 
 
 def is_workbook(path: Path) -> bool:
@@ -67,17 +74,22 @@ def sheets(path: Path) -> Iterator[Sheet]:
         When the workbook is damaged, protected by a password, or spans more cells than can be.
     """
     with _damage_told(path):
-        if _is_spreadsheet_xml(path):
+        n_unvalued = _checked(path)
+        if n_unvalued is not None:
             for sheet in sheet_child.sheets(path):
-                yield Sheet(*sheet)
+                yield Sheet(*sheet, n_unvalued)
+                n_unvalued = 0
         else:
             yield from _from_child(path)
 
 
-def _is_spreadsheet_xml(path: Path) -> bool:
-    """Whether it is an .xlsx by content, whose parts are then checked for what they span."""
+def _checked(path: Path) -> int | None:
+    """How many formulas of an .xlsx by content have no value, once its parts are checked for what they span.
+
+    None where it is no such file.
+    """
     if not zipfile.is_zipfile(path):
-        return False
+        return None
     with zipfile.ZipFile(path) as archive:
         parts = archive.infolist()
         unpacked_bytes = sum(part.file_size for part in parts)
@@ -85,19 +97,27 @@ def _is_spreadsheet_xml(path: Path) -> bool:
         if unpacked_bytes > MAX_UNPACKED_BYTES or is_bomb:
             raise too_large(path)
         if not any(part.filename == "xl/workbook.xml" for part in parts):
-            return False
+            return None
+        n_unvalued = 0
         for part in parts:
             if part.filename.endswith(".xml"):
                 with archive.open(part) as file:
-                    _check_span(path, file)
-    return True
+                    n_unvalued += _check_span(path, file)
+    return n_unvalued
 
 
-def _check_span(path: Path, file: IO[bytes]) -> None:
-    """Refuse a sheet whose few cells lie so far apart that the room between them fills the memory."""
-    last_row, last_column, n_bytes, tail = 0, 0, 0, b""
+def _check_span(path: Path, file: IO[bytes]) -> int:
+    """Refuse a sheet whose few cells lie so far apart that the room between them fills the memory.
+
+    Return how many of its formulas have no value.
+    """
+    last_row, last_column, n_bytes, n_unvalued, tail, rest = 0, 0, 0, 0, b"", b""
     while piece := file.read(_PIECE_BYTES):
         n_bytes += len(piece)
+        if rest or b"<f" in piece:
+            cells, end, rest = (rest + piece).rpartition(b"</c>")
+            n_unvalued += _n_unvalued(cells + end)
+            rest = rest if end else b""
         piece = tail + piece
         if last_column or _BEYOND_Z.search(piece):
             last_column = max([last_column, *map(_number_of_column, {found[1] for found in _COLUMN.finditer(piece)})])
@@ -109,6 +129,11 @@ def _check_span(path: Path, file: IO[bytes]) -> None:
     span = last_row * last_column
     if span > MAX_SPAN or span > max(_SMALL_SPAN, _MOST_SPAN_PER_BYTE * n_bytes):
         raise too_large(path)
+    return n_unvalued
+
+
+def _n_unvalued(cells: bytes) -> int:
+    return sum(map(cells.count, _UNVALUED)) - len(_EMPTY_TEXT.findall(cells))
 
 
 def _number_of_column(letters: bytes) -> int:

@@ -221,6 +221,19 @@ def test_remarks_on_cells_and_colours_with_a_meaning_are_told(tmp_path: Path) ->
     assert (colours.row, colours.value, colours.severity) == (1, "红色填充为废弃管点", Severity.WARNING)
 
 
+def test_formulas_without_values_are_told_by_their_number(tmp_path: Path) -> None:
+    points = [[*row, "=D2-1"] if at else [*row, "管顶高程"] for at, row in enumerate(_POINTS)]
+    delivery = _trial(_proposed([_workbook(tmp_path, {"给水点": points})]))
+    assert _only(delivery, "IMP-FORMULA").message_en.startswith("12 formulas of ")
+
+
+def test_what_a_type_is_of_is_said_by_the_group_it_stands_in(tmp_path: Path) -> None:
+    points = [["节点", None, "坐标", None], ["编号", "类型", "X", "Y"]]
+    points += [[f"J{n}", "阀门" if n % 2 else "消防栓", y, x] for n, (x, y, _) in enumerate(_PLACES)]
+    delivery = _trial(_proposed([_workbook(tmp_path, {"给水点": points, "给水线": _LINES})]))
+    assert delivery.nodes["appurtenance_code"].value_counts().to_dict() == {"hydrant": 6, "valve": 6}
+
+
 @pytest.mark.parametrize(
     ("written", "number"),
     [
