@@ -200,16 +200,20 @@ class Profile(BaseModel):
         return "node" if is_well else of_geometry
 
     def mapping(self, role: str, columns: Iterable[str]) -> dict[str, str]:
-        """Attribute to source column; the first name of each attribute's list that is there wins."""
+        """Attribute to source column; the first name of each attribute's list that is there wins.
+
+        Of columns that are alike but for case and punctuation, US_E and Use, the one that is written as in the list.
+        """
         there: dict[str, str] = {}
         left = {plain(name) for name in self.leave.get(role, [])}
-        for column in columns:
-            if plain(column) not in left:
-                there.setdefault(plain(column), column)
+        known = [column for column in columns if plain(column) not in left]
+        for column in known:
+            there.setdefault(plain(column), column)
+        written = dict(zip(known, known, strict=True))
         taken: dict[str, str] = {}
         for attribute in ATTRIBUTES[role]:
             for name in self.names(role, attribute):
-                found = there.get(plain(name))
+                found = written.get(name) or there.get(plain(name))
                 if found is not None and found not in taken.values():
                     taken[attribute] = found
                     break

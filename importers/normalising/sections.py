@@ -45,6 +45,8 @@ _INCHES = re.compile(
 )
 _HOLES = re.compile(r"(\d+)\s*孔\s*(?:\(\s*\d+\s*[x×*]\s*\d+\s*\))?(?:[\s/,，、]*(\d+)\s*[根条])?", re.IGNORECASE)
 _HOLES_IN_ROWS = re.compile(rf"(\d+){_BY}(\d+)\s*孔", re.IGNORECASE)
+_BOX_OF_HOLES = re.compile(rf"(\d{{2,4}}{_BY}\d{{2,4}})[\s,，、(/]+(\d+)\s*孔\)?", re.IGNORECASE)
+_BANK = re.compile(r"^(?:管块|排管|管群)\s*:?\s*(?=\d)|(?<=[\d孔])\s*(?:管块|排管|管群)$")
 _CABLES = re.compile(r"(\d+)\s*[根条]")
 _HOLES_OF_ONE = re.compile(rf"(\d+)\s*孔(?:{_JOINED}|{_BY}|\s*)(\D*\d.*)|(.*\d\D*?){_BY}(\d+)\s*孔", re.IGNORECASE)
 _SEVERAL = re.compile(
@@ -150,7 +152,7 @@ def parse_section(
         return Section()
     word = _LABEL.sub("", unicodedata.normalize("NFKC", text).replace("_", " ").strip())
     word = word.replace(",", "") if _THOUSANDS.fullmatch(word) else word
-    word = _OF_DIAMETERS.sub(" ", word).strip()
+    word = _BANK.sub("", _OF_DIAMETERS.sub(" ", word).strip())
     ratio, side = _RATIO.search(word), _SIDE.search(word)
     word, own_material = without_material(_SIDE.sub("", _RATIO.sub(" ", word)), materials)
     found = _Reading(mm_per_unit, own_material or material, own_material is not None, is_cable).read(word)
@@ -298,6 +300,8 @@ class _Reading:
     def _holes(self, word: str) -> Section | None:
         if match := _HOLES_IN_ROWS.fullmatch(word):
             return Section(hole_count=int(match[1]) * int(match[2]))
+        if (match := _BOX_OF_HOLES.fullmatch(word)) and (box := self._pair(match[1])):
+            return replace(box, hole_count=int(match[2]))
         if match := _HOLES.fullmatch(word):
             return Section(hole_count=int(match[1]), cable_count=int(match[2]) if match[2] else None)
         if match := _CABLES.fullmatch(word):

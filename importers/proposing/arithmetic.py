@@ -6,7 +6,7 @@ from itertools import permutations
 import numpy as np
 
 from importers.normalising.cells import Floats
-from importers.normalising.units import unit_of
+from importers.normalising.units import factor, unit_of
 from importers.proposing.content import fit, in_centimetres, is_ground
 from importers.proposing.matching import Match, Reason
 from importers.proposing.sample import Sample
@@ -155,7 +155,7 @@ def _in_order(samples: Mapping[str, Sample], left: Sequence[str], ends: Mapping[
 
 def _is_depth(name: str, sample: Sample) -> bool:
     """Whether a column can be depths of a street: decimals, not too small, and not said to be something else."""
-    if says_else("segment", name) or unit_of(name) not in (None, "m", "cm", "米", "厘米"):
+    if says_else("segment", name) or factor("from_depth_m", unit_of(name) or "m") not in (1.0, 0.01):
         return False
     is_deep = _LEAST_DEPTH_M < _median(sample) <= _USUAL_DEPTH_M * (100 if in_centimetres(sample) else 1)
     return is_deep and sample.decimal_share > 0.3 and (fit("from_depth_m", sample) or 0.0) > 0.95

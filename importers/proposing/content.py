@@ -69,7 +69,7 @@ _FEW_WORDS, _MOST_CODE, _LEAST_NUMBERS = 60, 1_000, 3
 _LEAST_OF_A_DAY, _LEAST_OF_A_CAMPAIGN, _DAYS_OF_A_CAMPAIGN, _OF_A_SURVEY = 7, 2, 366, 0.7
 _SMALLEST_MM, _LARGEST_M = 10.0, 5.0
 _LEAST_COORDINATE_M = 1_000.0
-_DEEPEST_M, _DEEPEST_CM = 15.0, 1500.0
+_DEEPEST_M, _USUAL_CM = 15.0, 500.0
 _DEPTHS_OF_PIPES = ("from_depth_m", "to_depth_m", "depths")
 # A layer of one class says so in every row; letters alone could be a code of anything.
 _LETTERS_OF_A_WORD = 4
@@ -156,6 +156,9 @@ def is_of_another_code(attribute: str, sample: Sample) -> bool:
     if attribute != "class" and are_class_letters(sample.words):
         return True
     others = [sample.profile.code_words(table) for name, table in _CODES.items() if name not in ("class", attribute)]
+    if attribute == "lifecycle":
+        # What a pipe is in use for: foul, surface water.
+        others.append(sample.profile.class_words())
     least = _KNOWN_CODES if _own_share(attribute, sample) else _HALF
     return any(_known_share(sample, words) >= least for words in others)
 
@@ -190,9 +193,19 @@ def is_ground(sample: Sample) -> bool:
 
 
 def in_centimetres(sample: Sample) -> bool:
-    """Whether depths look like whole centimetres."""
+    """Whether depths look like whole centimetres: few streets lie deeper than 5 m, and none in 20 cm."""
+    return 20 <= _middle_of_whole(sample) <= _USUAL_CM
+
+
+def in_millimetres(sample: Sample) -> bool:
+    """Whether depths look like whole millimetres."""
+    return _USUAL_CM < _middle_of_whole(sample) <= 1000 * _DEEPEST_M
+
+
+def _middle_of_whole(sample: Sample) -> float:
+    """The median of numbers that are all whole, 0 of others."""
     values = sample.known_numbers[sample.known_numbers != 0]
-    return bool(len(values) and (values == np.round(values)).all() and 20 <= np.median(values) <= _DEEPEST_CM)
+    return float(np.median(values)) if len(values) and (values == np.round(values)).all() else 0.0
 
 
 def in_volts(sample: Sample) -> bool:
@@ -227,8 +240,8 @@ def unit_in(attribute: str, column: str, sample: Sample, foot: str | None) -> st
         return "V" if in_volts(sample) else None
     if attribute in ("section", "diameter"):
         return "in" if in_inches(sample) else "m" if in_metres(sample) else None
-    if attribute in _DEPTHS_OF_PIPES and in_centimetres(sample):
-        return "cm"
+    if attribute in _DEPTHS_OF_PIPES and (in_centimetres(sample) or in_millimetres(sample)):
+        return "cm" if in_centimetres(sample) else "mm"
     is_height = attribute in (*ELEVATIONS, *_DEPTHS_OF_PIPES, "well_depth_m")
     return foot if is_height and not is_of_metres(column) else None
 
@@ -284,7 +297,9 @@ def _depth(sample: Sample) -> float:
     if not len(values):
         return sample.share(_is_measured_depth)
     within = float(((values >= -3) & (values <= _DEEPEST_M) | np.isin(values, _FILLS)).mean())
-    return sample.number_share * (0.8 if in_centimetres(sample) and within < 0.9 else within)
+    return sample.number_share * (
+        0.8 if (in_centimetres(sample) or in_millimetres(sample)) and within < 0.9 else within
+    )
 
 
 def _is_measured_depth(word: str) -> bool:

@@ -125,10 +125,15 @@ def test_what_the_field_writes_is_read(text: str, section: Section) -> None:
 @pytest.mark.parametrize(
     ("text", "holes", "cables"),
     [("16孔", 16, None), ("12孔 12根", 12, 12), ("4孔/3根", 4, 3), ("8孔(2*4)", 8, None), ("2×4孔", 8, None),
-     ("5根", None, 5)],
+     ("管块 6孔", 6, None), ("5根", None, 5)],
 )  # fmt: skip
 def test_a_duct_block_by_holes_has_no_size(text: str, holes: int | None, cables: int | None) -> None:
     assert parse_section(text) == Section(hole_count=holes, cable_count=cables)
+
+
+@pytest.mark.parametrize("text", ["管块300X200 6孔", "300×200(6孔)", "排管300*200/6孔"])
+def test_a_duct_block_by_size_and_holes_has_both(text: str) -> None:
+    assert parse_section(text) == Section("rect", 300, 200, hole_count=6)
 
 
 @pytest.mark.parametrize("text", ["9孔φ110", "φ110×9孔", "9孔×φ110", "9-φ110", "9×φ110", "φ110*9", "φ110×9"])

@@ -716,6 +716,26 @@ def test_sizes_that_are_of_no_standard_do_not_speak_against_their_name(tmp_path:
     assert delivery.segments["width_mm"].tolist() == [271.0 + 6 * n for n in range(11)]
 
 
+@pytest.mark.parametrize(("per_m", "unit"), [(100, "cm"), (1000, "mm")])
+def test_whole_depths_are_in_the_unit_in_which_streets_are_dug(tmp_path: Path, per_m: int, unit: str) -> None:
+    points = [["点号", "X", "Y"], *([f"P{n}", y, x] for n, (x, y) in enumerate(_PLACES))]
+    lines = [
+        ["起点点号", "终点点号", "起点埋深"],
+        *([f"P{n}", f"P{n + 1}", (12 + n) * per_m // 10] for n in range(11)),
+    ]
+    found = _proposed([_workbook(tmp_path / "燃气.xlsx", {"点": points, "线": lines})], "EPSG:4547")
+    assert found.tables[1].columns[2].unit == unit
+    np.testing.assert_allclose(_delivery(found).segments["from_depth_m"], [1.2 + n / 10 for n in range(11)])
+
+
+def test_what_sewers_are_in_use_for_is_their_class_beside_a_column_written_alike(tmp_path: Path) -> None:
+    header = ["US_Node", "US_E", "US_N", "DS_Node", "DS_E", "DS_N", "Use", "Size"]
+    kinds = ["Foul", "Surface Water", "Combined"]
+    rows = [[f"N{n}", *a, f"N{n + 1}", *b, kinds[n % 3], 225] for n, (a, b) in enumerate(pairwise(_PLACES))]
+    delivery = _delivery(_proposed([_workbook(tmp_path / "a.xlsx", {"Sewers": [header, *rows]})], "EPSG:32650"))
+    assert delivery.segments["class_code"].tolist()[:3] == ["foul", "storm", "combined"]
+
+
 def test_one_kilovolt_among_lines_of_unknown_kinds_does_not_make_them_all_of_power(tmp_path: Path) -> None:
     points = [["点号", "X", "Y"], *([f"P{n}", y, x] for n, (x, y) in enumerate(_PLACES))]
     lines = [["起点点号", "终点点号", "电压(kV)"], *([f"P{n}", f"P{n + 1}", [10, None, 0.4][n % 3]] for n in range(11))]
