@@ -15,7 +15,7 @@ from importers.places.feet import foot_of
 from importers.places.place_readings import Home, System
 from importers.profiles import ATTRIBUTES, ROLES, Profile, is_enough
 from importers.proposing.arithmetic import heights
-from importers.proposing.content import is_ground, unit_in
+from importers.proposing.content import is_ground
 from importers.proposing.line_ends import numbers_at_ends
 from importers.proposing.marks import own_words
 from importers.proposing.matching import ADOPTED, MENTIONED, OF_DRAWINGS, Candidates, Match, Reason, assigned, matches
@@ -23,6 +23,7 @@ from importers.proposing.point_heights import well_heights
 from importers.proposing.references import Links, links
 from importers.proposing.sample import Sample
 from importers.proposing.twins import other_ends
+from importers.proposing.units_told import unit_in
 from importers.proposing.vocabulary import readings, says_else
 
 _SAMPLES = 3
