@@ -53,8 +53,7 @@ def write_unlinked(path: Path, own: Path, target: Path) -> None:
     Links that another feature is drawn by are left out, as it stands for them. `own` is the delivered file, well-formed
     and in an encoding that XML parsers know.
     """
-    envelope = next(elements(path, own, "{*}Envelope"), None)
-    system = {name: value for name, value in (envelope.items() if envelope is not None else ()) if name in _SYSTEM}
+    system = _system(path, own)
     found = [_flat(element, system) for element in elements(path, own, is_one=_is_feature)]
     features = {feature.id: feature for feature in found if feature.id}
     _name_networks(features)
@@ -68,6 +67,14 @@ def write_unlinked(path: Path, own: Path, target: Path) -> None:
     plain_gml.write(target, (_written(feature, features) for feature in found if feature.id not in drawn))
 
 
+def _system(path: Path, own: Path) -> dict[str, str]:
+    """What the envelope of the whole document, before its features, says of coordinates."""
+    first = next(elements(path, own, is_one=lambda element: _name(element) == "Envelope" or _is_feature(element)), None)
+    if first is None or _name(first) != "Envelope":
+        return {}
+    return {name: value for name, value in first.items() if name in _SYSTEM}
+
+
 def _is_feature(element: Any) -> bool:
     parent = element.getparent()
     return parent is not None and _name(parent) in _MEMBERS and not element.tag.startswith(_GML)
@@ -76,8 +83,9 @@ def _is_feature(element: Any) -> bool:
 def _flat(element: Any, system: Mapping[str, str]) -> _Feature:
     """`system` is what the whole document says of its coordinates, for shapes that say nothing of theirs."""
     feature = _Feature(_name(element), _attribute(element, _ID))
-    if _name(element.getparent()) == _COMPONENT:
-        feature.references[_NETWORK] = [_attribute(element.getparent().getparent(), _ID)]
+    holder = element.getparent()
+    if _name(holder) == _COMPONENT and holder.getparent() is not None:
+        feature.references[_NETWORK] = [_attribute(holder.getparent(), _ID)]
     for child in element.iterchildren(tag=etree.Element):
         if _name(child) not in _ADMINISTRATION:
             _take(feature, child, system)
