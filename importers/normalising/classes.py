@@ -42,6 +42,10 @@ _OF_COUNTRIES: Sequence[tuple[Mapping[str, str], frozenset[str]]] = (
     ({"ks": "foul", "kd": "storm", "ko": "combined"}, frozenset({"kd", "ko"})),
     ({"sp": "foul", "ov": "storm", "af": "combined"}, frozenset({"sp", "ov"})),
     ({"eu": "foul", "ep": "storm", "un": "combined"}, frozenset({"eu", "ep"})),
+    (
+        {"雨": "storm", "污": "foul", "合": "combined", "雨水": "storm", "污水": "foul", "合流": "combined"},
+        frozenset({"雨", "污"}),
+    ),
 )
 
 

@@ -22,6 +22,8 @@ _OF_ONE_CLASS = {
     "substation": "power", "transformer": "power", "telecom_office": "telecom", "street_lamp": "street_light",
     "traffic_light": "traffic_signal",
 }  # fmt: skip
+# These stand in deliveries of all sewers, too.
+_BESIDE_OTHERS = frozenset({"storm_grate", "septic_tank"})
 # Companies that run one kind of network; those of water run sewers, too.
 _TOLD_BY_OWNERS = frozenset({"gas", "heat", "power", "telecom"})
 _CARRIERS = re.compile(r"联通|移动通信|中国移动|电信|铁塔|广电", re.IGNORECASE)
@@ -55,8 +57,9 @@ def _frames(trial: Delivery) -> Iterator[pd.DataFrame]:
 def _of_points(trial: Delivery) -> Iterator[ClassTold]:
     if "appurtenance_code" not in trial.nodes:
         return
-    for code in trial.nodes["appurtenance_code"].dropna().unique():
-        if code in _OF_ONE_CLASS:
+    counts = trial.nodes["appurtenance_code"].value_counts()
+    for code in counts.index:
+        if code in _OF_ONE_CLASS and (code not in _BESIDE_OTHERS or counts[code] > _MOSTLY * counts.sum()):
             names = code_table("appurtenance")[code]
             why = Reason(f"as there is a {names.name_en} among its points", f"管点中有{names.name_zh}")
             yield ClassTold(_OF_ONE_CLASS[code], why)

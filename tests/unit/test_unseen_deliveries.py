@@ -736,6 +736,21 @@ def test_what_sewers_are_in_use_for_is_their_class_beside_a_column_written_alike
     assert delivery.segments["class_code"].tolist()[:3] == ["foul", "storm", "combined"]
 
 
+def test_single_characters_for_kinds_of_sewage_are_read_beside_each_other(tmp_path: Path) -> None:
+    points = [["点号", "X", "Y", "附属物"], *([f"P{n}", y, x, "雨篦"] for n, (x, y) in enumerate(_PLACES))]
+    lines = [["起点点号", "终点点号", "性质"], *([f"P{n}", f"P{n + 1}", "雨污合"[n % 3]] for n in range(11))]
+    delivery = _delivery(_proposed([_workbook(tmp_path / "a.xlsx", {"点": points, "线": lines})], "EPSG:4547"))
+    assert delivery.segments["class_code"].tolist()[:3] == ["storm", "foul", "combined"]
+
+
+def test_grates_among_wells_do_not_make_all_sewers_carry_storm_water(tmp_path: Path) -> None:
+    devices = ["检查井", "检查井", "雨篦"]
+    points = [["点号", "X", "Y", "附属物"], *([f"P{n}", y, x, devices[n % 3]] for n, (x, y) in enumerate(_PLACES))]
+    lines = [["起点点号", "终点点号", "管径"], *([f"P{n}", f"P{n + 1}", 300] for n in range(11))]
+    found = _proposed([_workbook(tmp_path / "a.xlsx", {"点": points, "线": lines})], "EPSG:4547")
+    assert found.class_told is None
+
+
 def test_one_kilovolt_among_lines_of_unknown_kinds_does_not_make_them_all_of_power(tmp_path: Path) -> None:
     points = [["点号", "X", "Y"], *([f"P{n}", y, x] for n, (x, y) in enumerate(_PLACES))]
     lines = [["起点点号", "终点点号", "电压(kV)"], *([f"P{n}", f"P{n + 1}", [10, None, 0.4][n % 3]] for n in range(11))]
