@@ -22,6 +22,7 @@ from importers.proposing.profile_writing import Settled, profile_text
 from importers.proposing.proposal import ColumnProposal, TableProposal, propose
 from importers.proposing.word_proposals import WordProposal, unknown_words
 from pipemap.errors import PipemapError
+from pipemap.seldom import seldom_collected
 from schemas.delivery import Delivery
 
 _FIRST_PLACES = 2_000
@@ -48,6 +49,7 @@ class DryRun:
     class_told: ClassTold | None = None
 
 
+@seldom_collected()
 def dry_run(
     paths: Sequence[Path],
     home: Home,
