@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from importers.normalising.cells import code_of
-from importers.normalising.classes import are_class_letters
+from importers.normalising.classes import are_class_letters, sewer_letters
 from importers.normalising.columns import class_of
 from importers.normalising.dates import date_parser, parse_date
 from importers.normalising.measures import parse_measure
@@ -135,6 +135,11 @@ def are_element_codes(sample: Sample) -> bool:
     """Whether values are eight-digit element codes of CJJ 61-2017, App. F: 51042204 is a valve of a water main."""
     words = sample.profile.class_words()
     return sample.share(lambda word: bool(_ELEMENT.fullmatch(word)) and class_of(word, words) is not None) >= _MOSTLY
+
+
+def tells_class(sample: Sample) -> bool:
+    """Whether values are element codes, or letters for kinds of sewage, whatever the column is called."""
+    return are_element_codes(sample) or sewer_letters(sample.words, are_sewers=False) is not None
 
 
 def is_believed_class(sample: Sample) -> bool:
@@ -338,3 +343,5 @@ _TELLING = {
 NUMBERS = frozenset({"section", "diameter", "depths", "ground_elevation_m", "voltage", "pressure"})
 # Attributes that a column can be taken for by its values alone, without regard to other columns.
 TOLD_BY_SIGHT = frozenset(_TELLING) - {"key"}
+# Of which a column of remarks may hold nothing else.
+TOLD_IN_REMARKS = frozenset({"appurtenance", "feature"})

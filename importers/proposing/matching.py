@@ -21,7 +21,7 @@ from importers.proposing import content
 from importers.proposing.references import LEAST_DISTINCT
 from importers.proposing.sample import Sample
 from importers.proposing.slips import is_one_slip
-from importers.proposing.vocabulary import readings, says_else, speaks_against
+from importers.proposing.vocabulary import is_remark, readings, says_else, speaks_against
 
 ADOPTED = 0.5
 _SURENESS = (
@@ -150,8 +150,12 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
         # A depth that the profile knows by name is no point number, whatever else holds the same values.
         is_else = known.get(column, "key") not in (*_ENDS, "key")
         valued = [] if is_else else _by_links(table, role, column, linked)
-        most = _LEFT if says_else(role, name) and not content.are_element_codes(sample) else 1.0
-        by_sight = [replace(match, certainty=min(match.certainty, most)) for match in _by_values(role, name, sample)]
+        most = _LEFT if says_else(role, name) and not content.tells_class(sample) else 1.0
+        told = content.TOLD_IN_REMARKS if is_remark(name) else frozenset()
+        by_sight = [
+            match if match.attribute in told else replace(match, certainty=min(match.certainty, most))
+            for match in _by_values(role, name, sample)
+        ]
         found[column] = _merged(weighed, [*valued, *by_sight, *places.get(column, [])])
     return _by_class_words(found, table)
 

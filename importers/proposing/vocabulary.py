@@ -111,6 +111,12 @@ def says_else(role: str, header: str) -> bool:
 
 
 @cache
+def is_remark(header: str) -> bool:
+    """Whether all words of a name say that it holds remarks: Description, 备注."""
+    return any(all("remark" in told for _, told in words) for words, trust in _cuts(header) if trust >= _TRUST_IN_HALF)
+
+
+@cache
 def speaks_against(attribute: str, header: str) -> bool:
     """Whether a name, however little of it is known, says that its numbers measure or count something else.
 

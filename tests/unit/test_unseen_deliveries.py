@@ -751,6 +751,25 @@ def test_grates_among_wells_do_not_make_all_sewers_carry_storm_water(tmp_path: P
     assert found.class_told is None
 
 
+def test_what_points_are_may_stand_among_remarks_where_nothing_else_does(tmp_path: Path) -> None:
+    devices = ["Gate valve", "Fire hydrant"]
+    points = [["Point", "E", "N", "RL (m)", "Description"]]
+    points += [[f"P{n}", x, y, 8.5, devices[n % 2]] for n, (x, y) in enumerate(_PLACES)]
+    pipes = [["From", "To", "Remarks"], *([f"P{n}", f"P{n + 1}", "2019.5"] for n in range(11))]
+    delivery = _delivery(_proposed([_workbook(tmp_path / "water.xlsx", {"a": points, "b": pipes})], "EPSG:32650"))
+    assert delivery.nodes["appurtenance_code"].value_counts().to_dict() == {"valve": 6, "hydrant": 6}
+    assert delivery.nodes["ground_elevation_m"].eq(8.5).all()
+    assert delivery.segments["installed_on"].isna().all()
+
+
+def test_the_height_of_the_pipe_in_a_row_of_a_combined_table_is_its_own(tmp_path: Path) -> None:
+    rows = [["点号", "连接点号", "X", "Y", "地面高程", "管内底高程"]]
+    rows += [[f"P{n}", f"P{n + 1}", y, x, 12.5, 11.2 + n / 100] for n, (x, y) in enumerate(_PLACES[:-1])]
+    rows += [["P11", None, *_PLACES[-1][::-1], 12.5, None]]
+    delivery = _delivery(_proposed([_workbook(tmp_path / "污水.xlsx", {"成果": rows})], "EPSG:4547"))
+    np.testing.assert_allclose(delivery.segments["from_elevation_m"], [11.2 + n / 100 for n in range(11)])
+
+
 def test_one_kilovolt_among_lines_of_unknown_kinds_does_not_make_them_all_of_power(tmp_path: Path) -> None:
     points = [["点号", "X", "Y"], *([f"P{n}", y, x] for n, (x, y) in enumerate(_PLACES))]
     lines = [["起点点号", "终点点号", "电压(kV)"], *([f"P{n}", f"P{n + 1}", [10, None, 0.4][n % 3]] for n in range(11))]
