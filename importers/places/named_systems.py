@@ -14,7 +14,11 @@ _CGCS2000 = re.compile(r"cgcs\s*2000|国家\s*2000|2000\s*(?:国家|坐标|大�
 _GEOGRAPHIC = re.compile(r"经纬|大地经|geographic|lat|lon|degree|grad", re.IGNORECASE)
 _WGS84 = re.compile(r"wgs[\s_-]*(?:19)?84", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<!\d)\d{2,3}(?!\d)")
-_MERIDIAN = re.compile(r"(?:中央(?:子午线|经线)|central\s+meridian)\D{0,6}?(\d{2,3})(?!\d)", re.IGNORECASE)
+# Meridians of whole degrees: 117°30′ is that of a city's own system.
+_MERIDIAN = re.compile(
+    r"(?:中央(?:子午线|经线)|central\s+meridian)\D{0,6}?(\d{2,3})(?!\d|\.\d|\s*[°度]\s*(?!00?\D)\d{1,2}(?!\d))",
+    re.IGNORECASE,
+)
 _OTHER_DATUM = re.compile(r"西安|北京\s*(?:19)?54|(?:19)?54\s*北京|1980", re.IGNORECASE)
 _EPSG_IN_TEXT = re.compile(r"epsg\s*[:：]?\s*(\d{4,5})(?!\d)", re.IGNORECASE)
 # Systems of South Africa, whose axes run west and south, by their meridians: Lo29.

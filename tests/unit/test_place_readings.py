@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import CRS, Transformer
 
+from importers.places.named_systems import system_said
 from importers.places.place_readings import MARGIN_DEG, Home, beyond, place_readings
 
 PROJECT = CRS.from_epsg(4547)
@@ -55,6 +56,22 @@ def test_places_counted_along_the_axes_of_krovak_are_found_in_a_map_that_counts_
     east, north = (first, second) if best.axis == "x_is_easting" else (second, first)
     x, y = Transformer.from_crs(best.crs, 5514, always_xy=True).transform(east, north)
     np.testing.assert_allclose([x, y], [-west, -south], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("line", "epsg"),
+    [
+        ("2000国家大地坐标系，中央子午线117°00′，1985国家高程基准", 4548),
+        ("CGCS2000 中央子午线117° 2023年5月", 4548),
+        ("CGCS2000，中央子午线117°30′", None),
+        ("1980西安坐标系 中央子午线117°", None),
+        ("WGS84 / UTM zone 36S", 32736),
+        ("from EPSG:4547 to EPSG:4548", None),
+    ],
+)
+def test_a_line_about_a_table_names_its_system_wholly_or_not_at_all(line: str, epsg: int | None) -> None:
+    crs = system_said([line], {0})
+    assert (None if crs is None else crs.to_epsg()) == epsg
 
 
 def test_a_neighbouring_zone_cannot_be_told_while_the_map_is_empty() -> None:
