@@ -34,8 +34,9 @@ def told_of_system(file: str, sheet: str, crs: CRS) -> Finding:
     return Finding(
         rule="IMP-SYSTEM",
         severity=Severity.INFO,
-        message_en=f"Lines about {sheet} say that its places are in {name}; they are read in it.",
-        message_zh=f"{sheet} 的标题或说明注明坐标系为 {name}，按其读取。",
+        message_en=f"Lines about {sheet} say that its places are in {name}; unless --crs or a profile names another "
+        "system, they are read in it.",
+        message_zh=f"{sheet} 的标题或说明注明坐标系为 {name}；未用 --crs 或配置文件另行指定时，按其读取。",
         file=file,
         sheet=sheet,
     )
