@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +29,12 @@ _ABANDONED_AFTER_S = 3600
 
 def pytest_report_header() -> str:
     return f"real data: {SHARED_DATA.is_dir()}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heeded_interrupts() -> None:
+    """Whoever runs the tests in the background has them ignore interrupts, and so the programs that they start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
