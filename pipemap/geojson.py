@@ -31,9 +31,11 @@ def without_last(features: bytes, feature_id: int) -> bytes:
 
 def _properties(columns: Sequence[str]) -> Iterator[Composable]:
     """What follows the geometry. `concat` leaves out a null, so what comes after a value says that it was one."""
-    begin, *others = [*(f'"{column}":' for column in columns), "}}"]
-    yield Literal(f',"properties":{{{begin}')
-    for column, after in zip(columns, [*(f",{other}" for other in others[:-1]), *others[-1:]], strict=True):
+    if not columns:
+        yield Literal(',"properties":{}}')
+        return
+    yield Literal(f',"properties":{{"{columns[0]}":')
+    for column, after in zip(columns, [*(f',"{following}":' for following in columns[1:]), "}}"], strict=True):
         value = Identifier("f", column)
         yield value if column in number_names() else SQL("to_json({})").format(value)
         yield SQL("CASE WHEN {} IS NULL THEN {} ELSE {} END").format(value, Literal(f"null{after}"), Literal(after))
