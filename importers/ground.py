@@ -16,6 +16,7 @@ from pyproj.exceptions import CRSError as ProjError
 
 from importers.places.georeference import check_shift_known, parse_crs
 from importers.places.place_readings import FAR_M, Floats, beyond, distance_m
+from importers.refusing import refusal
 from pipemap.confined import confined
 from pipemap.crs import Bounds
 from pipemap.errors import CrsError, SourceError
@@ -124,7 +125,7 @@ def _surface_and_parts(path: Path, asked: Asked) -> Generator[Any]:
 
 def _driver(path: Path) -> str:
     if not path.is_file():
-        raise _refusal(path, "is no file", "不是文件")
+        raise refusal(path, "is no file", "不是文件")
     with path.open("rb") as file:
         head = file.read(64)
     found = next((driver for magic, driver in _MAGIC if head.startswith(magic)), None)
@@ -133,7 +134,7 @@ def _driver(path: Path) -> str:
     if found is None and path.suffix.lower() == ".hgt":
         found = "SRTMHGT"
     if found is None:
-        raise _refusal(
+        raise refusal(
             path,
             "is no ground model that can be read; give a GeoTIFF, an ASCII grid (.asc), HFA (.img), Surfer grid, DTED "
             "or SRTM (.hgt) file",
@@ -147,12 +148,12 @@ def _check_raster(path: Path, source: Any) -> None:
     """Refuse pictures, and sizes that the file cannot hold."""
     kind = np.dtype(source.dtypes[0])
     if source.count != 1 or kind.kind not in "iuf" or source.colorinterp[0].name == "palette":
-        raise _refusal(path, "is a picture, not a grid of heights (one band of numbers)", "是图像而不是单波段高程格网")
+        raise refusal(path, "is a picture, not a grid of heights (one band of numbers)", "是图像而不是单波段高程格网")
     posts, size = source.width * source.height, path.stat().st_size
     if source.width < 2 or source.height < 2:
-        raise _refusal(path, "has fewer than two rows or columns", "不足两行或两列")
+        raise refusal(path, "has fewer than two rows or columns", "不足两行或两列")
     if posts > _MOST_POSTS or posts > max(_POSTS_ANYWAY, _POSTS_PER_BYTE * size):
-        raise _refusal(
+        raise refusal(
             path,
             f"claims {source.width} x {source.height} posts, which its {size} bytes cannot hold or nobody could load; "
             "it is damaged, or must be cut into parts",
@@ -161,7 +162,7 @@ def _check_raster(path: Path, source: Any) -> None:
         )
     height, width = source.block_shapes[0]
     if height * width * kind.itemsize > _MOST_BLOCK_BYTES:
-        raise _refusal(
+        raise refusal(
             path,
             f"is written in blocks of {width} x {height} posts, too large to read "
             "one at a time; write it again in tiles (gdal_translate -co TILED=YES)",
@@ -288,7 +289,7 @@ def _misplaced(path: Path, crs: CRS, where_en: str, where_zh: str) -> CrsError:
 def _metres(path: Path, source: Any, crs: CRS) -> float:
     unit = (source.units[0] or "").strip().lower()
     if unit not in _METRES:
-        raise _refusal(path, f"has heights in {unit}, which is not known", f"的高程单位 {unit} 无法识别")
+        raise refusal(path, f"has heights in {unit}, which is not known", f"的高程单位 {unit} 无法识别")
     return _METRES[unit]
 
 
@@ -318,7 +319,7 @@ def _read(posts: Any, window: Window) -> Floats:
 def _check_heights(path: Path, z_m: Any) -> None:
     strange = z_m[(z_m < _LEAST_M) | (z_m > _GREATEST_M)]
     if len(strange):
-        raise _refusal(
+        raise refusal(
             path,
             f"holds heights such as {strange[0]:g} m, which no ground has; if a value stands for unknown, name it with "
             "--nodata",
@@ -328,10 +329,6 @@ def _check_heights(path: Path, z_m: Any) -> None:
 
 def _damaged(path: Path, error: Exception) -> SourceError:
     words = " ".join(str(error).replace(f"{path.resolve().parent}/", "").split()).rstrip(".")
-    return _refusal(
+    return refusal(
         path, f"cannot be read, it is damaged or not what it claims to be ({words})", "无法读取：文件已损坏或格式不符"
     )
-
-
-def _refusal(path: Path, en: str, zh: str) -> SourceError:
-    return SourceError(f"{path.name} {en}.", message_zh=f"{path.name} {zh}。")
