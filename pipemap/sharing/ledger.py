@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable
 from functools import cached_property, lru_cache
+from itertools import chain, product
 from math import ceil, floor
 from threading import Lock
 from weakref import WeakKeyDictionary
@@ -92,8 +93,9 @@ class _Sheet:
         cells = np.argwhere(~self.read)
         self.read[tuple(cells[self._hold_middles(read, cells)].T)] = True
         if not outside.is_empty:
-            rows, columns = self._cells(outside)
-            cells = np.array([(row, column) for row in rows for column in columns])
+            # Part by part: between windows that lie far apart there are more cells than a machine can hold.
+            parts = (product(*self._cells(part)) for part in shapely.get_parts(outside))
+            cells = np.array(list(chain.from_iterable(parts)))
             found = cells[self._hold_middles(outside, cells)]
             self.outside.update((int(row), int(column)) for row, column in found)
 
@@ -104,10 +106,10 @@ class _Sheet:
         return made
 
     def shapes(self) -> tuple[BaseGeometry, BaseGeometry]:
-        """What was read and what was asked for outside, as polygons."""
+        """What was read, as polygons, and what was asked for outside, as cells."""
         read = shapely.intersection(shapely.union_all(self._runs()), self.area)
         outside = np.array(sorted(self.outside)).reshape(-1, 2)
-        return _polygons(read), _polygons(shapely.union_all(self._boxes(outside)))
+        return _polygons(read), shapely.multipolygons(self._boxes(outside))
 
     @cached_property
     def within_m2(self) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Who walks the map by small windows is stopped; who reads what was granted never is."""
 
 import random
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -89,6 +90,25 @@ def test_what_another_process_has_read_is_counted_too(database: Database, monkey
     look(database, key, 6000, 0, 6010, 10)
     with pytest.raises(AreaExceededError):
         look(database, key, 7000, 0, 7100, 1000)
+
+
+def test_windows_that_lie_far_apart_take_no_more_memory_than_near_ones(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "WRITE_EVERY_S", 0.0)
+    key = make_key(database)
+    look(database, key, -10_000, -10_000, -9_995, -9_995)
+    tracemalloc.start()
+    try:
+        look(database, key, 10_000, 10_000, 10_005, 10_005)
+        with Database(database.url) as second:
+            look(second, key, 0, 0, 5, 5)
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
+    with database.transaction(read_only=True) as connection:
+        [row] = connection.execute("SELECT ST_Area(outside) AS m2 FROM pipemap.area_read").fetchall()
+    assert row["m2"] == pytest.approx(2 * 10 * 10)
 
 
 def test_windows_in_degrees_count_as_well(database: Database) -> None:
