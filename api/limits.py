@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,6 +17,36 @@ from pipemap.sharing.limits import Limiter, Limits, TooManyRequestsError, limits
 
 # A key that is revoked ends what it is being sent within this time, at the next piece.
 LOOK_AGAIN_S = 15.0
+# Of a question, which is held in memory before it is known who asks; deliveries have a limit of their own.
+LARGEST_BODY = 8_000_000
+_DELIVERIES = "/api/deliveries"
+# What one address may write into the form that is open to strangers: each takes somebody's time.
+_FORM, _FORMS = "/share/requests", Limits(10, 2)
+
+
+class BodyLimit:
+    """Refuses a body that is too large as soon as it is, whatever it says its length is."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and count its body."""
+        if scope["type"] != "http" or scope["path"] == _DELIVERIES:
+            await self._app(scope, receive, send)
+            return
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > LARGEST_BODY:
+                # The only kind of error that reading a body lets through.
+                raise HTTPException(413, f"A body of more than {LARGEST_BODY} bytes is not taken.")
+            return message
+
+        await self._app(scope, counted, send)
 
 
 class RequestLimits:
@@ -39,21 +70,23 @@ class RequestLimits:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on within its key's limits, or answer 429 with Retry-After."""
         key = self._presented(scope) if scope["type"] == "http" else None
-        if key is None:
+        if key is None and not self._is_open_form(scope):
             await self._app(scope, receive, send)
             return
-        limits = await self._limits(key)
+        limits = await self._limits(key) if key else None
+        address = (scope.get("client") or ("",))[0]
         # Keys that are not in force share what their sender's address may use.
-        name = key if limits else f"address {(scope.get('client') or ('',))[0]}"
+        stranger = (f"form {address}", _FORMS) if key is None else (f"address {address}", self._default)
+        name, most = (key, limits) if key and limits else stranger
         try:
-            self._limiter.enter(name, limits or self._default)
+            self._limiter.enter(name, most)
         except TooManyRequestsError as error:
             answer = problem(429, error.code, error.message)
             answer.headers["Retry-After"] = str(error.retry_after_s)
             await answer(scope, receive, send)
             return
         try:
-            await self._app(scope, receive, self._watched(key, send) if limits else send)
+            await self._app(scope, receive, self._watched(key, send) if key and limits else send)
         finally:
             self._limiter.leave(name)
 
@@ -66,6 +99,14 @@ class RequestLimits:
             return key_of(self._service, request)
         except UnknownKeyError:
             return ""
+
+    def _is_open_form(self, scope: Scope) -> bool:
+        """Whether somebody may be writing a request who shows nothing of who it is."""
+        settings = self._service.settings
+        if scope["type"] != "http" or not (settings.open_requests and settings.asks_staff):
+            return False
+        is_form = scope["method"] == "POST" and scope["path"] == _FORM
+        return is_form and "authorization" not in Request(scope).headers
 
     async def _limits(self, key: str) -> Limits | None:
         """The limits of a key, looked up again after a while; None for one that is not in force."""

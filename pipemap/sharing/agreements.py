@@ -28,6 +28,8 @@ from schemas.tables import attribute_names
 
 KEY_PREFIX = "pmk_"
 _KEY_BYTES = 32
+# Farther from its origin no place has coordinates, zones before the easting and degrees with them.
+_FARTHEST = 1e8
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,8 @@ def revoke(connection: Connection, agreement_id: int, actor: str, key: str | Non
 def read_area(text: str, srid: int, project_srid: int) -> BaseGeometry:
     """The polygon a user means: WKT, a GeoJSON file, or min x,min y,max x,max y; brought to the project CRS."""
     area = _parse_area(text.strip())
+    if area is None or not all(abs(side) <= _FARTHEST for side in area.bounds):
+        raise UsageError("The area has corners where no place is.")
     if area.geom_type not in ("Polygon", "MultiPolygon") or area.is_empty or not area.is_valid:
         raise UsageError(f"An area must be a valid polygon: {shapely.is_valid_reason(area)} ({area.geom_type}).")
     if srid == project_srid:

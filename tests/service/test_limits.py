@@ -11,7 +11,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.limits import LOOK_AGAIN_S, RequestLimits
+from api.limits import LARGEST_BODY, LOOK_AGAIN_S, RequestLimits
 from api.service import Service
 from pipemap.settings import Settings
 from pipemap.sharing import agreements
@@ -103,6 +103,13 @@ def test_strangers_share_one_bucket_however_many_keys_they_make_up(town: Town, s
     codes = [client.get(ROUTE, headers={"X-API-Key": f"pmk_{n}"}).status_code for n in range(9)]
     assert codes[:5] == [401] * 5 and 429 in codes[5:]
     assert client.get(ROUTE, headers=make_key(town)[1]).status_code == 200
+
+
+def test_a_body_is_not_held_in_memory_for_whoever_sends_it(client: httpx.Client) -> None:
+    large = b"[" * LARGEST_BODY, (b"[" * 65_536 for _ in range(LARGEST_BODY // 65_536 + 1))
+    for body in (*large, b"[" * (LARGEST_BODY + 1)):
+        answer = client.post("/share/excavation", content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code == (400 if body is large[0] else 413)
 
 
 def test_a_download_under_a_revoked_key_ends_at_its_next_piece(town: Town) -> None:

@@ -107,6 +107,8 @@ def test_a_narrowed_request_grants_a_part_and_never_more(client: httpx.Client, t
         {"area": f"{X0},{Y0},{X0 + 501},{Y0 + 10}"},
         {"area": "/etc/passwd.json"},
         {"area": "POLYGON((0 0,1 1,0 1,1 0,0 0))"},
+        {"area": f"{X0},{Y0},nan,{Y0 + 10}"},
+        {"area": f"{X0},{Y0},1e300,1e300", "purpose_code": "service"},
         {"purpose_code": "curiosity"},
         {"ends_on": str(date.today() + timedelta(days=60))},
         {"ends_on": str(date.today() - timedelta(days=1))},
@@ -130,6 +132,12 @@ def test_the_form_asks_for_digging_alone_and_sees_nothing(client: httpx.Client, 
     refused(client.post("/share/requests", json=asked(), auth=("manager", "wrong")), 401)
     closed = serve(staff_token=TOKEN)
     refused(closed.post("/share/requests", json=asked()), 401)
+
+
+def test_the_open_form_cannot_be_flooded(client: httpx.Client, town: Town) -> None:
+    codes = [client.post("/share/requests", json=asked()).status_code for _ in range(14)]
+    assert codes[:10] == [201] * 10 and 429 in codes[10:]
+    assert written(client) > 10
 
 
 def test_an_agency_writes_in_its_own_name_and_sees_its_own_requests(client: httpx.Client, town: Town) -> None:
