@@ -24,6 +24,8 @@ from schemas.codetables import code_table
 
 # A line given by its cover follows the ground in such steps.
 _GROUND_STEP_M = 20.0
+# No pipe is drawn in one piece that is longer.
+_LONGEST_M = 100_000.0
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,10 @@ def drawn_segment(site: Site, pipe: DrawnPipe, line_srid: int | None = None) -> 
     _check(pipe)
     srid = site.srid if line_srid is None else line_srid
     line = line_in_project(shapely.LineString([at[:2] for at in pipe.line]), srid, site.srid)
+    if not line.length <= _LONGEST_M:
+        raise UsageError(
+            f"A drawn line is at most {_LONGEST_M / 1000:g} km long; this one has {line.length / 1000:.0f} km."
+        )
     heights = np.array([at[2] for at in pipe.line]) if len(pipe.line[0]) == 3 else None
     plan = shapely.get_coordinates(line if heights is not None else shapely.segmentize(line, _GROUND_STEP_M))
     ground_m = ground_at(site, plan)
