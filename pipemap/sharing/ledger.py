@@ -135,11 +135,12 @@ class _Sheet:
         return np.asarray(shapely.intersects_xy(shape, x, y))
 
     def _count_outside(self, rows: range, columns: range) -> None:
-        cell_m2, most_m2 = self.side_m**2, MOST_READ * self.area.area - float(self.within_m2[self.read].sum())
-        if len(rows) * len(columns) * cell_m2 > most_m2:
+        most = (MOST_READ * self.area.area - float(self.within_m2[self.read].sum())) / self.side_m**2
+        # Not by len(), which no range may have that is longer than memory.
+        if (rows.stop - rows.start) * (columns.stop - columns.start) > most:
             raise AreaExceededError
         more = self.outside.union((row, column) for row in rows for column in columns)
-        if len(more) * cell_m2 > most_m2:
+        if len(more) > most:
             raise AreaExceededError
         self.outside = more
         self.is_changed = True
