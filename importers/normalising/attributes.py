@@ -13,7 +13,7 @@ from importers.normalising.columns import Columns
 from importers.normalising.ledger import listed
 from importers.normalising.measures import datum_beside, two_numbers
 from importers.normalising.pipe_materials import beside_sizes
-from importers.normalising.sections import INCH_MM, LEAST_MM, Section, parse_section, sizes, with_box
+from importers.normalising.sections import INCH_MM, LEAST_MM, Section, are_inches, parse_section, sizes, with_box
 from importers.normalising.units import unit_of
 from schemas.codetables import codes_where
 from schemas.findings import Severity
@@ -188,25 +188,40 @@ def _has_unit(columns: Columns, attribute: str) -> bool:
 
 
 def _mm_per_unit(columns: Columns, attribute: str) -> float:
-    """What bare sizes are multiplied with; too small for millimetres where a system counts in feet, they are inches."""
+    """What bare sizes are multiplied with; those too small for millimetres are inches where feet or others say so."""
     stated, column = columns.factor(attribute), columns.mapping.get(attribute)
-    if column is None or columns.profile.heights_in is None or stated != 1.0 or _has_unit(columns, attribute):
+    if column is None or stated != 1.0 or _has_unit(columns, attribute):
         return stated
-    bare = pd.to_numeric(columns.rows[column], errors="coerce")
-    if not 0 < bare[bare > 0].median() < _LEAST_USUAL_MM:
+    why = _why_inches(columns, attribute, column)
+    if why is None:
         return stated
     if columns.first_place == 0:
+        en, zh = why
         columns.ledger.note(
             columns.number,
             Severity.WARNING,
             "IMP-UNIT",
-            f"Sizes in column {column} are too small for millimetres and the system counts in feet; they were read in "
+            f"Sizes in column {column} are too small for millimetres and {en}; they were read in "
             f'inches. If that is wrong, say {attribute} = "mm" under [units] in a profile.',
-            f"列 {column} 的尺寸过小、不可能为毫米，且坐标系以英尺为单位，按英寸读取；"
+            f"列 {column} 的尺寸过小、不可能为毫米，且{zh}，按英寸读取；"
             f'如不对，请在配置文件 [units] 中写明 {attribute} = "mm"。',
             column=column,
         )
     return INCH_MM
+
+
+def _why_inches(columns: Columns, attribute: str, column: str) -> tuple[str, str] | None:
+    """Why sizes without a unit are of inches, in both languages; None where nothing says so."""
+    if columns.profile.heights_in is not None:
+        bare = pd.to_numeric(columns.rows[column], errors="coerce")
+        if 0 < bare[bare > 0].median() < _LEAST_USUAL_MM:
+            return "the system counts in feet", "坐标系以英尺为单位"
+    words = [word for word in columns.cells(attribute).words if word]
+    unmarked = [word for word in words if not are_inches(word)]
+    sizes_of_others = [float(size) for word in unmarked for size in re.findall(r"\d+(?:\.\d+)?", word)]
+    if 0 < len(unmarked) < len(words) - len(unmarked) and max(sizes_of_others, default=0.0) < _LEAST_USUAL_MM:
+        return "most others of it are in inches", "该列多数尺寸以英寸计"
+    return None
 
 
 def _casings_mm(columns: Columns) -> Floats:

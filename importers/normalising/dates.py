@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 
+from importers.normalising.accents import unaccented
+
 _YEARS_FIRST = (
     (re.compile(r"^(\d{4})(?:\.0)?年?度?$"), ("y",)),
     (re.compile(r"^(\d{4})[-/.年](\d{1,2})(?:[-/.月](\d{1,2}))?"), ("y", "m", "d")),
@@ -27,11 +29,21 @@ _YEARS_OF_PERSIA = range(1250, 1500)
 # Letters that Persian has and Arabic has not.
 _LETTERS_OF_PERSIAN = re.compile(r"[پچژگکی]")
 _PERSIAN_EPOCH = date(622, 3, 21)
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_NAMED = re.compile(rf"^(?:(\d{{1,2}})[-\s.]*)?({'|'.join(_MONTHS)})[a-z]*\.?[-\s,]*(\d{{4}}|\d{{2}})$", re.IGNORECASE)
-_MONTH_FIRST = re.compile(
-    rf"^({'|'.join(_MONTHS)})[a-z]*\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})$", re.IGNORECASE
+# What names of months begin with in languages of Latin letters, accents left out.
+_MONTHS = {
+    name: month
+    for month, names in enumerate(
+        ("jan ene gen", "feb fev", "mar mrt", "apr abr avr", "may mai maj mei mag", "jun juin giu", "jul juil lug",
+         "aug ago aou", "sep set", "oct okt ott out", "nov", "dec dez dic des"),
+        start=1,
+    )
+    for name in names.split()
+}  # fmt: skip
+_MONTH = rf"({'|'.join(sorted(_MONTHS, key=len, reverse=True))})[a-z]*\.?"
+_NAMED = re.compile(
+    rf"^(?:(\d{{1,2}})[-\s./]*(?:de\s+)?)?{_MONTH}[-\s,/]*(?:de[l]?\s+)?(\d{{4}}|\d{{2}})$", re.IGNORECASE
 )
+_MONTH_FIRST = re.compile(rf"^{_MONTH}\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})$", re.IGNORECASE)
 # Years of the Republic of China have three digits, in front of the others: 098/05/12 is 2009.
 _OF_TAIWAN = re.compile(r"^(0\d{2}|1[0-4]\d)[-/.](\d{1,2})[-/.](\d{1,2})$")
 _ABOUT = re.compile(r"^(?:约|大约|大概|circa|ca?\.|~|≈)\s*(?=\d)", re.IGNORECASE)
@@ -140,11 +152,12 @@ def _by_slashes(word: str, *, day_first: bool) -> date | None:
 
 
 def _by_name(word: str) -> date | None:
-    """Mar-98, 18 May 2012 and May 18, 2012."""
+    """Mar-98, 18 May 2012, 3 de março de 2014 and May 18, 2012."""
+    word = unaccented(word)
     if match := _MONTH_FIRST.match(word):
-        return _date(int(match[3]), _MONTHS.index(match[1].lower()) + 1, int(match[2]))
+        return _date(int(match[3]), _MONTHS[match[1].lower()], int(match[2]))
     match = _NAMED.match(word)
-    return _date(int(match[3]), _MONTHS.index(match[2].lower()) + 1, int(match[1] or 1)) if match else None
+    return _date(int(match[3]), _MONTHS[match[2].lower()], int(match[1] or 1)) if match else None
 
 
 def _by_era(word: str) -> date | None:

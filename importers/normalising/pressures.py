@@ -15,6 +15,8 @@ _VOLTAGE = re.compile(
     r"^(?:(?:220|230|127)\s*v?\s*/\s*(?=380|400|220))?(\d+(?:\.\d+)?)\s*(kv|v|千伏|伏)?$", re.IGNORECASE
 )
 _PRESSURE = re.compile(r"^(\d+(?:\.\d+)?)\s*(mpa|kpa|bar|兆帕|千帕)?$", re.IGNORECASE)
+# What is measured stands beside the class: 中压A(0.4MPa).
+_MEASURED = re.compile(r"\s*[(（]?\s*(\d+(?:\.\d+)?\s*(?:mpa|kpa|bar|兆帕|千帕))\s*[)）]?\s*", re.IGNORECASE)
 _UNITS = VOLTAGES_KV | PRESSURES_MPA
 # Above any line that was built, 1,150 kV of alternating current.
 _MOST_KV = 1_200
@@ -26,7 +28,7 @@ def pressure_and_voltage(columns: Columns) -> dict[str, Any]:
     pressure, voltage, shared = (columns.cells(name) for name in ("pressure", "voltage", "pressure_or_voltage"))
 
     def code(word: str) -> str | None:
-        return words.get(word.casefold())
+        return words.get(word.casefold()) or words.get(_MEASURED.sub("", word).casefold())
 
     kv_per_unit = _kv_per_unit(voltage, columns.factor("voltage"))
 
@@ -34,10 +36,12 @@ def pressure_and_voltage(columns: Columns) -> dict[str, Any]:
         return _voltage_kv(word, kv_per_unit)
 
     def mpa(word: str) -> float | None:
-        return None if code(word) else _pressure_mpa(word, columns.factor("pressure"))
+        is_class = words.get(word.casefold()) is not None
+        return None if is_class else _pressure_mpa(_measured(word), columns.factor("pressure"))
 
     def marked_mpa(word: str) -> float | None:
-        return None if code(word) or word[-1:].isdigit() else _pressure_mpa(word)
+        is_class = words.get(word.casefold()) is not None
+        return None if is_class or word[-1:].isdigit() else _pressure_mpa(_measured(word))
 
     def marked_kv(word: str) -> float | None:
         return _voltage_kv(word) if word[-1:].casefold() in ("v", "伏") else None
@@ -74,6 +78,12 @@ def _voltage_kv(word: str, factor: float = 1.0) -> float | None:
     if not match or float(match[1]) == 0:
         return None
     return float(match[1]) * (_UNITS[match[2].casefold()] if match[2] else factor)
+
+
+def _measured(word: str) -> str:
+    """The pressure in a text that says a class, too."""
+    found = _MEASURED.search(word)
+    return found[1] if found else word
 
 
 def _pressure_mpa(word: str, factor: float = 1.0) -> float | None:

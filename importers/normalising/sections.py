@@ -55,6 +55,7 @@ _SEVERAL = re.compile(
 _RATIO = re.compile(r"SDR\s*(\d+(?:\.\d+)?)", re.IGNORECASE)
 _COLUMNS_BY_ROWS = re.compile(rf"[1-9]{_BY}[1-9]", re.IGNORECASE)
 _THOUSANDS = re.compile(r"[1-9]\d?,\d{3}")
+_DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))")
 _OF_DIAMETERS = re.compile(r"\b(?:dia|diam|diameter|diámetro)\b\.?", re.IGNORECASE)
 _LABEL = re.compile(r"^(?:管径|直径|口径|断面尺寸|断面|规格|尺寸)\s*[:=]?\s*(?=\S)")
 _SIDE = re.compile(r"\s*\(?\s*(内径|净空|净|内|外径|外)\s*\)?$")
@@ -151,7 +152,7 @@ def parse_section(
     if len(text) > _LONGEST:
         return Section()
     word = _LABEL.sub("", unicodedata.normalize("NFKC", text).replace("_", " ").strip())
-    word = word.replace(",", "") if _THOUSANDS.fullmatch(word) else word
+    word = word.replace(",", "") if _THOUSANDS.fullmatch(word) else _DECIMAL_COMMA.sub(".", word)
     word = _BANK.sub("", _OF_DIAMETERS.sub(" ", word).strip())
     ratio, side = _RATIO.search(word), _SIDE.search(word)
     word, own_material = without_material(_SIDE.sub("", _RATIO.sub(" ", word)), materials)
@@ -162,6 +163,11 @@ def parse_section(
     if side and found.width_mm is not None:
         return replace(found, basis_code="outer" if side[1].startswith("外") else "inner")
     return found
+
+
+def are_inches(text: str) -> bool:
+    """Whether a text is one size in inches, marked so."""
+    return _INCHES.fullmatch(text.strip()) is not None
 
 
 def with_box(section: Section, text: str | None) -> Section:

@@ -17,7 +17,9 @@ from importers.places.local_grid import LocalGrid, read_local_grid
 from importers.places.place_readings import Home, PlaceReading, System, place_readings
 from importers.profiles import Profile
 from importers.proposing.class_evidence import ClassTold, class_told
+from importers.proposing.foot_told import foot_told
 from importers.proposing.legends import Legend
+from importers.proposing.matching import Reason
 from importers.proposing.profile_writing import Settled, profile_text
 from importers.proposing.proposal import ColumnProposal, TableProposal, propose
 from importers.proposing.word_proposals import WordProposal, unknown_words
@@ -35,7 +37,7 @@ class DryRun:
 
     `places` gives for a table the ways to read its coordinates, the best first; `trial` is the import of the same
     files with the proposed profile, or `fault` what stands in its way. `text` is that profile. `class_told` is the
-    class that is proposed for a delivery that names none.
+    class that is proposed for a delivery that names none, `foot_told` why its heights are taken to be in feet.
     """
 
     profile: Profile
@@ -47,6 +49,7 @@ class DryRun:
     trial: Delivery | None = None
     fault: PipemapError | None = None
     class_told: ClassTold | None = None
+    foot_told: Reason | None = None
 
 
 @seldom_collected()
@@ -86,11 +89,12 @@ def dry_run(
         fault = error
     words = unknown_words(trial.findings, tables, reading.profile, _legend(reading, tables)) if trial else []
     told = _class_told(reading, tables, trial, settled.default_class)
-    settled = replace(settled, words=words, datums=trial.datums if trial else (), class_told=told)
+    foot = _foot_told(reading, tables, trial)
+    settled = replace(settled, words=words, datums=trial.datums if trial else (), class_told=told, foot_told=foot)
     text = profile_text(name, reading.profile, tables, settled)
-    if told or any(word.said_by for word in words):
+    if told or foot or any(word.said_by for word in words):
         trial = _tried(paths, text, home, crs_file, on_progress)
-    return DryRun(reading.profile, reading.why, tables, places, words, text, trial, fault, told)
+    return DryRun(reading.profile, reading.why, tables, places, words, text, trial, fault, told, foot)
 
 
 def _class_told(
@@ -100,6 +104,13 @@ def _class_told(
     if trial is None or given or reading.profile.default_class:
         return None
     return class_told((table for table, _ in reading.tables), tables, reading.profile, trial)
+
+
+def _foot_told(reading: Reading, tables: Sequence[TableProposal], trial: Delivery | None) -> Reason | None:
+    """Why heights are in feet, where neither a profile nor the system of the places says in what they are."""
+    if trial is None or reading.profile.heights_in:
+        return None
+    return foot_told((table for table, _ in reading.tables), tables, trial)
 
 
 def _legend(reading: Reading, tables: Sequence[TableProposal]) -> Legend:
@@ -127,7 +138,7 @@ def _places(
     for record, reader in reading.tables:
         place = (record.file, record.sheet)
         named = given or record.crs or (parse_crs(reading.profile.crs) if reading.profile.crs else None)
-        if place not in found and record.geometry is not None and reader in ("gis", "dxf") and named is None:
+        if place not in found and record.geometry is not None and reader in ("gis", "dxf", "tables") and named is None:
             found[place] = _drawn_places(record, home)
         pair = _pair_of(by_place[place])
         if place in found or pair is None or record.geometry is not None:

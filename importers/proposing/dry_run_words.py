@@ -41,6 +41,9 @@ def show(found: DryRun, words: Words) -> None:
     if told := found.class_told:
         en = f"No row names a class; the profile takes them for {told.code}, {told.why.en}."
         emit_text(words.of(en, f"各行均未注明类别，配置按 {told.code} 处理：{told.why.zh}。"))
+    if foot := found.foot_told:
+        en = f"Heights and depths without a unit are read in feet, {foot.en}."
+        emit_text(words.of(en, f"未注明单位的高程、埋深按英尺读取：{foot.zh}。"))
     if found.fault is not None:
         emit_text(words.of("An import would stop: ", "导入将中止：") + words.error(found.fault))
     if found.trial is not None:
@@ -60,6 +63,7 @@ def document(found: DryRun) -> dict[str, Any]:
             for (file, sheet), readings in found.places.items()
         ],
         "class_told": None if found.class_told is None else asdict(found.class_told),
+        "foot_told": None if found.foot_told is None else asdict(found.foot_told),
         "words": [_word_document(word) for word in found.words],
         "fault": None if found.fault is None else {"code": found.fault.code, "message": found.fault.message},
         "datums": [] if found.trial is None else [asdict(use) for use in found.trial.datums],

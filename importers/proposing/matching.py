@@ -8,16 +8,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import combinations
-
-import numpy as np
 
 from importers.normalising.columns import class_of
 from importers.normalising.units import PRESSURES_MPA, VOLTAGES_KV, is_of_metres, unit_of
-from importers.places.place_readings import Home, place_readings
+from importers.places.place_readings import Home
 from importers.profile_files import load_profile, shipped
 from importers.profiles import ATTRIBUTES, Profile, plain
 from importers.proposing import content
+from importers.proposing.place_columns import placed_ends, placed_point
 from importers.proposing.references import LEAST_DISTINCT
 from importers.proposing.sample import Sample
 from importers.proposing.slips import is_one_slip
@@ -56,7 +54,6 @@ _ENDS = ("from_key", "to_key", "node_key")
 _TRUST_IN_PLACES = 0.75
 # Who owns a pipe and who runs it are companies alike; names tell them apart.
 _ALIKE_BY_VALUES = frozenset({"owner"})
-_MOST_COORDINATES = 8
 _LEAST_TYPO_LETTERS = {True: 5, False: 3}
 
 
@@ -127,8 +124,8 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
     taken = table.profile.mapping(role, table.samples)
     known = {column: attribute for attribute, column in taken.items()}
     linked = _linked(table, role, known)
-    is_placed = table.has_geometry or "x" not in ATTRIBUTES[role] or {"x", "easting_m"} & taken.keys()
-    places = {} if is_placed else _by_places(table)
+    is_placed = table.has_geometry or {"x", "easting_m", "from_x"} & taken.keys()
+    places = {} if is_placed else _by_places(table, role)
     left = {plain(name) for name in table.profile.leave.get(role, [])}
     found = {}
     for column, sample in table.samples.items():
@@ -289,25 +286,18 @@ def _by_links(table: Candidates, role: str, column: str, linked: Sequence[str]) 
     return [Match(attributes[place], 0.9 * share, why, by_values=True)]
 
 
-def _by_places(table: Candidates) -> dict[str, list[Match]]:
-    """The pair of columns that, read as coordinates, lies where the map's system is used."""
+def _by_places(table: Candidates, role: str) -> dict[str, list[Match]]:
+    """The columns of a point's coordinates, or of those of both ends, that lie where the map's system is used."""
     if table.home is None:
         return {}
-    names = [name for name, sample in table.samples.items() if sample.number_share > 0.95 and _is_large(sample)]
-    for first, second in combinations(names[:_MOST_COORDINATES], 2):
-        one, other = table.samples[first].head, table.samples[second].head
-        reading = next((r for r in place_readings(one, other, table.home, None, table.profile.axis) if r.fits), None)
-        if reading is not None:
-            order = (second, first) if reading.axis == "x_is_northing" else (first, second)
-            why = Reason(f"read in {reading.name} they lie where the map is", f"按 {reading.name} 读取位于本图范围内")
-            pairs = zip(order, ("easting_m", "northing_m"), strict=True)
-            return {name: [Match(attribute, _TRUST_IN_PLACES, why, by_values=True)] for name, attribute in pairs}
-    return {}
-
-
-def _is_large(sample: Sample) -> bool:
-    """Whether numbers can be coordinates: many metres, or degrees with decimals."""
-    return float(np.median(np.abs(sample.known_numbers))) > 10_000 or sample.decimal_share > 0.5
+    placed = placed_ends if role == "segment" else placed_point
+    found = placed(table.samples, table.home, table.profile.axis)
+    if found is None:
+        return {}
+    why = Reason(f"read in {found.system} they lie where the map is", f"按 {found.system} 读取位于本图范围内")
+    return {
+        name: [Match(attribute, _TRUST_IN_PLACES, why, by_values=True)] for name, attribute in found.attributes.items()
+    }
 
 
 def _by_values(role: str, column: str, sample: Sample) -> list[Match]:

@@ -10,7 +10,7 @@ from importers.places.place_readings import PlaceReading
 from importers.profile_files import shipped
 from importers.profiles import ATTRIBUTES, Profile
 from importers.proposing.class_evidence import ClassTold
-from importers.proposing.matching import sureness
+from importers.proposing.matching import Reason, sureness
 from importers.proposing.proposal import ColumnProposal, TableProposal
 from importers.proposing.vocabulary import labels
 from importers.proposing.word_proposals import WordProposal
@@ -34,6 +34,7 @@ class Settled:
     readings: Sequence[tuple[str, PlaceReading]] = ()
     default_class: str | None = None
     class_told: ClassTold | None = None
+    foot_told: Reason | None = None
     words: Sequence[WordProposal] = ()
     datums: Sequence[DatumUse] = ()
 
@@ -90,6 +91,16 @@ def _general(base: Profile, settled: Settled) -> list[str]:
         "# The utility class of rows that name none: " + ", ".join(code_table("utility_class")) + ".",
         *([f"# Taken for {told.code}, {told.why.en}. {told.why.zh}。"] if told else []),
         f"default_class = {_quoted(chosen)}" if chosen else '# default_class = "water"',
+        *_heights(base, settled.foot_told),
+    ]
+
+
+def _heights(base: Profile, told: Reason | None) -> list[str]:
+    unit = "ft" if told else base.heights_in
+    return [
+        "# The unit of heights and depths whose columns state none, metres when this is left out.",
+        *([f"# In feet, {told.en}. {told.zh}。"] if told else []),
+        f"heights_in = {_quoted(unit)}" if unit else '# heights_in = "ft"',
     ]
 
 

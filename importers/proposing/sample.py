@@ -11,6 +11,7 @@ import pandas as pd
 
 from importers.normalising.cells import Cells, Floats, cells, numbers
 from importers.normalising.measures import parse_measure
+from importers.normalising.numerals import number_written
 from importers.normalising.pipe_materials import beside_sizes
 from importers.normalising.units import factor, unit_of
 from importers.profiles import Profile
@@ -94,8 +95,8 @@ class Sample:
 
     @cached_property
     def decimal_share(self) -> float:
-        """The share of known values written with a fraction."""
-        return self.share(lambda word: _DECIMAL.fullmatch(word) is not None)
+        """The share of known values written with a fraction, or as degrees, minutes and seconds."""
+        return self.share(lambda word: _DECIMAL.fullmatch(number_written(word)) is not None)
 
 
 def _numbers(column: "pd.Series[Any]", nulls: frozenset[str]) -> Floats:

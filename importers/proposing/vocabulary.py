@@ -117,6 +117,12 @@ def is_remark(header: str) -> bool:
 
 
 @cache
+def is_length(header: str) -> bool:
+    """Whether all words of a name are known and say a length, of whatever: Pipe length, Shape__Length."""
+    return any(any("length" in told for _, told in words) for words, trust in _cuts(header) if trust >= _TRUST_IN_HALF)
+
+
+@cache
 def speaks_against(attribute: str, header: str) -> bool:
     """Whether a name, however little of it is known, says that its numbers measure or count something else.
 

@@ -11,9 +11,11 @@ from importers.base import RecordTable
 from importers.proposing.vocabulary import sure_readings
 
 _LEAST_TRUST, _LOOK_AT = 0.5, 200
-_NUMBER = re.compile(r"[-+]?\d+,\d+")
+_NUMBER = re.compile(r"[-+]?\d+(?:,\d+)?")
 # 150,884 can be either; so many digits before a comma, or another count behind it, are of no thousands.
 _DECIMAL = re.compile(r"[-+]?\d{1,3}(?:[ .'\u00a0]\d{3})+,\d+|[-+]?(?:\d{4,}|0),\d+|[-+]?\d+,(?:\d{1,2}|\d{4,})")
+# So large a number is a coordinate, whatever its column is called.
+_COORDINATE = re.compile(r"[-+]?\d{5,},\d+")
 _THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+\.\d+|[-+]?\d{1,3}(?:,\d{3}){2,}")
 _NUMBERS = frozenset(("x", "y", "easting_m", "northing_m"))
 
@@ -42,10 +44,10 @@ def with_decimal_points(table: RecordTable, told: set[str]) -> RecordTable:
 def _texts(rows: pd.DataFrame) -> Iterator[tuple[str, "pd.Series[Any]"]]:
     """The columns of heights and coordinates whose filled cells are texts, trimmed."""
     for name in map(str, rows.columns):
-        if rows[name].dtype != object or not _is_of_numbers(name):
+        if rows[name].dtype != object:
             continue
-        first = rows[name].head(_LOOK_AT).dropna()
-        if any(isinstance(cell, str) and "," in cell for cell in first):
+        written = [cell for cell in rows[name].head(_LOOK_AT).dropna() if isinstance(cell, str) and "," in cell]
+        if written and (_is_of_numbers(name) or any(_COORDINATE.fullmatch(cell.strip()) for cell in written)):
             yield name, rows[name].dropna().astype(str).str.strip()
 
 

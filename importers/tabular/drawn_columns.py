@@ -1,7 +1,7 @@
-"""Columns of tables that hold shapes as well-known text, as databases and GIS write them into text files."""
+"""Columns of tables that hold shapes as text, as databases and GIS write them: well-known text or binary, GeoJSON."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -19,21 +19,26 @@ from schemas.findings import Finding, Severity
 _SHAPE = re.compile(
     r"\s*(?:SRID\s*=\s*(\d{4,6})\s*;)?\s*(?:MULTI)?(?:POINT|LINESTRING|POLYGON)\s*Z?M?\s*\(", re.IGNORECASE
 )
+_GEOJSON = re.compile(r"\s*\{.*\"(?:Multi)?(?:Point|LineString|Polygon)\"", re.DOTALL)
+# Hexadecimal, the lowest byte first.
+_BINARY = re.compile(r"01[0-9A-F]{4}00[0-9A-F]{34,}", re.IGNORECASE)
 _SRID = r"(?i)^\s*SRID\s*=\s*\d+\s*;"
 
 
 def with_shapes(table: RecordTable) -> Iterator[RecordTable]:
     """The table with the first column of shapes as its geometry, one table for each dimension; others as they are."""
-    column = next((name for name in table.rows.columns if _SHAPE.match(_first_text(table.rows[name]))), None)
-    if column is None:
+    column, read = next(
+        ((name, read) for name in table.rows.columns if (read := _reader(_first_text(table.rows[name])))), (None, None)
+    )
+    if column is None or read is None:
         yield table
         return
     texts = table.rows[column].astype(object)
-    shapes = _read(texts)
+    shapes = _cleaned(read(texts.where(texts.map(lambda text: isinstance(text, str)), None)))
     bad = texts.index[texts.notna().to_numpy() & shapely.is_missing(shapes)]
     kept = table.rows if len(bad) else table.rows.drop(columns=column)
     findings = [*table.findings, *(_unreadable(table, int(row), str(column), str(texts[row])) for row in bad)]
-    crs = _crs(_first_text(texts))
+    crs = _crs(_first_text(texts), shapes)
     masks = list(by_dimension(shapes))
     for place, mask in enumerate(masks):
         # What was left out and found is told once.
@@ -48,19 +53,35 @@ def _first_text(column: "pd.Series[Any]") -> str:
     return value if isinstance(value, str) else ""
 
 
-def _read(texts: "pd.Series[Any]") -> Shapes:
-    bare = texts.where(texts.map(lambda text: isinstance(text, str)), None).str.replace(_SRID, "", regex=True)
+def _reader(text: str) -> Callable[["pd.Series[Any]"], Shapes] | None:
+    """How the shapes of a column are read that begins with a text; None where it is no shape."""
+    if _SHAPE.match(text):
+        return _from_text
+    if _GEOJSON.match(text):
+        return lambda texts: np.asarray(shapely.from_geojson(texts.to_numpy(object), on_invalid="ignore"))
+    if _BINARY.fullmatch(text):
+        return lambda texts: np.asarray(shapely.from_wkb(texts.to_numpy(object), on_invalid="ignore"))
+    return None
+
+
+def _from_text(texts: "pd.Series[Any]") -> Shapes:
+    bare = texts.str.replace(_SRID, "", regex=True)
+    return np.asarray(shapely.from_wkt(bare.to_numpy(object), on_invalid="ignore"))
+
+
+def _cleaned(shapes: Shapes) -> Shapes:
     with np.errstate(invalid="ignore"):
-        shapes = simplest(np.asarray(shapely.from_wkt(bare.to_numpy(object), on_invalid="ignore")))
+        shapes = simplest(shapes)
     shapes[are_nowhere(shapes)] = None
     return shapes
 
 
-def _crs(text: str) -> CRS | None:
+def _crs(text: str, shapes: Shapes) -> CRS | None:
     """The CRS that a shape says itself to be in; None where it says none that is known."""
     found = _SHAPE.match(text)
+    code = int(found[1] or 0) if found else int(shapely.get_srid(shapes).max(initial=0))
     try:
-        return CRS.from_epsg(int(found[1])) if found and found[1] else None
+        return CRS.from_epsg(code) if code > 0 else None
     except ProjError:
         return None
 

@@ -106,9 +106,10 @@ def labels(row: Row, wanted: frozenset[str]) -> dict[str, str]:
 
 
 def title(rows: Sequence[Row]) -> str | None:
-    """The line above a table that says what it is: its longest cell that is no label."""
+    """The line above a table that says what it is: its cell of most letters that is no label."""
     words = [str(cell).strip() for row in rows for cell in row if isinstance(cell, str) and is_filled(cell)]
-    return max((word for word in words if not re.search("[:：]", word)), key=len, default=None)
+    unlabelled = (word for word in words if not re.search("[:：]", word))
+    return max(unlabelled, key=lambda word: sum(map(str.isalpha, word)), default=None)
 
 
 def _words(rows: Sequence[Row]) -> list[frozenset[str]]:

@@ -1,6 +1,7 @@
 """Columns that no word list names: taken for what their numbers, units and places say, or left and told."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,67 @@ def test_one_depth_in_the_row_of_a_line_is_that_of_both_its_ends(tmp_path: Path)
 
     np.testing.assert_allclose(segments["from_depth_m"].astype(float), [*5 * [1.2], 1.1], atol=1e-6)
     np.testing.assert_allclose(segments["to_depth_m"].astype(float), [*5 * [1.2], 1.3], atol=1e-6)
+
+
+@pytest.mark.parametrize("unit", ["grid", "degrees"])
+def test_two_pairs_of_columns_that_lie_where_the_map_is_are_the_ends_of_lines(tmp_path: Path, unit: str) -> None:
+    places = [(507_000.0 + 30 * n, 2_495_000.0 + 3 * n) for n in range(_N + 1)]
+    to_degrees = Transformer.from_crs("EPSG:4547", "EPSG:4490", always_xy=True)
+    written = [
+        [f"{east:.3f}", f"{north:.3f}"]
+        if unit == "grid"
+        else [_in_sixtieths(part) for part in to_degrees.transform(east, north)]
+        for east, north in places
+    ]
+    rows = [[*start, *end, "DN200"] for start, end in pairwise(written)]
+    file = _csv(tmp_path / "给水.csv", ["甲 q", "甲 r", "乙 q", "乙 r", "管径"], rows)
+
+    segments = _trial(_proposed([file], "EPSG:4547")).segments
+
+    drawn = [shapely.get_coordinates(line).tolist() for line in segments["geom"]]
+    np.testing.assert_allclose(drawn, list(pairwise(places)), atol=0.01)
+
+
+def _in_sixtieths(degrees: float) -> str:
+    minutes = (degrees - int(degrees)) * 60
+    return f"{int(degrees)}°{int(minutes):02d}′{(minutes - int(minutes)) * 60:09.6f}″"
+
+
+@pytest.mark.parametrize(("per_metre", "unit"), [(1 / 0.3048, 0.3048), (1.0, 1.0)])
+def test_lengths_of_lines_tell_that_heights_are_in_feet(tmp_path: Path, per_metre: float, unit: float) -> None:
+    wells = _csv(
+        tmp_path / "manholes.csv", ["FACILITYID", "X", "Y", "RIMELEV"],
+        [[f"A{n}", 551_200 + 30 * n, 4_182_300, 100 + n / 8] for n in range(_N)],
+    )  # fmt: skip
+    pipes = _csv(
+        tmp_path / "sewers.csv", ["FROMMH", "TOMH", "UPELEV", "DOWNELEV", "Shape__Length"],
+        [[f"A{n}", f"A{n + 1}", 95.5, 95.25, round(30 * per_metre, 3)] for n in range(_N - 1)],
+    )  # fmt: skip
+
+    found = _proposed([wells, pipes], "EPSG:26910")
+
+    delivery = _trial(found)
+    np.testing.assert_allclose(delivery.nodes["ground_elevation_m"].iloc[0], 100 * unit)
+    np.testing.assert_allclose(delivery.segments["from_elevation_m"], 95.5 * unit)
+    assert (found.foot_told is None) == (unit == 1.0)
+
+
+@pytest.mark.parametrize("write", [shapely.to_geojson, lambda line: shapely.to_wkb(line, hex=True)])
+def test_lines_in_a_column_of_shapes_are_drawn_whatever_they_are_written_in(
+    tmp_path: Path, write: Callable[[shapely.Geometry], str]
+) -> None:
+    to_degrees = Transformer.from_crs("EPSG:4547", "EPSG:4490", always_xy=True)
+    places = [(507_000.0 + 30 * n, 2_495_000.0) for n in range(_N + 1)]
+    lines = [shapely.LineString(pair) for pair in pairwise([to_degrees.transform(*place) for place in places])]
+    file = _csv(
+        tmp_path / "管道段.csv", ["id", "管孔总数", "几何"], [[n, 6, write(line)] for n, line in enumerate(lines)]
+    )
+
+    segments = _trial(_proposed([file], "EPSG:4547")).segments
+
+    drawn = [shapely.get_coordinates(line).tolist() for line in segments["geom"]]
+    np.testing.assert_allclose(drawn, list(pairwise(places)), atol=0.01)
+    assert segments["hole_count"].eq(6).all()
 
 
 def _csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]], encoding: str = "utf-8") -> Path:

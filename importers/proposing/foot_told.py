@@ -1,0 +1,49 @@
+"""Feet that lengths of lines tell: where a column of lengths counts 3.28 times what is drawn, heights are in feet."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from importers.base import RecordTable
+from importers.normalising.cells import numbers
+from importers.normalising.units import LENGTHS_M, unit_of
+from importers.proposing.matching import Reason
+from importers.proposing.proposal import TableProposal
+from importers.proposing.vocabulary import is_length
+from schemas.delivery import Delivery
+
+_FIRST_ROWS, _LEAST_LINES, _WITHIN = 2_000, 3, 0.01
+
+
+def foot_told(tables: Iterable[RecordTable], proposals: Sequence[TableProposal], trial: Delivery) -> Reason | None:
+    """Why heights and depths without a unit are in feet; None where no length of lines says so.
+
+    Lengths are measured on the lines as an import places them, so that one in metres says that its table is, too.
+    """
+    roles = {(table.file, table.sheet): table.role for table in proposals}
+    of_lines = [table for table in tables if roles.get((table.file, table.sheet)) in ("segment", "combined")]
+    if not of_lines or not len(trial.segments):
+        return None
+    lines = trial.segments.head(_FIRST_ROWS)
+    length_m = pd.Series(shapely.length(lines["geom"].to_numpy(object)), index=lines["source_row"])
+    names = np.array([file.name for file in trial.files], dtype=object)[lines["source_file"].to_numpy(int)]
+    for table in of_lines:
+        is_own = (names == table.file) & (lines["source_sheet"] == table.sheet).to_numpy()
+        own_m = length_m[is_own]
+        own_m = own_m[~own_m.index.duplicated() & (own_m.to_numpy() > 0)]
+        for name in map(str, table.rows.columns):
+            if is_length(name) and unit_of(name) is None and _is_in_feet(table.rows[name].reindex(own_m.index), own_m):
+                return Reason(
+                    f"as column {name} counts the lengths of lines in feet",
+                    f"列 {name} 中的线长以英尺计，高程、埋深同样按英尺",
+                )
+    return None
+
+
+def _is_in_feet(stated: "pd.Series[float]", length_m: "pd.Series[float]") -> bool:
+    values, _ = numbers(stated, (), zero_is_unknown=True)
+    times = values / length_m.to_numpy()
+    times = times[np.isfinite(times)]
+    return len(times) >= _LEAST_LINES and abs(float(np.median(times)) * LENGTHS_M["ft"] - 1) < _WITHIN
