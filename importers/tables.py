@@ -18,6 +18,7 @@ from importers.tabular.colours import meanings_of_rows, with_colours
 from importers.tabular.column_names import is_name, may_be_values
 from importers.tabular.decimal_commas import with_decimal_points
 from importers.tabular.drawn_columns import with_shapes
+from importers.tabular.grid_references import with_grid_references
 from importers.tabular.grids import CHUNK_ROWS, tables_of
 from importers.tabular.headers import HEADER_WITHIN, header_score
 from importers.tabular.long_tables import with_things_as_rows
@@ -103,7 +104,7 @@ def _opened(tables: Iterable[RecordTable], names: Names) -> Iterator[RecordTable
     decimal: set[str] = set()
     for table in with_things_as_rows(tables, names.known):
         whole = with_pieces_of_routes(with_rows_for_links(with_decimal_points(table, decimal), names.keys))
-        whole = with_whole_places(with_places_apart(with_units_beside(whole)))
+        whole = with_whole_places(with_grid_references(with_places_apart(with_units_beside(whole))))
         whole = with_points_joined(whole)
         if whole is not table and (table.file, table.sheet) in told:
             whole = replace(whole, findings=table.findings)

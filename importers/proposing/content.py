@@ -14,6 +14,7 @@ from importers.normalising.columns import class_of
 from importers.normalising.dates import date_parser, parse_date
 from importers.normalising.measures import parse_measure
 from importers.normalising.sections import parse_section
+from importers.normalising.units import SCALES
 from importers.profiles import ELEVATIONS
 from importers.proposing.code_words import akin
 from importers.proposing.sample import Sample
@@ -52,12 +53,15 @@ _FORMS = (
 _COMPANY = re.compile(rf"\w{{2,}}[,\s]+(?:{_FORMS})(?!\w)|(?<!\w)(?:{_FORMS})\s+[\"«“„]?\w{{3,}}")
 _ROAD = re.compile(r"[路街道巷]$|大道|street|road|avenue|straße|strasse|calle", re.IGNORECASE)
 _ELEMENT = re.compile(r"5[1-8]\d{6}")
+_UNITS = frozenset((*SCALES, *"个座根条段处套台孔只"))
 _LOOKED_FOR = {"owner": (_OWNER, _COMPANY), "address": (_ROAD,)}
+_POINT_NUMBER = re.compile(r"(?=\D*\d)[^\s:]+")
 _MARKED = re.compile(r"[a-zΦφØ⌀￠¢]|[x×*]|孔", re.IGNORECASE)
 # Columns of more words than this hold no code words.
 _MOST_CODE_WORDS = 200
 # Wells are numbered 12.1 and 12.2, too; where no name says so, decimals are measures.
 _FEW_DECIMALS, _DECIMAL_NUMBERS = 0.1, 0.3
+_NEARLY_ALL = 0.98
 _FEW_WORDS, _MOST_CODE, _LEAST_NUMBERS = 60, 1_000, 3
 # Days, not months, of at most a year; what they are worth as dates of building.
 _LEAST_OF_A_DAY, _LEAST_OF_A_CAMPAIGN, _DAYS_OF_A_CAMPAIGN, _OF_A_SURVEY = 7, 2, 366, 0.7
@@ -81,7 +85,7 @@ def fit(attribute: str, sample: Sample) -> float | None:
         known = _coded(_CODES[attribute], sample)
         return _of_points(known, sample) if attribute == "appurtenance" else known
     if attribute == "key":
-        share = sample.distinct_share if sample.distinct_share > 0.98 else 0.6 * sample.distinct_share**2
+        share = sample.distinct_share if sample.distinct_share > _NEARLY_ALL else 0.6 * sample.distinct_share**2
         return share if sample.decimal_share < _FEW_DECIMALS else _DECIMAL_NUMBERS * share
     look = _LOOKS.get(attribute) or _LOOKS.get(attribute.removeprefix("from_").removeprefix("to_"))
     return None if look is None else look(sample)
@@ -140,6 +144,12 @@ def are_element_codes(sample: Sample) -> bool:
 def tells_class(sample: Sample) -> bool:
     """Whether values are element codes, or letters for kinds of sewage, whatever the column is called."""
     return are_element_codes(sample) or sewer_letters(sample.words, are_sewers=False) is not None
+
+
+def are_numbers_of_points(sample: Sample) -> bool:
+    """Whether names are numbers of points: all different, each of one word with a figure in it, and no time."""
+    is_number = sample.share(lambda word: _POINT_NUMBER.fullmatch(word) is not None)
+    return is_number == 1.0 and sample.distinct_share > _NEARLY_ALL and sample.decimal_share < _FEW_DECIMALS
 
 
 def is_believed_class(sample: Sample) -> bool:
@@ -281,6 +291,11 @@ def _date(sample: Sample) -> float:
     return sample.share(lambda word: parse(word) is not None)
 
 
+def _owner(sample: Sample) -> float:
+    """Against a name if values are units, 米 or 个: 单位 is of either."""
+    return 0.0 if sample.share(lambda word: word.casefold() in _UNITS) > _HALF else _NO_USUAL_SIZE
+
+
 def _pressure(sample: Sample) -> float:
     words = sample.profile.code_words("pressure")
     told = sample.share(lambda word: word.casefold() in words or _PRESSURE.fullmatch(word) is not None)
@@ -325,6 +340,7 @@ _LOOKS: dict[str, Callable[[Sample], float]] = {
     **dict.fromkeys(("elevation_m", "ground_m", *ELEVATIONS), _elevation),
     **dict.fromkeys(("x", "y", "easting_m", "northing_m"), _coordinate),
     "installed_on": _date,
+    "owner": _owner,
     "pressure": _pressure,
     "voltage": _voltage,
     "holes": _pairs(lambda first, second: first >= second),

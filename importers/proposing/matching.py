@@ -154,7 +154,18 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
             for match in _by_values(role, name, sample)
         ]
         found[column] = _merged(weighed, [*valued, *by_sight, *places.get(column, [])])
-    return _by_class_words(found, table)
+    return _numbered_by_names(_by_class_words(found, table), table, role)
+
+
+def _numbered_by_names(found: dict[str, list[Match]], table: Candidates, role: str) -> dict[str, list[Match]]:
+    """Points that nothing is named the number of are numbered by their names, where these are numbers."""
+    best = {column: options[0] for column, options in found.items() if options}
+    if role != "node" or any(m.attribute == "key" and not m.by_values for m in best.values()):
+        return found
+    why = Reason("its values are numbers of points", "其取值为点号")
+    named = (column for column, match in best.items() if match.attribute == "name")
+    column = next((name for name in named if content.are_numbers_of_points(table.samples[name])), None)
+    return found if column is None else {**found, column: [replace(best[column], attribute="key", why=why)]}
 
 
 def _by_class_words(found: dict[str, list[Match]], table: Candidates) -> dict[str, list[Match]]:

@@ -62,13 +62,12 @@ def _of_two(samples: Mapping[str, Sample], left: Sequence[str], taken: Mapping[s
         apart = samples[ground].head - samples[bottom].head
         known = apart[np.isfinite(apart)]
         is_well = (known >= _SHALLOWEST_M) & (known <= _DEEPEST_M)
-        are_decimals = min(samples[ground].decimal_share, samples[bottom].decimal_share) > 0.5
-        if (
-            len(known) < _LEAST_ROWS
-            or is_well.mean() < _NEARLY_ALL
-            or not are_decimals
-            or not is_ground(samples[ground])
-        ):
+        # What is the same at every well says nothing of its bottom.
+        are_levels = (
+            min(len(samples[ground].words), len(samples[bottom].words)) > 1
+            and min(samples[ground].decimal_share, samples[bottom].decimal_share) > 0.5
+        )
+        if len(known) < _LEAST_ROWS or is_well.mean() < _NEARLY_ALL or not are_levels or not is_ground(samples[ground]):
             continue
         shown = f"{known.min():.2f}–{known.max():.2f}"
         why = Reason(f"the one lies {shown} m below the other", f"两列高程相差 {shown} m，分别为地面与井底")

@@ -426,6 +426,12 @@ def test_units_in_headers_and_profiles_bring_numbers_into_the_model(tmp_path: Pa
     assert (pipe["width_mm"], pipe["height_mm"], pipe["voltage_kv"], pipe["pressure_mpa"]) == (600, 400, 0.38, 0.3)
 
 
+def test_a_pressure_beside_its_class_is_read_as_both(tmp_path: Path) -> None:
+    delivery = read(tmp_path, TWO_POINTS, "起点点号,终点点号,管线类型,压力\nA,B,RQ,中压A（0.4MPa）\n")
+    pipe = delivery.segments.iloc[0]
+    assert (pipe["pressure_code"], pipe["pressure_mpa"]) == ("medium_a", pytest.approx(0.4))
+
+
 def test_nulls_of_one_attribute_and_another_vertical_datum_are_what_the_profile_says(tmp_path: Path) -> None:
     profile = tmp_path / "mine.toml"
     text = 'name = "mine"\ntitle = "t"\nextends = "default"\n[null_values]\nfrom_depth_m = [99]\n'

@@ -206,6 +206,43 @@ def test_lines_in_a_column_of_shapes_are_drawn_whatever_they_are_written_in(
     assert segments["hole_count"].eq(6).all()
 
 
+def test_points_of_a_receiver_are_numbered_by_their_names_and_not_by_degrees_or_times(tmp_path: Path) -> None:
+    rows = [
+        [n, 2_495_000 + n, 507_000 + 30 * n, 12.5 + n / 7, "22:33:%08.5f" % (9 + n / 8), "1.3", f"09:00:{n:02d}"]
+        for n in range(1, _N)
+    ]
+    file = _csv(tmp_path / "20240811.csv", ["Name", "N", "E", "H", "B", "PDOP", "Time"], rows)
+
+    nodes = _trial(_proposed([file], "EPSG:4547")).nodes
+
+    assert nodes["source_key"].tolist() == [str(n) for n in range(1, _N)]
+    assert nodes["well_depth_m"].isna().all()
+
+
+def test_references_to_the_british_grid_are_places(tmp_path: Path) -> None:
+    # Ordnance Survey, A guide to coordinate systems in Great Britain: Caister water tower.
+    rows = [["A1", "TG 51409 13177"], ["A2", "TG5150013200"], ["A3", "TG 5160 1320"]]
+    file = _csv(tmp_path / "valves.csv", ["Asset Ref", "NGR"], rows)
+
+    delivery = _trial(_proposed([file], "EPSG:27700"))
+
+    places = shapely.get_coordinates(delivery.nodes["geom"].to_numpy()).tolist()
+    assert places == [[651409, 313177], [651500, 313200], [651600, 313200]]
+    assert "IMP-PAIR" in {finding.rule for finding in delivery.findings}
+
+
+@pytest.mark.parametrize(("word", "owner"), [("水司", "水司"), ("米", None)])
+def test_a_column_of_units_is_no_owner(tmp_path: Path, word: str, owner: str | None) -> None:
+    points = _csv(
+        tmp_path / "点.csv", ["点号", "X", "Y"], [[f"A{n}", 2_495_000 + n, 507_000 + 30 * n] for n in range(_N)]
+    )
+    lines = _csv(tmp_path / "线.csv", ["起点", "终点", "单位"], [[f"A{n}", f"A{n + 1}", word] for n in range(_N - 1)])
+
+    owners = _trial(_proposed([points, lines], "EPSG:4547")).segments["owner"]
+
+    assert set(owners) == {owner}
+
+
 def _csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]], encoding: str = "utf-8") -> Path:
     text = "\n".join(";".join(map(str, row)) for row in [header, *rows])
     path.write_text(text + "\n", encoding=encoding)

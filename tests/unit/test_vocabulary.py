@@ -24,6 +24,8 @@ def best(role: str, header: str) -> str | None:
         ("node", "NODE_COVELEV", "ground_elevation_m"),
         ("node", "井盖高程(m)", "ground_elevation_m"),
         ("node", "Cota_terreno", "ground_elevation_m"),
+        ("node", "G.L. (m)", "ground_elevation_m"),
+        ("segment", "线缆材质", "material"),
         ("node", "权属", "owner"),
         ("segment", "下游井号", "to_key"),
         ("segment", "us_mh_id", "from_key"),
