@@ -44,7 +44,7 @@ from api import (
 )
 from api.deps import STAFF, ServiceDep
 from api.features import as_json
-from api.headers import Compression, SecurityHeaders
+from api.headers import Compression, HeadAsGet, SecurityHeaders
 from api.limits import BodyLimit, RequestLimits
 from api.ogc import collections, editing, items, landing, solid, tiles
 from api.ogc.links import ROOT
@@ -137,6 +137,7 @@ def create_app(settings: Settings, database_url: str, shared: Path | None = None
     documentation.add_documentation(app)
     for point in entry_points(group="pipemap.web"):
         point.load()(app)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestLimits, service=service, shared=shared)
     app.add_middleware(Compression)

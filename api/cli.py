@@ -1,6 +1,5 @@
 """`pipemap serve`: the service on this machine, or beyond it under a staff token."""
 
-import ipaddress
 import socket
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from pipemap.db import database_url, ping
 from pipemap.errors import UsageError
-from pipemap.settings import Settings
+from pipemap.settings import Settings, is_loopback
 from pipemap.terminal import say
 
 app = typer.Typer()
@@ -26,7 +25,7 @@ def serve(
 
     settings = Settings()
     address, number = host or settings.host, port or settings.port
-    if not settings.asks_staff and not _is_loopback(address):
+    if not settings.asks_staff and not is_loopback(address):
         raise UsageError(f"Listening on {address} lets others in: set PIPEMAP_STAFF_TOKEN first, or use 127.0.0.1.")
     url = database_url(settings)
     ping(url)
@@ -42,10 +41,3 @@ def _demand_free(host: str, port: int) -> None:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
         raise UsageError(f"Nothing can listen on {host}, port {port}: {error.strerror}; name another.") from error
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

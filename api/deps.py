@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 import secrets
+from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
@@ -18,6 +19,7 @@ from api.service import Service
 from pipemap.actors import claimed
 from pipemap.errors import PermissionDeniedError, UsageError
 from pipemap.pages import plan_of
+from pipemap.settings import is_loopback
 from pipemap.sharing.agreements import KEY_PREFIX, hash_key
 from pipemap.sharing.granted import UnknownKeyError
 from pipemap.sharing.identity import Presented, is_token
@@ -95,11 +97,24 @@ def staff_of(service: Service, request: Request) -> str:
     settings, authorization = service.settings, request.headers.get("authorization", "")
     name = presented_name(authorization)
     if not settings.asks_staff:
+        _demand_own_name(request)
         return claimed(name) if name else settings.user
     token, given = settings.staff_token, presented(authorization)
     if token is None or not secrets.compare_digest(given.encode(), token.get_secret_value().encode()):
         raise UnauthorizedError
     return claimed(name or settings.user)
+
+
+def _demand_own_name(request: Request) -> None:
+    """Let nobody in without a token who calls this machine by a name of theirs.
+
+    A page of theirs can have a browser do so that runs here: the name is theirs to point at this machine.
+    """
+    host, public_url = request.url.hostname or "", request.app.state.service.settings.public_url
+    if host != urlsplit(public_url or "").hostname and not is_loopback(host):
+        raise PermissionDeniedError(
+            f"Without a staff token this service is not {host}; set PIPEMAP_PUBLIC_URL if it is."
+        )
 
 
 def key_of(service: Service, request: Request) -> str | None:
@@ -212,6 +227,13 @@ def refuse_parameters_but(request: Request, known: Collection[str]) -> None:
     strange = sorted(set(request.query_params).difference(known))
     if strange:
         raise UsageError(f"There is no parameter {', '.join(strange)}; there are {', '.join(sorted(known)) or 'none'}.")
+
+
+def refuse_repeated(request: Request) -> None:
+    """Refuse a parameter that is given twice: one of the two would be ignored."""
+    times = Counter(name for name, _ in request.query_params.multi_items())
+    if repeated := [name for name in times if times[name] > 1]:
+        raise UsageError(f"{', '.join(repeated)} is given more than once.")
 
 
 async def refuse_other_sites(request: Request) -> None:

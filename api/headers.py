@@ -53,3 +53,15 @@ def _pays(scope: Scope) -> bool:
     if scope["type"] != "http" or scope["path"].endswith(("/export", "/package")):
         return False
     return any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"])
+
+
+class HeadAsGet:
+    """Answers HEAD as GET; the server leaves the body out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        is_head = scope["type"] == "http" and scope["method"] == "HEAD"
+        await self.app({**scope, "method": "GET"} if is_head else scope, receive, send)

@@ -1,5 +1,6 @@
 """Settings: read once from the environment by the caller and passed down."""
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,14 @@ def _default_data_dir() -> Path:
     if os.geteuid() == 0:
         return Path("/var/lib/pipemap")
     return Path(os.environ.get("XDG_DATA_HOME", "~/.local/share")).expanduser() / "pipemap"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address is this machine's own, which no other reaches."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class Settings(BaseSettings):

@@ -34,8 +34,22 @@ def encoding_of(request: Request) -> Encoding:
 
 
 def _preferred(request: Request) -> Encoding:
-    accepted = [part.split(";")[0].strip() for part in request.headers.get("accept", "").split(",")]
-    return "html" if HTML in accepted and not any("json" in part for part in accepted) else "json"
+    """A page only for those who would rather have one: programs that take anything are given data."""
+    accepted = dict(map(_range_of, request.headers.get("accept", "").lower().split(",")))
+    page = next((accepted[name] for name in (HTML, "text/*", "*/*") if name in accepted), 0.0)
+    data = [quality for name, quality in accepted.items() if "json" in name]
+    data = data or [accepted[name] for name in ("application/*", "*/*") if name in accepted][:1]
+    return "html" if page > max(data, default=0.0) else "json"
+
+
+def _range_of(part: str) -> tuple[str, float]:
+    """A media range of an Accept header and how much it is wanted, 0 to 1."""
+    name, *parameters = (one.strip() for one in part.split(";"))
+    given = next((one.removeprefix("q=") for one in parameters if one.startswith("q=")), "1")
+    try:
+        return name, float(given)
+    except ValueError:
+        return name, 1.0
 
 
 EncodingDep = Annotated[Encoding, Depends(read_encoding)]
@@ -56,4 +70,4 @@ def tag_of(body: bytes) -> str:
 def is_known(request: Request, tag: str) -> bool:
     """Whether the asker holds what has this tag already."""
     given = request.headers.get("if-none-match", "")
-    return "*" in given or tag in [part.strip().removeprefix("W/") for part in given.split(",")]
+    return given.strip() == "*" or tag in [part.strip().removeprefix("W/") for part in given.split(",")]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from api.deps import box_numbers, read_instant
-from pipemap.crs import within_use
+from pipemap.crs import Bounds, is_geographic, within_use
 from pipemap.errors import UsageError
 from pipemap.pages import check_finite, plan_of
 from pipemap.sharing.granted import Place
@@ -68,9 +68,23 @@ def read_place(bbox: str | None, project_srid: int, bbox_srid: int, northing_fir
     a0, b0, a1, b1 = plan_of(box_numbers(bbox))
     box = (b0, a0, b1, a1) if northing_first else (a0, b0, a1, b1)
     check_finite(*box)
+    if box[0] > box[2] and box[1] <= box[3] and is_geographic(bbox_srid):
+        return Place(_over_antimeridian(box, bbox_srid, project_srid), bbox_srid, out_srid)
     if box[0] > box[2] or box[1] > box[3]:
         raise UsageError(f"In the box {bbox} a minimum is above its maximum.")
     return Place(within_use(box, bbox_srid, project_srid), bbox_srid, out_srid)
+
+
+def _over_antimeridian(box: Bounds, srid: int, project_srid: int) -> Bounds:
+    """The part of a box over the antimeridian in which the project CRS is used."""
+    west, south, east, north = box
+    parts = [
+        within_use(part, srid, project_srid) for part in ((west, south, 180.0, north), (-180.0, south, east, north))
+    ]
+    met = [part for part in parts if part[0] < part[2]]
+    if len(met) > 1:
+        raise UsageError("Where this map can be lies on both sides of the antimeridian; ask for either.")
+    return (met or parts)[0]
 
 
 def read_heights(bbox: str | None) -> tuple[float, float] | None:

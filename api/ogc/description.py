@@ -131,7 +131,7 @@ def _operation(
     answers: dict[str, Any] = {
         "200": {"description": summary, "content": {media: {"schema": {}} for media in encodings.values()}}
     }
-    for status in ("400", "401", "404", "503"):
+    for status in ("400", "401", "403", "404", "429", "503"):
         answers[status] = {"$ref": "#/components/responses/problem"}
     operation = {
         "operationId": name,
@@ -145,7 +145,7 @@ def _operation(
 def _proposal(name: str, summary: str, *parameters: str, has_body: bool = True) -> dict[str, Any]:
     """What staff propose; the map changes when the draft is published."""
     answers: dict[str, Any] = {"202": {"description": "The draft changeset.", "content": {JSON: {"schema": {}}}}}
-    for status in ("400", "401", "403", "404", "412", "415", "503"):
+    for status in ("400", "401", "403", "404", "412", "413", "415", "429", "503"):
         answers[status] = {"$ref": "#/components/responses/problem"}
     body = {"requestBody": {"required": True, "content": {GEOJSON: {"schema": {"type": "object"}}}}}
     return {

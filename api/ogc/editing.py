@@ -90,13 +90,13 @@ IfMatch = Annotated[str | None, Header(alias="If-Match")]
 @router.options(_ITEMS)
 def items_methods() -> Response:
     """What can be done with a collection's items."""
-    return Response(status_code=204, headers={"Allow": "GET, POST, OPTIONS"})
+    return Response(status_code=204, headers={"Allow": "GET, HEAD, POST, OPTIONS"})
 
 
 @router.options(_ITEM)
 def item_methods() -> Response:
     """What can be done with one item."""
-    return Response(status_code=204, headers={"Allow": "GET, PUT, PATCH, DELETE, OPTIONS"})
+    return Response(status_code=204, headers={"Allow": "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"})
 
 
 @router.post(_ITEMS, dependencies=[STAFF_ALONE])

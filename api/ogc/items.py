@@ -12,7 +12,7 @@ from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
-from api.deps import read_asker, refuse_parameters_but, refuse_unreadable, service_of
+from api.deps import read_asker, refuse_parameters_but, refuse_repeated, refuse_unreadable, service_of
 from api.ogc.answers import Encoding, answer, encoding_of, is_known, tag_of
 from api.ogc.asking import PageMark, read_heights, read_limit, read_moment, read_page_mark, read_place
 from api.ogc.collections import asked_of, known_kind
@@ -20,7 +20,7 @@ from api.ogc.crs import OgcCrs, read_crs
 from api.ogc.gathering import Gathered
 from api.ogc.links import GEOJSON, HTML, JSON, ROOT, asked_again, base_of, link, self_links
 from pipemap.errors import NotFoundError, UsageError
-from pipemap.sharing.filters import Geometries, compile_filter
+from pipemap.sharing.filters import Geometries, compile_filter, read_language
 from pipemap.sharing.granted import Place
 from pipemap.sharing.items import (
     Condition,
@@ -48,6 +48,7 @@ _OF_A_PAGE = (*_OF_ONE, "limit", "page", "bbox", "bbox-crs", "filter", "filter-l
 async def list_items(request: Request) -> Response:
     """One page of features."""
     refuse_unreadable(request)
+    refuse_repeated(request)
     asker, service, encoding = await read_asker(request), service_of(request), encoding_of(request)
     if encoding == "html" or "filter" in request.query_params:
         # What may take long beside the database must not hold up others.
@@ -59,6 +60,7 @@ async def list_items(request: Request) -> Response:
 async def read_one(request: Request) -> Response:
     """One feature; one that is not granted is answered as one that is not there."""
     refuse_parameters_but(request, _OF_ONE)
+    refuse_repeated(request)
     asker, kind, given = await read_asker(request), request.path_params["kind"], request.query_params
     encoding, moment = encoding_of(request), read_moment(given.get("datetime"))
     identity = identity_of(kind, request.path_params["feature_id"])
@@ -82,6 +84,7 @@ ROUTES = (
 
 async def _list(reading: Reading, request: Request, asker: str | None, encoding: Encoding) -> Response:
     kind, given = request.path_params["kind"], dict(request.query_params.items())
+    language = read_language(given.get("filter-lang"))
     limit = read_limit(given.get("limit"))
     page, moment = read_page_mark(given.get("page")), read_moment(given.get("datetime"))
     bbox, filter_text = given.get("bbox"), given.get("filter")
@@ -94,12 +97,11 @@ async def _list(reading: Reading, request: Request, asker: str | None, encoding:
             read_crs(given.get("bbox-crs"), readable.srid),
         )
         found.append(answered_in)
+        drawn_in = read_crs(given.get("filter-crs"), readable.srid)
         place = read_place(bbox, readable.srid, asked_in.srid, asked_in.northing_first, answered_in.srid)
         conditions = _equal(kind, readable, {name: given[name] for name in given if name not in _OF_A_PAGE})
         if filter_text is not None:
-            drawn_in = read_crs(given.get("filter-crs"), readable.srid)
             geometries = Geometries(drawn_in.srid, drawn_in.northing_first, readable.srid)
-            language = given.get("filter-lang", "cql2-text")
             wanted = compile_filter(filter_text, language, kind, readable.columns[kind], geometries)
             conditions.append(wanted.condition)
             if place.bbox is None and wanted.bounds is not None:

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from itertools import accumulate, count
 from typing import Any, LiteralString
 
@@ -17,7 +17,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal, Placehol
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from pipemap.crs import Bounds, within_use
+from pipemap.crs import Bounds, is_geographic, within_use
 from pipemap.errors import UsageError
 from pipemap.pages import check_finite, plan_of
 from pipemap.sharing.items import Condition
@@ -28,6 +28,7 @@ GEOMETRY = "geometry"
 _LONGEST, _DEEPEST, _LONGEST_CHAIN = 20_000, 60, 400
 _QUOTED = re.compile(r"""'(?:[^']|'')*'|"[^"]*\"""")
 _NEGATION = re.compile(r"\bnot\b", re.IGNORECASE)
+_EARTH = (180.0, 90.0, 180.0, 90.0)
 _CHAINED = re.compile(r"[-+*/%^<>=]|\bdiv\b", re.IGNORECASE)
 _COMPARED: dict[str, LiteralString] = {"=": "=", "<>": "<>", "<": "<", ">": ">", "<=": "<=", ">=": ">="}
 # What a value is cast to and how its column compares: whole numbers as numeric, so that 2.5 is not rounded to 3.
@@ -40,7 +41,9 @@ _CASTS: dict[str, tuple[str, LiteralString]] = {
     "DATE": ("date", "date"),
     "BOOLEAN": ("boolean", "boolean"),
 }
+_TEXT: tuple[str, LiteralString] = ("text", "text")
 _Node = Any
+_PLACE = {"property": GEOMETRY}
 
 
 @dataclass(frozen=True)
@@ -72,9 +75,14 @@ def compile_filter(text: str, language: str, kind: str, columns: Sequence[str], 
     return Filter(Condition(sql, compiler.params), compiler.bounds_of(tree))
 
 
+def read_language(text: str | None) -> str:
+    """The language a filter is said to be written in."""
+    if text not in (None, "cql2-text", "cql2-json"):
+        raise UsageError(f"A filter is written in cql2-text or cql2-json, not {text}.")
+    return text or "cql2-text"
+
+
 def _parsed(text: str, language: str) -> _Node:
-    if language not in ("cql2-text", "cql2-json"):
-        raise UsageError(f"A filter is written in cql2-text or cql2-json, not {language}.")
     if len(text) > _LONGEST or _is_deep(text if language == "cql2-json" else _QUOTED.sub("''", text)):
         raise UsageError("The filter is too long or nested too deep.")
     try:
@@ -121,8 +129,8 @@ class _Compiler:
         if not isinstance(node, Mapping):
             return None
         if node.get("op") == "s_intersects":
-            west, south, east, north = self._geometry(node["args"][1]).bounds
-            return west, south, east, north
+            drawn = [one for one in node["args"] if one != _PLACE]
+            return self._geometry(drawn[0]).bounds if len(drawn) == 1 else None
         if node.get("op") == "and":
             return next((found for part in node["args"] if (found := self.bounds_of(part)) is not None), None)
         return None
@@ -132,7 +140,7 @@ class _Compiler:
             "and": lambda parts: SQL(" AND ").join(map(self.predicate, _some(parts, 2, "and"))),
             "or": lambda parts: SQL(" OR ").join(map(self.predicate, _some(parts, 2, "or"))),
             "not": lambda parts: SQL("NOT {}").format(self.predicate(*_exactly(parts, 1, "not"))),
-            "isNull": lambda parts: SQL("{} IS NULL").format(self._property(*_exactly(parts, 1, "IS NULL"))[0]),
+            "isNull": lambda parts: SQL("{} IS NULL").format(self._operand(*_exactly(parts, 1, "IS NULL"))),
             "like": self._like,
             "between": self._between,
             "in": self._within,
@@ -161,7 +169,7 @@ class _Compiler:
 
     def _between(self, parts: Sequence[_Node]) -> Composed:
         asked, low, high = _exactly(parts, 3, "BETWEEN")
-        group, cast = self._sort(asked)
+        group, cast = self._sort(asked, low, high)
         ends = (self._scalar(one, group, cast) for one in (asked, low, high))
         return SQL("{} BETWEEN {} AND {}").format(*ends)
 
@@ -169,29 +177,26 @@ class _Compiler:
         asked, listed = _exactly(parts, 2, "IN")
         if not isinstance(listed, list) or not listed:
             raise UsageError("IN needs a list of values.")
-        group, cast = self._sort(asked)
+        group, cast = self._sort(asked, *listed)
         values = SQL(", ").join(self._scalar(one, group, cast) for one in listed)
         return SQL("{} IN ({})").format(self._scalar(asked, group, cast), values)
 
-    def _intersects(self, parts: Sequence[_Node]) -> Composed:
-        asked, given = _exactly(parts, 2, "S_INTERSECTS")
-        if asked != {"property": GEOMETRY}:
-            raise UsageError(f"S_INTERSECTS compares the property {GEOMETRY} with a geometry.")
-        place = self._bind(shapely.to_wkt(self._geometry(given), rounding_precision=-1))
+    def _intersects(self, parts: Sequence[_Node]) -> Composable:
+        one, other = _exactly(parts, 2, "S_INTERSECTS")
+        if _PLACE not in (one, other):
+            return SQL("true") if shapely.intersects(self._drawn(one), self._drawn(other)) else SQL("false")
+        return SQL("ST_Intersects({}, {})").format(self._place(one), self._place(other))
+
+    def _place(self, node: _Node) -> Composable:
+        if node == _PLACE:
+            return SQL("v.geom")
+        place = self._bind(shapely.to_wkt(self._geometry(node), rounding_precision=-1))
         srids = (Literal(srid) for srid in (self.geometries.srid, self.geometries.project_srid))
-        return SQL("ST_Intersects(v.geom, ST_Transform(ST_GeomFromText({}, {}), {}))").format(place, *srids)
+        return SQL("ST_Transform(ST_GeomFromText({}, {}), {})").format(place, *srids)
 
     def _geometry(self, node: _Node) -> BaseGeometry:
         """A geometry in easting and northing, as far as the project CRS is used."""
-        try:
-            found = shapely.box(*plan_of(node["bbox"])) if "bbox" in node else shapely.force_2d(shape(node))
-        except (TypeError, ValueError, KeyError, AttributeError, shapely.errors.ShapelyError) as error:
-            raise UsageError("The filter holds a geometry that cannot be read.") from error
-        if self.geometries.northing_first:
-            found = shapely.transform(found, lambda places: places[:, ::-1])
-        if found.is_empty or not found.is_valid:
-            raise UsageError(f"The filter holds a geometry that is not valid: {shapely.is_valid_reason(found)}.")
-        check_finite(*found.bounds)
+        found = self._drawn(node)
         kept = within_use(found.bounds, self.geometries.srid, self.geometries.project_srid)
         if kept == found.bounds:
             return found
@@ -199,14 +204,46 @@ class _Compiler:
         # Of what lies wholly elsewhere the edge remains, where nothing is.
         return shapely.Point(kept[:2]) if inside.is_empty else inside
 
+    def _drawn(self, node: _Node) -> BaseGeometry:
+        """A geometry in easting and northing as it is given."""
+        try:
+            found = self._box(node["bbox"]) if "bbox" in node else self._flipped(shapely.force_2d(shape(node)))
+        except (TypeError, ValueError, KeyError, AttributeError, shapely.errors.ShapelyError) as error:
+            raise UsageError("The filter holds a geometry that cannot be read.") from error
+        if found.is_empty or not found.is_valid:
+            raise UsageError(f"The filter holds a geometry that is not valid: {shapely.is_valid_reason(found)}.")
+        check_finite(*found.bounds)
+        sides = zip(found.bounds, _EARTH, strict=True)
+        if is_geographic(self.geometries.srid) and any(abs(side) > most for side, most in sides):
+            raise UsageError("The filter holds a geometry beyond the earth's 180° of longitude or 90° of latitude.")
+        return found
+
+    def _flipped(self, geometry: BaseGeometry) -> BaseGeometry:
+        if not self.geometries.northing_first:
+            return geometry
+        return shapely.transform(geometry, lambda places: places[:, ::-1])
+
+    def _box(self, numbers: Sequence[float]) -> BaseGeometry:
+        low, high = numbers[: len(numbers) // 2][:2], plan_of(numbers)[2:]
+        (west, south), (east, north) = (low[::-1], high[::-1]) if self.geometries.northing_first else (low, high)
+        if west > east and is_geographic(self.geometries.srid):
+            # Over the antimeridian.
+            return shapely.MultiPolygon([shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)])
+        if west > east or south > north:
+            raise UsageError("The filter holds a box of which a minimum is above its maximum.")
+        return shapely.box(west, south, east, north)
+
     def _sort(self, *nodes: _Node) -> tuple[str, LiteralString]:
-        """What is compared, by the first property among the sides: numbers, texts, dates or truth values."""
+        """What is compared, by the first property among the sides, else by their values."""
         for node in nodes:
             if isinstance(node, Mapping) and node.get("op") == "casei":
-                return "text", "text"
+                return _TEXT
             if isinstance(node, Mapping) and "property" in node:
                 return self._property(node)[1:]
-        raise UsageError("A comparison needs a property on one side.")
+        return next((sort for sort in map(_sort_of, nodes) if sort is not None), _TEXT)
+
+    def _operand(self, node: _Node) -> Composable:
+        return SQL("v.geom") if node == _PLACE else self._scalar(node, *self._sort(node))
 
     def _scalar(self, node: _Node, group: str, cast: LiteralString) -> Composable:
         if isinstance(node, Mapping) and node.get("op") == "casei":
@@ -233,6 +270,17 @@ class _Compiler:
         return Placeholder(name)
 
 
+def _sort_of(value: _Node) -> tuple[str, LiteralString] | None:
+    """What a value is compared as by itself."""
+    if isinstance(value, bool):
+        return "boolean", "boolean"
+    if isinstance(value, int | float):
+        return "number", "numeric"
+    if isinstance(value, Mapping) and "timestamp" in value:
+        return "instant", "timestamptz"
+    return ("date", "date") if isinstance(value, Mapping) and "date" in value else None
+
+
 def _value(node: _Node, group: str) -> Any:
     if group == "text" and isinstance(node, str) and "\0" not in node:
         return node
@@ -246,7 +294,12 @@ def _value(node: _Node, group: str) -> Any:
             return date.fromisoformat(node["date"])
         except ValueError as error:
             raise UsageError(f"{node['date']} is no date such as 2026-01-31.") from error
-    raise UsageError(f"The filter compares a property that holds a {group} with something else.")
+    if group == "instant" and isinstance(node, Mapping) and isinstance(node.get("timestamp"), str):
+        try:
+            return datetime.fromisoformat(node["timestamp"])
+        except ValueError as error:
+            raise UsageError(f"{node['timestamp']} is no instant such as 2026-01-31T12:00:00Z.") from error
+    raise UsageError(f"The filter compares what is a {group} with something else.")
 
 
 def _exactly(parts: Sequence[_Node], number: int, name: str) -> Sequence[_Node]:

@@ -148,11 +148,56 @@ def test_geometries_may_be_given_northing_first_or_in_degrees(city: Database) ->
 
 
 @pytest.mark.parametrize(
+    "value", ["'foo'", "true", "3.14", "1", "TIMESTAMP('2022-04-14T14:48:46Z')", "DATE('2022-04-14')"]
+)
+def test_property_property_compares_values_with_values(city: Database, value: str) -> None:
+    for is_met, operators in ((True, ("=", ">=", "<=")), (False, ("<>", "<", ">"))):
+        for operator in operators:
+            assert selected(city, f"{value} {operator} {value}") == expected(lambda _, is_met=is_met: is_met)
+
+
+@pytest.mark.parametrize(
+    ("text", "test"),
+    [
+        ("geometry IS NULL", lambda p: False),
+        ("geometry IS NOT NULL", lambda p: True),
+        ("'gas' IN (class_code, 'x')", lambda p: p["class_code"] == "gas"),
+        ("'Abc_1' LIKE owner", lambda p: p["owner"] == "Abc_1"),
+        ("300 BETWEEN width_mm AND 400", lambda p: p["width_mm"] and p["width_mm"] <= 300),
+        ("S_INTERSECTS(POINT(500012 2500000), geometry)", lambda p: p["feature_id"] == 101),
+        ("S_INTERSECTS(geometry, geometry)", lambda p: True),
+        ("S_INTERSECTS(POINT(1 1), BBOX(0, 0, 2, 2))", lambda p: True),
+        ("S_INTERSECTS(POINT(1 1), BBOX(2, 2, 3, 3))", lambda p: False),
+        ("NOT S_INTERSECTS(BBOX(499990, 2499990, 500022, 2500012), geometry)",
+         lambda p: p["at"][0] > EAST + 22 or p["at"][1] > NORTH + 12),
+    ],
+)  # fmt: skip
+def test_property_property_takes_either_on_either_side(city: Database, text: str, test: Callable[[Pipe], bool]) -> None:
+    assert selected(city, text) == expected(test)
+
+
+def test_boxes_in_degrees_may_lie_over_the_antimeridian_and_nothing_beyond_the_earth(city: Database) -> None:
+    degrees, flipped = Geometries(4326, False, 4547), Geometries(4326, True, 4547)
+    assert selected(city, "S_INTERSECTS(geometry, BBOX(100, -90, -150, 90))", geometries=degrees) == expected(
+        lambda _: True
+    )
+    assert selected(city, "S_INTERSECTS(geometry, BBOX(150, -90, -150, 90))", geometries=degrees) == set()
+    assert selected(city, "S_INTERSECTS(geometry, BBOX(-90, 150, 90, 120))", geometries=flipped) == expected(
+        lambda _: True
+    )
+    assert selected(city, "S_INTERSECTS(geometry, LINESTRING(-180 -45, 0 -45))", geometries=degrees) == set()
+    for beyond in ("POINT(90 180)", "MULTIPOINT(7.02 49.92, 90 180)", "BBOX(-181, 0, 1, 1)"):
+        with pytest.raises(UsageError, match="beyond"):
+            selected(city, f"S_INTERSECTS(geometry, {beyond})", geometries=degrees)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "", "owner =", "owner = 5", "width_mm = 'x'", "nothing = 1", "drop(owner) = 1", "width_mm + 1 > 3", "owner",
-        "'a' = 'b'", "geom = 1", "geometry = 1", "S_INTERSECTS(owner, POINT(1 2))", "S_CONTAINS(geometry, POINT(1 2))",
-        "S_INTERSECTS(geometry, BBOX(1, 2, 3))", "S_INTERSECTS(geometry, POLYGON((0 0, 1 1, 0 1, 1 0, 0 0)))",
+        "'a' = 1", "geom = 1", "geometry = 1", "S_INTERSECTS(owner, POINT(1 2))", "S_CONTAINS(geometry, POINT(1 2))",
+        "S_INTERSECTS(geometry, BBOX(1, 2, 3))", "S_INTERSECTS(geometry, owner)",
+        "S_INTERSECTS(geometry, BBOX(2, 1, 1, 2))", "S_INTERSECTS(geometry, POLYGON((0 0, 1 1, 0 1, 1 0, 0 0)))",
         "installed_on > '2000-01-01'", "installed_on = DATE('2000-13-45')", "width_mm = 1e999", "owner LIKE 5",
         "width_mm IN ('a')", "owner = width_mm", "5", "(" * 500 + "true" + ")" * 500, "NOT " * 500 + "true",
         "owner = 'a'; DROP TABLE pipemap.node", "owner = '\0'", "TIMESTAMP('2020-01-01T00:00:00Z') < installed_on",
@@ -181,7 +226,7 @@ def test_signs_of_coordinates_are_no_chain() -> None:
     assert compile_filter(f"S_INTERSECTS(geometry, MULTIPOINT({ring}))", "cql2-text", "pipe_segment", COLUMNS, HERE)
 
 
-@pytest.mark.parametrize("text", ["[]", "5", "{", "null", '{"op":"and","args":[true]}', '{"op":"=","args":[1,2]}',
+@pytest.mark.parametrize("text", ["[]", "5", "{", "null", '{"op":"and","args":[true]}', '{"op":"=","args":[1,"a"]}',
                                   '{"op":"between","args":[{"property":"width_mm"},1]}', '{"op":"not","args":[]}',
                                   '{"op":"in","args":[{"property":"owner"},[]]}', '{"op":[1],"args":[]}',
                                   '{"op":"s_intersects","args":[{"property":"geometry"},{"bbox":[1]}]}'])  # fmt: skip

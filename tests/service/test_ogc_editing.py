@@ -107,8 +107,8 @@ def test_what_is_held_must_be_what_is_there(client: httpx.Client, town: Town) ->
 
 
 def test_options_say_what_can_be_done(client: httpx.Client, town: Town) -> None:
-    assert client.options(NODES).headers["Allow"] == "GET, POST, OPTIONS"
-    assert client.options(f"{NODES}/1").headers["Allow"] == "GET, PUT, PATCH, DELETE, OPTIONS"
+    assert client.options(NODES).headers["Allow"] == "GET, HEAD, POST, OPTIONS"
+    assert client.options(f"{NODES}/1").headers["Allow"] == "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"
 
 
 def test_what_makes_no_sense_is_refused_and_leaves_no_draft(client: httpx.Client, town: Town) -> None:

@@ -117,7 +117,7 @@ def test_core_query_param_invalid_and_unknown_are_bad_requests(asking: httpx.Cli
         datetime=garbage datetime=2026-01-01T00:00:00 datetime=.. datetime=2/3/4
         datetime=2026-02-01T00:00:00Z/2026-01-01T00:00:00Z unknown=1 BBOX=1,2,3,4 crs=EPSG:4547
         crs=http://www.opengis.net/def/crs/EPSG/0/32650 bbox-crs=nothing page=x page=1 f=xml width_mm=wide
-        f=json&limit= geom=1 owner=%00"""
+        f=json&limit= geom=1 owner=%00 filter-lang=sql filter-crs=nothing limit=1&limit=2"""
     for query in queries.split():
         refused(asking.get(f"{SEGMENTS}?{query}"), 400)
 
@@ -159,6 +159,9 @@ def test_core_bbox_of_four_and_of_six_numbers(asking: httpx.Client) -> None:
 def test_core_a_box_around_the_world_holds_everything_and_one_elsewhere_nothing(asking: httpx.Client) -> None:
     assert len(keys(asking.get(f"{SEGMENTS}?bbox=-180,-90,180,90"))) == 7
     assert keys(asking.get(f"{SEGMENTS}?bbox=0,0,10,10")) == []
+    # Over the antimeridian.
+    assert keys(asking.get(f"{SEGMENTS}?bbox=177,65,-177,70")) == []
+    assert len(keys(asking.get(f"{SEGMENTS}?bbox=100,-90,-150,90"))) == 7
     point = ",".join(map(str, TO_DEGREES.transform(X0 + 40, Y0 + 100)))
     assert set(keys(asking.get(f"{NODES}?bbox={AROUND}"))) >= {"A", "B"}
     assert keys(asking.get(f"{NODES}?bbox={point},{point}")) == ["A"]
@@ -212,8 +215,17 @@ def test_core_an_item_links_to_itself_and_its_collection(asking: httpx.Client, t
 
 
 def test_geojson_is_answered_whatever_json_is_asked_for(asking: httpx.Client) -> None:
-    for accept in ("application/geo+json", "application/json", "*/*", ""):
+    for accept in ("application/geo+json", "application/json", "*/*", "", "text/html;q=0", "text/html;q=0.5,*/*"):
         assert asking.get(SEGMENTS, headers={"Accept": accept}).headers["content-type"] == "application/geo+json"
+    for accept in ("TEXT/HTML", "text/*", "application/geo+json;q=0.5, text/html", "*/*;q=0.1, text/html"):
+        assert asking.get(SEGMENTS, headers={"Accept": accept}).headers["content-type"].startswith("text/html")
+
+
+def test_head_tells_what_get_would(asking: httpx.Client) -> None:
+    for path in ("/ogc", "/ogc/collections", f"{SEGMENTS}?limit=1", "/ogc/tileMatrixSets"):
+        head, answer = asking.head(path), asking.get(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert all(head.headers[name] == answer.headers[name] for name in ("content-type", "content-length"))
 
 
 def test_html_pages_exist_for_everything(asking: httpx.Client, town: Town) -> None:

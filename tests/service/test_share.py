@@ -90,6 +90,13 @@ def test_a_key_opens_no_staff_route_and_the_token_no_share(serve: Any, town: Tow
     assert len(ids(client.get(NODES, headers={"Authorization": "Bearer a long secret"}))) == 9
 
 
+def test_a_page_of_another_site_is_not_staff_by_pointing_its_name_at_this_machine(client: Any, serve: Any) -> None:
+    assert client.get("/api/changesets").status_code == 200
+    refused(client.get("/api/changesets", headers={"Host": "evil.example:8008"}), 403)
+    behind = serve(public_url="https://map.example")
+    assert behind.get("/api/changesets", headers={"Host": "map.example"}).status_code == 200
+
+
 def test_questions_that_make_no_sense_are_bad_requests(client: httpx.Client, issue: Any) -> None:
     key = issue()
     for query in (
