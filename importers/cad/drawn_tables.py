@@ -28,6 +28,8 @@ _LEAST_COLUMNS, _LEAST_ROWS = 3, 2
 # In heights of the letters: how far from level the cells of a row stand, and the highest row.
 _LEVEL, _HIGHEST_ROW = 0.6, 8.0
 _AT_POINT_M = 0.6
+# How far the ends of a line that parts rows or columns are from level, in its length.
+_STRAIGHT = 0.001
 _PLACES = ("x", "y", "easting_m", "northing_m")
 _EASTING, _NORTHING = "easting_m", "northing_m"
 
@@ -42,6 +44,28 @@ class _Grid:
     headers: list[str]
     rows: list[tuple[Entity, dict[str, str]]]
     texts: set[int]
+    lower: Floats
+    upper: Floats
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence["_Box"]], told: list[tuple[Entity, dict[str, str]]]) -> "_Grid":
+        """A table of which the first row holds the names of the columns."""
+        boxes = [box for row in rows for box in row]
+        corners = np.array([(box.edges[at], box.level) for box in boxes for at in (0, -1)])
+        # A column is as wide as it is to the next one, whatever stands in it.
+        cell = np.array([np.diff([box.edges[0] for box in rows[0]]).max(), _HIGHEST_ROW * boxes[0].height])
+        names = [box.said for box in rows[0]]
+        texts = {box.entity.row for box in boxes}
+        return cls(names, told, texts, corners.min(axis=0) - cell, corners.max(axis=0) + cell)
+
+    def rules(self, entity: Entity) -> bool:
+        """Whether a line without data is one of those that part its rows and columns."""
+        if entity.attributes or len(entity.vertices) < 2:
+            return False
+        drawn = np.array([vertex[:2] for vertex in entity.vertices])
+        is_within = bool(((drawn >= self.lower) & (drawn <= self.upper)).all())
+        steps = np.abs(np.diff(drawn, axis=0))
+        return is_within and bool((steps.min(axis=1) <= _STRAIGHT * steps.max(axis=1)).all())
 
 
 @dataclass
@@ -89,6 +113,8 @@ def drawn_tables(source: Source, sheets: Sequence[Sheet], drawn: Drawn, profile:
         found = _Found.of(f"{source.prefix}table {number}", grid, profile, points)
         if len(found.rows) < _LEAST_ROWS:
             continue
+        for sheet in sheets:
+            sheet.drop({line.row for line in sheet.rows["segment"] if grid.rules(line)}, "ruled")
         pipes = _pipes(sheets, points, found.pairs())
         is_told_twice = any(pipe.attributes for pipe in pipes)
         _note(source, found, is_used=not is_told_twice)
@@ -228,7 +254,7 @@ def _grids(texts: Sequence[Entity], profile: Profile) -> Iterator[_Grid]:
         under = _rows_under(headers, boxes)
         rows = list(_told(headers, under, mapping.get("key", mapping.get("from_key", names[0]))))
         if len(rows) >= _LEAST_ROWS:
-            yield _Grid(names, rows, {box.entity.row for row in (headers, *under) for box in row})
+            yield _Grid.of([headers, *under], rows)
 
 
 @dataclass

@@ -23,6 +23,7 @@ REASONS = {
     "flag": ("leads from texts to pipes", "扯旗线"),
     "outline": ("closed line or circle without attributes", "无属性的闭合线或圆"),
     "read": ("read as the cells of a table", "按成果表单元格读取"),
+    "ruled": ("parts the rows or columns of a table", "表格线"),
     "tabled": ("read from the table that is drawn beside it", "按图上成果表读取"),
     "legend": ("sample of the legend", "图例"),
     "handed": ("holds the data of the line between the points it names", "其数据属于所注两点间的管线"),

@@ -260,9 +260,9 @@ def test_levels_of_pipes_at_the_end_of_a_leader_are_those_of_their_ends(
 
 GRID = [
     ["点号", "连接点号", "X", "Y", "地面高程", "管底高程", "管径", "材质"],
-    ["WS1", "WS2", "2500000.000", "500000.000", "25.00", "22.50", "300", "砼"],
-    ["WS2", "WS3", "2500004.000", "500030.000", "24.90", "22.38", "300", "砼"],
-    ["WS3", "WS2", "2500008.000", "500060.000", "24.80", "22.26", "300", "砼"],
+    ["WS1", "WS2", "2500000.000", "500000.000", "25.00", "22.50", "d300", "砼"],
+    ["WS2", "WS3", "2500004.000", "500030.000", "24.90", "22.38", "d300", "砼"],
+    ["WS3", "WS2", "2500008.000", "500060.000", "24.80", "22.26", "d300", "砼"],
 ]
 
 
@@ -310,6 +310,7 @@ def test_a_result_table_that_is_drawn_beside_the_map_is_read(tmp_path: Path, is_
         for row, cells in enumerate(GRID):
             for column, cell in enumerate(cells):
                 label(space, cell, at(200 + 18 * column, 60 - 4 * row), "BG")
+            space.add_line(at(199, 59.5 - 4 * row), at(343, 59.5 - 4 * row), {"layer": "BG"})
 
     delivery = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547)
     assert len(delivery.nodes) == 3 and len(delivery.segments) == 2
@@ -319,7 +320,7 @@ def test_a_result_table_that_is_drawn_beside_the_map_is_read(tmp_path: Path, is_
         assert told.severity == Severity.WARNING
         return
     [left] = [found for found in delivery.findings if found.rule == "IMP-SKIPPED" and found.sheet == "BG"]
-    assert left.details["reasons"] == {"read": {"TEXT": 32}}
+    assert left.details["reasons"] == {"read": {"TEXT": 32}, "ruled": {"LINE": 3}, "silent": {"LINE": 1}}
     pipe = delivery.segments.set_index("from_key").loc["WS1"]
     assert (pipe["class_code"], pipe["width_mm"], pipe["material_code"]) == ("foul", 300, "concrete")
     assert pipe["from_elevation_m"] == 22.5
