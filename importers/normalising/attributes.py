@@ -15,6 +15,7 @@ from importers.normalising.measures import datum_beside, two_numbers
 from importers.normalising.pipe_materials import beside_sizes
 from importers.normalising.sections import INCH_MM, LEAST_MM, Section, are_inches, parse_section, sizes, with_box
 from importers.normalising.units import unit_of
+from importers.normalising.usual_sizes import usual_in_inches
 from schemas.codetables import codes_where
 from schemas.findings import Severity
 
@@ -212,10 +213,11 @@ def _mm_per_unit(columns: Columns, attribute: str) -> float:
 
 def _why_inches(columns: Columns, attribute: str, column: str) -> tuple[str, str] | None:
     """Why sizes without a unit are of inches, in both languages; None where nothing says so."""
-    if columns.profile.heights_in is not None:
-        bare = pd.to_numeric(columns.rows[column], errors="coerce")
-        if 0 < bare[bare > 0].median() < _LEAST_USUAL_MM:
-            return "the system counts in feet", "坐标系以英尺为单位"
+    bare = pd.to_numeric(columns.rows[column], errors="coerce")
+    if columns.profile.heights_in is not None and 0 < bare[bare > 0].median() < _LEAST_USUAL_MM:
+        return "the system counts in feet", "坐标系以英尺为单位"
+    if usual_in_inches(bare[bare > 0].to_numpy(float)):
+        return "usual ones in inches", "均为常用的英寸规格"
     words = [word for word in columns.cells(attribute).words if word]
     unmarked = [word for word in words if not are_inches(word)]
     sizes_of_others = [float(size) for word in unmarked for size in re.findall(r"\d+(?:\.\d+)?", word)]

@@ -139,9 +139,9 @@ def _well_depth_m(columns: Columns, ground_m: Floats) -> Floats:
 
 
 def _said_by_the_sheet(columns: Columns, feature: Objects, appurtenance: Objects) -> tuple[Objects, Objects]:
-    """Both codes; a layer without a column for either is of what it is named for."""
+    """Both codes; a layer of which no row tells either is of what it is named for."""
     code = columns.profile.sheet_appurtenance(columns.table.sheet)
-    if code is None or "feature" in columns or "appurtenance" in columns:
+    if code is None or not (is_unknown(feature).all() and is_unknown(appurtenance).all()):
         return feature, appurtenance
     if columns.first_place == 0:
         sheet, named = columns.table.sheet, code_table("appurtenance")[code]
@@ -152,7 +152,7 @@ def _said_by_the_sheet(columns: Columns, feature: Objects, appurtenance: Objects
             f"The points of {sheet} are taken for what it is named for: {named.name_en}.",
             f"图层 {sheet} 的点按其名称识别为{named.name_zh}。",
         )
-    return feature, coalesced(appurtenance, np.full(len(appurtenance), code, dtype=object))
+    return feature, np.full(len(appurtenance), code, dtype=object)
 
 
 def ground(source: Source) -> Part:

@@ -15,11 +15,11 @@ from importers.normalising.dates import date_parser, parse_date
 from importers.normalising.measures import parse_measure
 from importers.normalising.sections import parse_section
 from importers.normalising.units import SCALES
+from importers.normalising.usual_sizes import USUAL_MM
 from importers.profiles import ELEVATIONS
 from importers.proposing.code_words import akin
 from importers.proposing.sample import Sample
 from importers.proposing.units_told import (
-    USUAL_MM,
     in_centimetres,
     in_inches,
     in_metres,

@@ -48,7 +48,7 @@ OF_DRAWINGS, _DRAWN = frozenset(("layer", "entity", "handle", "block")), "drawn_
 _REFERRED_TO = 0.97
 # Numbers of lines make different pipes of lines that are else the same; the user says whether they are.
 _CAUTIOUS = {"line_id": 0.45}
-# Of more kinds of pipes nobody keeps a register.
+# Less sure is an empty column. Of more kinds of pipes nobody keeps a register.
 _LESS_SURE, _MOST_KINDS = 0.06, 60
 _ENDS = ("from_key", "to_key", "node_key")
 _TRUST_IN_PLACES = 0.75
@@ -336,7 +336,7 @@ def _weighed(match: Match, sample: Sample, table: Candidates, role: str, column:
         can_tell = len(sample.words) >= LEAST_DISTINCT or sample.n_known > 2 * LEAST_DISTINCT
         fit = table.links.get(column, (0.0, ""))[0] if can_tell else None
     if fit is None or not sample.n_known:
-        return match
+        return replace(match, certainty=match.certainty - _LESS_SURE * (not sample.n_known))
     if fit <= content.OF_A_DICTIONARY and content.is_of_another_code(match.attribute, sample):
         fit = 0.0
     if fit < _CONTRADICTED and match.certainty >= _NUMBERED and content.may_be_numbered(match.attribute, sample):

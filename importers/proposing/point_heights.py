@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations
 
 import numpy as np
+import numpy.typing as npt
+import shapely
 
 from importers.normalising.units import factor, unit_of
 from importers.proposing.arithmetic import agree
@@ -17,20 +19,36 @@ _MOST_COLUMNS, _LEAST_ROWS = 12, 5
 _SHALLOWEST_M, _DEEPEST_M, _NEARLY_ALL = 0.3, 15.0, 0.95
 # Depths and bottoms can change places where both are alike.
 _LEAST_RATIO = 2.0
+# Degrees are written to a metre at least.
+_SAME = 1e-7
 _ROLES = ("ground_elevation_m", "well_bottom_m", "well_depth_m")
 
 
-def well_heights(samples: Mapping[str, Sample], free: Sequence[str], taken: Mapping[str, str]) -> dict[str, Match]:
+def well_heights(
+    samples: Mapping[str, Sample],
+    free: Sequence[str],
+    taken: Mapping[str, str],
+    shapes: npt.NDArray[np.object_] | None = None,
+) -> dict[str, Match]:
     """What free columns of a table of points are, by other columns of the same rows.
 
     Parameters
     ----------
     taken
         The columns of attributes that are known.
+    shapes
+        The points of the rows, where they are drawn: what gives their places once more is no height.
     """
     numeric = [name for name in free if samples[name].number_share > 0.9 and not samples[name].is_blank]
-    left = numeric[:_MOST_COLUMNS]
+    left = [name for name in numeric if shapes is None or not _is_place(samples[name], shapes)][:_MOST_COLUMNS]
     return _of_three(samples, left, _with_bottom(taken)) or _of_two(samples, left, taken)
+
+
+def _is_place(sample: Sample, shapes: npt.NDArray[np.object_]) -> bool:
+    """Whether a column gives an ordinate of the points themselves."""
+    points = shapes[: len(sample.head)]
+    ordinates = (shapely.get_x(points), shapely.get_y(points))
+    return any(bool(np.isclose(sample.head, at, rtol=_SAME, atol=0.0).all()) for at in ordinates)
 
 
 def _with_bottom(taken: Mapping[str, str]) -> dict[str, str]:

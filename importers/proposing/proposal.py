@@ -172,7 +172,7 @@ def _with_numbered_ends(each: _Table, proposal: TableProposal) -> TableProposal:
         return proposal
     free = [column.column for column in proposal.columns if column.attribute is None]
     told = numbers_at_ends(each.samples, [*(column.column for column in ends), *free], geometry)
-    freed = {column.column for column in ends} - told.keys() if told else set()
+    freed = {column.column for column in ends} - told.keys() if told or len(ends) == 1 else set()
     return _with_told(_without(proposal, freed), told)
 
 
@@ -210,7 +210,7 @@ def _with_wells(each: _Table, proposal: TableProposal) -> TableProposal:
         for column in proposal.columns
         if column.attribute is None and _says_nothing(column.column, proposal.role)
     ]
-    told = well_heights(each.samples, free, taken)
+    told = well_heights(each.samples, free, taken, each.table.geometry)
     return _with_ground(each, _with_told(proposal, told))
 
 

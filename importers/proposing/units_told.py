@@ -4,20 +4,10 @@ import numpy as np
 
 from importers.normalising.cells import Floats
 from importers.normalising.units import factor, is_of_metres, unit_of
+from importers.normalising.usual_sizes import SIZES_MM, usual_in_inches
 from importers.profiles import ELEVATIONS
 from importers.proposing.sample import Sample
 
-_SIZES_MM = frozenset(
-    (15, 20, 25, 32, 40, 50, 63, 65, 75, 80, 90, 100, 110, 125, 140, 150, 160, 180, 200, 225, 250, 280, 300, 315, 350,
-     355, 375, 400, 450, 500, 525, 560, 600, 630, 675, 700, 710, 750, 800, 900, 1000, 1050, 1100, 1200, 1350, 1400,
-     1500, 1600, 1650, 1800, 2000, 2200, 2400, 2600, 3000)
-)  # fmt: skip
-_SIZES_IN = (2, 3, 4, 6, 8, 10, 12, 14, 15, 16, 18, 20, 21, 24, 27, 30, 33, 36, 42, 48, 54, 60, 66, 72, 84, 96)
-# Outer diameters of steel tubes (GB/T 17395, GOST 10704).
-_STEEL_MM = frozenset((57, 76, 89, 108, 114, 133, 159, 168, 219, 273, 325, 377, 426, 478, 529, 530, 720, 820, 920,
-                       1020, 1220, 1420))  # fmt: skip
-# Those of inches rounded to whole millimetres are usual, too.
-USUAL_MM = sorted(_SIZES_MM | _STEEL_MM | {round(size * 25.4) for size in _SIZES_IN})
 _VOLTAGES_KV = frozenset((0.22, 0.38, 0.4, 6, 10, 11, 13.8, 15, 20, 22, 30, 33, 35, 50, 60, 66, 69, 90, 110, 115, 132,
                           138, 150, 220, 225, 230, 275, 330, 345, 380, 400, 500, 750, 1000))  # fmt: skip
 _MOSTLY, _LEAST_NUMBERS = 0.8, 3
@@ -51,10 +41,7 @@ def in_volts(sample: Sample) -> bool:
 def in_inches(sample: Sample) -> bool:
     """Whether sizes of pipes look like inches: of the usual ones, too small and too few of the usual millimetres."""
     values = sample.known_numbers[sample.known_numbers > 0]
-    if len(values) < _LEAST_NUMBERS or float(np.median(values)) >= 40:
-        return False
-    usual_in, usual_mm = (float(np.isin(values, sizes).mean()) for sizes in (_SIZES_IN, list(_SIZES_MM)))
-    return usual_in >= _MOSTLY > usual_mm
+    return len(values) >= _LEAST_NUMBERS and usual_in_inches(values)
 
 
 def in_metres(sample: Sample) -> bool:
@@ -62,7 +49,7 @@ def in_metres(sample: Sample) -> bool:
     values = sample.known_numbers[sample.known_numbers > 0]
     if len(values) < _LEAST_NUMBERS or float(np.max(values)) > _LARGEST_M:
         return False
-    return float(np.isin(np.round(values * 1000), list(_SIZES_MM)).mean()) >= _MOSTLY
+    return float(np.isin(np.round(values * 1000), list(SIZES_MM)).mean()) >= _MOSTLY
 
 
 def unit_in(attribute: str, column: str, sample: Sample, foot: str | None) -> str | None:

@@ -50,6 +50,51 @@ def test_a_layer_in_feet_has_its_sizes_in_inches_and_its_heights_in_feet(tmp_pat
     np.testing.assert_allclose(z_m, np.array([100.0, 99.0]) * 1200 / 3937 + 0.1016, atol=1e-6)
 
 
+@pytest.mark.parametrize(("west", "metres"), [(-81.0, 1200 / 3937), (-6.0, 1.0)])
+def test_a_layer_in_degrees_has_heights_in_feet_where_surveyors_count_in_them_and_sizes_are_inches(
+    tmp_path: Path, west: float, metres: float
+) -> None:
+    places = [(west + 0.001 * n, 35.2) for n in range(9)]
+    mains = {"DIAMETER": [8, 12, 15, 8, 8, 12, 15, 8], "UPELEV": [690.0] * 8, "DOWNELEV": [689.0] * 8}
+    wells = gpd.GeoDataFrame(
+        {"FACILITYID": [f"M{n}" for n in range(9)], "RIMELEV": 700.0, "MHTYPE": "Standard"},
+        geometry=gpd.points_from_xy(*zip(*places, strict=True)), crs=4326,
+    )  # fmt: skip
+    files = [_layer(tmp_path / "Sewer_Mains.geojson", mains, places, 4326), tmp_path / "Sewer_Manholes.geojson"]
+    pyogrio.write_dataframe(wells, files[1])
+
+    delivery = _imported(files, "EPSG:32617" if west < -80 else "EPSG:32630")
+
+    first = delivery.segments.iloc[0]
+    assert (first["width_mm"], first["from_elevation_m"]) == pytest.approx((203.2, 690.0 * metres))
+    np.testing.assert_allclose(delivery.nodes["ground_elevation_m"].astype(float), 700 * metres)
+    assert set(delivery.nodes["appurtenance_code"]) == {"manhole"}, "a type in words that nobody knows says nothing"
+
+
+def test_sizes_that_are_usual_in_inches_alone_are_inches_also_by_the_known_names(tmp_path: Path) -> None:
+    file = _layer(tmp_path / "water_main.gpkg", {"DIAMETER": [6, 8, 12, 6, 8, 12, 6, 8]})
+    delivery = read_delivery([file], srid=4547)
+    assert delivery.segments["width_mm"].iloc[:3].tolist() == pytest.approx([152.4, 203.2, 304.8])
+    assert "IMP-UNIT" in {finding.rule for finding in delivery.findings}
+
+
+def test_what_software_adds_to_a_layer_numbers_no_ends_and_is_no_height(tmp_path: Path) -> None:
+    degrees = [(114.0 + 0.0003 * n, 23.6) for n in range(9)]
+    ground = [24.1 + 0.1 * n for n in range(9)]
+    own = {"SmID": range(1, 10), "SmX": [x for x, _ in degrees], "SmY": [y for _, y in degrees], "地面高程": ground}
+    points = gpd.GeoDataFrame(own, geometry=gpd.points_from_xy(*zip(*degrees, strict=True)), crs=4490)
+    pyogrio.write_dataframe(points, tmp_path / "给水管点.gpkg")
+    lines = _layer(tmp_path / "给水管线.gpkg", {"SmID": range(8, 0, -1), "管径": [300] * 8}, degrees, 4490)
+
+    delivery = _imported([lines, tmp_path / "给水管点.gpkg"], "EPSG:4547")
+
+    assert len(delivery.segments) == 8 and len(delivery.nodes) == 9
+    assert delivery.nodes["well_depth_m"].isna().all()
+    place_of = dict(zip(delivery.nodes["source_key"], delivery.nodes["geom"], strict=True))
+    for pipe in delivery.segments.to_dict("records"):
+        assert shapely.distance(place_of[pipe["from_key"]], shapely.Point(pipe["geom"].coords[0])) < 0.01
+
+
 def test_sizes_below_a_few_millimetres_are_metres(tmp_path: Path) -> None:
     file = _layer(tmp_path / "storm_sewer.gpkg", {"diameter": [0.3, 0.45, 0.6, 0.3, 0.3, 0.45, 1.2, 0.3]})
     assert _imported([file], "EPSG:4547").segments["width_mm"].tolist() == [300, 450, 600, 300, 300, 450, 1200, 300]
@@ -144,6 +189,7 @@ def test_attributes_within_attributes_and_lines_beside_points_of_one_layer_are_p
     ("layer", "columns", "code"),
     [
         ("GX_RQ_L", {"管径": [200] * 8}, "gas"),
+        ("HV Cables Underground", {"conductor": ["Copper"] * 8}, "power"),
         ("综合管线_YS_LINE", {"管径": [200] * 8}, "storm"),
         ("strengen", {"stelsel": ["Vuilwater"] * 8, "diameter": [250] * 8}, "foul"),
         ("下水道管渠", {"排除区分": ["分流雨水"] * 8, "管径": [250] * 8}, "storm"),
