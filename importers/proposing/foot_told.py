@@ -63,8 +63,10 @@ def _by_lengths(tables: Sequence[RecordTable], proposals: Sequence[TableProposal
         is_own = (names == table.file) & (lines["source_sheet"] == table.sheet).to_numpy()
         own_m = length_m[is_own]
         own_m = own_m[~own_m.index.duplicated() & (own_m.to_numpy() > 0)]
-        for name in map(str, table.rows.columns):
-            if is_length(name) and unit_of(name) is None and _is_in_feet(table.rows[name].reindex(own_m.index), own_m):
+        # Models have no rows to count.
+        rows = table.rows[~table.rows.index.duplicated(keep=False)]
+        for name in map(str, rows.columns):
+            if is_length(name) and unit_of(name) is None and _is_in_feet(rows[name].reindex(own_m.index), own_m):
                 return Reason(
                     f"as column {name} counts the lengths of lines in feet",
                     f"列 {name} 中的线长以英尺计，高程、埋深同样按英尺",
