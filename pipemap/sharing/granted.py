@@ -82,10 +82,9 @@ class Grant:
 
     def view(self, kind: str, version: int | None, is_listed: bool = False) -> str:
         """The view in `pipemap_share` that shows a kind at a version (None: as it is now), by place or by identity."""
-        if is_listed:
-            return f"{kind}_listed"
         is_exact = self.position_precision == EXACT == self.depth_precision
-        return f"{kind}_now" if version is None and is_exact and self.frozen_version is None else kind
+        is_now = version is None and is_exact and self.frozen_version is None
+        return kind + "_listed" * is_listed + "_now" * is_now
 
     def check_export(self) -> None:
         """Raise ViewOnlyError when nothing may be taken away as a file."""

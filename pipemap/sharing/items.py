@@ -12,7 +12,7 @@ from typing import Any, LiteralString
 
 import numpy as np
 from psycopg.rows import DictRow
-from psycopg.sql import SQL, Composable, Identifier, Placeholder
+from psycopg.sql import SQL, Composable, Identifier, Literal, Placeholder
 
 from pipemap import geojson
 from pipemap.db import Database
@@ -345,6 +345,8 @@ def _statement(asked: _Asked) -> bytes:
     geometry = SQL("ST_FlipCoordinates({})").format(place) if asked.northing_first else place
     is_staff = asked.view is None
     statement = SQL(queries("sharing")["singles" if asked.are_single else "items"]).format(
+        version=SQL(queries("sharing")["staff_version"]) if is_staff else Identifier("f", "of_version"),
+        digest=Literal("") if is_staff else Identifier("f", "of_digest"),
         standing=SQL(queries("sharing")["staff_standing"]) if is_staff else Identifier(SHARE_SCHEMA, "granted"),
         relation=relation(asked.kind, asked.version) if asked.view is None else Identifier(SHARE_SCHEMA, asked.view),
         feature=geojson.feature(asked.columns, geometry),

@@ -149,12 +149,14 @@ JOIN pipemap.agreement a USING (agreement_id)
 WHERE k.key_sha256 = decode(%(key_sha256)s, 'hex')
 
 -- name: items
--- One page of granted features as GeoJSON by identity, with their identities: one more than the page holds when there are
--- more. With the version, the digest of the permission and the window as it lies in the project's system.
-SELECT standing.version, standing.digest, ST_AsBinary(standing.wanted) AS wanted, page.*
-FROM {standing} AS standing
-LEFT JOIN (
+-- One page of features as GeoJSON by identity, with their identities: one more than the page holds when there are more.
+-- With the version, the digest of the permission and the window as it lies in the project's system. Features bring the
+-- first two along; where there are none, `standing` is looked up. No row when nothing in force stands behind the key.
+SELECT coalesce(page.version, standing.version) AS version, coalesce(page.digest, standing.digest) AS digest,
+       ST_AsBinary(nullif(current_setting('pipemap.wanted', true), '')::geometry) AS wanted, page.ids, page.features
+FROM (
     SELECT
+        min({version}) AS version, min({digest}) AS digest,
         coalesce(array_agg(f.feature_id), '{{}}') AS ids,
         convert_to(coalesce(string_agg({feature}, ','), ''), 'UTF8') AS features
     FROM (
@@ -163,21 +165,29 @@ LEFT JOIN (
         ORDER BY v.feature_id
         LIMIT %(limit)s + 1
     ) AS f
-) AS page ON true
+) AS page
+LEFT JOIN LATERAL (SELECT s.version, s.digest FROM {standing} AS s WHERE page.digest IS NULL OFFSET 0) AS standing ON true
+WHERE page.digest IS NOT NULL OR standing.digest IS NOT NULL
 
 -- name: singles
--- Granted features of some identities as GeoJSON, each with its box, the version it is of and the digest of the
--- permission; the latter two alone where none of them is granted.
-SELECT standing.version, standing.digest, found.feature_id, convert_to(found.feature, 'UTF8') AS feature, found.box
-FROM {standing} AS standing
+-- Features of some identities as GeoJSON, each with its box, and with version and digest as a page has them; these two
+-- alone where none is found.
+SELECT coalesce(found.version, standing.version) AS version, coalesce(found.digest, standing.digest) AS digest,
+       found.feature_id, convert_to(found.feature, 'UTF8') AS feature, found.box
+FROM (VALUES (true)) AS always
 LEFT JOIN (
-    SELECT f.feature_id, {feature} AS feature,
+    SELECT {version} AS version, {digest} AS digest, f.feature_id, {feature} AS feature,
            ARRAY[ST_XMin(f.geom), ST_YMin(f.geom), ST_XMax(f.geom), ST_YMax(f.geom)] AS box
     FROM (SELECT v.* FROM {relation} AS v WHERE v.feature_id = ANY (%(identities)s::bigint[]) AND {conditions} OFFSET 0) AS f
 ) AS found ON true
+LEFT JOIN LATERAL (SELECT s.version, s.digest FROM {standing} AS s WHERE found.digest IS NULL OFFSET 0) AS standing ON true
+WHERE found.digest IS NOT NULL OR standing.digest IS NOT NULL
+
+-- name: staff_version
+(SELECT coalesce(max(version), 0) FROM pipemap.version)
 
 -- name: staff_standing
-(SELECT coalesce(max(version), 0) AS version, '' AS digest, NULL::geometry AS wanted FROM pipemap.version)
+(SELECT coalesce(max(version), 0) AS version, '' AS digest FROM pipemap.version)
 
 -- name: export_rows
 -- Features of one layer of an export package.

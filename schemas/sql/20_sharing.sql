@@ -28,19 +28,18 @@ $join_role$;
 -- The agreement behind the request's key: no row when the key is unknown, revoked or expired, or when nobody has approved
 -- the agreement. `version` is the one that is read: what is asked for or frozen, else the newest; of a desensitised store
 -- (0: the map itself) none that it is not yet made to. `safe` is a box that lies in the area with all that is in it, so
--- that nothing in it needs a closer look; null where there is none. It keeps 10 m off its edge: `@` compares boxes in
--- single precision, which at coordinates of 38 million is off by 4 m. OFFSET 0 has all this worked out once, not once a
--- feature.
+-- that nothing in it needs a closer look; null where there is none. It keeps off its edge as `inner_box` does. OFFSET 0
+-- has all this worked out once, not once a feature.
 CREATE VIEW pipemap_share.granted WITH (security_barrier) AS
 SELECT
     a.agreement_id, a.agency, a.purpose, area.whole AS area, a.class_codes, a.attributes, a.expires_at,
     a.position_precision, a.depth_precision, a.frozen_version, a.may_export, a.sites_telephone, a.requests_per_minute, a.concurrent_requests,
     asked.wanted, asked.since,
     coalesce(asked.wanted, area.whole) AS sought,
-    CASE WHEN asked.wanted IS NULL AND ST_NPoints(area.whole) > 5 THEN NULL
+    CASE WHEN a.inner_box IS NOT NULL THEN a.inner_box
          WHEN ST_Covers(area.whole, ST_Expand(asked.wanted, 100)) THEN ST_Expand(asked.wanted, 90)
-         WHEN least(ST_XMax(outer_box) - ST_XMin(outer_box), ST_YMax(outer_box) - ST_YMin(outer_box)) > 20
-              AND ST_Covers(area.whole, outer_box) THEN ST_Expand(outer_box, -10) END AS safe,
+         WHEN least(ST_XMax(asked.wanted) - ST_XMin(asked.wanted), ST_YMax(asked.wanted) - ST_YMin(asked.wanted)) > 20
+              AND ST_Covers(area.whole, ST_Envelope(asked.wanted)) THEN ST_Expand(asked.wanted, -10) END AS safe,
     CASE WHEN precise.is_exact THEN 0 ELSE made.store_id END AS store_id,
     least(coalesce(a.frozen_version, asked.version, newest.version), newest.version, made.version) AS version,
     newest.version AS newest_version,
@@ -58,7 +57,7 @@ CROSS JOIN (
         nullif(current_setting('pipemap.since', true), '')::integer AS since
 ) AS asked
 -- Read from where it is kept once, not once a feature.
-CROSS JOIN LATERAL (SELECT ST_Force2D(a.area) AS whole, coalesce(ST_Envelope(asked.wanted), ST_Envelope(a.area)) AS outer_box OFFSET 0) AS area
+CROSS JOIN LATERAL (SELECT ST_Force2D(a.area) AS whole OFFSET 0) AS area
 CROSS JOIN LATERAL (SELECT a.position_precision = 'exact' AND a.depth_precision = 'exact' AS is_exact) AS precise
 LEFT JOIN LATERAL (
     SELECT d.store_id, d.version
@@ -129,7 +128,8 @@ $function$;
 -- {grant}: the grant, with a switch for each attribute, read once a statement;
 -- {states}: the states it reads;
 -- {attributes}: every attribute, null unless granted; what was surveyed at an end, unless that end is in the area.
-CREATE OR REPLACE FUNCTION pg_temp.shared_view(frame text, kind text, life text) RETURNS text LANGUAGE sql AS $function$
+-- A feature comes with the version it is of and the digest of the permission, so that neither is asked for apart.
+CREATE OR REPLACE FUNCTION pg_temp.shared_view(frame text, kind text, life text, is_listed boolean) RETURNS text LANGUAGE sql AS $function$
     WITH attribute AS (
         SELECT attname AS name, row_number() OVER (ORDER BY attnum) AS place
         FROM pg_attribute
@@ -150,29 +150,30 @@ CREATE OR REPLACE FUNCTION pg_temp.shared_view(frame text, kind text, life text)
     SELECT replace(replace(replace(replace(replace(replace(
         frame,
         '{grant}', '(SELECT granted.*, {switches} FROM pipemap_share.granted OFFSET 0)'),
-        '{states}', '(' || CASE life
-            WHEN 'listed' THEN replace(pg_temp.shared_states('alive'), 'geom && g.sought', '(geom && g.sought) IS TRUE')
+        '{states}', '(' || CASE
+            WHEN is_listed THEN replace(pg_temp.shared_states(life), 'geom && g.sought', '(geom && g.sought) IS TRUE')
             ELSE pg_temp.shared_states(life) END || ')'),
         '{kind}', kind), '{columns}', columns), '{switches}', switches), '{attributes}', attributes)
     FROM listed
 $function$;
 
--- The view of a kind, the same for a grant of the map as it is now, the same for those who list it by identity, and the
+-- The view of a kind, the same for a grant of the map as it is now, both for those who list it by identity, and the
 -- states that began and that ended between two versions.
 CREATE OR REPLACE FUNCTION pg_temp.make_views(frame text, kind text) RETURNS void LANGUAGE plpgsql AS $function$
 BEGIN
-    EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind} ' || frame, kind, 'alive');
-    EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind}_now ' || frame, kind, 'now');
-    EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind}_listed ' || frame, kind, 'listed');
-    EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind}_begun ' || frame, kind, 'begun');
-    EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind}_ended ' || frame, kind, 'ended');
+    EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind} ' || frame, kind, 'alive', false);
+    EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind}_now ' || frame, kind, 'now', false);
+    EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind}_listed ' || frame, kind, 'alive', true);
+    EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind}_listed_now ' || frame, kind, 'now', true);
+    EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind}_begun ' || frame, kind, 'begun', false);
+    EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind}_ended ' || frame, kind, 'ended', false);
 END
 $function$;
 
 -- Sensitive sites are left out altogether: that they stand there is what must not be told.
 DO $make_view$ BEGIN PERFORM pg_temp.make_views($view$
 WITH (security_barrier) AS
-SELECT f.feature_id, f.class_code, {attributes}, f.geom
+SELECT f.feature_id, f.class_code, {attributes}, f.geom, g.version AS of_version, g.digest AS of_digest
 FROM {grant} AS g
 JOIN LATERAL {states} AS f
     ON f.class_code = ANY (g.class_codes)
@@ -208,7 +209,7 @@ WHERE f.appurtenance_code IN (
     'gas_station', 'heat_source', 'pump_station', 'regulator_station', 'reservoir', 'substation', 'tank', 'telecom_office', 'waterworks'
 )
 GROUP BY cell.i, cell.j, g.sites_telephone, g.area
-$view$, 'node', 'alive'); END $make_view$;
+$view$, 'node', 'alive', false); END $make_view$;
 
 -- Axes are cut at the edge of the area; what was surveyed at an end outside it is not shown. `part` tells which part of an
 -- axis lies in the area: 1 its start, 2 its end, 4 all of it. OFFSET 0 has it found out once, not once a column; the area
@@ -218,7 +219,8 @@ DO $make_view$ BEGIN PERFORM pg_temp.make_views($view$
 WITH (security_barrier) AS
 SELECT
     f.feature_id, f.class_code, {attributes},
-    CASE WHEN within.part = 7 THEN f.geom ELSE ST_CollectionExtract(ST_Intersection(f.geom, g.area), 2) END AS geom
+    CASE WHEN within.part = 7 THEN f.geom ELSE ST_CollectionExtract(ST_Intersection(f.geom, g.area), 2) END AS geom,
+    g.version AS of_version, g.digest AS of_digest
 FROM {grant} AS g
 JOIN LATERAL {states} AS f ON f.class_code = ANY (g.class_codes)
 CROSS JOIN LATERAL (

@@ -217,7 +217,8 @@ def test_every_attribute_can_be_granted(street: Database) -> None:
                 "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0",
                 [f"pipemap_share.{kind}"],
             ).fetchall()
-        assert {column["attname"] for column in columns} == {"feature_id", "source_key", *attribute_names(kind)}
+        attributes = {"feature_id", "source_key", *attribute_names(kind)}
+        assert {column["attname"] for column in columns} == attributes | {"of_version", "of_digest"}
 
 
 def test_an_axis_is_cut_at_the_edge_and_keeps_its_height(street: Database) -> None:

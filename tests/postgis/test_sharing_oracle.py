@@ -400,9 +400,9 @@ def check_raw(city: Database, key: str, terms: Terms, asked: Asked, _: Path) -> 
     ):
         rows = connection.execute(f"SELECT * FROM pipemap_share.{asked.kind} ORDER BY feature_id").fetchall()  # type: ignore[call-overload]
     assert [row["feature_id"] for row in rows] == sorted(expected)
-    hidden = (
-        [name for name in rows[0] if name not in (*grant.columns(asked.kind), "feature_id", "geom")] if rows else []
-    )
+    assert {(row["of_version"], row["of_digest"]) for row in rows} <= {(grant.version, grant.digest)}
+    shown = (*grant.columns(asked.kind), "feature_id", "geom", "of_version", "of_digest")
+    hidden = [name for name in rows[0] if name not in shown] if rows else []
     assert {row[name] for row in rows for name in hidden} <= {None}
 
 
