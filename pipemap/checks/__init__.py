@@ -1,7 +1,8 @@
 """Checks a changeset against rules that know what survey deliveries get wrong."""
 
 from pipemap.checks.proposed import Proposed
-from pipemap.checks.registry import Rule, Rulebook, all_rules, rule_name, told_elsewhere
+from pipemap.checks.registry import Rulebook, all_rules, rule_name, told_elsewhere
+from pipemap.checks.rule import Rule
 from pipemap.checks.running import found_blocks, run_checks, tried_rules
 
 __all__ = [

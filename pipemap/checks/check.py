@@ -9,7 +9,7 @@ import numpy as np
 
 from pipemap.checks.breaches import Breaches, Note, Says
 from pipemap.checks.columns import Floats, Ints
-from pipemap.checks.registry import Rule
+from pipemap.checks.rule import Rule
 from pipemap.checks.scope import Kind, Scope
 from schemas.findings import Severity
 

@@ -10,39 +10,18 @@ from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
+from pipemap.checks.check import Check, Told
+from pipemap.checks.rule import Rule, Sees
+from pipemap.checks.survey_check import SurveyCheck
 from pipemap.errors import NotFoundError, UsageError
 from schemas.codetables import code_table
 from schemas.findings import Finding, Severity
 
-if TYPE_CHECKING:
-    from pipemap.checks.check import Check, Told
-    from pipemap.checks.resurvey import SurveyCheck
-
-Run: TypeAlias = "Callable[[Check], Told]"
-SurveyRun: TypeAlias = "Callable[[SurveyCheck], list[Finding]]"
-# A tile of what a changeset touches, all of that at once, or a second survey of the same points.
-AnyRun = TypeVar("AnyRun", bound="Run | SurveyRun")
-Sees: TypeAlias = Literal["tile", "all", "survey"]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One rule: its names, where it comes from, how grave a breach is and the thresholds it measures with.
-
-    `sees` says what it looks at, and with it what `run` takes: a check or a survey check.
-    """
-
-    id: str
-    severity: Severity
-    name_en: str
-    name_zh: str
-    source: str
-    source_zh: str
-    thresholds: Mapping[str, float]
-    run: Any
-    sees: Sees = "tile"
+Run: TypeAlias = Callable[[Check], Told]
+SurveyRun: TypeAlias = Callable[[SurveyCheck], list[Finding]]
+AnyRun = TypeVar("AnyRun", bound=Run | SurveyRun)
 
 
 _rules: dict[str, Rule] = {}

@@ -12,7 +12,8 @@ from pipemap.checks.breaches import Block, Note
 from pipemap.checks.check import Check
 from pipemap.checks.loading import load_scope
 from pipemap.checks.proposed import Proposed
-from pipemap.checks.registry import Rule, Rulebook
+from pipemap.checks.registry import Rulebook
+from pipemap.checks.rule import Rule
 from pipemap.checks.scope import Scope
 from pipemap.checks.tiles import TILE_FEATURES, Tiles
 from pipemap.db import Connection, Database, fetch_one

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from pipemap.changesets import get_changeset, reject
 from pipemap.checks import Rulebook, run_checks, tried_rules
-from pipemap.checks.registry import Rule
+from pipemap.checks.rule import Rule
 from pipemap.cli import build
 from pipemap.db import Database
 from pipemap.errors import ConflictError, NotFoundError

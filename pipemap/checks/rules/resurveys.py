@@ -4,7 +4,7 @@ import numpy as np
 
 from pipemap.checks.columns import Floats
 from pipemap.checks.registry import rule
-from pipemap.checks.resurvey import Remeasured, SurveyCheck
+from pipemap.checks.survey_check import Remeasured, SurveyCheck
 from schemas.findings import Finding, Severity
 
 _DEPTH = ("depth", "埋深")
