@@ -50,7 +50,9 @@ class RequestToWrite(BaseModel):
     area: AreaText
     crs: str | None = Field(None, description="CRS of the area, EPSG:n; the project CRS if null.")
     class_codes: Annotated[list[str], Field(min_length=1, max_length=50)]
-    attributes: Annotated[list[str], Field(max_length=100)] = []
+    attributes: Annotated[
+        list[str], Field(max_length=100, description="Without any, those that the purpose needs.")
+    ] = []
     starts_on: date
     ends_on: date
     work_type: Line | None = None

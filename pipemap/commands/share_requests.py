@@ -35,7 +35,9 @@ def request(
     reason: ReasonOption,
     area: Annotated[str, typer.Option(help="WKT polygon, .geojson file, or minx,miny,maxx,maxy.")],
     classes: Annotated[str, typer.Option(help=f"Separated by commas: {CLASSES_TOLD}.")],
-    attributes: Annotated[str, typer.Option(help="Attributes, separated by commas.")] = "",
+    attributes: Annotated[
+        str, typer.Option(help="Attributes, separated by commas; by default those that the purpose needs.")
+    ] = "",
     work_type: Annotated[str | None, typer.Option(help="Kind of work.")] = None,
     starts: Annotated[str | None, typer.Option(help="First day; today by default.")] = None,
     ends: Annotated[str | None, typer.Option(help="Last day; four weeks by default, or less as the purpose.")] = None,

@@ -1,7 +1,8 @@
 """Requests of agencies for data: written in, then approved, narrowed or refused by somebody else than the author.
 
 The pattern is that of KLIC (NL) and KLIP (BE): an area, a reason, a purpose, a period, a kind of work, an applicant.
-How large an area and how long a period a purpose may have is data: schemas/codes/request_purpose.csv.
+How large an area and how long a period a purpose may have, and which attributes it needs, is data:
+schemas/codes/request_purpose.csv.
 """
 
 from collections.abc import Sequence
@@ -36,7 +37,10 @@ class AreaApprovalError(PermissionDeniedError):
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for; the area is a polygon in the project CRS, `ends_on` is included."""
+    """What is asked for; the area is a polygon in the project CRS, `ends_on` is included.
+
+    Without attributes those are asked for that the purpose needs.
+    """
 
     agency: str
     applicant: str
@@ -77,11 +81,12 @@ class Approval:
 
 def write_request(connection: Connection, request: Request, author: str) -> int:
     """Write a request in; returns its number. UsageError when its purpose does not allow it."""
-    _check(request, purpose_of(request.purpose_code))
+    purpose = purpose_of(request.purpose_code)
+    _check(request, purpose)
     values = vars(request) | {
         "area": shapely.to_wkb(shapely.force_2d(request.area)),
         "class_codes": list(request.class_codes),
-        "attributes": list(request.attributes),
+        "attributes": list(request.attributes) or purpose.fields["attributes"].split(),
         "author": author,
     }
     row = fetch_one(connection, queries("requests")["add_request"], values)

@@ -124,6 +124,15 @@ def test_what_a_purpose_does_not_allow_is_refused(client: httpx.Client, change: 
     refused(client.post("/share/requests", json=asked(**change), auth=CLERK), 400)
 
 
+def test_who_digs_is_told_depth_accuracy_and_owner_without_naming_them(client: httpx.Client, town: Town) -> None:
+    answer = client.post(f"/share/requests/{written(client, attributes=[])}/approve", json={}, auth=MANAGER).json()
+    shown = next(feature for feature in seen(client, answer["key"]) if feature["id"] == town.ids["A->B"])["properties"]
+    assert shown["owner"] == "供水公司"
+    assert {"from_depth_m", "horizontal_accuracy_m", "vertical_accuracy_m", "to_node_id"} <= set(shown)
+    sheet = client.get("/share/sheet", params={"language": "en"}, headers={"X-API-Key": answer["key"]}).text
+    assert "owner not granted" not in sheet and "not granted /" not in sheet
+
+
 def test_the_form_asks_for_digging_alone_and_sees_nothing(client: httpx.Client, town: Town, serve: Any) -> None:
     assert "author" not in client.post("/share/requests", json=asked()).json()
     refused(client.post("/share/requests", json=asked(purpose_code="orientation")), 400)
