@@ -7,6 +7,7 @@ a process of its own.
 
 import json
 import re
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -33,12 +34,13 @@ Found = tuple[Floats, int | None]
 _BEGINNINGS = {
     ".gpkg": b"SQLite format 3\0", ".shp": b"\x00\x00\x27\x0a", ".fgb": b"fgb", ".geojson": b"{", ".json": b"{",
     ".geojsonl": b"{", ".parquet": b"PAR1", ".xlsx": b"PK\x03\x04", ".ifc": b"ISO-10303-21", ".csv": None, ".dxf": None,
-    ".inp": None,
+    ".inp": None, ".zip": b"PK\x03\x04",
 }  # fmt: skip
 _FOLDER = ".gdb"
 # A file with this in it has GDAL open whatever else it names, our database too.
 _REFERRING = (b"<OGRVRT", b"<VRTDataset", b"<GDAL_WMS")
 _LOOKED_AT = 1 << 16
+_MOST_FILES, _MOST_UNPACKED = 1_000, 1 << 30
 _MOST_VERTICES = 500_000
 _NUMBER = r"[-+]?\d+\.\d*(?:[eE][-+]?\d+)?"
 _CELL = re.compile(rf"<v>({_NUMBER})</v>")
@@ -56,15 +58,41 @@ def read_vertices(path: Path) -> Found:
 
 
 def _told(path: Path) -> Iterator[tuple[bytes, int | None]]:
+    xy, srid = _found(path)
+    yield xy[np.isfinite(xy).all(axis=1)][:_MOST_VERTICES].tobytes(), srid
+
+
+def _found(path: Path) -> Found:
     read = _READERS.get(path.suffix.lower(), _layers)
     try:
-        xy, srid = read(path)
+        return read(path)
     except (
         DataSourceError, DataLayerError, shapely.errors.ShapelyError, ProjError, ArrowException, zipfile.BadZipFile,
         ValueError, KeyError, TypeError, OSError,
     ) as error:  # fmt: skip
         raise SourceError(f"{path.name} cannot be read as {path.suffix}.") from error
-    yield xy[np.isfinite(xy).all(axis=1)][:_MOST_VERTICES].tobytes(), srid
+
+
+def _package(path: Path) -> Found:
+    """All that can be read of what lies in a package."""
+    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+        held = archive.infolist()
+        if len(held) > _MOST_FILES or sum(one.file_size for one in held) > _MOST_UNPACKED:
+            raise SourceError(f"{path.name} holds more than is looked at; give one of the files in it.")
+        archive.extractall(folder)
+        found = [told for part in sorted(Path(folder).rglob("*")) if (told := _part(part)) is not None]
+    srid = next((srid for _, srid in found if srid is not None), None)
+    return np.vstack([np.empty((0, 2)), *(xy for xy, _ in found)]), srid
+
+
+def _part(path: Path) -> Found | None:
+    if path.suffix.lower() == ".zip":
+        return None
+    try:
+        _check_kind(path)
+        return _found(path)
+    except SourceError:
+        return None
 
 
 def _layers(path: Path) -> Found:
@@ -134,7 +162,7 @@ def _side_by_side(numbers: list[str]) -> Floats:
 
 _READERS: dict[str, Callable[[Path], Found]] = {
     ".csv": _table, ".inp": _text, ".xlsx": _workbook, ".parquet": _parquet, ".ifc": _ifc,
-    ".json": _json,
+    ".json": _json, ".zip": _package,
 }  # fmt: skip
 
 

@@ -86,6 +86,13 @@ def test_the_recipient_is_named_from_a_package_of_every_format(city: Database, t
         assert verdict.packages == len(files) and verdict.score > 1.5 * verdict.threshold
 
 
+def test_a_package_names_its_recipient_unopened(city: Database, tmp_path: Path) -> None:
+    packed(city, tmp_path, "水务局", "shp")
+    packed(city, tmp_path, "设计院", "csv")
+    for package in tmp_path.glob("*.zip"):
+        assert named(city, package) == ("水务局" if "shp" in package.name else "设计院")
+
+
 CLIP = ["-clipsrc", "500030", "2500030", "500190", "2500210"]
 TO_DEGREES, BACK = ["-t_srs", "EPSG:4490"], ["-t_srs", "EPSG:4547"]
 # Steps of ogr2ogr one after another, each into a file of the name that stands first.
