@@ -60,7 +60,10 @@ _ENOUGH: dict[str, tuple[frozenset[str], ...]] = {
         frozenset({"pair_key"}),
         frozenset({"from_x", "from_y", "to_x", "to_y"}),
     ),
-    "combined": (frozenset({"key", "to_key", "x", "y"}),),
+    "combined": (
+        frozenset({"key", "to_key", "x", "y"}),
+        frozenset({"key", "to_key", "easting_m", "northing_m"}),
+    ),
     "node": (frozenset({"key", "x", "y"}), frozenset({"key", "easting_m", "northing_m"})),
     "consumer": (
         frozenset({"kind", "people", "x", "y"}),

@@ -26,6 +26,8 @@ from schemas.findings import Severity
 
 _MOST_TOLD = 5
 _MOST_WORDS_OF_A_TITLE = 12
+# Codes of field books begin with the class: JS-DN300-PE.
+_CODED = re.compile(r"([A-Z]{2})[-_/](?=\S)")
 _DIGITS = re.compile(r"\d+")
 # Whole words for sewers, which codes of two letters are not.
 _SEWERS = re.compile(r"sewe?r|drain|saneamiento|kanal|riool|assain|fognat|esgoto|하수", re.IGNORECASE)
@@ -261,6 +263,7 @@ class ClassColumn:
                 self._american.get(word.casefold())
                 or self._letters.get(word.casefold())
                 or self._spoken_of(_DIGITS.sub("", word))
+                or ((code := _CODED.match(word)) and self._dictionary.get(code[1].casefold()))
             )
             if meaning is None and read:
                 meaning = self._read[word] = read

@@ -20,7 +20,16 @@ LENGTHS_M = {
     ),
 }  # fmt: skip
 VOLTAGES_KV = {"kv": 1.0, "v": 0.001, "千伏": 1.0, "伏": 0.001}
-PRESSURES_MPA = {"mpa": 1.0, "kpa": 0.001, "pa": 1e-6, "bar": 0.1, "兆帕": 1.0, "千帕": 0.001}
+PRESSURES_MPA = {
+    "mpa": 1.0,
+    "kpa": 0.001,
+    "pa": 1e-6,
+    "bar": 0.1,
+    "psi": 0.006894757,
+    "psig": 0.006894757,
+    "兆帕": 1.0,
+    "千帕": 0.001,
+}
 _COORDINATES = ("x", "y", "from_x", "from_y", "to_x", "to_y", "depths")
 _IN_MM = ("section", "diameter", "outer_diameter", "inner_diameter")
 # Every word for a unit, with what it measures.

@@ -70,8 +70,10 @@ def learnt(ends: Mapping[tuple[str, str], Iterable[str]], keys: Iterable[str]) -
     for (start, end), names in ends.items():
         pair = _apart(start, end, names)
         pairs |= {pair} if pair is not None else set()
+        # What all columns are called is no word for points: column 1, column 2, column 3.
+        others = [set(_nouns(name)) for name in names if name not in (start, end)]
         shared = set(_nouns(start)) & set(_nouns(end))
-        nouns |= shared
+        nouns |= {word for word in shared if not others or not all(word in other for other in others)}
     if nouns:
         nouns |= {noun for key in keys for noun in _nouns(key) if any(_are_one_word(noun, other) for other in nouns)}
     return Marks(frozenset(pairs), frozenset(nouns))

@@ -13,6 +13,8 @@ HEADER_WITHIN = 20
 _MOST_ROWS = 3
 _FEW_COLUMNS = 4
 _MANY_NUMBERS = 2
+_LEAST_RECORDS = 4
+_FIGURES = re.compile(r"\d+")
 
 Row = Sequence[Any]
 Merge = tuple[tuple[int, int], tuple[int, int]]
@@ -194,9 +196,20 @@ def _rows_of_names(rows: Sequence[Row], known: frozenset[str], merges: Sequence[
     is_alone = score[0] == 1 and (is_below or any(is_number(cell) for row in rows[slice(*best)] for cell in row))
     if score[0] > 1 or (score[0] and not is_alone and widths[best[0]] + 2 >= widths[widest]):
         return best
-    if not any(map(is_number, rows[widest])):
+    if not any(map(is_number, rows[widest])) and not _is_like_those_below(rows, widest):
         return widest, widest + 1
     return _rows_of_groups(rows, is_of_words, merges, widths[widest])
+
+
+def _is_like_those_below(rows: Sequence[Row], place: int) -> bool:
+    """Whether a row of words is a record: what has figures in it has them as the cells below do, DX1 above DX2."""
+    forms = [[_FIGURES.sub("9", _text(cell)) for cell in row] for row in rows[place : place + _LEAST_RECORDS]]
+    with_figures = [n for n, form in enumerate(forms[0]) if "9" in form]
+    return (
+        len(forms) == _LEAST_RECORDS
+        and bool(with_figures)
+        and all(n < len(form) and form[n] == forms[0][n] for form in forms for n in with_figures)
+    )
 
 
 def _rows_of_groups(

@@ -28,7 +28,7 @@ def with_rows_for_links(table: RecordTable, keys: frozenset[str]) -> RecordTable
     columns = [str(name) for name in table.rows.columns]
     groups = _groups(columns)
     link = next((base for base in groups if _names_other_end(base)), None)
-    if link is None or len(groups[link]) < 2 or not any(plain(name) in keys for name in columns):
+    if link is None or len(groups[link]) < 2 or not any(_numbers_points(name, keys) for name in columns):
         return table
     taken = {base: held for base, held in groups.items() if held.keys() & groups[link].keys() and len(held) > 1}
     shared = [name for name in table.rows.columns if not any(name in held.values() for held in taken.values())]
@@ -56,6 +56,11 @@ def _groups(columns: list[str]) -> dict[str, dict[int, str]]:
 def _names_other_end(base: str) -> bool:
     words = readings("combined", base)
     return base in _FIRST_WORDS or any(word.attribute == "to_key" and word.trust >= _LEAST_TRUST for word in words)
+
+
+def _numbers_points(name: str, keys: frozenset[str]) -> bool:
+    words = readings("node", name)
+    return plain(name) in keys or any(word.attribute == "key" and word.trust >= _LEAST_TRUST for word in words)
 
 
 def _layer(rows: pd.DataFrame, shared: list[str], numbered: dict[str, str | None]) -> pd.DataFrame:

@@ -243,6 +243,53 @@ def test_a_column_of_units_is_no_owner(tmp_path: Path, word: str, owner: str | N
     assert set(owners) == {owner}
 
 
+def test_texts_without_a_header_are_points_and_lines_by_what_stands_in_them(tmp_path: Path) -> None:
+    points, lines = tmp_path / "点.txt", tmp_path / "线.txt"
+    points.write_text("\n".join(f"DX{n}  {2_495_000 + n}.25  {507_000 + 30 * n}.5  12.9{n}  人孔" for n in range(_N)))
+    lines.write_text("\n".join(f"DX{n}  DX{n + 1}  300*200  PVC" for n in range(_N - 1)))
+
+    delivery = _trial(_proposed([points, lines], "EPSG:4547"))
+
+    assert shapely.get_coordinates(delivery.nodes["geom"].iloc[1]).tolist() == [[507_030.5, 2_495_001.25]]
+    first = delivery.segments.iloc[0]
+    assert (first["from_key"], first["to_key"], first["width_mm"], first["height_mm"]) == ("DX0", "DX1", 300, 200)
+
+
+def test_wells_whose_pipes_stand_in_numbered_columns_give_a_line_for_each(tmp_path: Path) -> None:
+    names = ["连接井号", "管径", "管底深(m)"]
+    header = ["井编号", "横坐标", "纵坐标", *(f"管{k}{name}" for k in (1, 2) for name in names)]
+    rows = [
+        [
+            f"Y{n}",
+            507_000 + 30 * n,
+            2_495_000,
+            f"Y{n + 1}",
+            300 + n,
+            1.5,
+            *([f"Y{n - 1}", 299 + n, 1.25] if n else [""] * 3),
+        ]
+        for n in range(_N - 1)
+    ]
+    file = _csv(tmp_path / "雨水井.csv", header, [*rows, [f"Y{_N - 1}", 507_000 + 30 * _N, 2_495_000, *[""] * 6]])
+
+    lines = _trial(_proposed([file], "EPSG:4547")).segments
+
+    assert lines["width_mm"].tolist() == [300 + n for n in range(_N - 1)]
+    assert lines["from_depth_m"].eq(1.5).all()
+    assert lines["to_depth_m"].iloc[:-1].eq(1.25).all()
+
+
+def test_the_class_stands_first_in_codes_of_field_books(tmp_path: Path) -> None:
+    codes = ["JS-DN300-PE", "YS-d600-HNT", "RQ-DE110-PE"]
+    rows = [[f"A{n}", 2_495_000 + n, 507_000 + 30 * n, codes[n % 3]] for n in range(_N)]
+    file = _csv(tmp_path / "20240811.csv", ["点号", "X", "Y", "管线代码"], rows)
+
+    delivery = _trial(_proposed([file], "EPSG:4547"))
+
+    assert delivery.nodes["class_code"].tolist()[:3] == ["water", "storm", "gas"]
+    assert any("JS-DN300-PE → water" in finding.message_en for finding in delivery.findings)
+
+
 def _csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]], encoding: str = "utf-8") -> Path:
     text = "\n".join(";".join(map(str, row)) for row in [header, *rows])
     path.write_text(text + "\n", encoding=encoding)
