@@ -345,7 +345,8 @@ def _best_role(table: Candidates) -> tuple[str | None, float | None]:
     for role in ROLES:
         sure = {match.attribute: match.certainty for match in assigned(matches(table, role)).values()}
         certainty = is_enough(role, sure)
-        if certainty is not None and (best is None or certainty > best[0]):
+        is_told = role != "combined" or _names_other_points(table)
+        if certainty is not None and is_told and (best is None or certainty > best[0]):
             best = (certainty, role)
     return (best[1], best[0]) if best else (None, None)
 
