@@ -21,6 +21,7 @@ from importers.normalising.features import Sources, consumers_of, nodes_of, segm
 from importers.normalising.joining import join
 from importers.normalising.normalise import GROUND
 from importers.normalising.sheets import Context, Sheets
+from importers.normalising.twofold_points import with_places_of_others
 from importers.places.feet import foot_of
 from importers.places.georeference import Georeference, is_local, parse_crs
 from importers.places.local_grid import LocalGrid, read_local_grid
@@ -267,7 +268,12 @@ def _joined(context: Context, files: Sequence[SourceFile], dataset: str) -> Deli
     words = context.profile.class_words()
     # No name for what goes in: it would stay in memory as long as what comes out.
     nodes, segments, keys = join(
-        pools["node"].frame(), pools["pipe_segment"].frame(), words, ledger, draw_lost_points=draw, snap_m=snap_m
+        with_places_of_others(pools["node"].frame(), ledger),
+        pools["pipe_segment"].frame(),
+        words,
+        ledger,
+        draw_lost_points=draw,
+        snap_m=snap_m,
     )
     nodes, told = with_surface(nodes, pools[GROUND].frame())
     ledger.findings += told

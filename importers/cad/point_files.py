@@ -32,7 +32,9 @@ def is_point_file(path: Path) -> bool:
 
 
 def points_of(path: Path, delivered: Sequence[str] = ()) -> Iterator[RecordTable]:
-    """The points: those of a network where most codes are numbers of points, else heights of the ground.
+    """The points: those of a network where most codes, or numbers without codes, are numbers of points like JS12.
+
+    Else they are heights of the ground.
 
     Beside a drawing, which has the points itself, they are heights.
 
@@ -61,12 +63,14 @@ def _table(
 ) -> RecordTable:
     numbers, codes, easting, northing, height = (list(column) for column in zip(*found.values(), strict=True))
     are_codes = are_heights or len(set(codes)) < len(codes)
-    are_keys = not are_codes and np.mean([_KEY.match(code) is not None for code in codes]) >= _MOSTLY
+    # Without any code it is the numbers that name points of a network, or count spots.
+    named = numbers if not any(codes) and not are_heights else codes
+    are_keys = (named is numbers or not are_codes) and np.mean([bool(_KEY.match(name)) for name in named]) >= _MOSTLY
     rows = pd.DataFrame(
         {"point": numbers, "code_written": codes, "ground_elevation_m": height}, index=pd.Index(list(found))
     )
     if are_keys:
-        rows["key"] = codes
+        rows["key"] = named
     findings = [
         Finding(
             rule="IMP-RECORD",

@@ -361,7 +361,7 @@ def _split(columns: Columns, attribute: str) -> tuple[Floats, Floats]:
 
     def both(word: str) -> tuple[float, float] | None:
         measured = columns.measure(attribute, word) if attribute == "depths" else None
-        return two_numbers(word) or (None if measured is None else (measured, np.nan))
+        return two_numbers(word, columns.factor(attribute)) or (None if measured is None else (measured, np.nan))
 
     pairs = columns.parsed(attribute, both, "IMP-NUMBER", lambda pair: pair is not None)
     first, second = (_floats(pair and pair[place] for pair in pairs) * columns.factor(attribute) for place in (0, 1))

@@ -70,11 +70,14 @@ def datum_beside(word: str) -> str | None:
     return None if found is None else found.datum
 
 
-def two_numbers(word: str) -> tuple[float, float] | None:
-    """The numbers of `0.85/0.92`, the second NaN where there is one alone; None where it is neither."""
+def two_numbers(word: str, per_unit: float = 1.0) -> tuple[float, float] | None:
+    """The numbers of `0.85/0.92`, the second NaN where there is one alone; None where it is neither.
+
+    `per_unit` brings depths into metres: 99 is unknown in metres, and none in centimetres.
+    """
     match = _TWO_NUMBERS.fullmatch(word)
     if not match:
         return None
     both = np.array([float(match[1]), float(match[2]) if match[2] else np.nan])
-    first, second = np.where(is_fill_number(both) | are_nines(both, both), np.nan, both)
+    first, second = np.where(is_fill_number(both) | are_nines(both, both * per_unit), np.nan, both)
     return float(first), float(second)

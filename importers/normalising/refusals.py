@@ -40,6 +40,20 @@ def numbered_only(
 
 def placed_only(frame: pd.DataFrame, kind: str, ledger: Ledger) -> pd.DataFrame:
     """Refuse rows without a place, and report those that lie outside the CRS's area of use."""
+    kept = with_place_only(frame, kind, ledger)
+    ledger.report(
+        kept[kept["outside"]],
+        Severity.ERROR,
+        "R06",
+        "{source_key} lies outside the area where the coordinate system is used.",
+        "{source_key} 超出坐标系适用范围。",
+        kind=kind,
+    )
+    return kept
+
+
+def with_place_only(frame: pd.DataFrame, kind: str, ledger: Ledger) -> pd.DataFrame:
+    """Refuse rows without a place."""
     lost = frame["x_m"].isna() | frame["y_m"].isna()
     ledger.refuse(
         frame[lost],
@@ -47,14 +61,6 @@ def placed_only(frame: pd.DataFrame, kind: str, ledger: Ledger) -> pd.DataFrame:
         "R03",
         "{source_key} has no coordinates that can be used.",
         "{source_key} 没有可用的坐标。",
-        kind=kind,
-    )
-    ledger.report(
-        frame[~lost & frame["outside"]],
-        Severity.ERROR,
-        "R06",
-        "{source_key} lies outside the area where the coordinate system is used.",
-        "{source_key} 超出坐标系适用范围。",
         kind=kind,
     )
     return frame[~lost]

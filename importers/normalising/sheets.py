@@ -190,11 +190,15 @@ class Sheet:
         frame["class_code"] = "" if kind == "structure" else classes
         frame = self._with_ends(frame) if kind == "pipe_segment" else self._placed(frame)
         if self.role == "combined":
-            frame = _rows_of_combined(frame, kind)
+            frame = _rows_of_combined(frame, kind, has_places=self._has_places())
         frame = self._with_numbers(kind, without_secrets(frame, self.ledger))
-        if kind in ("node", "structure"):
+        if kind == "structure" or (kind == "node" and self._has_places()):
             frame = placed_only(frame, kind, self.ledger)
         self.context.pools[kind].keep(frame.drop(columns="outside", errors="ignore"))
+
+    def _has_places(self) -> bool:
+        """Whether the table says where its points are; one that does not may have them from another."""
+        return self._has_geometry or self._pair[0] in self._mapping
 
     def _with_numbers(self, kind: str, frame: pd.DataFrame) -> pd.DataFrame:
         if self.profile.unnumbered == "by_place":
@@ -325,8 +329,9 @@ def _without_blanks(table: RecordTable) -> RecordTable:
     )
 
 
-def _rows_of_combined(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
+def _rows_of_combined(frame: pd.DataFrame, kind: str, *, has_places: bool) -> pd.DataFrame:
     """Only the first row of a point carries the point; the others carry its further lines."""
     if kind == "node":
-        return frame[frame["x_m"].notna() & ~frame["source_key"].duplicated()]
+        is_told = frame["x_m"].notna() if has_places else frame["source_key"].notna()
+        return frame[is_told & ~frame["source_key"].duplicated()]
     return frame[frame["to_key"].notna()]

@@ -1,12 +1,14 @@
 """What columns of points are by their own numbers: the ground, the bottom of a well, and the depth between them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import permutations
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 
+from importers.base import RecordTable
+from importers.normalising.cells import Floats, cells, numbers
 from importers.normalising.units import factor, unit_of
 from importers.proposing.arithmetic import agree
 from importers.proposing.content import is_ground
@@ -49,6 +51,28 @@ def _is_place(sample: Sample, shapes: npt.NDArray[np.object_]) -> bool:
     points = shapes[: len(sample.head)]
     ordinates = (shapely.get_x(points), shapely.get_y(points))
     return any(bool(np.isclose(sample.head, at, rtol=_SAME, atol=0.0).all()) for at in ordinates)
+
+
+def heights_by_number(
+    table: RecordTable, column_of: Callable[[str], str | None]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Elevations of the ground and of the bottom of wells of a table by point number; `column_of` an attribute."""
+    key = column_of("key")
+    if key is None:
+        return {}, {}
+    texts = cells(table.rows[key], ()).texts()
+    ground_m, bottom_m, depth_m = (_numbers(table, column_of(name)) for name in _ROLES)
+    return _by_number(texts, ground_m), _by_number(texts, ground_m - depth_m) | _by_number(texts, bottom_m)
+
+
+def _numbers(table: RecordTable, column: str | None) -> Floats:
+    if column is None:
+        return np.full(len(table.rows), np.nan)
+    return numbers(table.rows[column], (), zero_is_unknown=False)[0]
+
+
+def _by_number(texts: Iterable[str | None], heights_m: Floats) -> dict[str, float]:
+    return {text: float(h) for text, h in zip(texts, heights_m, strict=True) if text is not None and h == h}
 
 
 def _with_bottom(taken: Mapping[str, str]) -> dict[str, str]:

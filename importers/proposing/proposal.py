@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 from pyproj import CRS
 
 from importers.base import DERIVED, RecordTable
 from importers.delivery import Reading
-from importers.normalising.cells import Floats, cells, numbers
 from importers.normalising.listings import one_by_one
 from importers.normalising.normalise import role_of
 from importers.places.feet import foot_of
@@ -19,7 +17,7 @@ from importers.proposing.content import is_ground
 from importers.proposing.line_ends import numbers_at_ends
 from importers.proposing.marks import own_words
 from importers.proposing.matching import ADOPTED, MENTIONED, OF_DRAWINGS, Candidates, Match, Reason, assigned, matches
-from importers.proposing.point_heights import well_heights
+from importers.proposing.point_heights import heights_by_number, well_heights
 from importers.proposing.references import Links, links
 from importers.proposing.sample import Sample
 from importers.proposing.twins import other_ends
@@ -95,6 +93,8 @@ def propose(reading: Reading, home: Home | None = None, given: System | None = N
     first = [_one_by_one(table, reading.profile) for table in _first_chunks(reading.tables, reading.profile)]
     tables = _linked([_Table(table, _samples(table, reading.profile)) for table in first], reading.profile)
     proposals = [_with_wells(each, _table(each, reading.profile, home, named)) for each in tables]
+    if sum(proposal.role in (None, "segment", "combined") for proposal in proposals) == 1:
+        proposals = [_without_places(*pair, reading.profile) for pair in zip(tables, proposals, strict=True)]
     heights_m = _heights_m(tables, proposals)
     unsettled = [not _is_settled(each.table, reading.profile) for each in tables]
     return [
@@ -105,7 +105,23 @@ def propose(reading: Reading, home: Home | None = None, given: System | None = N
 
 def _one_by_one(table: RecordTable, profile: Profile) -> RecordTable:
     """The table as an import will see it, with a row for each of several connected points."""
-    return one_by_one(table, profile) if role_of(table, profile) == "combined" else table
+    return one_by_one(table, profile) if role_of(table, profile) in ("combined", None) else table
+
+
+def _without_places(each: _Table, proposal: TableProposal, profile: Profile) -> TableProposal:
+    """A table whose rows name a point and others as a combined one, where another table says where its points are."""
+    candidates = Candidates(each.samples, profile, None, each.links.refers, each.links.referred)
+    if each.table.shapes is not None or not _names_other_points(candidates):
+        return proposal
+    columns = _columns(candidates, "combined")
+    named = {column.attribute: column.column for column in columns if column.attribute and not column.by_values}
+    share, target = each.links.refers.get(named.get("key", ""), (0.0, ""))
+    if share < _MOSTLY or "to_key" not in named:
+        return proposal
+    why = Reason(
+        f"its rows name points and others; {target} has their places", f"每行给出点号与连接点号，坐标见 {target}"
+    )
+    return _proposed(each.table, "combined", ADOPTED, why, False, columns)
 
 
 def _is_settled(table: RecordTable, profile: Profile) -> bool:
@@ -118,26 +134,10 @@ def _heights_m(tables: Sequence[_Table], proposals: Sequence[TableProposal]) -> 
     ground: dict[str, float] = {}
     bottom: dict[str, float] = {}
     for each, proposal in zip(tables, proposals, strict=True):
-        key, *names = (
-            proposal.column_of(name) for name in ("key", "ground_elevation_m", "well_bottom_m", "well_depth_m")
-        )
-        if key is None:
-            continue
-        texts = cells(each.table.rows[key], ()).texts()
-        ground_m, bottom_m, depth_m = (_numbers(each.table, name) for name in names)
-        ground |= _by_number(texts, ground_m)
-        bottom |= _by_number(texts, ground_m - depth_m) | _by_number(texts, bottom_m)
+        of_ground, of_bottom = heights_by_number(each.table, proposal.column_of)
+        ground |= of_ground
+        bottom |= of_bottom
     return ground, bottom
-
-
-def _numbers(table: RecordTable, column: str | None) -> Floats:
-    if column is None:
-        return np.full(len(table.rows), np.nan)
-    return numbers(table.rows[column], (), zero_is_unknown=False)[0]
-
-
-def _by_number(texts: Iterable[str | None], heights_m: Floats) -> dict[str, float]:
-    return {text: float(h) for text, h in zip(texts, heights_m, strict=True) if text is not None and h == h}
 
 
 def _with_heights(

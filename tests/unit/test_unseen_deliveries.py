@@ -777,6 +777,30 @@ def test_one_kilovolt_among_lines_of_unknown_kinds_does_not_make_them_all_of_pow
     assert found.class_told is None
 
 
+def test_a_sheet_of_the_field_has_its_places_from_what_the_receiver_wrote(tmp_path: Path) -> None:
+    sheet = ["点号,连接点号,附属物名称,管径(mm),材质,埋深(cm)"]
+    sheet += [
+        f"J{n},{'、'.join(f'J{m}' for m in (n - 1, n + 1) if 0 <= m < 12)},阀门井,200,球墨铸铁,{94 + n}"
+        for n in range(12)
+    ]
+    survey = [f"J{n},,{x:.3f},{y:.3f},12.3{n}" for n, (x, y) in enumerate(_PLACES)]
+    files = [_written(tmp_path / "明显点调查表.csv", sheet), _written(tmp_path / "测量.dat", survey)]
+
+    delivery = _delivery(_proposed(files, "EPSG:4547"))
+
+    nodes = delivery.nodes.set_index("source_key")
+    assert shapely.get_coordinates(nodes["geom"]["J3"]).tolist() == [list(_PLACES[3])]
+    assert (len(nodes), nodes["ground_elevation_m"]["J3"], nodes["appurtenance_code"]["J3"]) == (
+        12,
+        12.33,
+        "valve_well",
+    )
+    lines = delivery.segments.set_index("source_key")
+    assert (len(lines), lines["material_code"]["J3->J4"], lines["width_mm"]["J3->J4"]) == (11, "ductile_iron", 200)
+    np.testing.assert_allclose(lines.loc["J5->J6", ["from_depth_m", "to_depth_m"]].astype(float), [0.99, 1.0])
+    assert [(count.rows, count.loaded) for count in delivery.counts] == [(12, 12), (12, 12)]
+
+
 def _proposed(files: Sequence[Path], crs: str) -> DryRun:
     return dry_run(files, Home(parse_crs(crs)), on_progress=lambda *_: None)
 
