@@ -47,7 +47,8 @@ class Picture:
     def svg(self, *parts: str) -> str:
         """The picture of its parts, the first lowest, on white and with a bar of scale."""
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SIZE_PX} {_SIZE_PX}" role="img">'
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SIZE_PX} {_SIZE_PX}" '
+            f'role="img" aria-label="地图 map">'
             f'<rect width="{_SIZE_PX}" height="{_SIZE_PX}" fill="#fff"/>{"".join(parts)}'
             f"{scale_bar(self.scale, _SIZE_PX)}</svg>"
         )

@@ -56,7 +56,9 @@ class Settings(BaseSettings):
     oidc_client_secret: SecretStr | None = Field(None, description="Secret of that client, where it has one.")
     oidc_client_secret_file: Path | None = Field(None, description="File that holds the secret of that client.")
     requests_per_minute: int = Field(6_000, ge=1, description="Most requests a minute of one key.")
-    concurrent_requests: int = Field(32, ge=1, description="Most requests of one key at the same time.")
+    concurrent_requests: int = Field(
+        12, ge=1, description="Most requests of one key at the same time: half of what the service answers at once."
+    )
     language: Literal["zh", "en"] = Field("zh", description="Language of terminal and report texts: zh or en.")
     user: str = Field(
         default_factory=lambda: os.environ.get("USER") or "root", description="Author written into changesets."

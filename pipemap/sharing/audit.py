@@ -10,7 +10,7 @@ import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
@@ -26,6 +26,7 @@ from pipemap.sql import queries
 
 STAFF_CHAIN = ""
 KEY_LETTERS = 12
+_LONGEST_QUESTION = 4_000
 # A commit takes as much work as writing ten looks; about as long as finding a page takes.
 _PATIENCE_S = 0.002
 
@@ -92,8 +93,19 @@ def digest_of(identities: Iterable[int]) -> str:
 
 
 def record_look(database: Database, entry: Look) -> None:
-    """Append one entry to its agency's chain; committed when this returns."""
+    """Append one entry to its agency's chain, its question `asked` shortened; committed when this returns."""
+    if "asked" in entry.details:
+        entry = replace(entry, details={**entry.details, "asked": shortened(entry.details["asked"])})
     append(database, [entry])
+
+
+def shortened(asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A question as it goes on record: a very long one by its beginning and digest, as nothing leaves the log again."""
+    written = orjson.dumps(asked, default=str)
+    if len(written) <= _LONGEST_QUESTION:
+        return asked
+    begins = written[:_LONGEST_QUESTION].decode(errors="ignore")
+    return {"begins": begins, "bytes": len(written), "sha256": hashlib.sha256(written).hexdigest()}
 
 
 def append(database: Database, entries: Sequence[Look]) -> None:

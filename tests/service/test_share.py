@@ -145,6 +145,7 @@ def test_every_look_is_on_record_and_the_record_holds(client: httpx.Client, town
 def test_every_refusal_is_on_record_with_its_reason(client: httpx.Client, town: Town, issue: Any) -> None:
     key, route = issue(), {"url": NODES, "params": {"bbox": "114,22,114.1,22.1"}}
     client.get(**route, headers={"X-API-Key": "pmk_forged"})
+    client.get(NODES, params={"owner": "x" * 50_000}, headers={"X-API-Key": "pmk_forged"})
     client.get(f"{NODES}/{town.ids['A']}", headers=key)
     with town.database.transaction() as connection:
         connection.execute("UPDATE pipemap.agreement SET expires_at = now()")
@@ -156,8 +157,10 @@ def test_every_refusal_is_on_record_with_its_reason(client: httpx.Client, town: 
     with town.database.transaction(read_only=True) as connection:
         entries = audit.list_entries(connection, audit.AuditFilter(action="share.refused"))
         assert chains.verify(connection).is_intact
+    assert all(len(json.dumps(entry["details"])) < 10_000 for entry in entries)
     told = [(entry["actor"], entry["details"]["reason"]) for entry in reversed(entries)]
     assert told == [
+        ("unknown", "unknown key"),
         ("unknown", "unknown key"),
         ("水务局", "outside of the grant"),
         ("水务局", "agreement expired"),
