@@ -346,12 +346,22 @@ def issue(database: Database, terms: Terms, ended: str | None) -> str:
     return key
 
 
-def same(shown: dict[int, Any], expected: dict[int, Any]) -> None:
+def lies_as(given: BaseGeometry, expected: BaseGeometry, terms: Terms) -> bool:
+    """Whether two shapes lie alike, but for as far as rounding decides: copies of the map keep tenths of a millimetre.
+
+    Where an axis leaves the area at a shallow angle, that moves the place where it is cut by more, along the edge.
+    """
+    edge = terms.area.boundary.buffer(1e-3)
+    both = ((given, expected), (expected, given))
+    return all(one.difference(other.buffer(2e-3)).difference(edge).is_empty for one, other in both)
+
+
+def same(shown: dict[int, Any], expected: dict[int, Any], terms: Terms) -> None:
     assert shown.keys() == expected.keys()
     for feature_id, (geometry, told) in expected.items():
         assert {name: pytest.approx(value) for name, value in told.items()} == shown[feature_id]["properties"]
         given = shape(shown[feature_id]["geometry"])
-        assert given.hausdorff_distance(geometry) < 2e-3
+        assert lies_as(given, geometry, terms)
         assert given.has_z == geometry.has_z
         if given.has_z:
             heights = [np.sort(shapely.get_coordinates(one, include_z=True)[:, 2]) for one in (given, geometry)]
@@ -370,7 +380,7 @@ def check_items(city: Database, key: str, terms: Terms, asked: Asked, _: Path) -
         assert page.count == len(features) <= asked.limit
         shown |= {item["id"]: item for item in features}
         after = page.next
-    same(shown, expected)
+    same(shown, expected, terms)
 
 
 def one_item(city: Database, key: str, request: ItemsRequest) -> bytes:
@@ -388,7 +398,7 @@ def check_item(city: Database, key: str, terms: Terms, asked: Asked, _: Path) ->
         assert refused.value.details == {}
         return
     item = json.loads(one_item(city, key, request))
-    same({item["id"]: item}, {asked.feature_id: expected})
+    same({item["id"]: item}, {asked.feature_id: expected}, terms)
 
 
 def check_raw(city: Database, key: str, terms: Terms, asked: Asked, _: Path) -> None:
@@ -421,7 +431,7 @@ def check_export(city: Database, key: str, terms: Terms, asked: Asked, folder: P
         assert sorted(feature["properties"]["feature_id"] for feature in found) == sorted(expected)
         for feature in found:
             geometry, told = expected[feature["properties"]["feature_id"]]
-            assert shape(feature["geometry"]).hausdorff_distance(geometry) < 2e-3
+            assert lies_as(shape(feature["geometry"]), geometry, terms)
             assert feature["properties"] == {name: pytest.approx(value) for name, value in told.items()} | {
                 "feature_id": feature["properties"]["feature_id"]
             }
