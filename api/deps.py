@@ -113,7 +113,8 @@ def _demand_own_name(request: Request) -> None:
     host, public_url = request.url.hostname or "", request.app.state.service.settings.public_url
     if host != urlsplit(public_url or "").hostname and not is_loopback(host):
         raise PermissionDeniedError(
-            f"Without a staff token this service is not {host}; set PIPEMAP_PUBLIC_URL if it is."
+            f"Without a staff token this service is not {host}; set PIPEMAP_PUBLIC_URL if it is. "
+            f"未设置令牌时不接受以 {host} 为名的访问，可设置 PIPEMAP_PUBLIC_URL。"
         )
 
 

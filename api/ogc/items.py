@@ -162,14 +162,16 @@ class Singles:
 def _one(request: Request, encoding: Encoding, kind: str, answered_in: OgcCrs, feature: bytes) -> Response:
     tag = tag_of(feature)
     headers = {"ETag": tag, **_content_crs(answered_in)}
-    if is_known(request, tag):
+    if encoding == "json" and is_known(request, tag):
         return Response(status_code=304, headers=headers)
     links = [
         *self_links(request, _ENCODINGS[encoding], _ENCODINGS),
         link(f"{base_of(request)}/collections/{kind}", "collection", JSON, "The collection"),
     ]
     if encoding == "html":
-        return answer(encoding, {**orjson.loads(feature), "links": links}, GEOJSON, "ogc_item.html")
+        page = answer(encoding, {**orjson.loads(feature), "links": links}, GEOJSON, "ogc_item.html")
+        page.headers.update(_content_crs(answered_in))
+        return page
     return Response(_with_members(feature, {"links": links}), media_type=GEOJSON, headers=headers)
 
 

@@ -104,8 +104,10 @@ def drawn_segment(site: Site, pipe: DrawnPipe, line_srid: int | None = None) -> 
     srid = site.srid if line_srid is None else line_srid
     line = line_in_project(shapely.LineString([at[:2] for at in pipe.line]), srid, site.srid)
     if not line.length <= _LONGEST_M:
+        most, length = _LONGEST_M / 1000, line.length / 1000
         raise UsageError(
-            f"A drawn line is at most {_LONGEST_M / 1000:g} km long; this one has {line.length / 1000:.0f} km."
+            f"A drawn line is at most {most:g} km long; this one has {length:.0f} km.",
+            message_zh=f"绘制的管线最长 {most:g} 公里，现为 {length:.0f} 公里。",
         )
     heights = np.array([at[2] for at in pipe.line]) if len(pipe.line[0]) == 3 else None
     plan = shapely.get_coordinates(line if heights is not None else shapely.segmentize(line, _GROUND_STEP_M))

@@ -149,7 +149,7 @@ def read_area(text: str, srid: int, project_srid: int) -> BaseGeometry:
     """The polygon a user means: WKT, a GeoJSON file, or min x,min y,max x,max y; brought to the project CRS."""
     area = _parse_area(text.strip())
     if area is None or not all(abs(side) <= _FARTHEST for side in area.bounds):
-        raise UsageError("The area has corners where no place is.")
+        raise UsageError("The area has corners where no place is.", message_zh="范围的坐标不是有效位置。")
     if area.geom_type not in ("Polygon", "MultiPolygon") or area.is_empty or not area.is_valid:
         raise UsageError(f"An area must be a valid polygon: {shapely.is_valid_reason(area)} ({area.geom_type}).")
     if srid == project_srid:
@@ -193,8 +193,8 @@ def check_granted(class_codes: Sequence[str], attributes: Sequence[str]) -> None
 
 
 def _check_terms(terms: Terms) -> None:
-    if not terms.agency.strip() or not terms.purpose.strip():
-        raise UsageError("An agreement names the agency and the purpose.")
+    if not all(text.strip() and text.isprintable() for text in (terms.agency, terms.purpose)):
+        raise UsageError("An agreement names the agency and the purpose, each in one line.")
     check_granted(terms.class_codes, terms.attributes)
     if terms.expires_at.tzinfo is None or terms.expires_at <= datetime.now(UTC):
         raise UsageError("An agreement expires at a moment to come.")

@@ -373,6 +373,7 @@ def test_an_area_that_is_none_is_refused(text: str, error: type) -> None:
         {"attributes": ("extra",)},
         {"attributes": ("1; DROP TABLE pipemap.node",)},
         {"agency": " "},
+        {"agency": "water\n\x1b[31m"},
         {"expires_at": datetime(2000, 1, 1, tzinfo=UTC)},
         {"position_precision": "roughly"},
         {"depth_precision": "step_2m"},

@@ -212,6 +212,8 @@ def test_core_an_item_links_to_itself_and_its_collection(asking: httpx.Client, t
     assert asking.get(linked(feature, "collection")[0]).json()["id"] == "pipe_segment"
     again = asking.get(f"{SEGMENTS}/{town.ids['A->B']}", headers={"If-None-Match": answer.headers["ETag"]})
     assert again.status_code == 304 and not again.content
+    page = asking.get(f"{SEGMENTS}/{town.ids['A->B']}?f=html", headers={"If-None-Match": answer.headers["ETag"]})
+    assert page.status_code == 200 and page.headers["content-crs"] == answer.headers["content-crs"]
 
 
 def test_geojson_is_answered_whatever_json_is_asked_for(asking: httpx.Client) -> None:
