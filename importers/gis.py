@@ -161,7 +161,7 @@ def _read_layer(layer: Layer, chunk_rows: int) -> Generator[RecordTable]:
 
 def _lost_rows(layer: Layer, n_rows: int) -> int:
     """How many rows GDAL passed over; what seems to be a feature in GeoJSON may be an attribute called like one."""
-    exact = member_count(layer.file.path) if layer.file.driver == "GeoJSON" else None
+    exact = member_count(layer.file.path) if layer.file.driver in ("GeoJSON", "ESRIJSON") else None
     return max((n_rows if exact is None else exact) - layer.rows_read, 0)
 
 
@@ -197,6 +197,9 @@ def _note_what_the_file_lacks(layer: Layer) -> None:
     if file.lacks_attributes:
         en = "The shapefile comes without its .dbf, so its features have no attributes."
         layer.note("IMP-PART", Severity.WARNING, en, "Shapefile 缺少 .dbf 文件，要素没有属性。")
+    if file.is_cut_short:
+        en = "The server gave no more features than its limit, and says that it has more (exceededTransferLimit)."
+        layer.note("IMP-PART", Severity.WARNING, en, "服务器返回达到上限，另有要素未返回（exceededTransferLimit）。")
     for view, shown in file.repeats_layers.items():
         if shown == layer.name:
             en = f"The view {view} shows rows of {shown} once more and was left out."

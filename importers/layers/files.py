@@ -22,6 +22,7 @@ class LayerFile:
     `path` is the delivered file, `place` the file or link that GDAL opens in its stead, and `prefix`
     what stands before it to pin the driver; with one, or where `is_proven` says so, no further proof of
     the format is needed. `declared_rows` is given where GDAL would not tell of rows that it leaves out.
+    Of one that `is_cut_short` the server that answered has more features.
     `lost_rows` have a geometry and no attributes or the other way round, `deleted_rows` are marked so,
     `bad_lines` hold nothing that can be read. `leaves_layers` are layers that say nothing which others do not,
     `repeats_layers` views that show the rows of another layer once more, by name with that layer.
@@ -36,6 +37,7 @@ class LayerFile:
     guessed_encoding: str | None = None
     is_proven: bool = False
     lacks_attributes: bool = False
+    is_cut_short: bool = False
     declared_rows: int | None = None
     lost_rows: int = 0
     deleted_rows: int = 0

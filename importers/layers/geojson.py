@@ -1,4 +1,7 @@
-"""GeoJSON, as one document or a feature a line, and TopoJSON: the driver pinned, nothing fetched, no feature lost."""
+"""GeoJSON, as one document or a feature a line, TopoJSON, and the JSON that ArcGIS servers answer with.
+
+The driver is pinned, nothing is fetched, and no feature lost.
+"""
 
 import json
 import mmap
@@ -24,6 +27,9 @@ _HARMLESS_CRS_TYPES = ("name", "epsg", "none")
 # Every feature has this member and this type, and nothing else does unless an attribute is called so.
 _GEOMETRY_MEMBER = re.compile(rb'(?<!\\)"geometry"\s*:')
 _FEATURE_TYPE = re.compile(rb'"Feature"')
+_ESRI_TYPE = re.compile(rb'"geometryType"\s*:\s*"esriGeometry')
+_ESRI_FEATURE = re.compile(rb'"attributes"\s*:\s*\{')
+_CUT_SHORT = re.compile(rb'"exceededTransferLimit"\s*:\s*true')
 _TOPOLOGY_TYPE = re.compile(rb'"type"\s*:\s*"Topology"')
 # A document up to this size is parsed where fewer features than these were read.
 _PARSED_BYTES = 2**26
@@ -33,7 +39,7 @@ _OPTIONS = {"FLATTEN_NESTED_ATTRIBUTES": "YES"}
 
 def is_geojson(path: Path) -> bool:
     """Whether a file begins like GeoJSON and not like other JSON."""
-    return b'"type"' in head(path, _HEAD_BYTES) and _begins_as_object(path)
+    return (b'"type"' in head(path, _HEAD_BYTES) or _is_esri(path)) and _begins_as_object(path)
 
 
 def topojson(path: Path, _scratch: Path, _encoding: str | None) -> LayerFile:
@@ -47,19 +53,46 @@ def _is_topology(path: Path) -> bool:
     return _begins_as_object(path) and _TOPOLOGY_TYPE.search(head(path, _HEAD_BYTES)) is not None
 
 
+def _is_esri(path: Path) -> bool:
+    return _ESRI_TYPE.search(head(path, _HEAD_BYTES)) is not None
+
+
+def _esri_json(path: Path) -> LayerFile:
+    """A set of features as ArcGIS servers answer a query with it."""
+    with _mapped(path) as content:
+        n_features = sum(1 for _ in _ESRI_FEATURE.finditer(content))
+        is_short = _is_cut_short(content)
+    return LayerFile(path, "ESRIJSON", path, "ESRIJSON:", declared_rows=n_features, is_cut_short=is_short)
+
+
+def _is_cut_short(content: mmap.mmap) -> bool:
+    """Whether a server says, before or behind the features, that it has more than it answered."""
+    return any(_CUT_SHORT.search(part) for part in (content[:_HEAD_BYTES], content[-_HEAD_BYTES:]))
+
+
 def geojson(path: Path, scratch: Path, encoding: str | None) -> LayerFile:
     """A document, or lines whatever the name says."""
     if not _begins_as_object(path):
         raise refusal(path, "is not GeoJSON, whatever its name says", "不是 GeoJSON 文件")
     if _is_topology(path):
         return topojson(path, scratch, encoding)
+    if _is_esri(path):
+        return _esri_json(path)
     if _is_newline_delimited(path):
         return geojson_lines(path, scratch, encoding)
     _demand_no_crs_address(path)
     with _mapped(path) as content:
-        n_features = _seeming_features(content)
+        n_features, is_short = _seeming_features(content), _is_cut_short(content)
     # The prefix pins the driver: text anywhere in the file could otherwise make GDAL take it for a VRT.
-    return LayerFile(path, "GeoJSON", path, "GeoJSON:", declared_rows=n_features, options=_OPTIONS)
+    return LayerFile(
+        path,
+        "GeoJSON",
+        path,
+        "GeoJSON:",
+        declared_rows=n_features,
+        is_cut_short=is_short,
+        options=_OPTIONS,
+    )
 
 
 def geojson_lines(path: Path, _scratch: Path, _encoding: str | None) -> LayerFile:

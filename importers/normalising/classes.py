@@ -121,8 +121,8 @@ def are_class_letters(words: Iterable[str | None]) -> bool:
 class ClassColumn:
     """Gathers the words of a sheet's parts; once `tell` was called, `codes` knows what they stand for."""
 
-    def __init__(self, profile: Profile, table: RecordTable) -> None:
-        self._profile, self._dictionary = profile, profile.class_words()
+    def __init__(self, profile: Profile, table: RecordTable, *, are_points: bool = False) -> None:
+        self._profile, self._dictionary, self._are_points = profile, profile.class_words(), are_points
         self._fallback = self._in_name(profile, table.sheet) or profile.default_class
         self.said = None if self._fallback else self._in_title(profile, table)
         if self.said and self.said[0] == SECRET:
@@ -140,6 +140,7 @@ class ClassColumn:
         word = profile.sheet_class(table.sheet)
         if word and self._fallback == "combined" and _SEWERS.search(word):
             self._fallback = self._opened(word)
+        self._is_open_name = word in self._open
         self._rows = 0
         self._unknown_rows = 0
         self._unknown = UnknownWords()
@@ -169,6 +170,15 @@ class ClassColumn:
                 return code, text
             open_sewer = code, text
         return open_sewer
+
+    def said_at_last(self) -> tuple[str, str] | None:
+        """The class of rows that neither they nor what they are joined to tell, and the text that says so."""
+        return ("combined", next(iter(self._open))) if self._leaves_open else self.said
+
+    @property
+    def _leaves_open(self) -> bool:
+        """Whether lines may say of points what flows in them: their own words speak of sewers alone."""
+        return self._are_points and bool(self._open) and self._is_believed and self._flows() is None
 
     @cached_property
     def _flowing(self) -> tuple[str, str] | None:
@@ -253,6 +263,10 @@ class ClassColumn:
         said = "unknown" if are_lines and self._is_believed else None
         meanings = [meaning or self._fallback or said if self._is_believed else None for meaning in self._meanings]
         found = [meaning or self._fallback for meaning in [*meanings, None]]
+        if self._leaves_open:
+            # A word for both alone is said again by the title, where no line tells more.
+            is_open = [word in self._open for word in self._numbers]
+            found = [None if at else code for code, at in zip(found, [*is_open, self._is_open_name], strict=True)]
         return pd.Categorical.from_codes(pd.Categorical(found, dtype=CLASS).codes[numbers], dtype=CLASS)
 
     def _number(self, word: str) -> int:
@@ -304,7 +318,7 @@ class ClassColumn:
 
     def _tell_open(self, ledger: Ledger, number: int) -> None:
         """Say what sewers were taken for of which their own words do not say what flows in them."""
-        if not self._open:
+        if not self._open or self._leaves_open:
             return
         words = listed(list(self._open))
         if flows := self._flows():

@@ -85,7 +85,7 @@ class Sheet:
         self._delivered: list[Floats] = []
         self._notes: dict[str, Finding] = {}
         self._words = UnknownWords()
-        self._class = ClassColumn(context.profile, table)
+        self._class = ClassColumn(context.profile, table, are_points=role == "node")
 
     def add(self, table: RecordTable) -> None:
         """Take the next part in; it waits until the sheet has a geometry if it may have one."""
@@ -99,9 +99,9 @@ class Sheet:
         self._take_waiting()
         if self.role is None:
             self._note_unknown()
-        self.ledger.accounts[self.number].said_class = self._class.said
         if not self._class.tell(self.ledger, self.number):
             self.context.disowned.add(self.number)
+        self.ledger.accounts[self.number].said_class = self._class.said_at_last()
         for kind in list(self._kept):
             self._hand_over(kind)
         if self.role == GROUND:

@@ -4,21 +4,18 @@ Names are believed, words and near misspellings of names less, values alone leas
 name says take half of its certainty. Nothing here decides an import: it proposes a profile.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 
 from importers.normalising.columns import class_of
 from importers.normalising.units import PRESSURES_MPA, VOLTAGES_KV, is_of_metres, unit_of
 from importers.places.place_readings import Home
-from importers.profile_files import load_profile, shipped
 from importers.profiles import ATTRIBUTES, Profile, plain
 from importers.proposing import content
+from importers.proposing.known_names import known_names, near_miss
 from importers.proposing.place_columns import placed_ends, placed_point
 from importers.proposing.references import LEAST_DISTINCT
 from importers.proposing.sample import Sample
-from importers.proposing.slips import is_one_slip
 from importers.proposing.vocabulary import is_remark, readings, says_else, speaks_against
 
 ADOPTED = 0.5
@@ -48,13 +45,12 @@ OF_DRAWINGS, _DRAWN = frozenset(("layer", "entity", "handle", "block")), "drawn_
 _REFERRED_TO = 0.97
 # Numbers of lines make different pipes of lines that are else the same; the user says whether they are.
 _CAUTIOUS = {"line_id": 0.45}
-# Less sure is an empty column. Of more kinds of pipes nobody keeps a register.
+# Of more kinds of pipes nobody keeps a register.
 _LESS_SURE, _MOST_KINDS = 0.06, 60
 _ENDS = ("from_key", "to_key", "node_key")
 _TRUST_IN_PLACES = 0.75
 # Who owns a pipe and who runs it are companies alike; names tell them apart.
 _ALIKE_BY_VALUES = frozenset({"owner"})
-_LEAST_TYPO_LETTERS = {True: 5, False: 3}
 
 
 @dataclass(frozen=True)
@@ -154,7 +150,22 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
             for match in _by_values(role, name, sample)
         ]
         found[column] = _merged(weighed, [*valued, *by_sight, *places.get(column, [])])
-    return _numbered_by_names(_by_class_words(found, table), table, role)
+    return _numbered_by_names(_by_class_words(_filled_first(found, table), table), table, role)
+
+
+def _filled_first(found: dict[str, list[Match]], table: Candidates) -> dict[str, list[Match]]:
+    """Less sure: an empty column, than the surest filled one that is named for the same attribute."""
+    named: dict[str, float] = {}
+    for column, options in found.items():
+        for match in options if table.samples[column].n_known else ():
+            if match.certainty >= ADOPTED and not match.by_values:
+                named[match.attribute] = max(match.certainty, named.get(match.attribute, 0.0))
+    return {
+        column: options
+        if table.samples[column].n_known
+        else [replace(m, certainty=min(m.certainty, named.get(m.attribute, 2.0) - _LESS_SURE)) for m in options]
+        for column, options in found.items()
+    }
 
 
 def _numbered_by_names(found: dict[str, list[Match]], table: Candidates, role: str) -> dict[str, list[Match]]:
@@ -252,7 +263,7 @@ def _by_name(table: Candidates, role: str, column: str, attribute: str | None) -
         return [Match(attribute, _KNOWN, why)]
     in_layouts = [
         Match(name, _IN_A_LAYOUT, Reason(f"the profile {layout} knows this name", f"配置 {layout} 中有此列名"))
-        for name, layout in _names(role).get(plain(column), ())
+        for name, layout in known_names(role).get(plain(column), ())
     ]
     if in_layouts:
         return in_layouts
@@ -264,7 +275,13 @@ def _by_name(table: Candidates, role: str, column: str, attribute: str | None) -
         for found in readings(role, name)
     ]
     # A name whose words are all known is no other's slip: 道路名称 is no 线路名称.
-    return read if says_else(role, name) else [*read, *_misspelt(role, plain(column))]
+    slip = None if says_else(role, name) else near_miss(role, plain(column))
+    return read if slip is None else [*read, _misspelt(*slip)]
+
+
+def _misspelt(known: str, attribute: str) -> Match:
+    why = Reason(f"its name is one letter away from {known}", f"列名与 {known} 仅一字之差")
+    return Match(attribute, min(0.6, _CAUTIOUS.get(attribute, 1.0)), why)
 
 
 def _words(words: Sequence[str], are_learnt: bool) -> Reason:
@@ -336,7 +353,7 @@ def _weighed(match: Match, sample: Sample, table: Candidates, role: str, column:
         can_tell = len(sample.words) >= LEAST_DISTINCT or sample.n_known > 2 * LEAST_DISTINCT
         fit = table.links.get(column, (0.0, ""))[0] if can_tell else None
     if fit is None or not sample.n_known:
-        return replace(match, certainty=match.certainty - _LESS_SURE * (not sample.n_known))
+        return match
     if fit <= content.OF_A_DICTIONARY and content.is_of_another_code(match.attribute, sample):
         fit = 0.0
     if fit < _CONTRADICTED and match.certainty >= _NUMBERED and content.may_be_numbered(match.attribute, sample):
@@ -370,31 +387,3 @@ def _merged(named: Iterable[Match], valued: Iterable[Match]) -> list[Match]:
         elif held is None or held.certainty < match.certainty:
             best[match.attribute] = match
     return sorted(best.values(), key=lambda match: -match.certainty)
-
-
-def _misspelt(role: str, name: str) -> list[Match]:
-    """Attributes of known names that a name is one slip away from, none when two of different meaning are."""
-    if len(name) < _LEAST_TYPO_LETTERS[name.isascii()] or any(character.isdigit() for character in name):
-        return []
-    near = {known: found for known, found in _names(role).items() if abs(len(known) - len(name)) <= 1}
-    slips = {known: found for known, found in near.items() if known != name and is_one_slip(name, known)}
-    attributes = {attribute for found in slips.values() for attribute, _ in found}
-    if len(attributes) != 1:
-        return []
-    known = min(slips)
-    why = Reason(f"its name is one letter away from {known}", f"列名与 {known} 仅一字之差")
-    attribute = attributes.pop()
-    return [Match(attribute, min(0.6, _CAUTIOUS.get(attribute, 1.0)), why)]
-
-
-@cache
-def _names(role: str) -> dict[str, list[tuple[str, str]]]:
-    """Every plain name that a shipped profile knows in this role, with attributes and the first profile of each."""
-    names: dict[str, dict[str, str]] = {}
-    for layout in ("default", *(name for name in shipped() if name != "default")):
-        profile = load_profile(layout)
-        for attribute in ATTRIBUTES[role]:
-            for name in profile.names(role, attribute):
-                if len(plain(name)) > 1 or not re.fullmatch(r"[a-z]", plain(name)):
-                    names.setdefault(plain(name), {}).setdefault(attribute, layout)
-    return {name: list(found.items()) for name, found in names.items()}

@@ -17,7 +17,7 @@ _DECIMAL = re.compile(r"[-+]?\d{1,3}(?:[ .'\u00a0]\d{3})+,\d+|[-+]?(?:\d{4,}|0),
 # So large a number is a coordinate, whatever its column is called.
 _COORDINATE = re.compile(r"[-+]?\d{5,},\d+")
 _THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+\.\d+|[-+]?\d{1,3}(?:,\d{3}){2,}")
-_NUMBERS = frozenset(("x", "y", "easting_m", "northing_m"))
+_NUMBERS = frozenset(("x", "y", "easting_m", "northing_m", "depths"))
 
 
 def with_decimal_points(table: RecordTable, told: set[str]) -> RecordTable:

@@ -152,6 +152,29 @@ def test_topojson_lies_where_its_shared_arcs_say(tmp_path: Path, name: str) -> N
     np.testing.assert_allclose(_starts(delivery), _PLACES[:-1], atol=0.01)
 
 
+def test_an_answer_of_an_arcgis_server_is_read_and_tells_that_there_is_more(tmp_path: Path) -> None:
+    pipes = [
+        {"attributes": {"OBJECTID": n, "Diameter": 225, "InstallDate": 631152000000}, "geometry": {"paths": [ends]}}
+        for n, ends in enumerate(pairwise([(512100 + 30 * n, 2611900) for n in range(4)]), 1)
+    ]
+    fields = [("OBJECTID", "OID"), ("Diameter", "Integer"), ("InstallDate", "Date")]
+    answer = {
+        "geometryType": "esriGeometryPolyline",
+        "spatialReference": {"wkid": 4547},
+        "fields": [{"name": name, "type": f"esriFieldType{kind}"} for name, kind in fields],
+        "features": pipes,
+        "exceededTransferLimit": True,
+    }
+    (tmp_path / "stormwater_pipes.json").write_text(json.dumps(answer))
+
+    delivery = _imported([tmp_path / "stormwater_pipes.json"])
+
+    assert delivery.segments["width_mm"].tolist() == [225] * 3
+    assert delivery.segments["geom"].iloc[0].coords[0] == (512100, 2611900)
+    assert {str(day) for day in delivery.segments["installed_on"]} == {"1990-01-01"}
+    assert [found.severity for found in delivery.findings if found.rule == "IMP-PART"] == ["warning"]
+
+
 @pytest.mark.parametrize("name", ["mains.topojson", "mains.parquet"])
 def test_places_that_cannot_be_the_degrees_of_the_standard_are_of_no_known_system(tmp_path: Path, name: str) -> None:
     if name.endswith(".parquet"):

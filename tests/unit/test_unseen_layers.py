@@ -329,6 +329,20 @@ def test_a_sewer_that_does_not_say_of_what_is_told(tmp_path: Path) -> None:
     assert told == [["warning"], ["info"]]
 
 
+def test_points_of_sewers_are_of_what_flows_in_their_pipes_and_numbered_by_the_column_that_is_filled(
+    tmp_path: Path,
+) -> None:
+    names = [f"P{n}" for n in range(9)]
+    own = {"id": [None] * 9, "chamber_id": names, "stelsel": ["Riool"] * 9, "soort": ["Put"] * 9}
+    points = gpd.GeoDataFrame(own, geometry=gpd.points_from_xy(*zip(*_PLACES, strict=True)), crs=4547)
+    pyogrio.write_dataframe(points, tmp_path / "putten.gpkg")
+    lines = _layer(tmp_path / "leidingen.gpkg", {"stelsel": ["Vuilwater"] * 4 + ["Hemelwater"] * 4})
+
+    nodes = _imported([lines, tmp_path / "putten.gpkg"], "EPSG:4547").nodes.set_index("source_key")
+
+    assert nodes["class_code"][names].tolist() == ["foul"] * 4 + ["storm"] * 5
+
+
 def test_a_sewer_beside_storm_water_in_one_column_is_of_foul_water(tmp_path: Path) -> None:
     kinds = ["Sewer", "Stormwater", "Water", "Sewer"] * 2
     delivery = _imported([_layer(tmp_path / "utilities.gpkg", {"UTIL_TYPE": kinds})], "EPSG:4547")
