@@ -103,8 +103,11 @@ class Program:
             def one(place: int, words: Iterable[str]) -> Outcome:
                 nursery = nurseries.get()
                 streams = [self.folder / f".{place}.{name}" for name in ("out", "err")]
-                exit_code = nursery.bear(list(words), *map(str, streams))
-                nurseries.put(nursery)
+                try:
+                    exit_code = nursery.bear(list(words), *map(str, streams))
+                finally:
+                    # One that has died fails every further run: without it they would wait for ever.
+                    nurseries.put(nursery)
                 return Outcome(exit_code, *(stream.read_text("utf-8") for stream in streams))
 
             outcomes = pool.map(one, range(len(runs)), runs.values())
