@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from starlette.background import BackgroundTask
-from starlette.responses import FileResponse
 
 from api.deps import STRICT, CrsDep, KeyDep, ServiceDep
+from api.downloads import OneDownload
 from pipemap.sharing.deltas import write_delta
 from pipemap.sharing.feed import MAX_CHANGES, ChangesRequest, parse_cursor, read_changes
 
@@ -38,7 +37,7 @@ def changes(
 @router.get("/changes/package")
 def package(
     service: ServiceDep, key: KeyDep, since: SinceParam, crs: CrsDep, permission: PermissionParam = None
-) -> FileResponse:
+) -> OneDownload:
     """All changes since a version as a zip: GeoJSON features by line, a list of what is gone, and a manifest."""
     folder = Path(tempfile.mkdtemp(prefix="pipemap-delta-"))
     try:
@@ -47,5 +46,4 @@ def package(
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    tidy = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
-    return FileResponse(made.path, media_type="application/zip", filename=made.path.name, background=tidy)
+    return OneDownload(made.path)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
-from starlette.background import BackgroundTask
-from starlette.responses import FileResponse, HTMLResponse
+from starlette.responses import HTMLResponse
 
 from api.deps import STRICT, BboxCrsDep, BoxDep, CrsDep, KeyDep, ServiceDep
+from api.downloads import OneDownload
 from api.features import GEOJSON, as_json
 from api.html import STYLED
 from pipemap.sharing.asking import agreed
@@ -44,7 +44,7 @@ def download(
     bbox: BoxDep,
     bbox_crs: BboxCrsDep,
     crs: CrsDep,
-) -> FileResponse:
+) -> OneDownload:
     """A package of everything granted in a box, with its manifest."""
     folder = Path(tempfile.mkdtemp(prefix="pipemap-export-"))
     try:
@@ -53,8 +53,7 @@ def download(
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    tidy = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
-    return FileResponse(package.path, media_type="application/zip", filename=package.path.name, background=tidy)
+    return OneDownload(package.path)
 
 
 @router.get("/sheet", response_class=HTMLResponse)

@@ -3,6 +3,7 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.downloads import OneDownload
 from api.limits import LARGEST_BODY, LOOK_AGAIN_S, RequestLimits
 from api.service import Service
 from pipemap.settings import Settings
@@ -134,6 +136,21 @@ def test_a_download_under_a_revoked_key_ends_at_its_next_piece(town: Town) -> No
         asyncio.run(RequestLimits(download, service, clock)(scope, None, send))  # type: ignore[arg-type]
     assert sent == [None, b"0", b"1"]
     assert LOOK_AGAIN_S < 60
+
+
+def test_a_package_goes_with_its_download_also_where_that_breaks_off(tmp_path: Path) -> None:
+    package = tmp_path / "made" / "share.zip"
+    package.parent.mkdir()
+    package.write_bytes(b"pipes" * 50_000)
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            raise ConnectionAbortedError
+
+    scope = {"type": "http", "method": "GET", "headers": [], "asgi": {"spec_version": "2.4"}}
+    with pytest.raises(ConnectionAbortedError):
+        asyncio.run(OneDownload(package)(scope, None, send))  # type: ignore[arg-type]
+    assert not package.parent.exists()
 
 
 @pytest.mark.parametrize("route", [ROUTE, "/ogc/collections/node/tiles/WebMercatorQuad", "/share/export?format=gpkg"])
