@@ -16,6 +16,7 @@ _ANGLE = re.compile(
     rf"(\d{{1,2}}(?:\.\d+)?)\s*(?:[\"″”秒]|''|′′|’’)?\s*{_SIDE}",
     re.IGNORECASE,
 )
+_MINUTES = re.compile(rf"{_SIDE}\s*([-+]?\d{{1,3}})\s*[°º度]\s*(\d{{1,2}}\.\d+)\s*['′’‵分]?\s*{_SIDE}", re.IGNORECASE)
 _DEGREES = re.compile(rf"{_SIDE}\s*([-+]?\d{{1,3}}\.\d{{3,}})\s*[°ºo度]?\s*{_SIDE}", re.IGNORECASE)
 # A number of a point, E10001, is none of metres.
 _OF_A_GRID = re.compile(r"[NE]\s*(\d{5,}\.\d+)\s*m?|(\d{5,}\.\d+)\s*m?\s*[NE]|(\d{5,})\s*m\s*[NE]", re.IGNORECASE)
@@ -61,6 +62,8 @@ def _of_a_place(word: str) -> str | None:
         if int(minutes) > _SIXTY or float(seconds) > _SIXTY or (":" in word and "." not in seconds and not side):
             return None
         return _signed(side, degrees, int(minutes) / _SIXTY + float(seconds) / _SIXTY**2)
+    if (match := _MINUTES.fullmatch(word)) and float(match[3]) < _SIXTY:
+        return _signed(match[1] or match[4], match[2], float(match[3]) / _SIXTY)
     if match := _DEGREES.fullmatch(word):
         return _signed(match[1] or match[3], match[2])
     match = _OF_A_GRID.fullmatch(word)

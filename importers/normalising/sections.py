@@ -24,7 +24,7 @@ INCH_MM = 25.4
 # No section takes more characters; longer texts are remarks.
 _LONGEST = 60
 
-_SIGNS = r"HDN|DN\s*/\s*OD|DN\s*/\s*ID|DN|DE|DW|DA|OD|ID|NW|NB|Ду|Дн|D|[ΦφϕØøФф¢⌀∅]"
+_SIGNS = r"HDN|DN\s*/\s*OD|DN\s*/\s*ID|DN|DE|DW|DA|OD|ID|NW|NB|Ду|Дн|D|[ΦφϕØøФф¢⌀∅○◯]"
 _SIGN = rf"({_SIGNS})?"
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _UNIT = r"(mm|cm|m|毫米|厘米|米)?"
@@ -56,7 +56,8 @@ _RATIO = re.compile(r"SDR\s*(\d+(?:\.\d+)?)", re.IGNORECASE)
 _COLUMNS_BY_ROWS = re.compile(rf"[1-9]{_BY}[1-9]", re.IGNORECASE)
 _THOUSANDS = re.compile(r"[1-9]\d?,\d{3}")
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))")
-_SIGN_BEHIND = re.compile(r"(\d+(?:\.\d+)?\s*(?:mm)?)\s*(DN|OD|ID|NB|DE)", re.IGNORECASE)
+# 150A is DN 150 in Japan and Korea.
+_SIGN_BEHIND = re.compile(r"(\d+(?:\.\d+)?\s*(?:mm)?)\s*(DN|OD|ID|NB|DE|A)", re.IGNORECASE)
 _OF_DIAMETERS = re.compile(r"\b(?:dia|diam|diameter|diámetro)\b\.?", re.IGNORECASE)
 _LABEL = re.compile(r"^(?:管径|直径|口径|断面尺寸|断面|规格|尺寸)\s*[:=]?\s*(?=\S)")
 _SIDE = re.compile(r"\s*\(?\s*(内径|净空|净|内|外径|外)\s*\)?$")
@@ -71,8 +72,8 @@ _SHAPES = {
     "trapezoid": ("梯形", "trapezoidal", "trapezoid", "Trapez"),
     "arch": ("马蹄形", "拱形", "拱涵", "horseshoe", "arch", "Maul"),
     "rect": (
-        "盖板方沟", "盖板沟", "方沟", "方渠", "方涵", "箱涵", "矩形", "暗渠", "管沟", "方形", "rectangular", "rect",
-        "box", "Rechteck",
+        "□", "盖板方沟", "盖板沟", "方沟", "方渠", "方涵", "箱涵", "矩形", "暗渠", "管沟", "方形", "rectangular",
+        "rect", "box", "Rechteck",
     ),
     "circle": ("圆管", "圆形", "圆涵", "圆", "circular", "circle", "Kreis"),
 }  # fmt: skip
@@ -154,7 +155,8 @@ def parse_section(
         return Section()
     word = _LABEL.sub("", unicodedata.normalize("NFKC", text).replace("_", " ").strip())
     word = word.replace(",", "") if _THOUSANDS.fullmatch(word) else _DECIMAL_COMMA.sub(".", word)
-    word = _SIGN_BEHIND.sub(r"\2\1", word) if _SIGN_BEHIND.fullmatch(word) else word
+    if behind := _SIGN_BEHIND.fullmatch(word):
+        word = f"{'DN' if behind[2].upper() == 'A' else behind[2]}{behind[1]}"
     word = _BANK.sub("", _OF_DIAMETERS.sub(" ", word).strip())
     ratio, side = _RATIO.search(word), _SIDE.search(word)
     word, own_material = without_material(_SIDE.sub("", _RATIO.sub(" ", word)), materials)

@@ -18,6 +18,7 @@ from importers.profiles import Profile
 
 # Values looked at per column; the rest of a column is like its beginning.
 _LOOK_AT = 2_000
+_ANGLE_MARK = re.compile("[°º度:]")
 _DECIMAL = re.compile(r"-?\d+\.\d+")
 
 
@@ -96,7 +97,9 @@ class Sample:
     @cached_property
     def decimal_share(self) -> float:
         """The share of known values written with a fraction, or as degrees, minutes and seconds."""
-        return self.share(lambda word: _DECIMAL.fullmatch(number_written(word)) is not None)
+        return self.share(
+            lambda word: _DECIMAL.fullmatch(number_written(word) if _ANGLE_MARK.search(word) else word) is not None
+        )
 
 
 def _numbers(column: "pd.Series[Any]", nulls: frozenset[str]) -> Floats:

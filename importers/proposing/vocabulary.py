@@ -166,7 +166,7 @@ def _fitting(role: str, concepts: Words) -> Iterator[str]:
 def _cuts(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:
     """The ways to cut a name into known words, each with its trust; a name in two languages counts by its halves."""
     text = _IN_OR_OUT.sub(r"\1 \2let", unicodedata.normalize("NFKC", header))
-    text = _DOTTED.sub(lambda letters: f"{letters[0].replace('.', '')} ", text)
+    text = _DOTTED.sub(lambda letters: f"{letters[0].replace('.', '')} ", text).replace("・", " ")
     text = unaccented(simplified(_DOWN_TO.sub(lambda found: f"{found[1] or ''} ", without_unit(text))))
     text = _REMARK.sub(lambda remark: f" {remark[0][1:-1]} " if _says_which(remark[0][1:-1]) else " ", text)
     found = [_best_spelt(_piece(part)) for part in _PIECES.findall(text)]

@@ -27,11 +27,13 @@ def with_grid_references(table: RecordTable) -> RecordTable:
     if table.shapes is not None or any(_is_easting(str(name)) for name in table.rows.columns):
         return table
     for column in table.rows.columns:
-        if table.rows[column].dtype != object:
+        cells = table.rows[column]
+        first = cells.first_valid_index() if cells.dtype == object else None
+        if first is None or not isinstance(cells[first], str) or metres_of(cells[first]) is None:
             continue
-        metres = [metres_of(cell) if isinstance(cell, str) else None for cell in table.rows[column]]
+        metres = [metres_of(cell) if isinstance(cell, str) else None for cell in cells]
         n_known = sum(place is not None for place in metres)
-        if n_known and n_known >= _MOSTLY * table.rows[column].notna().sum():
+        if n_known and n_known >= _MOSTLY * cells.notna().sum():
             places = np.array([place or (np.nan, np.nan) for place in metres])
             rows = table.rows.assign(**dict(zip(_NAMES, places.T, strict=True)))
             findings = [*table.findings, _told(table, str(column))]

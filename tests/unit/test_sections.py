@@ -82,6 +82,9 @@ def test_pieces_of_sections_in_any_order_are_read_or_unknown(pieces: list[str]) 
     [
         ("1000*800(内)", box(1000, 800, "inner")),
         ("300 dia", circle(300)),
+        ("○250", circle(250)),
+        ("□1500×1200", box(1500, 1200)),
+        ("150A", circle(150, "nominal")),
         ("180 OD", circle(180, "outer")),
         ("da 110x10,0", circle(110, "outer", 10)),
         ('4"Ø', circle(101.6, "nominal")),

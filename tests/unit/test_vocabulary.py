@@ -27,6 +27,8 @@ def best(role: str, header: str) -> str | None:
         ("node", "G.L. (m)", "ground_elevation_m"),
         ("segment", "线缆材质", "material"),
         ("segment", "Main Size", "section"),
+        ("segment", "断面形状・寸法", "section"),
+        ("combined", "Connecting MH", "to_key"),
         ("segment", "Lichte Höhe", "height_mm"),
         ("node", "管线点类型", "feature"),
         ("node", "权属", "owner"),
