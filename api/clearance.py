@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import shapely
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from api.deps import STRICT, BoxDep, FeatureId, LimitParam, OffsetParam, ServiceDep, VersionDep, parse_crs
 from pipemap.clearance import drawn, dug, questions, stored
@@ -15,7 +15,8 @@ from schemas.tables import LARGEST_ID
 router = APIRouter(tags=["questions"], dependencies=[STRICT])
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Position = Annotated[list[Finite], Field(min_length=2, max_length=3)]
-
+# Whoever draws more has not drawn it: what costs is every pipe against every corner.
+_MOST_CORNERS = 10_000
 
 ChangesetId = Annotated[int, Path(ge=1, lt=2**31)]
 
@@ -28,7 +29,15 @@ class PolygonGeometry(_Question):
     """A GeoJSON polygon."""
 
     type: Literal["Polygon"]
-    coordinates: list[Annotated[list[Position], Field(min_length=4, max_length=10_000)]] = Field(min_length=1)
+    coordinates: list[Annotated[list[Position], Field(min_length=4)]] = Field(min_length=1)
+
+    @field_validator("coordinates")
+    @classmethod
+    def _is_drawn(cls, rings: list[list[list[float]]]) -> list[list[list[float]]]:
+        corners = sum(map(len, rings))
+        if corners > _MOST_CORNERS:
+            raise ValueError(f"a polygon has at most {_MOST_CORNERS} corners with its holes; this one has {corners}")
+        return rings
 
 
 class BodyQuestion(_Question):

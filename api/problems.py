@@ -1,5 +1,6 @@
 """Errors as `application/problem+json`: what was asked wrongly, never how the inside looks."""
 
+import json
 import logging
 from http import HTTPStatus
 from typing import Any
@@ -67,7 +68,15 @@ def problem(status: int, code: str, detail: str, **more: Any) -> Response:
     """One problem document."""
     known = HTTPStatus(status)
     document = {"type": "about:blank", "title": known.phrase, "status": status, "detail": detail, "code": code}
-    return Response(orjson.dumps(document | more, default=str), status, _HEADERS.get(code, {}), media_type=MEDIA_TYPE)
+    return Response(_as_json(document | more), status, _HEADERS.get(code, {}), media_type=MEDIA_TYPE)
+
+
+def _as_json(document: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(document, default=str)
+    except TypeError:
+        # It repeats half a pair of surrogates, which a JSON text may hold as an escape alone.
+        return json.dumps(document, default=str).encode()
 
 
 def _fault(request: Request, error: Exception) -> Response:

@@ -18,6 +18,10 @@ Bounds: TypeAlias = tuple[float, float, float, float]
 
 # Areas of use end at zone borders; surveys do not.
 _MARGIN_DEG = 0.5
+# Into so many pieces of one length a polygon's rings are cut before they are transformed.
+_PIECES = 128
+# Far beyond every projected system, a zone's number before its eastings included.
+_FARTHEST = 1e9
 
 
 @cache
@@ -39,6 +43,8 @@ def check_in_use(bounds: Bounds, srid: int, project_srid: int) -> None:
     CrsError
         Usually the numbers are of another CRS than the one named, or taken for the project's.
     """
+    if not all(abs(number) <= _FARTHEST for number in bounds):
+        raise CrsError("A place has coordinates that no coordinate reference system has.")
     area = area_of_use(srid, project_srid)
     if area is None:
         return
@@ -72,10 +78,12 @@ def polygon_in_project(polygon: shapely.Polygon, srid: int, project_srid: int) -
     check_in_use(polygon.bounds, srid, project_srid)
     if srid == project_srid:
         return polygon
-    dense = shapely.segmentize(polygon, math.sqrt(polygon.envelope.area) / 32)
+    # By its length and not its area: of a sliver that would make millions of points.
+    dense = shapely.segmentize(polygon, polygon.length / _PIECES)
     change = _transformer(_crs(srid), _crs(project_srid)).transform
     brought: shapely.Polygon = shapely.transform(dense, change, interleaved=False)
-    if not all(map(math.isfinite, brought.bounds)):
+    # One that is too large may come out folded, as a dig that meets nothing.
+    if not all(map(math.isfinite, brought.bounds)) or (polygon.is_valid and not brought.is_valid):
         raise CrsError(f"The polygon reaches beyond where EPSG:{srid} can be transformed to EPSG:{project_srid}.")
     return brought
 

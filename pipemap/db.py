@@ -152,7 +152,7 @@ def translated_errors() -> Iterator[None]:
         raise StorageError(
             f"The database cannot be reached ({words}); `pipemap doctor` says where it is expected."
         ) from error
-    except psycopg.DataError as error:
+    except (psycopg.DataError, UnicodeEncodeError) as error:
         # The server's words would tell of its inside.
         raise UsageError("A value is not one that the map can hold.") from error
     except psycopg.Error as error:

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, LiteralString
 
+import shapely
 from psycopg.sql import SQL, Composable, Composed, Literal
 
+from pipemap.crs import line_in_project
 from pipemap.db import Connection, fetch_all
 from pipemap.errors import NotFoundError, UsageError
 from pipemap.pages import Box, Page, PageMaker, Version, all_of, check_finite
@@ -21,6 +23,7 @@ from schemas.tables import FEATURE_KINDS, state_names
 MAX_FEATURES = 10_000
 # Measured: pieces of 50 m answer a 2 km corridor four times faster than the whole line.
 _PIECE_M = 50.0
+_LONGEST_M = 100_000.0
 # Places that differ by less are as near as one another: surveys are written to the millimetre.
 _SAME_M = 0.001
 # The nearest are looked for ever farther away.
@@ -167,9 +170,11 @@ def corridor(
     if len(set(line)) < 2:
         raise UsageError("A corridor needs a line of at least two different points.")
     maker = PageMaker(connection, kind, version, out_srid, limit)
+    srid = maker.place_srid(line_srid, _bounds(line))
+    _check_length(line_in_project(shapely.LineString(line), srid, maker.project_srid))
     maker.params |= {
         "line": "LINESTRING(" + ", ".join(f"{float(x)!r} {float(y)!r}" for x, y in line) + ")",
-        "line_srid": maker.place_srid(line_srid, _bounds(line)),
+        "line_srid": srid,
         "half_width_m": half_width_m,
         "piece_m": _PIECE_M,
         "same_m": _SAME_M,
@@ -225,6 +230,13 @@ def _check_limit(limit: int) -> None:
 def _check_positive(name: str, value: float) -> None:
     if not (value > 0 and math.isfinite(value)):
         raise UsageError(f"{name} must be above 0.")
+
+
+def _check_length(line: shapely.LineString) -> None:
+    if line.length > _LONGEST_M:
+        raise UsageError(
+            f"A corridor is at most {_LONGEST_M / 1000:g} km long; this one has {line.length / 1000:.0f} km."
+        )
 
 
 def _distance_in_space(kind: str, point: Composable) -> Composed:

@@ -216,7 +216,7 @@ def _packed(answer: Answer, grant: Grant) -> Packed:
 def _account(question: Question, grant: Grant, place: Place, packed: Packed) -> dict[str, Any]:
     named = sorted(set(packed.feature_ids))
     return {
-        "asked": audit.shortened({"segment_ids": list(question.segment_ids), **question.told}),
+        "asked": {"segment_ids": list(question.segment_ids), **question.told},
         "bbox": place.bbox,
         "bbox_srid": None,
         "format": question.format,

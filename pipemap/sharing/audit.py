@@ -10,7 +10,7 @@ import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
@@ -26,7 +26,7 @@ from pipemap.sql import queries
 
 STAFF_CHAIN = ""
 KEY_LETTERS = 12
-_LONGEST_QUESTION = 4_000
+_LONGEST_DETAIL = 4_000
 # A commit takes as much work as writing ten looks; about as long as finding a page takes.
 _PATIENCE_S = 0.002
 
@@ -93,19 +93,8 @@ def digest_of(identities: Iterable[int]) -> str:
 
 
 def record_look(database: Database, entry: Look) -> None:
-    """Append one entry to its agency's chain, its question `asked` shortened; committed when this returns."""
-    if "asked" in entry.details:
-        entry = replace(entry, details={**entry.details, "asked": shortened(entry.details["asked"])})
+    """Append one entry to its agency's chain; committed when this returns."""
     append(database, [entry])
-
-
-def shortened(asked: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A question as it goes on record: a very long one by its beginning and digest, as nothing leaves the log again."""
-    written = orjson.dumps(asked, default=str)
-    if len(written) <= _LONGEST_QUESTION:
-        return asked
-    begins = written[:_LONGEST_QUESTION].decode(errors="ignore")
-    return {"begins": begins, "bytes": len(written), "sha256": hashlib.sha256(written).hexdigest()}
 
 
 def append(database: Database, entries: Sequence[Look]) -> None:
@@ -282,8 +271,27 @@ def _values(entries: Sequence[Look]) -> dict[str, Any]:
         "chain": entries[0].agency,
         "actors": [one.agency for one in entries],
         "actions": [one.action for one in entries],
-        "details": [orjson.dumps(one.details, default=str).decode() for one in entries],
+        "details": [_text(one.details) for one in entries],
     }
+
+
+def _text(details: Mapping[str, Any]) -> str:
+    """Details as they go on record: a very long one by its beginning and digest, as nothing leaves the log again."""
+    try:
+        written = orjson.dumps(details, default=str)
+    except orjson.JSONEncodeError as error:
+        raise UsageError("A text in the question is not Unicode: it holds half of a surrogate pair.") from error
+    if len(written) > _LONGEST_DETAIL:
+        written = orjson.dumps({name: _shortened(value) for name, value in details.items()})
+    return written.decode()
+
+
+def _shortened(detail: Any) -> Any:
+    written = orjson.dumps(detail, default=str)
+    if len(written) <= _LONGEST_DETAIL:
+        return orjson.Fragment(written)
+    begins = written[:_LONGEST_DETAIL].decode(errors="ignore")
+    return {"begins": begins, "bytes": len(written), "sha256": hashlib.sha256(written).hexdigest()}
 
 
 def _fault_alone(database: Database, entries: Sequence[Look], cause: BaseException) -> BaseException | None:

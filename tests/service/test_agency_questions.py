@@ -259,6 +259,46 @@ def test_each_question_is_on_record_and_each_refusal(client: httpx.Client, town:
     assert details["bbox"] == [X0 + 44, Y0 + 79, X0 + 46, Y0 + 111]
 
 
+def test_what_a_stranger_asks_at_length_is_not_kept_for_good(client: httpx.Client, town: Town) -> None:
+    question = {"line": [[X0, Y0], [X0 + 9, Y0]], "half_width_m": 5, "class_code": ["water"] * 100_000}
+    refused(client.post("/share/corridor", json=question, headers={"X-API-Key": "pmk_forged"}), 401)
+    with town.database.transaction(read_only=True) as connection:
+        refusal = audit.list_entries(connection, audit.AuditFilter(action="share.refused"))[0]
+    assert len(json.dumps(refusal["details"])) < 10_000 and refusal["details"]["asked"]["bytes"] > 800_000
+
+
+def test_a_drawn_polygon_costs_no_more_than_it_can_show(client: httpx.Client, issue: Any) -> None:
+    to_degrees = Transformer.from_crs(4547, 4326, always_xy=True)
+    west, south = to_degrees.transform(X0, Y0)
+    sliver = [[west, south], [west + 0.1, south], [west + 0.1, south + 1e-12], [west, south + 1e-12], [west, south]]
+    corners = [[X0, Y0], [X0 + 9, Y0], [X0 + 9, Y0 + 9], [X0, Y0]]
+    far = [[X0, Y0], [X0 + 1e300, Y0], [X0 + 1e300, Y0 + 9], [X0, Y0]]
+
+    def ask(rings: list[list[list[float]]], **more: Any) -> httpx.Response:
+        body = {"polygon": {"type": "Polygon", "coordinates": rings}, "z_min_m": 0, "z_max_m": 9, **more}
+        return client.post("/share/clearance/polygon", json=body, headers=issue())
+
+    assert ask([sliver], crs="EPSG:4326").status_code == 200
+    assert "corners" in refused(ask([corners] * 2_501))["detail"]
+    refused(ask([far]))
+    world = [[-180, -90], [180, -90], [180, 90], [-180, 90], [-180, -90]]
+    assert "reaches beyond" in refused(ask([world], crs="EPSG:4326"))["detail"]
+
+
+def test_a_corridor_is_no_longer_than_a_city(client: httpx.Client, issue: Any) -> None:
+    question = {"line": [[X0, Y0], [X0 + 9e8, Y0]], "half_width_m": 5}
+    assert "100 km" in refused(client.post("/share/corridor", json=question, headers=issue()))["detail"]
+
+
+@pytest.mark.parametrize("field", ["crs", "class_code"])
+def test_half_a_character_is_refused_as_any_other_value(client: httpx.Client, issue: Any, field: str) -> None:
+    ring = [[X0, Y0], [X0 + 9, Y0], [X0 + 9, Y0 + 9], [X0, Y0]]
+    question = {"polygon": {"type": "Polygon", "coordinates": [ring]}, "z_min_m": 0, "z_max_m": 9, field: "\ud800"}
+    for key in (issue(), {"X-API-Key": "pmk_forged"}):
+        headers = {**key, "Content-Type": "application/json"}
+        refused(client.post("/share/clearance/polygon", content=json.dumps(question), headers=headers))
+
+
 def test_without_a_key_nothing_is_answered(client: httpx.Client, town: Town) -> None:
     for address in (
         "agreement",
