@@ -87,6 +87,8 @@ def fit(attribute: str, sample: Sample) -> float | None:
     if attribute == "key":
         share = sample.distinct_share if sample.distinct_share > _NEARLY_ALL else 0.6 * sample.distinct_share**2
         return share if sample.decimal_share < _FEW_DECIMALS else _DECIMAL_NUMBERS * share
+    if attribute in ("from_key", "to_key") and sample.decimal_share > _HALF:
+        return 0.0
     look = _LOOKS.get(attribute) or _LOOKS.get(attribute.removeprefix("from_").removeprefix("to_"))
     return None if look is None else look(sample)
 

@@ -40,7 +40,8 @@ _TOLD_BY_UNITS: Mapping[str, frozenset[str]] = {
 }
 _TRUST_IN_UNITS = 0.65
 # What the reader of drawings says of every entity, and what it found in names and texts: profiles know what it is for.
-OF_DRAWINGS, _DRAWN = frozenset(("layer", "entity", "handle", "block")), "drawn_"
+# So do they of CASS's code of the map (SOUTH), beside which any firm's data can stand.
+OF_DRAWINGS, _DRAWN = frozenset(("layer", "entity", "handle", "block", "SOUTH")), "drawn_"
 # What the ends of lines name are the numbers of points, whatever the column is called in another layout.
 _REFERRED_TO = 0.97
 # Numbers of lines make different pipes of lines that are else the same; the user says whether they are.

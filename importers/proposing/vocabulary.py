@@ -28,6 +28,7 @@ _JOINING = frozenset(
 )  # fmt: skip
 _MOST_WORDS_OF_A_PHRASE, _LONGEST_WORD = 4, 20
 _LEAST_STEM, _LONGEST_ENDING = 5, 3
+_DBASE_NAME, _LEAST_BEGINNING = 10, 3
 _ENDS = (frozenset({"from"}), frozenset({"to"}))
 _USED = frozenset({"used"})
 _COORDINATES = re.compile(r"[ck]oo?rd|коорд|κοορδ|συντετ|wsp[oó]lrz|souradn|súradn")
@@ -170,7 +171,7 @@ def _cuts(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:
     text = unaccented(simplified(_DOWN_TO.sub(lambda found: f"{found[1] or ''} ", without_unit(text))))
     text = _REMARK.sub(lambda remark: f" {remark[0][1:-1]} " if _says_which(remark[0][1:-1]) else " ", text)
     found = [_best_spelt(_piece(part)) for part in _PIECES.findall(text)]
-    found = _in_phrases(found, _vocabulary().words)
+    found = _in_phrases(_completed(found) if _may_be_cut_off(header) else found, _vocabulary().words)
     pieces = [piece for place, piece in enumerate(found) if not _is_joining(place, found)] or found
     whole = _cut(pieces, _vocabulary().words)
     if whole is not None:
@@ -187,6 +188,20 @@ def _cuts(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:
     half = _cut(chinese, _vocabulary().words) if chinese and whole is not None and whole[1] else None
     if half is not None:
         yield half[0], _TRUST_IN_HALF * (1 - half[1]) ** 2
+
+
+def _may_be_cut_off(header: str) -> bool:
+    """Whether a name fills the 10 bytes that a dBASE table has for it: LIFE_STATU."""
+    return len(header) == _DBASE_NAME and header.isascii()
+
+
+def _completed(pieces: list[str]) -> list[str]:
+    """Pieces with the last one whole, where all words that begin like it, foreign ones aside, say the same."""
+    known, last = _without_foreign(are_initials=False), pieces[-1] if pieces else ""
+    if len(last) < _LEAST_BEGINNING or last in _vocabulary().words:
+        return pieces
+    meant = {word: concepts for word, concepts in known.items() if word.startswith(last) and " " not in word}
+    return [*pieces[:-1], min(meant)] if len(set(meant.values())) == 1 else pieces
 
 
 def _piece(part: str) -> str:

@@ -71,6 +71,18 @@ def test_a_layer_in_degrees_has_heights_in_feet_where_surveyors_count_in_them_an
     assert set(delivery.nodes["appurtenance_code"]) == {"manhole"}, "a type in words that nobody knows says nothing"
 
 
+def test_names_that_a_dbase_table_cuts_off_are_whole_words_and_heights_number_no_points(tmp_path: Path) -> None:
+    levels = [18.123 - 0.111 * n for n in range(9)]
+    ends = {"UPSTREAM_I": levels[:-1], "DOWNSTREAM": levels[1:]}
+    file = _layer(tmp_path / "Foul_Gravity_Mains.shp", {**ends, "PIPE_MATER": ["uPVC"] * 8, "LIFE_STATU": ["Live"] * 8})
+
+    delivery = _imported([file], "EPSG:4547")
+
+    assert len(delivery.segments) == 8 and delivery.nodes["source_key"].str.startswith("@").all()
+    assert set(delivery.segments["material_code"]) == {"pvc"}
+    assert set(delivery.segments["lifecycle_code"]) == {"in_service"}
+
+
 def test_sizes_that_are_usual_in_inches_alone_are_inches_also_by_the_known_names(tmp_path: Path) -> None:
     file = _layer(tmp_path / "water_main.gpkg", {"DIAMETER": [6, 8, 12, 6, 8, 12, 6, 8]})
     delivery = read_delivery([file], srid=4547)
