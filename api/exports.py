@@ -23,6 +23,8 @@ from pipemap.sharing.granted import Place
 
 router = APIRouter(tags=["sharing"], dependencies=[STRICT])
 _PACKAGE = "application/zip"
+# An area stays on record for ever.
+_MOST_CORNERS = 10_000
 _RUNNING = ("waiting", "running")
 
 
@@ -101,7 +103,12 @@ def _request(question: ExportQuestion, project_srid: int) -> ExportRequest:
 
 def _wkt(geometry: dict[str, Any]) -> str:
     try:
-        return str(shapely.to_wkt(shape(geometry), rounding_precision=-1))
+        area = shape(geometry)
+        if shapely.get_num_coordinates(area) > _MOST_CORNERS:
+            raise UsageError(
+                f"An area has at most {_MOST_CORNERS} corners.", message_zh=f"范围最多 {_MOST_CORNERS} 个角点。"
+            )
+        return str(shapely.to_wkt(area, rounding_precision=-1))
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, shapely.errors.ShapelyError) as error:
         raise UsageError("The area is no GeoJSON Polygon or MultiPolygon.") from error
 

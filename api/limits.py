@@ -32,7 +32,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on and count its body."""
-        if scope["type"] != "http" or scope["path"] == _DELIVERIES:
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD") or scope["path"] == _DELIVERIES:
             await self._app(scope, receive, send)
             return
         taken = 0

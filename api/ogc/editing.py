@@ -195,10 +195,11 @@ def _check_complete(kind: str, values: Mapping[str, Any]) -> None:
     if missing:
         names = ", ".join("geometry" if name == "geom" else name for name in missing)
         raise UsageError(f"A {kind} needs {names}.")
+    _check_known(kind, values)
 
 
 def _check_known(kind: str, values: Mapping[str, Any]) -> None:
-    emptied = [name for name in _needed(kind) if name in values and values[name] is None]
+    emptied = [name for name in ("source_key", *_needed(kind)) if name in values and values[name] is None]
     if emptied:
         raise UsageError(f"A {kind} cannot be without {', '.join(emptied)}.")
 

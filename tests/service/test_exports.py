@@ -246,6 +246,9 @@ def test_staff_export_everything_and_see_their_own_jobs(
         assert json.loads(archive.read("manifest.json"))["counts"]["node"] == 9
 
 
+MANY_CORNERS = [*([X0 + step / 1000, Y0] for step in range(10_000)), [X0, Y0 + 10], [X0, Y0]]
+
+
 @pytest.mark.parametrize(
     "question",
     [
@@ -255,12 +258,13 @@ def test_staff_export_everything_and_see_their_own_jobs(
         {"format": "gpkg", "area": {"type": "Point", "coordinates": [1, 2]}},
         {"format": "gpkg", "area": {"type": "Polygon", "coordinates": "/etc/passwd.json"}},
         {"format": "gpkg", "area": "/etc/area.geojson"},
+        {"format": "gpkg", "area": {"type": "Polygon", "coordinates": [MANY_CORNERS]}},
         {"format": "gpkg", "crs": "EPSG:1"},
         {"format": "gpkg", "version": "yesterday"},
         {"format": "gpkg", "folder": "/etc"},
         {},
     ],
-    ids=str,
+    ids=lambda question: str(question)[:60],
 )
 def test_a_question_that_makes_no_sense_is_a_bad_request(
     client: httpx.Client, issue: Issue, question: dict[str, Any]

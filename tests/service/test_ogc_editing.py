@@ -125,7 +125,8 @@ def test_what_makes_no_sense_is_refused_and_leaves_no_draft(client: httpx.Client
     refused(client.post(NODES, content=b"{", headers=GEOJSON), 400)
     refused(client.post(NODES, json=good, headers={**GEOJSON, "Content-Crs": "EPSG:4547"}), 400)
     refused(client.post(f"{NODES}?x=1", json=good, headers=GEOJSON), 400)
-    refused(client.patch(item, json={"properties": {"class_code": None}}, headers=GEOJSON), 400)
+    for name in ("class_code", "source_key"):
+        refused(client.patch(item, json={"properties": {name: None}}, headers=GEOJSON), 400)
     refused(client.post(NODES, content=b"<xml/>", headers={"Content-Type": "text/xml"}), 415)
     refused(client.post("/ogc/collections/nothing/items", json=good, headers=GEOJSON), 404)
     for gone in (f"{NODES}/999999", f"{NODES}/x"):
