@@ -21,6 +21,7 @@ from schemas.findings import Severity
 
 _PAIR = re.compile(r"\s*(?:->|[,，;；~～→至到])\s*")
 _DASH = re.compile(r"\s*[-—–－]+\s*")
+_LEAST_COUNTED = 3
 _COUNTS = ("hole_count", "cable_count")
 _SIZES = ("width_mm", "height_mm", "nominal_mm", "inner_width_mm", "inner_height_mm")
 # A circle's sizes, each known from the other.
@@ -82,7 +83,10 @@ def ends(columns: Columns) -> tuple[Objects, Objects]:
         # Rows after a point's first one leave its number blank.
         keys = pd.Series(columns.texts("key"), dtype=object).ffill()
         return keys.where(keys.notna(), None).to_numpy(object), columns.texts("to_key")
-    if "from_key" in columns or "pair_key" not in columns:
+    is_counted = "pair_key" in columns and are_running_numbers(columns.cells("pair_key").words)
+    if is_counted:
+        columns.keep(columns.mapping["pair_key"], columns.cells("pair_key").where(bool))
+    if "from_key" in columns or "pair_key" not in columns or is_counted:
         return columns.texts("from_key"), columns.texts("to_key")
     pairs = columns.parsed("pair_key", pair_of, "IMP-PAIR", lambda pair: pair is not None)
     blank = (None, None)
@@ -108,6 +112,13 @@ def pair_of(word: str) -> tuple[str, str] | None:
     pieces = _DASH.split(word)
     half = len(pieces) // 2
     return None if len(pieces) % 2 or not all(pieces) else ("-".join(pieces[:half]), "-".join(pieces[half:]))
+
+
+def are_running_numbers(words: Iterable[str | None]) -> bool:
+    """Whether texts that part like pairs of point numbers count lines: GD-1, GD-2, GD-3."""
+    pairs = [pair for word in words if word is not None and (pair := pair_of(word))]
+    firsts = {first for first, _ in pairs}
+    return len(pairs) >= _LEAST_COUNTED and len(firsts) == 1 and not any(map(str.isdigit, firsts.pop()))
 
 
 def section(columns: Columns, class_codes: Objects, material_codes: Objects) -> dict[str, Any]:

@@ -207,6 +207,9 @@ class Sheet:
         if kind == "node" and "key" in mapping:
             return numbered_only(frame, ["source_key"], mapping["key"], self.ledger)
         column = mapping.get("pair_key", mapping.get("from_key"))
+        if "from_key" not in mapping and kind == "pipe_segment" and frame["from_key"].isna().all():
+            # What is called a pair of numbers counts the lines; they begin and end where they lie.
+            return frame
         if kind == "pipe_segment" and column is not None:
             return numbered_only(frame, ["from_key", "to_key"], column, self.ledger, frame["is_part"])
         return frame

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from importers.normalising.attributes import are_running_numbers, pair_of
 from importers.normalising.cells import code_of
 from importers.normalising.classes import are_class_letters, sewer_letters
 from importers.normalising.columns import class_of
 from importers.normalising.dates import date_parser, parse_date
 from importers.normalising.measures import parse_measure
-from importers.normalising.sections import parse_section
+from importers.normalising.sections import Section, parse_section
 from importers.normalising.units import SCALES
 from importers.normalising.usual_sizes import USUAL_MM
 from importers.profiles import ELEVATIONS
@@ -109,7 +110,7 @@ def guess(attribute: str, sample: Sample) -> float:
         return 0.0
     if attribute == "section":
         return weight * sample.share(
-            lambda word: bool(_MARKED.search(word)) and parse_section(word, materials=sample.materials).is_known
+            lambda word: bool(_MARKED.search(word)) and _is_size(parse_section(word, materials=sample.materials))
         )
     if attribute == "key" and (sample.n_known < _LEAST_NUMBERS or sample.decimal_share >= _FEW_DECIMALS):
         return 0.0
@@ -121,6 +122,11 @@ def guess(attribute: str, sample: Sample) -> float:
         return weight * share * (_OF_A_SURVEY if _are_of_one_campaign(sample) else 1.0)
     is_only_one = len(sample.words) == 1 and not (attribute == "class" and len(sample.words[0]) >= _LETTERS_OF_A_WORD)
     return weight * (0.8 if is_only_one else 1.0) * (fit(attribute, sample) or 0.0)
+
+
+def _is_size(section: Section) -> bool:
+    """Whether a text says a section, and no pipe that is too narrow: 3PE is a coating."""
+    return section.is_known and (section.width_mm is None or section.width_mm >= _SMALLEST_MM)
 
 
 def _are_serial(sample: Sample) -> bool:
@@ -293,6 +299,10 @@ def _date(sample: Sample) -> float:
     return sample.share(lambda word: parse(word) is not None)
 
 
+def _pair(sample: Sample) -> float:
+    return 0.0 if are_running_numbers(sample.words) else sample.share(lambda word: pair_of(word) is not None)
+
+
 def _owner(sample: Sample) -> float:
     """Against a name if values are units, 米 or 个: 单位 is of either."""
     return 0.0 if sample.share(lambda word: word.casefold() in _UNITS) > _HALF else _NO_USUAL_SIZE
@@ -343,6 +353,7 @@ _LOOKS: dict[str, Callable[[Sample], float]] = {
     **dict.fromkeys(("x", "y", "easting_m", "northing_m"), _coordinate),
     "installed_on": _date,
     "owner": _owner,
+    "pair_key": _pair,
     "pressure": _pressure,
     "voltage": _voltage,
     "holes": _pairs(lambda first, second: first >= second),

@@ -290,6 +290,18 @@ def test_the_class_stands_first_in_codes_of_field_books(tmp_path: Path) -> None:
     assert any("JS-DN300-PE → water" in finding.message_en for finding in delivery.findings)
 
 
+@pytest.mark.parametrize("name", ["管段号", "线号"])
+def test_running_numbers_of_lines_are_no_pairs_of_points(tmp_path: Path, name: str) -> None:
+    rows = [[f"GD-{n}", 2_495_000, 507_000 + 30 * n, 2_495_000, 507_030 + 30 * n, "3PE"] for n in range(_N)]
+    file = _csv(tmp_path / "燃气.csv", [name, "起点X", "起点Y", "终点X", "终点Y", "防腐"], rows)
+
+    for delivery in (_trial(_proposed([file], "EPSG:4547")), read_delivery([file], srid=4547)):
+        assert len(delivery.segments) == _N
+        assert shapely.length(delivery.segments["geom"].to_numpy()).tolist() == [30.0] * _N
+        assert delivery.segments["width_mm"].isna().all()
+        assert {told[name] for told in delivery.segments["extra"]} == {f"GD-{n}" for n in range(_N)}
+
+
 def _csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]], encoding: str = "utf-8") -> Path:
     text = "\n".join(";".join(map(str, row)) for row in [header, *rows])
     path.write_text(text + "\n", encoding=encoding)
