@@ -5,6 +5,8 @@ token:<name>               whoever gives this name beside the staff token, or wh
 <name>                     a user of the command line, who has the database itself
 """
 
+import unicodedata
+
 from pipemap.errors import PermissionDeniedError, UsageError
 
 _PROVEN, _CLAIMED = "oidc:", "token:"
@@ -50,10 +52,14 @@ def demand_another(author: str, actor: str, what: str) -> None:
 
 
 def _person(actor: str) -> str:
-    """What tells people apart: the subject without the name it has today, or the name without how it was given."""
+    """What tells people apart: the subject without the name it has today, or the name without how it was given.
+
+    A name is typed, now so and now so: capitals, spaces and wide letters make nobody another.
+    """
     if actor.startswith(_PROVEN):
         return actor.partition(" (")[0]
-    return actor.removeprefix(_CLAIMED)
+    typed = unicodedata.normalize("NFKC", actor.removeprefix(_CLAIMED))
+    return " ".join(typed.casefold().split())
 
 
 def _one_line(name: str) -> str:

@@ -35,6 +35,9 @@ def test_a_name_is_the_same_person_at_the_command_line_and_beside_the_token() ->
         demand_another("manager", claimed("manager"), "changeset 1")
     with pytest.raises(PermissionDeniedError, match="author"):
         demand_another(claimed(" manager\n"), "manager", "changeset 1")
+    for typed in ("Li Ming", " li  ming", "ＬＩ ＭＩＮＧ"):
+        with pytest.raises(PermissionDeniedError):
+            demand_another("li ming", typed, "changeset 1")
     demand_another(claimed("clerk"), proven("77aa", "clerk"), "changeset 1")
 
 
