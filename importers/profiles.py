@@ -173,6 +173,10 @@ class Profile(BaseModel):
         default_factory=list, description="Patterns whose group is the class code."
     )
     default_class: str | None = Field(None, description="Class of rows that name none.")
+    sewers_unless_said: str | None = Field(
+        None,
+        description="Class of sewers, where neither rows nor the names of layer, file and folder say it.",
+    )
     columns: dict[str, dict[str, list[str]]] = Field(default_factory=dict, description="Role, attribute, names.")
     leave: dict[str, list[str]] = Field(
         default_factory=dict, description="Role to source columns that no attribute takes, whatever they are called."

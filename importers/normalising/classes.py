@@ -22,8 +22,10 @@ from importers.normalising.ledger import Ledger, listed
 from importers.normalising.words import UnknownWords
 from importers.profiles import SECRET, Profile
 from importers.proposing.vocabulary import datum_in_name
+from schemas.codetables import codes_where
 from schemas.findings import Severity
 
+_DRAINAGE = codes_where("utility_class", "group_code", "drainage")
 _MOST_TOLD = 5
 _MOST_WORDS_OF_A_TITLE = 12
 # Codes of field books begin with the class: JS-DN300-PE.
@@ -124,7 +126,7 @@ class ClassColumn:
     def __init__(self, profile: Profile, table: RecordTable, *, are_points: bool = False) -> None:
         self._profile, self._dictionary, self._are_points = profile, profile.class_words(), are_points
         self._fallback = self._in_name(profile, table.sheet) or profile.default_class
-        self.said = None if self._fallback else self._in_title(profile, table)
+        self.said = None if self._fallback else self._of_sewers(self._in_title(profile, table), table)
         if self.said and self.said[0] == SECRET:
             # What else tells of its rows is not asked: under such a title they stay out.
             self._fallback, self.said = SECRET, None
@@ -149,6 +151,11 @@ class ClassColumn:
     def _in_name(self, profile: Profile, name: str) -> str | None:
         word = profile.sheet_class(name)
         return _class_of(word, self._dictionary) if word else None
+
+    def _of_sewers(self, said: tuple[str, str] | None, table: RecordTable) -> tuple[str, str] | None:
+        """What a title says, where the profile is of sewers alone: which of them."""
+        assumed = self._profile.sewers_unless_said
+        return said if assumed is None or (said and said[0] in (*_DRAINAGE, SECRET)) else (assumed, table.sheet)
 
     def _in_title(self, profile: Profile, table: RecordTable) -> tuple[str, str] | None:
         """The class that the table's name, the line above it, the file's name or its folder speaks of, and that text.

@@ -196,12 +196,13 @@ def _may_be_cut_off(header: str) -> bool:
 
 
 def _completed(pieces: list[str]) -> list[str]:
-    """Pieces with the last one whole, where all words that begin like it, foreign ones aside, say the same."""
-    known, last = _without_foreign(are_initials=False), pieces[-1] if pieces else ""
-    if len(last) < _LEAST_BEGINNING or last in _vocabulary().words:
+    """Pieces with the last one whole, where all words that begin like it say the same, foreign ones where no other."""
+    known, last = _vocabulary().words, pieces[-1] if pieces else ""
+    if len(last) < _LEAST_BEGINNING or last in known:
         return pieces
-    meant = {word: concepts for word, concepts in known.items() if word.startswith(last) and " " not in word}
-    return [*pieces[:-1], min(meant)] if len(set(meant.values())) == 1 else pieces
+    begin = [word for word in known if word.startswith(last) and " " not in word]
+    words = [word for word in begin if word not in _vocabulary().foreign] or begin
+    return [*pieces[:-1], min(words)] if len({known[word] for word in words}) == 1 else pieces
 
 
 def _piece(part: str) -> str:
