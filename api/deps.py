@@ -232,8 +232,10 @@ def refuse_parameters_but(request: Request, known: Collection[str]) -> None:
 
 def refuse_repeated(request: Request) -> None:
     """Refuse a parameter that is given twice: one of the two would be ignored."""
-    times = Counter(name for name, _ in request.query_params.multi_items())
-    if repeated := [name for name in times if times[name] > 1]:
+    given = request.query_params.multi_items()
+    if len(given) > len(request.query_params):
+        times = Counter(name for name, _ in given)
+        repeated = [name for name in times if times[name] > 1]
         raise UsageError(f"{', '.join(repeated)} is given more than once.")
 
 

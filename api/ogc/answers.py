@@ -1,6 +1,7 @@
 """An answer in the encoding asked for: JSON, or a plain page for people."""
 
 import hashlib
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -18,14 +19,14 @@ async def read_encoding(
     f: Annotated[Encoding | None, Query(description="Encoding; else as the Accept header prefers")] = None,
 ) -> Encoding:
     """The encoding asked for by the parameter, else by the header; JSON when neither says."""
-    return f or _preferred(request)
+    return f or _preferred(request.headers.get("accept", ""))
 
 
 def encoding_of(request: Request) -> Encoding:
     """The same for a route whose parameters are not declared."""
     given = request.query_params.get("f")
     if given is None:
-        return _preferred(request)
+        return _preferred(request.headers.get("accept", ""))
     if given == "html":
         return "html"
     if given != "json":
@@ -33,9 +34,10 @@ def encoding_of(request: Request) -> Encoding:
     return "json"
 
 
-def _preferred(request: Request) -> Encoding:
+@lru_cache(256)
+def _preferred(accept: str) -> Encoding:
     """A page only for those who would rather have one: programs that take anything are given data."""
-    accepted = dict(map(_range_of, request.headers.get("accept", "").lower().split(",")))
+    accepted = dict(map(_range_of, accept.lower().split(",")))
     page = next((accepted[name] for name in (HTML, "text/*", "*/*") if name in accepted), 0.0)
     data = [quality for name, quality in accepted.items() if "json" in name]
     data = data or [accepted[name] for name in ("application/*", "*/*") if name in accepted][:1]
