@@ -6,15 +6,17 @@ x is easting or longitude, y northing or latitude, in every system.
 import math
 from collections.abc import Sequence
 from functools import cache
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError as ProjError
+from shapely.geometry.base import BaseGeometry
 
 from pipemap.errors import CrsError
 
 Bounds: TypeAlias = tuple[float, float, float, float]
+Drawn = TypeVar("Drawn", bound=BaseGeometry)
 
 # Areas of use end at zone borders; surveys do not.
 _MARGIN_DEG = 0.5
@@ -73,7 +75,7 @@ def within_use(box: Bounds, srid: int, project_srid: int) -> Bounds:
     return min_x, min_y, max_x, max_y
 
 
-def polygon_in_project(polygon: shapely.Polygon, srid: int, project_srid: int) -> shapely.Polygon:
+def polygon_in_project(polygon: Drawn, srid: int, project_srid: int) -> Drawn:
     """A polygon brought to the project CRS, its edges staying straight in their own; CrsError as `check_in_use`."""
     check_in_use(polygon.bounds, srid, project_srid)
     if srid == project_srid:
@@ -81,7 +83,7 @@ def polygon_in_project(polygon: shapely.Polygon, srid: int, project_srid: int) -
     # By its length and not its area: of a sliver that would make millions of points.
     dense = shapely.segmentize(polygon, polygon.length / _PIECES)
     change = _transformer(_crs(srid), _crs(project_srid)).transform
-    brought: shapely.Polygon = shapely.transform(dense, change, interleaved=False)
+    brought: Drawn = shapely.transform(dense, change, interleaved=False)
     # One that is too large may come out folded, as a dig that meets nothing.
     if not all(map(math.isfinite, brought.bounds)) or (polygon.is_valid and not brought.is_valid):
         raise CrsError(f"The polygon reaches beyond where EPSG:{srid} can be transformed to EPSG:{project_srid}.")

@@ -1,10 +1,15 @@
 """Planned shut-downs: what is to be cut when, and what each moment of the plan does."""
 
 from datetime import datetime
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.clearance import Finite
 from schemas.isolation import BurstPlan, BurstValve, ConsumersLost, Ids, Note
+from schemas.tables import LARGEST_ID
+
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 
 
 class _Shape(BaseModel):
@@ -17,9 +22,9 @@ class PlannedCut(_Shape):
     name: str = Field(min_length=1, max_length=200)
     starts_at: datetime = Field(description="With or without a time zone, but all alike.")
     ends_at: datetime
-    segment_ids: list[int] = Field(default=[], max_length=1000)
-    node_ids: list[int] = Field(default=[], max_length=1000)
-    places: list[tuple[float, float] | tuple[float, float, float]] = Field(
+    segment_ids: list[Id] = Field(default=[], max_length=1000)
+    node_ids: list[Id] = Field(default=[], max_length=1000)
+    places: list[tuple[Finite, Finite] | tuple[Finite, Finite, Finite]] = Field(
         default=[], max_length=100, description="x, y or x, y, z in the project CRS: the nearest segment there."
     )
     class_codes: list[str] = Field(default=["water"], description="Classes to look for at the places.")

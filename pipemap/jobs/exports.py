@@ -26,6 +26,8 @@ from pipemap.sql import queries
 from pipemap.versions import resolve_version
 
 _MOST_UNFINISHED = 4
+# Until they expire they fill the folder of exports, which is everybody's.
+_MOST_KEPT = 20
 _MOST_ATTEMPTS = 3
 _TOLD_EVERY_S = 0.5
 
@@ -182,9 +184,8 @@ def _put_on_record(
 
 def _add(connection: Connection, asker: Asker, grant: Grant | None, request: ExportRequest) -> DictRow:
     agreement_id = grant and grant.agreement_id
-    waiting = fetch_one(connection, queries("exports")["unfinished"], {"agreement_id": agreement_id})
-    if grant is not None and waiting is not None and waiting["count"] >= _MOST_UNFINISHED:
-        raise ConflictError(f"{_MOST_UNFINISHED} exports are not finished yet; wait for one, or cancel one.")
+    if agreement_id is not None:
+        _demand_room(connection, agreement_id)
     actor = asker.name if grant is None else grant.agency
     values = {"agreement_id": agreement_id, "key_sha256": asker.key_sha256, "actor": actor}
     job = fetch_one(connection, queries("exports")["add"], values | {"request": Jsonb(_stored(request))})
@@ -192,6 +193,17 @@ def _add(connection: Connection, asker: Asker, grant: Grant | None, request: Exp
         raise StorageError("The export could not be put into the queue.")
     enqueue_export(connection, str(job["job_id"]))
     return job
+
+
+def _demand_room(connection: Connection, agreement_id: int) -> None:
+    held = fetch_one(connection, queries("exports")["held"], {"agreement_id": agreement_id}) or {}
+    if held["unfinished"] >= _MOST_UNFINISHED:
+        raise ConflictError(f"{_MOST_UNFINISHED} exports are not finished yet; wait for one, or cancel one.")
+    if held["kept"] >= _MOST_KEPT:
+        raise ConflictError(
+            f"{_MOST_KEPT} packages are kept for this agreement; delete one, or wait until one expires.",
+            message_zh=f"本协议已保留 {_MOST_KEPT} 个数据包，请先删除或等待其过期。",
+        )
 
 
 def _make(

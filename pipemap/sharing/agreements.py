@@ -1,7 +1,6 @@
 """Agreements with other agencies and their API keys: made, listed and revoked by the data manager."""
 
 import hashlib
-import math
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +10,12 @@ from pathlib import Path
 import orjson
 import shapely
 from psycopg.rows import DictRow
-from pyproj import Transformer
-from pyproj.exceptions import CRSError as ProjError
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
+from pipemap.crs import polygon_in_project
 from pipemap.db import Connection, fetch_all, fetch_one
-from pipemap.errors import CrsError, NotFoundError, PermissionDeniedError, SourceError, UsageError
+from pipemap.errors import NotFoundError, PermissionDeniedError, SourceError, UsageError
 from pipemap.sharing import audit
 from pipemap.sharing.precision import EXACT, check_precision
 from pipemap.sql import queries
@@ -152,15 +150,7 @@ def read_area(text: str, srid: int, project_srid: int) -> BaseGeometry:
         raise UsageError("The area has corners where no place is.", message_zh="范围的坐标不是有效位置。")
     if area.geom_type not in ("Polygon", "MultiPolygon") or area.is_empty or not area.is_valid:
         raise UsageError(f"An area must be a valid polygon: {shapely.is_valid_reason(area)} ({area.geom_type}).")
-    if srid == project_srid:
-        return area
-    # Long straight edges stay straight in their own system.
-    dense = shapely.segmentize(area, math.sqrt(area.envelope.area) / 32)
-    try:
-        change = Transformer.from_crs(srid, project_srid, always_xy=True).transform
-    except ProjError as error:
-        raise CrsError(f"EPSG:{srid} is not a known coordinate reference system.") from error
-    return shapely.transform(dense, change, interleaved=False)
+    return area if srid == project_srid else polygon_in_project(area, srid, project_srid)
 
 
 def _parse_area(text: str) -> BaseGeometry:

@@ -16,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 from pipemap.actors import demand_another
 from pipemap.db import Connection, fetch_all, fetch_one
-from pipemap.errors import NotFoundError, PermissionDeniedError, UsageError
+from pipemap.errors import ConflictError, NotFoundError, PermissionDeniedError, UsageError
 from pipemap.sharing import audit
 from pipemap.sharing.agreements import Terms, agree, check_granted, issue_key
 from pipemap.sharing.precision import EXACT, default_depth
@@ -26,6 +26,7 @@ from schemas.codetables import Code, code_table
 # Full-feature data of a larger area without a gap is secret (directory of 2020, item 18).
 SECRET_KM2 = 25.0
 _LONGEST_TEXT = 2_000
+_MOST_UNDECIDED = 100
 _STATES = ("open", "approved", "narrowed", "refused")
 
 
@@ -80,9 +81,13 @@ class Approval:
 
 
 def write_request(connection: Connection, request: Request, author: str) -> int:
-    """Write a request in; returns its number. UsageError when its purpose does not allow it."""
+    """Write a request in; returns its number.
+
+    UsageError when its purpose does not allow it, ConflictError when too many of this author wait for a decision.
+    """
     purpose = purpose_of(request.purpose_code)
     _check(request, purpose)
+    _check_waiting(connection, author)
     values = vars(request) | {
         "area": shapely.to_wkb(shapely.force_2d(request.area)),
         "class_codes": list(request.class_codes),
@@ -260,6 +265,15 @@ def _check(request: Request, purpose: Code) -> None:
     check_granted(request.class_codes, request.attributes)
     _check_area(request.area, purpose)
     _check_period(request, purpose)
+
+
+def _check_waiting(connection: Connection, author: str) -> None:
+    waiting = fetch_one(connection, queries("requests")["undecided"], {"author": author})
+    if waiting is not None and waiting["count"] >= _MOST_UNDECIDED:
+        raise ConflictError(
+            f"{_MOST_UNDECIDED} requests of {author} wait for a decision already.",
+            message_zh=f"{author} 已有 {_MOST_UNDECIDED} 份申请待审批。",
+        )
 
 
 def _check_area(area: BaseGeometry, purpose: Code) -> None:

@@ -3,10 +3,13 @@ INSERT INTO pipemap.export_job (agreement_id, key_sha256, actor, request)
 VALUES (%(agreement_id)s, %(key_sha256)s, %(actor)s, %(request)s)
 RETURNING *
 
--- name: unfinished
--- How many jobs of one asker are not at their end.
-SELECT count(*) AS count FROM pipemap.export_job
-WHERE agreement_id IS NOT DISTINCT FROM %(agreement_id)s AND state IN ('waiting', 'running')
+-- name: held
+-- How many jobs of one agreement are not at their end, and how many packages of it are kept.
+SELECT
+    count(*) FILTER (WHERE state IN ('waiting', 'running')) AS unfinished,
+    count(*) FILTER (WHERE state = 'done' AND expires_at > now()) AS kept
+FROM pipemap.export_job
+WHERE agreement_id = %(agreement_id)s
 
 -- name: jobs
 -- The jobs of one asker, newest first, or one of them.

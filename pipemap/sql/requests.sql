@@ -24,6 +24,10 @@ WHERE (%(request_id)s::int IS NULL OR request_id = %(request_id)s)
 ORDER BY request_id DESC
 LIMIT %(limit)s OFFSET %(offset)s
 
+-- name: undecided
+-- How many requests of one author wait for a decision.
+SELECT count(*) AS count FROM pipemap.share_request WHERE author = %(author)s AND state = 'open'
+
 -- name: lock_request
 -- One request for its decision, with its area as WKB.
 SELECT request_id, agency, purpose_code, work_type, reason, class_codes, attributes, starts_on, ends_on, author, state,

@@ -18,6 +18,7 @@ import httpx
 import pytest
 import shapely
 
+from pipemap.jobs import exports
 from pipemap.jobs.worker import beside, work
 from pipemap.settings import Settings
 from pipemap.sharing import agreements, audit
@@ -183,6 +184,18 @@ def test_a_cancelled_job_makes_nothing_and_a_given_up_package_is_gone(
     assert client.delete(f"{EXPORTS}/{after}", headers=key).json()["state"] == "cancelled"
     assert [state(client, key, job_id)["state"] for job_id in (before, after)] == ["cancelled"] * 2
     assert [path for path in settings.export_folder.rglob("*") if path.is_file()] == []
+
+
+def test_packages_are_kept_so_many_at_a_time(
+    client: httpx.Client, issue: Issue, do_work: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "_MOST_KEPT", 1)
+    key = issue()
+    kept = asked(client, key)
+    do_work()
+    refused(client.post(EXPORTS, json={"format": "gpkg"}, headers=key), 409)
+    client.delete(f"{EXPORTS}/{kept}", headers=key)
+    assert asked(client, key)
 
 
 def test_a_package_is_deleted_when_its_time_is_over(

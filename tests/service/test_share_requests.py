@@ -6,8 +6,9 @@ from typing import Any
 import httpx
 import pytest
 import shapely
+from pyproj import Transformer
 
-from pipemap.sharing import agreements, audit
+from pipemap.sharing import agreements, audit, requests
 from pipemap.sharing.agreements import Terms
 from tests.service.conftest import X0, Y0, Town
 from tests.service.test_api import refused
@@ -147,6 +148,23 @@ def test_the_open_form_cannot_be_flooded(client: httpx.Client, town: Town) -> No
     codes = [client.post("/share/requests", json=asked()).status_code for _ in range(14)]
     assert codes[:10] == [201] * 10 and 429 in codes[10:]
     assert written(client) > 10
+
+
+def test_nobody_has_requests_without_end_decided_by_others(
+    client: httpx.Client, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "_MOST_UNDECIDED", 2)
+    first, _ = written(client), written(client)
+    refused(client.post("/share/requests", json=asked(), auth=CLERK), 409)
+    assert written(client, auth=MANAGER)
+    client.post(f"/share/requests/{first}/refuse", json={"reason": "no"}, auth=MANAGER)
+    assert written(client)
+
+
+def test_a_sliver_in_degrees_is_no_more_corners_than_another_area(client: httpx.Client, town: Town) -> None:
+    west, south = Transformer.from_crs(4547, 4326, always_xy=True).transform(X0, Y0)
+    sliver = shapely.to_wkt(shapely.box(west, south, west + 0.001, south + 1e-12), rounding_precision=-1)
+    assert written(client, area=sliver, crs="EPSG:4326")
 
 
 def test_an_agency_writes_in_its_own_name_and_sees_its_own_requests(client: httpx.Client, town: Town) -> None:
