@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.deps import KEY_DOOR, key_of
-from api.problems import problem
+from api.problems import answer_to, problem
 from api.service import Service
+from pipemap.errors import StorageError
 from pipemap.sharing.granted import UnknownKeyError
 from pipemap.sharing.limits import Limiter, Limits, TooManyRequestsError, limits_of
 
@@ -73,7 +74,12 @@ class RequestLimits:
         if key is None and not self._is_open_form(scope):
             await self._app(scope, receive, send)
             return
-        limits = await self._limits(key) if key else None
+        try:
+            limits = await self._limits(key) if key else None
+        except StorageError as error:
+            # Here is outside of where errors become answers.
+            await answer_to(error)(scope, receive, send)
+            return
         address = (scope.get("client") or ("",))[0]
         # Keys that are not in force share what their sender's address may use.
         stranger = (f"form {address}", _FORMS) if key is None else (f"address {address}", self._default)

@@ -21,6 +21,7 @@ from pipemap.errors import (
     RejectedError,
     SourceError,
     StorageError,
+    UnreachableError,
     UsageError,
 )
 from pipemap.sharing.granted import UnknownKeyError
@@ -83,9 +84,16 @@ def _fault(request: Request, error: Exception) -> Response:
     assert isinstance(error, PipemapError)
     if isinstance(error, UnauthorizedError) and request.app.state.service.sign_in is not None:
         return _sign_in_first(request, error)
+    return answer_to(error)
+
+
+def answer_to(error: PipemapError) -> Response:
+    """The problem document of an error."""
     status = next(STATUS_OF[parent] for parent in type(error).__mro__ if parent in STATUS_OF)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("%s", error.message, exc_info=error)
+    if isinstance(error, UnreachableError):
+        return problem(status, StorageError.code, "The database cannot be reached; ask again in a while.")
     return problem(status, error.code, error.message, **error.details)
 
 

@@ -15,7 +15,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from sqlalchemy import Engine, create_engine
 
 from pipemap.cluster import Cluster
-from pipemap.errors import PipemapError, StorageError, UsageError
+from pipemap.errors import PipemapError, StorageError, UnreachableError, UsageError
 from pipemap.settings import Settings
 
 Connection: TypeAlias = psycopg.Connection[DictRow]
@@ -149,7 +149,7 @@ def translated_errors() -> Iterator[None]:
         ) from error
     except psycopg.OperationalError as error:
         words = str(error).splitlines()[0].strip()
-        raise StorageError(
+        raise UnreachableError(
             f"The database cannot be reached ({words}); `pipemap doctor` says where it is expected."
         ) from error
     except (psycopg.DataError, UnicodeEncodeError) as error:

@@ -84,3 +84,9 @@ class StorageError(PipemapError):
 
     code = "storage"
     exit_code = 60
+
+
+class UnreachableError(StorageError):
+    """The database cannot be reached; the message may tell where it is expected, which is for its keeper alone."""
+
+    code = "unreachable"

@@ -183,7 +183,7 @@ def _put_on_record(
 
 
 def _add(connection: Connection, asker: Asker, grant: Grant | None, request: ExportRequest) -> DictRow:
-    agreement_id = grant and grant.agreement_id
+    agreement_id = None if grant is None else grant.agreement_id
     if agreement_id is not None:
         _demand_room(connection, agreement_id)
     actor = asker.name if grant is None else grant.agency
@@ -196,7 +196,7 @@ def _add(connection: Connection, asker: Asker, grant: Grant | None, request: Exp
 
 
 def _demand_room(connection: Connection, agreement_id: int) -> None:
-    held = fetch_one(connection, queries("exports")["held"], {"agreement_id": agreement_id}) or {}
+    [held] = fetch_all(connection, queries("exports")["held"], {"agreement_id": agreement_id})
     if held["unfinished"] >= _MOST_UNFINISHED:
         raise ConflictError(f"{_MOST_UNFINISHED} exports are not finished yet; wait for one, or cancel one.")
     if held["kept"] >= _MOST_KEPT:

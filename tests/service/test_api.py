@@ -7,7 +7,10 @@ import httpx
 import pytest
 from pyproj import Transformer
 
+from api.problems import answer_to
 from pipemap.changesets import create_edit
+from pipemap.db import ping
+from pipemap.errors import UnreachableError
 from tests.postgis.deliveries import publish_now
 from tests.service.conftest import X0, Y0, Town
 
@@ -372,8 +375,17 @@ def test_without_its_database_the_service_says_so(serve: Callable[..., httpx.Cli
     client = serve()
     with town.database.transaction() as connection:
         connection.execute("ALTER TABLE pipemap.node RENAME TO lost")
-    problem = refused(client.get("/api/features/node"), 503)
-    assert problem["code"] == "storage"
+        connection.execute("ALTER TABLE pipemap.api_key RENAME TO gone")
+    for address, headers in (("/api/features/node", None), ("/share/agreement", {"X-API-Key": "pmk_any"})):
+        assert refused(client.get(address, headers=headers), 503)["code"] == "storage"
+
+
+def test_nobody_is_told_where_the_database_is() -> None:
+    with pytest.raises(UnreachableError) as raised:
+        ping("postgresql://hidden@127.0.0.1:1/map")
+    answer = answer_to(raised.value)
+    assert "127.0.0.1" in raised.value.message and b"127.0.0.1" not in answer.body
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
 
 
 def test_staff_routes_ask_for_the_token(serve: Callable[..., httpx.Client]) -> None:
