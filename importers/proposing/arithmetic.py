@@ -8,7 +8,7 @@ import numpy as np
 from importers.normalising.cells import Floats
 from importers.normalising.units import factor, unit_of
 from importers.proposing.content import fit, is_ground
-from importers.proposing.matching import Match, Reason
+from importers.proposing.match import Match, Reason
 from importers.proposing.sample import Sample
 from importers.proposing.units_told import in_centimetres
 from importers.proposing.vocabulary import readings, says_else

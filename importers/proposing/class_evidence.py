@@ -10,7 +10,7 @@ import pandas as pd
 from importers.base import RecordTable
 from importers.normalising.cells import cells
 from importers.profiles import Profile
-from importers.proposing.matching import Reason
+from importers.proposing.match import Reason
 from importers.proposing.proposal import TableProposal
 from schemas.codetables import code_table
 from schemas.delivery import Delivery

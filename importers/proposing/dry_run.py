@@ -19,7 +19,7 @@ from importers.profiles import Profile
 from importers.proposing.class_evidence import ClassTold, class_told
 from importers.proposing.foot_told import foot_told
 from importers.proposing.legends import Legend
-from importers.proposing.matching import Reason
+from importers.proposing.match import Reason
 from importers.proposing.profile_writing import Settled, profile_text
 from importers.proposing.proposal import ColumnProposal, TableProposal, propose
 from importers.proposing.word_proposals import WordProposal, unknown_words

@@ -7,7 +7,7 @@ from typing import Any
 
 from importers.places.place_readings import PlaceReading
 from importers.proposing.dry_run import DryRun
-from importers.proposing.matching import Match, Reason, sureness, sureness_words
+from importers.proposing.match import Match, Reason, sureness, sureness_words
 from importers.proposing.proposal import ColumnProposal, TableProposal
 from importers.proposing.vocabulary import labels
 from importers.proposing.word_proposals import WordProposal

@@ -15,9 +15,9 @@ from importers.base import RecordTable
 from importers.normalising.cells import numbers
 from importers.normalising.units import LENGTHS_M, unit_of
 from importers.places.feet import counts_in_feet
-from importers.proposing.matching import Reason
+from importers.proposing.match import Reason
 from importers.proposing.proposal import TableProposal
-from importers.proposing.vocabulary import is_length
+from importers.proposing.vocabulary import says
 from schemas.delivery import Delivery
 
 _WEB_MERCATOR, _DEGREES = 3857, 4326
@@ -66,7 +66,7 @@ def _by_lengths(tables: Sequence[RecordTable], proposals: Sequence[TableProposal
         # Models have no rows to count.
         rows = table.rows[~table.rows.index.duplicated(keep=False)]
         for name in map(str, rows.columns):
-            if is_length(name) and unit_of(name) is None and _is_in_feet(rows[name].reindex(own_m.index), own_m):
+            if says(name, "length") and unit_of(name) is None and _is_in_feet(rows[name].reindex(own_m.index), own_m):
                 return Reason(
                     f"as column {name} counts the lengths of lines in feet",
                     f"列 {name} 中的线长以英尺计，高程、埋深同样按英尺",

@@ -9,7 +9,7 @@ import pandas as pd
 import shapely
 
 from importers.normalising.cells import Floats
-from importers.proposing.matching import Match, Reason
+from importers.proposing.match import Match, Reason
 from importers.proposing.sample import Sample
 
 _TRUST = 0.8

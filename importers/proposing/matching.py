@@ -7,25 +7,18 @@ name says take half of its certainty. Nothing here decides an import: it propose
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from importers.normalising.columns import class_of
 from importers.normalising.units import PRESSURES_MPA, VOLTAGES_KV, is_of_metres, unit_of
 from importers.places.place_readings import Home
 from importers.profiles import ATTRIBUTES, Profile, plain
 from importers.proposing import content
+from importers.proposing.contests import settled
 from importers.proposing.known_names import known_names, near_miss
+from importers.proposing.match import ADOPTED, MENTIONED, Match, Reason
 from importers.proposing.place_columns import placed_ends, placed_point
 from importers.proposing.references import LEAST_DISTINCT
 from importers.proposing.sample import Sample
 from importers.proposing.vocabulary import is_remark, readings, says_else, speaks_against
 
-ADOPTED = 0.5
-_SURENESS = (
-    (0.99, ("certain", "确定")),
-    (0.8, ("likely", "很可能")),
-    (ADOPTED, ("possible", "可能")),
-    (0.0, ("doubtful", "存疑")),
-)
-MENTIONED = 0.25
 _KNOWN, _IN_A_LAYOUT = 1.0, 0.95
 _LEFT, _SAID = 0.4, 0.6
 _CONTRADICTED, _AGREED = 0.2, 0.5
@@ -46,34 +39,10 @@ OF_DRAWINGS, _DRAWN = frozenset(("layer", "entity", "handle", "block", "SOUTH"))
 _REFERRED_TO = 0.97
 # Numbers of lines make different pipes of lines that are else the same; the user says whether they are.
 _CAUTIOUS = {"line_id": 0.45}
-# Of more kinds of pipes nobody keeps a register.
-_LESS_SURE, _MOST_KINDS = 0.06, 60
 _ENDS = ("from_key", "to_key", "node_key")
 _TRUST_IN_PLACES = 0.75
 # Who owns a pipe and who runs it are companies alike; names tell them apart.
 _ALIKE_BY_VALUES = frozenset({"owner"})
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why something is thought, in both languages."""
-
-    en: str
-    zh: str
-
-    def but(self, other: "Reason") -> "Reason":
-        """The reason with another one behind it."""
-        return Reason(f"{self.en}; {other.en}", f"{self.zh}；{other.zh}")
-
-
-@dataclass(frozen=True)
-class Match:
-    """An attribute that a column may be, how sure that is (0 to 1), and why; `by_values` when no name says so."""
-
-    attribute: str
-    certainty: float
-    why: Reason
-    by_values: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,16 +73,6 @@ class Candidates:
     def read_as(self, column: str) -> str:
         """The name of a column with the delivery's own words in known ones."""
         return self.respelt.get(column, column)
-
-
-def sureness(certainty: float) -> str:
-    """A certainty as a number with words."""
-    return f"{certainty:.2f} {' '.join(sureness_words(certainty))}"
-
-
-def sureness_words(certainty: float) -> tuple[str, str]:
-    """How sure a certainty is, in English and Chinese."""
-    return next(words for least, words in _SURENESS if certainty >= least)
 
 
 def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
@@ -151,48 +110,7 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
             for match in _by_values(role, name, sample)
         ]
         found[column] = _merged(weighed, [*valued, *by_sight, *places.get(column, [])])
-    return _numbered_by_names(_by_class_words(_filled_first(found, table), table), table, role)
-
-
-def _filled_first(found: dict[str, list[Match]], table: Candidates) -> dict[str, list[Match]]:
-    """Less sure: an empty column, than the surest filled one that is named for the same attribute."""
-    named: dict[str, float] = {}
-    for column, options in found.items():
-        for match in options if table.samples[column].n_known else ():
-            if match.certainty >= ADOPTED and not match.by_values:
-                named[match.attribute] = max(match.certainty, named.get(match.attribute, 0.0))
-    return {
-        column: options
-        if table.samples[column].n_known
-        else [replace(m, certainty=min(m.certainty, named.get(m.attribute, 2.0) - _LESS_SURE)) for m in options]
-        for column, options in found.items()
-    }
-
-
-def _numbered_by_names(found: dict[str, list[Match]], table: Candidates, role: str) -> dict[str, list[Match]]:
-    """Points that nothing is named the number of are numbered by their names, where these are numbers."""
-    best = {column: options[0] for column, options in found.items() if options}
-    if role != "node" or any(m.attribute == "key" and not m.by_values for m in best.values()):
-        return found
-    why = Reason("its values are numbers of points", "其取值为点号")
-    named = (column for column, match in best.items() if match.attribute == "name")
-    column = next((name for name in named if content.are_numbers_of_points(table.samples[name])), None)
-    return found if column is None else {**found, column: [replace(best[column], attribute="key", why=why)]}
-
-
-def _by_class_words(found: dict[str, list[Match]], table: Candidates) -> dict[str, list[Match]]:
-    """Less sure: the class where a column tells more of them apart (小类 within 大类), a device called like a class."""
-    words = table.profile.class_words()
-    few = {column: sample.words if len(sample.words) <= _MOST_KINDS else [] for column, sample in table.samples.items()}
-    told = {column: {class_of(word, words) for word in kinds} for column, kinds in few.items()}
-    named = {column for column, classes in told.items() if classes and None not in classes}
-    can_tell = [len(told[column]) for column in named if any(m.attribute == "class" for m in found[column])]
-    least = max(can_tell, default=0)
-    less = {("appurtenance", column) for column in named} | {("class", c) for c in told if len(told[c]) < least}
-    return {
-        column: [replace(m, certainty=m.certainty - _LESS_SURE * ((m.attribute, column) in less)) for m in options]
-        for column, options in found.items()
-    }
+    return settled(found, table.samples, table.profile, role)
 
 
 def _linked(table: Candidates, role: str, known: Mapping[str, str]) -> list[str]:

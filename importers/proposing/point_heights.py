@@ -12,7 +12,7 @@ from importers.normalising.cells import Floats, cells, numbers
 from importers.normalising.units import factor, unit_of
 from importers.proposing.arithmetic import agree
 from importers.proposing.content import is_ground
-from importers.proposing.matching import Match, Reason
+from importers.proposing.match import Match, Reason
 from importers.proposing.sample import Sample
 from importers.proposing.vocabulary import datum_in_name
 

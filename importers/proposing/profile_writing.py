@@ -10,7 +10,7 @@ from importers.places.place_readings import PlaceReading
 from importers.profile_files import shipped
 from importers.profiles import ATTRIBUTES, Profile
 from importers.proposing.class_evidence import ClassTold
-from importers.proposing.matching import Reason, sureness
+from importers.proposing.match import Reason, sureness
 from importers.proposing.proposal import ColumnProposal, TableProposal
 from importers.proposing.vocabulary import labels
 from importers.proposing.word_proposals import WordProposal

@@ -16,7 +16,8 @@ from importers.proposing.arithmetic import heights
 from importers.proposing.content import is_ground
 from importers.proposing.line_ends import numbers_at_ends
 from importers.proposing.marks import own_words
-from importers.proposing.matching import ADOPTED, MENTIONED, OF_DRAWINGS, Candidates, Match, Reason, assigned, matches
+from importers.proposing.match import ADOPTED, MENTIONED, Match, Reason
+from importers.proposing.matching import OF_DRAWINGS, Candidates, assigned, matches
 from importers.proposing.point_heights import heights_by_number, well_heights
 from importers.proposing.references import Links, links
 from importers.proposing.sample import Sample

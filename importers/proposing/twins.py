@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from importers.proposing.content import fit
-from importers.proposing.matching import ADOPTED, Match, Reason
+from importers.proposing.match import ADOPTED, Match, Reason
 from importers.proposing.sample import Sample
 
 _HEIGHTS = ("elevation_m", "depth_m", "ground_m")

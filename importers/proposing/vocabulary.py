@@ -120,9 +120,9 @@ def is_remark(header: str) -> bool:
 
 
 @cache
-def is_length(header: str) -> bool:
-    """Whether all words of a name are known and say a length, of whatever: Pipe length, Shape__Length."""
-    return any(any("length" in told for _, told in words) for words, trust in _cuts(header) if trust >= _TRUST_IN_HALF)
+def says(header: str, concept: str) -> bool:
+    """Whether all words of a name are known, and one of them can stand for a concept: Shape__Length is of a length."""
+    return any(any(concept in told for _, told in words) for words, trust in _cuts(header) if trust >= _TRUST_IN_HALF)
 
 
 @cache

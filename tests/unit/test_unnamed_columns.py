@@ -302,6 +302,21 @@ def test_running_numbers_of_lines_are_no_pairs_of_points(tmp_path: Path, name: s
         assert {told[name] for told in delivery.segments["extra"]} == {f"GD-{n}" for n in range(_N)}
 
 
+def test_the_invert_of_a_pipe_is_not_the_bottom_of_the_well_beside_it(tmp_path: Path) -> None:
+    of_wells = [f"{end}检查井{name}" for end in ("上游", "下游") for name in ("编号", "X", "Y", "井底标高")]
+    header = [*of_wells, "管径", "上游管底标高", "下游管底标高"]
+    rows = [
+        [f"W{n}", 2_495_000, 507_000 + 30 * n, 9.4, f"W{n + 1}", 2_495_000, 507_030 + 30 * n, 9.3, 300, 9.6, 9.5]
+        for n in range(_N)
+    ]
+    file = _csv(tmp_path / "污水管网台账.csv", header, rows)
+
+    lines = _trial(_proposed([file], "EPSG:4547")).segments
+
+    assert lines["from_elevation_m"].eq(9.6).all()
+    assert lines["to_elevation_m"].eq(9.5).all()
+
+
 def _csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]], encoding: str = "utf-8") -> Path:
     text = "\n".join(";".join(map(str, row)) for row in [header, *rows])
     path.write_text(text + "\n", encoding=encoding)
