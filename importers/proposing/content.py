@@ -61,6 +61,7 @@ _MARKED = re.compile(r"[a-zΦφØ⌀￠¢]|[x×*]|孔", re.IGNORECASE)
 # Columns of more words than this hold no code words.
 _MOST_CODE_WORDS = 200
 # Wells are numbered 12.1 and 12.2, too; where no name says so, decimals are measures.
+_MEASURED = re.compile(r"-?\d+\.\d{2,}")
 _FEW_DECIMALS, _DECIMAL_NUMBERS = 0.1, 0.3
 _NEARLY_ALL = 0.98
 _FEW_WORDS, _MOST_CODE, _LEAST_NUMBERS = 60, 1_000, 3
@@ -88,7 +89,7 @@ def fit(attribute: str, sample: Sample) -> float | None:
     if attribute == "key":
         share = sample.distinct_share if sample.distinct_share > _NEARLY_ALL else 0.6 * sample.distinct_share**2
         return share if sample.decimal_share < _FEW_DECIMALS else _DECIMAL_NUMBERS * share
-    if attribute in ("from_key", "to_key") and sample.decimal_share > _HALF:
+    if attribute in ("from_key", "to_key") and sample.share(lambda word: bool(_MEASURED.fullmatch(word))) > _HALF:
         return 0.0
     look = _LOOKS.get(attribute) or _LOOKS.get(attribute.removeprefix("from_").removeprefix("to_"))
     return None if look is None else look(sample)
