@@ -23,6 +23,8 @@ LARGEST_BODY = 8_000_000
 _DELIVERIES = "/api/deliveries"
 # What one address may write into the form that is open to strangers: each takes somebody's time.
 _FORM, _FORMS = "/share/requests", Limits(10, 2)
+# Each key that is refused goes on record, where nothing is ever deleted.
+_STRANGERS_PER_MINUTE = 60
 
 
 class BodyLimit:
@@ -51,7 +53,7 @@ class BodyLimit:
 
 
 class RequestLimits:
-    """Lets a key ask as often, and as much at a time, as its agreement says; a stranger as the settings say."""
+    """Lets a key ask as often, and as much at a time, as its agreement says; a stranger once a second."""
 
     def __init__(
         self,
@@ -66,6 +68,8 @@ class RequestLimits:
         self._limiter = Limiter(clock, shared)
         settings = service.settings
         self._default = Limits(settings.requests_per_minute, settings.concurrent_requests)
+        per_minute = min(_STRANGERS_PER_MINUTE, settings.requests_per_minute)
+        self._stranger = Limits(per_minute, settings.concurrent_requests)
         self._known: dict[str, tuple[float, Limits]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,7 +86,7 @@ class RequestLimits:
             return
         address = (scope.get("client") or ("",))[0]
         # Keys that are not in force share what their sender's address may use.
-        stranger = (f"form {address}", _FORMS) if key is None else (f"address {address}", self._default)
+        stranger = (f"form {address}", _FORMS) if key is None else (f"address {address}", self._stranger)
         name, most = (key, limits) if key and limits else stranger
         try:
             self._limiter.enter(name, most)

@@ -107,6 +107,30 @@ def test_strangers_share_one_bucket_however_many_keys_they_make_up(town: Town, s
     assert client.get(ROUTE, headers=make_key(town)[1]).status_code == 200
 
 
+def test_no_address_fills_the_log_with_refusals(town: Town) -> None:
+    let_in = []
+
+    async def refuse(scope: Any, _receive: Any, _send: Any) -> None:
+        let_in.append(scope)
+
+    async def send(_message: Any) -> None:
+        pass
+
+    async def ask_often() -> None:
+        limits = RequestLimits(refuse, Service(Settings(_env_file=None), town.database), Clock())
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/share/agreement",
+            "headers": [(b"x-api-key", b"pmk_forged")],
+        }
+        for _ in range(75):
+            await limits({**scope, "client": ("127.0.0.1", 1)}, None, send)  # type: ignore[arg-type]
+
+    asyncio.run(ask_often())
+    assert len(let_in) == 60
+
+
 def test_a_body_is_not_held_in_memory_for_whoever_sends_it(client: httpx.Client) -> None:
     large = b"[" * LARGEST_BODY, (b"[" * 65_536 for _ in range(LARGEST_BODY // 65_536 + 1))
     for body in (*large, b"[" * (LARGEST_BODY + 1)):
