@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from pipemap.db import Connection, Database, fetch_all, fetch_one
-from pipemap.errors import ConflictError, NotFoundError, PipemapError, StorageError
+from pipemap.errors import ConflictError, NotFoundError, PipemapError, StorageError, UnreachableError
 from pipemap.jobs.folders import sweep_folders
 from pipemap.jobs.queue import enqueue_export
 from pipemap.projects import read_project
@@ -140,6 +140,10 @@ def run(
         _make(database, job, own, keep_h, is_stopping, mark_key)
     except CancelledError:
         shutil.rmtree(own, ignore_errors=True)
+    except UnreachableError:
+        # The job stays running with nothing in the queue for it, and is begun anew as one of a worker that is gone.
+        shutil.rmtree(own, ignore_errors=True)
+        raise
     except PipemapError as error:
         shutil.rmtree(own, ignore_errors=True)
         _fail(database, job_id, error.message)

@@ -18,6 +18,7 @@ import httpx
 import pytest
 import shapely
 
+from pipemap.db import Connection
 from pipemap.jobs import exports
 from pipemap.jobs.worker import beside, work
 from pipemap.settings import Settings
@@ -234,6 +235,24 @@ def test_the_job_of_a_killed_worker_is_done_by_the_next(
     (package,) = folder.iterdir()
     with zipfile.ZipFile(package) as archive:
         assert archive.testzip() is None
+
+
+def test_a_job_that_loses_its_database_is_begun_anew(
+    client: httpx.Client, issue: Issue, do_work: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = issue()
+    job_id = asked(client, key)
+
+    def lose(connection: Connection, *_: Any) -> int:
+        connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return 0
+
+    with monkeypatch.context() as while_lost:
+        while_lost.setattr(exports, "count_features", lose)
+        do_work()
+    assert state(client, key, job_id)["state"] == "running"
+    do_work()
+    assert state(client, key, job_id)["state"] == "done"
 
 
 def test_a_job_that_kills_its_workers_ends_with_a_reason(
