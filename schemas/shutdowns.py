@@ -9,7 +9,7 @@ from schemas.clearance import Finite
 from schemas.isolation import BurstPlan, BurstValve, ConsumersLost, Ids, Note
 from schemas.tables import LARGEST_ID
 
-Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+Id = Annotated[int, Field(ge=0, le=LARGEST_ID)]
 
 
 class _Shape(BaseModel):

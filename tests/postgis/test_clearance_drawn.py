@@ -106,8 +106,8 @@ def test_a_line_in_degrees_is_brought_to_the_map(connection: Connection) -> None
     ("line", "words"),
     [
         (drawn((0, 0), (0, 0)), "two different points"),
-        (drawn((0, 0), (2e9, 0)), "at most 100 km"),
-        (drawn((0, 0, 1), (2e9, 0, 1)), "at most 100 km"),
+        (drawn((0, 0), (2e8, 0)), "at most 100 km"),
+        (drawn((0, 0, 1), (2e8, 0, 1)), "at most 100 km"),
         (drawn((0, 0, 1), (5, 0)), "of every point"),
         (drawn((0, 0, 1), (5, 0, 1), cover_depth_m=1), "not both"),
         (drawn((0, 0), (5, 0), class_code="lava"), "utility_class"),

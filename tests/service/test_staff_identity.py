@@ -131,8 +131,11 @@ NO_STAFF: dict[str, Callable[[], str]] = {
 }
 
 
-def test_no_other_token_is_one_of_staff(client: httpx.Client) -> None:
-    for what, make in (NO_STAFF | FORGED).items():
+def test_no_other_token_is_one_of_staff(town: Town, serve: Any, jwks: Path) -> None:
+    for place, (what, make) in enumerate((NO_STAFF | FORGED).items()):
+        if place % 20 == 0:
+            # A service lets one address show sixty a minute.
+            client = served(serve, jwks, staff_token=TOKEN)
         for route in OF_STAFF if what in ("no role", "no algorithm") else OF_STAFF[:1]:
             assert client.get(route, headers=bearer(make())).status_code == 401, (what, route)
             assert client.get(route, auth=("manager", make())).status_code == 401, (what, route)

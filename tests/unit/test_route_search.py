@@ -147,12 +147,16 @@ def found_cost(plan: Plan, pipes: list[Pipe], highest_m: np.ndarray, ends: tuple
     return float(cheapest_way(plan, zones, depths, hops, (start, goal), (at[0], at[1]), COSTS).cost)
 
 
-# Coordinates off the middles and edges of cells, so that rounding decides nothing.
-along = st.integers(-2, 4 * COLUMNS).map(lambda number: number * 0.125 + 0.031)
+def along(off_m: float) -> st.SearchStrategy[float]:
+    """Coordinates off the middles and edges of cells and the lines between them, so that rounding decides nothing."""
+    return st.integers(-2, 4 * COLUMNS).map(lambda number: number * 0.125 + off_m)
+
+
+x, y = along(0.031), along(0.0437)
 height = st.floats(-1.5, 0.5).map(lambda value: round(value, 2) + 0.003)
 pipes = st.lists(
     st.tuples(
-        st.tuples(along, along, height), st.tuples(along, along, height), st.sampled_from([0.4, 0.6]),
+        st.tuples(x, y, height), st.tuples(x, y, height), st.sampled_from([0.4, 0.6]),
         st.sampled_from([0.2, 0.5]),
     ).filter(lambda pipe: math.dist(pipe[0][:2], pipe[1][:2]) > 0.3),
     max_size=4,
