@@ -13,7 +13,7 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError as ProjError
 from shapely.geometry.base import BaseGeometry
 
-from pipemap.errors import CrsError
+from pipemap.errors import CrsError, UsageError
 
 Bounds: TypeAlias = tuple[float, float, float, float]
 Drawn = TypeVar("Drawn", bound=BaseGeometry)
@@ -100,6 +100,20 @@ def line_in_project(line: shapely.LineString, srid: int, project_srid: int) -> s
     if not all(map(math.isfinite, brought.bounds)):
         raise CrsError(f"The line reaches beyond where EPSG:{srid} can be transformed to EPSG:{project_srid}.")
     return brought
+
+
+def drawn_line_in_project(
+    line: shapely.LineString, srid: int, project_srid: int, longest_m: float
+) -> shapely.LineString:
+    """A line that somebody draws, as `line_in_project`; UsageError when it is longer than such a line may be."""
+    drawn = line_in_project(line, srid, project_srid)
+    if not drawn.length <= longest_m:
+        most_km, length_km = longest_m / 1000, drawn.length / 1000
+        raise UsageError(
+            f"A drawn line is at most {most_km:g} km long; this one has {length_km:.1f} km.",
+            message_zh=f"绘制的线最长 {most_km:g} 公里，现为 {length_km:.1f} 公里。",
+        )
+    return drawn
 
 
 def places_in_project(places: Sequence[tuple[float, float]], srid: int, project_srid: int) -> list[tuple[float, float]]:

@@ -12,7 +12,7 @@ from typing import Any, LiteralString
 import shapely
 from psycopg.sql import SQL, Composable, Composed, Literal
 
-from pipemap.crs import line_in_project
+from pipemap.crs import drawn_line_in_project
 from pipemap.db import Connection, fetch_all
 from pipemap.errors import NotFoundError, UsageError
 from pipemap.pages import Box, Page, PageMaker, Version, all_of, check_finite
@@ -171,7 +171,7 @@ def corridor(
         raise UsageError("A corridor needs a line of at least two different points.")
     maker = PageMaker(connection, kind, version, out_srid, limit)
     srid = maker.place_srid(line_srid, _bounds(line))
-    _check_length(line_in_project(shapely.LineString(line), srid, maker.project_srid))
+    drawn_line_in_project(shapely.LineString(line), srid, maker.project_srid, _LONGEST_M)
     maker.params |= {
         "line": "LINESTRING(" + ", ".join(f"{float(x)!r} {float(y)!r}" for x, y in line) + ")",
         "line_srid": srid,
@@ -230,13 +230,6 @@ def _check_limit(limit: int) -> None:
 def _check_positive(name: str, value: float) -> None:
     if not (value > 0 and math.isfinite(value)):
         raise UsageError(f"{name} must be above 0.")
-
-
-def _check_length(line: shapely.LineString) -> None:
-    if line.length > _LONGEST_M:
-        raise UsageError(
-            f"A corridor is at most {_LONGEST_M / 1000:g} km long; this one has {line.length / 1000:.0f} km."
-        )
 
 
 def _distance_in_space(kind: str, point: Composable) -> Composed:

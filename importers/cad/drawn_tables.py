@@ -44,8 +44,8 @@ class _Grid:
     headers: list[str]
     rows: list[tuple[Entity, dict[str, str]]]
     texts: set[int]
-    lower: Floats
-    upper: Floats
+    lower: Place
+    upper: Place
 
     @classmethod
     def of(cls, rows: Sequence[Sequence["_Box"]], told: list[tuple[Entity, dict[str, str]]]) -> "_Grid":
@@ -56,16 +56,19 @@ class _Grid:
         cell = np.array([np.diff([box.edges[0] for box in rows[0]]).max(), _HIGHEST_ROW * boxes[0].height])
         names = [box.said for box in rows[0]]
         texts = {box.entity.row for box in boxes}
-        return cls(names, told, texts, corners.min(axis=0) - cell, corners.max(axis=0) + cell)
+        (x0, y0), (x1, y1) = (corners.min(axis=0) - cell).tolist(), (corners.max(axis=0) + cell).tolist()
+        return cls(names, told, texts, (x0, y0), (x1, y1))
 
     def rules(self, entity: Entity) -> bool:
         """Whether a line without data is one of those that part its rows and columns."""
         if entity.attributes or len(entity.vertices) < 2:
             return False
-        drawn = np.array([vertex[:2] for vertex in entity.vertices])
-        is_within = bool(((drawn >= self.lower) & (drawn <= self.upper)).all())
-        steps = np.abs(np.diff(drawn, axis=0))
-        return is_within and bool((steps.min(axis=1) <= _STRAIGHT * steps.max(axis=1)).all())
+        (x0, y0), (x1, y1) = self.lower, self.upper
+        # Every line of the drawing is asked: nearly all lie elsewhere, as their first vertex says.
+        if not all(x0 <= x <= x1 and y0 <= y <= y1 for x, y, *_ in entity.vertices):
+            return False
+        steps = np.abs(np.diff([vertex[:2] for vertex in entity.vertices], axis=0))
+        return bool((steps.min(axis=1) <= _STRAIGHT * steps.max(axis=1)).all())
 
 
 @dataclass

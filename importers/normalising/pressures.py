@@ -30,18 +30,19 @@ def pressure_and_voltage(columns: Columns) -> dict[str, Any]:
     def code(word: str) -> str | None:
         return words.get(word.casefold()) or words.get(_MEASURED.sub("", word).casefold())
 
+    def is_class(word: str) -> bool:
+        return words.get(word.casefold()) is not None
+
     kv_per_unit = _kv_per_unit(voltage, columns.factor("voltage"))
 
     def kv(word: str) -> float | None:
         return _voltage_kv(word, kv_per_unit)
 
     def mpa(word: str) -> float | None:
-        is_class = words.get(word.casefold()) is not None
-        return None if is_class else _pressure_mpa(_measured(word), columns.factor("pressure"))
+        return None if is_class(word) else _pressure_mpa(_measured(word), columns.factor("pressure"))
 
     def marked_mpa(word: str) -> float | None:
-        is_class = words.get(word.casefold()) is not None
-        return None if is_class or word[-1:].isdigit() else _pressure_mpa(_measured(word))
+        return None if is_class(word) or word[-1:].isdigit() else _pressure_mpa(_measured(word))
 
     def marked_kv(word: str) -> float | None:
         return _voltage_kv(word) if word[-1:].casefold() in ("v", "伏") else None

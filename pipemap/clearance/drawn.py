@@ -15,7 +15,7 @@ from pipemap.clearance.ground import ground_at
 from pipemap.clearance.numbers import WIDEST_NEIGHBOUR_M, known, known_or
 from pipemap.clearance.questions import answer_about
 from pipemap.clearance.site import DRAWN_ID, DRAWN_NODES, Segment, Site, as_pipes
-from pipemap.crs import line_in_project
+from pipemap.crs import drawn_line_in_project
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.pages import Version
@@ -102,13 +102,7 @@ def drawn_segment(site: Site, pipe: DrawnPipe, line_srid: int | None = None) -> 
     """The segment a drawn pipe would be, its cover turned into elevations by the ground there (`ground_at`)."""
     _check(pipe)
     srid = site.srid if line_srid is None else line_srid
-    line = line_in_project(shapely.LineString([at[:2] for at in pipe.line]), srid, site.srid)
-    if not line.length <= _LONGEST_M:
-        most, length = _LONGEST_M / 1000, line.length / 1000
-        raise UsageError(
-            f"A drawn line is at most {most:g} km long; this one has {length:.0f} km.",
-            message_zh=f"绘制的管线最长 {most:g} 公里，现为 {length:.0f} 公里。",
-        )
+    line = drawn_line_in_project(shapely.LineString([at[:2] for at in pipe.line]), srid, site.srid, _LONGEST_M)
     heights = np.array([at[2] for at in pipe.line]) if len(pipe.line[0]) == 3 else None
     plan = shapely.get_coordinates(line if heights is not None else shapely.segmentize(line, _GROUND_STEP_M))
     ground_m = ground_at(site, plan)

@@ -14,7 +14,7 @@ from pipemap.clearance.geometry3d import Floats
 from pipemap.clearance.ground import ground_along, ground_at
 from pipemap.clearance.numbers import known
 from pipemap.clearance.site import Segment, Site, as_pipes, chainage
-from pipemap.crs import line_in_project
+from pipemap.crs import drawn_line_in_project
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.pages import Version
@@ -77,10 +77,8 @@ def cross_section(
 def _drawn(site: Site, line: Sequence[tuple[float, float]], line_srid: int | None) -> shapely.LineString:
     if len(set(line)) < 2 or not np.isfinite(line).all():
         raise UsageError("A section needs a line of at least two different points.")
-    drawn = line_in_project(shapely.LineString(line), site.srid if line_srid is None else line_srid, site.srid)
-    if drawn.length > LONGEST_M:
-        raise UsageError(f"The section is {drawn.length:.0f} m long; draw at most {LONGEST_M:.0f} m.")
-    return drawn
+    srid = site.srid if line_srid is None else line_srid
+    return drawn_line_in_project(shapely.LineString(line), srid, site.srid, LONGEST_M)
 
 
 def _ground(site: Site, drawn: shapely.LineString, places: Sequence[Place]) -> Floats:

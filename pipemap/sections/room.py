@@ -14,7 +14,7 @@ from pipemap.clearance.numbers import ACROSS_DEG, WIDEST_NEIGHBOUR_M, known_or
 from pipemap.clearance.parties import party_of
 from pipemap.clearance.rules import Limit, Party, cover_limit, strictest, widest
 from pipemap.clearance.site import Segment, Site, Structure
-from pipemap.crs import line_in_project
+from pipemap.crs import drawn_line_in_project
 from pipemap.db import Connection
 from pipemap.errors import UsageError
 from pipemap.pages import Version
@@ -109,10 +109,8 @@ def find_room_along(
 def _drawn(site: Site, line: Sequence[tuple[float, float]], line_srid: int | None) -> shapely.LineString:
     if len(set(line)) < 2 or not np.isfinite(line).all():
         raise UsageError("Room is looked for along a line of at least two different points.")
-    drawn = line_in_project(shapely.LineString(line), site.srid if line_srid is None else line_srid, site.srid)
-    if drawn.length > LONGEST_M:
-        raise UsageError(f"The line is {drawn.length:.0f} m long; draw at most {LONGEST_M:.0f} m.")
-    return drawn
+    srid = site.srid if line_srid is None else line_srid
+    return drawn_line_in_project(shapely.LineString(line), srid, site.srid, LONGEST_M)
 
 
 def _around(site: Site, pipe: PlannedPipe, place: shapely.Geometry) -> _Surroundings:
