@@ -13,6 +13,7 @@ from pyproj.exceptions import CRSError as ProjError
 
 from importers.base import RecordTable
 from importers.layers.shapes import Shapes, are_nowhere, by_dimension, simplest
+from importers.tabular.typed_columns import first_text
 from schemas.findings import Finding, Severity
 
 # EWKT says the CRS before the shape.
@@ -28,7 +29,7 @@ _SRID = r"(?i)^\s*SRID\s*=\s*\d+\s*;"
 def with_shapes(table: RecordTable) -> Iterator[RecordTable]:
     """The table with the first column of shapes as its geometry, one table for each dimension; others as they are."""
     column, read = next(
-        ((name, read) for name in table.rows.columns if (read := _reader(_first_text(table.rows[name])))), (None, None)
+        ((name, read) for name in table.rows.columns if (read := _reader(first_text(table.rows[name])))), (None, None)
     )
     if column is None or read is None:
         yield table
@@ -38,19 +39,13 @@ def with_shapes(table: RecordTable) -> Iterator[RecordTable]:
     bad = texts.index[texts.notna().to_numpy() & shapely.is_missing(shapes)]
     kept = table.rows if len(bad) else table.rows.drop(columns=column)
     findings = [*table.findings, *(_unreadable(table, int(row), str(column), str(texts[row])) for row in bad)]
-    crs = _crs(_first_text(texts), shapes)
+    crs = _crs(first_text(texts), shapes)
     masks = list(by_dimension(shapes))
     for place, mask in enumerate(masks):
         # What was left out and found is told once.
         first = {"findings": findings} if place == 0 else {"findings": [], "skipped_rows": 0, "refused_rows": 0}
         rows = kept if len(masks) == 1 else kept[mask]
         yield replace(table, rows=rows, shapes=shapes[mask], crs=crs, **first)
-
-
-def _first_text(column: "pd.Series[Any]") -> str:
-    first = column.first_valid_index()
-    value = None if first is None else column[first]
-    return value if isinstance(value, str) else ""
 
 
 def _reader(text: str) -> Callable[["pd.Series[Any]"], Shapes] | None:

@@ -8,6 +8,7 @@ from pyproj import CRS
 
 from importers.base import RecordTable
 from importers.proposing.vocabulary import readings
+from importers.tabular.typed_columns import first_text
 from schemas.findings import Finding, Severity
 
 # Two halves apart, or ten figures together: eight are also what numbers of British manholes are made of, TQ31813001.
@@ -28,8 +29,7 @@ def with_grid_references(table: RecordTable) -> RecordTable:
         return table
     for column in table.rows.columns:
         cells = table.rows[column]
-        first = cells.first_valid_index() if cells.dtype == object else None
-        if first is None or not isinstance(cells[first], str) or metres_of(cells[first]) is None:
+        if metres_of(first_text(cells)) is None:
             continue
         metres = [metres_of(cell) if isinstance(cell, str) else None for cell in cells]
         n_known = sum(place is not None for place in metres)

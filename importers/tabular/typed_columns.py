@@ -84,6 +84,12 @@ def first_filled(columns: list[Column], n_rows: int) -> npt.NDArray[np.object_]:
     return first
 
 
+def first_text(column: "pd.Series[Any]") -> str:
+    """The first text of a column, empty where it has none."""
+    cells = column.to_numpy() if column.dtype.kind == "O" else ()
+    return next((cell for cell in cells if isinstance(cell, str)), "")
+
+
 def is_none(cells: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
     """Which cells are None."""
     return np.array(cells == None, dtype=bool)  # noqa: E711 (cell by cell)

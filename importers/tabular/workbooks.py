@@ -7,6 +7,7 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from pipemap.errors import SourceError
 MAX_UNPACKED_BYTES = 4 * 2**30
 MAX_SPAN = 60_000_000
 
+# A check of so much takes time worth saving; it ends long before the library lays the cells out.
+_CHECKED_BESIDE_FROM_BYTES = 16 * 2**20
 _RATIO_MATTERS_FROM_BYTES = 64 * 2**20
 _SMALL_SPAN = 10_000_000
 _MOST_SPAN_PER_BYTE = 10
@@ -74,31 +77,36 @@ def sheets(path: Path) -> Iterator[Sheet]:
         When the workbook is damaged, protected by a password, or spans more cells than can be.
     """
     with _damage_told(path):
-        n_unvalued = _checked(path)
-        if n_unvalued is not None:
-            for sheet in sheet_child.sheets(path):
-                yield Sheet(*sheet, n_unvalued)
-                n_unvalued = 0
-        else:
+        parts = _parts(path)
+        if parts is None:
             yield from _from_child(path)
+            return
+        with ThreadPoolExecutor(1) as beside:
+            checked = beside.submit(_check_spans, path, parts)
+            if sum(part.file_size for part in parts) < _CHECKED_BESIDE_FROM_BYTES:
+                checked.result()
+            for place, sheet in enumerate(sheet_child.sheets(path)):
+                n_unvalued = checked.result()
+                yield Sheet(*sheet, n_unvalued if place == 0 else 0)
 
 
-def _checked(path: Path) -> int | None:
-    """How many formulas of an .xlsx by content have no value, once its parts are checked for what they span.
-
-    None where it is no such file.
-    """
+def _parts(path: Path) -> list[zipfile.ZipInfo] | None:
+    """The parts of an .xlsx by content, of a size that can be unpacked; None where it is no such file."""
     if not zipfile.is_zipfile(path):
         return None
     with zipfile.ZipFile(path) as archive:
         parts = archive.infolist()
-        unpacked_bytes = sum(part.file_size for part in parts)
-        is_bomb = unpacked_bytes > max(MAX_RATIO * path.stat().st_size, _RATIO_MATTERS_FROM_BYTES)
-        if unpacked_bytes > MAX_UNPACKED_BYTES or is_bomb:
-            raise too_large(path)
-        if not any(part.filename == "xl/workbook.xml" for part in parts):
-            return None
-        n_unvalued = 0
+    unpacked_bytes = sum(part.file_size for part in parts)
+    is_bomb = unpacked_bytes > max(MAX_RATIO * path.stat().st_size, _RATIO_MATTERS_FROM_BYTES)
+    if unpacked_bytes > MAX_UNPACKED_BYTES or is_bomb:
+        raise too_large(path)
+    return parts if any(part.filename == "xl/workbook.xml" for part in parts) else None
+
+
+def _check_spans(path: Path, parts: Iterable[zipfile.ZipInfo]) -> int:
+    """Refuse a workbook of which a sheet spans too much; how many of its formulas have no value."""
+    n_unvalued = 0
+    with zipfile.ZipFile(path) as archive:
         for part in parts:
             if part.filename.endswith(".xml"):
                 with archive.open(part) as file:
