@@ -10,6 +10,7 @@ from pipemap.errors import StorageError
 
 SYSTEM_USER = "pipemap"
 _BIN_PARENT = Path("/usr/lib/postgresql")
+_PATIENCE_S = 60
 _CONFIG = """
 listen_addresses = ''
 unix_socket_permissions = 0700
@@ -45,7 +46,9 @@ class Cluster:
     def is_running(self) -> bool:
         """Whether the server answers on its socket; one that still recovers from a crash counts."""
         accepting_or_starting = (0, 1)
-        return _run(["pg_isready", "-q", "-h", self.socket_dir], check=False).returncode in accepting_or_starting
+        # Where nobody listens the answer comes at once; one that listens may be waiting for a busy disk.
+        asked = ["pg_isready", "-q", "-t", str(_PATIENCE_S), "-h", self.socket_dir]
+        return _run(asked, check=False).returncode in accepting_or_starting
 
     def start(self) -> None:
         """Create the server if it is missing and start it if it is down."""
@@ -54,7 +57,7 @@ class Cluster:
         if not self.is_running():
             log = self.data_dir / "postgresql.log"
             options = f"-k {self.socket_dir}"
-            _run(["pg_ctl", "-D", self._pgdata(), "-l", log, "-o", options, "-w", "-t", "60", "start"])
+            _run(["pg_ctl", "-D", self._pgdata(), "-l", log, "-o", options, "-w", "-t", str(_PATIENCE_S), "start"])
 
     def stop(self) -> None:
         """Stop the server; nothing is lost, unless it was a throw-away one."""

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,14 +103,28 @@ def durable() -> Iterator[Cluster]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def main_process(server: Cluster) -> int:
+    return int((server.data_dir / "pgdata" / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
+
+
 def kill_server(server: Cluster) -> None:
     """SIGKILL the database server itself, and wait until its last process is gone."""
-    lines = (server.data_dir / "pgdata" / "postmaster.pid").read_text(encoding="utf-8").splitlines()
-    os.kill(int(lines[0]), signal.SIGKILL)
-    while Path(f"/proc/{lines[0]}").exists():
+    process = main_process(server)
+    os.kill(process, signal.SIGKILL)
+    while Path(f"/proc/{process}").exists():
         time.sleep(0.05)
     while subprocess.run(["pgrep", "-f", str(server.data_dir)], capture_output=True, check=False).stdout:
         time.sleep(0.05)
+
+
+def test_a_server_that_answers_late_is_not_started_a_second_time(cluster: Cluster) -> None:
+    process = main_process(cluster)
+    os.kill(process, signal.SIGSTOP)
+    going_on = threading.Timer(3.5, os.kill, [process, signal.SIGCONT])
+    going_on.start()
+    cluster.start()
+    going_on.join()
+    assert (cluster.is_running(), main_process(cluster)) == (True, process)
 
 
 def test_the_database_server_killed_during_import_and_publish(durable: Cluster) -> None:
