@@ -408,6 +408,7 @@ T2          ;N2          ;     714,240;N1          ;     714,440;THA         ;CI
         ("普查.xlsx", "JS", None, "water"),
         ("普查.xlsx", "1.雨水管点", None, "storm"),
         ("普查.xlsx", "污水管线成果表", None, "foul"),
+        ("普查.xlsx", "2026DL点表", None, "power"),
         ("普查.xlsx", "管点(RQ)", None, "gas"),
         ("普查.xlsx", "Sheet1", "某市天然气管线点成果表", "gas"),
         ("电力管线普查.xlsx", "Sheet1", "成果表", "power"),
