@@ -22,7 +22,7 @@ MATCH_WITHIN_M = 0.15
 
 _EXAMPLES = 5
 _TOLD = 1_000
-_NAMES = {
+KIND_NAMES = {
     "node": ("points", "管点"),
     "consumer": ("consumers", "用户"),
     "pipe_segment": ("lines", "管线"),
@@ -129,7 +129,7 @@ class Matching:
         pairs = [(row["held_key"], row["source_key"]) for row in rows]
         listed = ", ".join(f"{old} → {new}" for old, new in pairs[:_EXAMPLES])
         more = " …" if len(pairs) > _EXAMPLES else ""
-        name_en, name_zh = _NAMES[kind]
+        name_en, name_zh = KIND_NAMES[kind]
         self.findings.append(
             Finding(
                 rule="IMP-RENUMBERED",

@@ -11,6 +11,7 @@ from shapely.geometry.base import BaseGeometry
 
 from pipemap.db import fetch_all
 from pipemap.ingest.draft import KEPT, WHEN_ABSENT, Draft, delivered_names
+from pipemap.ingest.emptying import emptied_values
 from pipemap.matching import Matching, held, keyed
 from pipemap.placing import suspicions
 from pipemap.sql import queries
@@ -55,6 +56,8 @@ class Comparison:
             else:
                 self._keep_undelivered(kind)
             self._add_changes(kind)
+            if not partial:
+                self.draft.findings += emptied_values(self.connection, kind, self.given[kind], self.draft.identities)
             if kind == "node":
                 self._fill_node_keys()
         self.draft.findings += matching.findings

@@ -112,6 +112,12 @@ LEFT JOIN {delta} d
 WHERE c.dataset_id = %(dataset_id)s
 GROUP BY 1
 
+-- name: emptied
+-- How often a changed feature loses a value that the map knows, for each of some columns.
+SELECT {counts}
+FROM {delta} d JOIN {current} c USING (feature_id)
+WHERE d.changeset_id = %(changeset_id)s AND d.op = 'update'
+
 -- name: segments_without_nodes
 SELECT s.source_key, s.class_code, s.source_file_id, s.source_sheet, s.source_row,
        CASE WHEN f.feature_id IS NULL THEN s.from_key ELSE s.to_key END AS missing_key,

@@ -1,4 +1,6 @@
-"""A delivery of one part, given as if it were all, does not empty the map unseen."""
+"""A delivery of one part, or of fewer columns, given as if it were all, does not empty the map unseen."""
+
+from typing import Any
 
 import pytest
 
@@ -53,3 +55,37 @@ def test_a_partial_delivery_and_another_dataset_take_nothing_away(database: Data
     publish_now(database, bring_in(database, street(6)))
     assert removals(database, bring_in(database, street(2), partial=True)) == []
     assert removals(database, bring_in(database, street(2, dataset="elsewhere"))) == []
+
+
+RICH = {"material_code": "cast_iron", "owner": "water company", "from_depth_m": 1.0}
+
+
+def emptied(database: Database, given: Delivery, *, partial: bool = False) -> list[tuple[str, str, dict[str, int]]]:
+    changeset_id = bring_in(database, given, partial=partial)
+    with database.transaction() as connection:
+        found = list_findings(connection, changeset_id, rule="IMP-EMPTIES")
+    return [(one["severity"], one["feature_kind"], one["details"]["emptied"]) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("second", "lost"),
+    [
+        ({"owner": "water company", "from_depth_m": 1.2}, {"material_code": 3}),
+        ({"shape_code": "circle"}, {"material_code": 3, "owner": 3, "from_depth_m": 3}),
+        ({**RICH, "class_code": "unknown"}, {"class_code": 3}),
+        ({**RICH, "owner": "gas company"}, None),
+    ],
+)
+def test_values_that_a_full_delivery_has_no_column_for_are_told(
+    database: Database, second: dict[str, Any], lost: dict[str, int] | None
+) -> None:
+    publish_now(database, bring_in(database, street(4, **RICH)))
+    assert emptied(database, street(4, **second)) == ([("warning", "pipe_segment", lost)] if lost else [])
+    assert emptied(database, street(4, **{**second, "class_code": "water"}), partial=True) == []
+
+
+def test_a_cell_left_empty_in_a_column_that_is_filled_is_the_delivery_s_word(database: Database) -> None:
+    publish_now(database, bring_in(database, street(4, **RICH)))
+    second = street(4, **RICH)
+    second.segments.loc[0, "owner"] = None
+    assert emptied(database, second) == []
