@@ -47,7 +47,7 @@ class Cluster:
         """Whether the server answers on its socket; one that still recovers from a crash counts."""
         accepting_or_starting = (0, 1)
         # Where nobody listens the answer comes at once; one that listens may be waiting for a busy disk.
-        asked = ["pg_isready", "-q", "-t", str(_PATIENCE_S), "-h", self.socket_dir]
+        asked: list[str | Path] = ["pg_isready", "-q", "-t", str(_PATIENCE_S), "-h", self.socket_dir]
         return _run(asked, check=False).returncode in accepting_or_starting
 
     def start(self) -> None:

@@ -77,9 +77,14 @@ class Columns:
         if attribute not in self.mapping:
             return Cells(np.zeros(len(self.rows), dtype=np.int64), [None])
         if attribute not in self._cells:
-            nulls = self.nulls | self.profile.null_words(attribute)
-            self._cells[attribute] = cells(self.rows[self.mapping[attribute]], nulls)
+            column = self.rows[self.mapping[attribute]]
+            self._cells[attribute] = cells(column, self._nulls_in(attribute, column))
         return self._cells[attribute]
+
+    def _nulls_in(self, attribute: str, column: "pd.Series[Any]") -> frozenset[str]:
+        """Words that stand for unknown in a column; beside a plus a minus is a direction of flow."""
+        nulls = self.nulls | self.profile.null_words(attribute)
+        return nulls - {"-"} if attribute == "flow_direction" and column.eq("+").any() else nulls
 
     def texts(self, attribute: str) -> Objects:
         """The attribute as text, None where unknown."""

@@ -53,7 +53,7 @@ def with_axis(
     nodes = _with_ground(nodes, segments)
     segments, uses = resolved(nodes, segments, _surveyed(nodes, segments), profile, context.columns, ledger)
     ends = _surveyed(nodes, segments)
-    _report_disagreement(segments, ends, keys, ledger)
+    _note_disagreement(segments, ends, ledger)
     axis_m, is_inferred = _axis(segments, ends)
     is_reversed = _drawn_backwards(nodes, segments, keys, context)
     if profile.geometry_z == "axis":
@@ -121,21 +121,24 @@ def _surveyed(nodes: pd.DataFrame, segments: pd.DataFrame) -> Surveyed:
     return Surveyed(ground_m[at], _both(segments, "depth_m"), _both(segments, "elevation_m"), is_inferred[at])
 
 
-def _report_disagreement(segments: pd.DataFrame, ends: Surveyed, keys: Keys, ledger: Ledger) -> None:
-    apart = np.abs(ends.ground_m - ends.depth_m - ends.elevation_m)
-    for column, end in enumerate(("from", "to")):
-        wrong = apart[:, column] > AGREEMENT_M + 1e-9
-        told = keys.named(segments[wrong])
-        ledger.report(
-            told.assign(end=told[f"{end}_key"], apart=apart[wrong, column].round(3)),
-            Severity.WARNING,
-            "R27",
-            "{source_key} at {end}: ground elevation less depth and pipe elevation differ by {apart} m; "
-            "the elevation was taken.",
-            "{source_key} 在 {end} 处：地面高程减埋深与管道高程相差 {apart} m，采用管道高程。",
-            kind="pipe_segment",
-            value="apart",
+def _note_disagreement(segments: pd.DataFrame, ends: Surveyed, ledger: Ledger) -> None:
+    """Say which of two heights was taken where both are told; each such end is for rule R27 of a check to name."""
+    apart_m = np.abs(ends.ground_m - ends.depth_m - ends.elevation_m)
+    is_apart = apart_m > AGREEMENT_M + 1e-9
+    tables = segments["table"].to_numpy()
+    for number in np.unique(tables[is_apart.any(axis=1)]):
+        of_table = apart_m[tables == number][is_apart[tables == number]]
+        ledger.note(
+            int(number),
+            Severity.INFO,
+            "IMP-HEIGHT",
+            f"At {len(of_table)} ends of lines ground elevation less depth and pipe elevation differ, by up to "
+            f"{of_table.max():.2f} m; the elevation was taken. A check names each of them (rule R27).",
+            f"{len(of_table)} 处管线端点的地面高程减埋深与管道高程不符，最大相差 {of_table.max():.2f} m，采用管道高程；"
+            "检查时逐一列出（规则 R27）。",
+            value=f"{of_table.max():.2f} m",
             limit=f"{AGREEMENT_M} m",
+            details={"ends": len(of_table)},
         )
 
 

@@ -335,7 +335,7 @@ def _with_other_ends(segments: pd.DataFrame) -> pd.DataFrame:
 
 
 def _without_repeats(segments: pd.DataFrame, keys: Keys, ledger: Ledger) -> pd.DataFrame:
-    """Refuse lines that repeat another one, also reversed; parallel lines that differ stay, with a warning."""
+    """Refuse lines that repeat another one, also reversed; parallel lines that differ stay, which is told."""
     pair = _either_way(segments)
     if not pair.duplicated().any():
         return segments
@@ -352,7 +352,8 @@ def _without_repeats(segments: pd.DataFrame, keys: Keys, ledger: Ledger) -> pd.D
     )
     ledger.report(
         keys.named(alike[same_pair & ~same & ~expected & ~alike["has_line_id"]]),
-        Severity.WARNING,
+        # Whether that is a fault is for the rule to say when it is checked.
+        Severity.INFO,
         "R14",
         "A second line joins {from_key} and {to_key} with other attributes; loaded as a parallel line.",
         "{from_key} 与 {to_key} 之间有属性不同的重复管线，按并行管线载入。",

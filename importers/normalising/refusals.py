@@ -43,7 +43,8 @@ def placed_only(frame: pd.DataFrame, kind: str, ledger: Ledger) -> pd.DataFrame:
     kept = with_place_only(frame, kind, ledger)
     ledger.report(
         kept[kept["outside"]],
-        Severity.ERROR,
+        # How far outside is a fault is for the rule to say when it is checked.
+        Severity.INFO,
         "R06",
         "{source_key} lies outside the area where the coordinate system is used.",
         "{source_key} 超出坐标系适用范围。",

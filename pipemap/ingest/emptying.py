@@ -1,7 +1,6 @@
 """Values that the map would lose because a delivery has no word for them: told, for nobody may have meant it."""
 
 from collections.abc import Mapping
-from typing import LiteralString
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
@@ -15,12 +14,10 @@ from schemas.findings import Finding, Severity
 from schemas.tables import attribute_names
 
 # A class that nothing tells takes the place of the one that the map knows.
-_UNTOLD: dict[str, str | bool] = {**WHEN_ABSENT, "class_code": "unknown"}
+_UNTOLD: dict[str, object] = {**WHEN_ABSENT, "class_code": "unknown"}
 
 
-def emptied_values(
-    connection: Connection, kind: LiteralString, given: set[str], identities: Mapping[str, int]
-) -> list[Finding]:
+def emptied_values(connection: Connection, kind: str, given: set[str], identities: dict[str, int]) -> list[Finding]:
     """What a drafted full delivery takes from the features of a kind that it changes, one finding at most.
 
     `given` are the columns in which the delivery has a value anywhere; what it left empty in a column that it does

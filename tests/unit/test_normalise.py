@@ -116,7 +116,8 @@ def test_pipe_elevations_win_over_depths_that_disagree(tmp_path: Path) -> None:
     delivery = read(tmp_path, TWO_POINTS, f"{HEIGHTS_HEADER}\nA,B,JS,1,2,9.5,9.01,200\n")
     assert z_of(delivery, "A->B") == [9.4, 8.91]
     (finding,) = delivery.findings
-    assert (finding.rule, finding.value, finding.limit) == ("R27", "0.5", "0.02 m")
+    assert (finding.rule, finding.severity, finding.value, finding.limit) == ("IMP-HEIGHT", "info", "0.50 m", "0.02 m")
+    assert finding.details == {"ends": 1}
 
 
 def test_elevation_columns_that_hold_the_ground_are_taken_as_ground(tmp_path: Path) -> None:

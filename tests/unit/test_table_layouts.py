@@ -434,3 +434,21 @@ def test_points_that_name_their_class_are_believed_before_the_name_of_the_file(t
     delivery = imported(workbook(tmp_path / "排水普查.xlsx", {"点": points, "线": lines}))
     assert delivery.segments.class_code.tolist() == ["storm"]
     assert "IMP-TITLE" not in {finding.rule for finding in delivery.findings}
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        (["+", "-", None], ["forward", "backward", "unknown"]),
+        (["-", "-", None], ["unknown"] * 3),
+        (["1", "-", "2"], ["forward", "unknown", "backward"]),
+    ],
+)
+def test_a_minus_is_a_direction_of_flow_beside_a_plus_and_unknown_elsewhere(
+    tmp_path: Path, said: list[str | None], read: list[str]
+) -> None:
+    points = [["物探点号", "X", "Y"], *(["W" + str(n), NORTH, EAST + 30 * n] for n in range(4))]
+    lines = [["起点点号", "终点点号", "流向"], *([f"W{n}", f"W{n + 1}", word] for n, word in enumerate(said))]
+    delivery = imported(workbook(tmp_path / "污水.xlsx", {"WS点": points, "WS线": lines}))
+    directions = [segment(delivery, f"W{n}->W{n + 1}").flow_direction_code for n in range(3)]
+    assert [word if isinstance(word, str) else "unknown" for word in directions] == read
