@@ -301,6 +301,7 @@ def _joined(context: Context, files: Sequence[SourceFile], dataset: str) -> Deli
         findings=placed(findings, {"node": nodes, "consumer": consumers, "structure": structures}),
         counts=counts,
         datums=datums,
+        columns=context.read_from,
     )
 
 

@@ -1,6 +1,6 @@
 """A delivery: what an importer hands to the core, already normalised, and the account of its rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -35,6 +35,16 @@ class RowCount:
     loaded: int = 0
     refused: int = 0
     skipped: int = 0
+
+
+@dataclass(frozen=True)
+class DeliveredColumns:
+    """The column that each attribute of one kind of feature was read from, in one sheet, layer or table."""
+
+    file: str
+    sheet: str
+    kind: str
+    columns: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -113,6 +123,7 @@ class Delivery:
     findings: list[Finding] = field(default_factory=list)
     counts: list[RowCount] = field(default_factory=list)
     datums: list[DatumUse] = field(default_factory=list)
+    columns: list[DeliveredColumns] = field(default_factory=list)
 
     @cached_property
     def features(self) -> dict[str, pd.DataFrame | Features]:

@@ -21,6 +21,7 @@ from importers.normalising.classes import ClassColumn
 from importers.normalising.column_findings import columns_of_lines, tell_columns
 from importers.normalising.columns import Columns
 from importers.normalising.compact import COMPACT, compact
+from importers.normalising.delivered_columns import delivered_columns
 from importers.normalising.ledger import Ledger
 from importers.normalising.listings import one_by_one
 from importers.normalising.normalise import (
@@ -45,6 +46,7 @@ from importers.places.feet import foot_of, is_same_foot, metres_per_unit
 from importers.places.georeference import Georeference, Place
 from importers.places.local_grid import LocalGrid
 from importers.profiles import Profile
+from schemas.delivery import DeliveredColumns
 from schemas.findings import Finding, Severity
 from schemas.tables import FEATURE_KINDS
 
@@ -63,6 +65,7 @@ class Context:
     columns: dict[int, dict[str, str]] = field(default_factory=dict)
     # Columns of tables of points that say what lines are like.
     of_lines: dict[int, list[str]] = field(default_factory=dict)
+    read_from: list[DeliveredColumns] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         spool = Spool()
@@ -108,6 +111,7 @@ class Sheet:
             self.ledger.skip(self.number, slice(None))
         self._words.tell(self.ledger, self.number)
         self.ledger.findings += self._notes.values()
+        self.context.read_from += delivered_columns(self._first.file, self._first.sheet, str(self.role), self._mapping)
         if self._mapping and self._first.role is None:
             names = [str(name) for name in self._first.rows.columns if name != DERIVED]
             told = {name: column for name, column in self._mapping.items() if not self._is_of_the_system(name)}

@@ -80,7 +80,18 @@ class Breaches:
             "y_m": known_values(xy[:, 1], np.isfinite(xy[:, 1])),
             "details": self._detailed(part, len(rows)),
         }
-        return _complete(about | known | self.says.filled(fields, len(rows)), len(rows))
+        said = self.says.filled(fields, len(rows))
+        if "column" in said:
+            said["column"] = self._as_delivered(about["file"], about["sheet"], said["column"])
+        return _complete(about | known | said, len(rows))
+
+    def _as_delivered(self, files: list[Any], sheets: list[Any], attributes: list[Any]) -> list[Any]:
+        """The columns of the delivery that attributes were read from; one of none is called by its own name."""
+        delivered = self.scope.delivered
+        return [
+            delivered.get((file, sheet, self.kind), {}).get(attribute, attribute)
+            for file, sheet, attribute in zip(files, sheets, attributes, strict=True)
+        ]
 
     def _about(self, rows: Ints) -> Block:
         columns = self.scope.columns[self.kind]

@@ -93,7 +93,14 @@ class _Loading:
         terrain = Terrain(self._connection)
         nodes["model_ground_m"] = shelved(terrain.at(np.column_stack([nodes["x_m"], nodes["y_m"]])))
         scope = Scope.of(columns, axes, disturbed, Farther.none(), self._srid)
-        return replace(scope, limits=limits_in_force(self._connection), shallowest=_over_models(scope, terrain))
+        return replace(
+            scope,
+            limits=limits_in_force(self._connection),
+            shallowest=_over_models(scope, terrain),
+            delivered={
+                (each["file"], each["sheet"], each["kind"]): each["columns"] for row in rows for each in row["columns"]
+            },
+        )
 
     def _is_on_the_map(self, kind: Kind) -> bool:
         found = fetch_one(self._connection, compose(queries("checks")["is_on_the_map"], kind))

@@ -6,7 +6,7 @@ metres above the vertical datum; what is unknown is NaN.
 
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -40,7 +40,8 @@ class Scope:
     A feature is `touched` when it, or what it is joined to, has changed. `told` marks the features that
     findings may be about: those that are touched and, in a tile, at home there. `drawn_along_flow` names
     the datasets whose gravity lines, with few exceptions, fall the way they are drawn: so they flow. `shallowest` is
-    where each segment lies least deep by the ground models, None where none is loaded.
+    where each segment lies least deep by the ground models, None where none is loaded. `delivered` says by file,
+    sheet and kind which column an attribute was read from.
     """
 
     columns: Mapping[Kind, Columns]
@@ -54,6 +55,7 @@ class Scope:
     drawn_along_flow: frozenset[int] = frozenset()
     limits: LimitTables = STANDARD
     shallowest: Shallowest | None = None
+    delivered: Mapping[tuple[str, str, str], Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
     def of(

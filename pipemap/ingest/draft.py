@@ -19,7 +19,7 @@ from pipemap.findings import save_findings
 from pipemap.projects import read_project
 from pipemap.sql import queries
 from pipemap.statements import NODE_LINKS, compose
-from schemas.delivery import Delivery, SourceFile
+from schemas.delivery import DeliveredColumns, Delivery, SourceFile
 from schemas.tables import metadata, state_names
 
 OnProgress: TypeAlias = Callable[[str, int, int], None]
@@ -74,7 +74,7 @@ class Draft:
         self._follower = follower
         self.srid = read_project(connection).srid
         self.dataset_id = add_dataset(connection, delivery.dataset)
-        self.file_ids = [_source_file_id(connection, file) for file in delivery.files]
+        self.file_ids = [_source_file_id(connection, file, delivery.columns) for file in delivery.files]
         self.changeset_id = add_changeset(
             connection, title, "import", author, dataset_id=self.dataset_id, delivery_job_id=job_id
         )
@@ -165,8 +165,10 @@ def delivered_names(kind: str) -> tuple[str, ...]:
     return tuple(name for name in state_names(kind) if name not in missing)
 
 
-def _source_file_id(connection: Connection, file: SourceFile) -> int:
+def _source_file_id(connection: Connection, file: SourceFile, columns: Iterable[DeliveredColumns]) -> int:
     connection.execute(queries("ingest")["add_source_file"], asdict(file))
     row = fetch_one(connection, queries("ingest")["source_file_id"], asdict(file))
     assert row is not None
+    told = Jsonb([asdict(each) for each in columns if each.file == file.name])
+    connection.execute(queries("ingest")["tell_columns"], {**row, "columns": told})
     return int(row["source_file_id"])

@@ -7,7 +7,7 @@ SET state = CASE state WHEN 'draft' THEN 'checked' ELSE state END, checked_at = 
 WHERE changeset_id = %(changeset_id)s
 
 -- name: files
-SELECT source_file_id, name, importer FROM pipemap.source_file
+SELECT source_file_id, name, importer, columns FROM pipemap.source_file ORDER BY source_file_id
 
 -- name: proposed
 -- The states a changeset proposes.

@@ -12,6 +12,11 @@ INSERT INTO pipemap.source_file (name, sha256, importer, profile)
 VALUES (%(name)s, %(sha256)s, %(importer)s, %(profile)s)
 ON CONFLICT (name, sha256, importer, profile) DO NOTHING
 
+-- name: tell_columns
+-- Which columns a file's attributes were read from: as it was read last.
+UPDATE pipemap.source_file SET columns = %(columns)s
+WHERE source_file_id = %(source_file_id)s AND columns IS DISTINCT FROM %(columns)s
+
 -- name: source_file_id
 SELECT source_file_id FROM pipemap.source_file
 WHERE (name, sha256, importer, profile) = (%(name)s, %(sha256)s, %(importer)s, %(profile)s)

@@ -30,6 +30,7 @@ source_file = Table(
     Column("sha256", TEXT, nullable=False),
     Column("importer", TEXT, nullable=False),
     Column("profile", TEXT, nullable=False),
+    Column("columns", JSONB, nullable=False, server_default=text("'[]'")),
     UniqueConstraint("name", "sha256", "importer", "profile", name="source_file_same"),
 )
 
