@@ -21,6 +21,7 @@ from importers.normalising.features import Sources, consumers_of, nodes_of, segm
 from importers.normalising.joining import join
 from importers.normalising.normalise import GROUND
 from importers.normalising.sheets import Context, Sheets
+from importers.normalising.stops import with_stops
 from importers.normalising.twofold_points import with_places_of_others
 from importers.places.feet import foot_of
 from importers.places.georeference import Georeference, is_local, parse_crs
@@ -268,8 +269,7 @@ def _joined(context: Context, files: Sequence[SourceFile], dataset: str) -> Deli
     words = context.profile.class_words()
     # No name for what goes in: it would stay in memory as long as what comes out.
     nodes, segments, keys = join(
-        with_places_of_others(pools["node"].frame(), ledger),
-        pools["pipe_segment"].frame(),
+        *with_stops(with_places_of_others(pools["node"].frame(), ledger), pools["pipe_segment"], ledger, snap_m),
         words,
         ledger,
         draw_lost_points=draw,

@@ -312,8 +312,9 @@ class Drawn:
         for entity in sheet.rows["node"]:
             if self.lacks(sheet, "node", "appurtenance"):
                 self._device(entity, sheet)
-            if entity.block and self.lacks(sheet, "node", "feature") and self._words.is_feature(entity.block):
-                self._told[entity.row]["drawn_feature"] = entity.block
+            feature = self._words.feature_of(entity.block) if entity.block else None
+            if feature and self.lacks(sheet, "node", "feature"):
+                self._told[entity.row]["drawn_feature"] = feature
         if self.lacks(sheet, "node", "ground_elevation_m"):
             self._heights(sheet.rows["node"])
         if self.lacks(sheet, "segment", "from_elevation_m", "to_elevation_m"):

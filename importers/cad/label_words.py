@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -159,17 +159,24 @@ class Vocabulary:
         return word.casefold() in self._appurtenances
 
     def appurtenance_of(self, name: str) -> str | None:
-        """The word for an appurtenance that a name is, or in Chinese ends with behind its class: 污水_检查井."""
-        if self.is_appurtenance(name):
+        """The word for an appurtenance in the name of a block or a layer; see `_word_of`."""
+        return self._word_of(name, self.is_appurtenance)
+
+    def feature_of(self, name: str) -> str | None:
+        """The word for what a point is in the run of a pipe (a bend, a tee), and no appurtenance; see `_word_of`."""
+        return self._word_of(name, self._is_feature)
+
+    def _is_feature(self, word: str) -> bool:
+        return word.casefold() in self._features and word.casefold() not in self._appurtenances
+
+    def _word_of(self, name: str, is_one: Callable[[str], bool]) -> str | None:
+        """What a name is, or in Chinese ends with behind its class or a Latin prefix: 污水_检查井, GX_弯头."""
+        if is_one(name):
             return name
         parts = (name[at:] for at in range(1, len(name) - 1) if not name[at:].isascii())
-        word = next((part for part in parts if self.is_appurtenance(part)), None)
+        word = next(filter(is_one, parts), None)
         before = name.removesuffix(word or "").strip("_- ")
-        return word if word and self.class_code(before) else None
-
-    def is_feature(self, word: str) -> bool:
-        """Whether a word names what a point is in the run of a pipe (a bend, a tee) and no appurtenance."""
-        return word.casefold() in self._features and word.casefold() not in self._appurtenances
+        return word if word and (before.isascii() or self.class_code(before)) else None
 
     def _pipe_label(self, text: str) -> PipeLabel | None:
         """Size and what stands with it; None where there is no size or too much that is not understood."""

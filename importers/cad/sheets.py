@@ -139,7 +139,7 @@ class Sorting:
         if sheet.told.is_drawing_matter or self._is_drawing_block(entity):
             return "base"
         words = self.names.words
-        if entity.block and (words.appurtenance_of(entity.block) or words.is_feature(entity.block)):
+        if entity.block and (words.appurtenance_of(entity.block) or words.feature_of(entity.block)):
             return None
         if entity.is_closed and sheet.told.is_structure:
             return None

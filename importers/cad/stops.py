@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from importers.base import DERIVED, RecordTable
 from importers.cad.layer_names import can_meet
 from importers.cad.sheets import Sheet
+from importers.normalising import stops
 from schemas.findings import Finding, Severity
 
 _AT_POINT_M = 0.01
@@ -61,8 +62,8 @@ class Stops:
         places = shapely.get_coordinates(line, include_z=line.has_z)
         if line.is_closed:
             return [line]
-        stops = [at for at in range(1, len(places) - 1) if self._is_stop(places[at, :2], class_code)]
-        ends = [0, *stops, len(places) - 1]
+        between = [at for at in range(1, len(places) - 1) if self._is_stop(places[at, :2], class_code)]
+        ends = [0, *between, len(places) - 1]
         return [shapely.LineString(places[a : b + 1]) for a, b in pairwise(ends)]
 
     def _is_stop(self, place: npt.NDArray[np.float64], class_code: str | None) -> bool:
@@ -72,11 +73,12 @@ class Stops:
 
 
 def _told(table: RecordTable, n_lines: int, n_more: int) -> Finding:
+    en, zh = stops.words(n_lines, n_more)
     return Finding(
-        rule="IMP-STOPS",
+        rule=stops.RULE,
         severity=Severity.INFO,
-        message_en=f"{n_lines} lines run through points; each was taken for pipes from point to point, {n_more} more.",
-        message_zh=f"{n_lines} 条线穿过管点，已按管点分段，增加 {n_more} 段。",
+        message_en=en,
+        message_zh=zh,
         file=table.file,
         sheet=table.sheet,
         details={"rows": n_lines},

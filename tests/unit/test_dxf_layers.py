@@ -345,3 +345,16 @@ def test_blocks_named_for_class_and_device_are_both(tmp_path: Path) -> None:
         ("foul", "manhole"),
         ("water", "valve_well"),
     ]
+
+
+def test_a_block_with_a_prefix_in_latin_letters_is_what_it_is_named_for(tmp_path: Path) -> None:
+    def draw(drawing: Drawing) -> None:
+        for place, name in enumerate(("GX_阀门井", "GX_弯头", "消防栓")):
+            block = drawing.blocks.new(name)
+            block.add_attdef("点号", (0, 0))
+            blockref = drawing.modelspace().add_blockref(name, at(10 * place), {"layer": "JSPOINT"})
+            blockref.add_auto_attribs({"点号": f"JS{place}"})
+
+    nodes = read_delivery([drawn(tmp_path / "a.dxf", draw)], srid=4547).nodes
+    told = nodes["appurtenance_code"].fillna(nodes["feature_code"])
+    assert dict(zip(nodes["source_key"], told, strict=True)) == {"JS0": "valve_well", "JS1": "bend", "JS2": "hydrant"}
