@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importers.normalising.ledger import Ledger, listed
 from importers.normalising.units import factor, unit_of
 from importers.profiles import ATTRIBUTES, Profile, plain
+from importers.proposing.known_names import known_names
 from importers.proposing.vocabulary import labels, readings
 from schemas.findings import Severity
 
@@ -86,10 +87,9 @@ def _tell_units(mapping: Mapping[str, str], profile: Profile, ledger: Ledger, nu
 def _tell_unused(unused: Iterable[str], mapping: Mapping[str, str], role: str, ledger: Ledger, number: int) -> None:
     found: dict[str, str] = {}
     for column in unused:
-        best = next(iter(readings(role, column)), None)
-        if best is None or best.trust < _TRUST or best.attribute in {*mapping, *_QUIET, *found.values()}:
-            continue
-        found[column] = best.attribute
+        attribute = _read_as(role, column)
+        if attribute is not None and attribute not in {*mapping, *_QUIET, *found.values()}:
+            found[column] = attribute
     if not found:
         return
     en = listed([f"{column} as {attribute}" for column, attribute in found.items()], 4)
@@ -104,3 +104,12 @@ def _tell_unused(unused: Iterable[str], mapping: Mapping[str, str], role: str, l
         "可用 `pipemap import --dry-run --write-profile` 生成配置。",
         details={"columns": found},
     )
+
+
+def _read_as(role: str, column: str) -> str | None:
+    """The attribute that another layout has under this name, else what its words say."""
+    in_layouts = known_names(role).get(plain(column))
+    if in_layouts:
+        return in_layouts[0][0]
+    best = next(iter(readings(role, column)), None)
+    return best.attribute if best is not None and best.trust >= _TRUST else None

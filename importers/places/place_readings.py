@@ -52,6 +52,13 @@ class Home:
     bounds: Bounds | None = None
     terrain: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]] | None = None
 
+    @property
+    def srid(self) -> int:
+        """EPSG code of the system: that of a map has one."""
+        srid = self.crs.to_epsg()
+        assert srid is not None
+        return srid
+
 
 @dataclass(frozen=True)
 class PlaceReading:

@@ -123,9 +123,12 @@ def _tried(paths: Sequence[Path], text: str, home: Home, crs_file: Path | None, 
     with tempfile.TemporaryDirectory(prefix="pipemap-") as folder:
         written = Path(folder) / "proposed.toml"
         written.write_text(text, encoding="utf-8")
-        srid = home.crs.to_epsg()
-        assert srid is not None
-        options: dict[str, Any] = {"srid": srid, "bounds": home.bounds, "terrain": home.terrain, "crs_file": crs_file}
+        options: dict[str, Any] = {
+            "srid": home.srid,
+            "bounds": home.bounds,
+            "terrain": home.terrain,
+            "crs_file": crs_file,
+        }
         return read_delivery(paths, profile=written, on_progress=on_progress, **options)
 
 

@@ -94,6 +94,22 @@ def test_an_import_tells_of_a_mass_deletion(folder: Path) -> None:
     assert {"rule": "IMP-REMOVES", "severity": "error", "count": 1} in imported(folder)["findings"]
 
 
+def test_columns_that_no_profile_knows_are_taken_as_proposed_and_told(folder: Path) -> None:
+    (folder / "sewer.csv").write_text(
+        "haltungsname,us_invert,ds_invert,Diameter,from_x,from_y,to_x,to_y\n"
+        f"H1,8.2,8.1,300,{NORTH},{EAST},{NORTH},{EAST + 40}\n"
+        f"H2,8.1,7.9,300,{NORTH},{EAST + 40},{NORTH},{EAST + 80}\n"
+    )
+    words = ["import", str(folder / "sewer.csv"), "--class", "foul", "--json"]
+    answer = json.loads(CliRunner().invoke(cli.build(), words, catch_exceptions=False).stdout)
+    assert (answer["dataset"], answer["totals"]["loaded"]) == ("sewer", 2)
+    assert [file["profile"] for file in answer["files"]] == ["proposed"]
+    assert answer["datums"] == [{"class_code": "foul", "datum_code": "invert", "said_by": "column", "rows": 2}]
+    rules = [(found["rule"], found["severity"]) for found in answer["findings"]]
+    assert ("IMP-PROPOSED", "warning") in rules
+    assert "IMP-COLUMN" not in dict(rules)
+
+
 def test_a_dry_run_says_what_each_column_is_taken_for(folder: Path) -> None:
     done = CliRunner().invoke(
         cli.build(), ["import", "--dry-run", "--json", str(folder / "区管点.csv"), str(folder / "区管线.csv")]
