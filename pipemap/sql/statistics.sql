@@ -39,15 +39,23 @@ GROUP BY {dimensions}, material, s.decade, s.band
 SELECT f.*, f.geom AS whole, NULL::text AS district FROM {segments} AS f WHERE {conditions}
 
 -- name: in_districts
--- The part of every segment in each district that it meets.
+-- The part of every segment in each district that it meets. Outlines are cut into pieces, each of them looked through
+-- fast; along a line between two pieces a segment lies in both, and counts once.
+WITH piece AS MATERIALIZED (
+    SELECT number, name, ST_Subdivide(ST_SetSRID(ST_GeomFromWKB(wkb), %(srid)s), 64) AS geom
+    FROM unnest(%(names)s::text[], %(outlines)s::bytea[]) WITH ORDINALITY AS given (name, wkb, number)
+)
 SELECT
     f.class_code, f.owner, f.material_code, f.lifecycle_code, f.installed_on, f.shape_code, f.width_mm, f.height_mm,
-    f.from_node_id, f.to_node_id, f.geom AS whole, d.name AS district,
-    CASE WHEN ST_CoveredBy(f.geom, d.outline) THEN f.geom
-         ELSE ST_CollectionExtract(ST_Intersection(f.geom, d.outline), 2) END AS geom
-FROM (
-    SELECT name, ST_SetSRID(ST_GeomFromWKB(wkb), %(srid)s) AS outline
-    FROM unnest(%(names)s::text[], %(outlines)s::bytea[]) AS given (name, wkb)
-) AS d
-JOIN {segments} AS f ON ST_Intersects(f.geom, d.outline)
+    f.from_node_id, f.to_node_id, (array_agg(f.geom))[1] AS whole, piece.name AS district,
+    CASE count(*) WHEN 1 THEN (array_agg(shared.geom))[1] ELSE ST_UnaryUnion(ST_Collect(shared.geom)) END AS geom
+FROM piece
+JOIN {segments} AS f ON ST_Intersects(f.geom, piece.geom)
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN ST_CoveredBy(f.geom, piece.geom) THEN f.geom
+                ELSE ST_CollectionExtract(ST_Intersection(f.geom, piece.geom), 2) END AS geom
+) AS shared
 WHERE {conditions}
+GROUP BY
+    piece.number, piece.name, f.feature_id, f.class_code, f.owner, f.material_code, f.lifecycle_code, f.installed_on,
+    f.shape_code, f.width_mm, f.height_mm, f.from_node_id, f.to_node_id

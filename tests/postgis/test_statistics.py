@@ -92,6 +92,23 @@ def test_what_lies_in_a_district_is_cut_at_its_border(connection: Connection) ->
     assert told == {"西区": (1, pytest.approx(40)), "东区": (1, pytest.approx(60))}
 
 
+def test_a_real_border_of_many_corners_is_counted_within_seconds(connection: Connection) -> None:
+    for number in range(1, 301):
+        pipe(connection, number, 2.0 * number - 300, 1.5)
+    around = [2 * math.pi * step / 9_000 for step in range(9_000)]
+    border = [(EAST + (290 + 5 * math.sin(50 * a)) * math.cos(a), NORTH + 290 * math.sin(a)) for a in around]
+    districts = [District(name=str(number), outline_wkt=shapely.Polygon(border).wkt) for number in range(12)]
+    connection.execute("SET LOCAL statement_timeout = '10s'")
+    found = statistics(connection, ["district"], districts=districts)
+    # All lie on the diameter, along which an outline is likely to be cut.
+    pipes = shapely.MultiLineString(
+        [[(EAST + 2 * at - 300, NORTH), (EAST + 2 * at - 298.5, NORTH)] for at in range(1, 301)]
+    )
+    within = shapely.intersection(pipes, shapely.Polygon(border))
+    assert [one.length_m for one in found.groups] == pytest.approx([within.length] * 12)
+    assert {one.segments for one in found.groups} == {len(within.geoms)}
+
+
 def test_versions_are_counted_side_by_side(connection: Connection) -> None:
     pipe(connection, 1, 0, 30)
     plant_version(connection, 2)
