@@ -174,7 +174,7 @@ def list_deliveries(connection: Connection, hook_id: int, limit: int = 100, offs
 def tell(database: Database, sender: Sender) -> None:
     """Send every message that is due, with those that a publish has made due; a fault of one hook stops no other."""
     with database.transaction(read_only=True) as connection:
-        due = [_Hook(**row) for row in fetch_all(connection, queries("hooks")["due"])]
+        due = [_Hook(**row) for row in fetch_all(connection, queries("hooks")["due"], {"hook_id": None})]
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         list(threads.map(lambda hook: _tell(database, hook, sender), due))
 
@@ -188,10 +188,16 @@ def signature(secret: bytes, message_id: str, timestamp: int, body: bytes) -> st
 def _tell(database: Database, hook: _Hook, sender: Sender) -> None:
     try:
         delivery = _waiting(database, hook) or _made(database, hook)
-        if delivery is not None:
+        # Others were told meanwhile, which takes its time.
+        if delivery is not None and _is_still_due(database, hook):
             _send(database, hook, delivery, sender)
     except PipemapError as error:
         _log.warning("webhook %s was not told: %s", hook.hook_id, error.message)
+
+
+def _is_still_due(database: Database, hook: _Hook) -> bool:
+    with database.transaction(read_only=True) as connection:
+        return fetch_one(connection, queries("hooks")["due"], {"hook_id": hook.hook_id}) is not None
 
 
 def _waiting(database: Database, hook: _Hook) -> DictRow | None:
@@ -235,10 +241,12 @@ def _close(database: Database, hook: _Hook, delivery: Mapping[str, Any], came: M
     wait_s = RETRY_AFTER_S[delivery["attempts"]] if state == "waiting" else 0
     values = {"delivery_id": delivery["delivery_id"], "state": state, **came}
     with database.transaction() as connection:
-        connection.execute(queries("hooks")["attempted"], values | {"wait_s": wait_s})
+        # In the order in which it is ended.
+        _locked(connection, hook.hook_id)
+        before = fetch_one(connection, queries("hooks")["attempted"], values | {"wait_s": wait_s})
         if state == "delivered":
             connection.execute(queries("hooks")["told"], {"hook_id": hook.hook_id, "version": delivery["until"]})
-        if state == "failed":
+        if state == "failed" and before is not None and before["is_waited_for"]:
             connection.execute(queries("hooks")["end_hook"], {"hook_id": hook.hook_id, "reason": fault})
 
 

@@ -10,6 +10,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -89,9 +90,6 @@ def post(url: str, headers: Mapping[str, str], body: bytes, policy: HookPolicy, 
     parts = policy.parsed(url)
     host, port = str(parts.hostname), parts.port or _HTTPS
     connection = _Pinned(host, port, policy.address(host, port), limit_s, _context(policy))
-    timer = threading.Timer(limit_s, connection.hang_up)
-    timer.daemon = True
-    timer.start()
     try:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("POST", path, body, dict(headers))
@@ -103,8 +101,7 @@ def post(url: str, headers: Mapping[str, str], body: bytes, policy: HookPolicy, 
             message_zh=f"{host} 未正常应答（{type(error).__name__}）。",
         ) from error
     finally:
-        timer.cancel()
-        connection.close()
+        connection.leave()
 
 
 def _context(policy: HookPolicy) -> ssl.SSLContext:
@@ -118,14 +115,25 @@ class _Pinned(http.client.HTTPSConnection):
         super().__init__(host, port, timeout=timeout_s, context=context)
         self._address = address
         self._tls = context
+        self._timer = threading.Timer(timeout_s, self._hang_up)
+        self._timer.daemon = True
 
     def connect(self) -> None:
         """Connect, to the address and not by the name."""
         plain = socket.create_connection((self._address, self.port), self.timeout)
         self.sock = self._tls.wrap_socket(plain, server_hostname=self.host, do_handshake_on_connect=False)
+        # Not before there is something to hang up: until here a limit of its own holds.
+        self._timer.start()
         self.sock.do_handshake()
 
-    def hang_up(self) -> None:
+    def leave(self) -> None:
+        """Be done with the host."""
+        self._timer.cancel()
+        self.close()
+
+    def _hang_up(self) -> None:
         """End whatever is going on; the thread that waits sees a broken line."""
-        if self.sock is not None:
-            self.sock.shutdown(socket.SHUT_RDWR)
+        # The host may have hung up already.
+        with suppress(OSError):
+            if self.sock is not None:
+                self.sock.shutdown(socket.SHUT_RDWR)

@@ -68,13 +68,15 @@ WITH ended AS (
 SELECT hook_id FROM ended
 
 -- name: due
--- Approved hooks under a key in force with a message that is due, or with versions that they were not told of.
+-- Approved hooks under a key in force with a message that is due, or with versions that they were not told of; or one
+-- of them.
 SELECT h.hook_id, h.agreement_id, a.agency, a.purpose, h.url, h.salt, h.version, encode(h.key_sha256, 'hex') AS key_sha256
 FROM pipemap.share_hook AS h
 JOIN pipemap.api_key AS k USING (key_sha256)
 JOIN pipemap.agreement AS a ON a.agreement_id = h.agreement_id
 LEFT JOIN pipemap.share_delivery AS d ON d.hook_id = h.hook_id AND d.state = 'waiting'
-WHERE h.state = 'approved' AND k.revoked_at IS NULL AND a.revoked_at IS NULL AND a.expires_at > now()
+WHERE (%(hook_id)s::int IS NULL OR h.hook_id = %(hook_id)s)
+  AND h.state = 'approved' AND k.revoked_at IS NULL AND a.revoked_at IS NULL AND a.expires_at > now()
   AND CASE WHEN d.delivery_id IS NULL THEN h.version < (SELECT max(version) FROM pipemap.version) ELSE d.next_at <= now() END
 ORDER BY h.hook_id
 
@@ -91,8 +93,14 @@ RETURNING *
 UPDATE pipemap.share_hook SET version = greatest(version, %(version)s) WHERE hook_id = %(hook_id)s
 
 -- name: attempted
-UPDATE pipemap.share_delivery SET
-    attempts = attempts + 1, status = %(status)s, fault = %(fault)s, fault_zh = %(fault_zh)s, state = %(state)s,
+-- A message that ended with its hook while it was sent stays at its end; whether it was waited for still.
+WITH before AS (
+    SELECT state = 'waiting' AS is_waited_for FROM pipemap.share_delivery WHERE delivery_id = %(delivery_id)s FOR UPDATE
+)
+UPDATE pipemap.share_delivery AS d SET
+    attempts = attempts + 1, status = %(status)s, fault = %(fault)s, fault_zh = %(fault_zh)s,
+    state = CASE WHEN is_waited_for OR %(state)s = 'delivered' THEN %(state)s ELSE d.state END,
     next_at = now() + make_interval(secs => %(wait_s)s),
-    ended_at = CASE WHEN %(state)s <> 'waiting' THEN now() END
-WHERE delivery_id = %(delivery_id)s
+    ended_at = CASE WHEN NOT is_waited_for OR %(state)s <> 'waiting' THEN now() END
+FROM before WHERE d.delivery_id = %(delivery_id)s
+RETURNING is_waited_for

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -225,6 +226,31 @@ def test_a_hook_that_was_ended_begins_anew(
     publish(x=31)
     told()
     assert [json.loads(body)["data"]["since"] for _, body in host.came] == [2, 3]
+
+
+def test_a_hook_that_is_ended_while_messages_are_sent_hears_no_more(
+    client: httpx.Client, issue: Issue, host: Receiver, told: Any, publish: Any, town: Town
+) -> None:
+    key = issue()
+    hook_ids = [registered(client, key, f"{host.url}/{number}")[0] for number in range(5)]
+    host.status, host.silent_s = 500, 2
+    publish()
+    worker = threading.Thread(target=told)
+    worker.start()
+    # Four are told at once, so that the last waits for one of them.
+    while len(host.came) < 4:
+        time.sleep(0.01)
+    for hook_id in (hook_ids[0], hook_ids[4]):
+        client.delete(f"/share/hooks/{hook_id}", headers=key)
+    worker.join()
+    assert len(host.came) == 4
+    (sent,) = client.get(f"/share/hooks/{hook_ids[0]}/deliveries", headers=key).json()
+    assert (sent["state"], sent["attempts"], sent["status"]) == ("failed", 1, 500)
+    host.status, host.silent_s = 200, 0
+    client.post(f"/share/hooks/{hook_ids[0]}/approve")
+    make_due(town)
+    told()
+    assert len(host.came) == 4 + 3
 
 
 def test_a_redirect_is_not_followed_and_a_host_that_is_gone_is_let_be(
