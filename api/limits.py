@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
@@ -9,10 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.deps import KEY_DOOR, key_of
-from api.problems import answer_to, problem
+from api.deps import KEY_DOOR, key_of, staff_of
+from api.problems import UnauthorizedError, answer_to, problem
 from api.service import Service
-from pipemap.errors import StorageError
+from pipemap.errors import PipemapError, StorageError
 from pipemap.sharing.granted import UnknownKeyError
 from pipemap.sharing.limits import Limiter, Limits, TooManyRequestsError, limits_of
 
@@ -25,6 +27,8 @@ _DELIVERIES = "/api/deliveries"
 _FORM, _FORMS = "/share/requests", Limits(10, 2)
 # Each key that is refused goes on record, where nothing is ever deleted.
 _STRANGERS_PER_MINUTE = 60
+# What a provider gives to one customer.
+_NETWORK_BITS = 64
 
 
 class BodyLimit:
@@ -53,7 +57,10 @@ class BodyLimit:
 
 
 class RequestLimits:
-    """Lets a key ask as often, and as much at a time, as its agreement says; a stranger once a second."""
+    """Lets a key ask as often, and as much at a time, as its agreement says; a stranger once a second.
+
+    So often, too, a staff token may be guessed from one address.
+    """
 
     def __init__(
         self,
@@ -74,22 +81,19 @@ class RequestLimits:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on within its key's limits, or answer 429 with Retry-After."""
-        key = self._presented(scope) if scope["type"] == "http" else None
-        if key is None and not self._is_open_form(scope):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        key = self._presented(scope)
         try:
             limits = await self._limits(key) if key else None
+            held_to = (key, limits) if key and limits else self._held_to(scope, key)
+            if held_to is not None:
+                self._limiter.enter(*held_to)
         except StorageError as error:
             # Here is outside of where errors become answers.
             await answer_to(error)(scope, receive, send)
             return
-        address = (scope.get("client") or ("",))[0]
-        # Keys that are not in force share what their sender's address may use.
-        stranger = (f"form {address}", _FORMS) if key is None else (f"address {address}", self._stranger)
-        name, most = (key, limits) if key and limits else stranger
-        try:
-            self._limiter.enter(name, most)
         except TooManyRequestsError as error:
             answer = problem(429, error.code, error.message)
             answer.headers["Retry-After"] = str(error.retry_after_s)
@@ -98,7 +102,33 @@ class RequestLimits:
         try:
             await self._app(scope, receive, self._watched(key, send) if key and limits else send)
         finally:
-            self._limiter.leave(name)
+            if held_to is not None:
+                self._limiter.leave(held_to[0])
+
+    def _held_to(self, scope: Scope, key: str | None) -> tuple[str, Limits] | None:
+        """What who has no key in force may use together with others of the same address; None for who need not count.
+
+        Raises TooManyRequestsError for the right staff token, too, where wrong ones come from: who guesses would
+        otherwise be told which is right.
+        """
+        address = _address((scope.get("client") or ("",))[0])
+        if key is not None:
+            return f"address {address}", self._stranger
+        request = Request(scope)
+        if "authorization" not in request.headers:
+            return (f"form {address}", _FORMS) if self._is_open_form(scope) else None
+        if self._service.settings.staff_token is None:
+            return None
+        guesses = f"staff {address}", self._stranger
+        try:
+            staff_of(self._service, request)
+        except UnauthorizedError:
+            return guesses
+        except PipemapError:
+            # The name beside the token is none; that is for the route to say.
+            pass
+        self._limiter.check(*guesses)
+        return None
 
     def _presented(self, scope: Scope) -> str | None:
         # Whoever gives a key by a form is a stranger until it is looked at.
@@ -113,10 +143,8 @@ class RequestLimits:
     def _is_open_form(self, scope: Scope) -> bool:
         """Whether somebody may be writing a request who shows nothing of who it is."""
         settings = self._service.settings
-        if scope["type"] != "http" or not (settings.open_requests and settings.asks_staff):
-            return False
-        is_form = scope["method"] == "POST" and scope["path"] == _FORM
-        return is_form and "authorization" not in Request(scope).headers
+        is_open = settings.open_requests and settings.asks_staff
+        return is_open and scope["method"] == "POST" and scope["path"] == _FORM
 
     async def _limits(self, key: str) -> Limits | None:
         """The limits of a key, looked up again after a while; None for one that is not in force."""
@@ -138,3 +166,15 @@ class RequestLimits:
             await send(message)
 
         return sending
+
+
+@lru_cache(4_096)
+def _address(text: str) -> str:
+    """The address that a request comes from; of the sixth version the network, in which one host may take any."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text
+    if address.version == 4 or address.ipv4_mapped:
+        return text
+    return str(ip_network((address, _NETWORK_BITS), strict=False))

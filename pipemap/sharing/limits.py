@@ -80,23 +80,33 @@ class Limiter:
     def enter(self, key: str, limits: Limits) -> None:
         """Begin a request, to be ended by `leave`; TooManyRequestsError when it may not begin now."""
         with self._alone():
-            use, now_s = self._use(key), self._clock()
-            if sum(use.running) >= limits.concurrent_requests:
-                raise TooManyRequestsError(1, f"At most {limits.concurrent_requests} requests at the same time.")
-            # A bucket that a minute fills tells all about itself by when it will be full again.
-            full_at_s = max(use.full_at_s, now_s) + 60 / limits.requests_per_minute
-            wait_s = full_at_s - now_s - 60
-            if wait_s > _ROUNDING_S:
-                told_s = max(ceil(wait_s), 1)
-                raise TooManyRequestsError(told_s, f"At most {limits.requests_per_minute} requests a minute.")
+            use, full_at_s = self._free(key, limits)
             use.full_at_s = full_at_s
             use.running[self._own] += 1
+
+    def check(self, key: str, limits: Limits) -> None:
+        """TooManyRequestsError when a request could not begin now."""
+        with self._alone():
+            self._free(key, limits)
 
     def leave(self, key: str) -> None:
         """End a request."""
         with self._alone():
             running = self._use(key).running
             running[self._own] = max(running[self._own] - 1, 0)
+
+    def _free(self, key: str, limits: Limits) -> tuple[_Use, float]:
+        """The use of a key that may begin a request, and when its bucket will be full again after it."""
+        use, now_s = self._use(key), self._clock()
+        if sum(use.running) >= limits.concurrent_requests:
+            raise TooManyRequestsError(1, f"At most {limits.concurrent_requests} requests at the same time.")
+        # A bucket that a minute fills tells all about itself by when it will be full again.
+        full_at_s = max(use.full_at_s, now_s) + 60 / limits.requests_per_minute
+        wait_s = full_at_s - now_s - 60
+        if wait_s > _ROUNDING_S:
+            told_s = max(ceil(wait_s), 1)
+            raise TooManyRequestsError(told_s, f"At most {limits.requests_per_minute} requests a minute.")
+        return use, full_at_s
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -1,9 +1,11 @@
 """How often a key may ask, how many at a time, and how soon it feels that it was revoked."""
 
 import asyncio
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -30,6 +32,33 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now_s
+
+
+class Door:
+    """The limits alone, before a service that lets everybody in, at a moment that lasts."""
+
+    def __init__(self, town: Town, **settings: Any) -> None:
+        self.clock, self._let_in = Clock(), 0
+        service = Service(Settings(_env_file=None, **settings), town.database)
+        self._limits = RequestLimits(self._open, service, self.clock)
+        self._app = SimpleNamespace(state=SimpleNamespace(service=service))
+
+    def lets_in(self, header: tuple[str, str] | None = None, address: str = "127.0.0.1") -> bool:
+        headers = [tuple(part.encode() for part in header)] if header else []
+        scope = {"type": "http", "scheme": "http", "method": "GET", "path": "/share/agreement", "headers": headers}
+        before, scope = self._let_in, scope | {"client": (address, 1), "app": self._app}
+        asyncio.run(self._limits(scope, None, self._hear))  # type: ignore[arg-type]
+        return self._let_in > before
+
+    async def _open(self, _scope: Any, _receive: Any, _send: Any) -> None:
+        self._let_in += 1
+
+    async def _hear(self, _message: Any) -> None:
+        pass
+
+
+def as_password(text: str) -> str:
+    return b64encode(text.encode()).decode()
 
 
 def make_key(town: Town, **limits: int) -> tuple[int, dict[str, str]]:
@@ -107,28 +136,35 @@ def test_strangers_share_one_bucket_however_many_keys_they_make_up(town: Town, s
     assert client.get(ROUTE, headers=make_key(town)[1]).status_code == 200
 
 
+def test_a_staff_token_cannot_be_guessed_faster_than_one_a_second(town: Town) -> None:
+    door = Door(town, staff_token="a long secret")
+    right = [("authorization", "Bearer a long secret"), ("authorization", "Basic " + as_password("li:a long secret"))]
+    wrong = [("authorization", f"Bearer {number}") for number in range(75)]
+    assert sum(door.lets_in(one) for one in wrong) == 60
+    # Whoever could see the right one let in meanwhile would have found it.
+    assert not any(door.lets_in(one) for one in right)
+    assert all(door.lets_in(one, "192.0.2.7") for one in right) and door.lets_in()
+    assert door.lets_in(("x-api-key", make_key(town)[1]["X-API-Key"]))
+    door.clock.now_s += 1
+    assert all(door.lets_in(one) for one in right)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "let_in"),
+    [
+        ([f"2001:db8::{number:x}" for number in range(75)], 60),
+        ([f"2001:db8:0:{number:x}::1" for number in range(75)], 75),
+        ([f"::ffff:192.0.2.{number}" for number in range(75)], 75),
+    ],
+)
+def test_a_host_of_many_addresses_is_one_stranger(town: Town, addresses: list[str], let_in: int) -> None:
+    door = Door(town)
+    assert sum(door.lets_in(("x-api-key", "pmk_forged"), address) for address in addresses) == let_in
+
+
 def test_no_address_fills_the_log_with_refusals(town: Town) -> None:
-    let_in = []
-
-    async def refuse(scope: Any, _receive: Any, _send: Any) -> None:
-        let_in.append(scope)
-
-    async def send(_message: Any) -> None:
-        pass
-
-    async def ask_often() -> None:
-        limits = RequestLimits(refuse, Service(Settings(_env_file=None), town.database), Clock())
-        scope = {
-            "type": "http",
-            "method": "GET",
-            "path": "/share/agreement",
-            "headers": [(b"x-api-key", b"pmk_forged")],
-        }
-        for _ in range(75):
-            await limits({**scope, "client": ("127.0.0.1", 1)}, None, send)  # type: ignore[arg-type]
-
-    asyncio.run(ask_often())
-    assert len(let_in) == 60
+    door = Door(town)
+    assert sum(door.lets_in(("x-api-key", "pmk_forged")) for _ in range(75)) == 60
 
 
 def test_a_body_is_not_held_in_memory_for_whoever_sends_it(client: httpx.Client) -> None:
