@@ -81,6 +81,9 @@ _LEAST_LETTERS, _LETTERS_OF_A_PART = 3, 9
 _WORDS_AT_HAND = 65_536
 # Scripts without capitals or without blanks between words, and others than Latin.
 _OTHER_SCRIPT = re.compile(r"[\u0370-\u1dff\u3040-\ud7af][ \u0370-\u1dff\u3040-\ud7af]+")
+# What makes a word the name of a place: 工业大道, 电信二路, 工业园; Water Street. 电力线路 and 通信路由 are none.
+_OF_PLACE = re.compile("[东南西北中一二三四五六七八九十]{0,2}(?:路(?![线由径灯])|街|巷|弄|大道|园|(?<=工业)区)")
+_STREET = re.compile(r"[a-z]+ (?:st|street|rd|road|ave|avenue|ln|lane|blvd|boulevard|drive|way|park|estate)(?![a-z])")
 _DRAINAGE = {"storm", "foul", "combined"}
 _BRACKETED_UNIT = re.compile(
     r"[(\[【](?:单位:?)?(?:m|mm|cm|dm|ft|in|kv|v|mpa|kpa|bar|dn|米|毫米|厘米|千伏|兆帕|‰|%)[)\]】]"
@@ -300,6 +303,14 @@ class Profile(BaseModel):
         found = (word for word in sorted(words, key=len, reverse=True) if len(word) > 1 and _names(name, word))
         return next((words[word] for word in found), None)
 
+    def appurtenance_said(self, text: str) -> str | None:
+        """The one appurtenance that a title or the name of a column speaks of; None where it names none or several."""
+        words, text = self.code_words("appurtenance"), unicodedata.normalize("NFKC", text)
+        name = f"{text.casefold()} {_parts_of_name(text)}"
+        said = [word for word in words if len(word) > 1 and _names(name, word)]
+        whole = {words[word] for word in said if not any(word != longer and word in longer for longer in said)}
+        return whole.pop() if len(whole) == 1 else None
+
     def class_said(self, text: str, *, is_name: bool = False) -> str | None:
         """The one class that a title or file name speaks of; None where it names none or several.
 
@@ -358,7 +369,9 @@ def _names(name: str, word: str) -> bool:
 
 
 def _says(text: str, word: str) -> bool:
-    return word in text and _OTHER_SCRIPT.fullmatch(word) is not None
+    if word not in text or _OTHER_SCRIPT.fullmatch(word) is None:
+        return False
+    return any(not _OF_PLACE.match(text, found.end()) for found in re.finditer(re.escape(word), text))
 
 
 def _speaks_of(name: str, word: str) -> bool:
@@ -367,6 +380,7 @@ def _speaks_of(name: str, word: str) -> bool:
         return False
     if any(character.isdigit() or character > "\u024f" for character in word):
         return False
+    name = _STREET.sub("", name)
     return (len(word) >= _LETTERS_OF_A_PART and word in name) or _names(name, word)
 
 

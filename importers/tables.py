@@ -39,7 +39,9 @@ _TEXT, _BOOK = {".csv", ".txt", ".tsv", ".tab", ".asc"}, {".xlsx", ".xls", ".xls
 # Programs that export "Excel" often write text under its name.
 _OFTEN_TEXT = {".xls", ".et"}
 # What a line above a table can say of all its rows.
-_SAID_ABOVE = ("class", "owner", "lifecycle", "installed_on", "address")
+_SAID_ABOVE = (
+    "class", "owner", "lifecycle", "installed_on", "address", "section", "diameter", "material", "burial",
+)  # fmt: skip
 # Among so many there is a record, whatever titles and totals stand around it.
 _FEWEST_HEAD_ROWS = 1_000
 _SHEET_LABELS = ("图幅号", "图号", "工程名称", "工程编号", "测区", "测区名称")

@@ -8,12 +8,31 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from importers.normalising.cells import ZERO, Floats, Objects, coalesced, code_in, code_of, is_unknown
+from importers.normalising.cells import (
+    ZERO,
+    Floats,
+    Objects,
+    coalesced,
+    code_in,
+    code_of,
+    first_known,
+    floats,
+    is_unknown,
+    objects_of,
+)
 from importers.normalising.columns import Columns
 from importers.normalising.ledger import listed
-from importers.normalising.measures import datum_beside, two_numbers
 from importers.normalising.pipe_materials import beside_sizes
-from importers.normalising.sections import INCH_MM, LEAST_MM, Section, are_inches, parse_section, sizes, with_box
+from importers.normalising.sections import (
+    INCH_MM,
+    LEAST_MM,
+    Section,
+    are_inches,
+    as_nominal,
+    parse_section,
+    sizes,
+    with_box,
+)
 from importers.normalising.units import unit_of
 from importers.normalising.usual_sizes import usual_in_inches
 from schemas.codetables import codes_where
@@ -31,6 +50,7 @@ _WIDTH_AND_HEIGHT = (
 )  # fmt: skip
 # Half of the pipes of a network are wider.
 _LEAST_USUAL_MM = 50.0
+_NOMINAL = re.compile(r"公称|标称|nominal|nennweite|(?<![a-z])dn(?![a-z])", re.IGNORECASE)
 
 
 def feature_and_appurtenance(columns: Columns) -> tuple[Objects, Objects]:
@@ -91,7 +111,7 @@ def ends(columns: Columns) -> tuple[Objects, Objects]:
     pairs = columns.parsed("pair_key", pair_of, "IMP-PAIR", lambda pair: pair is not None)
     blank = (None, None)
     both = [pair or blank for pair in pairs]
-    return _objects(pair[0] for pair in both), _objects(pair[1] for pair in both)
+    return objects_of(pair[0] for pair in both), objects_of(pair[1] for pair in both)
 
 
 def container_keys(columns: Columns) -> Objects:
@@ -100,7 +120,7 @@ def container_keys(columns: Columns) -> Objects:
     if "pair_key" not in columns:
         return keys
     pairs = (None if key is None or "->" in key else pair_of(key) for key in keys)
-    return _objects("->".join(pair) if pair else key for pair, key in zip(pairs, keys, strict=True))
+    return objects_of("->".join(pair) if pair else key for pair, key in zip(pairs, keys, strict=True))
 
 
 def pair_of(word: str) -> tuple[str, str] | None:
@@ -141,21 +161,21 @@ def section(columns: Columns, class_codes: Objects, material_codes: Objects) -> 
     is_flat = (in_text_shape == "circle") & (np.abs(measured["width_mm"] - measured["height_mm"]) > 0)
     shape = coalesced(told_shape, np.where(is_flat, "unknown", in_text_shape))
     for one, other in _WIDTH_AND_HEIGHT:
-        measured[one] = np.where(shape == "circle", _first(measured[one], measured[other]), measured[one])
+        measured[one] = np.where(shape == "circle", first_known(measured[one], measured[other]), measured[one])
     is_own = ~np.isnan(measured["width_mm"]) & ~np.isnan(measured["height_mm"]) & (shape == "unknown")
     is_round = measured["width_mm"] == measured["height_mm"]
     is_own &= is_round | ~is_strange
     total, used = _holes(columns)
-    in_text = {name: _floats(getattr(found, name) for found in sections)[index] for name in _COUNTS}
+    in_text = {name: floats(getattr(found, name) for found in sections)[index] for name in _COUNTS}
     return {
         "section_text": texts,
         "shape_code": np.where(is_own, np.where(is_round, "circle", "rect"), shape),
         **measured,
         "casing_mm": _casings_mm(columns),
         "material_code": material_codes,
-        "hole_count": _first(total, in_text["hole_count"]),
+        "hole_count": first_known(total, in_text["hole_count"]),
         "used_hole_count": used,
-        "cable_count": _first(columns.numbers("cable_count"), in_text["cable_count"]),
+        "cable_count": first_known(columns.numbers("cable_count"), in_text["cable_count"]),
     }
 
 
@@ -168,17 +188,17 @@ def _sizes(
     outer, inner, wall = own["outer_diameter"], own["inner_diameter"], own["wall_mm"]
     row, cases = _cases(index, material_codes, wall)
     found = [sizes(parsed[place], material, wall_mm) for place, material, wall_mm in cases]
-    in_text = {name: _floats(getattr(one, name) for one in found)[row] for name in _SIZES}
+    in_text = {name: floats(getattr(one, name) for one in found)[row] for name in _SIZES}
     in_text["inner_width_mm"], in_text["inner_height_mm"] = (
-        _first(inner, np.where(np.isnan(outer), in_text[name], outer - 2 * wall))
+        first_known(inner, np.where(np.isnan(outer), in_text[name], outer - 2 * wall))
         for name in ("inner_width_mm", "inner_height_mm")
     )
-    known = {name: _first(own[name], in_text[name]) for name in _SIZES}
-    is_inner = np.isnan(_first(outer, own["width_mm"], own["height_mm"], in_text["width_mm"]))
+    known = {name: first_known(own[name], in_text[name]) for name in _SIZES}
+    is_inner = np.isnan(first_known(outer, own["width_mm"], own["height_mm"], in_text["width_mm"]))
     for name in ("width_mm", "height_mm"):
-        known[name] = _first(own[name], outer, in_text[name], np.where(is_inner, known[f"inner_{name}"], np.nan))
+        known[name] = first_known(own[name], outer, in_text[name], np.where(is_inner, known[f"inner_{name}"], np.nan))
     basis = np.array([one.basis_code for one in found], dtype=object)[row]
-    basis[is_unknown(basis) & is_inner & ~np.isnan(_first(known["width_mm"], known["height_mm"]))] = "inner"
+    basis[is_unknown(basis) & is_inner & ~np.isnan(first_known(known["width_mm"], known["height_mm"]))] = "inner"
     basis[~np.isnan(outer)] = "outer"
     return {**known, "size_basis_code": coalesced(columns.codes("size_basis", "size_basis"), basis)}
 
@@ -247,7 +267,12 @@ def _casings_mm(columns: Columns) -> Floats:
             return np.nan if word in ZERO else None
         return sizes(casing, casing.material_code).width_mm
 
-    return _floats(columns.parsed("casing_mm", diameter_mm, "IMP-SECTION", lambda size: size is not None))
+    return floats(columns.parsed("casing_mm", diameter_mm, "IMP-SECTION", lambda size: size is not None))
+
+
+def _names_nominal(columns: Columns, attribute: str) -> bool:
+    """Whether the name of a column says that it holds nominal sizes: 公称直径, DN."""
+    return _NOMINAL.search(columns.mapping.get(attribute, "")) is not None
 
 
 def _cases(*known: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], list[tuple[Any, ...]]]:
@@ -261,14 +286,6 @@ def _cases(*known: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], list[tuple[
     return row, [tuple(None if value != value else value for value in case) for case in cases]
 
 
-def _first(*values: Floats) -> Floats:
-    """The first of several values that is known, row by row."""
-    found = values[0]
-    for value in values[1:]:
-        found = np.where(np.isnan(found), value, found)
-    return found
-
-
 def _parsed_sections(
     columns: Columns, class_codes: Objects, material_codes: Objects
 ) -> tuple[Objects, npt.NDArray[np.int64], list[Section]]:
@@ -278,16 +295,19 @@ def _parsed_sections(
     )
     in_mm = np.full(len(columns.rows), _mm_per_unit(columns, "section"))
     in_mm[is_unknown(texts)] = _mm_per_unit(columns, "diameter")
+    names_nominal = np.where(is_unknown(texts), *(_names_nominal(columns, name) for name in ("diameter", "section")))
     boxes = diameters.copy()
     boxes[is_unknown(texts)] = None
     texts = coalesced(texts, diameters)
     is_cable = pd.Series(class_codes, dtype=object).isin(codes_where("utility_class", "flow", "cable")).to_numpy()
     stated = np.flatnonzero(~is_unknown(texts))
-    row, cases = _cases(texts[stated], in_mm[stated], material_codes[stated], is_cable[stated], boxes[stated])
+    said = (texts, in_mm, material_codes, is_cable, boxes, names_nominal)
+    row, cases = _cases(*(each[stated] for each in said))
     words = beside_sizes(columns.profile.code_words("material"))
     sections = [
-        with_box(parse_section(text, mm_per_unit, material=material, is_cable=of_cable, materials=words), box)
-        for text, mm_per_unit, material, of_cable, box in cases
+        with_box(as_nominal(found) if is_nominal else found, box)
+        for text, mm_per_unit, material, of_cable, box, is_nominal in cases
+        for found in [parse_section(text, mm_per_unit, material=material, is_cable=of_cable, materials=words)]
     ]
     index = np.full(len(texts), len(sections))
     index[stated] = row
@@ -333,60 +353,11 @@ def _tell_several(columns: Columns, texts: Sequence[str]) -> None:
 
 def _holes(columns: Columns) -> tuple[Floats, Floats]:
     total, unused = columns.numbers("hole_count"), columns.numbers("unused_hole_count")
-    used = _first(columns.numbers("used_hole_count"), total - unused)
+    used = first_known(columns.numbers("used_hole_count"), total - unused)
     for attribute, is_total_first in (("holes", True), ("used_holes", False)):
         if attribute in columns:
-            first, second = _split(columns, attribute)
+            first, second = columns.pairs(attribute)
             in_text = (first, second) if is_total_first else (second, first)
             total = np.where(np.isnan(total), in_text[0], total)
             used = np.where(np.isnan(used), in_text[1], used)
     return total, used
-
-
-def heights(columns: Columns) -> dict[str, Floats]:
-    """Depths, pipe elevations and ground elevations at both ends, as surveyed."""
-    names = ("from_depth_m", "to_depth_m", "from_elevation_m", "to_elevation_m", "from_ground_m", "to_ground_m")
-    values = {name: columns.numbers(name) for name in names}
-    if "depths" in columns:
-        first, second = _split(columns, "depths")
-        if columns.role == "segment" and not np.isfinite(values["to_depth_m"]).any():
-            # One depth in the row of a line is that of the whole line, in the row of a point that of its end there.
-            second = _first(second, first)
-        for name, both in zip(names[:2], (first, second), strict=True):
-            values[name] = np.where(np.isnan(values[name]), both, values[name])
-    return values
-
-
-def datums_beside(columns: Columns) -> Objects:
-    """What words beside the depths and elevations of a row say that they refer to, None where they do not or differ."""
-    names = ("from_depth_m", "to_depth_m", "depths", "from_elevation_m", "to_elevation_m")
-    said = [found.each(datum_beside) for name in names if (found := columns.cells(name)).says(datum_beside)]
-    if not said:
-        return np.full(len(columns.rows), None, dtype=object)
-    rows = zip(*said, strict=True)
-    return _objects(datums.pop() if len(datums := {*row} - {None}) == 1 else None for row in rows)
-
-
-def _split(columns: Columns, attribute: str) -> tuple[Floats, Floats]:
-    """Two numbers written as one, `0.85/0.92`; a single number is the first."""
-
-    def both(word: str) -> tuple[float, float] | None:
-        measured = columns.measure(attribute, word) if attribute == "depths" else None
-        return two_numbers(word, columns.factor(attribute)) or (None if measured is None else (measured, np.nan))
-
-    pairs = columns.parsed(attribute, both, "IMP-NUMBER", lambda pair: pair is not None)
-    first, second = (_floats(pair and pair[place] for pair in pairs) * columns.factor(attribute) for place in (0, 1))
-    if "from_depth_m" in columns.profile.zero_is_unknown:
-        first, second = (np.where(depths_m == 0, np.nan, depths_m) for depths_m in (first, second))
-    return first, second
-
-
-def _floats(values: Iterable[Any]) -> Floats:
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-
-
-def _objects(values: Iterable[Any]) -> Objects:
-    listed = list(values)
-    answers = np.empty(len(listed), dtype=object)
-    answers[:] = listed
-    return answers

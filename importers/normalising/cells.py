@@ -300,3 +300,24 @@ def _word(value: Any) -> str:
     if isinstance(value, datetime | date):
         return value.isoformat()[:10]
     return unicodedata.normalize("NFKC", str(value)).strip()
+
+
+def first_known(*values: Floats) -> Floats:
+    """The first of several values that is known, row by row."""
+    found = values[0]
+    for value in values[1:]:
+        found = np.where(np.isnan(found), value, found)
+    return found
+
+
+def floats(values: Iterable[Any]) -> Floats:
+    """Values as numbers, None as NaN."""
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def objects_of(values: Iterable[Any]) -> Objects:
+    """Values as they are, lists among them."""
+    listed = list(values)
+    answers = np.empty(len(listed), dtype=object)
+    answers[:] = listed
+    return answers

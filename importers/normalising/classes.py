@@ -70,16 +70,16 @@ _BESIDE_WATER = frozenset({"g", "ss"})
 
 
 # Of a pair of heat pipes; what goes there is called as water mains are elsewhere.
-_RETURNS = frozenset(("回水", "回水管", "回", "return", "rücklauf", "retour", "обратная", "обратный", "powrót"))
-_SUPPLIES = frozenset(
-    ("供水", "供水管", "供", "supply", "flow", "vorlauf", "aller", "подающая", "подающий", "zasilanie")
-)
+_RETURN = re.compile(r"(?:.{0,4}回水?|return|rücklauf|retour|обратн(?:ая|ый)|powrót)管?")
+_SUPPLY = re.compile(r"(?:.{0,4}供水?|supply|flow|vorlauf|aller|подающ(?:ая|ий)|zasilanie)管?")
 
 
 def heat_pair(words: Iterable[str | None]) -> Mapping[str, str]:
     """The class of words that tell the supply of a pair of heat pipes from its return, where a column has no other."""
     said = {word.casefold() for word in words if word is not None}
-    return dict.fromkeys(said, "heat") if said & _RETURNS and said <= _RETURNS | _SUPPLIES else {}
+    returns = {word for word in said if _RETURN.fullmatch(word)}
+    is_pair = bool(returns) and all(_SUPPLY.fullmatch(word) for word in said - returns)
+    return dict.fromkeys(said, "heat") if is_pair else {}
 
 
 def circuits(columns: Columns) -> Objects:

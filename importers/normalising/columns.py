@@ -20,6 +20,7 @@ from importers.normalising.cells import (
     coalesced,
     code_in,
     codes,
+    floats,
     is_fill_depth,
     is_unknown,
     numbers,
@@ -27,7 +28,7 @@ from importers.normalising.cells import (
 from importers.normalising.dates import date_parser, is_persian
 from importers.normalising.extra import objects
 from importers.normalising.ledger import Ledger
-from importers.normalising.measures import number_in, parse_measure
+from importers.normalising.measures import number_in, parse_measure, two_numbers
 from importers.normalising.words import UnknownWords
 from importers.profiles import OF_PIPES, Profile
 from schemas.findings import Severity
@@ -170,6 +171,19 @@ class Columns:
         values = found.each(parse)
         self.unknown_words(attribute, found, found.where(lambda word: not understood(parse(word))), rule)
         return values
+
+    def pairs(self, attribute: str) -> tuple[Floats, Floats]:
+        """Two numbers written as one, `0.85/0.92`; a single number is the first."""
+
+        def both(word: str) -> tuple[float, float] | None:
+            measured = self.measure(attribute, word) if attribute == "depths" else None
+            return two_numbers(word, self.factor(attribute)) or (None if measured is None else (measured, np.nan))
+
+        pairs = self.parsed(attribute, both, "IMP-NUMBER", lambda pair: pair is not None)
+        first, second = (floats(pair and pair[place] for pair in pairs) * self.factor(attribute) for place in (0, 1))
+        if "from_depth_m" in self.profile.zero_is_unknown:
+            first, second = (np.where(depths_m == 0, np.nan, depths_m) for depths_m in (first, second))
+        return first, second
 
     def dates(self, attribute: str) -> Objects:
         """The attribute as dates."""

@@ -7,6 +7,7 @@ the columns that may be x and y, or x and y of the geometry in the project CRS.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,21 +18,20 @@ import shapely
 from importers.base import RecordTable
 from importers.normalising.attributes import (
     container_keys,
-    datums_beside,
     ends,
     feature_and_appurtenance,
-    heights,
     life,
     section,
 )
 from importers.normalising.cells import Floats, Objects, coalesced, is_fill_number, is_unknown
 from importers.normalising.classes import circuits
 from importers.normalising.columns import Columns
+from importers.normalising.heights import datums_beside, heights, heights_of_pipes
 from importers.normalising.pool import as_arrow, content_hash
 from importers.normalising.pressures import pressure_and_voltage
 from importers.places.georeference import Georeference
 from importers.places.place_readings import System
-from importers.profiles import OF_PIPES, Profile
+from importers.profiles import Profile
 from schemas.codetables import code_table
 from schemas.findings import Severity
 
@@ -109,7 +109,7 @@ def nodes(source: Source) -> Part:
     """Points, with what makes two rows say the same."""
     columns = source.columns
     ground_m = _ground(source)
-    feature, appurtenance = _said_by_the_sheet(columns, *feature_and_appurtenance(columns))
+    feature, appurtenance = _said_of_all(columns, *feature_and_appurtenance(columns))
     attributes = {
         "feature_code": feature,
         "appurtenance_code": appurtenance,
@@ -125,7 +125,7 @@ def nodes(source: Source) -> Part:
         "source_key": columns.texts("key"),
         **_places(source),
         "ground_elevation_m": ground_m,
-        **{name: columns.numbers(name) for name in OF_PIPES if name in columns},
+        **heights_of_pipes(columns),
         "well_depth_m": attributes["well_depth_m"].astype(np.float32),
         "content": content_hash(spooled),
     }
@@ -138,21 +138,32 @@ def _well_depth_m(columns: Columns, ground_m: Floats) -> Floats:
     return np.where(np.isnan(depth_m) & (to_bottom_m > 0), np.round(to_bottom_m, 3), depth_m)
 
 
-def _said_by_the_sheet(columns: Columns, feature: Objects, appurtenance: Objects) -> tuple[Objects, Objects]:
-    """Both codes; a layer of which no row tells either is of what it is named for."""
-    code = columns.profile.sheet_appurtenance(columns.table.sheet)
-    if code is None or not (is_unknown(feature).all() and is_unknown(appurtenance).all()):
+def _said_of_all(columns: Columns, feature: Objects, appurtenance: Objects) -> tuple[Objects, Objects]:
+    """Both codes; points of which no row tells either are what the table is named for, its numbers or its title."""
+    told = _kind_of_all(columns)
+    if told is None or not (is_unknown(feature).all() and is_unknown(appurtenance).all()):
         return feature, appurtenance
+    code, text = told
     if columns.first_place == 0:
         sheet, named = columns.table.sheet, code_table("appurtenance")[code]
         columns.ledger.note(
             columns.number,
             Severity.INFO,
             "IMP-LAYER",
-            f"The points of {sheet} are taken for what it is named for: {named.name_en}.",
-            f"图层 {sheet} 的点按其名称识别为{named.name_zh}。",
+            f"The points of {sheet} are taken for what “{text}” names: {named.name_en}.",
+            f"{sheet} 的点按“{text}”识别为{named.name_zh}。",
         )
     return feature, np.full(len(appurtenance), code, dtype=object)
+
+
+def _kind_of_all(columns: Columns) -> tuple[str, str] | None:
+    """What all points of a table are by its name, that of their numbers or its title, and the text that says so."""
+    profile, table = columns.profile, columns.table
+    if code := profile.sheet_appurtenance(table.sheet):
+        return code, table.sheet
+    texts = (columns.mapping.get("key"), table.title, Path(table.file).stem)
+    said = ((profile.appurtenance_said(text), text) for text in texts if text)
+    return next(((code, text) for code, text in said if code), None)
 
 
 def ground(source: Source) -> Part:

@@ -216,6 +216,12 @@ def sizes(section: Section, material: str | None, wall_mm: float | None = None) 
     return Sizes(width, height, basis, nominal)
 
 
+def as_nominal(section: Section) -> Section:
+    """A bare diameter as the nominal one that the name of its column says it is."""
+    is_bare = section.shape_code == "circle" and section.basis_code == "unknown"
+    return replace(section, basis_code="nominal") if is_bare else section
+
+
 @dataclass(frozen=True)
 class _Reading:
     """One text being read: the unit of its numbers, and what is known of the pipe beside it."""

@@ -45,7 +45,7 @@ from importers.normalising.words import UnknownWords
 from importers.places.feet import foot_of, is_same_foot, metres_per_unit
 from importers.places.georeference import Georeference, Place
 from importers.places.local_grid import LocalGrid
-from importers.profiles import Profile
+from importers.profiles import OF_PIPES, Profile
 from schemas.delivery import DeliveredColumns
 from schemas.findings import Finding, Severity
 from schemas.tables import FEATURE_KINDS
@@ -339,6 +339,15 @@ def _without_blanks(table: RecordTable) -> RecordTable:
 def _rows_of_combined(frame: pd.DataFrame, kind: str, *, has_places: bool) -> pd.DataFrame:
     """Only the first row of a point carries the point; the others carry its further lines."""
     if kind == "node":
+        frame = _with_one_height(frame)
         is_told = frame["x_m"].notna() if has_places else frame["source_key"].notna()
         return frame[is_told & ~frame["source_key"].duplicated()]
     return frame[frame["to_key"].notna()]
+
+
+def _with_one_height(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of points without heights of pipes where the rows of one point give several."""
+    given = [name for name in OF_PIPES if name in frame]
+    keys = frame["source_key"].ffill()
+    are_one = {name: frame[name].groupby(keys).transform("nunique").le(1) for name in given}
+    return frame.assign(**{name: frame[name].where(is_one) for name, is_one in are_one.items()})

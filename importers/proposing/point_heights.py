@@ -23,6 +23,7 @@ _SHALLOWEST_M, _DEEPEST_M, _NEARLY_ALL = 0.3, 15.0, 0.95
 _LEAST_RATIO = 2.0
 # Degrees are written to a metre at least.
 _SAME = 1e-7
+_OF_PIPES = {"node": ("pipe_depth_m", "pipe_elevation_m"), "combined": ("depths", "from_elevation_m")}
 _ROLES = ("ground_elevation_m", "well_bottom_m", "well_depth_m")
 
 
@@ -44,6 +45,19 @@ def well_heights(
     numeric = [name for name in free if samples[name].number_share > 0.9 and not samples[name].is_blank]
     left = [name for name in numeric if shapes is None or not _is_place(samples[name], shapes)][:_MOST_COLUMNS]
     return _of_three(samples, left, _with_bottom(taken)) or _of_two(samples, left, taken)
+
+
+def pipe_levels(
+    samples: Mapping[str, Sample], free: Sequence[str], taken: Mapping[str, str], role: str
+) -> dict[str, Match]:
+    """The free column that is the ground less the depth of a pipe, where the depth is known and no level is."""
+    depth, level = _OF_PIPES[role]
+    if not {"ground_elevation_m", depth} <= taken.keys() or level in taken:
+        return {}
+    ground_m, depth_m = (_metres(samples[taken[name]], taken[name]) for name in ("ground_elevation_m", depth))
+    fitting = [name for name in free if agree(ground_m - depth_m - _metres(samples[name], name))]
+    why = Reason("ground less depth is this level", "地面高程减埋深等于该列高程")
+    return {name: Match(level, _TRUST, why, by_values=True) for name in fitting[:1]}
 
 
 def _is_place(sample: Sample, shapes: npt.NDArray[np.object_]) -> bool:

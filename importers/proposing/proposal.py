@@ -18,7 +18,7 @@ from importers.proposing.line_ends import numbers_at_ends
 from importers.proposing.marks import own_words
 from importers.proposing.match import ADOPTED, MENTIONED, Match, Reason
 from importers.proposing.matching import OF_DRAWINGS, Candidates, assigned, matches
-from importers.proposing.point_heights import heights_by_number, well_heights
+from importers.proposing.point_heights import heights_by_number, pipe_levels, well_heights
 from importers.proposing.references import Links, links
 from importers.proposing.sample import Sample
 from importers.proposing.twins import other_ends
@@ -211,7 +211,9 @@ def _with_wells(each: _Table, proposal: TableProposal) -> TableProposal:
         for column in proposal.columns
         if column.attribute is None and _says_nothing(column.column, proposal.role)
     ]
-    told = well_heights(each.samples, free, taken, each.table.geometry)
+    levels = pipe_levels(each.samples, free, taken, str(proposal.role))
+    left = [name for name in free if name not in levels]
+    told = levels | well_heights(each.samples, left, taken, each.table.geometry)
     return _with_ground(each, _with_told(proposal, told))
 
 

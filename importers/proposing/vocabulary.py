@@ -31,6 +31,8 @@ _LEAST_STEM, _LONGEST_ENDING = 5, 3
 _DBASE_NAME, _LEAST_BEGINNING = 10, 3
 _ENDS = (frozenset({"from"}), frozenset({"to"}))
 _USED = frozenset({"used"})
+# In a row of a point and its line, what the point says of its pipes is of that line.
+_OF_LINES = {"pipe_depth_m": "depths", "pipe_elevation_m": "from_elevation_m"}
 _COORDINATES = re.compile(r"[ck]oo?rd|коорд|κοορδ|συντετ|wsp[oó]lrz|souradn|súradn")
 # Axes on a Cyrillic keyboard.
 _LOOKALIKES = {"х": "x", "у": "y"}
@@ -45,6 +47,8 @@ _DOWN_TO = re.compile(
 _IN_OR_OUT = re.compile(r"(\binv\w*.*?)\(\s*(in|out)(?:let)?\s*\)", re.IGNORECASE)
 # G.L. is GL.
 _DOTTED = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.){2,}")
+# 管顶或管底 is either.
+_PARTING = str.maketrans("・或", "  ")
 _INITIALS = re.compile(r"[a-z]{2,10}")
 # A name that can be cut in more ways than this says nothing.
 _MOST_READINGS = 200
@@ -159,7 +163,8 @@ def says_system(header: str) -> bool:
 def _fitting(role: str, concepts: Words) -> Iterator[str]:
     parts = ("segment", "node") if role == "combined" else (role,)
     for part in parts:
-        for attribute, required, allowed in _vocabulary().rules.get(part, []):
+        for said, required, allowed in _vocabulary().rules.get(part, []):
+            attribute = _OF_LINES.get(said, said) if role == "combined" else said
             if required <= concepts <= allowed and attribute in ATTRIBUTES[role]:
                 yield attribute
 
@@ -167,7 +172,7 @@ def _fitting(role: str, concepts: Words) -> Iterator[str]:
 def _cuts(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:
     """The ways to cut a name into known words, each with its trust; a name in two languages counts by its halves."""
     text = _IN_OR_OUT.sub(r"\1 \2let", unicodedata.normalize("NFKC", header))
-    text = _DOTTED.sub(lambda letters: f"{letters[0].replace('.', '')} ", text).replace("・", " ")
+    text = _DOTTED.sub(lambda letters: f"{letters[0].replace('.', '')} ", text).translate(_PARTING)
     text = unaccented(simplified(_DOWN_TO.sub(lambda found: f"{found[1] or ''} ", without_unit(text))))
     text = _REMARK.sub(lambda remark: f" {remark[0][1:-1]} " if _says_which(remark[0][1:-1]) else " ", text)
     found = [_best_spelt(_piece(part)) for part in _PIECES.findall(text)]

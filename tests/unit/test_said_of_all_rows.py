@@ -1,0 +1,173 @@
+"""What a title, a line above a table or one name of a column says of all rows, imported as a dry run proposes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pytest
+import shapely
+
+from importers.places.georeference import parse_crs
+from importers.places.place_readings import Home
+from importers.proposing.dry_run import dry_run
+from schemas.delivery import Delivery
+
+_PLACES = [(512100.0 + 30 * n, 2611900.0 + 2 * n) for n in range(12)]
+
+
+def test_size_and_material_above_a_table_are_those_of_its_pipes(tmp_path: Path) -> None:
+    rows = [["科技路给水管道竣工测量成果表"], ["管径：DN600", None, "管材：球墨铸铁管"]]
+    rows += [["点号", "连接点号", "X", "Y", "地面高程", "管顶高程", "管顶埋深"]]
+    rows += [[f"J{n}", f"J{n + 1}" if n < 11 else None, y, x, 20.0, 18.8 - n / 100, 1.2 + n / 100]
+             for n, (x, y) in enumerate(_PLACES)]  # fmt: skip
+
+    lines = _imported(tmp_path, {"成果表": rows}).segments
+
+    assert set(lines["material_code"]) == {"ductile_iron"}
+    assert set(lines["nominal_mm"]) == {600.0}
+
+
+def test_a_row_a_point_tells_the_height_at_both_ends_of_the_pipe_to_the_next(tmp_path: Path) -> None:
+    rows = [["点号", "连接点号", "X", "Y", "地面高程", "管顶高程", "管顶埋深", "管径"]]
+    rows += [[f"JS{n}", f"JS{n + 1}" if n < 11 else None, y, x, 20.0, 18.8 - n / 100, 1.2 + n / 100, "300"]
+             for n, (x, y) in enumerate(_PLACES)]  # fmt: skip
+
+    delivery = _imported(tmp_path, {"成果表": rows})
+
+    lines = delivery.segments.set_index("source_key")
+    np.testing.assert_allclose(lines["to_elevation_m"], [18.8 - n / 100 for n in range(1, 12)])
+    np.testing.assert_allclose(lines["to_depth_m"], [1.2 + n / 100 for n in range(1, 12)])
+    assert set(lines["elevation_source_code"]) == {"measured"}
+
+
+def test_a_point_that_gives_two_depths_tells_neither_of_another_pipe(tmp_path: Path) -> None:
+    rows = [["点号", "连接点号", "X", "Y", "埋深"]]
+    rows += [[f"JS{n}", f"JS{n + 1}" if n < 11 else None, y, x, 1.2] for n, (x, y) in enumerate(_PLACES)]
+    rows += [["JS5", "JS9", None, None, 1.9]]
+
+    lines = _imported(tmp_path, {"成果表": rows}).segments.set_index("source_key")
+
+    assert np.isnan(lines["to_depth_m"]["JS4->JS5"])
+    assert lines["to_depth_m"]["JS5->JS6"] == pytest.approx(1.2)
+
+
+@pytest.mark.parametrize("name", ["管顶或管底", "管顶/管底", "管顶(底)", "管线点标注"])
+def test_a_level_of_crowns_or_inverts_is_no_bottom_of_wells(tmp_path: Path, name: str) -> None:
+    rows = [
+        ["物探点号", "连接点号", "X", "Y", "地面高程", f"{name}高程" if name[0:2] == "管顶" else name, "埋深", "管径"]
+    ]
+    for n, (x, y) in enumerate(_PLACES):
+        around = [m for m in (n - 1, n + 1) if 0 <= m < 12]
+        at = [f"RQ{n}", y, x, 20.0]
+        for place, m in enumerate(around):
+            key, *rest = at if not place else [None] * 4
+            rows.append([key, f"RQ{m}", *rest, 18.8 - n / 100, 1.2 + n / 100, "DN200"])
+
+    delivery = _imported(tmp_path, {"成果表": rows})
+
+    assert delivery.nodes.get("well_depth_m", np.array([np.nan])).isna().all()
+    assert set(delivery.segments["depth_datum_code"]) == {"crown"}
+    np.testing.assert_allclose(delivery.segments["from_elevation_m"].iloc[0], 18.8)
+
+
+@pytest.mark.parametrize(
+    ("title", "number", "sheet"),
+    [
+        ("东湖街道雨水检查井养护台账", "编号", "Sheet1"),
+        ("东湖街道雨水养护台账", "检查井编号", "Sheet1"),
+        ("东湖街道雨水养护台账", "编号", "检查井"),
+    ],
+)
+def test_points_of_which_no_row_says_more_are_what_the_table_is_of(
+    tmp_path: Path, title: str, number: str, sheet: str
+) -> None:
+    rows = [[title], [number, "X坐标", "Y坐标", "井面标高(m)", "井深(m)"]]
+    rows += [[f"YJ{n}", y, x, 20.5, 1.85] for n, (x, y) in enumerate(_PLACES)]
+
+    delivery = _imported(tmp_path, {sheet: rows})
+
+    assert set(delivery.nodes["appurtenance_code"]) == {"manhole"}
+    assert set(delivery.nodes["class_code"]) == {"storm"}
+    assert "IMP-LAYER" in {finding.rule for finding in delivery.findings}
+
+
+def test_a_title_of_several_kinds_of_points_tells_none(tmp_path: Path) -> None:
+    rows = [["给水阀门及消火栓台账"], ["编号", "X坐标", "Y坐标", "地面高程"]]
+    rows += [[f"F{n}", y, x, 20.5] for n, (x, y) in enumerate(_PLACES)]
+
+    nodes = _imported(tmp_path, {"Sheet1": rows}).nodes
+
+    assert "appurtenance_code" not in nodes or nodes["appurtenance_code"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("sheet", "title", "code"),
+    [
+        ("工业大道", "污水管网排查成果表", "foul"),
+        ("电信二路", "给水管网成果表", "water"),
+        ("工业园区", "雨水管网成果表", "storm"),
+        ("供电线路", "成果表", "power"),
+        ("给水管道", "成果表", "water"),
+    ],
+)
+def test_the_name_of_a_street_is_no_class(tmp_path: Path, sheet: str, title: str, code: str) -> None:
+    points = [[title], ["点号", "X坐标", "Y坐标", "地面高程"]]
+    points += [[f"A{n}", y, x, 20.5] for n, (x, y) in enumerate(_PLACES)]
+
+    assert set(_imported(tmp_path, {sheet: points}).nodes["class_code"]) == {code}
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("Water_Street_sewer_manholes", "combined"), ("Water_Street_water_valves", "water")]
+)
+def test_the_name_of_a_street_in_english_is_no_class(tmp_path: Path, name: str, code: str) -> None:
+    points = [["ID", "Easting", "Northing", "Ground Level"]]
+    points += [[f"A{n}", x, y, 20.5] for n, (x, y) in enumerate(_PLACES)]
+
+    assert set(_imported(tmp_path, {name: points}).nodes["class_code"]) == {code}
+
+
+def test_supply_and_return_of_hot_water_are_heat(tmp_path: Path) -> None:
+    points = [["点号", "X", "Y"], *([f"R-{n}", y, x] for n, (x, y) in enumerate(_PLACES))]
+    lines = [["起点点号", "终点点号", "管线类型", "公称直径(mm)", "钢管外径(mm)"]]
+    lines += [[f"R-{n}", f"R-{n + 1}", ["热水供水", "热水回水"][n % 2], 200, 219] for n in range(11)]
+
+    delivery = _imported(tmp_path, {"点": points, "线": lines})
+
+    assert set(delivery.nodes["class_code"]) == set(delivery.segments["class_code"]) == {"heat"}
+    sizes = delivery.segments.iloc[0]
+    assert (sizes["nominal_mm"], sizes["width_mm"], sizes["size_basis_code"]) == (200, 219, "outer")
+
+
+def test_a_french_register_in_text_tables_is_of_drinking_water_by_its_name(tmp_path: Path) -> None:
+    points = ["idouvrage;x;y;mouvrage;fnouvaep;anfinpose;z"]
+    points += [f"N{n};{652300.5 + 30 * n:.2f};{6861200.5:.2f};SIAEP;04;1995;60.25" for n in range(12)]
+    pipes = ["idcana;mouvrage;enservice;materiau;diametre;anfinpose;idnini;idnterm;profgen"]
+    pipes += [f"C{n};SIAEP;O;11;150;1995;N{n};N{n + 1};1.20" for n in range(11)]
+    files = [tmp_path / "raepa_ouvraep_p.csv", tmp_path / "raepa_canalaep_l.csv"]
+    for file, lines in zip(files, (points, pipes), strict=True):
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    delivery = _proposed(files, "EPSG:2154")
+
+    assert set(delivery.segments["class_code"]) == {"water"}
+    assert set(delivery.segments["material_code"]) == {"ductile_iron"}
+    assert shapely.get_coordinates(delivery.nodes["geom"].iloc[0]).tolist() == [[652300.5, 6861200.5]]
+
+
+def _imported(folder: Path, sheets: dict[str, list[list[object]]]) -> Delivery:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(folder / "a.xlsx")
+    return _proposed([folder / "a.xlsx"], "EPSG:4547")
+
+
+def _proposed(files: Sequence[Path], crs: str) -> Delivery:
+    found = dry_run(files, Home(parse_crs(crs)), on_progress=lambda *_: None)
+    assert found.trial is not None, found.fault
+    return found.trial
