@@ -47,7 +47,7 @@ WITH straight AS MATERIALIZED (
 SELECT drawn.*
 FROM (
     SELECT v.feature_id, {attributes}, ST_AsMVTGeom({geometry}, {box}, %(extent)s, %(buffer)s) AS geom
-    FROM {relation} AS v{beside}
+    FROM {relation} AS v
     WHERE {condition}
     OFFSET 0
 ) AS drawn
