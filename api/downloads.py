@@ -1,10 +1,28 @@
 """Packages that are made for one download."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from starlette.responses import FileResponse
 from starlette.types import Receive, Scope, Send
+
+
+@contextmanager
+def making_one(folder: Path) -> Iterator[Path]:
+    """A folder of its own to make a package in; none where that fails.
+
+    It lies among others of its kind, where a worker deletes what a service left that was killed.
+    """
+    own = folder / str(uuid4())
+    own.mkdir(mode=0o700, parents=True)
+    try:
+        yield own
+    except BaseException:
+        shutil.rmtree(own, ignore_errors=True)
+        raise
 
 
 class OneDownload(FileResponse):

@@ -1,14 +1,11 @@
 """The change feed for agencies: pages of changes, and all of them as a package."""
 
-import shutil
-import tempfile
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
 from api.deps import STRICT, CrsDep, KeyDep, ServiceDep
-from api.downloads import OneDownload
+from api.downloads import OneDownload, making_one
 from pipemap.sharing.deltas import write_delta
 from pipemap.sharing.feed import MAX_CHANGES, ChangesRequest, parse_cursor, read_changes
 
@@ -39,11 +36,7 @@ def package(
     service: ServiceDep, key: KeyDep, since: SinceParam, crs: CrsDep, permission: PermissionParam = None
 ) -> OneDownload:
     """All changes since a version as a zip: GeoJSON features by line, a list of what is gone, and a manifest."""
-    folder = Path(tempfile.mkdtemp(prefix="pipemap-delta-"))
-    try:
-        request = ChangesRequest(since, permission=permission, out_srid=crs)
+    request = ChangesRequest(since, permission=permission, out_srid=crs)
+    with making_one(service.settings.download_folder) as folder:
         made = write_delta(service.database, key, request, folder)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
     return OneDownload(made.path)

@@ -1,15 +1,12 @@
 """What other agencies are served under an API key; every answer is on record before it leaves."""
 
-import shutil
-import tempfile
-from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 from starlette.responses import HTMLResponse
 
 from api.deps import STRICT, BboxCrsDep, BoxDep, CrsDep, KeyDep, ServiceDep
-from api.downloads import OneDownload
+from api.downloads import OneDownload, making_one
 from api.features import GEOJSON, as_json
 from api.html import STYLED
 from pipemap.sharing.asking import agreed
@@ -46,13 +43,9 @@ def download(
     crs: CrsDep,
 ) -> OneDownload:
     """A package of everything granted in a box, with its manifest."""
-    folder = Path(tempfile.mkdtemp(prefix="pipemap-export-"))
-    try:
-        place, mark_key = Place(bbox, bbox_crs, crs), service.settings.mark_key_path
+    place, mark_key = Place(bbox, bbox_crs, crs), service.settings.mark_key_path
+    with making_one(service.settings.download_folder) as folder:
         package = export(service.database, key, format, folder, place, mark_key=mark_key)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
     return OneDownload(package.path)
 
 

@@ -168,6 +168,11 @@ def ping(url: str) -> None:
         psycopg.connect(url, connect_timeout=5).close()
 
 
+def count_alone(connection: Connection, what: str) -> None:
+    """Let nobody else count the same until the transaction ends: what is limited would be added by two at once."""
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"pipemap {what}"])
+
+
 def fetch_all(connection: Connection, query: Any, params: dict[str, Any] | None = None) -> list[DictRow]:
     """Every row of one query."""
     return connection.execute(query, params).fetchall()

@@ -131,3 +131,8 @@ class Settings(BaseSettings):
     def delivery_folder(self) -> Path:
         """Folder of deliveries that were handed in, one folder a job."""
         return self.export_folder / "deliveries"
+
+    @property
+    def download_folder(self) -> Path:
+        """Folder of packages that are made for one download, one folder each."""
+        return self.export_folder / "downloads"

@@ -14,7 +14,7 @@ from uuid import uuid4
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from pipemap.db import Connection, Database, fetch_all, fetch_one
+from pipemap.db import Connection, Database, count_alone, fetch_all, fetch_one
 from pipemap.errors import ConflictError, NotFoundError, PipemapError, SourceError, StorageError, UsageError
 from pipemap.jobs.apart import done_apart
 from pipemap.jobs.folders import sweep_folders
@@ -104,6 +104,7 @@ def hand_in(database: Database, incoming: Incoming, actor: str, wanted: Wanted) 
         "request": Jsonb(asdict(wanted)),
     }
     with database.transaction() as connection:
+        count_alone(connection, "deliveries")
         demand_room(connection)
         job = fetch_one(connection, queries("deliveries")["add"], values)
         if job is None:

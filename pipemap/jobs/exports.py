@@ -12,7 +12,7 @@ import shapely
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from pipemap.db import Connection, Database, fetch_all, fetch_one
+from pipemap.db import Connection, Database, count_alone, fetch_all, fetch_one
 from pipemap.errors import ConflictError, NotFoundError, PipemapError, StorageError, UnreachableError
 from pipemap.jobs.folders import sweep_folders
 from pipemap.jobs.queue import enqueue_export
@@ -200,6 +200,7 @@ def _add(connection: Connection, asker: Asker, grant: Grant | None, request: Exp
 
 
 def _demand_room(connection: Connection, agreement_id: int) -> None:
+    count_alone(connection, f"exports of {agreement_id}")
     [held] = fetch_all(connection, queries("exports")["held"], {"agreement_id": agreement_id})
     if held["unfinished"] >= _MOST_UNFINISHED:
         raise ConflictError(f"{_MOST_UNFINISHED} exports are not finished yet; wait for one, or cancel one.")

@@ -16,6 +16,7 @@ from procrastinate import App, JobContext
 from pipemap.db import Database
 from pipemap.forked import end_with_parent
 from pipemap.jobs import deliveries, exports
+from pipemap.jobs.folders import sweep_folders
 from pipemap.jobs.queue import (
     DELIVERY_QUEUE,
     DELIVERY_TASK,
@@ -32,6 +33,8 @@ _HEARTBEAT_S = 5
 # A worker that was not heard of for so long is taken for dead, and its job is done by another.
 _DEAD_AFTER_S = 20
 _KEEP_FINISHED_H = 24 * 7
+# What lies there longer was left by a service that was killed: one under way was opened before.
+_LONGEST_DOWNLOAD_S = 3 * 3600
 # How often the service looks whether its worker is there.
 _LOOK_EVERY_S = 5
 _log = logging.getLogger("pipemap.jobs")
@@ -135,6 +138,7 @@ class _Worker:
         deliveries.take_up_again(self.database)
         deliveries.sweep(self.database, self.settings.delivery_folder)
         exports.sweep(self.database, self.settings.export_folder)
+        sweep_folders(self.settings.download_folder, (), _LONGEST_DOWNLOAD_S)
         await queue.delete_old_jobs(nb_hours=_KEEP_FINISHED_H, include_failed=True)
 
 

@@ -21,7 +21,7 @@ import orjson
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from pipemap.db import Connection, Database, fetch_all, fetch_one
+from pipemap.db import Connection, Database, count_alone, fetch_all, fetch_one
 from pipemap.errors import ConflictError, NotFoundError, PipemapError, RejectedError
 from pipemap.settings import Settings
 from pipemap.sharing import audit
@@ -86,6 +86,7 @@ def register(database: Database, key_sha256: str, url: str, sender: Sender) -> N
     with database.transaction() as connection:
         grant = grant_of(connection, key_sha256)
         named = {"agreement_id": grant.agreement_id, "key_sha256": key_sha256, "url": url, "salt": salt}
+        count_alone(connection, f"webhooks of {grant.agreement_id}")
         living = fetch_one(connection, queries("hooks")["living"], named)
         if living is not None and living["count"] >= _MOST_HOOKS:
             raise ConflictError(f"An agreement has at most {_MOST_HOOKS} webhooks; end one first.")

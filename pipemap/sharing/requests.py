@@ -15,7 +15,7 @@ from psycopg.rows import DictRow
 from shapely.geometry.base import BaseGeometry
 
 from pipemap.actors import demand_another
-from pipemap.db import Connection, fetch_all, fetch_one
+from pipemap.db import Connection, count_alone, fetch_all, fetch_one
 from pipemap.errors import ConflictError, NotFoundError, PermissionDeniedError, UsageError
 from pipemap.sharing import audit
 from pipemap.sharing.agreements import Terms, agree, check_granted, issue_key
@@ -268,6 +268,7 @@ def _check(request: Request, purpose: Code) -> None:
 
 
 def _check_waiting(connection: Connection, author: str) -> None:
+    count_alone(connection, f"requests of {author}")
     waiting = fetch_one(connection, queries("requests")["undecided"], {"author": author})
     if waiting is not None and waiting["count"] >= _MOST_UNDECIDED:
         raise ConflictError(

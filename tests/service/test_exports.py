@@ -10,9 +10,11 @@ import signal
 import time
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -213,6 +215,24 @@ def test_a_package_is_deleted_when_its_time_is_over(
     assert list(settings.export_folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("route", ["/share/export?format=csv", "/share/changes/package?since=1"])
+def test_a_package_for_one_download_is_deleted_even_where_its_service_was_killed(
+    client: httpx.Client, issue: Issue, do_work: Callable[[], None], settings: Settings, route: str
+) -> None:
+    assert client.get(route, headers=issue()).status_code == 200
+    # Told to the client a moment before it is done here.
+    folder = settings.export_folder / "downloads"
+    while list(folder.iterdir()):
+        time.sleep(0.01)
+    left, begun = folder / str(uuid4()), folder / str(uuid4())
+    for own in (left, begun):
+        own.mkdir()
+        (own / "pipemap-v2.zip").write_bytes(b"PK")
+    os.utime(left, (0, 0))
+    do_work()
+    assert list(folder.iterdir()) == [begun]
+
+
 def test_the_job_of_a_killed_worker_is_done_by_the_next(
     client: httpx.Client, issue: Issue, do_work: Callable[[], None], town: Town, settings: Settings, database_url: str
 ) -> None:
@@ -304,10 +324,14 @@ def test_a_question_that_makes_no_sense_is_a_bad_request(
     refused(client.post(EXPORTS, json=question, headers=issue()), 400)
 
 
-def test_too_many_unfinished_jobs_are_refused(client: httpx.Client, issue: Issue) -> None:
+def test_too_many_unfinished_jobs_are_refused_also_those_that_are_asked_for_at_once(
+    client: httpx.Client, issue: Issue
+) -> None:
     key = issue()
-    for _ in range(4):
-        asked(client, key)
+    with ThreadPoolExecutor(10) as pool:
+        answers = [pool.submit(client.post, EXPORTS, json={"format": "gpkg"}, headers=key) for _ in range(10)]
+    codes = [answer.result().status_code for answer in answers]
+    assert sorted(codes) == [202] * 4 + [409] * 6
     refused(client.post(EXPORTS, json={"format": "gpkg"}, headers=key), 409)
     refused(client.get(f"{EXPORTS}/not-a-job", headers=key), 400)
     refused(client.get(f"{EXPORTS}?state=done", headers=key), 400)

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -251,6 +252,15 @@ def test_a_hook_that_is_ended_while_messages_are_sent_hears_no_more(
     make_due(town)
     told()
     assert len(host.came) == 4 + 3
+
+
+def test_an_agreement_has_five_webhooks_also_where_many_are_asked_for_at_once(
+    client: httpx.Client, issue: Issue, host: Receiver
+) -> None:
+    key = issue()
+    with ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(client.post, "/share/hooks", json={"url": host.url}, headers=key) for _ in range(8)]
+    assert sorted(answer.result().status_code for answer in answers) == [201] * 5 + [409] * 3
 
 
 def test_a_redirect_is_not_followed_and_a_host_that_is_gone_is_let_be(
