@@ -1,5 +1,6 @@
 """Deliveries over HTTP: a file is handed in, a worker makes a draft changeset of it, nothing is published."""
 
+from asyncio import wait_for
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import PurePath
@@ -21,8 +22,21 @@ from pipemap.jobs.deliveries import Incoming, TooLargeError, Wanted
 from pipemap.report import gather_report, render_html
 
 router = APIRouter(tags=["versions"], dependencies=[STRICT, OWN_SITE])
+
+
+class BrokenOffError(UsageError):
+    """The delivery did not come in whole."""
+
+    code = "broken-off"
+
+
+STATUS_OF[BrokenOffError] = HTTPStatus.REQUEST_TIMEOUT
 STATUS_OF[TooLargeError] = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 _RUNNING = ("waiting", "running")
+# A line that says nothing for so long is broken, which no system tells of itself.
+SILENT_S = 60.0
+# What comes in lies on the disk before it is counted.
+_MOST_AT_ONCE = 4
 _FORM = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
@@ -94,12 +108,24 @@ def read_report(service: ServiceDep, changeset_id: ChangesetId) -> HTMLResponse:
 async def _taken(request: Request, service: Service, actor: str, name: str, wanted: Wanted) -> Mapping[str, Any]:
     """The job of a file that came in whole; of any other nothing is left."""
     await run_in_threadpool(_demand_room, service)
+    with service.taking_in(_MOST_AT_ONCE):
+        return await _taken_in(request, service, actor, name, wanted)
+
+
+async def _taken_in(request: Request, service: Service, actor: str, name: str, wanted: Wanted) -> Mapping[str, Any]:
     incoming = Incoming(service.settings.delivery_folder, name, service.settings.max_upload_mb)
     try:
         incoming.expect(int(request.headers.get("content-length") or 0))
-        async for piece in request.stream():
+        pieces = aiter(request.stream())
+        while piece := await wait_for(anext(pieces, b""), SILENT_S):
             await run_in_threadpool(incoming.write, piece)
         return await run_in_threadpool(deliveries.hand_in, service.database, incoming, actor, wanted)
+    except TimeoutError as error:
+        incoming.drop()
+        raise BrokenOffError(
+            f"Nothing more of {incoming.name} has come for {SILENT_S:.0f} s; send it again.",
+            message_zh=f"{incoming.name} 已有 {SILENT_S:.0f} 秒没有收到数据，请重新上传。",
+        ) from error
     except BaseException:
         incoming.drop()
         raise

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pipemap.db import Connection, Database
+from pipemap.errors import ConflictError
 from pipemap.network import LiveNetwork
 from pipemap.overview import overview
 from pipemap.settings import Settings
@@ -32,6 +33,7 @@ class Service:
         self.sign_in = read_sign_in(settings, self.identities, seals, self._ended_sessions)
         self.key_sessions = KeySessions(database, seals, self._ended_sessions)
         self._overview: dict[str, Any] = {}
+        self._n_incoming = 0
 
     def watch(self) -> None:
         """Until `close`, follow what is published and which sessions are ended, in the background."""
@@ -44,6 +46,20 @@ class Service:
         self.networks.close()
         self._ended_sessions.close()
         self.database.close()
+
+    @contextmanager
+    def taking_in(self, most: int) -> Iterator[None]:
+        """Take in one delivery; ConflictError where so many come in already. For the event loop alone."""
+        if self._n_incoming >= most:
+            raise ConflictError(
+                f"{most} deliveries are coming in already; wait for one.",
+                message_zh=f"已有 {most} 份成果正在上传，请稍候。",
+            )
+        self._n_incoming += 1
+        try:
+            yield
+        finally:
+            self._n_incoming -= 1
 
     def overview(self, connection: Connection) -> dict[str, Any]:
         """The map at a glance, counted anew only after a publish."""

@@ -134,8 +134,12 @@ def _unpack(archive: Path, folder: Path, room: _Room) -> None:
         raise refusal(
             archive, f"is damaged or not a zip, RAR or 7z archive ({error})", "已损坏或不是 zip、RAR、7z 文件"
         ) from error
+    except FileExistsError as error:
+        raise refusal(archive, f"holds two files in one place, '{name}'", "含有位置重复的文件") from error
     except (OSError, ValueError, RuntimeError) as error:
-        raise refusal(archive, f"cannot be unpacked ({error})", "无法解压") from error
+        # With its words the system names a folder of ours.
+        why = error.strerror if isinstance(error, OSError) else error
+        raise refusal(archive, f"cannot be unpacked ({why})", "无法解压") from error
 
 
 def _files_of_zip(archive: Path, room: _Room) -> _Files:

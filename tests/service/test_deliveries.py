@@ -6,11 +6,13 @@ import io
 import multiprocessing
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +169,26 @@ def test_what_should_not_come_in_is_refused_at_the_door(client: httpx.Client, se
     refused(answer("a.csv", headers=BODY | {"X-API-Key": "pmk_x"}), 401)
     assert client.get(DELIVERIES, headers=li()).json() == []
     assert left(settings) == []
+
+
+def test_a_delivery_that_stops_half_way_is_given_up_and_only_so_many_come_in_at_once(
+    client: httpx.Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.deliveries.SILENT_S", 3.0)
+    named = li() | BODY | {"Host": "127.0.0.1", "Content-Length": "100"}
+    head = "".join(f"{name}: {value}\r\n" for name, value in named.items())
+    with ExitStack() as stack:
+        place = "127.0.0.1", client.base_url.port or 0
+        lines = [stack.enter_context(socket.create_connection(place, timeout=60)) for _ in range(4)]
+        for line in lines:
+            line.sendall(f"POST {DELIVERIES}?name=a.csv HTTP/1.1\r\n{head}\r\nhalf".encode())
+        while len(left(settings)) < 8:
+            time.sleep(0.01)
+        more = client.post(DELIVERIES, params={"name": "a.csv"}, content=POINTS.encode(), headers=li() | BODY)
+        assert "4" in refused(more, 409)["message_zh"]
+        assert all(line.recv(4096).startswith(b"HTTP/1.1 408") for line in lines)
+    assert left(settings) == []
+    handed_in(client, "a.csv", POINTS.encode())
 
 
 def test_the_queue_takes_only_so_many(client: httpx.Client, settings: Settings) -> None:

@@ -144,6 +144,17 @@ def test_names_that_lead_outside(tmp_path: Path, name: str) -> None:
     assert "leads outside" in message
 
 
+@pytest.mark.parametrize("names", [["a.csv", "a.csv"], ["a.csv", "a.csv/b.csv"], ["."], ["n" * 300]])
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_names_that_cannot_be_files_are_refused_without_a_folder_of_ours(tmp_path: Path, names: list[str]) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as opened:
+        for name in names:
+            opened.writestr(name, b"1")
+    message = refusal(tmp_path / "a.zip")
+    assert "pipemap-delivery-" not in message
+    assert ("too long" if len(names[0]) > 255 else f"two files in one place, '{names[-1]}'") in message
+
+
 def test_a_symbolic_link(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as opened:
