@@ -21,10 +21,10 @@ Role = Literal["node", "segment", "combined", "consumer", "structure", "ground"]
 ROLES: tuple[Role, ...] = ("segment", "combined", "node", "consumer", "structure")
 SECRET = "secret"
 
-_PLACE = ("x", "y", "easting_m", "northing_m")
+PLACE = ("x", "y", "easting_m", "northing_m")
 _LIFE = ("owner", "lifecycle", "installed_on", "horizontal_accuracy_m", "vertical_accuracy_m")
 _POINT = (
-    "key", "class", *_PLACE, "ground_elevation_m", "feature", "appurtenance", "well_depth_m",
+    "key", "class", *PLACE, "ground_elevation_m", "feature", "appurtenance", "well_depth_m",
     "well_bottom_m",
     "valve_state", "operability", "name", "address", *_LIFE,
 )  # fmt: skip
@@ -44,9 +44,9 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "node": (*_POINT, *OF_PIPES),
     "segment": _LINE,
     "combined": (*_POINT, *(name for name in _LINE if name not in _POINT)),
-    "consumer": ("key", "class", *_PLACE, "node_key", "kind", "name", "address", "people", "demand_m3_per_d"),
-    "structure": ("key", *_PLACE, "kind", "name", "base_elevation_m", "top_elevation_m"),
-    "ground": (*_PLACE, "ground_elevation_m"),
+    "consumer": ("key", "class", *PLACE, "node_key", "kind", "name", "address", "people", "demand_m3_per_d"),
+    "structure": ("key", *PLACE, "kind", "name", "base_elevation_m", "top_elevation_m"),
+    "ground": (*PLACE, "ground_elevation_m"),
 }
 ELEVATIONS = frozenset(
     {"ground_elevation_m", "from_ground_m", "to_ground_m", "from_elevation_m", "to_elevation_m", "base_elevation_m",

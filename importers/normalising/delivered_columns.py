@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from importers.normalising.normalise import READS
+from importers.profiles import PLACE
 from schemas.delivery import DeliveredColumns
 from schemas.tables import FEATURE_KINDS, attribute_names
 
@@ -24,14 +25,19 @@ _TOLD_BY = {
     "container_id": ("container_key",),
 }
 # Places are told by all of these that are there.
-_PLACES = ("northing_m", "easting_m", "x", "y", "from_x", "from_y", "to_x", "to_y")
+_PLACES = (*PLACE, "from_x", "from_y", "to_x", "to_y")
 # What the reader of drawings calls what it found; nobody can look that up.
 _NOT_DELIVERED = "drawn_"
 
 
+def in_the_file(mapping: Mapping[str, str]) -> dict[str, str]:
+    """Attribute to column, but for columns that a reader made up."""
+    return {name: column for name, column in mapping.items() if not column.startswith(_NOT_DELIVERED)}
+
+
 def delivered_columns(file: str, sheet: str, role: str, mapping: Mapping[str, str]) -> Iterable[DeliveredColumns]:
     """The columns of one table for each kind of feature that is read from it; `mapping` is attribute to column."""
-    delivered = {name: column for name, column in mapping.items() if not column.startswith(_NOT_DELIVERED)}
+    delivered = in_the_file(mapping)
     for kind in FEATURE_KINDS:
         if kind in READS.get(role, {}):
             yield DeliveredColumns(file, sheet, kind, _of_kind(kind, delivered))

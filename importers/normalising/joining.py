@@ -28,6 +28,8 @@ from schemas.findings import Severity
 SNAP_M = 0.05
 _ROUNDING_M = 1e-6
 
+# Attributes that name the point at either end of a line, of which a table has one.
+_NUMBERS = {"from": ("from_key", "pair_key", "key"), "to": ("to_key", "pair_key")}
 _DIRECTED = ("depth_m", "elevation_m", "ground_m")
 # The columns of nodes where there is no table of points.
 _NODE: dict[str, Any] = {
@@ -282,6 +284,7 @@ def _joined(node_count: int, segments: pd.DataFrame, keys: Keys, ledger: Ledger,
         "A line without start or end point number and without a drawn line.",
         "管线缺少起点号或终点号，也没有图形。",
         kind="pipe_segment",
+        attributes=_NUMBERS["from"] + _NUMBERS["to"],
     )
     segments = segments[~is_nameless]
     # Findings name a line by its ends and, of several between them, its place among these.
@@ -305,19 +308,21 @@ def _joined(node_count: int, segments: pd.DataFrame, keys: Keys, ledger: Ledger,
         "The line starts and ends at the same point {from_key}.",
         "管线起止点号相同：{from_key}。",
         kind="pipe_segment",
+        attributes=_NUMBERS["to"],
     )
     segments = segments[~to_itself]
     lost_from, lost_to = segments["from_node"] >= node_count, segments["to_node"] >= node_count
-    lost = keys.named(segments[lost_from | lost_to])
-    ledger.refuse(
-        lost.assign(end=lost["from_key"].where(lost_from[lost.index], lost["to_key"])),
-        Severity.ERROR,
-        "R20",
-        "Line {from_key}->{to_key}: point {end} is not in the point table.",
-        "管线 {from_key}->{to_key}：点 {end} 不在管点表中。",
-        kind="pipe_segment",
-        value="end",
-    )
+    for end, is_lost in (("from", lost_from), ("to", lost_to & ~lost_from)):
+        ledger.refuse(
+            keys.named(segments[is_lost]),
+            Severity.ERROR,
+            "R20",
+            f"Line {{from_key}}->{{to_key}}: point {{{end}_key}} is not in the point table.",
+            f"管线 {{from_key}}->{{to_key}}：点 {{{end}_key}} 不在管点表中。",
+            kind="pipe_segment",
+            attributes=_NUMBERS[end],
+            value=f"{end}_key",
+        )
     return segments[~(lost_from | lost_to)].reset_index(drop=True)
 
 

@@ -1,6 +1,6 @@
 """The account of a delivery: what became of every row, and what was found wrong with it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +34,10 @@ class _Column:
 
 @dataclass
 class Account:
-    """What became of the rows of one sheet, layer or table, what it is called, and which class its title speaks of."""
+    """What became of the rows of one sheet, layer or table, what it is called, and which class its title speaks of.
+
+    `columns` says which column of the delivery each attribute is read from.
+    """
 
     file: str
     sheet: str
@@ -42,6 +45,7 @@ class Account:
     refused_rows: int = 0
     n_rows: int = 0
     said_class: tuple[str, str] | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
     # Row numbers as a person counts them, which of them count (several rows may derive from one), fates and classes.
     numbers: _Column = field(default_factory=lambda: _Column(np.int32))
     counted: _Column = field(default_factory=lambda: _Column(np.bool_))
@@ -91,7 +95,7 @@ class Ledger:
         """Note that rows hold nothing to load."""
         self.accounts[number].fates.values[places] = SKIPPED
 
-    def refuse(self, frame: pd.DataFrame, severity: Severity, rule: str, en: str, zh: str, **where: str | None) -> None:
+    def refuse(self, frame: pd.DataFrame, severity: Severity, rule: str, en: str, zh: str, **where: Any) -> None:
         """Note that rows did not become features, and why; see `report`."""
         if not len(frame):
             return
@@ -114,10 +118,14 @@ class Ledger:
         *,
         kind: str | None = None,
         column: str | None = None,
+        attributes: Sequence[str] = (),
         value: str | None = None,
         limit: str | None = None,
     ) -> None:
-        """Add one finding per row; `en` and `zh` may name columns of the frame in braces, `value` names one."""
+        """Add one finding per row; `en` and `zh` may name columns of the frame in braces, `value` names one.
+
+        It is about a column of the delivery, or about those that `attributes` are read from, as far as they are there.
+        """
         if not len(frame):
             return
         for row in frame.to_dict("records"):
@@ -130,7 +138,7 @@ class Ledger:
                     message_zh=zh.format(**cells),
                     feature_kind=kind,
                     feature_key=_text(cells.get("source_key")),
-                    column=column,
+                    column=column or self._columns_of(cells["table"], attributes),
                     value=_text(cells.get(value)) if value else None,
                     limit=limit,
                     x_m=_number(cells.get("x_m")),
@@ -138,6 +146,10 @@ class Ledger:
                     **self.place(cells["table"], cells["place"]),
                 )
             )
+
+    def _columns_of(self, number: int, attributes: Sequence[str]) -> str | None:
+        columns = self.accounts[number].columns
+        return ", ".join(columns[name] for name in attributes if name in columns) or None
 
     def note(self, number: int, severity: Severity, rule: str, en: str, zh: str, **where: Any) -> None:
         """Add one finding about a whole table or column."""

@@ -57,6 +57,7 @@ def _first_of_each(nodes: pd.DataFrame, ledger: Ledger, snap_m: float) -> pd.Dat
         "Point {source_key} stands twice; the second row says the same and was left out.",
         "点号 {source_key} 重复，内容一致，未重复载入。",
         kind="node",
+        attributes=("key",),
     )
     differing = _with_distances(nodes[repeated & ~agrees], alike)
     is_elsewhere = differing["apart"] > snap_m
@@ -67,6 +68,7 @@ def _first_of_each(nodes: pd.DataFrame, ledger: Ledger, snap_m: float) -> pd.Dat
         "Point {source_key} stands twice and the rows differ: they lie {apart} m apart; only the first was loaded.",
         "点号 {source_key} 重复且内容不一致：两处相距 {apart} m，仅载入第一行。",
         kind="node",
+        attributes=("key",),
         value="apart",
         limit=f"{snap_m:g} m",
     )
@@ -77,6 +79,7 @@ def _first_of_each(nodes: pd.DataFrame, ledger: Ledger, snap_m: float) -> pd.Dat
         "Point {source_key} stands twice and the rows differ, though not in place; only the first was loaded.",
         "点号 {source_key} 重复，位置相同但其他内容不一致，仅载入第一行。",
         kind="node",
+        attributes=("key",),
     )
     return nodes[~repeated].reset_index(drop=True)
 

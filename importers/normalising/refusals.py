@@ -1,12 +1,12 @@
 """Rows of a whole sheet that cannot or must not become features, refused with a finding."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from importers.normalising.ledger import Ledger
-from importers.profiles import SECRET
+from importers.profiles import PLACE, SECRET
 from schemas.findings import Severity
 
 
@@ -30,12 +30,19 @@ def without_secrets(frame: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
 
 
 def numbered_only(
-    frame: pd.DataFrame, keys: Sequence[str], column: str, ledger: Ledger, excused: "pd.Series[bool] | bool" = False
+    frame: pd.DataFrame,
+    columns: Mapping[str, str | None],
+    ledger: Ledger,
+    excused: "pd.Series[bool] | bool" = False,
 ) -> pd.DataFrame:
-    """Refuse rows whose number is blank in a table that has numbers, in a column."""
-    blank = frame[keys].isna().any(axis=1) & ~np.asarray(excused)
-    ledger.refuse(frame[blank], Severity.ERROR, "R03", "The point number is missing.", "点号为空。", column=column)
-    return frame[~blank]
+    """Refuse rows of which a number is blank in a table that has numbers; `columns` says where each stands."""
+    is_excused = np.broadcast_to(np.asarray(excused), len(frame))
+    is_left = is_excused.copy()
+    for key, column in columns.items():
+        blank = frame[key].isna().to_numpy() & ~is_left
+        ledger.refuse(frame[blank], Severity.ERROR, "R03", "The point number is missing.", "点号为空。", column=column)
+        is_left |= blank
+    return frame[is_excused | ~is_left]
 
 
 def placed_only(frame: pd.DataFrame, kind: str, ledger: Ledger) -> pd.DataFrame:
@@ -49,6 +56,7 @@ def placed_only(frame: pd.DataFrame, kind: str, ledger: Ledger) -> pd.DataFrame:
         "{source_key} lies outside the area where the coordinate system is used.",
         "{source_key} 超出坐标系适用范围。",
         kind=kind,
+        attributes=PLACE,
     )
     return kept
 
@@ -63,5 +71,6 @@ def with_place_only(frame: pd.DataFrame, kind: str, ledger: Ledger) -> pd.DataFr
         "{source_key} has no coordinates that can be used.",
         "{source_key} 没有可用的坐标。",
         kind=kind,
+        attributes=PLACE,
     )
     return frame[~lost]

@@ -21,7 +21,7 @@ from importers.normalising.classes import ClassColumn
 from importers.normalising.column_findings import columns_of_lines, tell_columns
 from importers.normalising.columns import Columns
 from importers.normalising.compact import COMPACT, compact
-from importers.normalising.delivered_columns import delivered_columns
+from importers.normalising.delivered_columns import delivered_columns, in_the_file
 from importers.normalising.ledger import Ledger
 from importers.normalising.listings import one_by_one
 from importers.normalising.normalise import (
@@ -160,6 +160,7 @@ class Sheet:
         columns = Columns(self.ledger, self.number, str(self.role), self.profile, parts, self._words)
         self._mapping, (self._pair, self._axis) = columns.mapping, coordinate_columns(columns)
         self.context.columns[self.number] = columns.mapping
+        self.ledger.accounts[self.number].columns = in_the_file(columns.mapping)
         words, cells = self._class.add(columns)
         source = Source(columns, self._class.meanings(words), self._geometry(columns.table))
         if source.geometry is not None:
@@ -209,13 +210,14 @@ class Sheet:
             return frame
         mapping = self._mapping
         if kind == "node" and "key" in mapping:
-            return numbered_only(frame, ["source_key"], mapping["key"], self.ledger)
-        column = mapping.get("pair_key", mapping.get("from_key"))
+            return numbered_only(frame, {"source_key": mapping["key"]}, self.ledger)
+        pair = mapping.get("pair_key")
         if "from_key" not in mapping and kind == "pipe_segment" and frame["from_key"].isna().all():
             # What is called a pair of numbers counts the lines; they begin and end where they lie.
             return frame
-        if kind == "pipe_segment" and column is not None:
-            return numbered_only(frame, ["from_key", "to_key"], column, self.ledger, frame["is_part"])
+        if kind == "pipe_segment" and (pair is not None or "from_key" in mapping):
+            columns = {end: pair or mapping.get(end) for end in ("from_key", "to_key")}
+            return numbered_only(frame, columns, self.ledger, frame["is_part"])
         return frame
 
     def _placed(self, frame: pd.DataFrame) -> pd.DataFrame:

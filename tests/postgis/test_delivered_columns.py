@@ -58,7 +58,7 @@ def test_a_finding_names_the_column_of_the_delivery(database: Database, workbook
         ("R27", 4, "起点管顶高程"),
         ("R15", 5, "终点埋深"),
         ("R15", 6, "起点埋深"),
-        ("R06", 8, "纵坐标, 横坐标"),
+        ("R06", 8, "横坐标, 纵坐标"),
         ("R22", 3, "特征"),
     } <= told
 

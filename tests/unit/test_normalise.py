@@ -174,6 +174,28 @@ def test_every_fault_is_found_once_and_the_account_adds_up(
         assert rows == n_loaded + refused + skipped
 
 
+@pytest.mark.parametrize(
+    ("extra_point", "extra_line", "rule", "column"),
+    [
+        (point("A", ground=12), "", "R07", "物探点号"),
+        (f",JS,弯头,,{NORTH},{EAST},10", "", "R03", "物探点号"),
+        (f"C,JS,弯头,,{NORTH},,10", "", "R03", "X, Y"),
+        ("", "A,C,JS,1,2,300,PE,直埋", "R20", "终点点号"),
+        ("", "C,A,JS,1,2,300,PE,直埋", "R20", "起点点号"),
+        ("", "A,A,JS,1,2,300,PE,直埋", "R13", "终点点号"),
+        ("", ",B,JS,1,2,300,PE,直埋", "R03", "起点点号"),
+        ("", "A,,JS,1,2,300,PE,直埋", "R03", "终点点号"),
+    ],
+)
+def test_a_refused_row_names_the_column_to_look_at(
+    tmp_path: Path, extra_point: str, extra_line: str, rule: str, column: str
+) -> None:
+    point_text = TWO_POINTS + (f"{extra_point}\n" if extra_point else "")
+    line_text = lines("A,B,JS,1,2,300,PE,直埋", *([extra_line] if extra_line else []))
+    (finding,) = [one for one in read(tmp_path, point_text, line_text).findings if one.rule == rule]
+    assert finding.column == column
+
+
 def test_a_secret_line_leaves_no_trace_of_where_it_is(tmp_path: Path) -> None:
     delivery = read(tmp_path, TWO_POINTS, lines("A,B,JS,1,2,300,PE,直埋", "A,B,JX,1,2,77,PE,直埋"))
     (finding,) = [finding for finding in delivery.findings if finding.rule == "IMP-SECRET"]
