@@ -42,7 +42,8 @@ def numbered_only(
         blank = frame[key].isna().to_numpy() & ~is_left
         ledger.refuse(frame[blank], Severity.ERROR, "R03", "The point number is missing.", "点号为空。", column=column)
         is_left |= blank
-    return frame[is_excused | ~is_left]
+    kept: pd.DataFrame = frame[is_excused | ~is_left]
+    return kept
 
 
 def placed_only(frame: pd.DataFrame, kind: str, ledger: Ledger) -> pd.DataFrame:
