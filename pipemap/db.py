@@ -15,7 +15,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from sqlalchemy import Engine, create_engine
 
 from pipemap.cluster import Cluster
-from pipemap.errors import PipemapError, StorageError, UnreachableError, UsageError
+from pipemap.errors import ConflictError, PipemapError, StorageError, UnreachableError, UsageError
 from pipemap.settings import Settings
 
 Connection: TypeAlias = psycopg.Connection[DictRow]
@@ -132,6 +132,28 @@ def _well_formed(url: str) -> str:
     return url
 
 
+_MEANWHILE = (
+    ConflictError,
+    "Somebody else changed the same at that moment, so that nothing was changed here; do it again.",
+    "同一时刻他人修改了相同内容，本次操作未生效，请重试。",
+)
+# What stops a statement though the database is there: what it is called, in English and Chinese.
+_STOPPED: dict[type[Exception], tuple[type[PipemapError], str, str]] = {
+    psycopg.errors.QueryCanceled: (
+        StorageError,
+        "The question took too long and was stopped; ask for a smaller area.",
+        "查询耗时过长，已停止；请缩小范围。",
+    ),
+    psycopg.errors.SerializationFailure: _MEANWHILE,
+    psycopg.errors.DeadlockDetected: _MEANWHILE,
+    psycopg.errors.DiskFull: (
+        StorageError,
+        "The disk of the database is full, so that nothing was changed; make room and do it again.",
+        "数据库所在磁盘已满，本次操作未生效；请清理空间后重试。",
+    ),
+}
+
+
 @contextmanager
 def translated_errors() -> Iterator[None]:
     """Turn the driver's errors into StorageError, cause chained."""
@@ -141,8 +163,9 @@ def translated_errors() -> Iterator[None]:
         raise
     except PoolTimeout as error:
         raise StorageError("The database does not answer. `pipemap doctor` says where it is expected.") from error
-    except psycopg.errors.QueryCanceled as error:
-        raise StorageError("The question took too long and was stopped; ask for a smaller area.") from error
+    except tuple(_STOPPED) as error:
+        kind, en, zh = _STOPPED[type(error)]
+        raise kind(en, message_zh=zh) from error
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedColumn) as error:
         raise StorageError(
             "The database does not hold a map of this version of pipemap; run `pipemap init`."

@@ -5,7 +5,7 @@ from shapely.geometry.base import BaseGeometry
 from pipemap.db import Database
 from pipemap.ingest.comparing import Comparison
 from pipemap.ingest.containers import link_containers
-from pipemap.ingest.draft import Draft, Follower, OnProgress
+from pipemap.ingest.draft import Draft, Follower, OnProgress, register
 from pipemap.ingest.straight import Straight
 from pipemap.matching import MATCH_WITHIN_M
 from pipemap.seldom import seldom_collected
@@ -32,13 +32,15 @@ def create_import(
     Features match by dataset and source key, and where the number has changed by place, points and course
     (`pipemap.matching`). Those of the dataset that the delivery no longer holds become deletions: none
     when the delivery is `partial`, and only what lies wholly within `extent`, a polygon in the project CRS,
-    when one is given. All of it happens in one transaction; a delivery that says what the map says already
-    gives a changeset without changes. Under a `job_id` there is one draft: a second one is a ConflictError.
+    when one is given. Its series and files are made known first; all the rest happens in one transaction. A delivery
+    that says what the map says already gives a changeset without changes. Under a `job_id` there is one draft: a
+    second one is a ConflictError.
     A `follower` is shown what is proposed while it is written, where the delivery goes into the draft as it is.
     """
+    series = register(database, delivery)
     with seldom_collected(), database.transaction() as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        draft = Draft(connection, delivery, title, author, on_progress or _quiet, job_id, follower)
+        draft = Draft(connection, delivery, series, title, author, on_progress or _quiet, job_id, follower)
         is_first = Straight.suits(draft)
         if is_first:
             Straight(draft).write()

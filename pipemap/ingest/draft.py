@@ -1,7 +1,7 @@
 """An import under way: its changeset, the identities it uses, its findings and its account of rows."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Protocol, TypeAlias
 
@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import TEXT
 from sqlalchemy.types import TypeEngine
 
 from pipemap.copy_in import Block, copy_frames
-from pipemap.db import Connection, fetch_one
+from pipemap.db import Connection, Database, fetch_one
 from pipemap.drafts import add_changeset, add_dataset
 from pipemap.findings import save_findings
 from pipemap.projects import read_project
@@ -55,6 +55,27 @@ class Follower(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Series:
+    """A delivery series and the files of one delivery of it, by their identities."""
+
+    dataset_id: int
+    file_ids: list[int]
+
+
+def register(database: Database, delivery: Delivery) -> Series:
+    """Make a delivery's series and files known.
+
+    In a transaction of their own, which may wait for others that do the same: of two imports that did it in theirs,
+    which look at the map as it was when they began, one would fail.
+    """
+    with database.transaction() as connection:
+        return Series(
+            add_dataset(connection, delivery.dataset),
+            [_source_file_id(connection, file, delivery.columns) for file in delivery.files],
+        )
+
+
 class Draft:
     """One import under way, and what both ways of writing it share."""
 
@@ -62,6 +83,7 @@ class Draft:
         self,
         connection: Connection,
         delivery: Delivery,
+        series: Series,
         title: str,
         author: str,
         on_progress: OnProgress,
@@ -73,8 +95,7 @@ class Draft:
         self.on_progress = on_progress
         self._follower = follower
         self.srid = read_project(connection).srid
-        self.dataset_id = add_dataset(connection, delivery.dataset)
-        self.file_ids = [_source_file_id(connection, file, delivery.columns) for file in delivery.files]
+        self.dataset_id, self.file_ids = series.dataset_id, series.file_ids
         self.changeset_id = add_changeset(
             connection, title, "import", author, dataset_id=self.dataset_id, delivery_job_id=job_id
         )

@@ -1,6 +1,7 @@
 """A delivery becomes exactly the changes it means."""
 
 import itertools
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import date
 from math import inf
 from typing import Any
@@ -18,6 +19,7 @@ from sqlalchemy.dialects.postgresql import BIGINT, BOOLEAN, DATE, DOUBLE_PRECISI
 from pipemap.changesets import get_changeset
 from pipemap.copy_in import copy_frames
 from pipemap.db import Database
+from pipemap.errors import ConflictError, PipemapError, StorageError
 from pipemap.findings import list_findings
 from pipemap.ingest import create_import
 from schemas.findings import Finding
@@ -205,6 +207,38 @@ def test_progress_reaches_the_end(database: Database) -> None:
     create_import(database, street(4), title="t", author="a", on_progress=lambda *step: seen.append(step))
     assert ("load node", 4, 4) in seen
     assert seen[-1] == ("compare", 4, 4)
+
+
+def test_the_same_delivery_given_twice_at_once_is_two_drafts(database: Database) -> None:
+    with ThreadPoolExecutor() as pool:
+        others: list[Future[int]] = []
+
+        def meanwhile(*_step: Any) -> None:
+            if not others:
+                others.append(pool.submit(create_import, database, street(4), title="other", author="b"))
+                wait(others, timeout=2)
+
+        mine = create_import(database, street(4), title="mine", author="a", on_progress=meanwhile)
+        (other,) = (each.result() for each in others)
+    assert deltas_of(database, mine) == deltas_of(database, other)
+    assert len(deltas_of(database, mine)) == 7
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "told"),
+    [
+        ("40001", ConflictError, "do it again"),
+        ("40P01", ConflictError, "do it again"),
+        ("53100", StorageError, "disk of the database is full"),
+    ],
+)
+def test_what_stops_a_change_is_called_by_its_name(
+    database: Database, state: str, error: type[PipemapError], told: str
+) -> None:
+    with pytest.raises(error, match=told) as raised, database.transaction() as connection:
+        connection.execute(f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$")
+    assert raised.value.told("zh") != raised.value.message
+    assert "cannot be reached" not in raised.value.message
 
 
 TYPES = {
