@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from http import HTTPStatus
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -158,14 +159,28 @@ class RequestLimits:
         return limits
 
     def _watched(self, key: str, send: Send) -> Send:
-        """Send on as long as the key is in force; what is cut off misses the rest of its length."""
+        """Send on as long as the key is in force; what is cut off misses the rest of its length.
+
+        What went wrong is told in any case: it holds nothing that a key opens.
+        """
+        status = HTTPStatus.OK
 
         async def sending(message: Message) -> None:
-            if message["type"] == "http.response.body" and await self._limits(key) is None:
-                raise ConnectionAbortedError("The key was revoked while its answer was being sent.")
+            nonlocal status
+            status = message.get("status", status)
+            if message["type"] == "http.response.body" and status < HTTPStatus.BAD_REQUEST:
+                await self._demand_in_force(key)
             await send(message)
 
         return sending
+
+    async def _demand_in_force(self, key: str) -> None:
+        try:
+            limits = await self._limits(key)
+        except StorageError as error:
+            raise ConnectionAbortedError("Whether the key is in force cannot be asked.") from error
+        if limits is None:
+            raise ConnectionAbortedError("The key was revoked while its answer was being sent.")
 
 
 @lru_cache(4_096)

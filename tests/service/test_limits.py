@@ -3,6 +3,7 @@
 import asyncio
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from api.downloads import OneDownload
 from api.limits import LARGEST_BODY, LOOK_AGAIN_S, RequestLimits
 from api.service import Service
+from pipemap.db import Database
 from pipemap.settings import Settings
 from pipemap.sharing import agreements
 from pipemap.sharing.agreements import Terms
@@ -196,6 +198,29 @@ def test_a_download_under_a_revoked_key_ends_at_its_next_piece(town: Town) -> No
         asyncio.run(RequestLimits(download, service, clock)(scope, None, send))  # type: ignore[arg-type]
     assert sent == [None, b"0", b"1"]
     assert LOOK_AGAIN_S < 60
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_while_the_database_is_away_an_agency_is_told_so_and_nothing_else(
+    town: Town, database_url: str, status: int
+) -> None:
+    header = make_key(town)[1]["X-API-Key"].encode()
+    clock, sent = Clock(), []
+    service = Service(Settings(_env_file=None), Database(database_url))
+
+    async def answer(_scope: Any, _receive: Any, send: Any) -> None:
+        service.database.close()
+        clock.now_s += LOOK_AGAIN_S
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b"words"})
+
+    async def send(message: Any) -> None:
+        sent.append(message.get("body"))
+
+    scope = {"type": "http", "headers": [(b"x-api-key", header)], "client": ("127.0.0.1", 1)}
+    with suppress(ConnectionAbortedError):
+        asyncio.run(RequestLimits(answer, service, clock)(scope, None, send))  # type: ignore[arg-type]
+    assert sent == ([None, b"words"] if status == 503 else [None])
 
 
 def test_a_package_goes_with_its_download_also_where_that_breaks_off(tmp_path: Path) -> None:
