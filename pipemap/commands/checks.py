@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,7 +17,7 @@ from pipemap.commands.words import Language, Words, chosen
 from pipemap.db import Connection, Database
 from pipemap.errors import UsageError
 from pipemap.findings import count_findings, list_findings
-from pipemap.report import gather_report, write_csv, write_geopackage, write_html, write_json
+from pipemap.report import gather_report, write_csv, write_geopackage, write_html, write_json, write_whole
 from pipemap.terminal import JsonOption, LimitOption, OffsetOption, emit_json, emit_text, progress, say
 from schemas.findings import Severity
 
@@ -171,10 +172,10 @@ def _write_reports(
     with database.transaction(read_only=True) as connection:
         report = gather_report(connection, changeset, book.grade_weights)
     if html:
-        write_html(report, html, language)
+        write_whole(html, lambda new: write_html(report, new, language))
     for path, write in ((gpkg, write_geopackage), (csv, write_csv), (report_json, write_json)):
         if path:
-            write(report, path)
+            write_whole(path, partial(write, report))
     for path in filter(None, (html, gpkg, csv, report_json)):
         found = len(report.findings)
         say(

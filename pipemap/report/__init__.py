@@ -3,6 +3,7 @@
 from pipemap.report.contents import Report, gather_report
 from pipemap.report.files import report_document, write_csv, write_geopackage, write_json
 from pipemap.report.page import render_html, write_html
+from pipemap.report.whole_files import write_whole
 
 __all__ = [
     "Report",
@@ -13,4 +14,5 @@ __all__ = [
     "write_geopackage",
     "write_html",
     "write_json",
+    "write_whole",
 ]

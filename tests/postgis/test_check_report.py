@@ -1,6 +1,8 @@
 """The report a surveyor acts on: complete, safe to open, readable by other programs."""
 
 import csv
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 from pipemap.checks import run_checks
 from pipemap.db import Database
-from pipemap.report import Report, gather_report, write_csv, write_geopackage, write_html, write_json
+from pipemap.errors import UsageError
+from pipemap.report import Report, gather_report, write_csv, write_geopackage, write_html, write_json, write_whole
 from pipemap.report.page import MAX_LISTED_PER_RULE
 from schemas.findings import Finding, Severity
 from tests.postgis.deliveries import bring_in, delivery, node, segment
@@ -147,6 +150,24 @@ def test_the_table_holds_every_finding_and_no_formula(database: Database, tmp_pa
     hostile = next(row for row in rows if row["rule"] == "IMP-CELL")
     assert hostile["value"] == "'" + FORMULA
     assert hostile["feature_key"] == HOSTILE
+
+
+@pytest.mark.parametrize("kind", ["half", "gpkg", "device"])
+def test_a_report_that_finds_no_room_says_so_and_leaves_the_last_one(tmp_path: Path, kind: str) -> None:
+    old = tmp_path / "report.gpkg"
+    old.write_text("the last one", encoding="utf-8")
+
+    def write(path: Path) -> None:
+        if kind == "gpkg":
+            pyogrio.write_dataframe(gpd.GeoDataFrame({"a": [1]}, geometry=[None], crs=4547), path / "none" / "a.gpkg")
+        path.write_text("half", encoding="utf-8")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(UsageError, match="cannot be written") as raised:
+        write_whole(Path("/dev/full") if kind == "device" else old, write)
+    assert "无法写入" in raised.value.told("zh")
+    assert ("No space left" in raised.value.message) == (kind != "gpkg")
+    assert [path.read_text(encoding="utf-8") for path in tmp_path.iterdir()] == ["the last one"]
 
 
 def test_the_document_adds_up(database: Database, tmp_path: Path) -> None:
