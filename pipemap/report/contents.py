@@ -9,11 +9,12 @@ import pandas as pd
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from pipemap.changesets import Changeset, get_changeset
+from pipemap.changesets import Changeset, count_unchanged, get_changeset
 from pipemap.db import Connection, fetch_all
 from pipemap.findings import list_findings
 from pipemap.map_picture import pipes_within, without_strays
 from pipemap.projects import read_project
+from pipemap.report.changed_attributes import changed_attributes
 from pipemap.report.quality import Quality, measure
 from pipemap.sql import queries
 
@@ -27,7 +28,8 @@ _GROUPED = ("severity", "rule", "file", "sheet", "class_code")
 class Report:
     """One changeset as it stands; `segments` and `nodes` have feature_id, source_key, class_code, change, geom.
 
-    `around` are the plan axes of today's pipes where the changeset lies.
+    `around` are the plan axes of today's pipes where the changeset lies. `unchanged` and `changed` tell of an open
+    changeset how many features of its dataset it leaves alone and, by kind and attribute, of how many it changes what.
     """
 
     project: str
@@ -38,6 +40,8 @@ class Report:
     nodes: pd.DataFrame
     around: list[BaseGeometry]
     quality: Quality
+    unchanged: dict[str, int]
+    changed: dict[str, dict[str, int]]
 
     @property
     def row_account(self) -> list[dict[str, Any]]:
@@ -95,6 +99,8 @@ def gather_report(
         segments=segments,
         nodes=_features(connection, queries("report")["touched_nodes"], changeset_id),
         around=_around(connection, segments),
+        unchanged={} if changeset.version is not None else count_unchanged(connection, changeset),
+        changed=changed_attributes(connection, changeset),
         quality=measure(connection, changeset, found["error"], found["warning"], weights),
     )
 

@@ -24,6 +24,8 @@ def report_document(report: Report, limit: int | None = None, offset: int = 0) -
     shown = report.findings[offset : None if limit is None else offset + limit]
     return {
         "changeset": asdict(report.changeset),
+        "unchanged": report.unchanged,
+        "changed_attributes": report.changed,
         "rows": report.row_account,
         "row_totals": report.row_totals,
         "quality": report.quality.document(),

@@ -11,7 +11,7 @@ from pipemap.db import Database
 from pipemap.errors import UsageError
 from pipemap.report import Report, gather_report, render_html, write_geopackage, write_json
 from schemas.delivery import RowCount
-from tests.postgis.deliveries import bring_in, delivery, node, publish_now, segment
+from tests.postgis.deliveries import bring_in, delivery, node, publish_now, segment, street
 
 GRADES = {"excellent": 90, "good": 75, "acceptable": 60, "not acceptable": 0}
 
@@ -143,3 +143,23 @@ def test_the_page_names_states_and_sources_in_both_languages(database: Database,
     assert '<span lang="en">checked</span><span lang="zh">已检查</span>' in page
     assert "survey practice, rule R36: pressure for gas" in page
     assert "普查检查规则 R36：燃气查压力" in page
+
+
+def test_a_second_delivery_is_told_by_attribute_and_by_how_many(database: Database, tmp_path: Path) -> None:
+    publish_now(database, bring_in(database, street(5, material_code="pe")))
+    second = street(4, material_code="cast_iron")
+    second.segments.loc[0, "width_mm"] = 200.0
+    made = bring_in(database, second)
+    report = report_on(database, made)
+    write_json(report, tmp_path / "report.json")
+    written = orjson.loads((tmp_path / "report.json").read_bytes())
+    assert written["unchanged"] == {"node": 4, "pipe_segment": 0}
+    assert written["changed_attributes"] == {"pipe_segment": {"material_code": 3, "width_mm": 1}}
+    assert '<span lang="en">material</span><span lang="zh">材质</span> 3 · ' in render_html(report)
+    publish_now(database, made)
+    assert (report_on(database, made).unchanged, report_on(database, made).changed) == ({}, {})
+
+
+def test_a_first_delivery_changes_nothing_that_was_there(database: Database, changeset: int) -> None:
+    report = report_on(database, changeset)
+    assert (report.changed, "Changes to the map" in render_html(report)) == ({}, False)
