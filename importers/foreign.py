@@ -17,7 +17,8 @@ _ADVICE: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys((".qgs", ".qgz", ".mxd", ".aprx", ".lyr", ".lyrx", ".wor"), _PROJECT),
     **dict.fromkeys((".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".ecw"), _PICTURE),
     **dict.fromkeys((".rvt", ".nwd", ".nwc", ".skp", ".pln"), _TO_IFC),
-    **dict.fromkeys((".cas", ".dwt", ".dwf", ".pla", ".wt", ".wl", ".wp"), _TO_DXF),
+    **dict.fromkeys((".cas", ".dwt", ".dwf", ".pla", ".wt", ".wl", ".wp", ".wat", ".wal", ".wap"), _TO_DXF),
+    **dict.fromkeys((".12da", ".12daz"), ("export its networks as LandXML", "请导出为 LandXML 管网")),
     ".gdbtable": ("deliver the whole .gdb folder", "请提供完整的 .gdb 文件夹"),
     ".ldb": ("it only locks a database; deliver the .mdb beside it", "这是数据库锁文件，请提供其旁的 .mdb"),
 }  # fmt: skip

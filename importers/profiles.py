@@ -381,7 +381,8 @@ def _speaks_of(name: str, word: str) -> bool:
     if any(character.isdigit() or character > "\u024f" for character in word):
         return False
     name = _STREET.sub("", name)
-    return (len(word) >= _LETTERS_OF_A_PART and word in name) or _names(name, word)
+    # Two words begin where one does: there is no "ep troncon" in AEP_troncons.
+    return (len(word) >= _LETTERS_OF_A_PART and " " not in word and word in name) or _names(name, word)
 
 
 def _may_be_cut_off(column: str) -> bool:

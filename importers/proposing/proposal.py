@@ -23,12 +23,13 @@ from importers.proposing.references import Links, links
 from importers.proposing.sample import Sample
 from importers.proposing.twins import other_ends
 from importers.proposing.units_told import unit_in
-from importers.proposing.vocabulary import readings, says_else
+from importers.proposing.vocabulary import says_nothing
 
 _SAMPLES = 3
 _MENTIONS = 3
 # Of a column as sure as this, nobody asks what else it could be.
 _SURE = 0.95
+_GROUND, _LIKELY = "ground_elevation_m", 0.8
 _PLACES = ("x", "y", "easting_m", "northing_m")
 _LEAST_LINKED, _MOSTLY = 3, 0.8
 # A column of point numbers is looked at to its end: lines refer to any of them.
@@ -202,15 +203,12 @@ def _with_told(proposal: TableProposal, told: Mapping[str, Match]) -> TablePropo
 
 
 def _with_wells(each: _Table, proposal: TableProposal) -> TableProposal:
-    """The proposal of points with free columns whose names say nothing, and whose numbers do."""
+    """The proposal of points with the columns of which numbers tell what names do not, or hardly."""
     if proposal.role not in ("node", "combined"):
         return proposal
-    taken = {column.attribute: column.column for column in proposal.columns if column.attribute is not None}
-    free = [
-        column.column
-        for column in proposal.columns
-        if column.attribute is None and _says_nothing(column.column, proposal.role)
-    ]
+    unsure = {c.column for c in proposal.columns if c.attribute == _GROUND and (c.certainty or 0.0) < _LIKELY}
+    taken = {c.attribute: c.column for c in proposal.columns if c.attribute is not None and c.column not in unsure}
+    free = [c.column for c in proposal.columns if c.column in unsure or _may_be_height(c, proposal.role)]
     levels = pipe_levels(each.samples, free, taken, str(proposal.role))
     left = [name for name in free if name not in levels]
     told = levels | well_heights(each.samples, left, taken, each.table.geometry)
@@ -224,19 +222,20 @@ def _with_ground(each: _Table, proposal: TableProposal) -> TableProposal:
     """
     at = max((place for place, column in enumerate(proposal.columns) if column.attribute in _PLACES), default=-1) + 1
     behind = proposal.columns[at] if 0 < at < len(proposal.columns) else None
-    if proposal.column_of("ground_elevation_m") or behind is None or behind.attribute is not None:
+    if proposal.column_of(_GROUND) or behind is None or behind.attribute is not None:
         return proposal
-    if not _says_nothing(behind.column, str(proposal.role)) or not is_ground(each.samples[behind.column]):
+    if not says_nothing(str(proposal.role), behind.column) or not is_ground(each.samples[behind.column]):
         return proposal
     why = Reason(
         "it stands behind the coordinates, and is no depth by its numbers", "位于坐标之后，且其数值不可能为埋深"
     )
-    return _with_told(proposal, {behind.column: Match("ground_elevation_m", ADOPTED, why, by_values=True)})
+    return _with_told(proposal, {behind.column: Match(_GROUND, ADOPTED, why, by_values=True)})
 
 
-def _says_nothing(column: str, role: str) -> bool:
-    """Whether most words of a name are in no vocabulary."""
-    return all(found.trust < ADOPTED for found in readings(role, column)) and not says_else(role, column)
+def _may_be_height(column: ColumnProposal, role: str) -> bool:
+    """Whether a column is free, and its name says nothing or is that of the ground, which another gives."""
+    is_second = any(match.attribute == _GROUND for match in column.near)
+    return column.attribute is None and (is_second or says_nothing(role, column.column))
 
 
 def _first_chunks(tables: Iterable[tuple[RecordTable, str]], profile: Profile) -> list[RecordTable]:

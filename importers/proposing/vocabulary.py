@@ -14,6 +14,7 @@ from importers.normalising.accents import in_latin, unaccented
 from importers.normalising.ideographs import simplified
 from importers.normalising.units import without_unit
 from importers.profiles import ATTRIBUTES, LATIN_PARTS
+from importers.proposing.match import ADOPTED
 
 Words = frozenset[str]
 
@@ -115,6 +116,11 @@ def sure_readings(header: str, least_trust: float) -> Iterator[NameReading]:
 def says_else(role: str, header: str) -> bool:
     """Whether all words of a name are known and make it something that no attribute is: a length, a remark, a sheet."""
     return not readings(role, header) and any(trust >= _TRUST_IN_HALF for _, trust in _cuts(header))
+
+
+def says_nothing(role: str, header: str) -> bool:
+    """Whether most words of a name are in no vocabulary."""
+    return all(found.trust < ADOPTED for found in readings(role, header)) and not says_else(role, header)
 
 
 @cache

@@ -50,6 +50,16 @@ def test_ground_bottom_depth_and_inverts_are_told_by_their_numbers_in_a_language
     assert delivery.segments["width_mm"].eq(300).all()
 
 
+@pytest.mark.parametrize("names", [("Rzędna qq", "Rzędna ww"), ("Rzędna ww", "Rzędna qq"), ("DMGC", "JDGC")])
+def test_of_two_levels_that_read_as_the_ground_the_lower_is_the_bottom(tmp_path: Path, names: tuple[str, str]) -> None:
+    wells = _csv(tmp_path / "wells.csv", ["Nr", "X", "Y", *names], [row[:5] for row in _wells(7501200.0, 5789300.0)])
+
+    delivery = _trial(_proposed([wells], "EPSG:2178"))
+
+    np.testing.assert_allclose(delivery.nodes["ground_elevation_m"], np.round(_GROUND_M, 2))
+    np.testing.assert_allclose(delivery.nodes["well_depth_m"].astype(float), np.round(_DEPTHS_M, 2), atol=0.011)
+
+
 def test_small_decimals_below_a_high_ground_are_depths_and_no_elevations(tmp_path: Path) -> None:
     points = [row[:4] for row in _wells(507000.0, 2495000.0)]
     points = [[key, north, east, f"{float(ground) - 98:.2f}"] for key, east, north, ground in points]

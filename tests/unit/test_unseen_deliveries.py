@@ -192,7 +192,16 @@ def test_sizes_are_taken_for_inches_where_they_are_usual_inches_and_no_millimetr
 
 
 @pytest.mark.parametrize(
-    ("name", "code"), [("FERNWÄRME", "heat"), ("FernwärmeNetz", "heat"), ("EAUX USÉES", "foul"), ("foul_sewer", "foul")]
+    ("name", "code"),
+    [
+        ("FERNWÄRME", "heat"),
+        ("FernwärmeNetz", "heat"),
+        ("EAUX USÉES", "foul"),
+        ("foul_sewer", "foul"),
+        ("EP_regards", "storm"),
+        ("Tronçons EU", "foul"),
+        ("AEP_tronçons", "water"),
+    ],
 )
 def test_the_class_in_a_name_is_read_whatever_its_letters(name: str, code: str) -> None:
     assert load_profile("default").class_said(name, is_name=True) == code
