@@ -112,7 +112,7 @@ class Sheet:
         self._words.tell(self.ledger, self.number)
         self.ledger.findings += self._notes.values()
         self.context.read_from += delivered_columns(self._first.file, self._first.sheet, str(self.role), self._mapping)
-        if self._mapping and self._first.role is None:
+        if self._first.role is None:
             names = [str(name) for name in self._first.rows.columns if name != DERIVED]
             told = {name: column for name, column in self._mapping.items() if not self._is_of_the_system(name)}
             tell_columns(names, self._mapping, told, str(self.role), self.profile, self.ledger, self.number)

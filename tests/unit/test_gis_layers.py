@@ -314,3 +314,9 @@ def test_a_drawn_height_beside_a_depth_without_ground_is_inferred_and_told(tmp_p
     delivery = read_delivery([tmp_path / "l.gpkg"], srid=4547, default_class="water")
     assert delivery.segments["elevation_source_code"].tolist() == ["inferred"]
     assert "IMP-Z" in {finding.rule for finding in delivery.findings}
+
+
+def test_a_layer_of_which_no_column_is_known_tells_what_their_names_read_like(tmp_path: Path) -> None:
+    pipes = layer([line((0, 0), (30, 0))], sohlhoehe_oben=[9.6], rohrmaterial=["PE"])
+    told = [f.details["columns"] for f in deliver(tmp_path, {"haltungen": pipes}).findings if f.rule == "IMP-COLUMN"]
+    assert told == [{"sohlhoehe_oben": "from_elevation_m", "rohrmaterial": "material"}]

@@ -179,7 +179,9 @@ def test_norwegian_mains_lie_where_their_unit_and_origin_put_them(tmp_path: Path
     assert [vertex[2] for vertex in second["geom"].coords] == [102.5, 102.6] and not first["geom"].has_z
 
 
-@pytest.mark.parametrize(("name", "word"), [("net.vfk", "GDAL"), ("net.qgz", "layers"), ("net.12da", "LandXML"), ("net.wat", "DXF")])
+@pytest.mark.parametrize(
+    ("name", "word"), [("net.vfk", "GDAL"), ("net.qgz", "layers"), ("net.12da", "LandXML"), ("net.wat", "DXF")]
+)
 def test_a_file_of_a_known_kind_that_is_not_read_is_refused_with_the_way_on(
     tmp_path: Path, name: str, word: str
 ) -> None:
