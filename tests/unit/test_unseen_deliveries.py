@@ -191,6 +191,16 @@ def test_sizes_are_taken_for_inches_where_they_are_usual_inches_and_no_millimetr
     assert _delivery(found).segments["width_mm"].iloc[0] == pytest.approx(width_mm)
 
 
+def test_pits_of_a_council_are_known_in_a_column_whose_name_was_cut_off(tmp_path: Path) -> None:
+    kinds = ["Gully Pit", "Manhole", "Field Inlet", "Headwall"]
+    rows = ["Asset_ID,Easting,Northing,Structure_"]
+    rows += [f"SW-{n},{x},{y},{kinds[n % 4]}" for n, (x, y) in enumerate(_PLACES)]
+
+    nodes = _delivery(_proposed([_written(tmp_path / "Stormwater_Pits.csv", rows)], "EPSG:4547")).nodes
+
+    assert nodes["appurtenance_code"].tolist()[:4] == ["storm_grate", "manhole", "storm_grate", "outfall"]
+
+
 @pytest.mark.parametrize(
     ("name", "code"),
     [
