@@ -88,9 +88,7 @@ class Zones(NamedTuple):
 def grid_over(corridor: shapely.Polygon, origin: Floats) -> Grid:
     """The grid over a corridor, as fine as its area allows, with the middle of a cell at the origin."""
     cell_m, along = _cell_size(corridor), _course(corridor)
-    corners = shapely.get_coordinates(corridor.exterior) - origin
-    frame = np.column_stack([corners @ along, corners @ _left_of(along)]) / cell_m
-    low, high = np.floor(frame.min(axis=0)).astype(np.int64), np.ceil(frame.max(axis=0)).astype(np.int64)
+    low, high = (bound.astype(np.int64) for bound in _extent(corridor, origin, along, cell_m))
     columns, rows = np.meshgrid(np.arange(low[0], high[0] + 1), np.arange(low[1], high[1] + 1))
     middles = cell_m * np.stack([columns, rows], axis=-1)
     places = _on_map(middles, origin, along)
@@ -101,10 +99,23 @@ def grid_over(corridor: shapely.Polygon, origin: Floats) -> Grid:
     return Grid(origin, along, plan)
 
 
+def _extent(corridor: shapely.Polygon, origin: Floats, along: Floats, cell_m: float) -> tuple[Floats, Floats]:
+    """The first and the last cell of the box around a corridor, along its course and to the left of it."""
+    corners = shapely.get_coordinates(corridor.exterior) - origin
+    frame = np.column_stack([corners @ along, corners @ _left_of(along)]) / cell_m
+    return np.floor(frame.min(axis=0)), np.ceil(frame.max(axis=0))
+
+
 def is_too_large(corridor: shapely.Polygon) -> bool:
     """Whether a corridor cannot be searched with cells small enough to find the gaps between pipes."""
     cell_m = _cell_size(corridor)
-    return cell_m > _LARGEST_CELL_M or shapely.minimum_rotated_rectangle(corridor).area > _MOST_IN_BOX * cell_m**2
+    return cell_m > _LARGEST_CELL_M or _count_in_box(corridor, cell_m) > _MOST_IN_BOX
+
+
+def _count_in_box(corridor: shapely.Polygon, cell_m: float) -> float:
+    """About how many cells the box around a corridor has: of a sliver far more than fit into its area."""
+    low, high = _extent(corridor, np.zeros(2), _course(corridor), cell_m)
+    return float(np.prod(high - low + 1.0))
 
 
 def _cell_size(corridor: shapely.Polygon) -> float:

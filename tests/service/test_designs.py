@@ -68,7 +68,9 @@ def test_a_route_question_that_makes_no_sense_is_refused(client: httpx.Client, t
     refused(client.post("/api/routes", json={"pipe": pipe, "along": [[X0, Y0], [X0, Y0]]}))
     refused(client.post("/api/routes", json={"pipe": pipe, "along": [[X0, Y0], [X0 + 1e6, Y0]], "half_width_m": 500}))
     zigzag = [[X0 + 500 * number, Y0 + 90_000 * (number % 2)] for number in range(300)]
-    too_large = {"pipe": pipe, "along": zigzag, "half_width_m": 0.001}
-    assert "too large" in refused(client.post("/api/routes", json=too_large))["detail"]
+    sliver = [[X0, Y0], [X0 + 2e6, Y0]]
+    for along, half_width_m in ((zigzag, 0.001), (sliver, 1e-5)):
+        too_large = {"pipe": pipe, "along": along, "half_width_m": half_width_m}
+        assert "too large" in refused(client.post("/api/routes", json=too_large))["detail"]
     bow = [[X0, Y0], [X0 + 9, Y0 + 9], [X0 + 9, Y0], [X0, Y0 + 9], [X0, Y0]]
     refused(client.post("/api/routes", json={"pipe": pipe, "corridor": {"type": "Polygon", "coordinates": [bow]}}))
