@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+
+from importers.normalising.classing import is_open_sewer
 from importers.normalising.columns import class_of
 from importers.profiles import Profile
 from importers.proposing import content
@@ -18,7 +21,7 @@ _Found = dict[str, list[Match]]
 
 def settled(found: _Found, samples: Mapping[str, Sample], profile: Profile, role: str) -> _Found:
     """What each column may be, the surest first, with those less sure that others outdo."""
-    found = _pipes_first(_filled_first(found, samples))
+    found = _numbers_first(_pipes_first(_filled_first(found, samples)), samples)
     return _numbered_by_names(_by_class_words(found, samples, profile), samples, role)
 
 
@@ -38,6 +41,29 @@ def _pipes_first(found: _Found) -> _Found:
     }
     less = {(column, attribute) for column, attribute in well if attribute in others}
     return _lessened(found, less)
+
+
+def _numbers_first(found: _Found, samples: Mapping[str, Sample]) -> _Found:
+    """Less sure: what counts the rows, 1, 2, 3, as the numbers of points that another column is named for."""
+    named = {
+        column: match.certainty
+        for column, options in found.items()
+        for match in options
+        if match.attribute == "key" and match.certainty >= ADOPTED and not match.by_values
+    }
+    counting = {column for column in named if _counts_rows(samples[column])}
+    most = max((sure for column, sure in named.items() if column not in counting), default=2.0) - _LESS_SURE
+    return {
+        column: [replace(m, certainty=min(m.certainty, most)) if m.attribute == "key" else m for m in options]
+        if column in counting
+        else options
+        for column, options in found.items()
+    }
+
+
+def _counts_rows(sample: Sample) -> bool:
+    known = sample.known_numbers
+    return len(known) > 1 and bool((known == np.arange(1, len(known) + 1)).all())
 
 
 def _lessened(found: _Found, less: set[tuple[str, str]]) -> _Found:
@@ -75,12 +101,17 @@ def _numbered_by_names(found: _Found, samples: Mapping[str, Sample], role: str) 
 
 
 def _by_class_words(found: _Found, samples: Mapping[str, Sample], profile: Profile) -> _Found:
-    """Less sure: the class where a column tells more of them apart (小类 within 大类), a device called like a class."""
+    """Less sure: the class where a column tells more of them apart (小类 within 大类), a device called like a class.
+
+    A word for sewers alone tells nothing: Foul does, where another column has Sewer.
+    """
     words = profile.class_words()
     few = {column: sample.words if len(sample.words) <= _MOST_KINDS else [] for column, sample in samples.items()}
     told = {column: {class_of(word, words) for word in kinds} for column, kinds in few.items()}
     named = {column for column, classes in told.items() if classes and None not in classes}
-    can_tell = [len(told[column]) for column in named if any(m.attribute == "class" for m in found[column])]
+    apart = {c: len({code for word in few[c] if (code := class_of(word, words)) and not is_open_sewer(code, word)})
+             for c in few}  # fmt: skip
+    can_tell = [apart[column] for column in named if any(m.attribute == "class" for m in found[column])]
     least = max(can_tell, default=0)
-    less = {(column, "appurtenance") for column in named} | {(c, "class") for c in told if len(told[c]) < least}
+    less = {(column, "appurtenance") for column in named} | {(c, "class") for c in told if apart[c] < least}
     return _lessened(found, less)

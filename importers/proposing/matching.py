@@ -102,6 +102,8 @@ def matches(table: Candidates, role: str) -> dict[str, list[Match]]:
             continue
         # A depth that the profile knows by name is no point number, whatever else holds the same values.
         is_else = known.get(column, "key") not in (*_ENDS, "key")
+        # What a point is joined to is numbered like points, too: 对点号 beside 本点号.
+        is_else |= role == "combined" and bool(named) and named[0].attribute == "to_key"
         valued = [] if is_else else _by_links(table, role, column, linked)
         most = _LEFT if says_else(role, name) and not content.tells_class(sample) else 1.0
         told = content.TOLD_IN_REMARKS if is_remark(name) else frozenset()

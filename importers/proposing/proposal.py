@@ -11,7 +11,7 @@ from importers.normalising.listings import one_by_one
 from importers.normalising.normalise import role_of
 from importers.places.feet import foot_of
 from importers.places.place_readings import Home, System
-from importers.profiles import ATTRIBUTES, ROLES, Profile, is_enough
+from importers.profiles import ATTRIBUTES, Profile
 from importers.proposing.arithmetic import heights
 from importers.proposing.content import is_ground
 from importers.proposing.line_ends import numbers_at_ends
@@ -20,10 +20,11 @@ from importers.proposing.match import ADOPTED, MENTIONED, Match, Reason
 from importers.proposing.matching import OF_DRAWINGS, Candidates, assigned, matches
 from importers.proposing.point_heights import heights_by_number, pipe_levels, well_heights
 from importers.proposing.references import Links, links
+from importers.proposing.roles import LEAST_REFERRING, best_role, names_other_points
 from importers.proposing.sample import Sample
 from importers.proposing.twins import other_ends
 from importers.proposing.units_told import unit_in
-from importers.proposing.vocabulary import says_nothing
+from importers.proposing.vocabulary import readings, says_nothing
 
 _SAMPLES = 3
 _MENTIONS = 3
@@ -31,7 +32,6 @@ _MENTIONS = 3
 _SURE = 0.95
 _GROUND, _LIKELY = "ground_elevation_m", 0.8
 _PLACES = ("x", "y", "easting_m", "northing_m")
-_LEAST_LINKED, _MOSTLY = 3, 0.8
 # A column of point numbers is looked at to its end: lines refer to any of them.
 _ALL_NUMBERS = 500_000
 
@@ -113,17 +113,24 @@ def _one_by_one(table: RecordTable, profile: Profile) -> RecordTable:
 def _without_places(each: _Table, proposal: TableProposal, profile: Profile) -> TableProposal:
     """A table whose rows name a point and others as a combined one, where another table says where its points are."""
     candidates = Candidates(each.samples, profile, None, each.links.refers, each.links.referred)
-    if each.table.shapes is not None or not _names_other_points(candidates):
+    if _is_told(each, proposal) or each.table.shapes is not None or not names_other_points(candidates):
         return proposal
     columns = _columns(candidates, "combined")
     named = {column.attribute: column.column for column in columns if column.attribute and not column.by_values}
     share, target = each.links.refers.get(named.get("key", ""), (0.0, ""))
-    if share < _MOSTLY or "to_key" not in named:
+    if share < LEAST_REFERRING or "to_key" not in named:
         return proposal
     why = Reason(
         f"its rows name points and others; {target} has their places", f"每行给出点号与连接点号，坐标见 {target}"
     )
     return _proposed(each.table, "combined", ADOPTED, why, False, columns)
+
+
+def _is_told(each: _Table, proposal: TableProposal) -> bool:
+    """Whether a table is of points and lines, or of lines of which a name says where they start."""
+    start = proposal.column_of("from_key")
+    named = readings("segment", each.respelt.get(start, start)) if start is not None else ()
+    return proposal.role == "combined" or any(found.attribute == "from_key" for found in named)
 
 
 def _is_settled(table: RecordTable, profile: Profile) -> bool:
@@ -289,7 +296,7 @@ def _table(each: _Table, profile: Profile, home: Home | None, given: CRS | None)
         respelt=each.respelt,
         said=table.said,
     )
-    if known == "node" and table.role is None and not is_settled and _names_other_points(candidates):
+    if known == "node" and table.role is None and not is_settled and names_other_points(candidates):
         why = Reason("its rows name a point and another one", "每行给出一个点号及与其相连的点号")
         return _proposed(table, "combined", ADOPTED, why, False, _columns(candidates, "combined"))
     if known == "ignored":
@@ -302,24 +309,15 @@ def _table(each: _Table, profile: Profile, home: Home | None, given: CRS | None)
     if known is not None:
         why = _why_known(table, profile)
         return _proposed(table, known, 1.0, why, True, _columns(candidates, known))
-    role, certainty = _best_role(candidates)
+    role, certainty = best_role(candidates)
     if role is None:
         why = Reason("nothing in its columns says what it holds", "各列均无法说明该表内容")
         columns = _left(each.samples, Reason("the table is not recognised", "该表未识别"))
         return _proposed(table, None, None, why, False, columns)
-    if role == "node" and table.role is None and _names_other_points(candidates):
+    if role == "node" and table.role is None and names_other_points(candidates):
         role = "combined"
     why = Reason("what its columns seem to hold makes it one", "由各列内容推断")
     return _proposed(table, role, certainty, why, False, _columns(candidates, role))
-
-
-def _names_other_points(table: Candidates) -> bool:
-    """Whether rows of points also name points of the same table: rows of a combined result table."""
-    taken = {match.attribute: column for column, match in assigned(matches(table, "combined")).items()}
-    if not {"key", "to_key"} <= taken.keys():
-        return False
-    own, other = (set(table.samples[taken[name]].words) for name in ("key", "to_key"))
-    return len(other) >= _LEAST_LINKED and len(own & other) >= _MOSTLY * len(other)
 
 
 def _proposed(
@@ -339,18 +337,6 @@ def _why_known(table: RecordTable, profile: Profile) -> Reason:
     return Reason(
         f"the profile {profile.name} finds it by its name or columns", f"配置 {profile.name} 按表名或列名确定"
     )
-
-
-def _best_role(table: Candidates) -> tuple[str | None, float | None]:
-    """The role of which the surest columns make enough, and the certainty of the least sure of those."""
-    best: tuple[float, str] | None = None
-    for role in ROLES:
-        sure = {match.attribute: match.certainty for match in assigned(matches(table, role)).values()}
-        certainty = is_enough(role, sure)
-        is_told = role != "combined" or _names_other_points(table)
-        if certainty is not None and is_told and (best is None or certainty > best[0]):
-            best = (certainty, role)
-    return (best[1], best[0]) if best else (None, None)
 
 
 def _columns(table: Candidates, role: str) -> list[ColumnProposal]:

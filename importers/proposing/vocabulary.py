@@ -30,10 +30,11 @@ _JOINING = frozenset(
 _MOST_WORDS_OF_A_PHRASE, _LONGEST_WORD = 4, 20
 _LEAST_STEM, _LONGEST_ENDING = 5, 3
 _DBASE_NAME, _LEAST_BEGINNING = 10, 3
-_ENDS = (frozenset({"from"}), frozenset({"to"}))
+_START = frozenset({"from"})
+_ENDS = (_START, frozenset({"to"}))
 _USED = frozenset({"used"})
-# In a row of a point and its line, what the point says of its pipes is of that line.
-_OF_LINES = {"pipe_depth_m": "depths", "pipe_elevation_m": "from_elevation_m"}
+# In a row of a point and its line, the line starts at the point, and what that says of its pipes is of the line.
+_OF_LINES = {"from_key": "key", "pipe_depth_m": "depths", "pipe_elevation_m": "from_elevation_m"}
 _COORDINATES = re.compile(r"[ck]oo?rd|коорд|κοορδ|συντετ|wsp[oó]lrz|souradn|súradn")
 # Axes on a Cyrillic keyboard.
 _LOOKALIKES = {"х": "x", "у": "y"}
@@ -169,9 +170,11 @@ def says_system(header: str) -> bool:
 def _fitting(role: str, concepts: Words) -> Iterator[str]:
     parts = ("segment", "node") if role == "combined" else (role,)
     for part in parts:
+        # The point of a row is where its line starts: 本点特征.
+        told = concepts - _START if (role, part) == ("combined", "node") else concepts
         for said, required, allowed in _vocabulary().rules.get(part, []):
             attribute = _OF_LINES.get(said, said) if role == "combined" else said
-            if required <= concepts <= allowed and attribute in ATTRIBUTES[role]:
+            if required <= told <= allowed and attribute in ATTRIBUTES[role]:
                 yield attribute
 
 

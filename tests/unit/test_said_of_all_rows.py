@@ -156,6 +156,48 @@ def test_a_french_register_in_text_tables_is_of_drinking_water_by_its_name(tmp_p
     assert shapely.get_coordinates(delivery.nodes["geom"].iloc[0]).tolist() == [[652300.5, 6861200.5]]
 
 
+def test_a_column_that_tells_what_flows_in_sewers_is_the_class_beside_one_that_does_not(tmp_path: Path) -> None:
+    points = [["MH Ref", "Easting", "Northing"], *([f"SE{n}", x, y] for n, (x, y) in enumerate(_PLACES))]
+    lines = [["US MH", "DS MH", "TYPE", "SYSTEM"], *([f"SE{n}", f"SE{n + 1}", "Sewer", "Foul"] for n in range(11))]
+
+    delivery = _imported(tmp_path, {"mh": points, "pipes": lines})
+
+    assert set(delivery.segments["class_code"]) == {"foul"}
+
+
+def test_numbers_of_rows_are_no_numbers_of_points_on_any_sheet(tmp_path: Path) -> None:
+    wells = [["燃气阀门井台账"], ["序号", "阀门编号", "X坐标", "Y坐标", "地面高程(m)", "阀井深度(m)"]]
+    wells += [[n + 1, f"FMJ-{n}", y, x, 19.5, 1.35] for n, (x, y) in enumerate(_PLACES[:6])]
+    others = [["燃气调压设施台账"], ["序号", "设施编号", "设施类型", "X坐标", "Y坐标", "地面高程(m)"]]
+    others += [[n + 1, f"TY-{n}", "调压箱", y, x, 19.5] for n, (x, y) in enumerate(_PLACES[6:])]
+    lines = [["燃气管线台账"], ["序号", "起点", "终点", "管材"]]
+    lines += [[n + 1, f"FMJ-{n}", f"TY-{n}", "PE"] for n in range(6)]
+
+    delivery = _imported(tmp_path, {"阀门井": wells, "调压设施": others, "管线": lines})
+
+    nodes = delivery.nodes.set_index("source_key")
+    assert {*nodes.index} == {*(f"FMJ-{n}" for n in range(6)), *(f"TY-{n}" for n in range(6))}
+    assert nodes["well_depth_m"]["FMJ-3"] == pytest.approx(1.35)
+    assert len(delivery.segments) == 6
+
+
+def test_rows_of_this_point_and_the_opposite_one_place_their_points(tmp_path: Path) -> None:
+    rows = [
+        ["本点号", "本点特征", "本点附属物", "东坐标", "北坐标", "地面高", "本点埋深(cm)", "对点号", "对点埋深(cm)"]
+    ]
+    for n, (x, y) in enumerate(_PLACES):
+        opposite = [f"TX{n + 1}", 81 + n] if n < 11 else []
+        rows.append([f"TX{n}", "直线点", "人孔" if n % 2 else None, x, y, 20.55, 80 + n, *opposite])
+
+    delivery = _imported(tmp_path, {"通信管线": rows})
+
+    assert (len(delivery.nodes), len(delivery.segments)) == (12, 11)
+    nodes = delivery.nodes.set_index("source_key")
+    assert shapely.get_coordinates(nodes["geom"]["TX3"]).tolist() == [list(_PLACES[3])]
+    assert (nodes["feature_code"]["TX2"], nodes["appurtenance_code"]["TX3"]) == ("straight", "manhole")
+    np.testing.assert_allclose(delivery.segments.loc[0, ["from_depth_m", "to_depth_m"]].astype(float), [0.8, 0.81])
+
+
 def _imported(folder: Path, sheets: dict[str, list[list[object]]]) -> Delivery:
     book = openpyxl.Workbook()
     book.remove(book.worksheets[0])
