@@ -4,6 +4,7 @@ import gc
 import weakref
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -125,6 +126,10 @@ SEWER = {"depth_datum_code": "crown", "flow_direction_code": "forward"}
 
 def deep(start: float | None, end: float | None, **more: Any) -> dict[str, Any]:
     return {"from_depth_m": start, "to_depth_m": end, **more}
+
+
+# Of a line that has the height of those it meets.
+UNTOLD = deep(None, None, elevation_source_code="inferred", from_elevation_m=None, to_elevation_m=None)
 
 
 def sewer(points: dict[str, Point], lines: list[Line]) -> Drawing:
@@ -361,9 +366,11 @@ CASES: list[tuple[str, set[str | None], Drawing]] = [
         set(),
         drawn({"a": (0.0, 0.0, {"appurtenance_code": "valve", "valve_state_code": "open"}), "b": B}, [("a", "b")]),
     ),
-    ("P06", {None}, drawn({"a": A, "b": B}, [("a", "b", deep(None, 1.0))])),
+    ("P06", {"a->b"}, drawn({"a": A, "b": B}, [("a", "b", deep(None, 1.0))])),
     ("P06", set(), drawn({"a": A, "b": B}, [("a", "b")])),
-    ("P07", {None}, drawn({"a": A, "b": B}, [("a", "b", {"width_mm": None, "height_mm": None})])),
+    ("P06", {"b->c"}, drawn({"a": A, "b": B, "c": C}, [("a", "b"), ("b", "c", UNTOLD)])),
+    ("P06", {None}, drawn(dict.fromkeys("abcdefghijk", A), [(a, b, UNTOLD) for a, b in pairwise("abcdefghijk")])),
+    ("P07", {"a->b"}, drawn({"a": A, "b": B}, [("a", "b", {"width_mm": None, "height_mm": None})])),
     ("P07", set(), drawn({"a": A, "b": B}, [("a", "b")])),
     ("P08", {"a->b"}, drawn({"a": A, "b": B}, [("a", "b", deep(0.3, 1.0))])),
     ("P08", set(), drawn({"a": A, "b": B}, [("a", "b", deep(0.3, 1.0, burial_code="rack"))])),

@@ -23,6 +23,17 @@ def counted_by_class(check: Check, kind: Kind, marked: Bools, says: Says, *, at_
     return notes
 
 
+def few_or_counted(check: Check, kind: Kind, marked: Bools, each: Says, all_of_them: Says) -> Told:
+    """Marked features by name where a class has fewer than the threshold `count_from` of them, else one note for it."""
+    classes, told = check.scope.classes(kind), check.scope.told[kind]
+    few = np.zeros(len(marked), np.bool_)
+    for code in range(len(classes.known_words)):
+        of_class = marked & told & (classes.codes == code)
+        if of_class.sum() < check["count_from"]:
+            few |= of_class
+    return [check.report(kind, np.flatnonzero(few), each), *counted_by_class(check, kind, marked & ~few, all_of_them)]
+
+
 def one_by_one_or_counted(
     check: Check, kind: Kind, asked: Bools, missing: Bools, each: Says, all_of_them: Says
 ) -> Told:

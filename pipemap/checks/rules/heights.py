@@ -7,7 +7,7 @@ from pipemap.checks.breaches import Breaches
 from pipemap.checks.check import Check, Says, Told
 from pipemap.checks.columns import Bools, Floats, Ints, numbered
 from pipemap.checks.registry import rule
-from pipemap.checks.rules.counting import counted_by_class
+from pipemap.checks.rules.counting import few_or_counted
 from pipemap.checks.rules.thinnest import Thinnest, accuracies_m, at_ends, by_models, worse_ends
 from pipemap.checks.scope import Scope
 from schemas.findings import Severity
@@ -235,21 +235,57 @@ def _stays_below(scope: Scope) -> Bools:
 @rule(
     "P06",
     Severity.INFO,
-    en="elevation unknown",
-    zh="高程不明",
+    en="elevation unknown or inferred",
+    zh="高程不明或推算",
     source="pipemap: unknown is a value",
     source_zh="本系统：不明也是一种取值",
+    sees="all",
+    count_from=10,
 )
 def elevation_unknown(check: Check) -> Told:
-    """One count per class of lines whose height nobody knows; 3D answers say `cannot tell` for them."""
-    axes = check.scope.axes
-    says = Says(
+    """Lines whose height nobody knows, and such as have none of their own but that of lines they meet.
+
+    3D answers say `cannot tell` for the former. Counted by class where there are many.
+    """
+    axes, segments = check.scope.axes, check.scope.segments
+    unknown = Says(
+        en="{class_en} line {key}: the elevation is unknown",
+        zh="{class_zh}管线 {key} 高程不明",
+        column="from_depth_m",
+    )
+    unknowns = Says(
         en="{class_en}: the elevation of {count} of {total} lines is unknown",
         zh="{class_zh}：{total} 条管线中 {count} 条高程不明",
         value="{count}",
         column="geom",
     )
-    return counted_by_class(check, "pipe_segment", np.isnan(axes.start[:, 2] + axes.end[:, 2]), says)
+    inferred = Says(
+        en="{class_en} line {key} has neither depth nor elevation at an end; its height is that of lines it meets",
+        zh="{class_zh}管线 {key} 有一端既无埋深也无高程，按相连管线推算",
+        column="from_depth_m",
+    )
+    all_inferred = Says(
+        en="{class_en}: {count} of {total} lines have neither depth nor elevation at an end; their heights are those "
+        "of lines they meet",
+        zh="{class_zh}：{total} 条管线中 {count} 条有一端既无埋深也无高程，按相连管线推算",
+        value="{count}",
+        column="geom",
+    )
+    is_unknown = np.isnan(axes.start[:, 2] + axes.end[:, 2])
+    is_inferred = segments.words("elevation_source_code").is_in(["inferred"]) & _untold_end(check.scope) & ~is_unknown
+    return [
+        *few_or_counted(check, "pipe_segment", is_unknown, unknown, unknowns),
+        *few_or_counted(check, "pipe_segment", is_inferred, inferred, all_inferred),
+    ]
+
+
+def _untold_end(scope: Scope) -> Bools:
+    """Lines of which an end has neither a depth nor an elevation."""
+    told = [
+        [np.isfinite(scope.segments.values(f"{end}_{height}_m")) for height in ("depth", "elevation")]
+        for end in ("from", "to")
+    ]
+    return np.asarray(~(np.logical_or(*told[0]) & np.logical_or(*told[1])))
 
 
 @rule(
@@ -259,13 +295,16 @@ def elevation_unknown(check: Check) -> Told:
     zh="断面不明",
     source="pipemap: unknown is a value",
     source_zh="本系统：不明也是一种取值",
+    sees="all",
+    count_from=10,
 )
 def section_unknown(check: Check) -> Told:
-    """One count per class of lines without a size."""
+    """Lines without a size, counted by class where there are many."""
     says = Says(
         en="{class_en}: the section of {count} of {total} lines is unknown",
         zh="{class_zh}：{total} 条管线中 {count} 条断面不明",
         value="{count}",
         column="width_mm",
     )
-    return counted_by_class(check, "pipe_segment", np.isnan(check.scope.width_m + check.scope.height_m), says)
+    each = Says("{class_en} line {key}: the section is unknown", "{class_zh}管线 {key} 断面不明", column="width_mm")
+    return few_or_counted(check, "pipe_segment", np.isnan(check.scope.width_m + check.scope.height_m), each, says)
