@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 
 from importers.normalising.units import factor
 from importers.places.place_readings import PlaceReading
@@ -147,8 +148,23 @@ def _part(part: str, tables: Sequence[TableProposal]) -> list[str]:
                     taken[attribute].append(column.column)
                 remarks.setdefault(attribute, []).append(_remark(column))
     for attribute, columns in taken.items():
-        lines += [*dict.fromkeys(remarks[attribute]), f"{attribute} = {_listed(columns)}  # {labels()[attribute]}"]
+        names = _listed(_ordered(columns, attribute, tables))
+        lines += [*dict.fromkeys(remarks[attribute]), f"{attribute} = {names}  # {labels()[attribute]}"]
     return lines
+
+
+def _ordered(columns: list[str], attribute: str, tables: Sequence[TableProposal]) -> list[str]:
+    """The columns of an attribute so that the one each table was proposed comes before others that it has, too."""
+    before: dict[str, set[str]] = {column: set() for column in columns}
+    for table in tables:
+        own = table.column_of(attribute)
+        others = {column.column for column in table.columns if column.column in before} - {own}
+        for other in others if own in before else ():
+            before[other].add(str(own))
+    try:
+        return list(TopologicalSorter(before).static_order())
+    except CycleError:
+        return columns
 
 
 def _belongs(attribute: str, part: str, role: str | None) -> bool:

@@ -191,6 +191,18 @@ def test_sizes_are_taken_for_inches_where_they_are_usual_inches_and_no_millimetr
     assert _delivery(found).segments["width_mm"].iloc[0] == pytest.approx(width_mm)
 
 
+def test_each_layer_is_read_by_the_column_that_was_proposed_for_it(tmp_path: Path) -> None:
+    file = tmp_path / "lines.gpkg"
+    for layer, columns in {"a": {"utility": "gas"}, "b": {"utility": "net 7", "管类": "JS"}}.items():
+        lines = [shapely.LineString([(x, y + (layer == "b")), (x + 9, y + 2)]) for x, y in _PLACES]
+        told = {name: [word] * len(lines) for name, word in columns.items()}
+        gpd.GeoDataFrame(told, geometry=lines, crs="EPSG:4547").to_file(file, layer=layer)
+
+    segments = _delivery(_proposed([file], "EPSG:4547")).segments
+
+    assert segments["class_code"].value_counts().to_dict() == {"gas": len(_PLACES), "water": len(_PLACES)}
+
+
 def test_pits_of_a_council_are_known_in_a_column_whose_name_was_cut_off(tmp_path: Path) -> None:
     kinds = ["Gully Pit", "Manhole", "Field Inlet", "Headwall"]
     rows = ["Asset_ID,Easting,Northing,Structure_"]
