@@ -1,12 +1,15 @@
 """Identities of an OIDC provider: a signed token tells who asks; it stands for a key, or for one of the staff.
 
-The algorithms are pinned, and the key is one of the configured set, read at start: nothing in a token says where a key
-is to be fetched from. An identity is known as SHA-256 of `oidc:<issuer>|<subject>`, registered beside the keys of an
-agreement, so that everything behind the door treats it as a key. A token whose claims have the role that the settings
-name is one of staff and never a key, any other is never one of staff.
+The algorithms are pinned, and the key is one of the configured set, read at start and every five minutes: nothing in a
+token says where a key is to be fetched from. An identity is known as SHA-256 of `oidc:<issuer>|<subject>`, registered
+beside the keys of an agreement, so that everything behind the door treats it as a key. A token whose claims have the
+role that the settings name is one of staff and never a key, any other is never one of staff.
 """
 
 import json
+import logging
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +30,16 @@ from pipemap.sharing.agreements import add_key, hash_key
 from pipemap.sharing.granted import UnknownKeyError
 from pipemap.sql import queries
 
+_log = logging.getLogger("pipemap.sharing.identity")
 ALGORITHMS = ("RS256", "ES256")
 LEEWAY_S = 60
 _LONGEST_TOKEN = 8_192
 _LARGEST_SET = 1 << 20
 _SMALLEST_RSA_BITS = 2_048
 _FETCH_TIMEOUT_S = 10
+# How old the keys may be that a token is held to, and how long it waits for newer ones.
+_FRESH_S = 300.0
+_PATIENCE_S = 1.0
 _PRIVATE_OR_SYMMETRIC = {"d", "k", "p", "q"}
 
 
@@ -59,13 +66,42 @@ class StaffRole:
         return self.value in found if isinstance(found, list) else isinstance(found, str) and found == self.value
 
 
+class PublicKeys:
+    """The public keys at a source, read at start and again when they are old; those before hold where that fails.
+
+    Raises SourceError at start when they cannot be read.
+    """
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._keys, self._read_at_s = read_keys(source), time.monotonic()
+        self._reading = threading.Lock()
+
+    def now(self) -> KeySet:
+        """The keys that are known; old ones only where newer ones are long in coming."""
+        if time.monotonic() - self._read_at_s > _FRESH_S and self._reading.acquire(blocking=False):
+            reader = threading.Thread(target=self._read_again, daemon=True)
+            reader.start()
+            reader.join(_PATIENCE_S)
+        return self._keys
+
+    def _read_again(self) -> None:
+        try:
+            self._keys = read_keys(self._source)
+        except SourceError as error:
+            _log.warning("%s The keys read before stay in force.", error)
+        finally:
+            self._read_at_s = time.monotonic()
+            self._reading.release()
+
+
 @dataclass(frozen=True)
 class Verifier:
     """What a token is held to: the issuer and audience it must name, and the public keys that may have signed it."""
 
     issuer: str
     audience: str
-    keys: KeySet
+    keys: PublicKeys
     staff_role: StaffRole | None = None
 
     def read(self, token: str) -> Presented:
@@ -86,7 +122,7 @@ class Verifier:
         if len(token) > _LONGEST_TOKEN or not token.isascii():
             raise UnknownKeyError
         try:
-            claims = jwt.decode(token, self.keys, algorithms=ALGORITHMS).claims
+            claims = jwt.decode(token, self.keys.now(), algorithms=ALGORITHMS).claims
             self._registry().validate(claims)
         except (JoseError, ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise UnknownKeyError from error
@@ -126,7 +162,7 @@ def read_verifier(settings: Settings) -> Verifier | None:
     if settings.oidc_audience is None or settings.oidc_jwks is None:
         raise UsageError("PIPEMAP_OIDC_ISSUER needs PIPEMAP_OIDC_AUDIENCE and PIPEMAP_OIDC_JWKS beside it.")
     role = None if settings.oidc_staff is None else read_role(settings.oidc_staff)
-    return Verifier(settings.oidc_issuer, settings.oidc_audience, read_keys(settings.oidc_jwks), role)
+    return Verifier(settings.oidc_issuer, settings.oidc_audience, PublicKeys(settings.oidc_jwks), role)
 
 
 def read_role(text: str) -> StaffRole:

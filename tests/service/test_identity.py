@@ -147,6 +147,18 @@ def test_a_revoked_identity_is_refused_at_once(client: httpx.Client, town: Town,
     refused(client.get(ROUTES[0], headers=bearer(signed())), 401)
 
 
+def test_keys_that_the_provider_changes_are_known_without_a_restart(
+    client: httpx.Client, registered: int, jwks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert client.get(ROUTES[0], headers=bearer(signed())).status_code == 200
+    monkeypatch.setattr(identity, "_FRESH_S", 0.0)
+    jwks.write_text(json.dumps({"keys": [OTHER.as_dict(private=False)]}))
+    refused(client.get(ROUTES[0], headers=bearer(signed())), 401)
+    assert client.get(ROUTES[0], headers=bearer(signed(OTHER))).status_code == 200
+    jwks.write_text("out of order")
+    assert client.get(ROUTES[0], headers=bearer(signed(OTHER))).status_code == 200
+
+
 def test_without_a_provider_a_token_is_nothing(town: Town, serve: Any, registered: int) -> None:
     refused(serve(staff_token="a long secret").get(ROUTES[0], headers=bearer(signed())), 401)
 
