@@ -11,13 +11,13 @@ import typer
 from rich.progress import TaskID
 
 from importers.archive import unpacked
-from importers.delivery import OnProgress, dataset_name, read_delivery, require_files
+from importers.delivery import OnProgress, dataset_name, require_files
 from importers.extents import read_extent
 from importers.places.georeference import parse_crs
 from importers.places.local_grid import read_local_grid
 from importers.places.place_readings import Home
 from importers.places.surface import Floats
-from importers.proposing.as_proposed import as_proposed, leaves_columns
+from importers.proposing.as_proposed import read_whole
 from importers.proposing.dry_run import dry_run
 from importers.proposing.dry_run_words import document, show, show_datums
 from pipemap.actors import named
@@ -91,9 +91,18 @@ def import_files(
         _try(files, _home(crs), write_profile, as_json, **options)
         return
     with open_database() as database:
-        home = _home_of(database)
-        with _progress() as on_progress, unpacked(require_files(files)) as paths:
-            delivery = _read(paths, home, dataset or dataset_name(files[0]), on_progress, **options)
+        with database.transaction(read_only=True) as connection:
+            srid, bounds = read_project(connection).srid, existing_extent(connection)
+        with _progress() as on_progress:
+            delivery = read_whole(
+                files,
+                srid=srid,
+                bounds=bounds,
+                terrain=_terrain(database),
+                dataset=dataset,
+                on_progress=on_progress,
+                **options,
+            )
             number = _drafted(
                 database,
                 delivery,
@@ -102,7 +111,7 @@ def import_files(
                 title=title or dataset or dataset_name(files[0]),
                 author=named(author) if author else Settings().user,
                 partial=partial,
-                extent=None if extent is None else read_extent(extent, home.srid),
+                extent=None if extent is None else read_extent(extent, srid),
                 match_within_m=match_within,
             )
         with database.transaction(read_only=True) as connection:
@@ -110,22 +119,6 @@ def import_files(
             findings = count_findings(connection, number)
             unchanged = count_unchanged(connection, changeset)
     _show_import(_summary(delivery, changeset, findings, unchanged), as_json)
-
-
-def _read(paths: list[Path], home: Home, dataset: str, on_progress: OnProgress, **options: Any) -> Delivery:
-    """The delivery by the profile that is asked for or fits, else by the one that is proposed for it."""
-    delivery = read_delivery(
-        paths,
-        srid=home.srid,
-        bounds=home.bounds,
-        terrain=home.terrain,
-        dataset=dataset,
-        on_progress=on_progress,
-        **options,
-    )
-    if options["profile"] is not None or not leaves_columns(delivery):
-        return delivery
-    return as_proposed(delivery, paths, home, on_progress, **options)
 
 
 def _drafted(database: Database, delivery: Delivery, with_check: bool, on_progress: OnProgress, **options: Any) -> int:
@@ -155,12 +148,6 @@ def _terrain(database: Database) -> Callable[[Floats], Floats]:
             return ground_at(connection, xy[:, 0], xy[:, 1])
 
     return at
-
-
-def _home_of(database: Database) -> Home:
-    """Where the map is."""
-    with database.transaction(read_only=True) as connection:
-        return Home(parse_crs(f"EPSG:{read_project(connection).srid}"), existing_extent(connection), _terrain(database))
 
 
 def _terrain_of(settings: Settings, xy: Floats) -> Floats:

@@ -55,6 +55,10 @@ _DATASET_SUFFIX = re.compile(
 )
 
 
+class UnknownLayoutError(SourceError):
+    """No table of a delivery is known to hold points or pipes."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """The files of a delivery as read, with the profile that will be used and why."""
@@ -236,7 +240,7 @@ def normalised(reading: Reading, georeference: Georeference, dataset: str, on_pr
     context.ledger.findings += reading.findings
     if not _take_sheets(reading, context, on_progress):
         names = ", ".join(file.name for file in reading.files)
-        raise SourceError(
+        raise UnknownLayoutError(
             f"Nothing in {names} is known to be points or pipes by the profile {reading.profile.name}; "
             "`pipemap import --dry-run` shows what each column is taken for.",
             message_zh=f"按配置 {reading.profile.name} 无法识别 {names} 中的管点或管线；"

@@ -32,14 +32,16 @@ def words(n_lines: int, n_more: int) -> tuple[str, str]:
 def with_stops(nodes: pd.DataFrame, pool: Pool, ledger: Ledger, snap_m: float) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Nodes as they are, and the segments of a pool with a row for each pipe, derived from that of its line.
 
-    Only lines without point numbers come apart, where a point of their class lies within `snap_m` of them. What a
-    line says of both ends alike holds for each pipe, else the first has what it says of its start, the last what it
-    says of its end.
+    Only lines without point numbers come apart, where a point of their class lies within `snap_m` of them; and none of
+    a class of which other lines have numbers: there a line that goes past a point says so. What a line says of both
+    ends alike holds for each pipe, else the first has what it says of its start, the last what it says of its end.
     """
     segments = pool.frame()
     if not len(nodes) or not len(segments):
         return nodes, segments
-    is_open = segments["from_key"].isna() & segments["to_key"].isna() & segments["start_x"].notna()
+    is_named = segments["from_key"].notna() | segments["to_key"].notna()
+    are_named = segments["class_code"].isin(segments["class_code"][is_named])
+    is_open = ~are_named & segments["start_x"].notna()
     points = _Points(nodes, snap_m)
     parted: list[pd.DataFrame] = []
     is_whole = np.full(len(segments), True)

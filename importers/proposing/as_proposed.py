@@ -1,13 +1,16 @@
-"""Deliveries of a layout that no profile knows whole: read as a dry run proposes, which is told column by column."""
+"""Deliveries as they are imported: one that no profile knows whole is read as a dry run proposes, which is told."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from importers.delivery import OnProgress
+from importers.archive import unpacked
+from importers.delivery import OnProgress, UnknownLayoutError, dataset_name, read_delivery, require_files
 from importers.normalising.ledger import listed
-from importers.places.place_readings import Home
+from importers.places.georeference import parse_crs
+from importers.places.place_readings import Bounds, Home
+from importers.places.surface import Floats
 from importers.proposing.dry_run import DryRun, dry_run
 from importers.proposing.match import Reason
 from importers.proposing.proposal import TableProposal
@@ -21,23 +24,70 @@ _CERTAIN = 1.0
 _SHOWN = 12
 
 
-def leaves_columns(delivery: Delivery) -> bool:
-    """Whether columns were taken for nothing although their names read like attributes."""
-    return any(finding.rule == _LEFT for finding in delivery.findings)
-
-
-def as_proposed(
-    delivery: Delivery, paths: Sequence[Path], home: Home, on_progress: OnProgress, **options: Any
+def read_whole(
+    paths: Sequence[Path],
+    *,
+    srid: int,
+    bounds: Bounds | None = None,
+    terrain: Callable[[Floats], Floats] | None = None,
+    dataset: str | None = None,
+    on_progress: OnProgress,
+    profile: str | Path | None = None,
+    **options: Any,
 ) -> Delivery:
-    """The delivery with the profile that is proposed for it, as `dry_run`; as it is where fewer rows came of that."""
-    found = dry_run(paths, home, name="proposed", on_progress=on_progress, **options)
-    if found.trial is None or _loaded(found.trial) < _loaded(delivery):
-        return delivery
-    return replace(found.trial, dataset=delivery.dataset, findings=[*found.trial.findings, *_told(found)])
+    """Read files as `read_delivery`, by what is proposed for them where no profile is named or knows all columns.
+
+    Parameters and errors are those of `read_delivery`.
+    """
+    home, named = Home(parse_crs(f"EPSG:{srid}"), bounds, terrain), dataset or dataset_name(paths[0])
+    with unpacked(require_files(paths)) as files:
+        found = _as_known(
+            files,
+            srid=srid,
+            bounds=bounds,
+            terrain=terrain,
+            dataset=named,
+            on_progress=on_progress,
+            profile=profile,
+            **options,
+        )
+        if profile is None and _leaves_columns(found):
+            found = _as_proposed(found, files, home, named, on_progress, options)
+    if isinstance(found, UnknownLayoutError):
+        raise found
+    return found
 
 
-def _loaded(delivery: Delivery) -> int:
-    return sum(count.loaded for count in delivery.counts)
+def _as_known(files: Sequence[Path], **options: Any) -> Delivery | UnknownLayoutError:
+    try:
+        return read_delivery(files, **options)
+    except UnknownLayoutError as error:
+        return error
+
+
+def _leaves_columns(found: Delivery | UnknownLayoutError) -> bool:
+    """Whether columns were taken for nothing although their names read like attributes."""
+    return isinstance(found, UnknownLayoutError) or any(finding.rule == _LEFT for finding in found.findings)
+
+
+def _as_proposed(
+    known: Delivery | UnknownLayoutError,
+    files: Sequence[Path],
+    home: Home,
+    dataset: str,
+    on_progress: OnProgress,
+    options: Mapping[str, Any],
+) -> Delivery | UnknownLayoutError:
+    """The delivery by the profile that `dry_run` proposes; as it is known where no more rows come of that."""
+    found = dry_run(files, home, name="proposed", on_progress=on_progress, **options)
+    least = max(_loaded(known), 1)
+    if found.trial is None or _loaded(found.trial) < least:
+        return known
+    return replace(found.trial, dataset=dataset, findings=[*found.trial.findings, *_told(found)])
+
+
+def _loaded(known: Delivery | UnknownLayoutError) -> int:
+    return 0 if isinstance(known, UnknownLayoutError) else sum(count.loaded for count in known.counts)
 
 
 def _told(found: DryRun) -> Iterator[Finding]:

@@ -118,6 +118,7 @@ def _telling(database: Database, job_id: str) -> OnProgress:
 def _called(delivery: Delivery, kept_as: str, name: str) -> Delivery:
     """The delivery with its file under the name that those who handed it in know."""
     delivery.files = [replace(file, name=name) if file.name == kept_as else file for file in delivery.files]
+    delivery.columns = [replace(told, file=name) if told.file == kept_as else told for told in delivery.columns]
     delivery.counts = [replace(count, file=name) if count.file == kept_as else count for count in delivery.counts]
     delivery.findings = [
         finding.model_copy(update={"file": name}) if finding.file == kept_as else finding

@@ -110,6 +110,19 @@ def test_columns_that_no_profile_knows_are_taken_as_proposed_and_told(folder: Pa
     assert "IMP-COLUMN" not in dict(rules)
 
 
+def test_a_layout_of_which_no_name_is_known_is_taken_as_proposed_and_told(folder: Path) -> None:
+    (folder / "lines.csv").write_text(
+        "US MH,DS MH,US Easting,US Northing,DS Easting,DS Northing,US IL,DS IL,Dia\n"
+        f"M1,M2,{EAST},{NORTH},{EAST + 40},{NORTH},8.2,8.1,300\n"
+        f"M2,M3,{EAST + 40},{NORTH},{EAST + 80},{NORTH},8.1,7.9,300\n"
+    )
+    words = ["import", str(folder / "lines.csv"), "--class", "foul", "--json"]
+    answer = json.loads(CliRunner().invoke(cli.build(), words, catch_exceptions=False).stdout)
+    assert answer["totals"] == {"rows": 2, "loaded": 2, "refused": 0, "skipped": 0}
+    assert answer["changes"]["node"]["insert"] == 3
+    assert {"rule": "IMP-PROPOSED", "severity": "warning", "count": 1} in answer["findings"]
+
+
 def test_a_dry_run_says_what_each_column_is_taken_for(folder: Path) -> None:
     done = CliRunner().invoke(
         cli.build(), ["import", "--dry-run", "--json", str(folder / "区管点.csv"), str(folder / "区管线.csv")]

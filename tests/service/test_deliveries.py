@@ -23,7 +23,7 @@ from pipemap.jobs.worker import work
 from pipemap.settings import Settings
 from pipemap.sharing import audit
 from tests.service.bad_files import LINES, POINTS
-from tests.service.conftest import Town
+from tests.service.conftest import X0, Y0, Town
 from tests.service.test_api import refused
 from tests.service.test_identity import bearer, jwks
 from tests.service.test_review import li, wang
@@ -102,6 +102,21 @@ def test_a_delivery_becomes_a_checked_changeset_with_its_report_and_the_map_stay
     with town.database.transaction(read_only=True) as connection:
         [entry] = audit.list_entries(connection, audit.AuditFilter(action="delivery"))
     assert (entry["actor"], entry["details"]["sha256"]) == ("oidc:8f2c (李明)", job["sha256"])
+
+
+def test_a_layout_that_no_profile_knows_is_read_as_proposed_and_told(
+    client: httpx.Client, do_work: Callable[[], None]
+) -> None:
+    rows = "US MH,DS MH,US Easting,US Northing,DS Easting,DS Northing,US IL,DS IL,Dia\n" + "".join(
+        f"M{n},M{n + 1},{X0 + 40 * n},{Y0},{X0 + 40 * n + 40},{Y0},8.2,8.0,300\n" for n in (1, 2)
+    )
+    job_id = handed_in(client, "下水道.csv", rows.encode(), crs="EPSG:4547", class_code="foul")
+    do_work()
+    job = state(client, job_id)
+    assert job["state"] == "done", job
+    findings = client.get(f"{job['links']['changeset']}/findings", headers=li()).json()
+    told = {(found["rule"], found["file"]) for found in findings}
+    assert ("IMP-PROPOSED", "下水道.csv") in told
 
 
 def test_one_file_is_told_by_the_name_it_came_under(client: httpx.Client, do_work: Callable[[], None]) -> None:

@@ -66,6 +66,14 @@ def test_a_line_passes_points_of_another_class_and_those_it_does_not_name(
     assert [(pipe.from_key, pipe.to_key) for pipe in delivery.segments.itertuples()] == [("J1", "J5")]
 
 
+def test_a_line_stays_whole_where_other_lines_of_its_class_name_their_points(tmp_path: Path) -> None:
+    deliver(tmp_path, points(), [(17.0, 0.2), (20.0, 0.0)], 起点点号="J4", 终点点号="J5")
+    branch = gpd.GeoDataFrame({"管类": ["JS"]}, geometry=[shapely.LineString([at(*p) for p in LINE])], crs="EPSG:4547")
+    branch.to_file(tmp_path / "b.gpkg", layer="支管管线")
+    pipes = read_delivery([tmp_path / "a.gpkg", tmp_path / "b.gpkg"], srid=4547).segments
+    assert set(zip(pipes["from_key"], pipes["to_key"], strict=True)) == {("J4", "J5"), ("J1", "J5")}
+
+
 def test_heights_of_a_line_that_comes_apart_stay_where_they_were_told(tmp_path: Path) -> None:
     ends = {"起点管底高程": 8.0, "终点管底高程": 7.0}
     pipes = deliver(tmp_path, points(), LINE, **ends).segments
