@@ -1,10 +1,14 @@
-"""Opening an empty draft changeset, and the delivery series it belongs to."""
+"""Opening an empty draft changeset, the delivery series it belongs to, and counting what it would modify."""
+
+from collections.abc import Mapping
 
 import psycopg
+from psycopg.sql import SQL, Composable, Identifier
 
 from pipemap.db import Connection, fetch_all, fetch_one
 from pipemap.errors import ConflictError
 from pipemap.sql import queries
+from pipemap.statements import compose
 
 
 def add_changeset(
@@ -43,3 +47,19 @@ def add_dataset(connection: Connection, name: str) -> int:
 def dataset_names(connection: Connection) -> list[str]:
     """Every delivery series by its name."""
     return [row["name"] for row in fetch_all(connection, queries("ingest")["dataset_names"])]
+
+
+def count_updates(
+    connection: Connection, changeset_id: int, kind: str, conditions: Mapping[str, Composable]
+) -> dict[str, int]:
+    """Of how many features of a kind that an open changeset modifies each condition holds, where of any.
+
+    Conditions are over `d`, the feature as it would be, and `c`, as it is.
+    """
+    counts = SQL(", ").join(
+        SQL("count(*) FILTER (WHERE {}) AS {}").format(condition, Identifier(name))
+        for name, condition in conditions.items()
+    )
+    statement = compose(queries("ingest")["count_updates"], kind, counts=counts)
+    row = fetch_one(connection, statement, {"changeset_id": changeset_id})
+    return {str(name): int(count) for name, count in dict(row or {}).items() if count}

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import shapely
 
-from importers.normalising.cells import Floats, Objects
+from importers.normalising.cells import Floats, Objects, objects_of
 from importers.normalising.compact import codes
 from importers.normalising.ledger import Ledger
 from importers.normalising.normalise import LINE_ENDS
@@ -77,7 +77,7 @@ class _Points:
         found = pd.Series(along[is_between]).groupby(line[is_between])
         pieces = {int(at): _cut(lines[at], self._apart(np.sort(stops.to_numpy())), self._snap_m) for at, stops in found}
         owner = np.repeat(list(pieces), [len(parts) for parts in pieces.values()]).astype(np.int64)
-        return _objects(part for parts in pieces.values() for part in parts), owner
+        return objects_of(part for parts in pieces.values() for part in parts), owner
 
     def _apart(self, along: Floats) -> Floats:
         """Stops, of several at one place the first."""
@@ -113,7 +113,7 @@ def _cut(line: Any, stops: Floats, snap_m: float) -> list[Any]:
 
 def _parted(lines: pd.DataFrame, spooled: pa.RecordBatch, pieces: Objects, owner: Ints, pool: Pool) -> pd.DataFrame:
     """The pieces as rows of their own, with everything that is known of their lines."""
-    vertices = _objects(None for _ in pieces)
+    vertices = objects_of(None for _ in pieces)
     is_bent = (shapely.get_num_coordinates(pieces) > 2) | shapely.has_z(pieces)
     vertices[is_bent] = shapely.to_wkb(pieces[is_bent])
     known = {name: spooled[name].take(pa.array(owner)) for name in spooled.schema.names if name}
@@ -136,10 +136,3 @@ def _tell(lines: pd.DataFrame, pipes: pd.DataFrame, ledger: Ledger) -> None:
         n_lines, n_pipes = (int((rows["table"] == table).sum()) for rows in (lines, pipes))
         en, zh = words(n_lines, n_pipes - n_lines)
         ledger.note(table, Severity.INFO, RULE, en, zh, details={"rows": n_lines})
-
-
-def _objects(values: Any) -> Objects:
-    listed = list(values)
-    answers = np.empty(len(listed), dtype=object)
-    answers[:] = listed
-    return answers

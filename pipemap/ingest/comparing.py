@@ -57,7 +57,7 @@ class Comparison:
                 self._keep_undelivered(kind)
             self._add_changes(kind)
             if not partial:
-                self.draft.findings += emptied_values(self.connection, kind, self.given[kind], self.draft.identities)
+                self.draft.findings += emptied_values(self.connection, self.draft.changeset_id, kind, self.given[kind])
             if kind == "node":
                 self._fill_node_keys()
         self.draft.findings += matching.findings

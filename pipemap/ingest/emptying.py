@@ -4,11 +4,10 @@ from collections.abc import Mapping
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from pipemap.db import Connection, fetch_one
+from pipemap.db import Connection
+from pipemap.drafts import count_updates
 from pipemap.ingest.draft import WHEN_ABSENT
 from pipemap.matching import KIND_NAMES
-from pipemap.sql import queries
-from pipemap.statements import compose
 from schemas.codetables import code_table
 from schemas.findings import Finding, Severity
 from schemas.tables import attribute_names
@@ -17,7 +16,7 @@ from schemas.tables import attribute_names
 _UNTOLD: dict[str, object] = {**WHEN_ABSENT, "class_code": "unknown"}
 
 
-def emptied_values(connection: Connection, kind: str, given: set[str], identities: dict[str, int]) -> list[Finding]:
+def emptied_values(connection: Connection, changeset_id: int, kind: str, given: set[str]) -> list[Finding]:
     """What a drafted full delivery takes from the features of a kind that it changes, one finding at most.
 
     `given` are the columns in which the delivery has a value anywhere; what it left empty in a column that it does
@@ -26,16 +25,14 @@ def emptied_values(connection: Connection, kind: str, given: set[str], identitie
     absent = [name for name in attribute_names(kind) if name not in given or name == "class_code"]
     if not absent:
         return []
-    counts = SQL(", ").join(SQL("{} AS {}").format(_count(name), Identifier(name)) for name in absent)
-    row = fetch_one(connection, compose(queries("ingest")["emptied"], kind, counts=counts), identities)
-    lost = {name: int(count) for name, count in dict(row or {}).items() if count}
+    lost = count_updates(connection, changeset_id, kind, {name: _is_emptied(name) for name in absent})
     return [_finding(kind, lost)] if lost else []
 
 
-def _count(name: str) -> Composable:
+def _is_emptied(name: str) -> Composable:
     if name not in _UNTOLD:
-        return SQL("count(*) FILTER (WHERE c.{0} IS NOT NULL AND d.{0} IS NULL)").format(Identifier(name))
-    return SQL("count(*) FILTER (WHERE c.{0} <> {1} AND d.{0} = {1})").format(Identifier(name), Literal(_UNTOLD[name]))
+        return SQL("c.{0} IS NOT NULL AND d.{0} IS NULL").format(Identifier(name))
+    return SQL("c.{0} <> {1} AND d.{0} = {1}").format(Identifier(name), Literal(_UNTOLD[name]))
 
 
 def _finding(kind: str, lost: Mapping[str, int]) -> Finding:

@@ -117,8 +117,8 @@ LEFT JOIN {delta} d
 WHERE c.dataset_id = %(dataset_id)s
 GROUP BY 1
 
--- name: emptied
--- How often a changed feature loses a value that the map knows, for each of some columns.
+-- name: count_updates
+-- Of how many features that an open changeset modifies each of some things holds.
 SELECT {counts}
 FROM {delta} d JOIN {current} c USING (feature_id)
 WHERE d.changeset_id = %(changeset_id)s AND d.op = 'update'

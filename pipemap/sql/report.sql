@@ -16,12 +16,6 @@ FROM pipemap.node JOIN pipemap.version ON version = valid_from_version
 WHERE changeset_id = %(changeset_id)s
 ORDER BY feature_id
 
--- name: changed_attributes
--- Of how many features an open changeset changes each of some columns.
-SELECT {counts}
-FROM {delta} d JOIN {current} c USING (feature_id)
-WHERE d.changeset_id = %(changeset_id)s AND d.op = 'update'
-
 -- name: segment_lengths
 -- Along the axis where its height is known, in plan where it is not.
 SELECT class_code, elevation_source_code, count(*) AS segments,
