@@ -140,8 +140,9 @@ def _well_depth_m(columns: Columns, ground_m: Floats) -> Floats:
 
 def _said_of_all(columns: Columns, feature: Objects, appurtenance: Objects) -> tuple[Objects, Objects]:
     """Both codes; points of which no row tells either are what the table is named for, its numbers or its title."""
-    told = _kind_of_all(columns)
-    if told is None or not (is_unknown(feature).all() and is_unknown(appurtenance).all()):
+    is_told = not (is_unknown(feature).all() and is_unknown(appurtenance).all())
+    told = None if is_told else _kind_of_all(columns)
+    if told is None:
         return feature, appurtenance
     code, text = told
     if columns.first_place == 0:

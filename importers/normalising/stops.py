@@ -41,12 +41,14 @@ def with_stops(nodes: pd.DataFrame, pool: Pool, ledger: Ledger, snap_m: float) -
         return nodes, segments
     is_named = segments["from_key"].notna() | segments["to_key"].notna()
     are_named = segments["class_code"].isin(segments["class_code"][is_named])
-    is_open = ~are_named & segments["start_x"].notna()
+    open_lines = segments[~are_named & segments["start_x"].notna()]
+    if not len(open_lines):
+        return nodes, segments
     points = _Points(nodes, snap_m)
     parted: list[pd.DataFrame] = []
     is_whole = np.full(len(segments), True)
-    for at, spooled in pool.spooled(segments["row"][is_open].to_numpy()):
-        lines = segments[is_open].iloc[at]
+    for at, spooled in pool.spooled(open_lines["row"].to_numpy()):
+        lines = open_lines.iloc[at]
         pieces, owner = points.pieces(_drawn(lines, spooled), codes(lines["class_code"]))
         if len(owner):
             parted.append(_parted(lines, spooled, pieces, owner, pool))

@@ -23,24 +23,14 @@ def counted_by_class(check: Check, kind: Kind, marked: Bools, says: Says, *, at_
     return notes
 
 
-def few_or_counted(check: Check, kind: Kind, marked: Bools, each: Says, all_of_them: Says) -> Told:
-    """Marked features by name where a class has fewer than the threshold `count_from` of them, else one note for it."""
-    classes, told = check.scope.classes(kind), check.scope.told[kind]
-    few = np.zeros(len(marked), np.bool_)
-    for code in range(len(classes.known_words)):
-        of_class = marked & told & (classes.codes == code)
-        if of_class.sum() < check["count_from"]:
-            few |= of_class
-    return [check.report(kind, np.flatnonzero(few), each), *counted_by_class(check, kind, marked & ~few, all_of_them)]
-
-
 def one_by_one_or_counted(
     check: Check, kind: Kind, asked: Bools, missing: Bools, each: Says, all_of_them: Says
 ) -> Told:
     """What is missing feature by feature; where a class lacks it throughout, one note for the class.
 
     A column that was never surveyed is one thing to know and not thousands. Needs the threshold
-    `count_from`: below that many features they are named one by one.
+    `count_from`: below that many features they are named one by one. Where `asked` is what is missing, too, a class
+    is counted from that many on.
     """
     classes, told = check.scope.classes(kind), check.scope.told[kind]
     named, counted = asked & missing & told, np.zeros(len(asked), np.bool_)

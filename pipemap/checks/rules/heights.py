@@ -7,7 +7,7 @@ from pipemap.checks.breaches import Breaches
 from pipemap.checks.check import Check, Says, Told
 from pipemap.checks.columns import Bools, Floats, Ints, numbered
 from pipemap.checks.registry import rule
-from pipemap.checks.rules.counting import few_or_counted
+from pipemap.checks.rules.counting import one_by_one_or_counted
 from pipemap.checks.rules.thinnest import Thinnest, accuracies_m, at_ends, by_models, worse_ends
 from pipemap.checks.scope import Scope
 from schemas.findings import Severity
@@ -274,8 +274,8 @@ def elevation_unknown(check: Check) -> Told:
     is_unknown = np.isnan(axes.start[:, 2] + axes.end[:, 2])
     is_inferred = segments.words("elevation_source_code").is_in(["inferred"]) & _untold_end(check.scope) & ~is_unknown
     return [
-        *few_or_counted(check, "pipe_segment", is_unknown, unknown, unknowns),
-        *few_or_counted(check, "pipe_segment", is_inferred, inferred, all_inferred),
+        *one_by_one_or_counted(check, "pipe_segment", is_unknown, is_unknown, unknown, unknowns),
+        *one_by_one_or_counted(check, "pipe_segment", is_inferred, is_inferred, inferred, all_inferred),
     ]
 
 
@@ -307,4 +307,5 @@ def section_unknown(check: Check) -> Told:
         column="width_mm",
     )
     each = Says("{class_en} line {key}: the section is unknown", "{class_zh}管线 {key} 断面不明", column="width_mm")
-    return few_or_counted(check, "pipe_segment", np.isnan(check.scope.width_m + check.scope.height_m), each, says)
+    is_unknown = np.isnan(check.scope.width_m + check.scope.height_m)
+    return one_by_one_or_counted(check, "pipe_segment", is_unknown, is_unknown, each, says)
