@@ -94,14 +94,18 @@ def test_an_import_tells_of_a_mass_deletion(folder: Path) -> None:
     assert {"rule": "IMP-REMOVES", "severity": "error", "count": 1} in imported(folder)["findings"]
 
 
+def imported_as_foul(path: Path) -> Any:
+    words = ["import", str(path), "--class", "foul", "--json"]
+    return json.loads(CliRunner().invoke(cli.build(), words, catch_exceptions=False).stdout)
+
+
 def test_columns_that_no_profile_knows_are_taken_as_proposed_and_told(folder: Path) -> None:
     (folder / "sewer.csv").write_text(
         "haltungsname,us_invert,ds_invert,Diameter,from_x,from_y,to_x,to_y\n"
         f"H1,8.2,8.1,300,{NORTH},{EAST},{NORTH},{EAST + 40}\n"
         f"H2,8.1,7.9,300,{NORTH},{EAST + 40},{NORTH},{EAST + 80}\n"
     )
-    words = ["import", str(folder / "sewer.csv"), "--class", "foul", "--json"]
-    answer = json.loads(CliRunner().invoke(cli.build(), words, catch_exceptions=False).stdout)
+    answer = imported_as_foul(folder / "sewer.csv")
     assert (answer["dataset"], answer["totals"]["loaded"]) == ("sewer", 2)
     assert [file["profile"] for file in answer["files"]] == ["proposed"]
     assert answer["datums"] == [{"class_code": "foul", "datum_code": "invert", "said_by": "column", "rows": 2}]
@@ -116,8 +120,7 @@ def test_a_layout_of_which_no_name_is_known_is_taken_as_proposed_and_told(folder
         f"M1,M2,{EAST},{NORTH},{EAST + 40},{NORTH},8.2,8.1,300\n"
         f"M2,M3,{EAST + 40},{NORTH},{EAST + 80},{NORTH},8.1,7.9,300\n"
     )
-    words = ["import", str(folder / "lines.csv"), "--class", "foul", "--json"]
-    answer = json.loads(CliRunner().invoke(cli.build(), words, catch_exceptions=False).stdout)
+    answer = imported_as_foul(folder / "lines.csv")
     assert answer["totals"] == {"rows": 2, "loaded": 2, "refused": 0, "skipped": 0}
     assert answer["changes"]["node"]["insert"] == 3
     assert {"rule": "IMP-PROPOSED", "severity": "warning", "count": 1} in answer["findings"]

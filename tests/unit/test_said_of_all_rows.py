@@ -1,17 +1,13 @@
 """What a title, a line above a table or one name of a column says of all rows, imported as a dry run proposes."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import openpyxl
 import pytest
 import shapely
 
-from importers.places.georeference import parse_crs
-from importers.places.place_readings import Home
-from importers.proposing.dry_run import dry_run
 from schemas.delivery import Delivery
+from tests.unit.trials import proposed, trial, workbook
 
 _PLACES = [(512100.0 + 30 * n, 2611900.0 + 2 * n) for n in range(12)]
 
@@ -149,7 +145,7 @@ def test_a_french_register_in_text_tables_is_of_drinking_water_by_its_name(tmp_p
     for file, lines in zip(files, (points, pipes), strict=True):
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
-    delivery = _proposed(files, "EPSG:2154")
+    delivery = trial(proposed(files, "EPSG:2154"))
 
     assert set(delivery.segments["class_code"]) == {"water"}
     assert set(delivery.segments["material_code"]) == {"ductile_iron"}
@@ -199,17 +195,4 @@ def test_rows_of_this_point_and_the_opposite_one_place_their_points(tmp_path: Pa
 
 
 def _imported(folder: Path, sheets: dict[str, list[list[object]]]) -> Delivery:
-    book = openpyxl.Workbook()
-    book.remove(book.worksheets[0])
-    for name, rows in sheets.items():
-        sheet = book.create_sheet(name)
-        for row in rows:
-            sheet.append(row)
-    book.save(folder / "a.xlsx")
-    return _proposed([folder / "a.xlsx"], "EPSG:4547")
-
-
-def _proposed(files: Sequence[Path], crs: str) -> Delivery:
-    found = dry_run(files, Home(parse_crs(crs)), on_progress=lambda *_: None)
-    assert found.trial is not None, found.fault
-    return found.trial
+    return trial(proposed([workbook(folder / "a.xlsx", sheets)]))

@@ -17,13 +17,11 @@ from importers.normalising.cells import code_of
 from importers.normalising.dates import date_parser, is_persian, parse_date
 from importers.normalising.measures import parse_measure
 from importers.normalising.sections import parse_section
-from importers.places.georeference import parse_crs
-from importers.places.place_readings import Home
 from importers.profile_files import load_profile
-from importers.proposing.dry_run import dry_run
 from importers.tables import TableReader
 from importers.tabular.routes import points_of
 from schemas.delivery import Delivery
+from tests.unit.trials import proposed, trial, workbook
 
 _PLACES = [(507000.0 + 30 * n, 2495000.0 + 2 * n) for n in range(12)]
 Rows = Sequence[Sequence[Any]]
@@ -376,7 +374,7 @@ def test_colours_of_rows_say_what_the_legend_gives_for_them(tmp_path: Path) -> N
     points: Rows = [["点号", "X坐标", "Y坐标"], *([f"RQ{n}", y, x] for n, (x, y) in _numbered())]
     lines: Rows = [["图例：", "在用", None], [None, None, "废弃"], ["起点", "终点", "管径", "材质"]]
     lines += [[f"RQ{n}", f"RQ{n + 1}", "De110", "PE"] for n in range(11)]
-    path = _book(tmp_path, {"燃气点": points, "燃气线": lines})
+    path = workbook(tmp_path / "成果.xlsx", {"燃气点": points, "燃气线": lines})
     book = openpyxl.load_workbook(path)
     sheet = book["燃气线"]
     green, red = (PatternFill("solid", fgColor=colour) for colour in ("FF92D050", "FFFF0000"))
@@ -387,7 +385,7 @@ def test_colours_of_rows_say_what_the_legend_gives_for_them(tmp_path: Path) -> N
             cell.fill = red if n % 3 == 0 else green
     book.save(path)
 
-    delivery = _delivery([path])
+    delivery = trial(proposed([path]))
 
     found = delivery.segments["lifecycle_code"]
     assert found[:10].tolist() == ["abandoned" if n % 3 == 0 else "in_service" for n in range(10)]
@@ -453,7 +451,7 @@ def test_japanese_text_with_letters_between_its_characters_is_not_taken_for_west
     file = tmp_path / "人孔.csv"
     file.write_bytes("\n".join(rows).encode("cp932"))
 
-    delivery = _delivery([file])
+    delivery = trial(proposed([file]))
 
     assert delivery.nodes["source_key"].tolist() == [f"人孔{n}" for n, _ in _numbered()]
 
@@ -516,22 +514,4 @@ def _numbered() -> list[tuple[int, tuple[float, float]]]:
 
 
 def _imported(folder: Path, sheets: dict[str, Rows], name: str = "成果.xlsx") -> Delivery:
-    return _delivery([_book(folder, sheets, name)])
-
-
-def _book(folder: Path, sheets: dict[str, Rows], name: str = "成果.xlsx") -> Path:
-    book = openpyxl.Workbook()
-    book.remove(book.worksheets[0])
-    for title, rows in sheets.items():
-        sheet = book.create_sheet(title)
-        for row in rows:
-            sheet.append(list(row))
-    book.save(folder / name)
-    return folder / name
-
-
-def _delivery(files: Sequence[Path]) -> Delivery:
-    found = dry_run(files, Home(parse_crs("EPSG:4547")), on_progress=lambda *_: None)
-    assert found.fault is None, found.fault
-    assert found.trial is not None
-    return found.trial
+    return trial(proposed([workbook(folder / name, sheets)]))

@@ -1,6 +1,6 @@
 """Made-up deliveries in each published layout: the right profile is chosen, every row loads and means what it says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import shapely
 
 from importers.delivery import read_delivery
 from schemas.delivery import Delivery
+from tests.unit.trials import workbook
 
 NORTH, EAST = 2_494_000.0, 492_000.0
 Rows = Sequence[Sequence[Any]]
@@ -17,17 +18,6 @@ Rows = Sequence[Sequence[Any]]
 
 def words(text: str) -> list[str]:
     return text.split()
-
-
-def workbook(path: Path, sheets: Mapping[str, Rows]) -> Path:
-    book = openpyxl.Workbook()
-    book.remove(book.worksheets[0])
-    for name, rows in sheets.items():
-        page = book.create_sheet(name)
-        for row in rows:
-            page.append(list(row))
-    book.save(path)
-    return path
 
 
 def imported(*paths: Path, srid: int = 4547, **options: Any) -> Delivery:

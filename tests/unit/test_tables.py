@@ -15,6 +15,7 @@ from importers.passing import read_confined
 from importers.tables import TableReader
 from pipemap.errors import SourceError
 from tests.unit.old_workbooks import write_ods, write_xls, write_xls_95
+from tests.unit.trials import workbook
 
 HEADER = ("物探点号", "X", "Y", "地面高程", "特征")
 ROWS = [("JS1", "2600000.1", "500000.2", "12.5", "三通"), ("JS2", "2600010.1", "500000.2", "12.4", "弯头")]
@@ -54,17 +55,6 @@ def test_a_text_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path, cont
     with pytest.raises(SourceError, match=r"^bad\.csv ") as fault:
         read(path)
     assert said in fault.value.message
-
-
-def workbook(path: Path, sheets: dict[str, Sequence[Sequence[Any]]]) -> Path:
-    book = openpyxl.Workbook()
-    book.remove(book.worksheets[0])
-    for name, rows in sheets.items():
-        sheet = book.create_sheet(name)
-        for row in rows:
-            sheet.append(list(row))
-    book.save(path)
-    return path
 
 
 def test_titles_above_and_totals_below_are_not_rows(tmp_path: Path) -> None:

@@ -11,10 +11,8 @@ import shapely
 from pyproj import Transformer
 
 from importers.delivery import read_delivery
-from importers.places.georeference import parse_crs
-from importers.places.place_readings import Home
-from importers.proposing.dry_run import DryRun, dry_run
-from schemas.delivery import Delivery
+from importers.proposing.dry_run import DryRun
+from tests.unit.trials import proposed, trial
 
 _N = 12
 _GROUND_M = [110.0 + n / 10 + n % 3 / 7 for n in range(_N)]
@@ -40,7 +38,7 @@ def test_ground_bottom_depth_and_inverts_are_told_by_their_numbers_in_a_language
     wells = _csv(tmp_path / "studnie.csv", ["Nr qq", "X", "Y", "Rzzt", "Rzzd", "Głzz"], _wells(7501200.0, 5789300.0))
     pipes = _csv(tmp_path / "rury.csv", ["Pzz", "Kzz", "Śrzz [mm]", "Rzzp", "Rzzk"], _pipes())
 
-    delivery = _trial(_proposed([wells, pipes], "EPSG:2178"))
+    delivery = trial(_proposed([wells, pipes], "EPSG:2178"))
 
     np.testing.assert_allclose(delivery.nodes["ground_elevation_m"], np.round(_GROUND_M, 2))
     np.testing.assert_allclose(delivery.nodes["well_depth_m"].astype(float), np.round(_DEPTHS_M, 2), atol=1e-6)
@@ -54,7 +52,7 @@ def test_ground_bottom_depth_and_inverts_are_told_by_their_numbers_in_a_language
 def test_of_two_levels_that_read_as_the_ground_the_lower_is_the_bottom(tmp_path: Path, names: tuple[str, str]) -> None:
     wells = _csv(tmp_path / "wells.csv", ["Nr", "X", "Y", *names], [row[:5] for row in _wells(7501200.0, 5789300.0)])
 
-    delivery = _trial(_proposed([wells], "EPSG:2178"))
+    delivery = trial(_proposed([wells], "EPSG:2178"))
 
     np.testing.assert_allclose(delivery.nodes["ground_elevation_m"], np.round(_GROUND_M, 2))
     np.testing.assert_allclose(delivery.nodes["well_depth_m"].astype(float), np.round(_DEPTHS_M, 2), atol=0.011)
@@ -98,7 +96,7 @@ def test_the_unit_that_stands_in_a_column_beside_holds_row_by_row(tmp_path: Path
         [451200 + 30 * n, 207300, 451230 + 30 * n, 207300, (125, 4)[n % 2], ("MM", "INCH")[n % 2]] for n in range(8)
     ]
 
-    delivery = _trial(_proposed([_csv(tmp_path / "water.csv", header, rows)], "EPSG:27700"))
+    delivery = trial(_proposed([_csv(tmp_path / "water.csv", header, rows)], "EPSG:27700"))
 
     assert delivery.segments["width_mm"].round(1).tolist() == 4 * [125.0, 101.6]
     assert [finding.column for finding in delivery.findings if finding.rule == "IMP-UNIT"] == ["DIAMETER"]
@@ -110,7 +108,7 @@ def test_x_is_what_the_system_of_the_map_calls_so_where_both_orders_can_be(tmp_p
     file = _csv(tmp_path / "water.csv", ["point_no", "X", "Y", "elevation"], rows)
 
     delivery = (
-        _trial(_proposed([file], "EPSG:27700")) if is_proposed else read_delivery([file], srid=27700)
+        trial(_proposed([file], "EPSG:27700")) if is_proposed else read_delivery([file], srid=27700)
     )  # fmt: skip
 
     assert shapely.get_coordinates(delivery.nodes["geom"]).tolist()[0] == [451200, 207300]
@@ -121,7 +119,7 @@ def test_coordinates_in_feet_of_a_system_in_feet_are_not_made_metres_before(tmp_
     rows = [[f"MH{n}", 560000 + 90 * n, 1450000 + 7 * n, 712.5] for n in range(6)]
     file = _csv(tmp_path / "sewer.csv", ["MH ID", "Northing (ft)", "Easting (ft)", "Rim Elev (ft)"], rows)
 
-    delivery = _trial(_proposed([file], "EPSG:32119", source_crs="EPSG:2264"))
+    delivery = trial(_proposed([file], "EPSG:32119", source_crs="EPSG:2264"))
 
     there = Transformer.from_crs(2264, 32119, always_xy=True).transform(1450000, 560000)
     np.testing.assert_allclose(shapely.get_coordinates(delivery.nodes["geom"])[0], there, atol=0.001)
@@ -132,14 +130,14 @@ def test_none_of_several_columns_of_dates_is_taken_where_no_name_says_which(tmp_
     rows = [[*row[:4], f"{1980 + n}", f"{1990 + n}"] for n, row in enumerate(_wells(7501200.0, 5789300.0))]
     file = _csv(tmp_path / "a.csv", ["Nr", "X", "Y", "H", "qwe", "rty"], rows)
 
-    assert _trial(_proposed([file], "EPSG:2178")).nodes["installed_on"].isna().all()
+    assert trial(_proposed([file], "EPSG:2178")).nodes["installed_on"].isna().all()
 
 
 def test_days_of_one_year_are_of_a_survey_and_not_of_building(tmp_path: Path) -> None:
     rows = [[*row[:4], f"2023-04-{n + 1:02d}"] for n, row in enumerate(_wells(7501200.0, 5789300.0))]
     file = _csv(tmp_path / "a.csv", ["Nr", "X", "Y", "H", "qwe"], rows)
 
-    assert _trial(_proposed([file], "EPSG:2178")).nodes["installed_on"].isna().all()
+    assert trial(_proposed([file], "EPSG:2178")).nodes["installed_on"].isna().all()
 
 
 def test_one_depth_in_the_row_of_a_line_is_that_of_both_its_ends(tmp_path: Path) -> None:
@@ -149,7 +147,7 @@ def test_one_depth_in_the_row_of_a_line_is_that_of_both_its_ends(tmp_path: Path)
         tmp_path / "线.csv", ["起点", "终点", "埋深"], [[f"A{n}", f"A{n + 1}", d] for n, d in enumerate(depths)]
     )
 
-    segments = _trial(_proposed([points, lines], "EPSG:4547")).segments
+    segments = trial(_proposed([points, lines], "EPSG:4547")).segments
 
     np.testing.assert_allclose(segments["from_depth_m"].astype(float), [*5 * [1.2], 1.1], atol=1e-6)
     np.testing.assert_allclose(segments["to_depth_m"].astype(float), [*5 * [1.2], 1.3], atol=1e-6)
@@ -168,7 +166,7 @@ def test_two_pairs_of_columns_that_lie_where_the_map_is_are_the_ends_of_lines(tm
     rows = [[*start, *end, "DN200"] for start, end in pairwise(written)]
     file = _csv(tmp_path / "给水.csv", ["甲 q", "甲 r", "乙 q", "乙 r", "管径"], rows)
 
-    segments = _trial(_proposed([file], "EPSG:4547")).segments
+    segments = trial(_proposed([file], "EPSG:4547")).segments
 
     drawn = [shapely.get_coordinates(line).tolist() for line in segments["geom"]]
     np.testing.assert_allclose(drawn, list(pairwise(places)), atol=0.01)
@@ -192,7 +190,7 @@ def test_lengths_of_lines_tell_that_heights_are_in_feet(tmp_path: Path, per_metr
 
     found = _proposed([wells, pipes], "EPSG:26910")
 
-    delivery = _trial(found)
+    delivery = trial(found)
     np.testing.assert_allclose(delivery.nodes["ground_elevation_m"].iloc[0], 100 * unit)
     np.testing.assert_allclose(delivery.segments["from_elevation_m"], 95.5 * unit)
     assert (found.foot_told is None) == (unit == 1.0)
@@ -209,7 +207,7 @@ def test_lines_in_a_column_of_shapes_are_drawn_whatever_they_are_written_in(
         tmp_path / "管道段.csv", ["id", "管孔总数", "几何"], [[n, 6, write(line)] for n, line in enumerate(lines)]
     )
 
-    segments = _trial(_proposed([file], "EPSG:4547")).segments
+    segments = trial(_proposed([file], "EPSG:4547")).segments
 
     drawn = [shapely.get_coordinates(line).tolist() for line in segments["geom"]]
     np.testing.assert_allclose(drawn, list(pairwise(places)), atol=0.01)
@@ -223,7 +221,7 @@ def test_points_of_a_receiver_are_numbered_by_their_names_and_not_by_degrees_or_
     ]
     file = _csv(tmp_path / "20240811.csv", ["Name", "N", "E", "H", "B", "PDOP", "Time"], rows)
 
-    nodes = _trial(_proposed([file], "EPSG:4547")).nodes
+    nodes = trial(_proposed([file], "EPSG:4547")).nodes
 
     assert nodes["source_key"].tolist() == [str(n) for n in range(1, _N)]
     assert nodes["well_depth_m"].isna().all()
@@ -234,7 +232,7 @@ def test_references_to_the_british_grid_are_places(tmp_path: Path) -> None:
     rows = [["A1", "TG 51409 13177"], ["A2", "TG5150013200"], ["A3", "TG 5160 1320"]]
     file = _csv(tmp_path / "valves.csv", ["Asset Ref", "NGR"], rows)
 
-    delivery = _trial(_proposed([file], "EPSG:27700"))
+    delivery = trial(_proposed([file], "EPSG:27700"))
 
     places = shapely.get_coordinates(delivery.nodes["geom"].to_numpy()).tolist()
     assert places == [[651409, 313177], [651500, 313200], [651600, 313200]]
@@ -248,7 +246,7 @@ def test_a_column_of_units_is_no_owner(tmp_path: Path, word: str, owner: str | N
     )
     lines = _csv(tmp_path / "线.csv", ["起点", "终点", "单位"], [[f"A{n}", f"A{n + 1}", word] for n in range(_N - 1)])
 
-    owners = _trial(_proposed([points, lines], "EPSG:4547")).segments["owner"]
+    owners = trial(_proposed([points, lines], "EPSG:4547")).segments["owner"]
 
     assert set(owners) == {owner}
 
@@ -258,7 +256,7 @@ def test_texts_without_a_header_are_points_and_lines_by_what_stands_in_them(tmp_
     points.write_text("\n".join(f"DX{n}  {2_495_000 + n}.25  {507_000 + 30 * n}.5  12.9{n}  人孔" for n in range(_N)))
     lines.write_text("\n".join(f"DX{n}  DX{n + 1}  300*200  PVC" for n in range(_N - 1)))
 
-    delivery = _trial(_proposed([points, lines], "EPSG:4547"))
+    delivery = trial(_proposed([points, lines], "EPSG:4547"))
 
     assert shapely.get_coordinates(delivery.nodes["geom"].iloc[1]).tolist() == [[507_030.5, 2_495_001.25]]
     first = delivery.segments.iloc[0]
@@ -282,7 +280,7 @@ def test_wells_whose_pipes_stand_in_numbered_columns_give_a_line_for_each(tmp_pa
     ]
     file = _csv(tmp_path / "雨水井.csv", header, [*rows, [f"Y{_N - 1}", 507_000 + 30 * _N, 2_495_000, *[""] * 6]])
 
-    lines = _trial(_proposed([file], "EPSG:4547")).segments
+    lines = trial(_proposed([file], "EPSG:4547")).segments
 
     assert lines["width_mm"].tolist() == [300 + n for n in range(_N - 1)]
     assert lines["from_depth_m"].eq(1.5).all()
@@ -294,7 +292,7 @@ def test_the_class_stands_first_in_codes_of_field_books(tmp_path: Path) -> None:
     rows = [[f"A{n}", 2_495_000 + n, 507_000 + 30 * n, codes[n % 3]] for n in range(_N)]
     file = _csv(tmp_path / "20240811.csv", ["点号", "X", "Y", "管线代码"], rows)
 
-    delivery = _trial(_proposed([file], "EPSG:4547"))
+    delivery = trial(_proposed([file], "EPSG:4547"))
 
     assert delivery.nodes["class_code"].tolist()[:3] == ["water", "storm", "gas"]
     assert any("JS-DN300-PE → water" in finding.message_en for finding in delivery.findings)
@@ -305,7 +303,7 @@ def test_running_numbers_of_lines_are_no_pairs_of_points(tmp_path: Path, name: s
     rows = [[f"GD-{n}", 2_495_000, 507_000 + 30 * n, 2_495_000, 507_030 + 30 * n, "3PE"] for n in range(_N)]
     file = _csv(tmp_path / "燃气.csv", [name, "起点X", "起点Y", "终点X", "终点Y", "防腐"], rows)
 
-    for delivery in (_trial(_proposed([file], "EPSG:4547")), read_delivery([file], srid=4547)):
+    for delivery in (trial(_proposed([file], "EPSG:4547")), read_delivery([file], srid=4547)):
         assert len(delivery.segments) == _N
         assert shapely.length(delivery.segments["geom"].to_numpy()).tolist() == [30.0] * _N
         assert delivery.segments["width_mm"].isna().all()
@@ -321,7 +319,7 @@ def test_the_invert_of_a_pipe_is_not_the_bottom_of_the_well_beside_it(tmp_path: 
     ]
     file = _csv(tmp_path / "污水管网台账.csv", header, rows)
 
-    lines = _trial(_proposed([file], "EPSG:4547")).segments
+    lines = trial(_proposed([file], "EPSG:4547")).segments
 
     assert lines["from_elevation_m"].eq(9.6).all()
     assert lines["to_elevation_m"].eq(9.5).all()
@@ -334,11 +332,4 @@ def _csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]], encod
 
 
 def _proposed(files: Sequence[Path], crs: str, source_crs: str | None = None) -> DryRun:
-    home = Home(parse_crs(crs))
-    return dry_run(files, home, source_crs=source_crs, default_class="water", on_progress=lambda *_: None)
-
-
-def _trial(found: DryRun) -> Delivery:
-    assert found.fault is None, found.fault
-    assert found.trial is not None
-    return found.trial
+    return proposed(files, crs, source_crs=source_crs, default_class="water")

@@ -6,17 +6,15 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import openpyxl
 import pytest
 import shapely
 from pyproj import CRS
 
-from importers.places.georeference import parse_crs
-from importers.places.place_readings import Home, transformer
+from importers.delivery import read_delivery
+from importers.places.place_readings import transformer
 from importers.profile_files import load_profile
-from importers.proposing.dry_run import DryRun, dry_run
 from pipemap.errors import CrsError
-from schemas.delivery import Delivery
+from tests.unit.trials import proposed, trial, workbook
 
 _PLACES = [(512100.0 + 30 * n, 2611900.0 + 2 * n) for n in range(12)]
 
@@ -29,7 +27,7 @@ def test_a_german_sewer_register_is_understood_by_its_words(tmp_path: Path) -> N
     pipes += [f"H{n};S{n};S{n + 1};Regenwasser;Kreis;300;300;Steinzeug;148,5;148,4;1978" for n in range(11)]
     files = [_written(tmp_path / "schaechte.csv", wells), _written(tmp_path / "haltungen.csv", pipes)]
 
-    delivery = _delivery(_proposed(files, "EPSG:25832"))
+    delivery = trial(proposed(files, "EPSG:25832"))
 
     assert len(delivery.segments) == 11
     first = delivery.segments.iloc[0]
@@ -58,9 +56,9 @@ def test_a_japanese_workbook_is_understood_by_its_words(tmp_path: Path) -> None:
         ]
     ]
     pipes += [[n, f"A-{n}", f"A-{n + 1}", "汚水", "陶管", 250, 22.5, 22.4] for n in range(11)]
-    file = _workbook(tmp_path / "下水道台帳.xlsx", {"人孔調書": wells, "管渠調書": pipes})
+    file = workbook(tmp_path / "下水道台帳.xlsx", {"人孔調書": wells, "管渠調書": pipes})
 
-    delivery = _delivery(_proposed([file], "EPSG:6676"))
+    delivery = trial(proposed([file], "EPSG:6676"))
 
     first = delivery.segments.iloc[0]
     assert (first["from_key"], first["class_code"], first["material_code"]) == ("A-0", "foul", "ceramic")
@@ -74,17 +72,17 @@ def test_what_stands_over_a_group_of_columns_says_which_end_of_a_pipe_they_are_o
     head = [["Pipe", "Upstream", None, None, "Downstream", None, None, None]]
     head += [["PLR", "MH Ref", "Invert Level", "Depth (m)", "MH Ref", "Invert Level", "Depth (m)", "Size (mm)"]]
     pipes = [[f"P{n}", f"MH{n}", 11.2, 1.3, f"MH{n + 1}", 11.1, 1.4, 225] for n in range(11)]
-    file = _workbook(
+    file = workbook(
         tmp_path / "survey.xlsx", {"Manholes": wells, "Pipes": [*head, *pipes]}, {"Pipes": ["B1:D1", "E1:G1"]}
     )
 
-    found = _proposed([file], "EPSG:27700")
+    found = proposed([file], "EPSG:27700")
 
     taken = {column.attribute: column.column for table in found.tables for column in table.columns if column.attribute}
     assert taken["from_key"] == "Upstream MH Ref"
     assert taken["to_elevation_m"] == "Downstream Invert Level"
     assert taken["from_depth_m"] == "Upstream Depth(m)"
-    delivery = _delivery(found)
+    delivery = trial(found)
     # The levels are of inverts by their name; ground less depth is the same level, so the depths are of inverts, too.
     assert "R27" not in {finding.rule for finding in delivery.findings}
     z_m = shapely.get_coordinates(delivery.segments["geom"].iloc[0], include_z=True)[:, 2]
@@ -95,9 +93,9 @@ def test_a_second_row_that_says_from_and_to_is_header_and_no_pipe(tmp_path: Path
     points = [["管点", "X", "Y", "地面标高(m)"]] + [[f"J{n}", y, x, 25.5] for n, (x, y) in enumerate(_PLACES)]
     pipes = [["序号", "管段", None, "埋深(m)", "规格(mm)", "材料"], [None, "自", "至", "起/止", None, None]]
     pipes += [[n, f"J{n}", f"J{n + 1}", "0.85/0.92", "DN200", "球墨铸铁"] for n in range(11)]
-    file = _workbook(tmp_path / "道路.xlsx", {"1-给水点": points, "1-给水段": pipes}, {"1-给水段": ["B1:C1"]})
+    file = workbook(tmp_path / "道路.xlsx", {"1-给水点": points, "1-给水段": pipes}, {"1-给水段": ["B1:C1"]})
 
-    delivery = _delivery(_proposed([file], "EPSG:4547"))
+    delivery = trial(proposed([file], "EPSG:4547"))
 
     assert [(count.rows, count.loaded, count.refused) for count in delivery.counts] == [(12, 12, 0), (11, 11, 0)]
     first = delivery.segments.iloc[0]
@@ -110,10 +108,10 @@ def test_points_that_name_the_next_point_under_an_unknown_word_are_pipes(tmp_pat
     rows += [f"JS{n:03d},JS{n + 1:03d},{y},{x},25.5,300,149,158" for n, (x, y) in enumerate(_PLACES[:-1])]
     rows += [f"JS011,,{_PLACES[-1][1]},{_PLACES[-1][0]},25.5,,,"]
 
-    found = _proposed([_written(tmp_path / "给水成果.csv", rows)], "EPSG:4547")
+    found = proposed([_written(tmp_path / "给水成果.csv", rows)], "EPSG:4547")
 
     assert found.tables[0].role == "combined"
-    delivery = _delivery(found)
+    delivery = trial(found)
     assert len(delivery.segments) == 11
     assert delivery.segments["from_depth_m"].eq(1.49).all()
 
@@ -131,7 +129,7 @@ def test_the_class_of_layers_without_attributes_is_read_from_their_names(tmp_pat
         lines = [shapely.LineString([(x, y + 9 * place, 20), (x + 30, y + 9 * place, 20)]) for x, y in _PLACES]
         gpd.GeoDataFrame(geometry=lines, crs="EPSG:4547").to_file(file, layer=name)
 
-    delivery = _delivery(_proposed([file], "EPSG:4547"))
+    delivery = trial(proposed([file], "EPSG:4547"))
 
     assert {count.sheet: count.class_code for count in delivery.counts} == names
     told = {finding.sheet for finding in delivery.findings if finding.rule == "IMP-TITLE"}
@@ -144,14 +142,13 @@ def test_a_shapefile_without_prj_is_proposed_in_the_system_its_places_fit(tmp_pa
     gpd.GeoDataFrame({"GDGJ": [300] * 12}, geometry=lines, crs="EPSG:4547").to_file(file)
     file.with_suffix(".prj").unlink()
 
-    found = _proposed([file], "EPSG:4547")
+    found = proposed([file], "EPSG:4547")
 
     assert 'crs = "EPSG:4547"' in found.text
-    assert len(_delivery(found).segments) == 12
+    assert len(trial(found).segments) == 12
 
 
 def test_a_shapefile_without_prj_is_refused_with_the_system_that_fits(tmp_path: Path) -> None:
-    from importers.delivery import read_delivery
 
     file = tmp_path / "ysgd.shp"
     gpd.GeoDataFrame(geometry=[shapely.LineString(_PLACES)], crs="EPSG:4547").to_file(file)
@@ -169,7 +166,7 @@ def test_a_column_called_type_is_no_class_where_its_words_are_of_points(
 ) -> None:
     rows = [f"点号,X坐标,Y坐标,{column}"] + [f"G{n},{y},{x},{words}" for n, (x, y) in enumerate(_PLACES)]
 
-    found = _proposed([_written(tmp_path / "燃气点.csv", rows)], "EPSG:4547")
+    found = proposed([_written(tmp_path / "燃气点.csv", rows)], "EPSG:4547")
 
     assert found.tables[0].column_of(attribute) == column
 
@@ -184,11 +181,11 @@ def test_sizes_are_taken_for_inches_where_they_are_usual_inches_and_no_millimetr
     lines = [shapely.LineString([(x, y), (x + 30, y + 2)]) for x, y in _PLACES]
     gpd.GeoDataFrame({"DIAMETER": sizes * 4}, geometry=lines, crs="EPSG:4547").to_file(file)
 
-    found = _proposed([file], "EPSG:4547")
+    found = proposed([file], "EPSG:4547")
 
     assert next(c.unit for c in found.tables[0].columns if c.attribute == "diameter") == unit
     width_mm = sizes[0] * (25.4 if unit else 1)
-    assert _delivery(found).segments["width_mm"].iloc[0] == pytest.approx(width_mm)
+    assert trial(found).segments["width_mm"].iloc[0] == pytest.approx(width_mm)
 
 
 def test_each_layer_is_read_by_the_column_that_was_proposed_for_it(tmp_path: Path) -> None:
@@ -198,7 +195,7 @@ def test_each_layer_is_read_by_the_column_that_was_proposed_for_it(tmp_path: Pat
         told = {name: [word] * len(lines) for name, word in columns.items()}
         gpd.GeoDataFrame(told, geometry=lines, crs="EPSG:4547").to_file(file, layer=layer)
 
-    segments = _delivery(_proposed([file], "EPSG:4547")).segments
+    segments = trial(proposed([file], "EPSG:4547")).segments
 
     assert segments["class_code"].value_counts().to_dict() == {"gas": len(_PLACES), "water": len(_PLACES)}
 
@@ -208,7 +205,7 @@ def test_pits_of_a_council_are_known_in_a_column_whose_name_was_cut_off(tmp_path
     rows = ["Asset_ID,Easting,Northing,Structure_"]
     rows += [f"SW-{n},{x},{y},{kinds[n % 4]}" for n, (x, y) in enumerate(_PLACES)]
 
-    nodes = _delivery(_proposed([_written(tmp_path / "Stormwater_Pits.csv", rows)], "EPSG:4547")).nodes
+    nodes = trial(proposed([_written(tmp_path / "Stormwater_Pits.csv", rows)], "EPSG:4547")).nodes
 
     assert nodes["appurtenance_code"].tolist()[:4] == ["storm_grate", "manhole", "storm_grate", "outfall"]
 
@@ -265,7 +262,7 @@ def test_a_sewer_register_is_understood_by_the_words_of_its_language(tmp_path: P
     for file, lines in zip(files, (wells, pipes), strict=True):
         file.write_bytes("\n".join(lines).encode(encoding))
 
-    delivery = _delivery(_proposed(files, f"EPSG:{srid}"))
+    delivery = trial(proposed(files, f"EPSG:{srid}"))
 
     well, pipe = delivery.nodes.iloc[1], delivery.segments.iloc[0]
     assert (well["source_key"], well["ground_elevation_m"], well["address"]) == ("S1", 110.1, street)
@@ -292,15 +289,15 @@ def test_letters_for_kinds_of_sewage_are_of_the_country_that_has_them_all(
     wells = ["Schacht;Rechtswert;Hochwert;Deckelhöhe", *(f"S{n};{432100 + 30 * n};{5385200 + n};9.5" for n in range(7))]
     pipes = ["Schacht oben;Schacht unten;Art;DN", *(f"S{n};S{n + 1};{letters[n % 3]};300" for n in range(6))]
     files = [_written(tmp_path / "a.csv", wells), _written(tmp_path / "b.csv", pipes)]
-    assert _delivery(_proposed(files, "EPSG:25832")).segments["class_code"].tolist() == codes * 2
+    assert trial(proposed(files, "EPSG:25832")).segments["class_code"].tolist() == codes * 2
 
 
 def test_a_line_whose_word_for_its_class_nobody_knows_is_not_of_the_class_of_the_title(tmp_path: Path) -> None:
     wells = [["Pozo", "X", "Y", "Cota tapa"], *([f"P{n}", x, y, 9.5] for n, (x, y) in enumerate(_PLACES))]
     pipes = [["Pozo inicio", "Pozo fin", "Tipo de red", "Diámetro (mm)"]]
     pipes += [[f"P{n}", f"P{n + 1}", "Pluviales" if n else "Zzyzx", 300] for n in range(11)]
-    file = _workbook(tmp_path / "saneamiento.xlsx", {"Pozos": wells, "Colectores": pipes})
-    segments = _delivery(_proposed([file], "EPSG:4547")).segments
+    file = workbook(tmp_path / "saneamiento.xlsx", {"Pozos": wells, "Colectores": pipes})
+    segments = trial(proposed([file], "EPSG:4547")).segments
     assert segments["class_code"].tolist() == ["unknown", *["storm"] * 10]
 
 
@@ -309,9 +306,9 @@ def test_heights_are_in_the_foot_of_the_map_and_the_points_numbered_as_lines_ref
     wells += [[n + 1, f"CB-{n}", 2112345.2 + n, 6123456.1 + 120 * n, 320.5] for n in range(9)]
     pipes = [["No", "UP_STRUCT", "DN_STRUCT", "DIAM_IN", "INV_UP", "INV_DN"]]
     pipes += [[n + 1, f"CB-{n}", f"CB-{n + 1}", 18, 310.5, 310.4] for n in range(8)]
-    file = _workbook(tmp_path / "storm.xlsx", {"Structures": wells, "Pipes": pipes})
+    file = workbook(tmp_path / "storm.xlsx", {"Structures": wells, "Pipes": pipes})
 
-    delivery = _delivery(_proposed([file], "EPSG:2227"))
+    delivery = trial(proposed([file], "EPSG:2227"))
 
     assert delivery.nodes["source_key"].tolist() == [f"CB-{n}" for n in range(9)]
     us_ft = 1200 / 3937
@@ -325,7 +322,7 @@ def test_a_shape_that_no_dictionary_has_is_unknown_and_no_box(tmp_path: Path) ->
     pipes = ["beginput;eindput;vorm;breedte;hoogte;bob begin;bob eind"]
     pipes += [f"P{n};P{n + 1};{['rond', 'eivormig', 'heulvormig'][n % 3]};400;600;-1.5;-1.6" for n in range(5)]
     files = [_written(tmp_path / "putten.csv", wells), _written(tmp_path / "strengen.csv", pipes)]
-    delivery = _delivery(_proposed(files, "EPSG:28992"))
+    delivery = trial(proposed(files, "EPSG:28992"))
     assert delivery.segments["shape_code"].tolist()[1:3] == ["egg", "unknown"]
     assert [f.value for f in delivery.findings if f.rule == "R12"] == ["heulvormig"]
 
@@ -337,9 +334,9 @@ def test_groups_of_columns_without_merged_cells_are_header_with_the_units_under_
     ends = list(pairwise(_PLACES))
     rows += [[f"WM{n}", *one, 8.25, *other, 8.5, 150, "DI", 1.1, 1990] for n, (one, other) in enumerate(ends)]
     rows += [["Total", None, None, None, None, None, None, None, None, None, "11 assets"]]
-    file = _workbook(tmp_path / "register.xlsx", {"Water mains": rows})
+    file = workbook(tmp_path / "register.xlsx", {"Water mains": rows})
 
-    delivery = _delivery(_proposed([file], "EPSG:4547"))
+    delivery = trial(proposed([file], "EPSG:4547"))
 
     assert [(count.rows, count.loaded, count.refused) for count in delivery.counts if count.class_code] == [(11, 11, 0)]
     first = delivery.segments.iloc[0]
@@ -358,14 +355,14 @@ def test_a_combined_result_table_is_proposed_with_the_points_it_names(tmp_path: 
         for other in joined:
             own = ["阀门", y, x, 25.5] if other == joined[0] else [None] * 4
             rows += [[f"JS{n}", f"JS{other}", *own, 1.0 + n / 100, 1.0 + other / 100, "DN200"]]
-    file = _workbook(
+    file = workbook(
         tmp_path / "成果表.xlsx", {"给水管线成果表": [*head, *rows]}, {"给水管线成果表": ["D1:E1", "G1:H1"]}
     )
 
-    found = _proposed([file], "EPSG:4547")
+    found = proposed([file], "EPSG:4547")
 
     assert (found.tables[0].column_of("key"), found.tables[0].column_of("to_key")) == ("物探点号", "连接点号")
-    delivery = _delivery(found)
+    delivery = trial(found)
     assert (len(delivery.nodes), len(delivery.segments)) == (12, 11)
     assert [(count.rows, count.refused) for count in delivery.counts] == [(22, 0)]
 
@@ -394,10 +391,10 @@ def test_text_is_read_in_the_encoding_in_which_its_words_are_everyday_ones(
     file = tmp_path / "pipes.csv"
     file.write_text("\n".join([head, *rows]), encoding=encoding)
 
-    found = _proposed([file], "EPSG:4547")
+    found = proposed([file], "EPSG:4547")
 
     assert [column.column for column in found.tables[0].columns] == head.split(",")
-    delivery = _delivery(found)
+    delivery = trial(found)
     assert delivery.segments["class_code"].eq("foul").all() and len(delivery.segments) == 11
     assert (found.tables[0].column_of("from_key"), found.tables[0].column_of("to_key")) == tuple(head.split(",")[:2])
 
@@ -407,7 +404,7 @@ def test_the_letters_of_point_numbers_tell_the_class_that_nothing_else_tells(tmp
     lines = ["起点,终点,起埋,终埋"] + [f"DL{n},DL{n + 1},0.8,0.9" for n in range(5)] + ["RQ6,RQ7,1.0,1.1"]
     files = [_written(tmp_path / "点.csv", points), _written(tmp_path / "线.csv", lines)]
 
-    delivery = _delivery(_proposed(files, "EPSG:4547"))
+    delivery = trial(proposed(files, "EPSG:4547"))
 
     assert delivery.segments["class_code"].value_counts().to_dict() == {"power": 5, "gas": 1}
     assert delivery.nodes["class_code"].value_counts().to_dict() == {"power": 6, "gas": 6}
@@ -423,7 +420,7 @@ def test_letters_that_mean_no_class_or_a_secret_one_leave_it_unknown(tmp_path: P
     ]
     files = [_written(tmp_path / "点.csv", points)]
 
-    delivery = _delivery(_proposed(files, "EPSG:4547"))
+    delivery = trial(proposed(files, "EPSG:4547"))
 
     assert delivery.nodes["class_code"].eq("unknown").all()
     assert "IMP-LETTERS" not in {finding.rule for finding in delivery.findings}
@@ -436,7 +433,7 @@ def test_shapes_as_text_in_a_table_are_its_geometry(tmp_path: Path, prefix: str)
     rows = [f'{n},gas,160,PE,"{shape}"' for n, shape in enumerate([*shapes[:-1], "LINESTRING (1 2", ""])]
     file = _written(tmp_path / "export.csv", ["id,class,dn,mat,geom", *rows])
 
-    delivery = _delivery(_proposed([file], "EPSG:4547"))
+    delivery = trial(proposed([file], "EPSG:4547"))
 
     assert [(count.rows, count.loaded, count.refused) for count in delivery.counts if count.class_code] == [(12, 10, 2)]
     assert shapely.get_coordinates(delivery.segments["geom"].iloc[0], include_z=True).tolist() == [
@@ -451,7 +448,7 @@ def test_shapes_as_text_in_a_table_are_its_geometry(tmp_path: Path, prefix: str)
 def test_points_and_lines_as_text_in_one_table_are_both_read(tmp_path: Path) -> None:
     rows = [f"W{n},POINT ({x} {y})" for n, (x, y) in enumerate(_PLACES)]
     rows += [f'L{n},"LINESTRING ({x} {y}, {x2} {y2})"' for n, ((x, y), (x2, y2)) in enumerate(pairwise(_PLACES))]
-    delivery = _delivery(_proposed([_written(tmp_path / "water.csv", ["name,wkt", *rows])], "EPSG:4547"))
+    delivery = trial(proposed([_written(tmp_path / "water.csv", ["name,wkt", *rows])], "EPSG:4547"))
     assert (len(delivery.nodes), len(delivery.segments)) == (12, 11)
     assert sum(count.rows for count in delivery.counts) == sum(count.loaded for count in delivery.counts) == 23
 
@@ -464,9 +461,9 @@ def test_a_header_in_two_rows_is_found_though_none_of_its_names_is_known(tmp_pat
     pipes += [[None, None, None, "Đầu", "Cuối", None]]
     pipes += [[n, f"GT{n}", f"GT{n + 1}", 4.5, 4.4, "Đô thị"] for n in range(11)]
     merged = {"Hố ga": ["A1:F1", "C2:D2"], "Cống": ["A1:F1", "D2:E2"]}
-    file = _workbook(tmp_path / "hồ sơ.xlsx", {"Hố ga": wells, "Cống": pipes}, merged)
+    file = workbook(tmp_path / "hồ sơ.xlsx", {"Hố ga": wells, "Cống": pipes}, merged)
 
-    delivery = _delivery(_proposed([file], "EPSG:4547"))
+    delivery = trial(proposed([file], "EPSG:4547"))
 
     assert delivery.nodes["ground_elevation_m"].tolist() == [6.25] * 12
     assert [(count.rows, count.class_code) for count in delivery.counts] == [(12, "storm"), (11, "storm")]
@@ -478,8 +475,8 @@ def test_what_stands_under_the_coordinates_of_an_end_is_of_that_end(tmp_path: Pa
     rows: list[list[object]] = [["管段编号", "起点坐标", None, None, "终点坐标", None, None, "管径"]]
     rows += [[None, "X", "Y", "地面标高", "X", "Y", "地面标高", "mm"]]
     rows += [[n, y, x, 4.1, y2, x2, 4.2, "d600"] for n, ((x, y), (x2, y2)) in enumerate(pairwise(_PLACES[:8]))]
-    file = _workbook(tmp_path / "雨水.xlsx", {"成果": rows}, {"成果": ["B1:D1", "E1:G1"]})
-    delivery = _delivery(_proposed([file], "EPSG:4547"))
+    file = workbook(tmp_path / "雨水.xlsx", {"成果": rows}, {"成果": ["B1:D1", "E1:G1"]})
+    delivery = trial(proposed([file], "EPSG:4547"))
     # Each point is the end of one pipe and the start of the next: what is told first holds.
     assert sorted(delivery.nodes["ground_elevation_m"]) == [4.1] * 7 + [4.2]
 
@@ -488,8 +485,8 @@ def test_the_height_of_the_other_end_is_found_beside_a_name_that_is_one_word_awa
     wells = [["Pozo", "X", "Y", "Cota tapa"], *([f"P{n}", x, y, 9.5] for n, (x, y) in enumerate(_PLACES))]
     pipes = [["Pozo inicio", "Pozo fin", "Cota solera inicio", "Cota solera remate", "Longitud"]]
     pipes += [[f"P{n}", f"P{n + 1}", 7.55, 7.45, 30.1] for n in range(11)]
-    file = _workbook(tmp_path / "fecal.xlsx", {"Pozos": wells, "Colectores": pipes})
-    delivery = _delivery(_proposed([file], "EPSG:4547"))
+    file = workbook(tmp_path / "fecal.xlsx", {"Pozos": wells, "Colectores": pipes})
+    delivery = trial(proposed([file], "EPSG:4547"))
     assert delivery.segments["from_elevation_m"].tolist() == [7.55] * 11
     assert delivery.segments["to_elevation_m"].tolist() == [7.45] * 11
 
@@ -514,7 +511,7 @@ def test_a_section_in_several_columns_is_read_from_all_of_them(
     points = ["物探点号,X,Y", *(f"P{n},{y},{x}" for n, (x, y) in enumerate(_PLACES))]
     lines = [f"起点点号,终点点号,{columns}", *(f"P{n},P{n + 1},{cells}" for n in range(11))]
     files = [_written(tmp_path / "雨水点.csv", points), _written(tmp_path / "雨水线.csv", lines)]
-    segments = _delivery(_proposed(files, "EPSG:4547")).segments
+    segments = trial(proposed(files, "EPSG:4547")).segments
     assert segments[["shape_code", "width_mm", "height_mm"]].drop_duplicates().values.tolist() == [list(told)]
 
 
@@ -522,7 +519,7 @@ def test_letters_for_kinds_of_sewage_are_believed_beside_the_bottom_of_pipes(tmp
     wells = ["Node Ref,Easting,Northing", *(f"N{n},{x},{y}" for n, (x, y) in enumerate(_PLACES))]
     pipes = ["US Node,DS Node,Use,US Invert,DS Invert", *(f"N{n},N{n + 1},{'FSC'[n % 3]},3.5,3.4" for n in range(9))]
     files = [_written(tmp_path / "a.csv", wells), _written(tmp_path / "b.csv", pipes)]
-    segments = _delivery(_proposed(files, "EPSG:4547")).segments
+    segments = trial(proposed(files, "EPSG:4547")).segments
     assert segments["class_code"].tolist() == ["foul", "storm", "combined"] * 3
 
 
@@ -537,9 +534,9 @@ def test_points_whose_figures_along_the_line_agree_with_their_distances_are_join
         [marks.format(m), y, x, 6.1, round(4.2 - n / 100, 3), 500]
         for n, (m, (x, y)) in enumerate(zip(along, _PLACES, strict=True))
     ]
-    file = _workbook(tmp_path / "a.xlsx", {"Y1": rows, "Y2": [rows[0], rows[1], *rows[3:1:-1], *rows[4:]]})
+    file = workbook(tmp_path / "a.xlsx", {"Y1": rows, "Y2": [rows[0], rows[1], *rows[3:1:-1], *rows[4:]]})
 
-    delivery = _delivery(_proposed([file], "EPSG:4547"))
+    delivery = trial(proposed([file], "EPSG:4547"))
 
     lines = delivery.segments[delivery.segments["source_sheet"] == "Y1"]
     assert (len(lines), lines["width_mm"].unique().tolist()) == (11, [500.0])
@@ -554,15 +551,15 @@ def test_points_whose_figures_along_the_line_agree_with_their_distances_are_join
 def test_points_are_not_joined_by_figures_that_are_no_chainage(tmp_path: Path, column: str) -> None:
     rows: list[list[object]] = [["点号", "X坐标", "Y坐标", column, "管径(mm)"]]
     rows += [[f"P{n}", y, x, 30 + (n % 3) if column == "长度" else 45 * n, 500] for n, (x, y) in enumerate(_PLACES)]
-    delivery = _delivery(_proposed([_workbook(tmp_path / "雨水.xlsx", {"点": rows})], "EPSG:4547"))
+    delivery = trial(proposed([workbook(tmp_path / "雨水.xlsx", {"点": rows})], "EPSG:4547"))
     assert (len(delivery.nodes), len(delivery.segments)) == (12, 0)
 
 
 def test_degrees_that_differ_by_little_agree_with_no_figures(tmp_path: Path) -> None:
     rows: list[list[object]] = [["StructureID", "Lat", "Long", "Invert", "Pipe dia (mm)"]]
     rows += [[f"S{n}", -26.2 - n / 9999, 28.04 + n / 9999, 1447.6 - n / 20, 300] for n in range(12)]
-    file = _workbook(tmp_path / "storm.xlsx", {"Structures": rows})
-    assert len(_delivery(_proposed([file], "EPSG:2053")).segments) == 0
+    file = workbook(tmp_path / "storm.xlsx", {"Structures": rows})
+    assert len(trial(proposed([file], "EPSG:2053")).segments) == 0
 
 
 def test_ends_of_drawn_lines_are_numbered_by_the_columns_that_have_one_value_at_each_place(tmp_path: Path) -> None:
@@ -571,7 +568,7 @@ def test_ends_of_drawn_lines_are_numbered_by_the_columns_that_have_one_value_at_
         for n, ((x, y), (x2, y2)) in enumerate(pairwise(_PLACES))
     ]
     file = _written(tmp_path / "storm_drains.csv", ["the_geom,AlongStr,StormID,AtStr,ToStr,Size_mm", *rows])
-    segments = _delivery(_proposed([file], "EPSG:4547")).segments
+    segments = trial(proposed([file], "EPSG:4547")).segments
     assert segments["from_key"].tolist() == [f"CB{n}" for n in range(11)]
     assert segments["to_key"].tolist() == [f"CB{n + 1}" for n in range(11)]
 
@@ -580,7 +577,7 @@ def test_up_and_downstream_are_told_by_their_letters_with_a_stroke_between(tmp_p
     wells = ["MH No.,Easting,Northing", *(f"N{n},{x},{y}" for n, (x, y) in enumerate(_PLACES))]
     pipes = ["U/S MH,D/S MH,D/S IL (m),U/S IL (m)", *(f"N{n},N{n + 1},3.4,3.5" for n in range(9))]
     files = [_written(tmp_path / "a.csv", wells), _written(tmp_path / "foul.csv", pipes)]
-    segments = _delivery(_proposed(files, "EPSG:4547")).segments
+    segments = trial(proposed(files, "EPSG:4547")).segments
     assert segments[["from_elevation_m", "to_elevation_m"]].drop_duplicates().values.tolist() == [[3.5, 3.4]]
 
 
@@ -590,15 +587,15 @@ def test_hungarian_letters_and_thai_words_and_years_are_read(tmp_path: Path) -> 
     pipes += [f"A{n};A{n + 1};3,5;3,4;Csatornázási Művek" for n in range(9)]
     hungarian.write_bytes("\n".join(pipes).encode("cp1250"))
     wells = ["Akna;EOV Y;EOV X", *(f"A{n};{650300 + 30 * n},5;{238400 + n},2" for n in range(10))]
-    delivery = _delivery(_proposed([hungarian, _written(tmp_path / "b.csv", wells)], "EPSG:23700"))
+    delivery = trial(proposed([hungarian, _written(tmp_path / "b.csv", wells)], "EPSG:23700"))
     assert delivery.segments["owner"].unique().tolist() == ["Csatornázási Művek"]
 
     shafts: list[list[object]] = [["หมายเลขบ่อพัก", "พิกัด E", "พิกัด N", "ระดับฝาบ่อ (ม.)"]]
     shafts += [[f"MH{n}", 665300.1 + 30 * n, 1522400.2 + n, 3.25] for n in range(9)]
     lines: list[list[object]] = [["จากบ่อ", "ถึงบ่อ", "ระดับท้องท่อต้นทาง", "ระดับท้องท่อปลายทาง", "ชนิดท่อ", "ปีที่ก่อสร้าง"]]
     lines += [[f"MH{n}", f"MH{n + 1}", 1.5, 1.4, "คสล.", 2555] for n in range(8)]
-    file = _workbook(tmp_path / "ท่อรวบรวมน้ำเสีย.xlsx", {"บ่อพัก": shafts, "ท่อ": lines})
-    delivery = _delivery(_proposed([file], "EPSG:32647"))
+    file = workbook(tmp_path / "ท่อรวบรวมน้ำเสีย.xlsx", {"บ่อพัก": shafts, "ท่อ": lines})
+    delivery = trial(proposed([file], "EPSG:32647"))
     first = delivery.segments.iloc[0]
     assert (first["class_code"], first["material_code"], str(first["installed_on"])) == (
         "foul",
@@ -612,8 +609,8 @@ def test_hungarian_letters_and_thai_words_and_years_are_read(tmp_path: Path) -> 
 def test_point_numbers_that_lost_their_zeros_in_the_lines_are_joined_all_the_same(tmp_path: Path) -> None:
     wells = [["Manhole ID", "Easting", "Northing"], *([f"{n:04}", x, y] for n, (x, y) in enumerate(_PLACES, start=1))]
     pipes = [["Upstream MH", "Downstream MH", "Size (mm)"], *([n, n + 1, 200] for n in range(1, 12))]
-    file = _workbook(tmp_path / "foul.xlsx", {"Manholes": wells, "Pipes": pipes})
-    delivery = _delivery(_proposed([file], "EPSG:4547"))
+    file = workbook(tmp_path / "foul.xlsx", {"Manholes": wells, "Pipes": pipes})
+    delivery = trial(proposed([file], "EPSG:4547"))
     assert delivery.segments["from_key"].tolist() == [f"{n:04}" for n in range(1, 12)]
     assert {finding.rule for finding in delivery.findings} >= {"R20"}
 
@@ -623,8 +620,8 @@ def test_commas_in_texts_of_a_workbook_are_decimal_where_its_other_numbers_tell(
     wells += [[f"К{n}", f"6 171 5{n:02},250", f"7 413 2{n:02},500", "150,884"] for n in range(12)]
     pipes: list[list[object]] = [["От колодца", "До колодца", "Отметка лотка начало", "Отметка лотка конец"]]
     pipes += [[f"К{n}", f"К{n + 1}", "149,394", "149,374"] for n in range(11)]
-    file = _workbook(tmp_path / "ливневая канализация.xlsx", {"Колодцы": wells, "Участки": pipes})
-    delivery = _delivery(_proposed([file], "EPSG:28407"))
+    file = workbook(tmp_path / "ливневая канализация.xlsx", {"Колодцы": wells, "Участки": pipes})
+    delivery = trial(proposed([file], "EPSG:28407"))
     assert delivery.nodes["ground_elevation_m"].unique().tolist() == [150.884]
     assert delivery.segments["to_elevation_m"].unique().tolist() == [149.374]
 
@@ -642,15 +639,15 @@ def test_material_and_size_in_one_column_are_both_read(
 ) -> None:
     points = [["点号", "X", "Y"], *([f"P{n}", y, x] for n, (x, y) in enumerate(_PLACES))]
     lines = [["起点点号", "终点点号", column], *([f"P{n}", f"P{n + 1}", cell] for n in range(11))]
-    file = _workbook(tmp_path / "燃气.xlsx", {"点": points, "线": lines})
-    first = _delivery(_proposed([file], "EPSG:4547")).segments.iloc[0]
+    file = workbook(tmp_path / "燃气.xlsx", {"点": points, "线": lines})
+    first = trial(proposed([file], "EPSG:4547")).segments.iloc[0]
     assert (first["material_code"], first["width_mm"]) == told
 
 
 def test_wells_that_name_the_next_one_under_names_that_no_profile_has_are_pipes(tmp_path: Path) -> None:
     rows: list[list[object]] = [["检查井编号", "X", "Y", "井面标高", "下游井号", "下游管底标高", "管径(mm)"]]
     rows += [[f"W{n}", y, x, 5.1, f"W{n + 1}" if n < 11 else None, 3.4, 300] for n, (x, y) in enumerate(_PLACES)]
-    delivery = _delivery(_proposed([_workbook(tmp_path / "污水.xlsx", {"Sheet1": rows})], "EPSG:4547"))
+    delivery = trial(proposed([workbook(tmp_path / "污水.xlsx", {"Sheet1": rows})], "EPSG:4547"))
     assert (len(delivery.nodes), len(delivery.segments)) == (12, 11)
     assert delivery.segments[["width_mm", "to_elevation_m"]].drop_duplicates().values.tolist() == [[300.0, 3.4]]
 
@@ -658,7 +655,7 @@ def test_wells_that_name_the_next_one_under_names_that_no_profile_has_are_pipes(
 def test_what_heights_of_pipes_of_an_unknown_kind_refer_to_is_told_to_be_open(tmp_path: Path) -> None:
     points = [["点号", "X", "Y"], *([f"P{n}", y, x] for n, (x, y) in enumerate(_PLACES))]
     lines = [["起点点号", "终点点号", "起点高程", "终点高程"], *([f"P{n}", f"P{n + 1}", 3.5, 3.4] for n in range(11))]
-    delivery = _delivery(_proposed([_workbook(tmp_path / "a.xlsx", {"点": points, "线": lines})], "EPSG:4547"))
+    delivery = trial(proposed([workbook(tmp_path / "a.xlsx", {"点": points, "线": lines})], "EPSG:4547"))
     (told,) = [finding for finding in delivery.findings if finding.rule == "IMP-DATUM"]
     assert (told.severity, told.value) == ("warning", "crown")
 
@@ -667,8 +664,8 @@ def test_codes_are_read_by_the_table_of_them_that_comes_with_a_delivery(tmp_path
     points = [["点号", "X", "Y"], *([f"P{n}", y, x] for n, (x, y) in enumerate(_PLACES))]
     lines = [["起点号", "终点号", "管材代码"], *([f"P{n}", f"P{n + 1}", 1 + n % 3] for n in range(11))]
     legend = [["管材代码", "名称"], [1, "钢筋混凝土"], [2, "PVC"], [3, "PE"]]
-    file = _workbook(tmp_path / "雨水.xlsx", {"点": points, "线": lines, "代码说明": legend})
-    found = _proposed([file], "EPSG:4547")
+    file = workbook(tmp_path / "雨水.xlsx", {"点": points, "线": lines, "代码说明": legend})
+    found = proposed([file], "EPSG:4547")
     assert found.tables[1].column_of("material") == "管材代码"
     assert {word.word: word.near.code for word in found.words if word.near} == {"1": "concrete", "2": "pvc", "3": "pe"}
 
@@ -677,15 +674,15 @@ def test_what_flows_in_sewers_is_told_by_the_file_where_the_sheet_speaks_of_sewe
     wells = [["MH No", "Easting", "Northing"], *([f"M{n}", x, y] for n, (x, y) in enumerate(_PLACES))]
     pipes = [["From MH", "To MH", "Size (mm)"], *([f"M{n}", f"M{n + 1}", 200] for n in range(11))]
     for name, code in (("foul 2020.xlsx", "foul"), ("gas.xlsx", "combined"), ("2020.xlsx", "combined")):
-        file = _workbook(tmp_path / name, {"Manholes": wells, "Sewer details": pipes})
-        assert _delivery(_proposed([file], "EPSG:4547")).segments["class_code"].unique().tolist() == [code]
+        file = workbook(tmp_path / name, {"Manholes": wells, "Sewer details": pipes})
+        assert trial(proposed([file], "EPSG:4547")).segments["class_code"].unique().tolist() == [code]
 
 
 def test_levels_of_pipes_in_a_low_town_are_no_depths(tmp_path: Path) -> None:
     wells = [["Zxq", "X", "Y", "Wvu"], *([f"M{n}", y, x, 9.2 + n % 3 / 10] for n, (x, y) in enumerate(_PLACES))]
     pipes = [["Qp", "Rt", "Gh sa", "Gh fu"]]
     pipes += [[f"M{n}", f"M{n + 1}", 7.4 - n / 50, 7.38 - n / 50] for n in range(11)]
-    delivery = _delivery(_proposed([_workbook(tmp_path / "a.xlsx", {"A": wells, "B": pipes})], "EPSG:4547"))
+    delivery = trial(proposed([workbook(tmp_path / "a.xlsx", {"A": wells, "B": pipes})], "EPSG:4547"))
     assert delivery.segments["from_elevation_m"].round(2).tolist()[:2] == [7.4, 7.38]
     assert delivery.segments["from_depth_m"].isna().all()
 
@@ -694,7 +691,7 @@ def test_levels_of_pipes_in_a_low_town_are_no_depths(tmp_path: Path) -> None:
 def test_ends_of_lines_with_their_places_name_the_points_of_a_tree(tmp_path: Path, names: tuple[str, str]) -> None:
     header = [names[0], "Start X", "Start Y", names[1], "End X", "End Y", "Dia (mm)"]
     rows = [[f"T{n}", *a, f"T{n + 1}", *b, 110] for n, (a, b) in enumerate(pairwise(_PLACES))]
-    delivery = _delivery(_proposed([_workbook(tmp_path / "gas.xlsx", {"Lines": [header, *rows]})], "EPSG:32650"))
+    delivery = trial(proposed([workbook(tmp_path / "gas.xlsx", {"Lines": [header, *rows]})], "EPSG:32650"))
     assert sorted(delivery.nodes["source_key"]) == sorted(f"T{n}" for n in range(12))
     assert len(delivery.segments) == 11
 
@@ -706,7 +703,7 @@ def test_places_are_read_in_the_system_that_a_line_above_names_with_its_meridian
     head = [["坐标系统：2000国家大地坐标系，中央子午线117°"], ["点号", "X", "Y"]]
     points = [*head, *([f"P{n}", north, east + shift] for n, (east, north) in enumerate(zip(x, y, strict=True)))]
     lines = [["起点点号", "终点点号", "管径"], *([f"P{n}", f"P{n + 1}", 300] for n in range(11))]
-    delivery = _delivery(_proposed([_workbook(tmp_path / "雨水.xlsx", {"点": points, "线": lines})], "EPSG:4547"))
+    delivery = trial(proposed([workbook(tmp_path / "雨水.xlsx", {"点": points, "线": lines})], "EPSG:4547"))
     np.testing.assert_allclose(shapely.get_coordinates(delivery.nodes["geom"].to_numpy()), places, atol=0.01)
     assert [each.rule for each in delivery.findings].count("IMP-SYSTEM") == 1
 
@@ -717,15 +714,15 @@ def test_places_that_count_to_the_west_and_south_are_read_in_the_system_of_their
     points = [["MH No", "Y (Lo29)", "X (Lo29)"]]
     points += [[f"M{n}", *place] for n, place in enumerate(zip(west, south, strict=True))]
     pipes = [["From MH", "To MH", "Dia"], *([f"M{n}", f"M{n + 1}", 160] for n in range(11))]
-    delivery = _delivery(_proposed([_workbook(tmp_path / "foul.xlsx", {"a": points, "b": pipes})], "EPSG:32735"))
+    delivery = trial(proposed([workbook(tmp_path / "foul.xlsx", {"a": points, "b": pipes})], "EPSG:32735"))
     np.testing.assert_allclose(shapely.get_coordinates(delivery.nodes["geom"].to_numpy()), places, atol=0.01)
 
 
 def test_points_and_lines_beside_each_other_are_told_by_the_numbers_that_lines_name(tmp_path: Path) -> None:
     header = ["Nr. pusetës", "Lindje", "Veri", None, "Nga puseta", "Te puseta", "Diametri (mm)"]
     rows = [[f"P{n}", *place, None, f"P{n}", f"P{n + 1}", 200] for n, place in enumerate(_PLACES)]
-    file = _workbook(tmp_path / "foul.xlsx", {"Fleta1": [header, *rows[:-1], rows[-1][:3]]})
-    delivery = _delivery(_proposed([file], "EPSG:32650"))
+    file = workbook(tmp_path / "foul.xlsx", {"Fleta1": [header, *rows[:-1], rows[-1][:3]]})
+    delivery = trial(proposed([file], "EPSG:32650"))
     assert (len(delivery.nodes), delivery.segments["width_mm"].tolist()) == (12, [200.0] * 11)
 
 
@@ -734,7 +731,7 @@ def test_a_layout_that_comes_with_coordinates_it_has_elsewhere_keeps_them(tmp_pa
     points += [["52012201", f"P{n}", 12.5, x, y] for n, (x, y) in enumerate(_PLACES)]
     lines = [["FCODE", "GXQDDH", "GXZDDH", "GXQDMS", "GXZDMS"]]
     lines += [["52011000", f"P{n}", f"P{n + 1}", 1.5, 1.6] for n in range(11)]
-    delivery = _delivery(_proposed([_workbook(tmp_path / "a.xlsx", {"PT": points, "LN": lines})], "EPSG:4547"))
+    delivery = trial(proposed([workbook(tmp_path / "a.xlsx", {"PT": points, "LN": lines})], "EPSG:4547"))
     assert shapely.get_coordinates(delivery.nodes["geom"].to_numpy()).tolist() == [[*place] for place in _PLACES]
     assert len(delivery.segments) == 11
 
@@ -743,7 +740,7 @@ def test_sizes_that_are_of_no_standard_do_not_speak_against_their_name(tmp_path:
     points = [["点号", "X", "Y"], *([f"P{n}", y, x] for n, (x, y) in enumerate(_PLACES))]
     lines = [["起点点号", "终点点号", "管径", "建设年代"], ["", "", "mm", "年"]]
     lines += [[f"P{n}", f"P{n + 1}", 271 + 6 * n, 2010] for n in range(11)]
-    delivery = _delivery(_proposed([_workbook(tmp_path / "氮气.xlsx", {"点": points, "线": lines})], "EPSG:4547"))
+    delivery = trial(proposed([workbook(tmp_path / "氮气.xlsx", {"点": points, "线": lines})], "EPSG:4547"))
     assert delivery.segments["width_mm"].tolist() == [271.0 + 6 * n for n in range(11)]
 
 
@@ -754,23 +751,23 @@ def test_whole_depths_are_in_the_unit_in_which_streets_are_dug(tmp_path: Path, p
         ["起点点号", "终点点号", "起点埋深"],
         *([f"P{n}", f"P{n + 1}", (12 + n) * per_m // 10] for n in range(11)),
     ]
-    found = _proposed([_workbook(tmp_path / "燃气.xlsx", {"点": points, "线": lines})], "EPSG:4547")
+    found = proposed([workbook(tmp_path / "燃气.xlsx", {"点": points, "线": lines})], "EPSG:4547")
     assert found.tables[1].columns[2].unit == unit
-    np.testing.assert_allclose(_delivery(found).segments["from_depth_m"], [1.2 + n / 10 for n in range(11)])
+    np.testing.assert_allclose(trial(found).segments["from_depth_m"], [1.2 + n / 10 for n in range(11)])
 
 
 def test_what_sewers_are_in_use_for_is_their_class_beside_a_column_written_alike(tmp_path: Path) -> None:
     header = ["US_Node", "US_E", "US_N", "DS_Node", "DS_E", "DS_N", "Use", "Size"]
     kinds = ["Foul", "Surface Water", "Combined"]
     rows = [[f"N{n}", *a, f"N{n + 1}", *b, kinds[n % 3], 225] for n, (a, b) in enumerate(pairwise(_PLACES))]
-    delivery = _delivery(_proposed([_workbook(tmp_path / "a.xlsx", {"Sewers": [header, *rows]})], "EPSG:32650"))
+    delivery = trial(proposed([workbook(tmp_path / "a.xlsx", {"Sewers": [header, *rows]})], "EPSG:32650"))
     assert delivery.segments["class_code"].tolist()[:3] == ["foul", "storm", "combined"]
 
 
 def test_single_characters_for_kinds_of_sewage_are_read_beside_each_other(tmp_path: Path) -> None:
     points = [["点号", "X", "Y", "附属物"], *([f"P{n}", y, x, "雨篦"] for n, (x, y) in enumerate(_PLACES))]
     lines = [["起点点号", "终点点号", "性质"], *([f"P{n}", f"P{n + 1}", "雨污合"[n % 3]] for n in range(11))]
-    delivery = _delivery(_proposed([_workbook(tmp_path / "a.xlsx", {"点": points, "线": lines})], "EPSG:4547"))
+    delivery = trial(proposed([workbook(tmp_path / "a.xlsx", {"点": points, "线": lines})], "EPSG:4547"))
     assert delivery.segments["class_code"].tolist()[:3] == ["storm", "foul", "combined"]
 
 
@@ -778,7 +775,7 @@ def test_grates_among_wells_do_not_make_all_sewers_carry_storm_water(tmp_path: P
     devices = ["检查井", "检查井", "雨篦"]
     points = [["点号", "X", "Y", "附属物"], *([f"P{n}", y, x, devices[n % 3]] for n, (x, y) in enumerate(_PLACES))]
     lines = [["起点点号", "终点点号", "管径"], *([f"P{n}", f"P{n + 1}", 300] for n in range(11))]
-    found = _proposed([_workbook(tmp_path / "a.xlsx", {"点": points, "线": lines})], "EPSG:4547")
+    found = proposed([workbook(tmp_path / "a.xlsx", {"点": points, "线": lines})], "EPSG:4547")
     assert found.class_told is None
 
 
@@ -787,7 +784,7 @@ def test_what_points_are_may_stand_among_remarks_where_nothing_else_does(tmp_pat
     points = [["Point", "E", "N", "RL (m)", "Description"]]
     points += [[f"P{n}", x, y, 8.5, devices[n % 2]] for n, (x, y) in enumerate(_PLACES)]
     pipes = [["From", "To", "Remarks"], *([f"P{n}", f"P{n + 1}", "2019.5"] for n in range(11))]
-    delivery = _delivery(_proposed([_workbook(tmp_path / "water.xlsx", {"a": points, "b": pipes})], "EPSG:32650"))
+    delivery = trial(proposed([workbook(tmp_path / "water.xlsx", {"a": points, "b": pipes})], "EPSG:32650"))
     assert delivery.nodes["appurtenance_code"].value_counts().to_dict() == {"valve": 6, "hydrant": 6}
     assert delivery.nodes["ground_elevation_m"].eq(8.5).all()
     assert delivery.segments["installed_on"].isna().all()
@@ -797,14 +794,14 @@ def test_the_height_of_the_pipe_in_a_row_of_a_combined_table_is_its_own(tmp_path
     rows = [["点号", "连接点号", "X", "Y", "地面高程", "管内底高程"]]
     rows += [[f"P{n}", f"P{n + 1}", y, x, 12.5, 11.2 + n / 100] for n, (x, y) in enumerate(_PLACES[:-1])]
     rows += [["P11", None, *_PLACES[-1][::-1], 12.5, None]]
-    delivery = _delivery(_proposed([_workbook(tmp_path / "污水.xlsx", {"成果": rows})], "EPSG:4547"))
+    delivery = trial(proposed([workbook(tmp_path / "污水.xlsx", {"成果": rows})], "EPSG:4547"))
     np.testing.assert_allclose(delivery.segments["from_elevation_m"], [11.2 + n / 100 for n in range(11)])
 
 
 def test_one_kilovolt_among_lines_of_unknown_kinds_does_not_make_them_all_of_power(tmp_path: Path) -> None:
     points = [["点号", "X", "Y"], *([f"P{n}", y, x] for n, (x, y) in enumerate(_PLACES))]
     lines = [["起点点号", "终点点号", "电压(kV)"], *([f"P{n}", f"P{n + 1}", [10, None, 0.4][n % 3]] for n in range(11))]
-    found = _proposed([_workbook(tmp_path / "a.xlsx", {"点": points, "线": lines})], "EPSG:4547")
+    found = proposed([workbook(tmp_path / "a.xlsx", {"点": points, "线": lines})], "EPSG:4547")
     assert found.class_told is None
 
 
@@ -817,7 +814,7 @@ def test_a_sheet_of_the_field_has_its_places_from_what_the_receiver_wrote(tmp_pa
     survey = [f"J{n},,{x:.3f},{y:.3f},12.3{n}" for n, (x, y) in enumerate(_PLACES)]
     files = [_written(tmp_path / "明显点调查表.csv", sheet), _written(tmp_path / "测量.dat", survey)]
 
-    delivery = _delivery(_proposed(files, "EPSG:4547"))
+    delivery = trial(proposed(files, "EPSG:4547"))
 
     nodes = delivery.nodes.set_index("source_key")
     assert shapely.get_coordinates(nodes["geom"]["J3"]).tolist() == [list(_PLACES[3])]
@@ -832,29 +829,6 @@ def test_a_sheet_of_the_field_has_its_places_from_what_the_receiver_wrote(tmp_pa
     assert [(count.rows, count.loaded) for count in delivery.counts] == [(12, 12), (12, 12)]
 
 
-def _proposed(files: Sequence[Path], crs: str) -> DryRun:
-    return dry_run(files, Home(parse_crs(crs)), on_progress=lambda *_: None)
-
-
-def _delivery(found: DryRun) -> Delivery:
-    assert found.fault is None, found.fault
-    assert found.trial is not None
-    return found.trial
-
-
 def _written(path: Path, lines: Sequence[str]) -> Path:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
-
-
-def _workbook(path: Path, sheets: dict[str, list[list[object]]], merged: dict[str, list[str]] | None = None) -> Path:
-    book = openpyxl.Workbook()
-    book.remove(book.worksheets[0])
-    for name, rows in sheets.items():
-        sheet = book.create_sheet(name)
-        for row in rows:
-            sheet.append(row)
-        for cells in (merged or {}).get(name, []):
-            sheet.merge_cells(cells)
-    book.save(path)
     return path
