@@ -4,6 +4,7 @@ import socket
 from typing import Annotated
 
 import typer
+from pydantic import SecretStr
 
 from pipemap.db import database_url, ping
 from pipemap.errors import UsageError
@@ -11,6 +12,8 @@ from pipemap.settings import Settings, is_loopback
 from pipemap.terminal import say
 
 app = typer.Typer()
+
+_SHORTEST_STAFF_TOKEN = 24
 
 
 @app.command()
@@ -27,6 +30,7 @@ def serve(
     address, number = host or settings.host, port or settings.port
     if not settings.asks_staff and not is_loopback(address):
         raise UsageError(f"Listening on {address} lets others in: set PIPEMAP_STAFF_TOKEN first, or use 127.0.0.1.")
+    _demand_long(settings.staff_token)
     url = database_url(settings)
     ping(url)
     _demand_free(address, number)
@@ -34,6 +38,16 @@ def serve(
         say(f"http://{address}:{number}/  (API: /docs)")
         with beside(settings, url):
             run()
+
+
+def _demand_long(staff_token: SecretStr | None) -> None:
+    if staff_token is not None and len(staff_token.get_secret_value()) < _SHORTEST_STAFF_TOKEN:
+        raise UsageError(
+            f"PIPEMAP_STAFF_TOKEN can be guessed: give it {_SHORTEST_STAFF_TOKEN} characters or more, as "
+            "`openssl rand -base64 32` makes them.",
+            message_zh=f"PIPEMAP_STAFF_TOKEN 过短，易被猜出：至少 {_SHORTEST_STAFF_TOKEN} 个字符，"
+            "可用 openssl rand -base64 32 生成。",
+        )
 
 
 def _demand_free(host: str, port: int) -> None:

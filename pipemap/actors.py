@@ -12,6 +12,11 @@ from pipemap.errors import PermissionDeniedError, UsageError
 _PROVEN, _CLAIMED = "oidc:", "token:"
 _LONGEST_SUBJECT = 255
 _LONGEST_NAME = 100
+# Letters of other alphabets that nobody can tell from a Latin one when they read a name, as they are folded.
+_LOOKALIKES = str.maketrans(
+    "авгеԁһіјкӏмнорсԛтѕуѵԝхьαβγεζηικνορςτυχω",
+    "abredhijklmhopcqtsyvwxbabyeznikvopctuxw",
+)
 
 
 def proven(subject: str, name: str | None = None) -> str:
@@ -54,12 +59,13 @@ def demand_another(author: str, actor: str, what: str) -> None:
 def _person(actor: str) -> str:
     """What tells people apart: the subject without the name it has today, or the name without how it was given.
 
-    A name is typed, now so and now so: capitals, spaces and wide letters make nobody another.
+    A name is typed, now so and now so: capitals, spaces, wide letters, points and marks that nobody sees make nobody
+    another, nor do letters of another alphabet that look the same.
     """
     if actor.startswith(_PROVEN):
         return actor.partition(" (")[0]
-    typed = unicodedata.normalize("NFKC", actor.removeprefix(_CLAIMED))
-    return " ".join(typed.casefold().split())
+    typed = unicodedata.normalize("NFKC", actor.removeprefix(_CLAIMED)).casefold().translate(_LOOKALIKES)
+    return "".join(letter for letter in typed if letter.isalnum()) or typed.strip()
 
 
 def _one_line(name: str) -> str:

@@ -275,6 +275,7 @@ def test_letters_in_a_number_column_are_a_finding_in_an_import_that_adds_up(clon
         ("log", {"PIPEMAP_DATABASE_URL": CLOSED}, STORAGE, "`pipemap doctor` says where"),
         ("serve", {"PIPEMAP_DATABASE_URL": CLOSED}, STORAGE, "`pipemap doctor` says where"),
         ("init", {"PIPEMAP_DATABASE_URL": "the:hidden server"}, USAGE, "PIPEMAP_DATABASE_URL is not a URL"),
+        ("serve", {"PIPEMAP_STAFF_TOKEN": "x" * 23}, USAGE, "PIPEMAP_STAFF_TOKEN can be guessed"),
         ("log", {"PIPEMAP_PORT": "many"}, USAGE, "The setting PIPEMAP_PORT is not valid"),
     ],
 )
