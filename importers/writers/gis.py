@@ -76,19 +76,30 @@ def _write_shapefiles(content: Content, encoding: str) -> None:
             csv.writer(file).writerows((rows.layer.name, short[name], name) for name in rows.columns)
         fields = [rows.schema.field(name).with_name(short[name]) for name in rows.columns]
         schema = pa.schema([*fields, rows.schema.field(GEOMETRY)])
-        batches = (_encodable(batch, encoding).rename_columns(schema.names).cast(schema) for batch in rows.batches)
+        cut: set[str] = set()
+        batches = (_encodable(batch, encoding, cut).rename_columns(schema.names).cast(schema) for batch in rows.batches)
         reader = pa.RecordBatchReader.from_batches(schema, batches)
         path = content.folder / f"{rows.layer.name}.shp"
-        _write(content, rows, reader, path, "ESRI Shapefile", ENCODING=encoding)
+        _write(content, rows, reader, path, "ESRI Shapefile", encoding)
+        if cut:
+            content.notes.append(
+                f"{len(cut)} texts of {rows.layer.name} are longer than {_TEXT_BYTES} bytes and cut there. "
+                f"{rows.layer.name} 有 {len(cut)} 个文本超过 {_TEXT_BYTES} 字节，已截断。"
+            )
 
 
-def _encodable(batch: pa.RecordBatch, encoding: str) -> pa.RecordBatch:
-    """A batch whose texts fit a dBASE field; UsageError names one that the encoding has no letters for."""
+def _encodable(batch: pa.RecordBatch, encoding: str, cut: set[str]) -> pa.RecordBatch:
+    """A batch whose texts fit a dBASE field; UsageError names one that the encoding has no letters for.
+
+    Texts that had to be cut are added to `cut`.
+    """
     for place, field in enumerate(batch.schema):
         if field.type == pa.string():
             distinct = pc.unique(batch.column(place)).to_pylist()
             fitting = {text: _fitting(text, encoding) for text in distinct if text is not None}
-            if any(text != fits for text, fits in fitting.items()):
+            shortened = {text for text, fits in fitting.items() if text != fits}
+            if shortened:
+                cut |= shortened
                 texts = [fitting.get(text) for text in batch.column(place).to_pylist()]
                 batch = batch.set_column(place, field, pa.array(texts, pa.string()))
     return batch
@@ -106,7 +117,13 @@ def _fitting(text: str, encoding: str) -> str:
 
 
 def _write(
-    content: Content, rows: LayerRows, reader: pa.RecordBatchReader, path: Path, driver: str, **options: Any
+    content: Content,
+    rows: LayerRows,
+    reader: pa.RecordBatchReader,
+    path: Path,
+    driver: str,
+    encoding: str | None = None,
+    **options: Any,
 ) -> None:
     faults: list[Exception] = []
     # The database fills the next batch while GDAL writes this one.
@@ -123,6 +140,7 @@ def _write(
                 geometry_name=GEOMETRY,
                 geometry_type=rows.layer.geometry,
                 crs=f"EPSG:{content.srid}" if content.srid else None,
+                encoding=encoding,
                 append=path.exists(),
                 layer_options=options,
             )

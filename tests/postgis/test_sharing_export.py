@@ -128,7 +128,20 @@ def test_a_shapefile_says_what_its_short_names_mean(city: Database, tmp_path: Pa
             "class_code",
             *(a for a in ATTRIBUTES if a in ("source_key", *attribute_names(kind))),
         }
-    assert (tmp_path / "open" / "node.cpg").read_text().strip() == "UTF-8"
+
+
+@pytest.mark.parametrize(("format", "encoding"), [("shp", "UTF-8"), ("shp-gbk", "GBK")])
+def test_texts_of_a_shapefile_stand_in_its_encoding(city: Database, tmp_path: Path, format: str, encoding: str) -> None:
+    with city.transaction() as connection:
+        connection.execute("UPDATE pipemap.node SET owner = repeat('水', 130) WHERE feature_id = 1")
+    package = export(city, key_hash(city, QUARTER), format, tmp_path)
+    nodes = unpacked(package, tmp_path / "open")["node"]
+    assert (tmp_path / "open" / "node.cpg").read_text().strip() == encoding
+    assert "=供水公司".encode(encoding) in (tmp_path / "open" / "node.dbf").read_bytes()
+    # A field of dBASE holds 254 bytes, which are 127 letters of two bytes or 84 of three.
+    assert set(nodes["owner"]) == {"=供水公司", "水" * len(nodes["owner"].max())}
+    assert len(nodes["owner"].max()) == 254 // len("水".encode(encoding))
+    assert any("1 texts of node are longer" in note for note in package.manifest["notes"])
 
 
 def test_no_cell_is_a_formula(city: Database, tmp_path: Path) -> None:
