@@ -5,6 +5,10 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
 from importers.writers.network import Piece, PipeNetwork, Point, read_network
 from pipemap.errors import UsageError
 from pipemap.sharing.layers import Content
@@ -15,6 +19,7 @@ _DIAMETER_MM = 100.0
 _ROUGHNESS_C = 100.0
 _SOURCE_PRESSURE_M = 40.0
 _SHORTEST_M = 0.1
+_NAMED = 5
 _SECTIONS = ("JUNCTIONS", "RESERVOIRS", "PIPES", "COORDINATES", "VERTICES")
 _OPTIONS = """\
 [OPTIONS]
@@ -56,7 +61,7 @@ class _Model:
     def __init__(self, network: PipeNetwork) -> None:
         self.lines: dict[str, list[str]] = {section: [] for section in _SECTIONS}
         self.counts = dict.fromkeys(("elevation", "diameter", "roughness", "cut", "loop"), 0)
-        self.made_source: str | None = None
+        self.made_sources: list[str] = []
         self._heads: dict[str, float] = {}
         ends = [self._ends(piece, number) for number, piece in enumerate(network.pieces, 1)]
         sources = {point.feature_id for point in network.points if _is_source(point)}
@@ -80,10 +85,12 @@ class _Model:
             "cut": ("pipes end where the area cuts them", "条管线止于范围线"),
         }
         notes = [f"{count} {told[what][0]}. {count} {told[what][1]}。" for what, count in self.counts.items() if count]
-        if self.made_source:
+        if self.made_sources:
+            count, named = len(self.made_sources), ", ".join(self.made_sources[:_NAMED])
             notes.append(
-                f"No source is in the package: node {self.made_source} stands for one, {_SOURCE_PRESSURE_M:g} m above "
-                f"its ground. 范围内没有水源，以节点 {self.made_source} 代之，水头高出地面 {_SOURCE_PRESSURE_M:g} m。"
+                f"{count} parts of the network have no source in the package: one node of each stands for one, "
+                f"{_SOURCE_PRESSURE_M:g} m above its ground ({named}{' …' if count > _NAMED else ''}). "
+                f"范围内有 {count} 个互不连通的部分没有水源，各以一个节点代之，水头高出地面 {_SOURCE_PRESSURE_M:g} m。"
             )
         return notes
 
@@ -106,9 +113,9 @@ class _Model:
 
     def _write_nodes(self, sources: set[int], ends: list[tuple[str, str]]) -> None:
         heads = {f"N{feature_id}" for feature_id in sources} & self._heads.keys()
-        if not heads:
-            self.made_source = ends[0][0]
-            heads = {self.made_source}
+        # EPANET solves no part that hangs on no known head.
+        self.made_sources = [part[0] for part in _parts(list(self._heads), ends) if heads.isdisjoint(part)]
+        heads.update(self.made_sources)
         for name, z in self._heads.items():
             if name in heads:
                 self.lines["RESERVOIRS"].append(f"{name} {z + _SOURCE_PRESSURE_M:.3f}")
@@ -129,6 +136,17 @@ class _Model:
         size, c = width or _DIAMETER_MM, roughness or _ROUGHNESS_C
         self.lines["PIPES"].append(f"{name} {ends[0]} {ends[1]} {length_m:.3f} {size:g} {c:g} 0 {state}")
         self.lines["VERTICES"].extend(f"{name} {x:.4f} {y:.4f}" for x, y, *_ in piece.axis[1:-1].tolist())
+
+
+def _parts(names: list[str], ends: list[tuple[str, str]]) -> list[list[str]]:
+    """Names of nodes by the part of the network they are joined in, in their order."""
+    place = {name: index for index, name in enumerate(names)}
+    starts, stops = zip(*((place[start], place[stop]) for start, stop in ends), strict=True)
+    joined = coo_array((np.ones(len(ends)), (starts, stops)), shape=(len(names), len(names)))
+    parts: dict[int, list[str]] = {}
+    for name, part in zip(names, connected_components(joined, directed=False)[1].tolist(), strict=True):
+        parts.setdefault(part, []).append(name)
+    return list(parts.values())
 
 
 def _is_source(point: Point) -> bool:

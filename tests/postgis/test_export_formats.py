@@ -353,6 +353,23 @@ def test_epanet_opens_and_solves_the_model(town: Database, key: str, tmp_path: P
     assert any("stands for one" in note for note in manifest["notes"])
 
 
+def test_epanet_solves_parts_that_are_not_joined(town: Database, tmp_path: Path) -> None:
+    apart = shapely.unary_union(
+        [shapely.box(X0 - 5, Y0 - 5, X0 + 20, Y0 + 5), shapely.box(X0 + 60, Y0 - 5, X0 + 90, Y0 + 5)]
+    )
+    terms = Terms("水务局", "设计", apart, ("water",), GRANTED, datetime.now(UTC) + timedelta(days=9))
+    with town.transaction() as connection:
+        key = agreements.hash_key(agreements.issue_key(connection, agreements.agree(connection, terms, "m"), "m"))
+    manifest = packed(town, key, "inp", tmp_path)
+    path = tmp_path / "open" / "pipemap.inp"
+    project = toolkit.createproject()
+    toolkit.open(project, str(path), str(tmp_path / "report"), str(tmp_path / "out"))
+    toolkit.solveH(project)
+    toolkit.close(project)
+    assert len(wntr.network.WaterNetworkModel(str(path)).reservoir_name_list) == 2
+    assert any("2 parts" in note for note in manifest["notes"])
+
+
 @pytest.mark.parametrize("format", ["dxf", "cityjson", "ifc", "inp"])
 def test_models_in_metres_are_not_made_in_degrees(town: Database, key: str, format: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="projected"):
