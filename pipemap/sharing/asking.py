@@ -100,6 +100,7 @@ def ask(database: Database, key_sha256: str, question: Question, put: Put, timeo
             srid, _ = begin_reading(connection, timeout_s)
             version = resolve_version(connection, question.version)
             grant = become_agency(connection, key_sha256, Place(), srid, version)
+            connection.execute(queries("asked")["plan_for_views"])
             window = _look_around(connection, question, srid)
             found = put(connection, _shown(grant))
     except NotFoundError:
@@ -118,9 +119,11 @@ def ask(database: Database, key_sha256: str, question: Question, put: Put, timeo
 @contextmanager
 def as_ourselves(connection: Connection) -> Iterator[None]:
     """Read the map itself for a block of a question, which tells of it what the agreement shows alone."""
+    connection.execute(queries("asked")["plan_for_tables"])
     connection.execute(SQL("RESET ROLE"))
     yield
     connection.execute(SQL("SET LOCAL ROLE pipemap_agency"))
+    connection.execute(queries("asked")["plan_for_views"])
 
 
 @contextmanager

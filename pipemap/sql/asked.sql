@@ -23,3 +23,12 @@ WHERE v.feature_id = ANY(%(feature_ids)s::bigint[]) AND v.appurtenance_code IS N
   AND (%(within_m)s::float8 IS NULL OR b.away_m <= %(within_m)s)
 ORDER BY b.away_m, v.feature_id
 LIMIT %(most)s
+
+-- name: plan_for_views
+-- PostgreSQL takes a view of an agreement for one row, and joins two of them by reading one anew for every row of the
+-- other. In a plan that is dear on purpose it would compile each expression, too.
+SET LOCAL enable_nestloop = off; SET LOCAL jit = off
+
+-- name: plan_for_tables
+-- As before, for a block that reads the map itself.
+SET LOCAL enable_nestloop TO DEFAULT; SET LOCAL jit TO DEFAULT

@@ -3,16 +3,20 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 from xml.etree import ElementTree
 
+import orjson
 import pytest
 import shapely
 
 from pipemap.db import Connection, Database
 from pipemap.errors import NotFoundError, UsageError
+from pipemap.sharing import agreements
+from pipemap.sharing.agreements import Terms
+from pipemap.sharing.asking import Question, ask
 from pipemap.statistics.counting import statistics
 from pipemap.statistics.drawing import draw_statistics
 from schemas.statistics import District
@@ -54,6 +58,36 @@ def test_one_class_by_hand(connection: Connection) -> None:
     assert water.length_m_by_material == {"pe": 30, "steel": 10, "unknown": 60}
     (whole,) = statistics(connection, with_out_of_use=True, today=TODAY).groups
     assert (whole.segments, whole.length_m) == (4, pytest.approx(600))
+
+
+def test_an_agency_waits_no_longer_the_more_pipes_it_is_granted(database: Database) -> None:
+    count = 2_000
+    with database.transaction() as connection:
+        plant_version(connection, 1)
+        connection.execute(
+            f"""INSERT INTO pipemap.node (feature_id, dataset_id, source_key, class_code, ground_elevation_m, geom,
+                  valid_from_version)
+                SELECT n, 1, n::text, 'water', 10, ST_SetSRID(ST_MakePoint({EAST} + n, {NORTH}), 4547), 1
+                FROM generate_series(0, {count}) n"""
+        )
+        connection.execute(
+            """INSERT INTO pipemap.pipe_segment (feature_id, dataset_id, source_key, class_code, from_node_id,
+                  to_node_id, shape_code, width_mm, height_mm, geom, depth_datum_code, elevation_source_code,
+                  valid_from_version)
+                SELECT 10000 + a.feature_id, 1, 'S' || a.feature_id, 'water', a.feature_id, b.feature_id, 'circle', 400,
+                  400, ST_Force3DZ(ST_MakeLine(a.geom, b.geom), 8), 'axis', 'measured', 1
+                FROM pipemap.node a JOIN pipemap.node b ON b.feature_id = a.feature_id + 1"""
+        )
+        area = shapely.box(EAST - 9, NORTH - 9, EAST + count + 9, NORTH + 9)
+        granted = ("from_node_id", "to_node_id", "ground_elevation_m", "width_mm", "height_mm", "shape_code")
+        terms = Terms("road office", "planning", area, ("water",), granted, datetime.now(UTC) + timedelta(days=1))
+        key = agreements.hash_key(agreements.issue_key(connection, agreements.agree(connection, terms, "m"), "m"))
+    # Four million pairs of a pipe and a node would take longer by far.
+    told = ask(
+        database, key, Question("statistics"), lambda connection, shown: statistics(connection, versions=[shown]), 3
+    )
+    (water,) = orjson.loads(told)["answer"]["groups"]
+    assert (water["segments"], water["mean_cover_m"]) == (count, pytest.approx(1.8))
 
 
 def test_groups_equal_a_plain_count(connection: Connection) -> None:
