@@ -7,6 +7,7 @@ from pathlib import Path
 
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import APIRouter, FastAPI, Response
+from starlette.routing import BaseRoute
 
 from api import (
     agency_questions,
@@ -71,6 +72,54 @@ def read_health(service: ServiceDep) -> Response:
         return as_json({"status": "ok"})
 
 
+def _routes() -> list[BaseRoute]:
+    """What every application answers, in the order in which it is tried: those that are asked most come first."""
+    whole = APIRouter()
+    whole.routes += [*tiles.ROUTES, *items.ROUTES]
+    for room in (tiles, editing, landing, collections, solid):
+        whole.include_router(room.router, prefix=ROOT)
+    whole.include_router(health)
+    for part in (
+        audit,
+        features,
+        clearance,
+        designs,
+        excavation,
+        traces,
+        flow_traces,
+        free_room,
+        ground,
+        outages,
+        pressure,
+        history,
+        deliveries,
+        review,
+        scene,
+        sections,
+        statistics,
+    ):
+        whole.include_router(part.router, prefix="/api", dependencies=[STAFF])
+    for page in (
+        burst_sheet.router,
+        changeset_pages.router,
+        delivery_pages.router,
+        request_pages.router,
+        agreement_pages.router,
+        webhook_pages.router,
+        audit.page,
+    ):
+        whole.include_router(page, dependencies=[STAFF])
+    for door in (sign_in.router, sign_in.out, key_sign_in.router):
+        whole.include_router(door)
+    for part in (share, agency_questions, exports, requests, feed, hooks):
+        whole.include_router(part.router, prefix="/share")
+    return whole.routes
+
+
+# Working out what the routes take needs a moment at the first request, and memory: once for all applications.
+ROUTES = _routes()
+
+
 def create_app(settings: Settings, database_url: str, shared: Path | None = None) -> FastAPI:
     """The application on one database; it opens its connections when they are needed and closes them at the end.
 
@@ -95,45 +144,7 @@ def create_app(settings: Settings, database_url: str, shared: Path | None = None
     app.state.service = service
     app.state.tiles, app.state.singles = tiles.Tiles(service), items.Singles(service.looking)
     add_problems(app)
-    # First, as routes are tried in turn and these are asked most.
-    app.router.routes += [*tiles.ROUTES, *items.ROUTES]
-    for room in (tiles, editing, landing, collections, solid):
-        app.include_router(room.router, prefix=ROOT)
-    app.include_router(health)
-    for part in (
-        audit,
-        features,
-        clearance,
-        designs,
-        excavation,
-        traces,
-        flow_traces,
-        free_room,
-        ground,
-        outages,
-        pressure,
-        history,
-        deliveries,
-        review,
-        scene,
-        sections,
-        statistics,
-    ):
-        app.include_router(part.router, prefix="/api", dependencies=[STAFF])
-    for page in (
-        burst_sheet.router,
-        changeset_pages.router,
-        delivery_pages.router,
-        request_pages.router,
-        agreement_pages.router,
-        webhook_pages.router,
-        audit.page,
-    ):
-        app.include_router(page, dependencies=[STAFF])
-    for door in (sign_in.router, sign_in.out, key_sign_in.router):
-        app.include_router(door)
-    for part in (share, agency_questions, exports, requests, feed, hooks):
-        app.include_router(part.router, prefix="/share")
+    app.router.routes += ROUTES
     documentation.add_documentation(app)
     for point in entry_points(group="pipemap.web"):
         point.load()(app)
