@@ -23,6 +23,7 @@ from pipemap.db import Database
 from pipemap.settings import Settings
 from tests.conftest import Clone
 from tests.postgis.deliveries import bring_in, delivery, node, publish_now, segment
+from tests.service.program import Nursery
 
 X0, Y0 = 500_000, 2_500_000
 # The first burst compiles what it needs, beside whatever else the machine does.
@@ -68,6 +69,13 @@ def _town_in(database: Database) -> Town:
             rows = connection.execute(f"SELECT source_key, feature_id FROM pipemap.{kind}").fetchall()
             ids |= {row["source_key"]: row["feature_id"] for row in rows}
     return Town(database, ids)
+
+
+@pytest.fixture(scope="session")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    started = Nursery(tmp_path_factory.mktemp("home"))
+    yield started
+    started.close()
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Queue
 from typing import Any
 
 import psycopg
@@ -18,7 +15,7 @@ from schemas.tables import SCHEMA
 
 PROGRAM = Path(sys.executable).with_name("pipemap")
 _TIME_LIMIT_S = 300
-# Loads every room once, then gives birth to a process per run: that spares each the start-up.
+# Loads every room and every format, then gives birth to a process per run.
 _NURSERY = """
 import gc, json, os, sys
 from importlib import import_module
@@ -26,17 +23,21 @@ from importlib.metadata import entry_points
 import numba
 from pipemap import cli
 
-for point in entry_points(group="pipemap.commands"):
-    point.load()
+for group in ("commands", "importers", "writers"):
+    for point in entry_points(group=f"pipemap.{group}"):
+        point.load()
 for name in ("pipemap.sharing.exchange", "pipemap.tracing.isolation", "pipemap.network"):
     import_module(name)
 numba.njit(lambda: None)()
 # What is loaded stays shared between the processes, and nothing of it is taken down at their end.
 gc.freeze()
 for line in sys.stdin:
-    words, out, err = json.loads(line)
+    folder, environment, words, out, err = json.loads(line)
     child = os.fork()
     if not child:
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environment)
         for stream, path in enumerate(("/dev/null", out, err)):
             os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC), stream)
         sys.argv = ["pipemap", *words]
@@ -96,50 +97,35 @@ class Program:
         )
         return Outcome(ended.returncode, ended.stdout, ended.stderr)
 
-    def run_all(self, runs: Mapping[str, Iterable[str]], at_once: int = 2) -> dict[str, Outcome]:
-        """Every run by its name, in order if one at a time: the same entry point, each in a process of its own."""
-        with ThreadPoolExecutor(at_once) as pool, self._nurseries(at_once) as nurseries:
 
-            def one(place: int, words: Iterable[str]) -> Outcome:
-                nursery = nurseries.get()
-                streams = [self.folder / f".{place}.{name}" for name in ("out", "err")]
-                try:
-                    exit_code = nursery.bear(list(words), *map(str, streams))
-                finally:
-                    # One that has died fails every further run: without it they would wait for ever.
-                    nurseries.put(nursery)
-                return Outcome(exit_code, *(stream.read_text("utf-8") for stream in streams))
+class Nursery:
+    """Spares runs of the program its start-up: it is loaded once, and each run is a process born from that."""
 
-            outcomes = pool.map(one, range(len(runs)), runs.values())
-            return dict(zip(runs, outcomes, strict=True))
-
-    @contextmanager
-    def _nurseries(self, count: int) -> Iterator[Queue["_Nursery"]]:
-        opened = [_Nursery(self) for _ in range(count)]
-        waiting: Queue[_Nursery] = Queue()
-        for nursery in opened:
-            waiting.put(nursery)
-        yield waiting
-        for nursery in opened:
-            nursery.process.communicate()
-
-
-class _Nursery:
-    def __init__(self, program: Program) -> None:
+    def __init__(self, home: Path) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-c", _NURSERY],
-            cwd=program.folder,
-            env=program.environment(),
+            cwd=home,
+            env={"PATH": os.environ["PATH"], "HOME": str(home)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def bear(self, words: list[str], out: str, err: str) -> int:
+    def run_all(self, program: Program, runs: Mapping[str, Iterable[str]]) -> dict[str, Outcome]:
+        """Every run by its name, in order: the same entry point, each in a process of its own."""
+        return {name: self._run(program, list(words)) for name, words in runs.items()}
+
+    def _run(self, program: Program, words: list[str]) -> Outcome:
+        streams = [program.folder / f".{name}" for name in ("out", "err")]
+        born = [str(program.folder), program.environment(), words, *map(str, streams)]
         assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.write(json.dumps([words, out, err]) + "\n")
+        self.process.stdin.write(json.dumps(born) + "\n")
         self.process.stdin.flush()
-        return int(self.process.stdout.readline())
+        exit_code = int(self.process.stdout.readline())
+        return Outcome(exit_code, *(stream.read_text("utf-8") for stream in streams))
+
+    def close(self) -> None:
+        self.process.communicate()
 
 
 def contents(url: str) -> dict[str, str]:

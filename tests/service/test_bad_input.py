@@ -18,7 +18,7 @@ from pipemap.db import Database, translated_errors
 from tests.conftest import Clone
 from tests.postgis.deliveries import bring_in, delivery, node, publish_now, segment
 from tests.service.bad_files import EAST, NORTH, write_bad_files
-from tests.service.program import PROGRAM, Outcome, Program, contents
+from tests.service.program import PROGRAM, Nursery, Outcome, Program, contents
 
 USAGE, MISSING, SOURCE, CONFLICT, REJECTED, FORBIDDEN, CRS, STORAGE = 2, 40, 41, 42, 43, 44, 45, 60
 CODES = {USAGE: ("usage",), MISSING: ("not-found",), SOURCE: ("source",), CONFLICT: ("conflict",),
@@ -218,14 +218,16 @@ def before(program: Program) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def outcomes(request: pytest.FixtureRequest, program: Program, before: dict[str, str]) -> dict[str, Outcome]:
+def outcomes(
+    request: pytest.FixtureRequest, program: Program, nursery: Nursery, before: dict[str, str]
+) -> dict[str, Outcome]:
     """Every case that this session asks for, run once with --json."""
     asked = [
         item.callspec.params.get("typed")
         for item in request.session.items
         if isinstance(item, pytest.Function) and item.path == request.path and hasattr(item, "callspec")
     ]
-    return program.run_all({typed: [*shlex.split(typed), "--json"] for typed in asked if typed in CASES})
+    return nursery.run_all(program, {typed: [*shlex.split(typed), "--json"] for typed in asked if typed in CASES})
 
 
 @pytest.mark.parametrize("typed", CASES)

@@ -18,7 +18,7 @@ from sample_data.demo import load_district
 from sample_data.district import write_district
 from schemas.tables import SCHEMA
 from tests.conftest import Clone
-from tests.service.program import Outcome, Program
+from tests.service.program import Nursery, Outcome, Program
 
 # `serve` answers over HTTP.
 WITHOUT_DOCUMENT = {"serve"}
@@ -113,14 +113,14 @@ def program(clone: Clone, template: str, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="module")
-def answers(program: Program) -> dict[str, Outcome]:
+def answers(program: Program, nursery: Nursery) -> dict[str, Outcome]:
     """The questions and the pages of every list, then the work in its order."""
     with psycopg.connect(program.url) as connection:
         found = connection.execute("SELECT min(feature_id) FROM pipemap.pipe_segment").fetchone()
     pages = [f"{typed} {page}" for typed in LISTS for page in ("--limit 3", "--limit 1 --offset 2")]
     asked = {typed: typed.replace("SEGMENT", str(found and found[0])) for typed in (*QUESTIONS, *pages)}
-    told = program.run_all({typed: [*shlex.split(words), "--json"] for typed, words in asked.items()})
-    return told | program.run_all({typed: [*shlex.split(typed), "--json"] for typed in WORK}, at_once=1)
+    runs = {typed: shlex.split(words) for typed, words in asked.items()} | {typed: shlex.split(typed) for typed in WORK}
+    return nursery.run_all(program, {typed: [*words, "--json"] for typed, words in runs.items()})
 
 
 def test_every_command_is_tried_and_has_a_document() -> None:
@@ -155,11 +155,11 @@ def test_a_page_is_a_part_of_the_list(typed: str, answers: dict[str, Outcome]) -
 
 
 @pytest.fixture(scope="module")
-def spoken(program: Program, answers: dict[str, Outcome]) -> dict[str, dict[str, Outcome]]:
+def spoken(program: Program, nursery: Nursery, answers: dict[str, Outcome]) -> dict[str, dict[str, Outcome]]:
     """What each question says to a person, by language."""
     segment = answers["find pipe_segment --bbox " + HERE].document["features"][0]["id"]
     asked = {typed: shlex.split(typed.replace("SEGMENT", str(segment))) for typed in QUESTIONS if typed not in SILENT}
-    return {language: replace(program, language=language).run_all(asked) for language in ("zh", "en")}
+    return {language: nursery.run_all(replace(program, language=language), asked) for language in ("zh", "en")}
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 from pipemap.cluster import Cluster
 from tests.conftest import Clone
-from tests.service.program import Outcome, Program
+from tests.service.program import Nursery, Outcome, Program
 
 README = Path(__file__).parents[2] / "README.md"
 # What the shell does itself, and what needs the network, the service or the make file.
@@ -34,10 +34,10 @@ def program(clone: Clone, template: str, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="module")
-def outcomes(program: Program) -> dict[str, Outcome]:
+def outcomes(program: Program, nursery: Nursery) -> dict[str, Outcome]:
     (program.folder / "tables").mkdir()
     typed = {line: shlex.split(line, comments=True)[1:] for line in TOUR}
-    return program.run_all({"demo": ["demo", "--no-serve"], **typed}, at_once=1)
+    return nursery.run_all(program, {"demo": ["demo", "--no-serve"], **typed})
 
 
 def test_readme_holds_no_line_that_nobody_tries(program: Program, cluster: Cluster) -> None:
