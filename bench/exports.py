@@ -16,7 +16,7 @@ from pipemap.db import Database
 from pipemap.projects import create_database, init_project
 from pipemap.sharing import agreements
 from pipemap.sharing.exchange import ExportRequest, export_package
-from pipemap.sharing.items import granted_columns
+from pipemap.sharing.item_statements import granted_columns
 
 _SIDE = 1_000
 _CITY = """

@@ -32,7 +32,7 @@ from pipemap.cluster import SYSTEM_USER, Cluster
 from pipemap.db import Database
 from pipemap.projects import create_database, init_project
 from pipemap.sharing import stores
-from pipemap.sharing.items import granted_columns
+from pipemap.sharing.item_statements import granted_columns
 from pipemap.sharing.tiles.grids import grids, limits
 
 _CONNECTIONS, _ROUNDS, _ROUND_S = 8, 3, 3

@@ -22,6 +22,8 @@ Drawn = TypeVar("Drawn", bound=BaseGeometry)
 _MARGIN_DEG = 0.5
 # Into so many pieces of one length a polygon's rings are cut before they are transformed.
 _PIECES = 128
+# So many points of each side of a box are brought along with its corners.
+_BOUND_STEPS = 4
 # Far beyond every projected system, a zone's number before its eastings included.
 _FARTHEST = 1e9
 
@@ -75,6 +77,14 @@ def within_use(box: Bounds, srid: int, project_srid: int) -> Bounds:
     return min_x, min_y, max_x, max_y
 
 
+def bounds_in_project(box: Bounds, srid: int, project_srid: int) -> Bounds:
+    """About what a box spans in the project CRS; infinite where it cannot be brought there."""
+    if srid == project_srid:
+        return box
+    spanned: Bounds = _between(srid, project_srid).transform_bounds(*box, densify_pts=_BOUND_STEPS)
+    return spanned
+
+
 def polygon_in_project(polygon: Drawn, srid: int, project_srid: int) -> Drawn:
     """A polygon brought to the project CRS, its edges staying straight in their own; CrsError as `check_in_use`."""
     check_in_use(polygon.bounds, srid, project_srid)
@@ -82,7 +92,7 @@ def polygon_in_project(polygon: Drawn, srid: int, project_srid: int) -> Drawn:
         return polygon
     # By its length and not its area: of a sliver that would make millions of points.
     dense = shapely.segmentize(polygon, polygon.length / _PIECES)
-    change = _transformer(_crs(srid), _crs(project_srid)).transform
+    change = _between(srid, project_srid).transform
     brought: Drawn = shapely.transform(dense, change, interleaved=False)
     # One that is too large may come out folded, as a dig that meets nothing.
     if not all(map(math.isfinite, brought.bounds)) or (polygon.is_valid and not brought.is_valid):
@@ -95,7 +105,7 @@ def line_in_project(line: shapely.LineString, srid: int, project_srid: int) -> s
     check_in_use(line.bounds, srid, project_srid)
     if srid == project_srid:
         return line
-    change = _transformer(_crs(srid), _crs(project_srid)).transform
+    change = _between(srid, project_srid).transform
     brought: shapely.LineString = shapely.transform(line, change, interleaved=False)
     if not all(map(math.isfinite, brought.bounds)):
         raise CrsError(f"The line reaches beyond where EPSG:{srid} can be transformed to EPSG:{project_srid}.")
@@ -122,7 +132,7 @@ def places_in_project(places: Sequence[tuple[float, float]], srid: int, project_
         check_in_use((x, y, x, y), srid, project_srid)
     if srid == project_srid:
         return list(places)
-    change = _transformer(_crs(srid), _crs(project_srid)).transform
+    change = _between(srid, project_srid).transform
     return [change(x, y) for x, y in places]
 
 
@@ -132,6 +142,12 @@ def _crs(srid: int) -> CRS:
         return CRS.from_epsg(srid)
     except ProjError as error:
         raise CrsError(f"EPSG:{srid} is not a known coordinate reference system.") from error
+
+
+@cache
+def _between(srid: int, project_srid: int) -> Transformer:
+    """By numbers: to find a system among others it is written out each time, which takes as long as to find a page."""
+    return _transformer(_crs(srid), _crs(project_srid))
 
 
 @cache

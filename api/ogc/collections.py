@@ -11,7 +11,7 @@ from api.ogc.links import GEOJSON, HTML, JSON, QUERYABLES, SCHEMA, TILESETS, bas
 from api.service import Service
 from pipemap.errors import NotFoundError
 from pipemap.sharing.collections import Extent, read_collections, read_extent
-from pipemap.sharing.items import Readable
+from pipemap.sharing.item_statements import Readable
 from schemas.tables import metadata
 
 router = APIRouter(dependencies=[STRICT], include_in_schema=False)

@@ -24,7 +24,8 @@ from api.service import Service
 from pipemap.changesets import create_edit
 from pipemap.errors import PermissionDeniedError, UsageError
 from pipemap.sharing.granted import Place
-from pipemap.sharing.items import ItemsRequest, only_feature, read_items
+from pipemap.sharing.item_statements import ItemsRequest
+from pipemap.sharing.items import only_feature, read_items
 from pipemap.sharing.sent_back import sent_back
 from schemas.tables import SCHEMA, attribute_names, metadata
 

@@ -22,18 +22,8 @@ from api.ogc.links import GEOJSON, HTML, JSON, ROOT, asked_again, base_of, link,
 from pipemap.errors import NotFoundError, UsageError
 from pipemap.sharing.filters import Geometries, compile_filter, read_language
 from pipemap.sharing.granted import Place
-from pipemap.sharing.items import (
-    Condition,
-    FoundPage,
-    ItemsPage,
-    ItemsRequest,
-    Readable,
-    equals,
-    feature_of,
-    find_features,
-    find_page,
-    hand_out,
-)
+from pipemap.sharing.item_statements import Condition, ItemsRequest, Readable, equals
+from pipemap.sharing.items import FoundPage, ItemsPage, feature_of, find_features, find_page, hand_out
 from pipemap.sharing.reading import BlockingReading, Reading, now
 from schemas.tables import LARGEST_ID
 

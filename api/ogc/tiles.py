@@ -18,7 +18,7 @@ from api.service import Service
 from pipemap.errors import NotFoundError, UsageError
 from pipemap.pages import Box
 from pipemap.sharing.collections import Extent
-from pipemap.sharing.items import Readable
+from pipemap.sharing.item_statements import Readable
 from pipemap.sharing.tiles.cache import Made
 from pipemap.sharing.tiles.grids import MAX_LEVEL, MIN_LEVEL, Grid, grids, limits
 from pipemap.sharing.tiles.serving import TileServer, Wanted

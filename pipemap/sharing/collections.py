@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from pipemap.db import Connection, Database, fetch_one
 from pipemap.sharing.agreements import SHARED_KINDS
 from pipemap.sharing.granted import Grant, begin_reading, grant_of, refusals_on_record
-from pipemap.sharing.items import Readable, granted_columns
+from pipemap.sharing.item_statements import Readable, granted_columns
 from pipemap.sql import queries
 from pipemap.versions import current_version
 

@@ -33,7 +33,7 @@ from pipemap.sharing.granted import (
     refusals_on_record,
     set_timeout,
 )
-from pipemap.sharing.items import granted_columns
+from pipemap.sharing.item_statements import granted_columns
 from pipemap.sharing.layers import GEOMETRY, LAYERS, Content, Layer, LayerRows, schema_of, writer
 from pipemap.sharing.packing import checksum, describe, pack
 from pipemap.sharing.secret import local_secret

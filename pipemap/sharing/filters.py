@@ -20,7 +20,7 @@ from shapely.geometry.base import BaseGeometry
 from pipemap.crs import Bounds, is_geographic, within_use
 from pipemap.errors import UsageError
 from pipemap.pages import check_finite, plan_of
-from pipemap.sharing.items import Condition
+from pipemap.sharing.item_statements import Condition
 from schemas.tables import SCHEMA, metadata
 
 GEOMETRY = "geometry"

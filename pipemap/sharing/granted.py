@@ -6,7 +6,7 @@ The views ask the transaction's settings whose key it is, which part of the map 
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composable
 
-from pipemap.crs import is_geographic
+from pipemap.crs import bounds_in_project, is_geographic
 from pipemap.db import Connection, Database, fetch_one
 from pipemap.errors import CrsError, PermissionDeniedError, StorageError, UsageError
 from pipemap.pages import Box, check_finite
@@ -43,12 +43,34 @@ class ViewOnlyError(PermissionDeniedError):
 
 
 @dataclass(frozen=True)
+class Place:
+    """A box of the map and the CRS to answer in; None means the whole area and the project CRS."""
+
+    bbox: Box | None = None
+    bbox_srid: int | None = None
+    out_srid: int | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """A view that shows features of a kind, and the one that holds the grant it reads; both in `pipemap_share`.
+
+    `deep` is the box that is looked into where all of what meets it lies in the area.
+    """
+
+    features: str
+    grant: str
+    deep: Box | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
 class Grant:
     """The agreement behind a key that is in force.
 
     `version` is the one that is read: the newest, the one asked for, the one the agreement is frozen at, or the one
-    its desensitised store is made to. `digest` is SHA-256 in hex over all that decides what is shown of a version, so
-    that what was made under it may be kept and given to whoever holds a key in force with the same digest.
+    its desensitised store is made to. `digest`, in hex, is of all that decides what is shown of a version, so that what
+    was made under it may be kept and given to whoever holds a key in force with the same digest. `inner_box` lies in
+    the area, off its edge, where that is a box; `reach_m` is how far beyond a box a segment goes that meets it.
     """
 
     agreement_id: int
@@ -67,6 +89,8 @@ class Grant:
     concurrent_requests: int | None
     version: int
     digest: str
+    inner_box: Sequence[float] | None
+    reach_m: float
 
     def columns(self, kind: str) -> tuple[str, ...]:
         """Columns of a kind that the agency is shown, geometry apart."""
@@ -80,25 +104,39 @@ class Grant:
             for kind in SHARED_KINDS
         }
 
-    def view(self, kind: str, version: int | None, is_listed: bool = False) -> str:
-        """The view in `pipemap_share` that shows a kind at a version (None: as it is now), by place or by identity."""
-        is_exact = self.position_precision == EXACT == self.depth_precision
-        is_now = version is None and is_exact and self.frozen_version is None
-        return kind + "_listed" * is_listed + "_now" * is_now
+    def view(self, kind: str, version: int | None, is_listed: bool = False, window: Box | None = None) -> View:
+        """Where a kind is shown at a version (None: as it is now), by identity or by place, in a window if it is known.
+
+        The database finds nothing, not even a grant, where a window turns out to lie less deep than thought.
+        """
+        if not self._is_now(version):
+            return View(kind + "_listed" * is_listed, "granted")
+        if is_listed or window is None or not self._holds_deep(window):
+            return View(kind + "_listed" * is_listed + "_now", "granted_now")
+        return View(f"{kind}_deep", "granted_deep", window)
+
+    def _is_now(self, version: int | None) -> bool:
+        """Whether the map itself is read, as it is now."""
+        return (
+            version is None and self.frozen_version is None and self.position_precision == EXACT == self.depth_precision
+        )
+
+    def _holds_deep(self, window: Box) -> bool:
+        """Whether a window lies so deep in the area that what meets it lies in the area whole."""
+        if self.inner_box is None:
+            return False
+        min_x, min_y, max_x, max_y = self.inner_box
+        return (
+            min_x <= window[0] - self.reach_m
+            and min_y <= window[1] - self.reach_m
+            and window[2] + self.reach_m <= max_x
+            and window[3] + self.reach_m <= max_y
+        )
 
     def check_export(self) -> None:
         """Raise ViewOnlyError when nothing may be taken away as a file."""
         if not self.may_export:
             raise ViewOnlyError
-
-
-@dataclass(frozen=True)
-class Place:
-    """A box of the map and the CRS to answer in; None means the whole area and the project CRS."""
-
-    bbox: Box | None = None
-    bbox_srid: int | None = None
-    out_srid: int | None = None
 
 
 # A line so many times longer than a tenth of a millimetre, 50 m, leaves its curve in another system by less than that.
@@ -272,6 +310,11 @@ def check_place(place: Place, srid: int) -> None:
     for asked in (place.bbox_srid, place.out_srid):
         if asked is not None and asked != srid:
             _check_reachable(asked, srid)
+
+
+def window_of(place: Place, srid: int) -> Box | None:
+    """About what the wanted box spans in the project's system; None where none is wanted."""
+    return None if place.bbox is None else bounds_in_project(place.bbox, place.bbox_srid or srid, srid)
 
 
 def begin_reading(connection: Connection, timeout_s: int) -> tuple[int, int]:

@@ -5,90 +5,35 @@ loses a feature.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache, lru_cache
-from typing import Any, LiteralString
+from typing import Any
 
 import numpy as np
 from psycopg.rows import DictRow
-from psycopg.sql import SQL, Composable, Identifier, Literal, Placeholder
 
 from pipemap import geojson
 from pipemap.db import Database
-from pipemap.errors import NotFoundError, PipemapError, UsageError
+from pipemap.errors import NotFoundError, PipemapError
+from pipemap.pages import Box
 from pipemap.sharing import audit, ledger
-from pipemap.sharing.agreements import SHARED_KINDS, shareable_attributes
+from pipemap.sharing.agreements import SHARED_KINDS
 from pipemap.sharing.audit import Look
 from pipemap.sharing.granted import (
     Grant,
-    Place,
-    digits,
-    geometry_in,
     read_at_once,
     read_under,
     record_refusal,
     recording_refusals,
     srid_of,
+    window_of,
 )
+from pipemap.sharing.item_statements import ItemsRequest, Readable, check_request, granted_columns, statement_of
 from pipemap.sharing.reading import BlockingReading, Reading, now
-from pipemap.sql import queries
-from pipemap.versions import SHARE_SCHEMA, relation, resolve_version
-from schemas.tables import LARGEST_ID, attribute_names
+from pipemap.versions import resolve_version
 
-MAX_ITEMS = 10_000
 # So many identities are looked through first for each feature of a page that is not bound by a box, and at most.
 _NEAREST, _FURTHEST = 4, 64
-# What is of unknown height meets any range of heights: nobody can say that it lies elsewhere.
-_MEETS_HEIGHTS: LiteralString = (
-    "(ST_NDims(v.geom) = 2 OR (ST_ZMax(v.geom) >= %(min_z)s::float8 AND ST_ZMin(v.geom) <= %(max_z)s::float8))"
-)
-# The box is read once, not once a feature.
-_IN_WINDOW: LiteralString = (
-    "ST_Intersects(v.geom, (SELECT nullif(current_setting('pipemap.wanted', true), '')::geometry))"
-)
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A condition over the alias `v` with its parameters."""
-
-    sql: Composable
-    params: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ItemsRequest:
-    """One page of a kind's features, or one feature.
-
-    `after` is the identity the last page ended with, `version` the one to read (the newest when None), `heights_m` a
-    range of elevations, `northing_first` the order of the answer's coordinates.
-    """
-
-    kind: str
-    place: Place = field(default_factory=Place)
-    heights_m: tuple[float, float] | None = None
-    conditions: Sequence[Condition] = ()
-    limit: int = 1000
-    after: int = 0
-    feature_id: int | None = None
-    version: int | datetime | None = None
-    northing_first: bool = False
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What a statement is made of: the view of an agency (None for staff), and its conditions as they are written."""
-
-    kind: str
-    view: str | None
-    columns: tuple[str, ...]
-    version: int | None
-    srid: int
-    out_srid: int | None
-    northing_first: bool
-    conditions: tuple[str, ...]
-    are_single: bool
 
 
 @dataclass(frozen=True)
@@ -112,33 +57,17 @@ class FoundPage:
     look: Look | None
 
 
-def equals(name: str, value: str) -> Condition:
-    """That a column has a value, given as text so that the server reads it as the column's own type."""
-    return Condition(
-        SQL("v.{} = {}").format(Identifier(name), Placeholder(f"equals_{name}")), {f"equals_{name}": value}
-    )
-
-
 @dataclass(frozen=True)
-class Readable:
-    """The kinds an asker may read: their columns, geometry apart, and the project's EPSG code (0: a local grid)."""
+class _Found:
+    """Rows with the grant they were found under, None for staff, and the box looked into if it lies deep in it."""
 
-    srid: int
-    columns: dict[str, tuple[str, ...]]
+    grant: Grant | None
+    request: ItemsRequest
+    rows: list[DictRow]
+    deep: Box | None = None
 
 
 Ask = Callable[[Readable], ItemsRequest]
-
-
-def granted_columns(grant: Grant | None, kind: str) -> tuple[str, ...]:
-    """Columns of a kind that are shown, geometry apart; without a grant, to staff, all of them."""
-    return _every_column(kind) if grant is None else grant.columns(kind)
-
-
-@cache
-def _every_column(kind: str) -> tuple[str, ...]:
-    every = (name for name in shareable_attributes() if name in ("source_key", *attribute_names(kind)))
-    return ("class_code", *every)
 
 
 def read_items(database: Database, key_sha256: str | None, request: ItemsRequest, timeout_s: int = 30) -> ItemsPage:
@@ -168,11 +97,12 @@ async def find_page(
     """
     async with recording_refusals(reading, key_sha256 or "", asked):
         wanted = None if version is None else await reading.run(_version, reading.database, version)
-        grant, request, rows = await _read(reading, key_sha256, ask, wanted)
-    page = _page(rows[0], request.limit, await _origin(reading, grant, request, rows[0], wanted))
+        found = await _read(reading, key_sha256, ask, wanted)
+    grant, request, row = found.grant, found.request, found.rows[0]
+    page = _page(row, request.limit, await _origin(reading, grant, request, row, wanted))
     if grant is None or key_sha256 is None:
         return FoundPage(page, None)
-    await ledger.charge_window(reading, grant, request.place, rows[0]["wanted"])
+    await ledger.charge_window(reading, grant, request.place, found.deep or row["wanted"])
     (look,) = audit.looks_under(grant, key_sha256, "share.items", [_account(request, page)])
     return FoundPage(page, look)
 
@@ -191,9 +121,10 @@ async def find_features(
     identities = [identity for identity, _ in asked]
     async with recording_refusals(reading, key_sha256 or "", *(question for _, question in asked)):
         wanted = None if version is None else await reading.run(_version, reading.database, version)
-        grant, request, rows = await _read(reading, key_sha256, ask, wanted, identities)
-    shown = {row["feature_id"]: row for row in rows if row["feature_id"] is not None}
-    origin = await _origin(reading, grant, request, rows[0], wanted)
+        found = await _read(reading, key_sha256, ask, wanted, identities)
+    grant, request = found.grant, found.request
+    shown = {row["feature_id"]: row for row in found.rows if row["feature_id"] is not None}
+    origin = await _origin(reading, grant, request, found.rows[0], wanted)
     pages = [_single(shown.get(identity), identity, origin) for identity in identities]
     if grant is None or key_sha256 is None:
         return [FoundPage(page, None) for page in pages]
@@ -213,26 +144,29 @@ async def hand_out(reading: Reading, found: FoundPage) -> ItemsPage:
 
 async def _read(
     reading: Reading, key_sha256: str | None, ask: Ask, version: int | None, identities: Sequence[int] | None = None
-) -> tuple[Grant | None, ItemsRequest, list[DictRow]]:
+) -> _Found:
     """What is found under the grant that stood behind the key meanwhile: a page, or what has some identities."""
     srid = await srid_of(reading)
 
-    async def read(grant: Grant | None, is_certain: bool) -> tuple[Grant | None, ItemsRequest, list[DictRow]] | None:
+    async def read(grant: Grant | None, is_certain: bool) -> _Found | None:
         try:
             request = ask(Readable(srid, {kind: granted_columns(grant, kind) for kind in SHARED_KINDS}))
         except PipemapError:
             if is_certain:
                 raise
             return None
-        _check(request)
+        check_request(request)
         up_to = None if grant is None or identities is not None else _nearest(request)
+        window = None if is_certain else window_of(request.place, srid)
         while True:
-            statement, values = _made(request, srid, grant, version, identities, up_to)
+            is_listed = up_to is not None or identities is not None
+            view = None if grant is None else grant.view(request.kind, version, is_listed, window)
+            statement, values = statement_of(request, srid, grant, view, version, identities, up_to)
             rows = await read_at_once(reading, key_sha256, request.place, version, statement, values)
             if not rows or (grant is not None and grant.digest != rows[0]["digest"]):
                 return None
             if up_to is None or len(rows[0]["ids"]) > request.limit:
-                return grant, request, rows
+                return _Found(grant, request, rows, None if view is None else view.deep)
             up_to = _further(request, up_to, len(rows[0]["ids"]))
 
     return await read_under(reading, key_sha256, read)
@@ -300,83 +234,6 @@ async def feature_of(reading: Reading, key_sha256: str | None, page: ItemsPage, 
             await reading.run(record_refusal, reading.database, key_sha256, missing)
         raise NotFoundError(f"There is no {kind} {feature_id}.")
     return page.features[1:-1]
-
-
-def _check(request: ItemsRequest) -> None:
-    if request.kind not in SHARED_KINDS:
-        raise UsageError(f"{request.kind} is not shared; what is shared: {', '.join(SHARED_KINDS)}.")
-    if not 1 <= request.limit <= MAX_ITEMS:
-        raise UsageError(f"A page holds 1 to {MAX_ITEMS} features; {request.limit} were asked for.")
-
-
-def _made(
-    request: ItemsRequest,
-    srid: int,
-    grant: Grant | None,
-    version: int | None,
-    identities: Sequence[int] | None,
-    up_to: int | None,
-) -> tuple[bytes, dict[str, Any]]:
-    """The statement of a request and its values; `up_to` is the last identity to look at."""
-    conditions = _conditions(request)
-    if up_to is not None:
-        conditions.append(Condition(SQL("v.feature_id <= %(up_to)s::bigint"), {"up_to": min(up_to, LARGEST_ID)}))
-    asked = _Asked(
-        request.kind,
-        None
-        if grant is None
-        else grant.view(request.kind, version, is_listed=up_to is not None or identities is not None),
-        granted_columns(grant, request.kind),
-        version,
-        srid,
-        request.place.out_srid,
-        request.northing_first,
-        tuple(condition.sql.as_string(None) for condition in conditions),
-        identities is not None,
-    )
-    values = _values(request, conditions, srid) | ({} if identities is None else {"identities": list(identities)})
-    return _statement(asked), values
-
-
-@lru_cache(256, typed=True)
-def _statement(asked: _Asked) -> bytes:
-    """The statement for an agency, or for staff; to put it together takes as long as to ask."""
-    place = geometry_in(Identifier("f", "geom"), asked.srid, asked.out_srid)
-    geometry = SQL("ST_FlipCoordinates({})").format(place) if asked.northing_first else place
-    is_staff = asked.view is None
-    statement = SQL(queries("sharing")["singles" if asked.are_single else "items"]).format(
-        version=SQL(queries("sharing")["staff_version"]) if is_staff else Identifier("f", "of_version"),
-        digest=Literal("") if is_staff else Identifier("f", "of_digest"),
-        standing=SQL(queries("sharing")["staff_standing"]) if is_staff else Identifier(SHARE_SCHEMA, "granted"),
-        relation=relation(asked.kind, asked.version) if asked.view is None else Identifier(SHARE_SCHEMA, asked.view),
-        feature=geojson.feature(asked.columns, geometry),
-        # Written by `Condition`, so as trustworthy as a literal.
-        conditions=SQL(" AND ".join(("true", *asked.conditions))),
-    )
-    return statement.as_bytes(None)
-
-
-def _values(request: ItemsRequest, conditions: Sequence[Condition], srid: int) -> dict[str, Any]:
-    values = {
-        "limit": request.limit,
-        "after": request.after,
-        "out_srid": request.place.out_srid,
-        "digits": digits(request.place.out_srid or srid),
-    }
-    for condition in conditions:
-        values |= condition.params
-    return values
-
-
-def _conditions(request: ItemsRequest) -> list[Condition]:
-    # Not parameters that may be null: the server could not keep a plan that goes by the box.
-    found = list(request.conditions)
-    if request.place.bbox is not None:
-        found.append(Condition(SQL(_IN_WINDOW)))
-    if request.heights_m is not None:
-        low, high = request.heights_m
-        found.append(Condition(SQL(_MEETS_HEIGHTS), {"min_z": low, "max_z": high}))
-    return found
 
 
 def _asked(request: ItemsRequest) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from shapely.geometry.base import BaseGeometry
 
 from pipemap.db import Connection, Database, fetch_one
 from pipemap.errors import PermissionDeniedError
+from pipemap.pages import Box
 from pipemap.projects import project_srid
 from pipemap.sharing import audit
 from pipemap.sharing.granted import Grant, Place, straight
@@ -182,12 +183,16 @@ def charge(database: Database, grant: Grant, place: Place, srid: int) -> None:
 
 
 async def charge_window(
-    reading: Reading, grant: Grant, place: Place, window: bytes | None, counts_outside: bool = True
+    reading: Reading, grant: Grant, place: Place, window: bytes | Box | None, counts_outside: bool = True
 ) -> None:
-    """The same of a window that is known in the project's CRS, as WKB; None means the whole area.
+    """The same of a window that is known in the project's CRS: as WKB, or as a box that lies deep in the area.
 
-    `counts_outside` False leaves windows without any of the area uncounted: a map that is panned asks for many tiles.
+    None means the whole area. `counts_outside` False leaves windows without any of the area uncounted: a map that is
+    panned asks for many tiles.
     """
+    if isinstance(window, tuple):
+        await charge_features(reading, grant, np.array([window]))
+        return
     asked = _geometry(grant.area_wkt) if window is None else shapely.from_wkb(window)
     try:
         await _count(reading, grant, lambda sheet: sheet.count(asked, counts_outside))

@@ -126,7 +126,10 @@ FROM (
 -- name: granted
 SELECT agreement_id, agency, purpose, class_codes, attributes, expires_at, ST_AsText(area, 3) AS area_wkt,
        position_precision, depth_precision, frozen_version, may_export, sites_telephone, requests_per_minute,
-       concurrent_requests, version, digest
+       concurrent_requests, version, digest,
+       CASE WHEN inner_box IS NOT NULL
+            THEN ARRAY[ST_XMin(inner_box), ST_YMin(inner_box), ST_XMax(inner_box), ST_YMax(inner_box)] END AS inner_box,
+       reach_m
 FROM pipemap_share.granted
 
 -- name: limits

@@ -25,65 +25,107 @@ BEGIN
 END
 $join_role$;
 
--- The agreement behind the request's key: no row when the key is unknown, revoked or expired, or when nobody has approved
--- the agreement. `version` is the one that is read: what is asked for or frozen, else the newest; of a desensitised store
--- (0: the map itself) none that it is not yet made to. `safe` is a box that lies in the area with all that is in it, so
--- that nothing in it needs a closer look; null where there is none. It keeps off its edge as `inner_box` does. OFFSET 0
--- has all this worked out once, not once a feature.
-CREATE VIEW pipemap_share.granted WITH (security_barrier) AS
-SELECT
-    a.agreement_id, a.agency, a.purpose, area.whole AS area, a.class_codes, a.attributes, a.expires_at,
-    a.position_precision, a.depth_precision, a.frozen_version, a.may_export, a.sites_telephone, a.requests_per_minute, a.concurrent_requests,
-    asked.wanted, asked.since,
-    coalesce(asked.wanted, area.whole) AS sought,
-    CASE WHEN a.inner_box IS NOT NULL THEN a.inner_box
-         WHEN ST_Covers(area.whole, ST_Expand(asked.wanted, 100)) THEN ST_Expand(asked.wanted, 90)
-         WHEN least(ST_XMax(asked.wanted) - ST_XMin(asked.wanted), ST_YMax(asked.wanted) - ST_YMin(asked.wanted)) > 20
-              AND ST_Covers(area.whole, ST_Envelope(asked.wanted)) THEN ST_Expand(asked.wanted, -10) END AS safe,
-    CASE WHEN precise.is_exact THEN 0 ELSE made.store_id END AS store_id,
-    least(coalesce(a.frozen_version, asked.version, newest.version), newest.version, made.version) AS version,
-    newest.version AS newest_version,
-    encode(sha256(ST_AsEWKB(a.area) || convert_to(jsonb_build_array(
-        a.class_codes, a.attributes, a.position_precision, a.depth_precision, made.store_id, a.frozen_version,
-        a.sites_telephone
-    )::text, 'UTF8')), 'hex') AS digest
-FROM pipemap.api_key AS k
-JOIN pipemap.agreement AS a USING (agreement_id)
-CROSS JOIN (SELECT coalesce(max(v.version), 0) AS version FROM pipemap.version AS v) AS newest
-CROSS JOIN (
-    SELECT
-        nullif(current_setting('pipemap.wanted', true), '')::geometry AS wanted,
-        nullif(current_setting('pipemap.version', true), '')::integer AS version,
-        nullif(current_setting('pipemap.since', true), '')::integer AS since
-) AS asked
--- Read from where it is kept once, not once a feature.
-CROSS JOIN LATERAL (SELECT ST_Force2D(a.area) AS whole OFFSET 0) AS area
-CROSS JOIN LATERAL (SELECT a.position_precision = 'exact' AND a.depth_precision = 'exact' AS is_exact) AS precise
-LEFT JOIN LATERAL (
-    SELECT d.store_id, d.version
-    FROM pipemap.desensitised_store AS d
-    WHERE d.position_precision = a.position_precision AND d.depth_precision = a.depth_precision
-    ORDER BY d.store_id DESC
-    LIMIT 1
-) AS made ON NOT precise.is_exact
-WHERE k.key_sha256 = decode(current_setting('pipemap.key_sha256', true), 'hex')
-  AND k.revoked_at IS NULL
-  AND a.revoked_at IS NULL
-  AND a.approved_at IS NOT NULL
-  AND a.expires_at > statement_timestamp()
-OFFSET 0;
+-- Grants are views of one row, or of none when the key is unknown, revoked or expired, or when nobody has approved the
+-- agreement. OFFSET 0 has a grant worked out once, not once a feature.
+CREATE OR REPLACE FUNCTION pg_temp.grant_view(name text, terms text, joined text, condition text) RETURNS text LANGUAGE sql AS $function$
+    SELECT format($grant$
+        CREATE VIEW pipemap_share.%s WITH (security_barrier) AS
+        SELECT %s
+        FROM pipemap.api_key AS k
+        JOIN pipemap.agreement AS a USING (agreement_id)
+        CROSS JOIN (SELECT coalesce(max(v.version), 0) AS version FROM pipemap.version AS v) AS newest
+        CROSS JOIN (
+            SELECT
+                nullif(current_setting('pipemap.wanted', true), '')::geometry AS wanted,
+                nullif(current_setting('pipemap.version', true), '')::integer AS version,
+                nullif(current_setting('pipemap.since', true), '')::integer AS since
+        ) AS asked
+        %s
+        WHERE k.key_sha256 = decode(current_setting('pipemap.key_sha256', true), 'hex')
+          AND k.revoked_at IS NULL
+          AND a.revoked_at IS NULL
+          AND a.approved_at IS NOT NULL
+          AND a.expires_at > statement_timestamp()
+          %s
+        OFFSET 0
+    $grant$, name, terms, joined, condition)
+$function$;
+
+-- How far a segment reaches beyond a box that it meets, at most: the largest side of a segment's box. An index holds
+-- those above 500 m, and nothing of the others. Boxes meet in single precision, hence 10 m more.
+CREATE OR REPLACE FUNCTION pg_temp.reach_m() RETURNS text LANGUAGE sql AS $function$
+    SELECT replace($reach$coalesce((
+        SELECT max({side}) FROM pipemap.pipe_segment AS s WHERE {side} > 500
+    ), 500) + 10$reach$, '{side}', 'greatest(ST_XMax(s.geom) - ST_XMin(s.geom), ST_YMax(s.geom) - ST_YMin(s.geom))')
+$function$;
+
+-- `granted`: any grant. `version` is the one that is read: what is asked for or frozen, else the newest; of a
+-- desensitised store (0: the map itself) none that it is not yet made to. `safe` is a box that lies in the area with all
+-- that is in it, so that nothing in it needs a closer look; null where there is none. It keeps off its edge as
+-- `inner_box` does.
+-- `granted_now`: one that reads the map itself at the newest version, as most do.
+-- `granted_deep`: the same where the wanted box lies so deep in an area that what meets it lies in the area whole.
+DO $make_grants$
+DECLARE
+    sought text := 'asked.wanted, coalesce(asked.wanted, area.whole) AS sought, area.whole AS area';
+    -- As keys, which are found faster than elements of a list, wherever that is kept.
+    keys text := 'jsonb_object(a.class_codes, a.class_codes) AS classes, jsonb_object(a.attributes, a.attributes) AS shown';
+    safe text := $safe$
+        CASE WHEN a.inner_box IS NOT NULL THEN a.inner_box
+             WHEN ST_Covers(area.whole, ST_Expand(asked.wanted, 100)) THEN ST_Expand(asked.wanted, 90)
+             WHEN least(ST_XMax(asked.wanted) - ST_XMin(asked.wanted), ST_YMax(asked.wanted) - ST_YMin(asked.wanted)) > 20
+                  AND ST_Covers(area.whole, ST_Envelope(asked.wanted)) THEN ST_Expand(asked.wanted, -10) END AS safe
+    $safe$;
+    -- Read from where it is kept once, not once a feature.
+    area text := 'CROSS JOIN LATERAL (SELECT ST_Force2D(a.area) AS whole OFFSET 0) AS area';
+    -- Of the map itself there is no store, so the digest is that of the terms.
+    is_now text := $now$
+        AND a.position_precision = 'exact' AND a.depth_precision = 'exact'
+        AND coalesce(a.frozen_version, asked.version, newest.version) >= newest.version
+    $now$;
+BEGIN
+    EXECUTE pg_temp.grant_view('granted', concat_ws(', ', sought, safe, keys, $terms$
+        a.agreement_id, a.agency, a.purpose, a.class_codes, a.attributes, a.expires_at, a.position_precision, a.depth_precision,
+        a.frozen_version, a.may_export, a.sites_telephone, a.requests_per_minute, a.concurrent_requests,
+        a.inner_box, $terms$ || pg_temp.reach_m() || $terms$ AS reach_m,
+        asked.since,
+        CASE WHEN precise.is_exact THEN 0 ELSE made.store_id END AS store_id,
+        least(coalesce(a.frozen_version, asked.version, newest.version), newest.version, made.version) AS version,
+        newest.version AS newest_version,
+        a.terms_sha256 || coalesce(to_hex(made.store_id), '') AS digest
+    $terms$), area || $joined$
+        CROSS JOIN LATERAL (SELECT a.position_precision = 'exact' AND a.depth_precision = 'exact' AS is_exact) AS precise
+        LEFT JOIN LATERAL (
+            SELECT d.store_id, d.version
+            FROM pipemap.desensitised_store AS d
+            WHERE d.position_precision = a.position_precision AND d.depth_precision = a.depth_precision
+            ORDER BY d.store_id DESC
+            LIMIT 1
+        ) AS made ON NOT precise.is_exact
+    $joined$, '');
+    EXECUTE pg_temp.grant_view(
+        'granted_now', concat_ws(', ', sought, safe, keys, 'newest.version, a.terms_sha256 AS digest'), area, is_now
+    );
+    EXECUTE pg_temp.grant_view(
+        'granted_deep', concat_ws(', ', 'asked.wanted', keys, 'newest.version, a.terms_sha256 AS digest'), '',
+        is_now || ' AND ST_Expand(asked.wanted, ' || pg_temp.reach_m() || ') @ a.inner_box'
+    );
+END
+$make_grants$;
 
 -- Which states a view of a kind reads, by what is asked: those that are alive at the version that is read, those that
 -- began after an earlier version and are alive at it, those that were alive at the earlier one and have ended up to it.
 -- They are read of the map now, of its history, or of a desensitised store; a part is not looked at when the grant has
 -- no use for it. What is alive is found by the index of places; what is listed by identity, and what has changed by the
--- indexes of versions: `IS TRUE` keeps the index of places out. `now` is what is alive for a grant that reads the map
--- itself at the newest version, as most do: one table is opened for it and not three.
+-- indexes of versions: `IS TRUE` keeps the index of places out. `now` is what is alive for `granted_now`, `deep` for
+-- `granted_deep`: one table is opened for it and not three.
 CREATE OR REPLACE FUNCTION pg_temp.shared_states(life text) RETURNS text LANGUAGE sql AS $function$
     SELECT CASE life
     WHEN 'now' THEN $states$
-        SELECT feature_id, class_code, geom, {columns} FROM pipemap.{kind}
-        WHERE g.store_id = 0 AND g.version = g.newest_version AND geom && g.sought
+        SELECT feature_id, class_code, geom, {columns} FROM pipemap.{kind} WHERE geom && g.sought
+    $states$
+    WHEN 'deep' THEN $states$
+        SELECT feature_id, class_code, geom, {columns} FROM pipemap.{kind} WHERE geom && g.wanted
     $states$
     WHEN 'alive' THEN $states$
         SELECT feature_id, class_code, geom, {columns} FROM pipemap.{kind}
@@ -127,7 +169,9 @@ $function$;
 -- What the views of a kind have in common, put into a view's frame:
 -- {grant}: the grant, with a switch for each attribute, read once a statement;
 -- {states}: the states it reads;
--- {attributes}: every attribute, null unless granted; what was surveyed at an end, unless that end is in the area.
+-- {attributes}: every attribute, null unless granted; what was surveyed at an end, unless that end is in the area;
+-- {is_granted}: whether its class is granted; a list tells the planner better how many are, which who joins must know;
+-- {sites}: the appurtenances that are sensitive sites.
 -- A feature comes with the version it is of and the digest of the permission, so that neither is asked for apart.
 CREATE OR REPLACE FUNCTION pg_temp.shared_view(frame text, kind text, life text, is_listed boolean) RETURNS text LANGUAGE sql AS $function$
     WITH attribute AS (
@@ -139,30 +183,39 @@ CREATE OR REPLACE FUNCTION pg_temp.shared_view(frame text, kind text, life text,
     listed AS (
         SELECT
             string_agg(quote_ident(name), ', ' ORDER BY place) AS columns,
-            string_agg(format('%L = ANY (attributes) AS %I', name, 'shows_' || name), ', ' ORDER BY place) AS switches,
+            string_agg(format('shown ? %L AS %I', name, 'shows_' || name), ', ' ORDER BY place) AS switches,
             string_agg(format(
                 'CASE WHEN g.%I%s THEN f.%I END AS %I', 'shows_' || name,
-                CASE WHEN name LIKE 'from\_%' THEN ' AND within.part & 1 > 0' WHEN name LIKE 'to\_%' THEN ' AND within.part & 2 > 0' END,
+                CASE WHEN life = 'deep' THEN ''
+                     WHEN name LIKE 'from\_%' THEN ' AND within.part & 1 > 0' WHEN name LIKE 'to\_%' THEN ' AND within.part & 2 > 0' END,
                 name, name
             ), ', ' ORDER BY place) AS attributes
         FROM attribute
     )
-    SELECT replace(replace(replace(replace(replace(replace(
+    SELECT replace(replace(replace(replace(replace(replace(replace(replace(
         frame,
-        '{grant}', '(SELECT granted.*, {switches} FROM pipemap_share.granted OFFSET 0)'),
+        '{grant}', '(SELECT granted.*, {switches} FROM pipemap_share.'
+            || CASE WHEN life IN ('now', 'deep') THEN 'granted_' || life ELSE 'granted' END || ' AS granted OFFSET 0)'),
         '{states}', '(' || CASE
             WHEN is_listed THEN replace(pg_temp.shared_states(life), 'geom && g.sought', '(geom && g.sought) IS TRUE')
             ELSE pg_temp.shared_states(life) END || ')'),
+        '{is_granted}', CASE WHEN life IN ('now', 'deep') THEN 'g.classes ? f.class_code'
+                             ELSE 'f.class_code = ANY (g.class_codes)' END),
+        '{sites}', $sites$(
+            'gas_station', 'heat_source', 'pump_station', 'regulator_station', 'reservoir', 'substation', 'tank',
+            'telecom_office', 'waterworks'
+        )$sites$),
         '{kind}', kind), '{columns}', columns), '{switches}', switches), '{attributes}', attributes)
     FROM listed
 $function$;
 
--- The view of a kind, the same for a grant of the map as it is now, both for those who list it by identity, and the
--- states that began and that ended between two versions.
-CREATE OR REPLACE FUNCTION pg_temp.make_views(frame text, kind text) RETURNS void LANGUAGE plpgsql AS $function$
+-- The view of a kind, the same for a grant of the map as it is now, both for those who list it by identity, the states
+-- that began and that ended between two versions, and what lies deep in an area, whose frame looks at no edge.
+CREATE OR REPLACE FUNCTION pg_temp.make_views(frame text, deep_frame text, kind text) RETURNS void LANGUAGE plpgsql AS $function$
 BEGIN
     EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind} ' || frame, kind, 'alive', false);
     EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind}_now ' || frame, kind, 'now', false);
+    EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind}_deep ' || deep_frame, kind, 'deep', false);
     EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind}_listed ' || frame, kind, 'alive', true);
     EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind}_listed_now ' || frame, kind, 'now', true);
     EXECUTE pg_temp.shared_view('CREATE VIEW pipemap_share.{kind}_begun ' || frame, kind, 'begun', false);
@@ -176,11 +229,15 @@ WITH (security_barrier) AS
 SELECT f.feature_id, f.class_code, {attributes}, f.geom, g.version AS of_version, g.digest AS of_digest
 FROM {grant} AS g
 JOIN LATERAL {states} AS f
-    ON f.class_code = ANY (g.class_codes)
+    ON {is_granted}
     AND (f.geom @ g.safe OR ST_Intersects(f.geom, g.area))
-WHERE coalesce(f.appurtenance_code, '') NOT IN (
-    'gas_station', 'heat_source', 'pump_station', 'regulator_station', 'reservoir', 'substation', 'tank', 'telecom_office', 'waterworks'
-)
+WHERE coalesce(f.appurtenance_code, '') NOT IN {sites}
+$view$, $view$
+WITH (security_barrier) AS
+SELECT f.feature_id, f.class_code, {attributes}, f.geom, g.version AS of_version, g.digest AS of_digest
+FROM {grant} AS g
+JOIN LATERAL {states} AS f ON {is_granted}
+WHERE coalesce(f.appurtenance_code, '') NOT IN {sites}
 $view$, 'node'); END $make_view$;
 
 -- Sensitive sites where an agreement says whom to call about them: not the site but the square of 200 m that it lies in,
@@ -205,9 +262,7 @@ JOIN LATERAL {states} AS f
 CROSS JOIN LATERAL (
     SELECT floor(ST_X(f.geom) / 200)::bigint AS i, floor(ST_Y(f.geom) / 200)::bigint AS j
 ) AS cell
-WHERE f.appurtenance_code IN (
-    'gas_station', 'heat_source', 'pump_station', 'regulator_station', 'reservoir', 'substation', 'tank', 'telecom_office', 'waterworks'
-)
+WHERE f.appurtenance_code IN {sites}
 GROUP BY cell.i, cell.j, g.sites_telephone, g.area
 $view$, 'node', 'alive', false); END $make_view$;
 
@@ -222,7 +277,7 @@ SELECT
     CASE WHEN within.part = 7 THEN f.geom ELSE ST_CollectionExtract(ST_Intersection(f.geom, g.area), 2) END AS geom,
     g.version AS of_version, g.digest AS of_digest
 FROM {grant} AS g
-JOIN LATERAL {states} AS f ON f.class_code = ANY (g.class_codes)
+JOIN LATERAL {states} AS f ON {is_granted}
 CROSS JOIN LATERAL (
     SELECT
         CASE WHEN f.geom @ g.safe IS TRUE OR ST_Covers(g.area, f.geom) THEN 7
@@ -232,6 +287,11 @@ CROSS JOIN LATERAL (
 ) AS within
 WHERE within.part = 7
    OR ST_Intersects(f.geom, g.area) AND NOT ST_IsEmpty(ST_CollectionExtract(ST_Intersection(f.geom, g.area), 2))
+$view$, $view$
+WITH (security_barrier) AS
+SELECT f.feature_id, f.class_code, {attributes}, f.geom, g.version AS of_version, g.digest AS of_digest
+FROM {grant} AS g
+JOIN LATERAL {states} AS f ON {is_granted}
 $view$, 'pipe_segment'); END $make_view$;
 
 REVOKE ALL ON ALL TABLES IN SCHEMA pipemap, pipemap_app, pipemap_share FROM pipemap_agency, PUBLIC;

@@ -184,6 +184,10 @@ def number_names() -> frozenset[str]:
     return frozenset(column.name for column in columns if isinstance(column.type, numbers))
 
 
+# The larger side of a box around a feature.
+_SIDE_M = "greatest(ST_XMax(geom::box3d) - ST_XMin(geom::box3d), ST_YMax(geom::box3d) - ST_YMin(geom::box3d))"
+
+
 def _feature_table(name: str, kind: str, *own: SchemaItem) -> Table:
     columns = [*_identity_columns(), *_COLUMNS[kind](), *_source_columns()]
     axis_is_a_line: list[SchemaItem] = []
@@ -194,10 +198,12 @@ def _feature_table(name: str, kind: str, *own: SchemaItem) -> Table:
 
 def _declare_feature(kind: str) -> None:
     links = {"pipe_segment": ("from_node_id", "to_node_id"), "consumer": ("node_id",)}.get(kind, ())
-    stations: list[SchemaItem] = []
+    particular: list[SchemaItem] = []
     if kind == "node":
         known = text("appurtenance_code IS NOT NULL")
-        stations = [Index("node_appurtenance_idx", "appurtenance_code", "class_code", postgresql_where=known)]
+        particular = [Index("node_appurtenance_idx", "appurtenance_code", "class_code", postgresql_where=known)]
+    if kind == "pipe_segment":
+        particular = [Index("pipe_segment_long_idx", text(_SIDE_M), postgresql_where=text(f"{_SIDE_M} > 500"))]
     _feature_table(
         kind,
         kind,
@@ -207,7 +213,7 @@ def _declare_feature(kind: str) -> None:
         Index(f"{kind}_geom_idx", "geom", postgresql_using="gist"),
         Index(f"{kind}_valid_from_idx", "valid_from_version"),
         *(Index(f"{kind}_{link}_idx", link) for link in links),
-        *stations,
+        *particular,
     )
     _feature_table(
         f"{kind}_history",

@@ -47,6 +47,18 @@ agreement = Table(
         ),
         comment="The area, if it is a box, 10 m off its edge; null where it is none.",
     ),
+    Column(
+        "terms_sha256",
+        TEXT,
+        Computed(
+            "encode(sha256(ST_AsEWKB(area) || replace(jsonb_object(class_codes, class_codes)::text"
+            " || jsonb_object(attributes, attributes)::text || position_precision || ' '::text || depth_precision"
+            " || ' '::text || COALESCE(frozen_version::text, ''::text) || ' '::text"
+            r" || COALESCE(sites_telephone, ''::text), '\'::text, '\\'::text)::bytea), 'hex'::text)",
+            persisted=True,
+        ),
+        comment="In hex, over all that decides what is shown of the map.",
+    ),
 )
 
 # What the desensitised copies of the map are made to, and up to which version each is made.

@@ -14,7 +14,7 @@ from pipemap.sharing import agreements, audit, feed, items, ledger
 from pipemap.sharing.agreements import Terms, hash_key
 from pipemap.sharing.feed import ChangesRequest
 from pipemap.sharing.granted import Place
-from pipemap.sharing.items import ItemsRequest
+from pipemap.sharing.item_statements import ItemsRequest
 from pipemap.sharing.ledger import AreaExceededError
 from pipemap.sharing.sites import read_sites
 

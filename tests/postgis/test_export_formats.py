@@ -29,7 +29,8 @@ from pipemap.sharing import agreements
 from pipemap.sharing.agreements import Terms
 from pipemap.sharing.exchange import ExportRequest, export_package
 from pipemap.sharing.granted import Place
-from pipemap.sharing.items import ItemsRequest, read_items
+from pipemap.sharing.item_statements import ItemsRequest
+from pipemap.sharing.items import read_items
 from schemas.codetables import code_table
 from tests.postgis.deliveries import bring_in, delivery, node, publish_now, segment
 

@@ -23,7 +23,8 @@ from pipemap.sharing.agreements import SHARED_KINDS, Terms, hash_key
 from pipemap.sharing.deltas import write_delta
 from pipemap.sharing.feed import ChangesRequest, Cursor, parse_cursor, read_changes
 from pipemap.sharing.granted import Place, UnknownKeyError, ViewOnlyError
-from pipemap.sharing.items import ItemsRequest, read_items
+from pipemap.sharing.item_statements import ItemsRequest
+from pipemap.sharing.items import read_items
 from pipemap.sharing.stores import refresh_stores
 from tests.postgis.deliveries import bring_in, delivery, node, publish_now, segment
 

@@ -16,7 +16,8 @@ from pipemap.errors import UsageError
 from pipemap.projects import init_project
 from pipemap.sharing.filters import Geometries, compile_filter
 from pipemap.sharing.granted import Place
-from pipemap.sharing.items import ItemsRequest, read_items
+from pipemap.sharing.item_statements import ItemsRequest
+from pipemap.sharing.items import read_items
 from tests.conftest import Clone
 from tests.postgis.planting import plant, plant_version, wkt
 

@@ -24,7 +24,7 @@ from pipemap.errors import CrsError, NotFoundError, SourceError, UsageError
 from pipemap.sharing import agreements, audit, chains, granted, items
 from pipemap.sharing.agreements import SHARED_KINDS, Terms, shareable_attributes
 from pipemap.sharing.granted import Place, UnknownKeyError
-from pipemap.sharing.items import ItemsRequest
+from pipemap.sharing.item_statements import ItemsRequest, Readable
 from pipemap.sharing.ledger import AreaExceededError
 from pipemap.sharing.reading import BlockingReading, now
 from schemas.codetables import codes_where
@@ -493,7 +493,7 @@ def test_what_was_known_of_a_key_does_not_outlive_it(street: Database) -> None:
     with street.transaction() as connection:
         agreements.revoke(connection, 1, "manager", hashed)
 
-    def strange(_: items.Readable) -> ItemsRequest:
+    def strange(_: Readable) -> ItemsRequest:
         raise UsageError("There is no such column.")
 
     with pytest.raises(UnknownKeyError):

@@ -14,7 +14,7 @@ from pipemap.db import Database
 from pipemap.errors import SourceError
 from pipemap.sharing import agreements, items
 from pipemap.sharing.agreements import Terms, hash_key
-from pipemap.sharing.items import ItemsRequest
+from pipemap.sharing.item_statements import ItemsRequest
 from pipemap.sharing.precision import shift
 from pipemap.sharing.stores import StoreState, refresh_stores
 from tests.postgis.deliveries import bring_in, delivery, node, publish_now, segment

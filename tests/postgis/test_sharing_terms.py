@@ -15,7 +15,7 @@ from pipemap.sharing import agreements, granted, items
 from pipemap.sharing.agreements import Terms, hash_key
 from pipemap.sharing.exchange import export
 from pipemap.sharing.granted import Grant, Place, ViewOnlyError
-from pipemap.sharing.items import ItemsRequest
+from pipemap.sharing.item_statements import ItemsRequest
 from tests.postgis.deliveries import bring_in, publish_now, street
 from tests.postgis.test_sharing import steps
 

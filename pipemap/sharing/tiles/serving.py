@@ -13,6 +13,7 @@ from psycopg.sql import SQL, Identifier
 
 from pipemap.db import Database
 from pipemap.errors import NotFoundError
+from pipemap.pages import Box
 from pipemap.projects import project_srid
 from pipemap.sharing import audit, ledger
 from pipemap.sharing.agreements import SHARED_KINDS
@@ -20,11 +21,13 @@ from pipemap.sharing.granted import (
     Grant,
     Place,
     UnknownKeyError,
+    View,
     read_at_once,
     read_under,
     recording_refusals,
+    window_of,
 )
-from pipemap.sharing.items import granted_columns
+from pipemap.sharing.item_statements import granted_columns
 from pipemap.sharing.reading import BlockingReading, Reading, now
 from pipemap.sharing.tiles import solid, tilesets, vector
 from pipemap.sharing.tiles.cache import Looks, Made, TileCache
@@ -144,34 +147,39 @@ class TileServer:
 
     async def _made(
         self, reading: Reading, key_sha256: str | None, wanted: Wanted
-    ) -> tuple[Made, Standing, Grant | None, bytes | None]:
+    ) -> tuple[Made, Standing, Grant | None, bytes | Box | None]:
         """A tile, kept or drawn, with what stood behind the key while it was looked for, and the window as WKB."""
 
-        async def read(grant: Grant | None, _: bool) -> tuple[Made, Standing, Grant | None, bytes | None] | None:
-            found = await self._found(reading, key_sha256, wanted, grant)
+        async def read(
+            grant: Grant | None, is_certain: bool
+        ) -> tuple[Made, Standing, Grant | None, bytes | Box | None] | None:
+            place = None if is_certain else _place(wanted, self.project_srid())
+            window = None if place is None else window_of(place, self.project_srid())
+            view = None if grant is None else grant.view(wanted.kind, wanted.version, window=window)
+            found = await self._found(reading, key_sha256, wanted, grant, view)
             if found is None or (grant is not None and grant.digest != found[1].digest):
                 return None
-            made, standing, window = found
-            return made, standing, grant, window
+            made, standing, asked = found
+            return made, standing, grant, asked if view is None else view.deep or asked
 
         return await read_under(reading, key_sha256, read)
 
     async def _found(
-        self, reading: Reading, key_sha256: str | None, wanted: Wanted, grant: Grant | None
+        self, reading: Reading, key_sha256: str | None, wanted: Wanted, grant: Grant | None, view: View | None
     ) -> tuple[Made, Standing, bytes | None] | None:
         """The same under a grant, in one round trip; None when nothing in force stands behind the key."""
         likely = self._stood.get(key_sha256)
         if wanted.version is not None:
             likely = await self.check(reading, key_sha256, wanted.version)
         kept = None if likely is None else self.cache.get(wanted.seen_by(likely))
-        drawing = _NOTHING if kept is not None else self._drawing(wanted, grant)
+        drawing = _NOTHING if kept is not None else self._drawing(wanted, grant, view)
         found = await self._drawn(reading, key_sha256, wanted, drawing)
         if found is None or kept is None:
             return found
-        _, standing, window = found
+        _, standing, asked = found
         if standing == likely:
-            return kept, standing, window
-        return await self._found(reading, key_sha256, wanted, grant)
+            return kept, standing, asked
+        return await self._found(reading, key_sha256, wanted, grant, view)
 
     async def _drawn(
         self, reading: Reading, key_sha256: str | None, wanted: Wanted, drawing: Drawing
@@ -191,7 +199,7 @@ class TileServer:
     async def _rows(
         self, reading: Reading, key_sha256: str | None, version: int | None, place: Place, drawing: Drawing
     ) -> list[DictRow]:
-        statement = _statement(drawing.statement, key_sha256 is None)
+        statement = _statement(drawing.statement, None if key_sha256 is None else drawing.grant)
         values = {"version": version, "digest": _STAFF_DIGEST, **drawing.values}
         return await read_at_once(reading, key_sha256, place, version, statement, values)
 
@@ -201,12 +209,11 @@ class TileServer:
             self._stood[key_sha256] = standing
         return standing
 
-    def _drawing(self, wanted: Wanted, grant: Grant | None) -> Drawing:
+    def _drawing(self, wanted: Wanted, grant: Grant | None, view: View | None) -> Drawing:
         srid = self.project_srid()
         if _place(wanted, srid) is None:
             return _NOTHING
         columns = granted_columns(grant, wanted.kind)
-        view = None if grant is None else grant.view(wanted.kind, wanted.version)
         source = Source(wanted.kind, columns, srid, view, wanted.version, wanted.tile is None)
         if wanted.tile is None:
             return tilesets.drawing(own_grid(srid), source)
@@ -216,8 +223,8 @@ class TileServer:
 
 
 @lru_cache(256)
-def _statement(drawing: str, is_staff: bool) -> bytes:
-    standing = SQL(queries("tiles")["staff_standing"]) if is_staff else Identifier(SHARE_SCHEMA, "granted")
+def _statement(drawing: str, grant: str | None) -> bytes:
+    standing = SQL(queries("tiles")["staff_standing"]) if grant is None else Identifier(SHARE_SCHEMA, grant)
     # Written by `Drawing`, so as trustworthy as a literal.
     return SQL(queries("tiles")["drawn"]).format(standing=standing, drawing=SQL(drawing)).as_bytes(None)
 

@@ -47,7 +47,7 @@ def drawing(tile: Tile, source: Source) -> Drawing:
     """The bodies of one tile as GLB, in the frame of its middle; the wanted box is set beside it."""
     values = {"level": tile.level, "row": tile.row, "column": tile.column, "side": tile.grid.side_at(tile.level)}
     values |= {"top": tile.grid.top_m, "left": tile.grid.left_m}
-    return Drawing(_statement(source), values, partial(_made, tile, source))
+    return Drawing(_statement(source), values, partial(_made, tile, source), source.grant)
 
 
 def _made(tile: Tile, source: Source, rows: list[DictRow], _: int) -> Made:

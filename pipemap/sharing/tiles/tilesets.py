@@ -50,7 +50,7 @@ def drawing(grid: Grid, source: Source) -> Drawing:
         relation=source.relation, condition=source.condition, level=SQL(LEVEL), reach=SQL(REACH)
     )
     values = {"top": grid.top_m, "left": grid.left_m, "side_0": grid.side_m}
-    return Drawing(statement.as_string(None), values, partial(_made, grid))
+    return Drawing(statement.as_string(None), values, partial(_made, grid), source.grant)
 
 
 def _made(grid: Grid, rows: list[DictRow], version: int) -> Made:

@@ -12,7 +12,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from pipemap.crs import area_of_use, within_use
 from pipemap.pages import Box
 from pipemap.sharing import audit
-from pipemap.sharing.granted import Place
+from pipemap.sharing.granted import Place, View
 from pipemap.sharing.tiles.cache import Made
 from pipemap.sharing.tiles.grids import Tile
 from pipemap.sql import queries
@@ -60,14 +60,19 @@ class Source:
     kind: str
     columns: tuple[str, ...]
     srid: int
-    view: str | None
+    view: View | None
     version: int | None = None
     is_everywhere: bool = False
 
     @property
     def relation(self) -> Composable:
         """Where it is read, as a FROM item."""
-        return relation(self.kind, self.version) if self.view is None else Identifier(SHARE_SCHEMA, self.view)
+        return relation(self.kind, self.version) if self.view is None else Identifier(SHARE_SCHEMA, self.view.features)
+
+    @property
+    def grant(self) -> str:
+        """The view of the grant it is shown under; any that is in force for staff, who are not asked for one."""
+        return "granted" if self.view is None else self.view.grant
 
     @property
     def condition(self) -> Composable:
@@ -79,12 +84,14 @@ class Source:
 class Drawing:
     """How something is drawn: a statement with its values, and what the rows it finds make of a version.
 
-    They make nothing when there is too much, which is then drawn `otherwise`.
+    They make nothing when there is too much, which is then drawn `otherwise`. `grant` is the view in `pipemap_share` of
+    the grant it is drawn under; staff have none.
     """
 
     statement: str
     values: Mapping[str, Any]
     make: Callable[[list[DictRow], int], Made | None]
+    grant: str = "granted"
     otherwise: "Drawing | None" = None
 
 
@@ -173,9 +180,9 @@ def drawing(tile: Tile, source: Source) -> Drawing | None:
     values |= dict(zip(("x0", "y0", "x1", "y1"), tile.box, strict=True))
     how = tile.grid.srid, tile.level >= _STRAIGHT_FROM_LEVEL, source
     if is_overview:
-        return Drawing(_statement("overview", *how), values, _made)
-    capped = Drawing(_statement("capped_features", *how), values, _made)
-    return Drawing(_statement("features", *how), values, _made, capped)
+        return Drawing(_statement("overview", *how), values, _made, source.grant)
+    capped = Drawing(_statement("capped_features", *how), values, _made, source.grant)
+    return Drawing(_statement("features", *how), values, _made, source.grant, capped)
 
 
 def _made(rows: list[DictRow], _: int) -> Made | None:
