@@ -73,7 +73,8 @@ def read_anchors(path: Path) -> Seen:
         document = _checked(path, number, line, key, after)
         after = document["signature"]
         for chain, (seq, digest) in document["heads"].items():
-            seen[chain][seq] = digest
+            # What was seen first counts: a chain that was rebuilt may have been anchored since, as long as it was.
+            seen[chain].setdefault(seq, digest)
     if not lines:
         raise SourceError(f"{path.name} holds no anchor.")
     return seen
@@ -82,16 +83,18 @@ def read_anchors(path: Path) -> Seen:
 class Anchoring:
     """A thread of the service that writes an anchor every so many minutes in which something was recorded.
 
-    Of several processes with the same file one does so; when it ends, another takes over.
+    Of several processes with the same file one does so; when it ends, another takes over. The first anchor is due after
+    `first_s`, so that a service that is often started again anchors too.
     """
 
-    def __init__(self, database: Database, path: Path, minutes: float) -> None:
+    def __init__(self, database: Database, path: Path, minutes: float, first_s: float = 60) -> None:
         self._database, self._path, self._period_s = database, path, minutes * 60
+        self._first_s = min(first_s, self._period_s)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="audit-anchors", daemon=True)
 
     def start(self) -> None:
-        """Begin; the first anchor is due after one period."""
+        """Begin, unless there is to be none."""
         if self._period_s > 0:
             self._thread.start()
 
@@ -104,8 +107,9 @@ class Anchoring:
     def _run(self) -> None:
         last: Mapping[str, Head] = {}
         with ExitStack() as stack:
-            is_ours = False
-            while not self._ended.wait(self._period_s):
+            is_ours, wait_s = False, self._first_s
+            while not self._ended.wait(wait_s):
+                wait_s = self._period_s
                 try:
                     is_ours = is_ours or _take_over(stack, self._path)
                     if is_ours:

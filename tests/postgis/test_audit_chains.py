@@ -134,6 +134,15 @@ def test_a_chain_rebuilt_from_scratch_is_found_by_the_anchors_alone(
     assert found(verified(database, seen)) == {("消防", kind)}
 
 
+def test_a_rebuilt_chain_stays_found_when_it_is_anchored_again(database: Database, tmp_path: Path) -> None:
+    looks(database)
+    anchors.write_anchor(database, tmp_path / "anchors.jsonl")
+    statement, kind = REBUILT["an entry altered"]
+    tamper(database, statement, _REBUILD)
+    anchors.write_anchor(database, tmp_path / "anchors.jsonl")
+    assert found(verified(database, anchors.read_anchors(tmp_path / "anchors.jsonl"))) == {("消防", kind)}
+
+
 def test_a_chain_that_is_gone_whole_is_found_by_the_anchors(database: Database, tmp_path: Path) -> None:
     looks(database)
     anchors.write_anchor(database, tmp_path / "anchors.jsonl")
@@ -178,10 +187,13 @@ def test_anchors_under_another_key_are_refused(database: Database, tmp_path: Pat
         anchors.read_anchors(tmp_path / "anchors.jsonl")
 
 
-def test_the_service_anchors_once_for_what_was_recorded_once(database: Database, tmp_path: Path) -> None:
+@pytest.mark.parametrize("minutes", [0.02 / 60, 10])
+def test_the_service_anchors_once_for_what_was_recorded_once(
+    database: Database, tmp_path: Path, minutes: float
+) -> None:
     path = tmp_path / "anchors.jsonl"
     looks(database, 1)
-    anchoring = anchors.Anchoring(database, path, minutes=0.02 / 60)
+    anchoring = anchors.Anchoring(database, path, minutes, first_s=0.02)
     anchoring.start()
     for _ in range(500):
         if path.exists() and path.read_text():
