@@ -34,7 +34,7 @@ Found = tuple[Floats, int | None]
 _BEGINNINGS = {
     ".gpkg": b"SQLite format 3\0", ".shp": b"\x00\x00\x27\x0a", ".fgb": b"fgb", ".geojson": b"{", ".json": b"{",
     ".geojsonl": b"{", ".parquet": b"PAR1", ".xlsx": b"PK\x03\x04", ".ifc": b"ISO-10303-21", ".csv": None, ".dxf": None,
-    ".inp": None, ".zip": b"PK\x03\x04",
+    ".inp": None, ".zip": b"PK\x03\x04", ".kml": b"<", ".gml": b"<", ".tab": b"!table", ".mif": None, ".txt": None,
 }  # fmt: skip
 _FOLDER = ".gdb"
 # A file with this in it has GDAL open whatever else it names, our database too.
@@ -46,6 +46,8 @@ _NUMBER = r"[-+]?\d+\.\d*(?:[eE][-+]?\d+)?"
 _CELL = re.compile(rf"<v>({_NUMBER})</v>")
 _POINT = re.compile(rf"IFCCARTESIANPOINT\(\(({_NUMBER}),({_NUMBER})")
 _MOVED = re.compile(rf"IFCMAPCONVERSION\([^,]*,[^,]*,({_NUMBER}),({_NUMBER})")
+_SRS_NAME = re.compile(r"""srsName=["'][^"']*EPSG[:/]+(?:[\d.]*[:/])?(\d+)["']""")
+_WGS84 = 4326
 _EPSG = re.compile(r"IFCPROJECTEDCRS\('EPSG:(\d+)'")
 
 
@@ -116,6 +118,16 @@ def _text(path: Path) -> Found:
     return _side_by_side(re.findall(_NUMBER, content)), None
 
 
+def _keyhole(path: Path) -> Found:
+    return _text(path)[0], _WGS84
+
+
+def _geography(path: Path) -> Found:
+    xy, _ = _text(path)
+    name = _SRS_NAME.search(path.read_text(encoding="utf-8", errors="replace"))
+    return xy, int(name[1]) if name else None
+
+
 def _workbook(path: Path) -> Found:
     with zipfile.ZipFile(path) as archive:
         sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/") and name.endswith(".xml")]
@@ -162,7 +174,7 @@ def _side_by_side(numbers: list[str]) -> Floats:
 
 _READERS: dict[str, Callable[[Path], Found]] = {
     ".csv": _table, ".inp": _text, ".xlsx": _workbook, ".parquet": _parquet, ".ifc": _ifc,
-    ".json": _json, ".zip": _package,
+    ".json": _json, ".zip": _package, ".kml": _keyhole, ".gml": _geography, ".mif": _text, ".txt": _text,
 }  # fmt: skip
 
 

@@ -105,6 +105,10 @@ WAYS = {
     "as GeoJSON with every digit": [["a.geojson", "-lco", "COORDINATE_PRECISION=12"]],
     "as a drawing": [["a.dxf", "-select", ""]],
     "as a table": [["a.csv", "-lco", "GEOMETRY=AS_WKT"]],
+    "for Google Earth": [["a.kml"]],
+    "as GML": [["a.gml"]],
+    "as GML in degrees": [["a.gml", *TO_DEGREES]],
+    "for MapInfo, as text": [["a.mif"]],
     "cut to 200 features": [["a.gpkg", "-limit", "200"]],
     "cut to 200, clipped, to degrees and back, as a shapefile": [
         ["a.gpkg", "-limit", "200", *CLIP], ["b.gpkg", *TO_DEGREES], ["c.shp", *BACK],
@@ -126,6 +130,8 @@ def test_the_recipient_is_named_after_gdal_was_at_it(city: Database, tmp_path: P
 
 def converted(source: Path, target: Path, options: list[str]) -> Path:
     command = ["ogr2ogr", str(target), str(source), *options]
+    # GDAL does not guess this one.
+    command += ["-f", "MapInfo File"] if target.suffix == ".mif" else []
     if source.suffix == ".gpkg" and "pipemap" in source.name:
         command.append("pipe_segment")
     ran = subprocess.run(command, check=False, capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
