@@ -101,13 +101,14 @@ class _Asked:
 class _Taken:
     """What the rounds of one case gave: requests a second, p95, processor time a request of service and database.
 
-    `answer` tells what one of the answers holds.
+    `record_ms` is how much of that goes into writing looks down at the database; `answer` tells what an answer holds.
     """
 
     answer: str
     rates: list[float] = field(default_factory=list)
     p95_ms: list[float] = field(default_factory=list)
     cpu_ms: list[float] = field(default_factory=list)
+    record_ms: list[float] = field(default_factory=list)
 
     def __str__(self) -> str:
         return (
@@ -190,6 +191,10 @@ def _lines(city: _City, case: str, asked: list[_Asked]) -> Iterator[Line]:
     ours, *others = _in_turn(city, case, asked)
     for one, other in zip(asked[1:], others, strict=True):
         yield Line(case, 1 / median(ours.rates), 1 / median(other.rates), one.name, f"{ours} against {other}")
+        if one.name == "staff":
+            record_s, ours_s, other_s = (median(ms) / 1e3 for ms in (ours.record_ms, ours.cpu_ms, other.cpu_ms))
+            note = f"the record, {record_s * 1e3:.3f} ms, apart"
+            yield Line(f"{case}, processor time of permissions", ours_s - record_s, other_s, "staff", note)
 
 
 def _hidden_line(city: _City, asked: _Asked) -> Line:
@@ -225,7 +230,7 @@ def _in_turn(city: _City, case: str, asked: list[_Asked]) -> list[_Taken]:
             _take(city, case, one, city.folder / f"paths{place}.txt", number, given)
     for given in taken:
         # The first round warms caches and plans.
-        for measured in (given.rates, given.p95_ms, given.cpu_ms):
+        for measured in (given.rates, given.p95_ms, given.cpu_ms, given.record_ms):
             del measured[0]
     return taken
 
@@ -247,7 +252,7 @@ def _answer(city: _City, case: str, asked: _Asked) -> str:
 
 
 def _take(city: _City, case: str, asked: _Asked, listed: Path, number: int, taken: _Taken) -> None:
-    before_s = _spent_s(city, asked)
+    before_s, record_before_s = _spent_s(city, asked), _record_s(city)
     words = ["wrk", "-t1", "--timeout", "30s", f"-c{_CONNECTIONS}", f"-d{_ROUND_S}s", "-s", str(_HERE / "wrk.lua")]
     words += [f"http://127.0.0.1:{asked.port}", "--", str(listed), str(1_000 * number), *filter(None, [asked.key])]
     told = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
@@ -255,11 +260,20 @@ def _take(city: _City, case: str, asked: _Asked, listed: Path, number: int, take
         raise SystemExit(f"{asked.name} failed {told['errors']} of {told['requests']} requests of {case}.")
     taken.rates.append(told["requests"] / told["seconds"])
     taken.p95_ms.append(told["p95_ms"])
-    taken.cpu_ms.append((_spent_s(city, asked) - before_s) * 1e3 / max(told["requests"], 1))
+    requests = max(told["requests"], 1)
+    taken.cpu_ms.append((_spent_s(city, asked) - before_s) * 1e3 / requests)
+    taken.record_ms.append((_record_s(city) - record_before_s) * 1e3 / requests)
 
 
 def _spent_s(city: _City, asked: _Asked) -> float:
     return cpu_s(asked.pid) + cpu_s(city.server_pid)
+
+
+def _record_s(city: _City) -> float:
+    """Processor time of the connections that looks are written by."""
+    statement = "SELECT pid FROM pg_stat_activity WHERE query LIKE '%audit_append(%' AND pid <> pg_backend_pid()"
+    with Database(city.url) as database, database.transaction() as connection:
+        return sum(cpu_s(row["pid"]) for row in connection.execute(statement).fetchall())
 
 
 def _ours(stack: ExitStack, city: _City) -> tuple[_Asked, _Asked, _Asked, _Asked]:
