@@ -142,7 +142,7 @@ def read_changes(database: Database, key_sha256: str, request: ChangesRequest, t
 
 def read_lines(database: Database, key_sha256: str, request: ChangesRequest, timeout_s: int) -> Iterator[ChangesPage]:
     """All changes by line, page by page; to be put on record by whoever hands them out. Raises as `read_changes`."""
-    return all_pages(lambda one: _read(database, key_sha256, one, "as_lines", timeout_s)[1], request)
+    return _all_pages(lambda one: _read(database, key_sha256, one, "as_lines", timeout_s)[1], request)
 
 
 @dataclass(frozen=True)
@@ -154,15 +154,20 @@ class Counted:
     counts: Mapping[str, int]
 
 
+def read_counts(database: Database, key_sha256: str, request: ChangesRequest, timeout_s: int) -> Iterator[ChangesPage]:
+    """All changes counted, page by page; to be put on record by whoever tells of them. Raises as `read_changes`."""
+    return _all_pages(lambda one: _read(database, key_sha256, one, "as_counts", timeout_s)[1], request)
+
+
 def count_changes(database: Database, key_sha256: str, request: ChangesRequest, timeout_s: int = 600) -> Counted:
-    """All changes counted; nothing of them is told, so it is for who tells to put on record. Raises as above."""
+    """The same added up."""
     counts = dict.fromkeys(OPS, 0)
-    for page in all_pages(lambda one: _read(database, key_sha256, one, "as_counts", timeout_s)[1], request):
+    for page in read_counts(database, key_sha256, request, timeout_s):
         counts = {op: counts[op] + more for op, more in page.counts.items()}
     return Counted(page.version, page.permission, counts)
 
 
-def all_pages(read: Callable[[ChangesRequest], ChangesPage], request: ChangesRequest) -> Iterator[ChangesPage]:
+def _all_pages(read: Callable[[ChangesRequest], ChangesPage], request: ChangesRequest) -> Iterator[ChangesPage]:
     """The pages of a request as `read` gives them, one after another, as long as pages may be."""
     request = replace(request, limit=MAX_CHANGES)
     while True:
