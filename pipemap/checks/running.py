@@ -29,6 +29,8 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 Counts: TypeAlias = Counter[tuple[str, Severity]]
 
 _BLOCK_ROWS = 10_000
+# Fewer features are looked at sooner than processes are started for them.
+_FEWEST_SHARED_OUT = 2_000
 T = TypeVar("T")
 
 
@@ -107,7 +109,7 @@ def found_blocks(
     """What the rules find, in blocks of the fields of `Finding`; a rule that fails, fails the check.
 
     Rules that see all come first, then tile by tile the others, and last the notes that add up over tiles.
-    Each of these parts is looked at by a process of its own where there are several.
+    Each of these parts is looked at by a process of its own where there are several, and much to look at.
     """
     return _found(scope, rules, on_progress, iter, tile_features)
 
@@ -128,7 +130,8 @@ def _found(
     def look(part: int) -> Iterator[Told[T]]:
         return taken(_told(local, tiles[part - 1]) if part else _told(whole, scope))
 
-    for told in shared_out(1 + len(tiles), look):
+    is_small = len(tiles) == 1 and sum(len(is_told) for is_told in scope.told.values()) < _FEWEST_SHARED_OUT
+    for told in shared_out(1 + len(tiles), look, 1 if is_small else None):
         if isinstance(told, _Begun):
             said(told.rule_id, next(done), total)
         elif isinstance(told, Note):
