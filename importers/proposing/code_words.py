@@ -34,7 +34,7 @@ def akin(word: str, known: Mapping[str, str]) -> NearWord | None:
     for text in (stem, *(f"{stem}{suffix}" for suffix in ("管", "井", "阀"))):
         if text in known and (len(text) > 2 or not text.isascii()):
             return NearWord(text, known[text], 0.9)
-    within = [text for text in known if len(text) > (1 if not text.isascii() else 3) and text in folded]
+    within = [text for text in known if text in folded and len(text) > (1 if not text.isascii() else 3)]
     if not within:
         return None
     longest = max(within, key=len)

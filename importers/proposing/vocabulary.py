@@ -178,8 +178,13 @@ def _fitting(role: str, concepts: Words) -> Iterator[str]:
                 yield attribute
 
 
-def _cuts(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:
+@cache
+def _cuts(header: str) -> tuple[tuple[list[tuple[str, Words]], float], ...]:
     """The ways to cut a name into known words, each with its trust; a name in two languages counts by its halves."""
+    return tuple(_cut_by_trust(header))
+
+
+def _cut_by_trust(header: str) -> Iterator[tuple[list[tuple[str, Words]], float]]:
     text = _IN_OR_OUT.sub(r"\1 \2let", unicodedata.normalize("NFKC", header))
     text = _DOTTED.sub(lambda letters: f"{letters[0].replace('.', '')} ", text).translate(_PARTING)
     text = unaccented(simplified(_DOWN_TO.sub(lambda found: f"{found[1] or ''} ", without_unit(text))))
