@@ -41,6 +41,8 @@ from schemas.shared_answers import Agreed
 
 # How far around a question its answer may depend on: the ground, and what stands in the way of a pipe that is moved.
 _AROUND_M = 250.0
+# How much further it is looked for the ends of long segments, where the ground above them is known.
+_ENDS_WITHIN_M = 1_000.0
 _NAMES_FEATURES = ("feature_id", "segment_id", "node_id", "other_id")
 
 
@@ -176,8 +178,21 @@ def _look_around(connection: Connection, question: Question, srid: int) -> Bound
         place = _in_project(place, srid if question.srid is None else question.srid, srid)
     if place is None:
         return None
-    want(connection, Place(_widened(place.bounds, question.reach_m + _AROUND_M)), srid)
-    return _widened(place.bounds, question.reach_m)
+    window = _widened(place.bounds, question.reach_m)
+    want(connection, Place(window), srid)
+    want(connection, Place(_with_ends(connection, _widened(window, _AROUND_M))), srid)
+    return window
+
+
+def _with_ends(connection: Connection, around: Bounds) -> Bounds:
+    """A box with the ends, if they are not too far off, of the segments that are shown in the wanted window."""
+    row = fetch_one(connection, queries("asked")["spanned"])
+    if row is None or row["spanned"] is None:
+        return around
+    furthest = _widened(around, _ENDS_WITHIN_M)
+    low_x, low_y = (min(around[axis], max(row["spanned"][axis], furthest[axis])) for axis in (0, 1))
+    high_x, high_y = (max(around[axis], min(row["spanned"][axis], furthest[axis])) for axis in (2, 3))
+    return low_x, low_y, high_x, high_y
 
 
 def _widened(bounds: Bounds, by_m: float) -> Bounds:

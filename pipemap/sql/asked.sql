@@ -3,6 +3,12 @@
 SELECT feature_id, ST_AsBinary(ST_Force2D(geom)) AS axis, ST_3DLength(geom) AS length_m
 FROM pipemap_share.asked_pipe_segment WHERE feature_id = ANY(%(feature_ids)s::bigint[])
 
+-- name: spanned
+-- What the segments that are shown in the wanted window span: min x, min y, max x, max y.
+SELECT ARRAY[ST_XMin(s.box), ST_YMin(s.box), ST_XMax(s.box), ST_YMax(s.box)] AS spanned
+FROM (SELECT ST_Extent(geom) AS box FROM pipemap_share.pipe_segment) AS s
+WHERE s.box IS NOT NULL
+
 -- name: valves
 -- Some nodes that are shown to be what they are, nearest to a burst first; with `of_known_state` only where that is shown.
 SELECT v.feature_id AS node_id, nullif(v.source_key, '') AS source_key, v.name, v.address, v.valve_state_code AS state_code,

@@ -134,8 +134,8 @@ def town() -> list[State]:
                 line = shapely.LineString(flat if i % 4 == 1 else solid)
                 states.append(State("pipe_segment", number, class_code, begins, ends, line, values))
     # A main longer than most, which crosses windows that hold neither of its ends.
-    main = shapely.LineString([(X0 - 90, Y0 - 40, 3.0), (X0 + 640, Y0 + 230, 4.0)])
-    values = {"owner": "mains", "width_mm": 900.0, "pressure_mpa": 1.6, "from_node_id": 201, "to_node_id": 212}
+    main = shapely.LineString([(*places[201], 3.0), (*places[11], 4.0)])
+    values = {"owner": "mains", "width_mm": 900.0, "pressure_mpa": 1.6, "from_node_id": 201, "to_node_id": 11}
     values |= {"from_depth_m": 2.5, "to_depth_m": 2.6}
     states.append(State("pipe_segment", 1900, "foul", 1, None, main, values))
     return states
