@@ -22,6 +22,8 @@ _LONGEST_URL = 2_000
 _HTTPS = 443
 # Addresses that stand for an IPv4 address behind a translator (RFC 6052, RFC 8215).
 _TRANSLATED = tuple(ipaddress.ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48"))
+# Nobody's in the world, though Python takes them for global: of protocols, of a site as it once was, for documents.
+_NOWHERE = tuple(ipaddress.ip_network(text) for text in ("192.0.0.0/24", "fec0::/10", "3fff::/20"))
 
 
 class PostError(PipemapError):
@@ -80,6 +82,8 @@ class HookPolicy:
             if address.sixtofour or address.teredo or any(address in network for network in _TRANSLATED):
                 return False
             address = address.ipv4_mapped or address
+        if any(address in network for network in _NOWHERE):
+            return False
         if address.is_link_local or address.is_multicast or address.is_unspecified or address.is_reserved:
             return self.allows_private and address.is_loopback
         return address.is_global or (self.allows_private and address.is_private)

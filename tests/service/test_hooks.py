@@ -305,7 +305,8 @@ def test_only_allowed_hosts_are_registered_and_others_hooks_are_not_seen(
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "::1", "fe80::1",
-     "fd00::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "2002:7f00:1::", "224.0.0.1", "::"],
+     "fd00::1", "fec0::1", "192.0.0.8", "3fff::1",
+     "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "2002:7f00:1::", "224.0.0.1", "::"],
 )  # fmt: skip
 def test_inner_addresses_are_refused_however_they_are_written(address: str) -> None:
     with pytest.raises(PostError, match="inner network"):
