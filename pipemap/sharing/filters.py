@@ -206,6 +206,8 @@ class _Compiler:
 
     def _drawn(self, node: _Node) -> BaseGeometry:
         """A geometry in easting and northing as it is given."""
+        if isinstance(node, dict) and "property" in node:
+            raise UsageError(f"{node['property']} is no geometry to ask for; there is {GEOMETRY}.")
         try:
             found = self._box(node["bbox"]) if "bbox" in node else self._flipped(shapely.force_2d(shape(node)))
         except (TypeError, ValueError, KeyError, AttributeError, shapely.errors.ShapelyError) as error:

@@ -37,11 +37,14 @@ WHERE job_id = %(job_id)s AND state = 'running'
 RETURNING job_id
 
 -- name: finish
--- No row when the job was cancelled meanwhile.
+-- No row when the job was cancelled meanwhile. Nobody can fetch a package once its agreement has expired.
 UPDATE pipemap.export_job SET
     state = 'done', done = %(done)s, total = %(done)s, digest = %(digest)s, file_name = %(file_name)s,
     bytes = %(bytes)s, sha256 = %(sha256)s, finished_at = now(),
-    expires_at = now() + make_interval(hours => %(keep_h)s)
+    expires_at = least(
+        now() + make_interval(hours => %(keep_h)s),
+        (SELECT a.expires_at FROM pipemap.agreement AS a WHERE a.agreement_id = export_job.agreement_id)
+    )
 WHERE job_id = %(job_id)s AND state = 'running'
 RETURNING job_id
 

@@ -222,6 +222,12 @@ def test_a_chain_that_would_end_the_process_is_refused_unparsed(text: str) -> No
         compile_filter(text, "cql2-text", "pipe_segment", COLUMNS, HERE)
 
 
+@pytest.mark.parametrize("name", ["geom", "owner"])
+def test_a_place_asked_of_what_is_none_is_told_the_name_of_the_geometry(name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name} is no geometry.*there is geometry"):
+        compile_filter(f"S_INTERSECTS({name}, POINT(1 2))", "cql2-text", "pipe_segment", COLUMNS, HERE)
+
+
 def test_signs_of_coordinates_are_no_chain() -> None:
     ring = ", ".join(f"-3.{number} -50.2" for number in range(900))
     assert compile_filter(f"S_INTERSECTS(geometry, MULTIPOINT({ring}))", "cql2-text", "pipe_segment", COLUMNS, HERE)

@@ -39,8 +39,8 @@ Issue = Callable[..., dict[str, str]]
 def issue(town: Town) -> Issue:
     """Make an agreement and give the header with its key."""
 
-    def make(agency: str = "水务局", **terms: Any) -> dict[str, str]:
-        until = datetime.now(UTC) + timedelta(days=9)
+    def make(agency: str = "水务局", days: float = 9, **terms: Any) -> dict[str, str]:
+        until = datetime.now(UTC) + timedelta(days=days)
         written = Terms(agency, "设计", EAST_HALF, ("water", "gas"), ("owner", "width_mm"), until, **terms)
         with town.database.transaction() as connection:
             number = agreements.agree(connection, written, "manager")
@@ -213,6 +213,16 @@ def test_a_package_is_deleted_when_its_time_is_over(
     assert state(client, key, job_id)["state"] == "expired"
     refused(client.get(f"{EXPORTS}/{job_id}/package", headers=key), 409)
     assert list(settings.export_folder.iterdir()) == []
+
+
+def test_a_package_is_kept_no_longer_than_its_agreement_runs(
+    client: httpx.Client, issue: Issue, do_work: Callable[[], None]
+) -> None:
+    key = issue(days=0.1)
+    job_id = asked(client, key)
+    do_work()
+    ends = datetime.fromisoformat(state(client, key, job_id)["expires_at"])
+    assert ends < datetime.now(UTC) + timedelta(days=0.1)
 
 
 @pytest.mark.parametrize("route", ["/share/export?format=csv", "/share/changes/package?since=1"])
