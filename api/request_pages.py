@@ -12,7 +12,7 @@ from api.requests import Decision, RequestId, narrowing_of
 from api.staff_pages import Language, read_form, staff_page
 from pipemap.errors import PipemapError, UsageError
 from pipemap.sharing import requests
-from pipemap.sharing.precision import POSITION_PRECISIONS
+from pipemap.sharing.precision import DEPTH_PRECISIONS, POSITION_PRECISIONS
 from pipemap.sharing.preview import preview
 from pipemap.sharing.requests import Approval
 from pipemap.sharing.stores import refresh_stores
@@ -71,6 +71,7 @@ def _decision(form: dict[str, list[str]]) -> Decision:
             class_codes=form.get("class_codes", []),
             attributes=form.get("attributes", []),
             position_precision=form.get("position_precision", ["exact"])[0],
+            depth_precision=form.get("depth_precision", ["exact"])[0],
             may_export="may_export" in form,
         )
     except ValidationError as error:
@@ -99,4 +100,5 @@ def _shown(
         made=made,
         fault=fault,
         precisions=POSITION_PRECISIONS,
+        depth_precisions=DEPTH_PRECISIONS,
     )

@@ -70,6 +70,7 @@ class Decision(BaseModel):
     attributes: Annotated[list[str], Field(max_length=100)] | None = None
     ends_on: date | None = None
     position_precision: str = "exact"
+    depth_precision: str = "exact"
     may_export: bool = True
 
 
@@ -174,6 +175,7 @@ def narrowing_of(connection: Connection, decision: Decision) -> Narrowing:
         attributes=decision.attributes,
         ends_on=decision.ends_on,
         position_precision=decision.position_precision,
+        depth_precision=decision.depth_precision,
         may_export=decision.may_export,
     )
 

@@ -112,6 +112,7 @@ def narrow(
     attributes: Annotated[str | None, typer.Option(help="Fewer attributes, separated by commas.")] = None,
     ends: Annotated[str | None, typer.Option(help="Earlier last day.")] = None,
     position: Annotated[str, typer.Option(help="Coarser places, as in `share agree`.")] = "exact",
+    depth: Annotated[str, typer.Option(help="Coarser depths, as in `share agree`.")] = "exact",
     view_only: Annotated[bool, typer.Option("--view-only", help="No exports.")] = False,
     area_crs: CrsOption = None,
     by: ByOption = None,
@@ -119,7 +120,7 @@ def narrow(
 ) -> None:
     """Grant a part of a request: smaller, fewer, shorter or coarser. 缩减后批准"""
     given = {"class_codes": _words(classes), "attributes": _words(attributes), "ends_on": _day(ends)}
-    coarser = {"position_precision": position, "may_export": not view_only}
+    coarser = {"position_precision": position, "depth_precision": depth, "may_export": not view_only}
     _decide(number, by, reason, as_json, area, area_crs, **given, **coarser)
 
 

@@ -19,7 +19,7 @@ from pipemap.db import Connection, count_alone, fetch_all, fetch_one
 from pipemap.errors import ConflictError, NotFoundError, PermissionDeniedError, UsageError
 from pipemap.sharing import audit
 from pipemap.sharing.agreements import Terms, agree, check_granted, issue_key
-from pipemap.sharing.precision import EXACT, default_depth
+from pipemap.sharing.precision import DEPTH_PRECISIONS, EXACT, check_precision, default_depth
 from pipemap.sql import queries
 from schemas.codetables import Code, code_table
 
@@ -57,13 +57,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Narrowing:
-    """What is granted instead; None leaves it as asked. `position_precision` is never finer than exact."""
+    """What is granted instead; None leaves it as asked. Places and depths are as exact as asked, or coarser."""
 
     area: BaseGeometry | None = None
     class_codes: Sequence[str] | None = None
     attributes: Sequence[str] | None = None
     ends_on: date | None = None
     position_precision: str = EXACT
+    depth_precision: str = EXACT
     may_export: bool = True
 
     @property
@@ -216,6 +217,7 @@ def _terms(row: DictRow, narrowing: Narrowing) -> Terms:
     ends_on = narrowing.ends_on or row["ends_on"]
     if ends_on > row["ends_on"]:
         raise UsageError(f"A narrower period ends by {row['ends_on']}; not on {ends_on}.")
+    check_precision(narrowing.position_precision, narrowing.depth_precision)
     purpose = purpose_of(row["purpose_code"])
     return Terms(
         agency=row["agency"],
@@ -225,7 +227,7 @@ def _terms(row: DictRow, narrowing: Narrowing) -> Terms:
         attributes=attributes,
         expires_at=datetime.combine(ends_on, time.max).astimezone().astimezone(UTC),
         position_precision=narrowing.position_precision,
-        depth_precision=default_depth(attributes),
+        depth_precision=max(default_depth(attributes), narrowing.depth_precision, key=DEPTH_PRECISIONS.index),
         may_export=narrowing.may_export,
     )
 

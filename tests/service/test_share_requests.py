@@ -10,6 +10,7 @@ from pyproj import Transformer
 
 from pipemap.sharing import agreements, audit, requests
 from pipemap.sharing.agreements import Terms
+from pipemap.sharing.precision import DEPTH_PRECISIONS
 from tests.service.conftest import X0, Y0, Town
 from tests.service.test_api import refused
 
@@ -100,6 +101,26 @@ def test_a_narrowed_request_grants_a_part_and_never_more(client: httpx.Client, t
     assert {feature["properties"]["class_code"] for feature in features} == {"water"}
     assert {feature["id"] for feature in features} == {town.ids["W->V1"], town.ids["V1->A"]}
     assert client.get("/share/export?format=gpkg", headers={"X-API-Key": answer["key"]}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("attributes", "asked", "granted"),
+    [
+        (["from_depth_m"], "step_0.5m", "step_0.5m"),
+        (["from_depth_m"], "masked", "masked"),
+        (["owner"], "exact", "masked"),
+    ],
+)
+def test_depths_are_narrowed_to_a_step_and_never_finer(
+    client: httpx.Client, attributes: list[str], asked: str, granted: str
+) -> None:
+    number = written(client, attributes=["owner", "from_depth_m"])
+    less = {"reason": "coarser", "attributes": attributes, "depth_precision": asked}
+    answer = client.post(f"/share/requests/{number}/approve", json=less, auth=MANAGER).json()
+    told = client.get("/share/agreement", headers={"X-API-Key": answer["key"]}).json()
+    assert told["depth_precision"] == granted
+    nonsense = {"reason": "coarser", "depth_precision": "x"}
+    refused(client.post(f"/share/requests/{written(client)}/approve", json=nonsense, auth=MANAGER), 400)
 
 
 @pytest.mark.parametrize(
@@ -204,6 +225,7 @@ def test_the_page_shows_what_a_request_would_show_and_decides_it(client: httpx.C
     assert "<svg" in page.text and "water supply" in page.text
     assert "给水" in client.get(f"/requests/{number}?language=zh", auth=MANAGER).text
     form = {"verdict": "narrow", "reason": "less", "class_codes": "water", "area": "", "ends_on": ""}
+    assert all(f'<option value="{one}"' in page.text for one in DEPTH_PRECISIONS)
     route = f"/requests/{number}?language=en"
     for origin in ({}, {"Origin": "https://evil.example"}):
         refused(client.post(route, data=form, auth=MANAGER, headers=origin), 403)
