@@ -16,10 +16,9 @@ from openpyxl.cell import WriteOnlyCell
 
 from importers.profiles import Profile, plain
 from pipemap.datasets import DatasetContent
+from pipemap.formulas import begins_formula
 
 Row = Mapping[str, Any]
-# A spreadsheet would run a text that begins like this; after a blank it does not, and readers strip the blank.
-_FORMULA = ("=", "+", "-", "@")
 
 # Names the key in tables of any role, so it does not tell which role a table plays.
 _EVERY_KEY = "source_key"
@@ -228,7 +227,8 @@ def _plain(value: Any) -> Any:
 
 
 def _text(value: Any) -> Any:
-    return f" {value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    # After a blank no spreadsheet runs it, and readers strip the blank.
+    return f" {value}" if begins_formula(value) else value
 
 
 def _cell(page: Any, value: Any) -> Any:

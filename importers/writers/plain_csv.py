@@ -5,10 +5,8 @@ from typing import Any
 
 import shapely
 
+from pipemap.formulas import begins_formula
 from pipemap.sharing.layers import GEOMETRY, Content
-
-# What a spreadsheet would take for the beginning of a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_csv(content: Content) -> None:
@@ -26,4 +24,4 @@ def write_csv(content: Content) -> None:
 
 def defused(cell: Any) -> Any:
     """A cell that no spreadsheet takes for a formula; numbers stay numbers."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
+    return f"'{cell}" if begins_formula(cell) else cell

@@ -11,12 +11,11 @@ import pandas as pd
 import pyogrio
 import shapely
 
+from pipemap.formulas import begins_formula
 from pipemap.report.contents import Report
 from schemas.findings import Finding
 
 FIELDS = ("finding_id", "origin", *Finding.model_fields)
-# A spreadsheet would run a cell that begins like this as a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def report_document(report: Report, limit: int | None = None, offset: int = 0) -> dict[str, Any]:
@@ -54,7 +53,7 @@ def write_csv(report: Report, path: Path) -> None:
 def _cell(name: str, value: Any) -> Any:
     if name == "details":
         return orjson.dumps(value).decode()
-    if isinstance(value, str) and value.startswith(_FORMULA):
+    if begins_formula(value):
         return "'" + value
     return value
 
