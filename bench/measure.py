@@ -85,8 +85,15 @@ def watched(work: Callable[..., T], *arguments: object) -> tuple[T, Peak]:
 
 def cpu_s(pid: int) -> float:
     """Processor time that a process and all that it started have taken, of those that still run."""
-    ticks = sum(sum(map(int, _stat(number)[11:13])) for number in _family(pid))
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return sum(map(_ticks, _family(pid))) / os.sysconf("SC_CLK_TCK")
+
+
+def _ticks(pid: int) -> int:
+    try:
+        return sum(map(int, _stat(pid)[11:13]))
+    except OSError:
+        # It has ended.
+        return 0
 
 
 def _held_mib(pid: int) -> tuple[float, float]:
