@@ -25,6 +25,7 @@ SHARED_DATA = Path(os.environ.get("PIPEMAP_REAL_DATA", Path(__file__).resolve().
 _numbers = itertools.count()
 _PREFIX = "pipemap-test-"
 _ABANDONED_AFTER_S = 3600
+_MEMORY, _ROOM_BYTES = Path("/dev/shm"), 6 << 30
 
 
 def pytest_report_header() -> str:
@@ -43,9 +44,19 @@ def started_numba() -> None:
     numba.njit(lambda: None)()
 
 
+def _place_of_databases() -> str:
+    """Where there is room in memory: ext4 looks at every file that was removed in the last minutes to make a new one.
+
+    A database has three hundred files, and each test removes one.
+    """
+    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES:
+        return str(_MEMORY)
+    return tempfile.gettempdir()
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_place_of_databases()))
     folder.chmod(0o755)
     server = Cluster(folder, durable=False)
     server.start()
@@ -58,7 +69,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Remove the servers of runs that were killed; workers share one folder, so the process that starts them does."""
     if hasattr(session.config, "workerinput"):
         return
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    for folder in Path(_place_of_databases()).glob(f"{_PREFIX}*"):
         is_old = time.time() - folder.stat().st_mtime > _ABANDONED_AFTER_S
         if is_old and not Cluster(folder).is_running():
             shutil.rmtree(folder, ignore_errors=True)

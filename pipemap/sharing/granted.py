@@ -4,9 +4,10 @@ The views ask the transaction's settings whose key it is, which part of the map 
 (schemas/sql/20_sharing.sql). Refusals are put on record here; what was read, by whoever hands it out.
 """
 
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
@@ -70,7 +71,8 @@ class Grant:
     `version` is the one that is read: the newest, the one asked for, the one the agreement is frozen at, or the one
     its desensitised store is made to. `digest`, in hex, is of all that decides what is shown of a version, so that what
     was made under it may be kept and given to whoever holds a key in force with the same digest. `inner_box` lies in
-    the area, off its edge, where that is a box; `reach_m` is how far beyond a box a segment goes that meets it.
+    the area, off its edge, where that is a box; `reach_m` is how far beyond a box a segment goes at most that meets it,
+    where that was asked for.
     """
 
     agreement_id: int
@@ -90,7 +92,7 @@ class Grant:
     version: int
     digest: str
     inner_box: Sequence[float] | None
-    reach_m: float
+    reach_m: float = math.inf
 
     def columns(self, kind: str) -> tuple[str, ...]:
         """Columns of a kind that the agency is shown, geometry apart."""
@@ -245,7 +247,8 @@ async def read_under(
 
 def _grant_now(database: Database, key_sha256: str) -> Grant:
     with database.transaction(read_only=True) as connection:
-        return grant_of(connection, key_sha256)
+        grant, row = grant_of(connection, key_sha256), fetch_one(connection, queries("sharing")["reach"])
+        return grant if row is None else replace(grant, **row)
 
 
 async def read_at_once(

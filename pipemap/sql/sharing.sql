@@ -128,9 +128,12 @@ SELECT agreement_id, agency, purpose, class_codes, attributes, expires_at, ST_As
        position_precision, depth_precision, frozen_version, may_export, sites_telephone, requests_per_minute,
        concurrent_requests, version, digest,
        CASE WHEN inner_box IS NOT NULL
-            THEN ARRAY[ST_XMin(inner_box), ST_YMin(inner_box), ST_XMax(inner_box), ST_YMax(inner_box)] END AS inner_box,
-       reach_m
+            THEN ARRAY[ST_XMin(inner_box), ST_YMin(inner_box), ST_XMax(inner_box), ST_YMax(inner_box)] END AS inner_box
 FROM pipemap_share.granted
+
+-- name: reach
+-- How far a segment goes at most beyond a box that it meets.
+SELECT reach_m FROM pipemap_app.reach
 
 -- name: limits
 -- The limits of the agreement behind a key; no row when it is not in force.

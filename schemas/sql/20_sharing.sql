@@ -53,11 +53,10 @@ $function$;
 
 -- How far a segment reaches beyond a box that it meets, at most: the largest side of a segment's box. An index holds
 -- those above 500 m, and nothing of the others. Boxes meet in single precision, hence 10 m more.
-CREATE OR REPLACE FUNCTION pg_temp.reach_m() RETURNS text LANGUAGE sql AS $function$
-    SELECT replace($reach$coalesce((
-        SELECT max({side}) FROM pipemap.pipe_segment AS s WHERE {side} > 500
-    ), 500) + 10$reach$, '{side}', 'greatest(ST_XMax(s.geom) - ST_XMin(s.geom), ST_YMax(s.geom) - ST_YMin(s.geom))')
-$function$;
+DO $make_view$ BEGIN EXECUTE replace($view$
+CREATE VIEW pipemap_app.reach AS
+SELECT coalesce((SELECT max({side}) FROM pipemap.pipe_segment AS s WHERE {side} > 500), 500) + 10 AS reach_m
+$view$, '{side}', 'greatest(ST_XMax(s.geom) - ST_XMin(s.geom), ST_YMax(s.geom) - ST_YMin(s.geom))'); END $make_view$;
 
 -- `granted`: any grant. `version` is the one that is read: what is asked for or frozen, else the newest; of a
 -- desensitised store (0: the map itself) none that it is not yet made to. `safe` is a box that lies in the area with all
@@ -87,8 +86,7 @@ BEGIN
     EXECUTE pg_temp.grant_view('granted', concat_ws(', ', sought, safe, keys, $terms$
         a.agreement_id, a.agency, a.purpose, a.class_codes, a.attributes, a.expires_at, a.position_precision, a.depth_precision,
         a.frozen_version, a.may_export, a.sites_telephone, a.requests_per_minute, a.concurrent_requests,
-        a.inner_box, $terms$ || pg_temp.reach_m() || $terms$ AS reach_m,
-        asked.since,
+        a.inner_box, asked.since,
         CASE WHEN precise.is_exact THEN 0 ELSE made.store_id END AS store_id,
         least(coalesce(a.frozen_version, asked.version, newest.version), newest.version, made.version) AS version,
         newest.version AS newest_version,
@@ -108,7 +106,7 @@ BEGIN
     );
     EXECUTE pg_temp.grant_view(
         'granted_deep', concat_ws(', ', 'asked.wanted', keys, 'newest.version, a.terms_sha256 AS digest'), '',
-        is_now || ' AND ST_Expand(asked.wanted, ' || pg_temp.reach_m() || ') @ a.inner_box'
+        is_now || ' AND ST_Expand(asked.wanted, (SELECT r.reach_m FROM pipemap_app.reach AS r)) @ a.inner_box'
     );
 END
 $make_grants$;

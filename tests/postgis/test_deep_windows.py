@@ -10,8 +10,9 @@ import shapely
 from pipemap.db import Database
 from pipemap.sharing import agreements, items
 from pipemap.sharing.agreements import Terms, hash_key
-from pipemap.sharing.granted import Place, UnknownKeyError, as_agency, window_of
+from pipemap.sharing.granted import Grant, Place, UnknownKeyError, read_under, window_of
 from pipemap.sharing.item_statements import ItemsRequest
+from pipemap.sharing.reading import BlockingReading, now
 
 SRID = 4547
 X0, Y0 = 500_000.0, 2_500_000.0
@@ -67,11 +68,15 @@ def agree(database: Database, **terms: Any) -> tuple[str, int]:
 
 
 def looks_deep(database: Database, key: str, place: Place) -> bool:
-    with (
-        database.transaction(read_only=True) as connection,
-        as_agency(connection, key, Place(), SRID) as grant,
-    ):
-        return grant.view("pipe_segment", None, window=window_of(place, SRID)).deep is not None
+    grants: list[Grant] = []
+
+    async def read(grant: Grant | None, _: bool) -> bool:
+        assert grant is not None
+        grants.append(grant)
+        return True
+
+    now(read_under(BlockingReading(database), key, read))
+    return grants[-1].view("pipe_segment", None, window=window_of(place, SRID)).deep is not None
 
 
 def shown(database: Database, key: str, place: Place, kind: str = "pipe_segment") -> list[dict[str, Any]]:

@@ -138,7 +138,7 @@ def test_joined_ends_stay_joined_and_nothing_moves_by_a_millimetre(city: Databas
 
 def test_a_file_that_only_calls_itself_a_geopackage_opens_nothing(city: Database, tmp_path: Path) -> None:
     vrt = f"<OGRVRTDataSource><OGRVRTLayer name='n'><SrcDataSource>PG:{city.url}</SrcDataSource></OGRVRTLayer>"
-    for name, text in {"a.gpkg": vrt + "</OGRVRTDataSource>", "b.geojson": "{", "c.shp": "", "d.txt": "x"}.items():
+    for name, text in {"a.gpkg": vrt + "</OGRVRTDataSource>", "b.geojson": "{", "c.shp": "", "d.doc": "x"}.items():
         (tmp_path / name).write_text(text)
         with pytest.raises(SourceError):
             told(city, tmp_path / name)
