@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipemap.sharing.tiles.prisms import SIDES, Mesh, Pieces, boxes, pieces_of, tubes
@@ -50,12 +50,18 @@ def test_a_tube_is_closed_and_of_its_radius(start: Any, end: Any, radius: float)
 
 
 @given(start=places, end=places, width=st.floats(0.1, 4), height=st.floats(0.1, 4))
+@example(start=(0.0, 0.0, -21.0), end=(0.0, 1.0, 50.0), width=1.0, height=1.0)
 def test_a_box_stands_upright_with_its_width_and_height(start: Any, end: Any, width: float, height: float) -> None:
     plan = math.dist(start[:2], end[:2])
     if plan == 0:
         return
     mesh = boxes(pieces([start, end]), np.array([width / 2]), np.array([height / 2]))
     assert is_closed(mesh)
+    length = math.dist(start, end)
+    if abs(end[2] - start[2]) / length > 0.9999:
+        # A riser: its ends lie level, square to it.
+        assert volume(mesh) == pytest.approx(width * height * length, rel=1e-6)
+        return
     # The ends stand upright, so a slope changes nothing of plan length times section.
     assert volume(mesh) == pytest.approx(width * height * plan, rel=1e-6)
     assert np.ptp(mesh.positions[:, 2]) == pytest.approx(height + abs(end[2] - start[2]))
