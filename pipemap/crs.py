@@ -5,7 +5,7 @@ x is easting or longitude, y northing or latitude, in every system.
 
 import math
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import TypeAlias, TypeVar
 
 import shapely
@@ -81,7 +81,7 @@ def bounds_in_project(box: Bounds, srid: int, project_srid: int) -> Bounds:
     """About what a box spans in the project CRS; infinite where it cannot be brought there."""
     if srid == project_srid:
         return box
-    spanned: Bounds = _between(srid, project_srid).transform_bounds(*box, densify_pts=_BOUND_STEPS)
+    spanned: Bounds = transformer(srid, project_srid).transform_bounds(*box, densify_pts=_BOUND_STEPS)
     return spanned
 
 
@@ -92,7 +92,7 @@ def polygon_in_project(polygon: Drawn, srid: int, project_srid: int) -> Drawn:
         return polygon
     # By its length and not its area: of a sliver that would make millions of points.
     dense = shapely.segmentize(polygon, polygon.length / _PIECES)
-    change = _between(srid, project_srid).transform
+    change = transformer(srid, project_srid).transform
     brought: Drawn = shapely.transform(dense, change, interleaved=False)
     # One that is too large may come out folded, as a dig that meets nothing.
     if not all(map(math.isfinite, brought.bounds)) or (polygon.is_valid and not brought.is_valid):
@@ -105,7 +105,7 @@ def line_in_project(line: shapely.LineString, srid: int, project_srid: int) -> s
     check_in_use(line.bounds, srid, project_srid)
     if srid == project_srid:
         return line
-    change = _between(srid, project_srid).transform
+    change = transformer(srid, project_srid).transform
     brought: shapely.LineString = shapely.transform(line, change, interleaved=False)
     if not all(map(math.isfinite, brought.bounds)):
         raise CrsError(f"The line reaches beyond where EPSG:{srid} can be transformed to EPSG:{project_srid}.")
@@ -132,7 +132,7 @@ def places_in_project(places: Sequence[tuple[float, float]], srid: int, project_
         check_in_use((x, y, x, y), srid, project_srid)
     if srid == project_srid:
         return list(places)
-    change = _between(srid, project_srid).transform
+    change = transformer(srid, project_srid).transform
     return [change(x, y) for x, y in places]
 
 
@@ -144,15 +144,13 @@ def _crs(srid: int) -> CRS:
         raise CrsError(f"EPSG:{srid} is not a known coordinate reference system.") from error
 
 
-@cache
-def _between(srid: int, project_srid: int) -> Transformer:
-    """By numbers: to find a system among others it is written out each time, which takes as long as to find a page."""
-    return _transformer(_crs(srid), _crs(project_srid))
+@lru_cache(64)
+def transformer(srid: int, other_srid: int) -> Transformer:
+    """From one system to another, found by their numbers; CrsError when there is no such CRS.
 
-
-@cache
-def _transformer(source: CRS, target: CRS) -> Transformer:
-    return Transformer.from_crs(source, target, always_xy=True)
+    To find a system among others it is written out each time, which takes as long as to find a page.
+    """
+    return Transformer.from_crs(_crs(srid), _crs(other_srid), always_xy=True)
 
 
 @cache
@@ -163,6 +161,6 @@ def area_of_use(srid: int, project_srid: int) -> Bounds | None:
     if area is None or geodetic is None:
         return None
     south, north = max(area.south - _MARGIN_DEG, -90.0), min(area.north + _MARGIN_DEG, 90.0)
-    to_srid = _transformer(geodetic, _crs(srid))
+    to_srid = Transformer.from_crs(geodetic, _crs(srid), always_xy=True)
     bounds: Bounds = to_srid.transform_bounds(area.west - _MARGIN_DEG, south, area.east + _MARGIN_DEG, north)
     return bounds if all(map(math.isfinite, bounds)) else None

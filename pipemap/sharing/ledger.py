@@ -20,6 +20,7 @@ import shapely
 from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
+from pipemap.crs import transformer
 from pipemap.db import Connection, Database, fetch_one
 from pipemap.errors import PermissionDeniedError
 from pipemap.pages import Box
@@ -233,7 +234,7 @@ async def charge_features(reading: Reading, grant: Grant, boxes: np.ndarray) -> 
 
 def _charge_boxes(database: Database, grant: Grant, boxes: np.ndarray, srid: int) -> None:
     own_srid = project_srid(database)
-    charge_boxes(database, grant, boxes if srid == own_srid else _in_project(boxes, _transformer(srid, own_srid)))
+    charge_boxes(database, grant, boxes if srid == own_srid else _in_project(boxes, transformer(srid, own_srid)))
 
 
 async def _count(reading: Reading, grant: Grant, count: Callable[[_Sheet], None]) -> None:
@@ -289,7 +290,7 @@ def _window(place: Place, srid: int) -> BaseGeometry:
     dense = shapely.segmentize(
         box, max((high_x - low_x) / _STEPS, (high_y - low_y) / _STEPS, straight(place.bbox_srid))
     )
-    return shapely.transform(dense, _transformer(place.bbox_srid, srid).transform, interleaved=False)
+    return shapely.transform(dense, transformer(place.bbox_srid, srid).transform, interleaved=False)
 
 
 def _boxes_of(features: bytes) -> np.ndarray:
@@ -298,8 +299,8 @@ def _boxes_of(features: bytes) -> np.ndarray:
     return np.asarray(shapely.bounds(shapely.get_parts(collection)))
 
 
-def _in_project(boxes: np.ndarray, transformer: Transformer) -> np.ndarray:
-    eastings, northings = transformer.transform(boxes[:, [0, 0, 2, 2]], boxes[:, [1, 3, 1, 3]])
+def _in_project(boxes: np.ndarray, change: Transformer) -> np.ndarray:
+    eastings, northings = change.transform(boxes[:, [0, 0, 2, 2]], boxes[:, [1, 3, 1, 3]])
     return np.column_stack([eastings.min(axis=1), northings.min(axis=1), eastings.max(axis=1), northings.max(axis=1)])
 
 
@@ -313,8 +314,3 @@ def _geometry(wkt: str) -> BaseGeometry:
     area = shapely.from_wkt(wkt)
     shapely.prepare(area)
     return area
-
-
-@lru_cache(64)
-def _transformer(srid: int, project_srid: int) -> Transformer:
-    return Transformer.from_crs(srid, project_srid, always_xy=True)

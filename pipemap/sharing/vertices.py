@@ -114,18 +114,17 @@ def _table(path: Path) -> Found:
 
 
 def _text(path: Path) -> Found:
-    content = path.read_text(encoding="utf-8", errors="replace")
-    return _side_by_side(re.findall(_NUMBER, content)), None
+    return _places(_content(path)), None
 
 
 def _keyhole(path: Path) -> Found:
-    return _text(path)[0], _WGS84
+    return _places(_content(path)), _WGS84
 
 
 def _geography(path: Path) -> Found:
-    xy, _ = _text(path)
-    name = _SRS_NAME.search(path.read_text(encoding="utf-8", errors="replace"))
-    return xy, int(name[1]) if name else None
+    content = _content(path)
+    name = _SRS_NAME.search(content)
+    return _places(content), int(name[1]) if name else None
 
 
 def _workbook(path: Path) -> Found:
@@ -161,8 +160,17 @@ def _json(path: Path) -> Found:
     change = document["transform"]
     xy = steps * np.array(change["scale"][:2]) + np.array(change["translate"][:2])
     system = str(document.get("metadata", {}).get("referenceSystem", "")).rpartition("/")[2]
-    flat = _side_by_side(re.findall(_NUMBER, json.dumps(document["CityObjects"])))
+    flat = _places(json.dumps(document["CityObjects"]))
     return np.vstack([xy, flat]), int(system) if system.isdecimal() else None
+
+
+def _content(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def _places(content: str) -> Floats:
+    """Where any numbers of a text may be, two beside each other."""
+    return _side_by_side(re.findall(_NUMBER, content))
 
 
 def _side_by_side(numbers: list[str]) -> Floats:

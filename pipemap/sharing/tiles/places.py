@@ -4,11 +4,11 @@ Heights are those of the project's vertical datum, taken as heights over the ell
 """
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from pyproj import Transformer
+
+from pipemap.crs import transformer
 
 Floats = npt.NDArray[np.float64]
 _ECEF, _WGS84 = 4978, 4979
@@ -24,7 +24,7 @@ class Frame:
 
     def local(self, points: Floats) -> Floats:
         """Places (n, 3) of the project's system in metres from the origin."""
-        earth = np.column_stack(_to(self.srid, _ECEF).transform(*points.T))
+        earth = np.column_stack(transformer(self.srid, _ECEF).transform(*points.T))
         found: Floats = (earth - self.origin) @ self.axes.T
         return found
 
@@ -37,17 +37,17 @@ class Frame:
 
 def frame_at(srid: int, x: float, y: float) -> Frame:
     """The frame of a place of the project's system, at height 0."""
-    longitude, latitude, _ = np.radians(_to(srid, _WGS84).transform(x, y, 0.0))
+    longitude, latitude, _ = np.radians(transformer(srid, _WGS84).transform(x, y, 0.0))
     east = np.array([-np.sin(longitude), np.cos(longitude), 0.0])
     up = np.array([np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)])
-    origin = np.array(_to(srid, _ECEF).transform(x, y, 0.0))
+    origin = np.array(transformer(srid, _ECEF).transform(x, y, 0.0))
     return Frame(srid, origin, np.stack([east, np.cross(up, east), up]))
 
 
 def regions(srid: int, boxes: Floats) -> Floats:
     """West, south, east, north in radians and both heights, around boxes (n, 6) of x0, y0, z0, x1, y1, z1."""
     x, y = boxes[:, [0, 3, 0, 3]], boxes[:, [1, 1, 4, 4]]
-    longitude, latitude, _ = _to(srid, _WGS84).transform(x, y, np.zeros_like(x))
+    longitude, latitude, _ = transformer(srid, _WGS84).transform(x, y, np.zeros_like(x))
     found: Floats = np.column_stack(
         [
             np.radians(longitude).min(axis=1), np.radians(latitude).min(axis=1),
@@ -55,8 +55,3 @@ def regions(srid: int, boxes: Floats) -> Floats:
         ]
     )  # fmt: skip
     return found
-
-
-@cache
-def _to(source: int, target: int) -> Transformer:
-    return Transformer.from_crs(source, target, always_xy=True)
